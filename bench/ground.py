@@ -19,7 +19,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from bot.queue.migrations import QUEUE_ROLE, migrations
-from memory import EmbeddedPostgres, EmbeddingSpace, Login, migrate
+from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "gpt-6-luna"
@@ -86,7 +86,8 @@ class Ground:
     def app_database(self, name: str) -> str:
         """Return the address of a database with the app's tables."""
         address = self.database(name)
-        migrate(address, SPACE, migrations(), login=Login(_served(address), (QUEUE_ROLE,)))
+        login = _served(address)
+        migrate(address, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         return address
 
     def app_settings(self, address: str, **more: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.flame import flame_graph
 from bench.ground import ROOT, open_ground
@@ -25,7 +25,6 @@ from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
 from bot.runtime.output import ProgressBar
-from memory import Span
 
 PICTURE = ROOT / "docs" / "media" / "turn-profile.svg"
 TURNS = 60
@@ -37,24 +36,23 @@ _LOOP = "asyncio.base_events.BaseEventLoop._run_once"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A kind of step: how often in a turn, milliseconds, and the SQL of a turn in it alone."""
+    """A kind of step: how often in a turn, and milliseconds."""
 
     name: str
-    within: str
     times: float
     p50: float
     p95: float
-    statements: float = 0.0
-    round_trips: float = 0.0
 
 
-def steps(
-    spans: Sequence[Span],
-    *,
-    turns: int,
-    statements: Mapping[str, int],
-    round_trips: Mapping[str, int],
-) -> list[Step]:
+class Span(NamedTuple):
+    """One step: its name, the Unix time it began at, and its seconds."""
+
+    name: str
+    began_at: float
+    seconds: float
+
+
+def steps(spans: Sequence[Span], *, turns: int) -> list[Step]:
     """Return the steps of `turns` that came one after the other, in the order they begin.
 
     Beside the app's own there is ``pick-up``: from a message stored to the worker that took it.
@@ -65,12 +63,9 @@ def steps(
     return [
         Step(
             name=name,
-            within=statistics.mode(span.within for span in those),
             times=len(those) / turns,
             p50=statistics.median(span.seconds for span in those) * 1000,
             p95=quantile([span.seconds for span in those], 0.95) * 1000,
-            statements=statements.get(name, 0) / turns,
-            round_trips=round_trips.get(name, 0) / turns,
         )
         for name, those in sorted(found.items(), key=lambda item: _place(item[1], spans))
     ]
@@ -82,7 +77,7 @@ def _pick_ups(spans: Sequence[Span]) -> Iterator[Span]:
         ended = stored.began_at + stored.seconds
         taken = next((at for at in begun if at >= stored.began_at), None)
         if taken is not None:
-            yield Span("pick-up", ended, max(taken - ended, 0.0), "")
+            yield Span("pick-up", ended, max(taken - ended, 0.0))
 
 
 def _place(those: Sequence[Span], spans: Sequence[Span]) -> float:
@@ -136,30 +131,20 @@ def table(counted: Mapping[str, Any]) -> list[str]:
     turns, ready = counted["turns"], counted["reply_ready_ms"]
     whole = statistics.median(ready)
     lines = [
-        f"{'step':26}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}{'share':>7}{'SQL':>7}{'trips':>7}",
+        f"{'step':26}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}{'share':>7}",
         f"{'reply ready':26}{1:8.2f}{whole:9.2f}{quantile(ready, 0.95):9.2f}{1:7.0%}",
     ]
-    spans = [Span(*values) for values in counted["spans"]]
-    for step in steps(
-        spans,
-        turns=turns,
-        statements=counted["statements"],
-        round_trips=counted["round_trips"],
-    ):
-        name = f"{'  ' if step.within else ''}{step.name}"
+    spans = [Span(*values) for values in counted["steps"]]
+    lines += [
+        f"{step.name:26}{step.times:8.2f}{step.p50:9.2f}{step.p95:9.2f}{step.p50 / whole:7.0%}"
+        for step in steps(spans, turns=turns)
+    ]
+    for name in ("statements", "round_trips"):
         lines.append(
-            f"{name:26}{step.times:8.2f}{step.p50:9.2f}{step.p95:9.2f}{step.p50 / whole:7.0%}"
-            f"{step.statements:7.1f}{step.round_trips:7.1f}"
+            f"{name.replace('_', ' ')}, the queue's too: {counted[name] / turns:.1f} a turn"
         )
-    statements, trips = (sum(counted[name].values()) / turns for name in _SQL)
-    outside = [counted[name].get("", 0) / turns for name in _SQL]
-    lines.append(f"{'the queue, and upkeep':26}{'':33}{outside[0]:7.1f}{outside[1]:7.1f}")
-    lines.append(f"{'all':26}{'':33}{statements:7.1f}{trips:7.1f}")
     lines.append(f"CPU of the app's process: {counted['cpu_seconds'] / turns * 1000:.1f} ms a turn")
     return lines
-
-
-_SQL = ("statements", "round_trips")
 
 
 def picture(counted: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """``python -m bench.profiled FILE ARGUMENT …``: run `kioku`, and write where its time went.
 
-SIGUSR1 resets the counters. At the end the file is written as JSON: the spans of the app's own
-steps, SQL statements and round trips by step, sampled stacks, CPU seconds.
+SIGUSR1 resets the counters. At the end the file is written as JSON: the app's own steps, each with
+the time it began at and its seconds; SQL statements, round trips, sampled stacks, CPU seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections import Counter
-from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,7 +19,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from memory import Span, current_step, recorded
+from memory import recorded
 
 INTERVAL_SECONDS: Final = 0.001
 _DEEPEST: Final = 60
@@ -73,23 +72,27 @@ class Ledger:
 
     def __init__(self) -> None:
         self.sampler = Sampler()
-        self.spans: list[Span] = []
-        self.statements: Counter[str] = Counter()
-        self.round_trips: Counter[str] = Counter()
+        self.steps: list[tuple[str, float, float]] = []
+        self.statements = 0
+        self.round_trips = 0
         self._cpu = time.process_time()
 
     def start_over(self, *_: object) -> None:
         """Forget what was counted so far."""
-        self.spans.clear()
-        for counter in (self.statements, self.round_trips, self.sampler.stacks):
-            counter.clear()
+        self.steps.clear()
+        self.sampler.stacks.clear()
+        self.statements = self.round_trips = 0
         self._cpu = time.process_time()
+
+    def step(self, name: str, seconds: float) -> None:
+        """Note a step that ends now."""
+        self.steps.append((name, time.time() - seconds, seconds))
 
     def write(self, path: Path) -> None:
         """Write all of it."""
         told = {
             "cpu_seconds": time.process_time() - self._cpu,
-            "spans": [astuple(span) for span in self.spans],
+            "steps": self.steps,
             "statements": self.statements,
             "round_trips": self.round_trips,
             "stacks": self.sampler.stacks,
@@ -104,7 +107,7 @@ def count_sql(ledger: Ledger) -> None:
     execute, wait = cursor.execute, connection.wait
 
     async def executed(self: Any, *arguments: Any, **options: Any) -> Any:
-        ledger.statements[current_step()] += 1
+        ledger.statements += 1
         return await execute(self, *arguments, **options)
 
     async def waited(self: Any, generator: Any, *arguments: Any, **options: Any) -> Any:
@@ -112,7 +115,7 @@ def count_sql(ledger: Ledger) -> None:
         pipelined = self.pgconn.pipeline_status != PipelineStatus.OFF and kind != "_exit_gen"
         nothing = kind == "_commit_gen" and self.pgconn.transaction_status == TransactionStatus.IDLE
         if not (pipelined or nothing):
-            ledger.round_trips[current_step()] += 1
+            ledger.round_trips += 1
         return await wait(self, generator, *arguments, **options)
 
     cursor.execute, connection.wait = executed, waited
@@ -128,7 +131,7 @@ def main() -> int:
     signal.signal(signal.SIGUSR1, ledger.start_over)
     ledger.sampler.start()
     try:
-        with recorded(ledger.spans.append):
+        with recorded(ledger.step):
             return kioku(arguments)
     finally:
         ledger.sampler.stop()

@@ -13,15 +13,15 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
--- `person`: whose reply it is. `budget`: the limit of Slack's that its answer waits for; so many jobs
--- of each run at a time. `alone`: the process that takes it starts no other meanwhile.
+-- `person`: whose reply it is. `slack_limit`: the limit of Slack's that its answer waits for; so many
+-- jobs of each run at a time. `alone`: the process that takes it starts no other meanwhile.
 ALTER TABLE procrastinate_jobs
     ADD COLUMN person text,
-    ADD COLUMN budget text,
+    ADD COLUMN slack_limit text,
     ADD COLUMN alone boolean NOT NULL DEFAULT false;
 CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
     WHERE status IN ('todo', 'doing');
-CREATE INDEX procrastinate_jobs_budget ON procrastinate_jobs (budget)
+CREATE INDEX procrastinate_jobs_slack_limit ON procrastinate_jobs (slack_limit)
     WHERE status IN ('todo', 'doing');
 
 -- Messages from Slack, stored before Slack is answered. `message` is NULL once it is handled; the
@@ -106,8 +106,6 @@ CREATE TABLE turns (
     off_record boolean NOT NULL DEFAULT false,
     -- NULL where no model answered
     model text,
-    -- kinds of credentials that were removed from the texts before they were stored
-    left_out text[] NOT NULL DEFAULT '{}',
     -- The person renamed the thread's session; the app leaves its title as it is.
     retitled boolean NOT NULL DEFAULT false,
     UNIQUE (team_id, channel_id, question_ts)
@@ -194,7 +192,6 @@ CREATE TABLE change_notices (
     user_id text NOT NULL,
     changes uuid[] NOT NULL,
     questions uuid[] NOT NULL DEFAULT '{}',
-    made_at timestamptz NOT NULL DEFAULT now(),
     shown_at timestamptz,
     -- Of its message in a direct message: what one person alone sees cannot be changed.
     ts text
@@ -212,7 +209,6 @@ CREATE TABLE notices (
     kind text NOT NULL,
     event_id bigint NOT NULL,
     expires_at timestamptz NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, user_id, kind)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON notices TO kioku_app;
@@ -239,7 +235,6 @@ CREATE TABLE person_settings (
     time_zone text,
     profile_at timestamptz,
     deactivated_at timestamptz,
-    changed_at timestamptz NOT NULL DEFAULT now(),
     -- when they last opened their App Home; NULL: never
     home_opened_at timestamptz,
     PRIMARY KEY (team_id, user_id)
@@ -310,7 +305,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON workspaces TO kioku_app;
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_workspaces ON workspaces USING (true);
 
-
 -- When a process last heard from Slack with the database in reach.
 CREATE TABLE listening (
     team_id text PRIMARY KEY,
@@ -324,11 +318,9 @@ CREATE TABLE catching_up (
     team_id text NOT NULL,
     channel_id text NOT NULL,
     thread_ts text NOT NULL DEFAULT '',
-    kind text NOT NULL,
     oldest text NOT NULL,
     cursor text NOT NULL DEFAULT '',
     rank int NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, channel_id, thread_ts)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON catching_up TO kioku_app;
@@ -339,17 +331,6 @@ CREATE TABLE processes (
     seen_at timestamptz NOT NULL DEFAULT now()
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON processes TO kioku_app;
-
-CREATE FUNCTION settings_changed() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
-    AS $$
-    BEGIN
-        NEW.changed_at := now();
-        RETURN NEW;
-    END
-    $$;
-CREATE TRIGGER settings_changed BEFORE UPDATE ON person_settings
-    FOR EACH ROW EXECUTE FUNCTION settings_changed();
 
 -- Threads in which something waits, or was withdrawn half answered, and that have no job.
 CREATE FUNCTION threads_without_a_job()
@@ -572,57 +553,41 @@ CREATE FUNCTION model_answered(of_team text, begun_after timestamptz, ended_befo
     $$;
 
 -- Slack sends an event of a shared channel once, however many organisations have the app. The
--- installations it is for: their bot is mentioned, or they have rows of the message or its
--- thread.
+-- workspaces it is for, of those that have the app: their bot is mentioned, or they have rows of the
+-- message or its thread.
 CREATE FUNCTION workspaces_with_message(
     channel text, message_ts text, root_ts text, author text, mentioned text[]
 )
     RETURNS TABLE (team_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT here.team_id FROM workspaces AS here WHERE here.bot_user_id = ANY (mentioned)
-        UNION SELECT here.team_id FROM workspaces AS here JOIN inbox_events AS events
+        WITH served AS (SELECT * FROM workspaces WHERE left_at IS NULL)
+        SELECT here.team_id FROM served AS here WHERE here.bot_user_id = ANY (mentioned)
+        UNION SELECT here.team_id FROM served AS here JOIN inbox_events AS events
             ON events.team_id = here.team_id AND events.channel_id = channel
             AND events.ts IN (message_ts, root_ts)
-        UNION SELECT here.team_id FROM workspaces AS here JOIN inbox_events AS events
+        UNION SELECT here.team_id FROM served AS here JOIN inbox_events AS events
             ON events.thread = here.team_id || '.' || channel || '.' || root_ts
             AND events.status = 'waiting'
-        UNION SELECT here.team_id FROM workspaces AS here JOIN turns
+        UNION SELECT here.team_id FROM served AS here JOIN turns
             ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
-        UNION SELECT here.team_id FROM workspaces AS here JOIN store
+        UNION SELECT here.team_id FROM served AS here JOIN store
             ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
             AND store.value->'sources'
                 @> jsonb_build_array(jsonb_build_object('channel', channel, 'ts', message_ts))
     $$;
 
--- Counts of waiting and failed messages and failed jobs.
-CREATE FUNCTION work_at_hand()
-    RETURNS TABLE (waiting bigint, oldest_seconds float, failed_events bigint, failed_jobs bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        SELECT
-            count(*) FILTER (WHERE events.status = 'waiting'),
-            extract(epoch FROM now() - min(events.received_at)
-                FILTER (WHERE events.status = 'waiting'))::float,
-            count(*) FILTER (WHERE events.status = 'failed'),
-            (SELECT count(*) FROM procrastinate_jobs AS jobs WHERE jobs.status = 'failed')
-        FROM inbox_events AS events WHERE events.status IN ('waiting', 'failed')
-    $$;
-
--- Counts and times of messages; each is read from an index.
+-- Counts of messages and the age of the oldest that waits; each is read from an index.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
-        waiting bigint, oldest_seconds float, failed_messages bigint,
-        received_at timestamptz, answered_at timestamptz)
+        waiting bigint, oldest_seconds float, failed_messages bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         SELECT
             count(*),
             extract(epoch FROM now() - min(events.received_at))::float,
-            (SELECT count(*) FROM inbox_events WHERE status = 'failed'),
-            (SELECT newest.received_at FROM inbox_events AS newest ORDER BY id DESC LIMIT 1),
-            (SELECT max(finished_at) FROM inbox_events WHERE status = 'done')
+            (SELECT count(*) FROM inbox_events WHERE status = 'failed')
         FROM inbox_events AS events WHERE events.status = 'waiting'
     $$;
 
@@ -656,12 +621,12 @@ CREATE FUNCTION purge_workspace(team text)
 REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     forget_author_of_events, followed_threads,
-    model_answered, work_at_hand, operating_state, workspaces_with_message,
+    model_answered, operating_state, workspaces_with_message,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     forget_author_of_events, followed_threads,
-    model_answered, work_at_hand, operating_state, workspaces_with_message,
+    model_answered, operating_state, workspaces_with_message,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

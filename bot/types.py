@@ -214,14 +214,11 @@ class OperatingState:
     scheduled first has been due; None without one.
     """
 
-    now: datetime
     server: str
     processes: int
     waiting: int
     oldest_seconds: float | None
     failed_messages: int
-    received_at: datetime | None
-    answered_at: datetime | None
     due: int
     overdue: float | None
     later: int

@@ -16,7 +16,7 @@ from bot.runtime.problem import Problem
 from bot.telemetry import disable_telemetry
 from evals.report import STAND_IN, Prices, Report
 from evals.run import CASES, Options, measured
-from memory import EmbeddedPostgresError, KiokuMemoryError
+from memory import KiokuMemoryError
 
 
 def _options(arguments: Sequence[str] | None) -> Options:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         set_up_logging("WARNING")
         _evaluate(settings, options)
-    except (SettingsError, Problem, EmbeddedPostgresError, KiokuMemoryError) as problem:
+    except (SettingsError, Problem, KiokuMemoryError) as problem:
         sys.stderr.write(f"evals: {problem}\n")
         return 1
     except KeyboardInterrupt:

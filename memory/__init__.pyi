@@ -1,8 +1,4 @@
-from .credentials.credential import (
-    CredentialKind as CredentialKind,
-)
 from .credentials.redaction import (
-    Redacted as Redacted,
     Removed as Removed,
     credential_kinds as credential_kinds,
     redact as redact,
@@ -50,6 +46,12 @@ from .formation.user_store import (
 from .formation.verdicts import (
     Verifier as Verifier,
 )
+from .metrics import (
+    count as count,
+    recorded as recorded,
+    step as step,
+    step_ended as step_ended,
+)
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,
     load_schemas as load_schemas,
@@ -78,9 +80,6 @@ from .model.namespace import (
     memory_view as memory_view,
 )
 from .model.schemas import (
-    BUILT_IN_KINDS as BUILT_IN_KINDS,
-    EPISODE_KIND as EPISODE_KIND,
-    INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
     UserFact as UserFact,
@@ -102,7 +101,6 @@ from .postgres.database import (
 )
 from .postgres.embedded import (
     EmbeddedPostgres as EmbeddedPostgres,
-    EmbeddedPostgresError as EmbeddedPostgresError,
 )
 from .postgres.locks import (
     NO_FORGETTING as NO_FORGETTING,
@@ -115,20 +113,10 @@ from .postgres.migrate import (
     migrate as migrate,
     packaged_migrations as packaged_migrations,
 )
-from .postgres.roles import (
-    Login as Login,
-)
-from .postgres.rotation import (
-    Conninfo as Conninfo,
-    address_of as address_of,
-)
 from .recall.search import (
     first_memories as first_memories,
     recall_memories as recall_memories,
     similar_memories as similar_memories,
-)
-from .store.dependents import (
-    has_changes_or_questions as has_changes_or_questions,
 )
 from .store.edits import (
     add_memories as add_memories,
@@ -167,12 +155,10 @@ from .store.ledger import (
 )
 from .store.memories import (
     Memory as Memory,
-    MessageKey as MessageKey,
     find_memory as find_memory,
     list_memories as list_memories,
 )
 from .store.origins import (
-    ComesFrom as ComesFrom,
     stored_from as stored_from,
 )
 from .store.pages import (
@@ -203,15 +189,6 @@ from .tools.definitions import (
 )
 from .tools.memory_tools import (
     MemoryTools as MemoryTools,
-)
-from .tracing import (
-    Span as Span,
-    count as count,
-    current_step as current_step,
-    measured as measured,
-    recorded as recorded,
-    step as step,
-    step_ended as step_ended,
 )
 
 __all__: list[str]

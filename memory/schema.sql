@@ -70,8 +70,8 @@ CREATE TABLE memory_changes (
     kind text NOT NULL,
     action text NOT NULL
         CHECK (action IN ('remembered', 'updated', 'confirmed', 'removed', 'moved', 'restored')),
-    actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'import',
-        'source', 'expiry', 'undo', 'question', 'merge')),
+    actor text NOT NULL CHECK (actor IN
+        ('formation', 'tool', 'command', 'modal', 'source', 'expiry', 'undo', 'question')),
     moved_from text,
     before jsonb,
     after jsonb,

@@ -39,13 +39,11 @@ class Events:
         identity = self._workspace.identity
         named = self.authorized.get(channel.id, identity) if channel else identity
         shared = channel is not None and channel.shared
-        organisation = {"enterprise_id": identity.enterprise_id} if identity.enterprise_id else {}
         return {
             "token": VERIFICATION_TOKEN,
             "team_id": identity.team_id,
-            **organisation,
             "context_team_id": team or identity.team_id,
-            "context_enterprise_id": identity.enterprise_id or None,
+            "context_enterprise_id": None,
             "api_app_id": identity.app_id,
             "event": event,
             "type": "event_callback",
@@ -53,11 +51,11 @@ class Events:
             "event_time": int(time.time()),
             "authorizations": [
                 {
-                    "enterprise_id": named.enterprise_id or None,
-                    "team_id": None if named.enterprise_id else named.team_id,
+                    "enterprise_id": None,
+                    "team_id": named.team_id,
                     "user_id": named.bot_user_id,
                     "is_bot": True,
-                    "is_enterprise_install": bool(named.enterprise_id),
+                    "is_enterprise_install": False,
                 }
             ],
             "is_ext_shared_channel": shared,

@@ -117,7 +117,7 @@ class FileRoutes:
         """
         team, _, file_id = request.match_info["file"].partition("-")
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        slack, _ = self._slack.workspaces.caller(bearer, {"team_id": team})
+        slack, _ = self._slack.workspaces.caller(bearer)
         allowed = slack.answers_to(bearer) and "files:read" in slack.granted
         if not allowed or team != slack.workspace.identity.team_id:
             raise web.HTTPFound("/")

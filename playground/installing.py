@@ -34,8 +34,6 @@ def requested(slack: Slack, query: Json) -> Json:
         raise AuthorizeError(f"invalid_scope: {unknown[0]} is not a bot scope of the manifest.")
     uri = _redirect_uri(slack, str(query.get("redirect_uri", "")))
     offered = _offered(slack, str(query.get("team", "")))
-    if not offered:
-        raise AuthorizeError("access_denied: the app cannot be installed in an organisation.")
     return {
         "name": manifest.name,
         "native_name": slack.workspaces.native_name,
@@ -82,23 +80,15 @@ def workspace_summary(slack: Slack) -> Json:
         "name": identity.team_name,
         "domain": identity.team_domain,
         "installed": slack.installation.installed,
-        "enterprise": identity.enterprise,
     }
 
 
 def _offered(slack: Slack, team: str) -> list[Slack]:
-    """The workspaces to choose from; the organisation's are one choice, its first workspace."""
-    workspaces = slack.workspaces
-    found = workspaces.all
+    """The workspaces to choose from: the one that `team` names, else all."""
     if team:
         with suppress(NotFoundError):
-            found = [workspaces.of(team)]
-    organisation = workspaces.organisation
-    if not slack.manifest.org_deploy:
-        return [one for one in found if one not in organisation]
-    if any(one in organisation for one in found):
-        return [*(one for one in found if one not in organisation), organisation[0]]
-    return found
+            return [slack.workspaces.of(team)]
+    return slack.workspaces.all
 
 
 def allow(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:

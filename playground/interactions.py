@@ -87,8 +87,8 @@ class Interactions:
         return {
             "type": kind,
             "team": team,
-            "enterprise": identity.enterprise,
-            "is_enterprise_install": bool(identity.enterprise_id),
+            "enterprise": None,
+            "is_enterprise_install": False,
             "user": {"id": user.id, "username": name, "name": name, "team_id": user.team},
             "api_app_id": identity.app_id,
             "token": VERIFICATION_TOKEN,
@@ -109,15 +109,10 @@ class Interactions:
             "command": command,
             "text": text,
             "api_app_id": identity.app_id,
-            "is_enterprise_install": str(bool(identity.enterprise_id)).lower(),
+            "is_enterprise_install": "false",
             "response_url": self._response_url("commands", target),
             "trigger_id": self._trigger(user),
         }
-        if identity.enterprise_id:
-            body |= {
-                "enterprise_id": identity.enterprise_id,
-                "enterprise_name": identity.enterprise_name,
-            }
         delivery = await self._deliveries.send_request("slash_commands", command, body)
         answer = delivery.attempts[-1].get("answer") or {}
         wrong = self._complaints(delivery, block_errors(answer.get("blocks", [])))

@@ -47,7 +47,6 @@ class Manifest:
     interactivity: bool = False
     socket_mode: bool = False
     token_rotation: bool = False
-    org_deploy: bool = False
     redirect_urls: tuple[str, ...] = ()
     is_agent: bool = False
     suggested_prompts: tuple[dict[str, str], ...] = ()
@@ -184,7 +183,6 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
         interactivity=settings.section("interactivity").flag("is_enabled"),
         socket_mode=settings.flag("socket_mode_enabled"),
         token_rotation=settings.flag("token_rotation_enabled"),
-        org_deploy=settings.flag("org_deploy_enabled"),
         redirect_urls=tuple(oauth.texts("redirect_urls")),
         description=display.text("description", ""),
         is_agent=any(view.given for view in views),

@@ -28,10 +28,7 @@ SCOPE_PREFIXES: dict[Kind, str] = {
 
 @dataclass(kw_only=True, frozen=True)
 class Identity:
-    """The ids of the team, and of the app and its bot in it.
-
-    `enterprise_id` and `enterprise_name` are those of its organisation, "" for none.
-    """
+    """The ids of the team, and of the app and its bot in it."""
 
     team_id: str
     app_id: str
@@ -39,15 +36,6 @@ class Identity:
     bot_user_id: str
     team_name: str = "Playground"
     team_domain: str = "playground"
-    enterprise_id: str = ""
-    enterprise_name: str = ""
-
-    @property
-    def enterprise(self) -> Json | None:
-        """The organisation as Slack's payloads name it."""
-        if not self.enterprise_id:
-            return None
-        return {"id": self.enterprise_id, "name": self.enterprise_name}
 
 
 def new_identity() -> Identity:
@@ -159,12 +147,10 @@ class View:
 
 @dataclass(kw_only=True)
 class Thread:
-    """The app's settings of a thread: status line, title, prompts, agent session.
+    """The app's settings of a thread: status line, title, agent session.
 
     `session` is the session's status, "" where there is none; `session_set` says when it was set,
     and `worked` when the app last posted, updated or ended a message, in seconds since 1970.
-
-    `ts` is "" for the prompts of a whole Messages tab.
     """
 
     channel: str
@@ -173,8 +159,6 @@ class Thread:
     loading_messages: list[str] = field(default_factory=list)
     status_set: float = 0.0
     title: str = ""
-    prompts: list[Json] = field(default_factory=list)
-    prompts_title: str = ""
     session: str = ""
     session_title: str = ""
     session_initiator: str = ""

@@ -16,7 +16,7 @@ from playground.interactions import Interactions
 from playground.manifest import Manifest
 from playground.posting import Posting
 from playground.rate_limits import RateLimits
-from playground.records import Json, new_id, new_identity
+from playground.records import new_identity
 from playground.socket_mode import SocketMode
 from playground.storage import Storage
 from playground.updates import Updates
@@ -28,7 +28,6 @@ BOT_TOKEN = "xoxb-playground"  # noqa: S105
 APP_TOKEN = "xapp-playground"  # noqa: S105
 SIGNING_SECRET = "playground-signing-secret"  # noqa: S105
 _NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
-_NAMING = ("team_id", "channel", "channel_id", "user", "user_id", "users")
 CLIENT_ID = "1000000000001.1000000000002"
 CLIENT_SECRET = "playground-client-secret"  # noqa: S105
 
@@ -129,7 +128,6 @@ class Workspaces:
             storage,
             retry_delays=retry_delays,
         )
-        self._organisation = Installation(storage.within("organisation"))
         self.url = ""
         self.create_app_url: str | None = None
         self.setup_command: str | None = None
@@ -146,8 +144,7 @@ class Workspaces:
     def _open(self, workspace: Workspace, storage: Storage) -> Slack:
         team_id = workspace.identity.team_id
         updates = self.updates.of(team_id)
-        in_organisation = bool(workspace.identity.enterprise_id)
-        installation = self._organisation if in_organisation else Installation(storage)
+        installation = Installation(storage)
         events = Events(workspace, self._manifest, installation, self.deliveries)
         posting = Posting(workspace, events, updates)
         views = Views(workspace, updates)
@@ -184,29 +181,15 @@ class Workspaces:
         return list(self._all.values())
 
     def of(self, team_id: str) -> Slack:
-        """A workspace by its id, the first one for ""; raises NotFoundError.
-
-        The id of the organisation names the first workspace of it.
-        """
+        """A workspace by its id, the first one for ""; raises NotFoundError."""
         if not team_id:
             return self.first
-        for slack in self.all:
-            identity = slack.workspace.identity
-            if team_id in (identity.team_id, identity.enterprise_id):
-                return slack
-        raise NotFoundError(f"There is no workspace {team_id!r}.")
+        if team_id not in self._all:
+            raise NotFoundError(f"There is no workspace {team_id!r}.")
+        return self._all[team_id]
 
-    @property
-    def organisation(self) -> list[Slack]:
-        """The workspaces of the organisation, which share one installation and bot user."""
-        return [slack for slack in self.all if slack.workspace.identity.enterprise_id]
-
-    def add(self, name: str, *, like: Slack | None = None, organisation: str = "") -> Slack:
-        """Add a workspace; with `like` its people and channels have the ids they have there.
-
-        With `organisation`, the name of it, the workspace is the first one or one more of the
-        playground's only organisation.
-        """
+    def add(self, name: str, *, like: Slack | None = None) -> Slack:
+        """Add a workspace; with `like` its people and channels have the ids they have there."""
         part_name = f"workspace {len(self._all) + 1}"
         part = self._storage.within(part_name)
         identity = replace(
@@ -215,16 +198,6 @@ class Workspaces:
             team_name=name,
             team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
         )
-        if organisation:
-            known = [slack.workspace.identity for slack in self.organisation]
-            shared = known[0] if known else replace(identity, enterprise_id=new_id("E"))
-            identity = replace(
-                identity,
-                bot_id=shared.bot_id,
-                bot_user_id=shared.bot_user_id,
-                enterprise_id=shared.enterprise_id,
-                enterprise_name=shared.enterprise_name or organisation,
-            )
         workspace = Workspace(
             part,
             bot_name=self._manifest.bot_name,
@@ -234,29 +207,12 @@ class Workspaces:
         self._storage.put("workspaces", part_name, part_name)
         return self._open(workspace, part)
 
-    def caller(self, token: str, arguments: Json) -> tuple[Slack, Token | None]:
-        """The workspace that a call acts in and its token; the first and None for an unknown one.
-
-        With a token of the organisation, that is the workspace that the arguments name, or that has
-        the channel or person they name.
-        """
+    def caller(self, token: str) -> tuple[Slack, Token | None]:
+        """The workspace of a token, and the token; the first and None for an unknown one."""
         for slack in self.all:
             if token in slack.installation.tokens:
-                found = slack.installation.tokens[token]
-                if slack.workspace.identity.enterprise_id:
-                    return self._named(arguments), found
-                return slack, found
+                return slack, slack.installation.tokens[token]
         return self.first, None
-
-    def _named(self, arguments: Json) -> Slack:
-        """The organisation's workspace that arguments are about, or the first one."""
-        ids = {arguments.get(name) for name in _NAMING}
-        for slack in self.organisation:
-            workspace = slack.workspace
-            known = {workspace.identity.team_id, *workspace.channels, *workspace.users}
-            if ids & (known - {workspace.identity.bot_user_id}):
-                return slack
-        return self.organisation[0]
 
 
 @asynccontextmanager

@@ -33,7 +33,6 @@ from memory import (
     EmbeddedPostgres,
     Embedder,
     EmbeddingSpace,
-    Login,
     Pool,
     create_pool,
     migrate,
@@ -304,8 +303,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
         server.ensure_database(_TEMPLATE)
-        login = Login(server.login_dsn(_TEMPLATE), (QUEUE_ROLE,))
-        migrate(server.dsn(_TEMPLATE), SPACE, migrations(), login=login)
+        login = server.login_dsn(_TEMPLATE)
+        owner = server.dsn(_TEMPLATE)
+        migrate(owner, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         yield server
 
 

@@ -11,10 +11,6 @@ from psycopg.rows import DictRow
 
 from memory import Memory, Namespace, Person
 
-# Shows changes and questions below the answer of a turn: their ids, if the transaction commits.
-AddNotice: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, UUID, Sequence[UUID], Sequence[UUID]], Awaitable[object]
-]
 # Shows the notice of a turn, if it has one, when its answer has been given.
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows the notices that name memories without them, None for all, before they are deleted; and

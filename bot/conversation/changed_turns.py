@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -20,7 +19,6 @@ async def replace_texts(
     *,
     question: str,
     words: str,
-    left_out: Sequence[str],
     changed_ts: str,
 ) -> list[DictRow]:
     """Replace the texts of the turn of a message, within a transaction of its thread.
@@ -29,7 +27,7 @@ async def replace_texts(
     turn is off the record, or the inbox holds an event of the message after `changed_ts`.
     """
     changed = await connection.execute(
-        "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
+        "UPDATE turns SET question = %s, words = %s WHERE team_id = %s"
         " AND channel_id = %s AND question_ts = %s"
         # Slack also says so when it adds a preview to a link.
         " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
@@ -37,7 +35,7 @@ async def replace_texts(
         " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
         " AND e.changed_ts > %s)"
         " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
-        (question, words, list(left_out), team_id, channel_id, ts, question, words, changed_ts),
+        (question, words, team_id, channel_id, ts, question, words, changed_ts),
     )
     return await changed.fetchall()
 

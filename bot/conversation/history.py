@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
@@ -13,16 +14,8 @@ from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import UpdateNotices
 from bot.conversation.periods import Period, is_from_period
-from memory import (
-    DM,
-    ComesFrom,
-    Memory,
-    MessageKey,
-    Person,
-    Pool,
-    SubjectTerms,
-    person_transaction,
-)
+from bot.slack.permalinks import MessageKey
+from memory import DM, Memory, Person, Pool, SubjectTerms, person_transaction
 
 _TEXTS = ("question", "words", "reply")
 _IN_PERIOD: LiteralString = (
@@ -184,7 +177,7 @@ async def messages_in(
 
 async def origin_in(
     connection: AsyncConnection[DictRow], *, person: Person, period: Period
-) -> ComesFrom:
+) -> Callable[[Collection[MessageKey], datetime], bool]:
     """Return what says whether something that is stored of a person comes from a period."""
     messages, _ = await messages_in(connection, person, period)
     return partial(is_from_period, period=period, messages=messages)

@@ -34,7 +34,7 @@ from memory import (
     Person,
     Pool,
     execute_statement,
-    measured,
+    step,
     transaction,
     transaction_timeout,
 )
@@ -58,10 +58,11 @@ _VALUES: LiteralString = (
     "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
 )
 _FOLLOWED: LiteralString = (
-    "EXISTS (SELECT FROM (SELECT user_id, question_ts AS ts FROM turns WHERE thread = %(thread)s"
-    " UNION ALL SELECT user_id, ts FROM inbox_events WHERE thread = %(thread)s"
-    " AND status <> 'withdrawn') asked WHERE ts < %(before)s"
-    " HAVING bool_or(user_id = %(user)s) AND max(ts) >= %(since)s)"
+    "EXISTS (SELECT FROM (SELECT user_id, question_ts AS ts, GREATEST(question_ts,"
+    " (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last FROM turns"
+    " WHERE thread = %(thread)s UNION ALL SELECT user_id, ts, ts FROM inbox_events"
+    " WHERE thread = %(thread)s AND status <> 'withdrawn') asked WHERE ts < %(before)s"
+    " HAVING bool_or(user_id = %(user)s) AND max(last) >= %(since)s)"
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
@@ -103,14 +104,14 @@ class Inbox:
         self._pool = pool
         self._queue = queue
 
-    @measured("inbox")
+    @step("inbox")
     async def store(self, message: Message, *, late: bool = False, edited: bool = False) -> bool:
         """Store a message with the job that answers it, in one statement; return whether it did.
 
         A message is not stored if it is already known: the same event id, or the same (team,
         channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
         one that does not address the bot, except in a thread in which its author has asked the bot,
-        the bot was asked something in the last 30 minutes, and was not asked to be quiet.
+        the bot was asked or answered in the last 30 minutes, and was not asked to be quiet.
 
         `late`: it was found by backfill more than a minute after it was written. `edited`: its edit
         came first; it must be newer than the bot's part in the thread.
@@ -170,7 +171,7 @@ class Inbox:
             wait=_ACK_WAIT_SECONDS,
         )
 
-    @measured("claim")
+    @step("claim")
     async def claim(self, thread: str, *, not_held: bool = False) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
@@ -258,15 +259,15 @@ class Inbox:
             if row is not None and row["status"] == "withdrawn" and row["attempts"]:
                 await self._schedule(connection, thread, Limits())
 
-    async def interrupt(self, thread: str, *, stopped_ts: str = "") -> bool:
+    async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
 
         While none runs it is set for all messages of the thread that are held for the model.
-        `stopped_ts` is the ts of the event, ``""`` for none: what was written or edited after it is
-        answered. Returns whether a message is being answered there, or will be again.
+        `stopped_ts` is the ts of the event: what was written or edited later is answered. Returns
+        whether a message is being answered there, or will be again.
         """
         return await self._touch(
-            "UPDATE inbox_events SET interrupted = interrupted OR %(stopped)s = ''"
+            "UPDATE inbox_events SET interrupted = interrupted"
             " OR GREATEST(ts, changed_ts) < %(stopped)s"
             " WHERE thread = %(thread)s AND status = 'waiting' AND attempts > 0"
             " AND (claimed_by IS NOT NULL OR NOT EXISTS (SELECT FROM inbox_events running"
@@ -282,7 +283,7 @@ class Inbox:
         statement = "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'"
         return bool(await execute_statement(self._pool, statement, (claimed.id,), scope=scope))
 
-    @measured("check")
+    @step("check")
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
         """Raise `Interrupted` if the turn that answers `claimed` must end.
 

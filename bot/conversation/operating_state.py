@@ -1,4 +1,4 @@
-"""The state of an installation: counts and times of all people's messages and jobs, and no ids."""
+"""The state of an installation: counts and ages of all people's messages and jobs, and no ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from memory import Pool, execute_statement
 
 _ALIVE_SECONDS = 10
 _STATE: LiteralString = (
-    "SELECT state.*, now() AS now, current_setting('server_version') AS server,"
+    "SELECT state.*, current_setting('server_version') AS server,"
     " (SELECT count(*) FROM processes WHERE seen_at > now() - make_interval(secs => %s))"
     " AS processes,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"

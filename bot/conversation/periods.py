@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from memory import MessageKey
+from bot.slack.permalinks import MessageKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

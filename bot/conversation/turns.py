@@ -34,15 +34,13 @@ from memory import (
     PERSON_SETTING,
     MemoryView,
     Pool,
-    Redacted,
     Removed,
     count,
-    credential_kinds,
     execute_statement,
     first_memories,
-    measured,
     redact,
     redact_texts,
+    step,
     transaction,
 )
 
@@ -155,7 +153,7 @@ class Turns:
     repeat_notice: RepeatNotice
     quotas: Quotas
 
-    @measured("begin")
+    @step("begin")
     async def begin(
         self,
         claimed: ClaimedMessage,
@@ -195,7 +193,7 @@ class Turns:
                 connection,
                 claimed,
                 view,
-                Redacted(text="") if forgotten else redacted_question,
+                "" if forgotten else redacted_question.text,
                 "" if forgotten else redacted_words.text[:WORDS_LIMIT],
                 kept=memory_state.on_record,
             )
@@ -214,7 +212,7 @@ class Turns:
         )
         return turn_row, context
 
-    @measured("end")
+    @step("end")
     async def end(
         self,
         claimed: ClaimedMessage,
@@ -361,7 +359,7 @@ async def _insert(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
     view: MemoryView,
-    question: Redacted,
+    question: str,
     words: str,
     *,
     kept: bool,
@@ -373,8 +371,8 @@ async def _insert(
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, left_out, off_record)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
+        " question, words, off_record)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"
@@ -383,8 +381,7 @@ async def _insert(
         " ELSE excluded.question END,"
         f" words = CASE WHEN turns.off_record THEN '' WHEN {_KEPT} THEN turns.words"
         " ELSE excluded.words END,"
-        " left_out = excluded.left_out, model = NULL,"
-        " off_record = turns.off_record OR excluded.off_record"
+        " model = NULL, off_record = turns.off_record OR excluded.off_record"
         " RETURNING id, reply_ts, xmax <> 0 AS again,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
@@ -396,9 +393,8 @@ async def _insert(
             message.thread,
             view.own.audience,
             message.ts,
-            question.text if kept else "",
+            question if kept else "",
             words if kept else "",
-            list(credential_kinds(question.removed)) if kept else [],
             not kept,
             *claimed.ownership,
         ),

@@ -15,7 +15,7 @@ from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, superse
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
 from bot.slack.client import next_cursor, retry_on_rate_limit
-from memory import Pool, execute_statement, measured
+from memory import Pool, execute_statement, step
 
 _TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
@@ -62,7 +62,7 @@ def messages_of_turn(
     return [min(bare, key=lambda ts: abs(float(ts) - since))]
 
 
-@measured("slack replies")
+@step("slack replies")
 async def replies_after(
     client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
 ) -> list[dict[str, Any]]:
@@ -98,9 +98,8 @@ class Outbox:
     `times` are the timestamps stored, in order. `unknown`: one more message may be in the thread,
     because a worker died, or a call was lost, before its timestamp was stored. `since` (seconds of
     the epoch) is when Slack was asked to post it, and `age` how many seconds before this attempt:
-    `PostedMessages.find_lost` waits until Slack must have carried out the call. It is infinite if
-    this attempt asked, and 0.0 if it cancelled that call. `is_retry`: this is not the first
-    attempt.
+    `PostedMessages.delete_replaced` waits until Slack must have carried out the call. It is
+    infinite if this attempt asked, and 0.0 if it cancelled that call.
     """
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage, turn_row: TurnRow) -> None:
@@ -113,9 +112,8 @@ class Outbox:
         self.unknown = turn_row.since is not None
         self.since = turn_row.since or 0.0
         self.age = math.inf if turn_row.since is None else turn_row.age
-        self.is_retry = claimed.earlier_attempts > 0
 
-    @measured("intend")
+    @step("intend")
     async def record_intent(self) -> None:
         """Record that a message is about to be posted, before Slack is called.
 
@@ -135,7 +133,7 @@ class Outbox:
         [row] = rows
         self.since, self.age = row["since"], math.inf
 
-    @measured("note")
+    @step("note")
     async def record_posted(self, ts: str) -> None:
         """Store the ts of a posted message, and clear the intent.
 

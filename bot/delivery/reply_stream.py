@@ -94,7 +94,12 @@ class ReplyStream:
         )
         self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
         self._may_stream = True
-        self._session = sessions.begin(self._message, self.language, again=outbox.is_retry)
+        self._session = sessions.begin(
+            self._message,
+            self.language,
+            again=claimed.earlier_attempts > 0,
+            incognito=turn_row.memory_state.incognito is not None,
+        )
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
@@ -209,13 +214,9 @@ class ReplyStream:
                 return
         await self._post_rest(footer_blocks)
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> bool:
-        """Send the messages that these functions return; in a channel, to the person only.
-
-        Returns whether all of them were sent.
-        """
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+        """Send the messages that these functions return; in a channel, to the person only."""
         person, in_dm = self._message.person, self._view.own.audience == DM
-        all_shown = True
         for make_payload in makers:
             # Read again: the person may just have chosen another one.
             language = await self._people.language(person, self._message.text)
@@ -225,11 +226,9 @@ class ReplyStream:
                     self._client, self._message, payload, in_dm=in_dm, replied=True
                 )
             except SLACK_FAULTS as error:
-                all_shown = False
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)
                 )
-        return all_shown
 
     async def _with_preface(self, text: str) -> str:
         if self._claimed.late and not self._preface:

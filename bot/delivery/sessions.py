@@ -31,7 +31,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt, thread_key
-from memory import DM, Pool, execute_statement, measured
+from memory import DM, Pool, execute_statement, step
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 _WAIT_SECONDS = 2.0
 _CLOSING_SECONDS = 2.0
 # Errors that say that a workspace has no agent sessions, and seconds until it is asked again.
-_NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_method"})
+_NO_SESSIONS = frozenset(
+    {"feature_disabled", "method_deprecated", "missing_scope", "unknown_method"}
+)
 _ASK_AGAIN_SECONDS = 600.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)
@@ -80,10 +82,11 @@ class TurnSession:
     `method`: "session" if the session may be `processing`, "line" if the status line may be shown.
     `late`: an answer was posted before Slack had answered the status call. `begun`: the session may
     be `processing` for another reason: a stream was begun, or an earlier attempt was cut off.
-    `active`: the end of the stream has set the session to `active`.
+    `active`: the end of the stream has set the session to `active`. `title`: of a new session.
     """
 
     message: Message
+    title: str = ""
     beginning: asyncio.Task[None] = field(init=False)
     method: Literal["", "session", "line"] = ""
     late: bool = False
@@ -121,13 +124,17 @@ class Sessions:
         language: Callable[[], Awaitable[Language]],
         *,
         again: bool = False,
+        incognito: bool = False,
     ) -> TurnSession:
         """Set the session of the message's thread to `processing`; do not wait for Slack.
 
         Without sessions, or when their rate limit is reached, the status line is shown instead, in
         `language`. `again`: an earlier attempt may have left the session in `processing`.
+        `incognito`: the session gets no title, which would hold words of the message.
         """
         session = TurnSession(message=message, begun=again)
+        if message.opens_thread and message.audience == DM and not incognito:
+            session.title = title_of(message.text)
         ending = self._endings.get(message.thread)
         session.beginning = self._start(self._begin(session, language, ending))
         self._newest[message.thread] = session
@@ -193,7 +200,7 @@ class Sessions:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    @measured("slack status")
+    @step("slack status")
     async def _begin(
         self,
         session: TurnSession,
@@ -218,8 +225,7 @@ class Sessions:
 
     async def _process(self, session: TurnSession) -> bool:
         """Return whether the session may be `processing` now."""
-        message = session.message
-        title = title_of(message.text) if message.opens_thread and message.audience == DM else ""
+        message, title = session.message, session.title
         arguments: dict[str, Any] = {
             "channel_id": message.channel_id,
             "thread_ts": message.thread_ts,

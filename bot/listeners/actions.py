@@ -37,7 +37,6 @@ from bot.views.home_list import (
     HOME_PAGE_ACTION,
     HOME_SEARCH_ACTION,
     position_after,
-    position_of,
 )
 from bot.views.memories import PAGE_ACTION
 from bot.views.memory_state import (
@@ -135,16 +134,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
     async def home_list(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         await responder.show_home(body, position_after(body["view"], action))
-
-    # A control of a Home that an older version published; the page shows today's controls.
-    @app.action(re.compile(""), matchers=[_in_home])
-    async def unknown_in_home(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack()
-        await responder.show_home(body, position_of(body["view"]))
-
-
-async def _in_home(body: Mapping[str, Any]) -> bool:
-    return bool((body.get("view") or {}).get("type") == "home")
 
 
 def _name(action: Mapping[str, Any], clicks: Mapping[str, Click]) -> str:

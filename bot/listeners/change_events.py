@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
-from bot.home.publisher import HomePublisher
+from bot.memories.home import HomePublisher
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences

@@ -27,7 +27,7 @@ from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import MEMORY_FORM
 from bot.views.modal_triggers import in_modal, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
-from bot.views.views import SlackView, form_with_errors, loading_view
+from bot.views.views import SlackView, loading_view, view_with_sentence
 from memory import Person
 
 log = logging.getLogger(__name__)
@@ -104,9 +104,7 @@ async def _not_opened(_: Person, language: Language) -> Payload:
 
 
 async def _not_opened_on(view: Mapping[str, Any], _: Person, language: Language) -> SlackView:
-    """Return a modal as it is, with what was entered, below the sentence that none was opened."""
-    first = str(view["blocks"][0]["block_id"])
-    return form_with_errors(view, {first: say(language, "modal_not_opened")})
+    return view_with_sentence(view, say(language, "modal_not_opened"))
 
 
 def _no_errors(_: Mapping[str, Any]) -> None:

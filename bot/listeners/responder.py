@@ -13,9 +13,9 @@ from psycopg import OperationalError
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.home.publisher import HomePublisher
 from bot.locale import Language, say
 from bot.logs import fault
+from bot.memories.home import HomePublisher
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import show_in_thread
 from bot.slack.messages import installation_team, user_key

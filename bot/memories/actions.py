@@ -34,13 +34,7 @@ from bot.views.forgetting import (
     nothing_to_forget,
     period_asked,
 )
-from bot.views.memories import (
-    memory_list,
-    no_such_number,
-    numbered,
-    one_memory,
-    search_results,
-)
+from bot.views.memories import memory_list, no_such_number, numbered, one_memory, search_results
 from bot.views.subcommands import is_number, numbers_in, sentence_in
 from bot.views.time_forms import past_period
 from memory import (
@@ -55,10 +49,11 @@ from memory import (
     UndoExpired,
     changes_named,
     forget,
-    has_changes_or_questions,
+    history,
     list_memories,
     matching,
     memory_view,
+    open_questions,
     person_transaction,
     search_words,
     similar_memories,
@@ -185,7 +180,8 @@ class MemoryActions:
         if not (
             memories
             or await has_texts(self.pool, person)
-            or await has_changes_or_questions(self.pool, person)
+            or await history(self.pool, person, limit=1)
+            or await open_questions(self.pool, person)
         ):
             return nothing_to_forget(language)
         return forget_everything_question(language, len(memories))

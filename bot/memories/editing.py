@@ -15,7 +15,7 @@ from bot.memories.actions import MemoryActions
 from bot.views.changes import changes_made_payload
 from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
-from bot.views.labels import FIELD_LABELS, says_nothing_more
+from bot.views.labels import says_nothing_more
 from bot.views.memories import no_such_number, numbered
 from bot.views.subcommands import numbers_in
 from bot.views.views import SlackView, language_of_view, metadata_of, payload_view, sentence_view
@@ -138,7 +138,6 @@ class MemoryEditor:
             memory.content,
             reference=memory.reference,
             seen=memory.updated_at.isoformat(),
-            labels=FIELD_LABELS,
         )
 
     def _schema(self, kind: str) -> type[BaseModel] | None:

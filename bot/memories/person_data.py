@@ -10,12 +10,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
+from bot.memories.home import has_opened_home, publish_later
 from bot.memories.sent_files import delete_files_later
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import Queue
 from bot.types import PersonErased
 from bot.users.data_flows import data_flows
-from bot.users.home import has_opened_home, publish_later
 from bot.users.settings import read_settings
 from memory import (
     Person,

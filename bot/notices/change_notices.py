@@ -123,8 +123,7 @@ class ChangeNotices:
     ) -> None:
         """Show the notice of a turn, if it has one, when its answer has been given."""
         found = await connection.execute(
-            "SELECT turn_id FROM change_notices WHERE turn_id = %s AND team_id = %s"
-            " AND user_id = %s",
+            "SELECT FROM change_notices WHERE (turn_id, team_id, user_id) = (%s, %s, %s)",
             (turn, person.team_id, person.user_id),
         )
         if await found.fetchone():
@@ -171,8 +170,9 @@ class ChangeNotices:
             "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.question_ts,"
             " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
             " n.ts::numeric < t.reply_ts[1]::numeric AS above"
-            " FROM change_notices n JOIN turns t ON t.id = n.turn_id AND t.team_id = n.team_id"
-            " AND t.user_id = n.user_id WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
+            " FROM change_notices n JOIN turns t"
+            " ON (t.id, t.team_id, t.user_id) = (n.turn_id, n.team_id, n.user_id)"
+            " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
             {"turn": UUID(turn), **person.ids},
         )
         settings = await self._people.settings(person)

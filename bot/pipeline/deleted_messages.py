@@ -14,7 +14,7 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code, is_passing
 from bot.slack.messages import split_thread_key
-from memory import Person, Pool, execute_statement, measured
+from memory import Person, Pool, execute_statement, step
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class DeletedMessageCleanup:
         self._slack = slack
         self._sessions = sessions
 
-    @measured("withdrawals")
+    @step("withdrawals")
     async def clear(self, thread: str) -> None:
         """Delete answers in `thread` to messages that were deleted while they were answered.
 

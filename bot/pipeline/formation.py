@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
@@ -33,12 +32,10 @@ from memory import (
     MemoryModelRefused,
     Namespace,
     Person,
-    PersonMessage,
     Pool,
     count,
     memory_view,
     person_transaction,
-    redact_texts,
     step,
 )
 
@@ -148,7 +145,6 @@ class FormationJobs:
             if off or not ids:
                 return
             with log_fields(team=team, turn=str(ids[-1])), step("formation"):
-                said = await _redacted(words)
                 noticed = False
 
                 async def in_commit(
@@ -170,7 +166,7 @@ class FormationJobs:
                 try:
                     formed = await self.former.form(
                         memory_view(namespace, shared=shared),
-                        said,
+                        words,
                         in_commit=in_commit,
                         spend=partial(count_tokens, team),
                     )
@@ -197,15 +193,6 @@ class FormationJobs:
             characters = sum(len(one.text) for one in words)
             if len(ids) < _TURNS_AT_ONCE and characters < MAX_CHARACTERS:
                 return  # what was said since has a job of its own
-
-
-async def _redacted(words: Sequence[PersonMessage]) -> list[PersonMessage]:
-    """Return words without credentials, also those stored before texts of turns were redacted."""
-    texts = await redact_texts(*(text for one in words for text in (one.text, one.reply_to or "")))
-    return [
-        replace(one, text=said.text, reply_to=question.text or None)
-        for one, said, question in zip(words, texts[::2], texts[1::2], strict=True)
-    ]
 
 
 def _report(formed: FormationResult) -> None:

@@ -16,7 +16,7 @@ from bot.conversation.turns import Exchange
 from bot.pipeline.addresses import links_in
 from bot.pipeline.file_contents import AttachedFile
 from bot.slack.messages import Message
-from memory import EPISODE_KIND, INSTRUCTION_KIND, Memory, subject
+from memory import Memory, subject
 
 MEMORY_TOKENS = 1_750  # about 2,000 of the model's: the estimate is too low for JSON punctuation
 INSTRUCTION_TOKENS = 600  # of these at most, for how the person likes to be answered
@@ -26,6 +26,7 @@ THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
 FORWARDED_TOKENS = 8_000
 FILE_TOKENS = 8_000  # of the text files of a message, together
+_INSTRUCTION = "UserInstruction"  # the kind
 _LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `shortened` leaves out
 
 REPLY_INSTRUCTIONS = """\
@@ -274,7 +275,7 @@ def _date_line(now: datetime) -> str:
 
 
 def _line(memory: Memory) -> str:
-    if memory.kind == INSTRUCTION_KIND:
+    if memory.kind == _INSTRUCTION:
         return framed(subject(memory.kind, memory.content))
     since = memory.updated_at.date().isoformat()
     return framed({"kind": memory.kind, "content": memory.content, "since": since})
@@ -282,8 +283,8 @@ def _line(memory: Memory) -> str:
 
 def _shown(memories: Sequence[Memory]) -> list[Memory]:
     """Return the memories that fit: how to answer first, then the others, as relevant."""
-    instructions = [memory for memory in memories if memory.kind == INSTRUCTION_KIND]
-    others = [memory for memory in memories if memory.kind != INSTRUCTION_KIND]
+    instructions = [memory for memory in memories if memory.kind == _INSTRUCTION]
+    others = [memory for memory in memories if memory.kind != _INSTRUCTION]
     lines = lines_within(map(_line, instructions), INSTRUCTION_TOKENS)
     left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in lines)
     fitting = lines_within(map(_line, others), left)
@@ -291,8 +292,7 @@ def _shown(memories: Sequence[Memory]) -> list[Memory]:
 
 
 def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
-    # The frame of UserInstruction memories; UserFoodPreference is in <memories>.
-    named = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
+    named = {_INSTRUCTION: "preferences", "Episode": "episodes"}
     sections: dict[str, list[str]] = {"preferences": [], "memories": [], "episodes": []}
     for memory in memories:
         sections[named.get(memory.kind, "memories")].append(_line(memory))

@@ -39,7 +39,7 @@ from bot.pipeline.responses.web_search import (
 )
 from bot.types import WEB_SEARCH, Reply, TaskState
 from bot.users.quotas import count_tokens
-from memory import Person, TokenUse, count, measured, step_ended
+from memory import Person, TokenUse, count, step, step_ended
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Replier:
         """Whether the circuit breaker of each model has opened: the next request is a probe."""
         return all(model.breaker.probing for model in self.models)
 
-    @measured("model")
+    @step("model")
     async def reply(
         self,
         person: Person,

@@ -53,11 +53,8 @@ class ReplySink(AnswerSink, Protocol):
     ) -> None:
         """Deliver the whole answer; `recalled`: the model was shown memories."""
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> bool:
-        """Send the messages that these functions return to the person only.
-
-        Returns whether all of them were sent.
-        """
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+        """Send the messages that these functions return to the person only."""
 
 
 OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow], ReplySink]

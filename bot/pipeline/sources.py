@@ -11,11 +11,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
-from bot.conversation.callbacks import AddNotice, ScheduleFormation
+from bot.conversation.callbacks import ScheduleFormation
 from bot.conversation.changed_turns import begin_formation_again, narrow, replace_texts
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
+from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
 from bot.slack.messages import scopes, split_thread_key, typed
@@ -30,7 +31,6 @@ from memory import (
     Person,
     PersonMessage,
     Pool,
-    credential_kinds,
     execute_statement,
     is_source,
     person_transaction,
@@ -54,7 +54,7 @@ class SourceUpdates:
     pool: Pool
     queue: Queue
     embedder: Embedder
-    add_notice: AddNotice
+    notices: ChangeNotices
     schedule_formation: ScheduleFormation
     slack: Installations
     consent: ConsentMode
@@ -93,7 +93,6 @@ class SourceUpdates:
                 ts,
                 question=question,
                 words=words,
-                left_out=credential_kinds(redacted_question.removed),
                 changed_ts=changed_ts,
             )
             for row in rows:
@@ -185,7 +184,7 @@ class SourceUpdates:
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
             ids = [change.id for change in changes]
-            await self.add_notice(connection, person, UUID(turn), ids, [])
+            await self.notices.add_notice(connection, person, UUID(turn), ids)
             if row["words"] and await begin_formation_again(connection, person, UUID(turn)):
                 await self.schedule_formation(connection, person.namespace(row["audience"]))
 

@@ -35,7 +35,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Policy, Refusal
 from bot.users.access import RefusalNotices
 from bot.users.quotas import QuotaExceeded
-from memory import DM, Pool, count, is_unavailable, measured
+from memory import DM, Pool, count, is_unavailable, step
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class ThreadWorker:
     policy: Policy
     refusal_notices: RefusalNotices
 
-    @measured("drain")
+    @step("drain")
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written.
 
@@ -162,7 +162,7 @@ class ThreadWorker:
             else:
                 return
 
-    @measured("turn")
+    @step("turn")
     async def _attempt(self, claimed: ClaimedMessage, *, behind: bool) -> bool:
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")

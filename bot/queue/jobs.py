@@ -54,19 +54,19 @@ _SAME_BEAT_SECONDS = 1.0
 _BEAT: LiteralString = (
     "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s)"
 )
-# procrastinate_fetch_job_v2, without jobs whose person or budget is at its limit. The column budget
-# holds Limits.slack_limit. Two processes that fetch at the same moment may exceed a limit by one
-# job.
+# procrastinate_fetch_job_v2, without jobs whose person or Slack limit is at its most. Two
+# processes that fetch at the same moment may exceed that by one job.
 _FETCH: LiteralString = (
-    "WITH busy AS MATERIALIZED (SELECT person, budget FROM procrastinate_jobs"
-    "  WHERE status = 'doing' AND (person IS NOT NULL OR budget IS NOT NULL)),"
+    "WITH busy AS MATERIALIZED (SELECT person, slack_limit FROM procrastinate_jobs"
+    "  WHERE status = 'doing' AND (person IS NOT NULL OR slack_limit IS NOT NULL)),"
     " candidate AS (SELECT jobs.id FROM procrastinate_jobs AS jobs"
     "  WHERE jobs.status = 'todo' AND jobs.queue_name = ANY(%(queues)s)"
     "  AND (jobs.scheduled_at IS NULL OR jobs.scheduled_at <= now())"
     "  AND (jobs.person <> ALL(ARRAY(SELECT person FROM busy WHERE person IS NOT NULL"
     "   GROUP BY person HAVING count(*) >= %(person_at_once)s))) IS NOT FALSE"
-    "  AND (jobs.budget <> ALL(ARRAY(SELECT budget FROM busy WHERE budget IS NOT NULL"
-    "   GROUP BY budget HAVING count(*) >= %(budget_at_once)s))) IS NOT FALSE"
+    "  AND (jobs.slack_limit <> ALL(ARRAY(SELECT slack_limit FROM busy"
+    "   WHERE slack_limit IS NOT NULL GROUP BY slack_limit"
+    "   HAVING count(*) >= %(limit_at_once)s))) IS NOT FALSE"
     "  AND NOT EXISTS (SELECT FROM procrastinate_jobs AS other WHERE jobs.lock IS NOT NULL"
     "   AND other.lock = jobs.lock AND (other.status = 'doing' OR (other.status = 'todo'"
     "   AND (other.priority > jobs.priority"
@@ -103,7 +103,7 @@ _FINISH_AND_WAKE: LiteralString = (
     " json_build_object('type', 'job_inserted', 'job_id', due.id)::text) FROM ("
     f"({_DUE} AND next.lock = ended.lock LIMIT 1)"
     f" UNION ALL ({_DUE} AND next.person = ended.person LIMIT 1)"
-    f" UNION ALL ({_DUE} AND next.budget = ended.budget LIMIT 1)"
+    f" UNION ALL ({_DUE} AND next.slack_limit = ended.slack_limit LIMIT 1)"
     f" UNION ALL ({_DUE} AND ended.alone LIMIT 1)) AS due LIMIT 1)"
     f"{_OWN}"
 )
@@ -222,7 +222,7 @@ class Jobs(procrastinate.manager.JobManager):
             queues=queues,
             worker=worker_id,
             person_at_once=PERSON_AT_ONCE,
-            budget_at_once=SLACK_LIMIT_AT_ONCE,
+            limit_at_once=SLACK_LIMIT_AT_ONCE,
         )
         if not rows:
             return None

@@ -12,7 +12,6 @@ from uuid import uuid4
 import procrastinate
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
-from procrastinate.tasks import Task
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -31,14 +30,16 @@ from memory import Pool, execute_statement
 log = logging.getLogger(__name__)
 
 REPLIES = "replies"
-BACKGROUND = "learning"  # the name stored with jobs of earlier versions
+BACKGROUND = "background"
 UPKEEP = "upkeep"
 _HEARTBEAT_SECONDS = 2.0
-HAND_BACK_SECONDS = 3.0
+_HAND_BACK_SECONDS = 3.0
 # Jobs are announced, and a timer waits for those that are due later: only a notification that was
 # lost, or a job that a process which has ended had scheduled, is found by polling.
 _POLL_SECONDS = 5.0
 _BREAK_OFF_SECONDS = 1.0
+# That running jobs get to end when the queue is stopped.
+_PATIENCE_SECONDS = 25.0
 _BACKGROUND_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -46,12 +47,12 @@ _NO_LIMITS = Limits()
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
 _COLUMNS: LiteralString = (
-    "queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
+    "queue_name, task_name, priority, lock, queueing_lock, args, person, slack_limit, alone,"
     " scheduled_at"
 )
 _VALUES: LiteralString = (
     "%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s::jsonb,"
-    " %(person)s, %(budget)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
+    " %(person)s, %(slack_limit)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
     " THEN clock_timestamp() + make_interval(secs => %(delay)s) END"
 )
 _ON_CONFLICT: LiteralString = "ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
@@ -108,13 +109,6 @@ _HURRY: LiteralString = (
     f" {_NOTIFY}"
 )
 _ANY_JOB = '{"type": "job_inserted", "job_id": 0}'
-# How every worker runs, whether it stays or only drains.
-WORKER: Mapping[str, Any] = {
-    "update_heartbeat_interval": _HEARTBEAT_SECONDS,
-    "stalled_worker_timeout": STALLED_SECONDS,
-    "install_signal_handlers": False,
-    "delete_jobs": "successful",
-}
 
 
 class _Waits(BaseRetryStrategy):
@@ -148,13 +142,11 @@ class Queue:
         self.pool = pool
         self.process = uuid4().hex
         self.app = procrastinate.App(connector=_Connector())
-        self.repeated: list[Task[..., Any, Any]] = []
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self.jobs = Jobs(self.app.connector, self._stopping)
         self.app.job_manager = self.jobs
-        self._patience = 0.0
-        self._stop_by = 0.0
+        self._patience = self._stop_by = 0.0
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
@@ -183,7 +175,6 @@ class Queue:
         """
         task = self.app.task(name=name, queue=queue, lock=name, queueing_lock=name)(work)
         self.app.periodic(cron=cron)(task)
-        self.repeated.append(task)
 
     async def defer(
         self,
@@ -278,7 +269,7 @@ class Queue:
         replies: int,
         background: int,
         poll_seconds: float = _POLL_SECONDS,
-        patience: float = 25.0,
+        patience: float = _PATIENCE_SECONDS,
     ) -> None:
         """Start the workers: at most `replies` jobs that people wait for and `background` others.
 
@@ -303,10 +294,10 @@ class Queue:
         ]
 
     def begin_to_stop(self) -> None:
-        """Take no more jobs; running ones have `patience` + `HAND_BACK_SECONDS` seconds left."""
+        """Take no more jobs; running ones have `patience` and three seconds left."""
         if not self._stopping.is_set():
             self._stopping.set()
-            end = asyncio.get_running_loop().time() + self._patience + HAND_BACK_SECONDS
+            end = asyncio.get_running_loop().time() + self._patience + _HAND_BACK_SECONDS
             self._stop_by = end
             for task in self._running:
                 task.cancel()
@@ -345,7 +336,10 @@ class Queue:
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
                     shutdown_graceful_timeout=patience,
-                    **WORKER,
+                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=STALLED_SECONDS,
+                    install_signal_handlers=False,
+                    delete_jobs="successful",
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("the %s worker stopped and starts again: %s", queues[0], fault(error))
@@ -406,7 +400,7 @@ def job_values(
         "priority": BEHIND if behind else 0,
         "delay": delay,
         "person": limits.person,
-        "budget": limits.slack_limit,
+        "slack_limit": limits.slack_limit,
         "alone": limits.alone,
         "arguments": Jsonb(arguments),
     }

@@ -105,9 +105,8 @@ async def note_process(pool: Pool, process: str, queue: str) -> tuple[bool, bool
 async def free_stalled(pool: Pool) -> None:
     """Give back the jobs of workers that died.
 
-    Messages they had in progress are charged with the crash first: see `count_crashes` in the
-    migrations. Only one worker does so at a time: what another has just given back may run again
-    already.
+    Messages they had in progress are charged with the crash first, see `count_crashes` in
+    bot/schema.sql. One worker does so at a time: what another has just given back may run already.
     """
     parameters = {"stalled": STALLED_SECONDS, "alone_after": ALONE_AFTER_CRASHES}
     async with transaction(pool) as connection:

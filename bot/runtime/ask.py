@@ -11,36 +11,32 @@ from collections.abc import Sequence
 from typing import Self
 from uuid import uuid4
 
+from aiohttp import web
 from psycopg import OperationalError
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.locale import Language, language_of
 from bot.logs import fault, log_fields
-from bot.pipeline.turn import TurnDependencies, create_turn
+from bot.pipeline.turn import create_turn
+from bot.runtime.wiring import Application
 from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.payloads import storable
 from bot.types import Task
-from bot.users.quotas import QuotaExceeded, Quotas
+from bot.users.quotas import QuotaExceeded
 from memory import DM
 
 log = logging.getLogger(__name__)
-
-_USER = re.compile(r"[A-Z0-9]{1,64}\Z")
-
-
-class Refused(Exception):
-    """A call is not answered; the arguments are the HTTP status and the text."""
 
 
 class _Collected:
     """An answer that is gathered and returned whole: there are no buttons, and no Stop."""
 
     interactive = False
+    received_text = text = ""
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        self.received_text = self.text = ""
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,70 +58,75 @@ class _Collected:
     async def finish(self, text: str, **_: bool) -> None:
         self.text = text
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> bool:
-        return not makers
+    async def show(self, makers: Sequence[PayloadMaker]) -> None: ...
 
 
-class AskHandler:
-    """Turns for callers of the HTTP API, in the namespace ``("chat", "API", user_id, "dm")``."""
+async def answer(wiring: Application, user_id: str, prompt: str) -> str:
+    """Answer a call in the namespace ``("chat", "API", user_id, "dm")``.
 
-    def __init__(self, dependencies: TurnDependencies, quotas: Quotas) -> None:
-        self._quotas = quotas
-        self._sinks: dict[str, _Collected] = {}
-        self._turn = create_turn(
-            dependencies, lambda claimed, *_: self._sinks[claimed.message.event_id]
-        )
-
-    async def answer(self, user_id: str, prompt: str) -> tuple[int, str]:
-        """Answer a call that `read_call` read; return the HTTP status and the text."""
-        language, event_id, ts = language_of(None, prompt), uuid4().hex, f"{time.time():.6f}"
-        message = Message(
-            event_id=event_id,
-            team_id=API_TEAM,
-            user_id=user_id,
-            user_team_id=API_TEAM,
-            channel_id=f"API{user_id}",
-            ts=ts,
-            thread_ts=ts,
-            text=prompt,
-            audience=DM,
-            addressed=True,
-        )
-        sink = self._sinks[event_id] = _Collected(language)
-        try:
-            await self._quotas.admit(message.person)
-            # Not in the inbox: the caller waits for the answer, and asks again without one.
-            claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
-            with log_fields(team=API_TEAM):
-                outcome = await self._turn.ainvoke(claimed)
-        except QuotaExceeded as used_up:
-            return 429, used_up.refusal(language) + "\n"
-        except OperationalError as error:
-            log.warning("a question over HTTP was not answered: %s", fault(error))
-            return 503, "The memory cannot be reached just now: please ask again in a minute.\n"
-        finally:
-            del self._sinks[event_id]
-        return 503 if outcome == "failed" else 200, sink.text
+    Raises `aiohttp.web.HTTPException`.
+    """
+    language, ts = language_of(None, prompt), f"{time.time():.6f}"
+    message = Message(
+        event_id=uuid4().hex,
+        team_id=API_TEAM,
+        user_id=user_id,
+        user_team_id=API_TEAM,
+        channel_id=f"API{user_id}",
+        ts=ts,
+        thread_ts=ts,
+        text=prompt,
+        audience=DM,
+        addressed=True,
+    )
+    # Not in the inbox: the caller waits for the answer, and asks again without one.
+    claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
+    sink = _Collected(language)
+    try:
+        await wiring.quotas.admit(message.person)
+        with log_fields(team=API_TEAM):
+            turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
+            outcome = await turn.ainvoke(claimed)
+    except QuotaExceeded as used_up:
+        raise web.HTTPTooManyRequests(text=used_up.refusal(language) + "\n") from None
+    except OperationalError as error:
+        log.warning("a question over HTTP was not answered: %s", fault(error))
+        text = "The memory cannot be reached just now: please ask again in a minute.\n"
+        raise web.HTTPServiceUnavailable(text=text) from None
+    if outcome == "failed":
+        raise web.HTTPServiceUnavailable(text=sink.text)
+    return sink.text
 
 
-def read_call(authorization: str, body: str, token: str) -> tuple[str, str]:
+def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, str]:
     """Return the ``user_id`` and ``prompt`` of a call.
 
-    `authorization` is the header ``Bearer TOKEN``. Raises `Refused` with the HTTP status and text.
+    `authorization` is the header ``Bearer TOKEN``. Raises `aiohttp.web.HTTPException`.
     """
     scheme, _, given = authorization.partition(" ")
     # A header may hold bytes that are no text.
     right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
     if not (token and right and scheme.lower() == "bearer"):
-        raise Refused(401, "The bearer token is missing or wrong.\n")
+        raise web.HTTPUnauthorized(text="The bearer token is missing or wrong.\n")
     try:
         sent = json.loads(body)
         user_id, prompt = sent["user_id"], storable(sent["prompt"])
-        if _USER.match(user_id) and prompt.strip():
+        if re.fullmatch("[A-Z0-9]{1,64}", user_id) and prompt.strip():
             return user_id, prompt
     except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
         pass
-    raise Refused(
-        400,
-        'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n',
+    text = (
+        'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
     )
+    raise web.HTTPBadRequest(text=text)
+
+
+def add_ask(application: web.Application, wiring: Application, token: str) -> None:
+    """Add ``POST /ask`` for callers that show `token`."""
+
+    async def ask(request: web.Request) -> web.Response:
+        authorization = request.headers.get("authorization", "")
+        call = read_call(authorization, await request.read(), token)
+        return web.Response(text=await answer(wiring, *call))
+
+    application.router.add_post("/ask", ask)

@@ -146,7 +146,7 @@ def _doctor(**given: Any) -> int:
 def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
     from bot.runtime.problem import ArgumentProblem, Problem
-    from memory import EmbeddedPostgresError, KiokuMemoryError
+    from memory import KiokuMemoryError
 
     module, _, name = function.partition(":")
     run = getattr(import_module(f"bot.runtime.{module}"), name)
@@ -155,7 +155,7 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
             asyncio.run(run(settings, **given))
         else:
             run(settings, **given)
-    except (Problem, EmbeddedPostgresError, KiokuMemoryError) as problem:
+    except (Problem, KiokuMemoryError) as problem:
         return _refuse(problem, 2 if isinstance(problem, ArgumentProblem) else 1)
     return 0
 

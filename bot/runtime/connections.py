@@ -41,7 +41,6 @@ from bot.slack.client import (
 from bot.users.installations import InstallationStore, UnreadableToken
 from bot.users.workspaces import purge_due, token_accepted
 from memory import (
-    Conninfo,
     EmbeddingSpace,
     KiokuMemoryError,
     Pool,
@@ -101,7 +100,7 @@ class Connections:
 @asynccontextmanager
 async def connected(
     settings: Settings,
-    conninfo: Conninfo,
+    conninfo: str,
     *,
     min_connections: int = 1,
     installation: Installation | None = None,
@@ -176,7 +175,7 @@ def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> opena
 
 
 async def _open_pool(
-    conninfo: Conninfo,
+    conninfo: str,
     space: EmbeddingSpace,
     stack: AsyncExitStack,
     min_connections: int,

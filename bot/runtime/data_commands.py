@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
-from bot.runtime.operators import confirm, in_database
+from bot.runtime.operators import in_database
 from bot.runtime.output import tell
 from bot.runtime.problem import ArgumentProblem, Problem
 from bot.types import PersonErased
@@ -48,7 +48,7 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     """
     person = _person(team, user)
     if not yes:
-        confirm(user, "erase everything about this person", "Nothing was erased")
+        _confirm(user)
 
     async def erased_now(pool: Pool) -> PersonErased:
         erased = await erase_person(pool, person)
@@ -65,12 +65,21 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         raise Problem("New data was stored during the erasure: run the command again.")
 
 
+def _confirm(user: str) -> None:
+    try:
+        typed = input(f"Type {user} to erase everything about this person: ").strip()
+    except EOFError:  # standard input is closed
+        typed = ""
+    if typed != user:
+        raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
+
+
 def _tell_what_stays(erased: PersonErased) -> None:
     """Print what will be deleted in Slack, and what stays under the person's id."""
     if erased.files:
         files = "1 file" if erased.files == 1 else f"{erased.files} files"
         tell(f"The running application deletes {files} in Slack.")
-    tell("Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data).")
+    tell("Messages in Slack stay; the person deletes them there (More actions > Delete message).")
     kept = erased.never_formed_messages
     references, them = f"{kept} message references", "them"
     if kept == 1:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.runtime.output import ProgressBar
 from bot.runtime.problem import Problem, cannot_connect
-from memory import EmbeddedPostgres, address_of
+from memory import EmbeddedPostgres
 
 if TYPE_CHECKING:
-    from memory import Conninfo, EmbeddingSpaceMismatch
+    from memory import EmbeddingSpaceMismatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """The addresses of the database: for the serving user (`login`), and for its owner."""
 
-    login: Conninfo
-    owner: Conninfo
+    login: str
+    owner: str
 
 
 @asynccontextmanager
@@ -63,31 +63,24 @@ async def migrated(
 ) -> list[str]:
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
-    Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Memories that
-    were embedded with the stand-in are embedded again; others if `embed_again` returns true.
+    Memories that were embedded with the stand-in are embedded again; others if `embed_again`
+    returns true.
     Raises `Problem`, and `EmbeddingSpaceMismatch` if it does not.
     """
     import psycopg
 
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import (
-        Embedder,
-        EmbeddingSpaceMismatch,
-        Login,
-        embedding_space,
-        migrate,
-        reembed,
-    )
+    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, migrate, reembed
 
-    owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
+    owner, login = addresses.owner, addresses.login
     client = create_openai_client(settings)
 
     async def apply() -> list[str]:
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(migrate, owner, space, migrations(), login=login)
+        step = partial(migrate, owner, space, migrations(), login=login, roles=[QUEUE_ROLE])
         bar = ProgressBar("memories")
-        embed = partial(reembed, address_of(owner), Embedder(client, space), progress=bar.show)
+        embed = partial(reembed, owner, Embedder(client, space), progress=bar.show)
         try:
             done = await asyncio.to_thread(step)
         except EmbeddingSpaceMismatch as mismatch:
@@ -102,13 +95,7 @@ async def migrated(
         return done
 
     try:
-        try:
-            return await apply()
-        except psycopg.OperationalError:
-            # Its password may have been rotated since the secret was read.
-            if isinstance(owner, str) or not await owner.renewed():
-                raise
-            return await apply()
+        return await apply()
     except psycopg.errors.InsufficientPrivilege:
         raise Problem(
             "This database user may not create tables, roles or pgvector's extension: as a"

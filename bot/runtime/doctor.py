@@ -9,7 +9,7 @@ from bot.logs import fault
 from bot.runtime.checks import CHECKS
 from bot.runtime.output import tell
 from bot.runtime.problem import Problem
-from memory import EmbeddedPostgresError, KiokuMemoryError
+from memory import KiokuMemoryError
 
 
 async def doctor(*, live: bool, user: str | None, channel: str | None, yes: bool) -> int:
@@ -33,7 +33,7 @@ async def doctor(*, live: bool, user: str | None, channel: str | None, yes: bool
         try:
             tell(f"✓ {name}: {await check(settings)}")
         except Exception as error:  # noqa: BLE001 - the next check is made all the same
-            known = isinstance(error, (Problem, KiokuMemoryError, EmbeddedPostgresError))
+            known = isinstance(error, (Problem, KiokuMemoryError))
             tell(f"✗ {name}: {error if known else f'it cannot be looked at ({fault(error)}).'}")
             problems += 1
     tell("\nNothing is wrong." if not problems else "\nBegin with the first ✗.")

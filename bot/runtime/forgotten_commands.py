@@ -16,7 +16,7 @@ from bot.runtime.database import database
 from bot.runtime.operators import in_database, owner_required
 from bot.runtime.output import tell
 from bot.runtime.problem import Problem
-from memory import Person, Pool, address_of, forget_again, forgotten_since, person_statement
+from memory import Person, Pool, forget_again, forgotten_since, person_statement
 
 _LINE = re.compile(
     r"([A-Z0-9]{1,32})\t([A-Z0-9]{1,32})\t(?:(erased)|key\t([^\t\0]{1,512})"
@@ -32,7 +32,7 @@ _BLANK: LiteralString = (
 async def forgotten(settings: Settings, *, since: datetime) -> None:
     """Print a line for each thing that was forgotten from a time on: ids, separated by tabs."""
     async with owner_required("forgotten"), database(settings, beside=True) as addresses:
-        for ids in await forgotten_since(address_of(addresses.owner), since):
+        for ids in await forgotten_since(addresses.owner, since):
             tell("\t".join(filter(None, ids)))
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server: Slack's signed requests, ``POST /ask``, and health; behind a proxy with TLS."""
+"""The HTTP server: Slack's signed requests, and health; behind a proxy with TLS."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import fault
-from bot.runtime.ask import AskHandler, Refused, read_call
 from bot.runtime.problem import cannot_open
 from bot.slack.payloads import UNREADABLE
 
@@ -33,16 +34,16 @@ _CHECK_SECONDS = 2.0
 def create_web_app(
     *, ready: Ready, app: AsyncApp | None = None, signing_secret: str | None = None
 ) -> web.Application:
-    """Return the application: ``/healthz``, ``/readyz``, and Bolt's own route if a secret is given.
+    """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
     `ready` returns None, or one sentence about what is missing. It is awaited once in two seconds
-    at most, however many ask.
+    at most, however many ask. Bolt's own web application would also serve an installation of its
+    own, with tokens in files, wherever SLACK_CLIENT_ID is in the environment.
     """
+    application = web.Application()
     if app is not None and signing_secret is not None:
-        application = app.web_app(EVENTS_PATH)
         application.middlewares.append(_signed(SignatureVerifier(signing_secret)))
-    else:
-        application = web.Application()
+        application.router.add_post(EVENTS_PATH, partial(_dispatched, app))
     checking = asyncio.Lock()
     checked_at, problem = -math.inf, None
 
@@ -60,6 +61,10 @@ def create_web_app(
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     return application
+
+
+async def _dispatched(app: AsyncApp, request: web.Request) -> web.Response:
+    return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
 
 
 def _signed(verifier: SignatureVerifier) -> Middleware:
@@ -89,24 +94,6 @@ def _signed(verifier: SignatureVerifier) -> Middleware:
             return web.Response()
 
     return verified
-
-
-def add_ask(application: web.Application, asks: AskHandler, token: str) -> None:
-    """Add ``POST /ask`` for callers that show `token`."""
-
-    async def ask(request: web.Request) -> web.Response:
-        try:
-            body = await request.text()
-        except (ValueError, LookupError):  # no text, or in an encoding that there is not
-            body = ""
-        try:
-            call = read_call(request.headers.get("authorization", ""), body, token)
-            status, text = await asks.answer(*call)
-        except Refused as refused:
-            status, text = refused.args
-        return web.Response(status=status, text=text)
-
-    application.router.add_post("/ask", ask)
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.failures import Cause
 from bot.runtime.problem import cannot_open
-from memory import Pool, Span, recorded
+from memory import Pool, recorded
 
 STEPS = {
     "drain": "All waiting messages of a thread",
@@ -99,10 +99,10 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
-    def step(self, span: Span) -> None:
+    def step(self, name: str, seconds: float) -> None:
         """Record the duration of a step."""
-        if span.name in STEPS:
-            self._steps.labels(span.name).observe(span.seconds)
+        if name in STEPS:
+            self._steps.labels(name).observe(seconds)
 
     def count(self, name: str, amount: float, labels: dict[str, str]) -> None:
         """Add to a counter."""

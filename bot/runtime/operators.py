@@ -1,4 +1,4 @@
-"""The parts of operator commands: the database, and a confirmation."""
+"""The database of operator commands."""
 
 from __future__ import annotations
 
@@ -60,13 +60,3 @@ async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
         except OperationalError as error:
             raise cannot_connect(error) from None
         yield pool
-
-
-def confirm(typed_id: str, to_do: str, otherwise: str) -> None:
-    """Ask the operator to type an id again. Raises `Problem` if they do not."""
-    try:
-        typed = input(f"Type {typed_id} to {to_do}: ").strip()
-    except EOFError:  # standard input is closed
-        typed = ""
-    if typed != typed_id:
-        raise Problem(f"{otherwise}: the id was not typed again. (--yes does without.)")

@@ -9,20 +9,19 @@ from typing import Literal, TypeAlias
 from aiohttp import web
 
 from bot.config import Settings
-from bot.runtime.ask import AskHandler
+from bot.runtime.ask import add_ask
 from bot.runtime.connections import connected
 from bot.runtime.front import Front, open_front
-from bot.runtime.http import add_ask, create_web_app, serving
+from bot.runtime.http import create_web_app, serving
 from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
-from memory import Conninfo
 
 Role: TypeAlias = Literal["all", "front", "worker"]
 
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, conninfo: Conninfo, *, role: Role = "all", host: str | None = None
+    settings: Settings, conninfo: str, *, role: Role = "all", host: str | None = None
 ) -> AsyncIterator[int]:
     """Run one process of the app, of which any number of each role share a database.
 
@@ -75,8 +74,7 @@ def _web_application(wiring: Application, front: Front | None) -> web.Applicatio
         signing_secret=secret.get_secret_value() if secret else None,
     )
     if front is not None and token is not None:
-        asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
-        add_ask(application, asks, token.get_secret_value())
+        add_ask(application, wiring, token.get_secret_value())
     if front is not None and connections.store is not None:
         from bot.runtime.oauth import add_oauth
 

@@ -8,8 +8,6 @@ from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
-from bot.home.publisher import HomePublisher
-from bot.home.queries import HomeQueries
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.memories.actions import MemoryActions
@@ -21,14 +19,15 @@ from bot.memories.controls import MemoryControls
 from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
+from bot.memories.home import HomePublisher
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
 from bot.memories.statement_formation import StatementFormation
-from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
+from bot.notices.change_notices import ChangeNotices
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
-from bot.pipeline.reply import ANSWER_SECONDS, Replier
+from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.tools.toolbox import open_tools
@@ -48,12 +47,9 @@ from memory import Embedder, load_schemas
 
 
 class Application:
-    """The objects that a front and a worker use. Creating them starts no task and no request.
+    """The objects that a front and a worker use. Creating them starts no task and no request."""
 
-    After `answer_seconds` an answer of the model ends where it is.
-    """
-
-    def __init__(self, connections: Connections, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, connections: Connections) -> None:
         self.connections = connections
         settings, pool, slack = connections.settings, connections.pool, connections.slack
         schemas = load_schemas(settings.schemas)
@@ -84,7 +80,7 @@ class Application:
             pool,
             self.queue,
             embedder,
-            self.notices.add_notice,
+            self.notices,
             self.formation_jobs.schedule,
             slack,
             settings.consent,
@@ -131,11 +127,7 @@ class Application:
             feedback=Feedback(pool),
         )
         self.home_publisher = HomePublisher(
-            pool,
-            self.queue,
-            slack,
-            self.profiles,
-            HomeQueries(pool, self.memory_actions, permalinks, settings, self.policy),
+            self.memory_actions, self.queue, slack, permalinks, settings, self.policy
         )
         self.responder = Responder(self.profiles, self.home_publisher)
         self.slash_commands = SlashCommands(
@@ -184,11 +176,7 @@ class Application:
             turns=self.turns,
             audiences=self.audiences,
             embedder=embedder,
-            replier=Replier(
-                connections.reply_models,
-                may_search=settings.web_search,
-                answer_seconds=answer_seconds,
-            ),
+            replier=Replier(connections.reply_models, may_search=settings.web_search),
             style=settings.style,
             attachments=Attachments(slack, files),
             tools=open_tools(
@@ -201,7 +189,7 @@ class Application:
                 self.viewed_channels,
                 schemas,
                 verifier=verifier,
-                add_notice=partial(self.notices.add_notice, delay=RETRY_SECONDS),
+                notices=self.notices,
             ),
         )
         self.open_reply_sink: OpenReplySink = partial(

@@ -11,6 +11,7 @@ from functools import partial
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.locale import LANGUAGES, say
+from bot.memories.home import PUBLISH
 from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.notices.change_notices import SHOW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
@@ -25,14 +26,12 @@ from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.users.access import RefusalNotices
-from bot.users.home import PUBLISH
 from bot.users.workspaces import DEPARTED
 from bot.views.dates import plain_minute
 from memory import warm_up
 
 REPLIES_AT_ONCE = 64
 BACKGROUND_JOBS_AT_ONCE = 8
-_DRAIN_SECONDS = 25.0
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
 # Seconds before each retry of a formation: five within about an hour, then one a day for five days.
@@ -72,11 +71,7 @@ async def open_worker(wiring: Application) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
     register_work(wiring)
     queue = wiring.queue
-    queue.start(
-        replies=REPLIES_AT_ONCE,
-        background=BACKGROUND_JOBS_AT_ONCE,
-        patience=_DRAIN_SECONDS,
-    )
+    queue.start(replies=REPLIES_AT_ONCE, background=BACKGROUND_JOBS_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)

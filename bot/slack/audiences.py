@@ -22,8 +22,8 @@ from memory import (
     Person,
     Pool,
     execute_statement,
-    measured,
     memory_view,
+    step,
 )
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Audiences:
         self._pool = pool
         self._slack = slack
 
-    @measured("audience")
+    @step("audience")
     async def view(self, message: Message) -> MemoryView:
         """Return what may be seen, and where it is remembered, in the message's conversation.
 

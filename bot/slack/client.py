@@ -189,16 +189,12 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The app in one workspace, or in an organisation that installed it for all of its own.
-
-    `team_id` is the id of the workspace or organisation, as `installation_team` returns it.
-    `bot_token` is None while it has ended and Slack has not given a new one.
-    """
+    """The app in one workspace."""
 
     team_id: str
     bot_user_id: str
     bot_id: str | None = None
-    bot_token: str | None = field(default="", repr=False)
+    bot_token: str = field(default="", repr=False)
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
@@ -272,15 +268,8 @@ class Installations:
         return "" if team_id == API_TEAM else (await self.get(team_id)).bot_user_id
 
     async def token(self, team_id: str) -> str:
-        """Return the bot token of a team.
-
-        Raises `NotInstalled`, and `TimeoutError` while there is none that has not ended: a fault
-        of Slack's that passes.
-        """
-        token = (await self.get(team_id)).bot_token
-        if token is None:
-            raise TimeoutError("Slack has not refreshed the token yet.")
-        return token
+        """Return the bot token of a team; raises `NotInstalled`."""
+        return (await self.get(team_id)).bot_token
 
     def client(self, team_id: str) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
@@ -311,16 +300,15 @@ class _TeamClient(AsyncWebClient):
         self.token = await self._installations.token(self._team_id)
         for form in ("params", "json"):
             given = arguments.get(form) or {}
-            keys = {name: slack_user(given[name]) for name in _USERS & given.keys()}
+            keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
             arguments |= {form: {**given, **keys}} if keys else {}
         return await super().api_call(api_method, **arguments)
 
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
     """Return the installation of a bot token that ``auth.test`` was called with."""
-    org = answer.get("is_enterprise_install") and answer.get("enterprise_id")
     return Installation(
-        team_id=str(org or answer.get("team_id") or ""),
+        team_id=str(answer.get("team_id") or ""),
         bot_user_id=str(answer.get("user_id") or ""),
         bot_id=answer.get("bot_id"),
         bot_token=bot_token,

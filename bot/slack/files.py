@@ -125,16 +125,6 @@ class SlackFiles:
             raise FileNotSent(uncertain=None if code else sent) from error
         return sent
 
-    async def may_read(self, team_id: str) -> bool:
-        """Say whether the app was granted in a workspace what reading files takes."""
-        try:
-            answer = await retry_on_rate_limit(self._slack.client(team_id).auth_test)
-        except SLACK_FAULTS as error:
-            log.warning("Slack did not say its scopes: %s", error_code(error) or fault(error))
-            return False
-        headers = {key.lower(): value for key, value in (answer.headers or {}).items()}
-        return "files:read" in str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
-
     async def read(self, team_id: str, url: str, *, most: int) -> bytes:
         """Return the bytes of a file of Slack's, `most` at the most.
 

@@ -153,33 +153,29 @@ def found_message(
 
 
 def installation_team(body: Mapping[str, Any]) -> str:
-    """Return the installation's id of an event, command, click or submission.
+    """Return the id of the workspace that an event, command, click or submission is for.
 
-    That is the enterprise's id for an organisation-wide install; an author's home team never
-    counts. Of a form in a Slack Connect channel `team` is that home team, and the view alone names
-    the installation. Sources: https://docs.slack.dev/apis/events-api/#authorizations and
+    An author's home team never counts: of a form in a Slack Connect channel `team` is that home
+    team, and the view alone names the workspace. Sources:
+    https://docs.slack.dev/apis/events-api/#authorizations and
     https://github.com/slackapi/bolt-js/issues/1614
     """
+    installed = (body.get("view") or {}).get("app_installed_team_id")
     first = (body.get("authorizations") or [body])[0]
-    installed = str((body.get("view") or {}).get("app_installed_team_id") or "")
-    enterprise = first.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
-    if enterprise and str(first.get("is_enterprise_install")).lower() == "true":
-        return installed if installed.startswith("E") else str(enterprise)
     named = first.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
-    return installed or str(named or "")
+    return str(installed or named or "")
 
 
 def user_key(user: object, home: object, team_id: str, enterprise: object = None) -> str:
-    """Return the id under which a person's rows are kept in an installation.
+    """Return the id under which a person's rows are kept in a workspace.
 
     That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only. Where the installation is of an
+    ``U1-T2``. Slack's ids are unique within an organisation only. Where the workspace belongs to an
     `enterprise`, its other workspaces are not told from those of others. Source:
     https://docs.slack.dev/apis/slack-connect
     """
-    organisation = team_id if team_id.startswith("E") else str(enterprise or "")
-    home, own = str(home or ""), (team_id, organisation)
-    same = not home or home in own or (organisation and not home.startswith("E"))
+    home, own = str(home or ""), (team_id, enterprise)
+    same = not home or home in own or (enterprise and not home.startswith("E"))
     return str(user or "") if same else f"{user}-{home}"
 
 
@@ -197,20 +193,13 @@ def author_key(
 
 
 def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:
-    """Return an event as if Slack had sent it for this installation.
+    """Return an event as if Slack had sent it for this workspace.
 
     Slack sends an event of a channel that is shared with other organisations once, however many of
     them have the app, and names any one of them. Source:
     https://docs.slack.dev/reference/methods/apps.event.authorizations.list
     """
-    organisation = team_id.startswith("E")
-    named = {
-        "enterprise_id": team_id if organisation else None,
-        "team_id": None if organisation else team_id,
-        "is_bot": True,
-        "is_enterprise_install": organisation,
-    }
-    return {**body, "authorizations": [named]}
+    return {**body, "authorizations": [{"team_id": team_id, "is_bot": True}]}
 
 
 def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:

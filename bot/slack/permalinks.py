@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
-from memory import MessageKey
 
 log = logging.getLogger(__name__)
 
+MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 _KEPT = 5_000
 _PATIENCE_SECONDS = 3.0
 

@@ -75,7 +75,7 @@ class InstallationStore(AsyncInstallationStore):
             team_id=team_id,
             bot_user_id=str(found.bot_user_id),
             bot_id=found.bot_id,
-            bot_token=found.bot_token,
+            bot_token=str(found.bot_token),
         )
 
     async def _rotated(self, team_id: str) -> Installed | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 from bot.locale import Language, say
-from memory import Person, Pool, TokenUse, count, measured, person_transaction
+from memory import Person, Pool, TokenUse, count, person_transaction, step
 
 
 class QuotaExceeded(Exception):
@@ -81,7 +81,7 @@ class Quotas:
         if self.limit and before >= self.limit:
             raise QuotaExceeded(self.limit)
 
-    @measured("quotas")
+    @step("quotas")
     async def admit(self, person: Person) -> None:
         """Count a request that makes the app call a model and is no message in the inbox.
 

@@ -135,19 +135,23 @@ class Workspaces:
     async def departed(self, team: str) -> None:
         """Delete what a workspace left, if that is due, or ask Slack whether it has; run as a job.
 
-        A deletion is repeated after ten minutes, for the rows of work that was under way.
+        A deletion is repeated after ten minutes, for the rows of work that was under way. One that
+        is not due yet waits again: this was the job of ``tokens_revoked``, which comes with
+        ``app_uninstalled`` in any order.
         """
         found = await execute_statement(
             self.pool,
-            "SELECT left_at, purge_at <= now() AS due, purge_at > now() - make_interval(secs => %s)"
-            " AS again FROM workspaces WHERE team_id = %s",
-            (AGAIN_SECONDS, team),
+            "SELECT left_at, extract(epoch FROM purge_at - now())::float8 AS seconds"
+            " FROM workspaces WHERE team_id = %s",
+            (team,),
         )
-        row = found[0] if found else {"left_at": None, "due": None}
-        if row["due"]:
+        row = found[0] if found else {"left_at": None, "seconds": None}
+        if (seconds := row["seconds"]) is not None and seconds > 0:
+            await self._defer(self.pool, team, seconds)
+        elif seconds is not None:
             await execute_statement(self.pool, "SELECT purge_workspace(%s)", (team,))
             log.info("the rows of workspace %s are deleted", team)
-            if row["again"]:
+            if seconds > -AGAIN_SECONDS:
                 await self._defer(self.pool, team, AGAIN_SECONDS)
         elif row["left_at"] is None and await self._is_refused(team):
             await execute_statement(

@@ -90,16 +90,14 @@ def button(
     }
 
 
-def page_buttons(
-    language: Language, action: str, page: int, pages: int, target: str = ""
-) -> list[Block]:
+def page_buttons(language: Language, action: str, page: int, pages: int) -> list[Block]:
     """Return a row with the buttons to the pages before and after `page`; none for a single page.
 
-    The value of each is its page, and `target` after a space.
+    The value of each is its page.
     """
     turns = [("memories_previous", page - 1), ("memories_next", page + 1)]
     buttons = [
-        button(f"{action}_{number}", say(language, key), f"{number} {target}".strip())
+        button(f"{action}_{number}", say(language, key), str(number))
         for key, number in turns
         if 1 <= number <= pages
     ]

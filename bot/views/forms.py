@@ -42,15 +42,13 @@ def memory_form(
     *,
     reference: str,
     seen: str = "",
-    labels: Mapping[str, str] = FIELD_LABELS,
 ) -> SlackView:
     """Return the form of the memory that `reference` names.
 
-    `seen` is the time of the version that is shown. `labels` are the keys of the labels of a
-    built-in kind.
+    `seen` is the time of the version that is shown.
     """
     # Our own kinds have labels in each language; an operator's their titles and descriptions.
-    labels = labels if schema in SCHEMAS else {}
+    labels = FIELD_LABELS if schema in SCHEMAS else {}
     blocks = [
         _input(language, field, content.get(field.name), labels)
         for field in fields_of(schema, content)

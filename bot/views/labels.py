@@ -10,7 +10,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.views.blocks import LINE_LIMIT, escaped, shortened
 from bot.views.dates import day
-from memory import BUILT_IN_KINDS, DM, EPISODE_KIND, LEVEL_FIELDS, PUBLIC, Memory, subject
+from memory import DM, PUBLIC, Memory, subject
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
@@ -39,8 +39,7 @@ FIELD_LABELS: Mapping[str, str] = {
     "action": "field_action",
     "result": "field_result",
 }
-# The fields of a kind that are shown beside its subject; without an entry, all but the level, each
-# with its label.
+# The fields of a built-in kind that are shown beside its subject; of an operator's own, all.
 _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFoodPreference": ("cuisine",),
     "UserTechInterest": ("category",),
@@ -52,19 +51,17 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
 
 
-def describe(
-    language: Language, kind: str, content: Mapping[str, Any], limit: int = LINE_LIMIT
-) -> str:
-    """Return one memory as a plain line a person understands, of `limit` characters at most."""
+def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
+    """Return one memory as a plain line that a person understands, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
-    if kind == EPISODE_KIND:
+    if kind == "Episode":
         parts = (what, content.get("action"), content.get("result"))
-        return _one_line(" → ".join(str(part) for part in parts if part), limit)
+        return _one_line(" → ".join(str(part) for part in parts if part))
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])
         details = [value for value in values if value not in ("", what)]
     else:
-        details = _labelled_fields(language, kind, content, what)
+        details = _named_fields(content, what)
     sentence = _sentence(language, kind, what, content)
     line = sentence
     if details:
@@ -73,7 +70,7 @@ def describe(
     description = str(content.get("description") or "")
     if description and description not in line and not says_nothing_more(kind, content):
         line = say(language, "explained", what=line, more=description)
-    return _one_line(line, limit)
+    return _one_line(line)
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
@@ -91,8 +88,8 @@ def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
     return not left.isascii() or len(left.split()) != 1
 
 
-def _one_line(text: str, limit: int) -> str:
-    return shortened(" ".join(text.split()), limit)
+def _one_line(text: str) -> str:
+    return shortened(" ".join(text.split()), LINE_LIMIT)
 
 
 def _sentence(language: Language, kind: str, what: str, content: Mapping[str, Any]) -> str:
@@ -109,27 +106,12 @@ def _sentence(language: Language, kind: str, what: str, content: Mapping[str, An
     return say(language, usual, what=what)
 
 
-def _labelled_fields(
-    language: Language, kind: str, content: Mapping[str, Any], what: str
-) -> list[str]:
-    """Return the fields beside the subject: of a built-in kind by their labels, without the level.
-
-    Of an operator's kind, all of them by their names.
-    """
-    plain: dict[str, str | int | float] = {
-        n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what
-    }
-    if kind not in BUILT_IN_KINDS:
-        return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
-    plain |= {
-        name: say(language, "form_yes" if value else "form_no")
-        for name, value in plain.items()
-        if isinstance(value, bool)
-    }
+def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
+    """Return the fields beside the subject, each with its name."""
     return [
-        say(language, "explained", what=say(language, FIELD_LABELS[name]), more=str(plain[name]))
-        for name in BUILT_IN_KINDS[kind].model_fields
-        if name in plain and name != LEVEL_FIELDS.get(kind)
+        f"{name.replace('_', ' ')}: {value}"
+        for name, value in sorted(content.items())
+        if isinstance(value, str | int | float) and value != what
     ]
 
 

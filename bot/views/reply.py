@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -14,14 +14,13 @@ from bot.views.blocks import Block, actions, button, note, plain_text, shortened
 from bot.views.dates import plain_moment
 from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
 from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD, USED_ACTION
-from memory import CredentialKind
 
 # A markdown block takes 12,000 characters a message.
 PART_LIMIT = 11_500
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
 MESSAGE_TEXT_LIMIT = 40_000
 _FALLBACK_LIMIT = 3_900
-_CREDENTIALS: dict[CredentialKind, str] = {
+_CREDENTIALS: Mapping[str, str] = {
     "access_key": "credential_access_key",
     "bank_account": "credential_bank_account",
     "card_number": "credential_card_number",
@@ -49,7 +48,7 @@ def reply_text(language: Language, reply: Reply) -> str:
 def with_notes(
     language: Language,
     text: str,
-    left_out: Sequence[CredentialKind] = (),
+    left_out: Sequence[str] = (),
     *,
     newest_only: bool,
 ) -> str:
@@ -64,7 +63,7 @@ def with_notes(
     return "\n\n".join([text.rstrip(), *lines]) if lines else text
 
 
-def credentials_named(language: Language, kinds: Sequence[CredentialKind]) -> str:
+def credentials_named(language: Language, kinds: Sequence[str]) -> str:
     """Return kinds of credentials as a sentence lists them: “a password and a card number”."""
     *others, last = (say(language, _CREDENTIALS[kind]) for kind in kinds)
     if not others:

@@ -14,16 +14,7 @@ SlackView = dict[str, Any]
 _MAX_BLOCKS = 100
 _MAX_BANNER_BLOCKS = 12
 _BANNER_BLOCK = "home.said."
-# What an element of our forms holds, as Slack sends it, and what it begins with when shown again.
-# Source: https://docs.slack.dev/reference/block-kit/block-elements
-_INITIAL_VALUES = {
-    "value": "initial_value",
-    "selected_option": "initial_option",
-    "selected_options": "initial_options",
-    "selected_date_time": "initial_date_time",
-    "selected_conversation": "initial_conversation",
-}
-_COPIED = ("type", "callback_id", "title", "submit", "close", "private_metadata", "notify_on_close")
+_COPIED = ("type", "title", "close")
 
 
 def loading_view() -> SlackView:
@@ -35,19 +26,12 @@ def loading_view() -> SlackView:
     return {"type": "modal", "title": plain_text("Kioku"), "blocks": [section("\n".join(lines))]}
 
 
-def information_view(
-    language: Language,
-    title: str,
-    blocks: Sequence[Block],
-    *,
-    metadata: Mapping[str, str] | None = None,
-) -> SlackView:
+def information_view(language: Language, title: str, blocks: Sequence[Block]) -> SlackView:
     """Return a modal that asks for nothing; `title` is a key of the catalogues."""
     return {
         "type": "modal",
         "title": plain_text(say(language, title)),
         "close": plain_text(say(language, "modal_close")),
-        "private_metadata": json.dumps(dict(metadata or {})),
         "blocks": list(blocks)[:_MAX_BLOCKS],
     }
 
@@ -103,30 +87,12 @@ def entered(view: Mapping[str, Any], block_id: str) -> Mapping[str, Any]:
     return next(iter(elements.values()), None) or {}
 
 
-def form_with_errors(view: Mapping[str, Any], errors: Mapping[str, str]) -> SlackView:
-    """Return a submitted `view` with what was entered, and each error before its field."""
-    values = (view.get("state") or {}).get("values") or {}
-    blocks: list[Block] = []
-    for block in view["blocks"]:
-        if block.get("block_id") in errors:
-            blocks.append(section(f":warning: {errors[block['block_id']]}"))
-        blocks.append(_filled(block, values.get(block.get("block_id")) or {}))
+def view_with_sentence(view: Mapping[str, Any], text: str) -> SlackView:
+    """Return a modal that asks for nothing, as it is, below a sentence."""
     return {
         **{name: view[name] for name in _COPIED if view.get(name) is not None},
-        "blocks": blocks,
+        "blocks": [section(f":warning: {text}"), *view["blocks"]][:_MAX_BLOCKS],
     }
-
-
-def _filled(block: Block, entered: Mapping[str, Any]) -> Block:
-    element = block.get("element")
-    if block.get("type") != "input" or not isinstance(element, dict):
-        return block
-    state = entered.get(str(element.get("action_id"))) or {}
-    begun = {name: value for name, value in element.items() if not name.startswith("initial_")}
-    for name, initial in _INITIAL_VALUES.items():
-        if state.get(name):
-            begun[initial] = state[name]
-    return {**block, "element": begun}
 
 
 def blocks_up_to_click(body: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,10 @@ import base64
 from functools import cache
 from typing import Any
 
+from aiohttp import web
+
 from bot.config import Settings
-from bot.runtime.ask import AskHandler, Refused, read_call
+from bot.runtime.ask import answer, read_call
 from bot.runtime.connections import connected
 from bot.runtime.wiring import Application
 from bot.slack.client import Installation
@@ -26,23 +28,23 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
     del context
-    body = event.get("body") or ""
+    body: str | bytes = event.get("body") or ""
     if event.get("isBase64Encoded"):
-        body = base64.b64decode(body).decode("utf-8", "replace")
+        body = base64.b64decode(body)
     settings = _settings()
     token = settings.api_token.get_secret_value() if settings.api_token else ""
     authorization = (event.get("headers") or {}).get("authorization", "")
     try:
         # Before the database is woken.
         call = read_call(authorization, body, token)
-        status, text = asyncio.run(_answer(settings, *call))
-    except Refused as refused:
-        status, text = refused.args
+        status, text = 200, asyncio.run(_answer(settings, *call))
+    except web.HTTPException as refused:
+        status, text = refused.status, refused.text or ""
     headers = {"content-type": "text/plain; charset=utf-8"}
     return {"statusCode": status, "headers": headers, "body": text}
 
 
-async def _answer(settings: Settings, user_id: str, prompt: str) -> tuple[int, str]:
+async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
     url = settings.database_url
     opened = connected(
         settings,
@@ -53,8 +55,7 @@ async def _answer(settings: Settings, user_id: str, prompt: str) -> tuple[int, s
     async with opened as connections:
         wiring = Application(connections)
         await wiring.queue.open()
-        asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
-        status, text = await asks.answer(user_id, prompt)
-        if status == 200 and settings.formation != "off":
+        text = await answer(wiring, user_id, prompt)
+        if settings.formation != "off":
             await wiring.formation_jobs.form(API_TEAM, user_id, DM)
-        return status, text
+        return text

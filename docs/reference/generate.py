@@ -1,7 +1,7 @@
 """Writes the generated parts of the reference: ``python -m docs.reference.generate``.
 
 A page keeps its own words; what is between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is
-replaced. tests/lint/test_reference.py compares the pages with the code.
+replaced. ``make docs-reference`` runs it.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import openai
 
 from memory.embeddings.vectors import packed
+from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
-from memory.tracing import measured
 
 # The models take 8,192 tokens, and a token is at least one byte. Two are left for servers whose
 # tokenizer adds one at either end.
@@ -136,7 +136,7 @@ class Embedder:
         self._limits = Limits(*map(min, self._limits, limits))
         return vectors
 
-    @measured("embed")
+    @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
         try:
             answer = await self._client.embeddings.create(model=self.space.model, input=texts)

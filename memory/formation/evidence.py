@@ -51,7 +51,7 @@ _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 class PersonMessage:
     """One message that the person typed: unescaped, without quotes, code and attachments.
 
-    `origin` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
+    `origin` is ``message``, ``command`` or ``tool``; `ts` is the message's.
     `removal_proposed`: a button asks the person whether to do a removal that these words requested;
     the words themselves remove nothing. `zone` is the person's time zone. `reply_to` is the
     question from Kioku that these words answer: context for "yes", never evidence by itself.

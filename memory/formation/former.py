@@ -19,12 +19,12 @@ from memory.formation.proposals import RefusedProposal
 from memory.formation.store_manager import StoreManager, UnusableAnswer, load
 from memory.formation.user_store import FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
+from memory.metrics import step
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, register_schemas
 from memory.model.text import clean
 from memory.postgres.database import Pool
-from memory.tracing import measured
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -137,7 +137,7 @@ class Former:
                 spend(spent)
         return replace(formed, refused=(*refused, *formed.refused))
 
-    @measured("extract")
+    @step("extract")
     async def _run(
         self,
         store: UserStore,

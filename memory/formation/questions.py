@@ -27,14 +27,14 @@ OPEN_DAYS = 14
 
 QuestionAnswer: TypeAlias = Literal["yes", "no", "both"]
 _COLUMNS: LiteralString = (
-    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, expires_at,"
+    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at,"
     f" {QUESTION_MESSAGES} AS messages"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Keyed):
-    """A question to the person about the memory at `namespace` and `key`; valid until `expires_at`.
+    """A question to the person about the memory at `namespace` and `key`, open for `OPEN_DAYS`.
 
     ``replace``: replace `before` with `after`? ``remove``: remove it? ``widen``: apply a change
     made in a narrower audience to this memory too (`after` None: remove it)? ``store``: remember
@@ -47,7 +47,6 @@ class Question(Keyed):
     before: dict[str, Any]
     after: dict[str, Any] | None
     at: datetime
-    expires_at: datetime
     messages: tuple[MessageKey, ...] = ()
 
 
@@ -135,7 +134,6 @@ def _question(person: Person, record: DictRow) -> Question:
             if one.get("channel") and one.get("ts")
         ),
         at=record["at"],
-        expires_at=record["expires_at"],
     )
 
 

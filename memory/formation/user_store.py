@@ -21,6 +21,7 @@ from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair
 from memory.formation.questions import Question, ask
 from memory.formation.store_manager import NEIGHBOURS
 from memory.formation.verdicts import Verdict, Verifier
+from memory.metrics import step
 from memory.model.errors import ChangedSince, FormationUnavailable
 from memory.model.namespace import MemoryView
 from memory.postgres.database import Pool, person_transaction
@@ -28,7 +29,6 @@ from memory.recall.search import SMALL_SET
 from memory.store import rows
 from memory.store.memories import Memory, MessageKey
 from memory.store.unit_of_work import Change, Step, actor_of, commit_steps
-from memory.tracing import measured
 
 _SENTENCES = 24
 
@@ -169,7 +169,7 @@ class UserStore(BaseStore):
             self._judged = [(one, judged.verdicts.get(i)) for i, one in enumerate(proposals)]
         return judged.tokens
 
-    @measured("commit")
+    @step("commit")
     async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> FormationResult:
         """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 
@@ -233,7 +233,7 @@ class UserStore(BaseStore):
 
         # If no row has changed since it was read, these are the texts that the transaction writes.
         likely = decided(list(self._rows.values()), self._judged).changes
-        texts = list(dict.fromkeys(step.text for step in likely if step.text is not None))
+        texts = list(dict.fromkeys(one.text for one in likely if one.text is not None))
         try:
             await commit_steps(
                 self._pool,

@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from memory.formation.chat_model import ModelCallFailed, TokenUse, counted_tokens, failing_once
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite
+from memory.metrics import step
 from memory.model.schemas import level
 from memory.model.text import clean_content
-from memory.tracing import measured
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -109,7 +109,7 @@ class Verifier:
         self._bound: Any = None
         self.sensitive = sensitive
 
-    @measured("verdict")
+    @step("verdict")
     async def judge(
         self, proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]
     ) -> VerdictResult:

@@ -10,19 +10,15 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-class DateOutOfRange(ValueError):
-    """The date is not between 2000 and 2100."""
-
-
 def parse_timestamp(text: str) -> datetime:
     """Parse an ISO 8601 date and time; UTC if it has no time zone.
 
-    Raises `DateOutOfRange`, and `ValueError` for text that is not a date.
+    Raises `ValueError` for text that is not a date, or a date out of the range.
     """
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not EARLIEST <= moment < LATEST:
-        raise DateOutOfRange("The date is not between 2000 and 2100.")
+        raise ValueError("The date is not between 2000 and 2100.")
     return moment
 
 

@@ -24,9 +24,9 @@ def _checked(name: str, value: str, form: re.Pattern[str] = _ID) -> str:
 class Person:
     """One person of one installation.
 
-    `team_id` is the installation's id (the enterprise id of an organisation-wide install), never
-    the author's home team. `user_id` is the person's id there, for a person of another organisation
-    ``USER-HOMETEAM``. Raises `InvalidNamespace` unless the ids are of capital letters and digits.
+    `team_id` is the installation's id, never the author's home team. `user_id` is the person's id
+    there, for a person of another organisation ``USER-HOMETEAM``. Raises `InvalidNamespace` unless
+    the ids are of capital letters and digits.
     """
 
     team_id: str

@@ -21,10 +21,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
-from psycopg_pool import PoolTimeout as PoolTimeout
 
 from memory.model.namespace import Person
-from memory.postgres.rotation import Conninfo, connection_class
 
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
@@ -32,12 +30,12 @@ PERSON_SETTING = "kioku.person"
 # within one keeps its locks no longer than that. A transaction with a higher limit may need it.
 IDLE_SECONDS = 15
 _IDLE_SETTING = "idle_in_transaction_session_timeout"
+CONNECT_SECONDS = 60  # a database that is resuming from a pause, as Aurora does, takes 30
 
-# Connect to a server that accepts writes, detect a lost peer within seconds, and wait for one that
-# is resuming from a pause.
+# Connect to a server that accepts writes, and detect a lost peer within seconds.
 _CONNECTING = {
     "target_session_attrs": "read-write",
-    "connect_timeout": "20",
+    "connect_timeout": str(CONNECT_SECONDS),
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
@@ -97,7 +95,7 @@ async def _configure(connection: AsyncConnection[DictRow]) -> None:
 
 
 def create_pool(
-    conninfo: Conninfo,
+    conninfo: str,
     *,
     min_size: int = 2,
     max_size: int = 10,
@@ -111,11 +109,10 @@ def create_pool(
     executed with ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer.
     Connection options in `conninfo` override the defaults.
     """
-    address = conninfo if isinstance(conninfo, str) else ""
-    given = conninfo_to_dict(address)
+    given = conninfo_to_dict(conninfo)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
     return Pool(
-        address,
+        conninfo,
         open=False,
         configure=_configure,
         kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
@@ -124,7 +121,6 @@ def create_pool(
         timeout=timeout,
         reconnect_timeout=_RECONNECT_SECONDS,
         reconnect_failed=Pool.check,
-        connection_class=connection_class(conninfo),
     )
 
 

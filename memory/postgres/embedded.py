@@ -23,6 +23,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from memory.model.errors import KiokuMemoryError
+
 START_SECONDS, STOP_SECONDS = 300.0, 60.0  # recovery after a power failure may read a lot of WAL
 _OWNER, _LOGIN = "kioku", "kioku_login"
 _INITDB = (f"--username={_OWNER}", "--encoding=UTF8", "--locale=C", "--auth=trust")
@@ -31,7 +33,7 @@ _FEWER = ("wal_level=minimal", "max_wal_senders=0", "io_method=sync", "shared_bu
 _QUIET = ("log_min_messages=log", "log_min_error_statement=panic")  # errors have people's texts
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(KiokuMemoryError):
     """Embedded PostgreSQL cannot start or run; the message tells the operator what to do."""
 
 

@@ -17,7 +17,6 @@ NO_FORGETTING: LiteralString = f"(SELECT {_SHARED}) IS NOT NULL"
 
 Its parameter is `Person.prefix`. The next statement of the transaction sees what was forgotten.
 """
-_MOST_LOCKS = 8
 
 
 async def lock_for_writing(
@@ -25,13 +24,10 @@ async def lock_for_writing(
 ) -> EmbeddingSpace:
     """Lock `namespaces` against other writers and against forgetting, until the transaction ends.
 
-    For more than eight namespaces one lock covers all of the person's: PostgreSQL's lock table has
-    a limited size. Returns the space of the stored vectors.
+    Returns the space of the stored vectors.
     """
     prefixes = sorted({namespace.prefix for namespace in namespaces})
     locks = [_SHARED, *[_EXCLUSIVE] * len(prefixes)]
-    if len(prefixes) > _MOST_LOCKS:
-        locks, prefixes = [_EXCLUSIVE], []
     # Evaluated from left to right: in the same order in every transaction.
     select = f"SELECT {', '.join(locks)}, model, dimensions FROM kioku_embedding_space"
     found = await connection.execute(select.encode(), (person.prefix, *prefixes))

@@ -10,22 +10,19 @@ from importlib.resources import files
 from typing import LiteralString
 
 import psycopg
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
-from memory.postgres.database import Pool, begin, transaction
+from memory.postgres.database import CONNECT_SECONDS, Pool, begin, transaction
 from memory.postgres.roles import (
     UNBOUND,
-    Login,
     create_app_role,
     create_login,
     revoke_temporary,
 )
-from memory.postgres.rotation import Conninfo, address_of, connection_class
 
-CONNECT_SECONDS = 30  # a database that is resuming from a pause needs time to answer
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
@@ -73,22 +70,23 @@ def memory_migrations() -> list[Migration]:
 
 
 def migrate(
-    conninfo: Conninfo,
+    conninfo: str,
     space: EmbeddingSpace,
     migrations: Iterable[Migration] = (),
     *,
-    login: Login | None = None,
+    login: str | None = None,
+    roles: Sequence[str] = (),
 ) -> list[str]:
     """Apply what is missing of the schema; return the names of the steps applied.
 
     Needs a role that owns the schema. Any number of processes may run it: an advisory lock admits
-    one at a time. `migrations` are applied after those of this package. `login` is created if it is
-    missing and granted the application's role; the password of an existing one is not changed.
+    one at a time. `migrations` are applied after those of this package. The user of the
+    conninfo `login` is created if it is missing, and granted the application's role, which it does
+    not inherit, and `roles`, which it does; an existing one keeps its password.
     Raises `DatabaseNotReady` if the database has another schema than that of this version, and
     `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
-    address = address_of(conninfo)
-    with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
+    with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
         _lock_migrations(connection)
         create_app_role(connection)
         connection.execute(
@@ -100,7 +98,7 @@ def migrate(
         _refuse_other_schema(applied, {step.name for step in steps})
         done: list[str] = []
         if _LANGGRAPH not in applied:
-            _create_langgraph_store(address, space)
+            _create_langgraph_store(conninfo, space)
             _record(connection, _LANGGRAPH, done)
         for step in steps:
             if step.name not in applied and step.name not in done:
@@ -111,7 +109,7 @@ def migrate(
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
         if login is not None:
-            create_login(connection, login)
+            create_login(connection, login, roles)
     return done
 
 
@@ -179,7 +177,7 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
         )
 
 
-async def check_access(conninfo: Conninfo) -> bool:
+async def check_access(conninfo: str) -> bool:
     """Raise unless PostgreSQL answers and this user may set the application's role.
 
     Returns whether row-level security applies to the user outside of `transaction` too: not if the
@@ -188,10 +186,8 @@ async def check_access(conninfo: Conninfo) -> bool:
     PostgreSQL cannot be reached.
     """
     try:
-        async with await connection_class(conninfo).connect(
-            conninfo if isinstance(conninfo, str) else "",
-            connect_timeout=CONNECT_SECONDS,
-            row_factory=dict_row,
+        async with await AsyncConnection[DictRow].connect(
+            conninfo, connect_timeout=CONNECT_SECONDS, row_factory=dict_row
         ) as connection:
             await connection.execute(begin())
             found = await connection.execute(f"SELECT NOT {UNBOUND} AS bound")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import LiteralString
 
 from psycopg import Connection, errors, pq, sql
@@ -11,7 +11,6 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 
 from memory.postgres.database import APP_ROLE
-from memory.postgres.rotation import Conninfo, address_of
 
 # Whether row-level security does not apply to the current user.
 UNBOUND: LiteralString = (
@@ -19,14 +18,6 @@ UNBOUND: LiteralString = (
     " OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
     " AND pg_has_role(session_user, relowner, 'USAGE')))"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """The serving login: `conninfo` has its name and password; it inherits `roles`."""
-
-    conninfo: Conninfo
-    roles: tuple[str, ...] = ()
 
 
 def create_app_role(connection: Connection[DictRow]) -> None:
@@ -47,13 +38,13 @@ def _exists(connection: Connection[DictRow], role: str) -> bool:
     return found.rowcount == 1
 
 
-def create_login(connection: Connection[DictRow], login: Login) -> None:
-    """Create the serving login if it is missing, and grant it the roles it needs.
+def create_login(connection: Connection[DictRow], login: str, inherits: Sequence[str]) -> None:
+    """Create the user of the conninfo `login` if it is missing, and grant it the roles it needs.
 
     It may set the application's role but does not inherit its rights: outside of a transaction that
     sets the role it cannot read tables of people.
     """
-    given = conninfo_to_dict(address_of(login.conninfo))
+    given = conninfo_to_dict(login)
     name = str(given.get("user") or _default_user())
     if name == connection.info.user:
         return
@@ -68,7 +59,7 @@ def create_login(connection: Connection[DictRow], login: Login) -> None:
             statement += sql.SQL(" PASSWORD {}").format(secret.decode())
         with suppress(errors.DuplicateObject, errors.UniqueViolation):
             connection.execute(statement)
-    for role, inherit in ((APP_ROLE, False), *((role, True) for role in login.roles)):
+    for role, inherit in ((APP_ROLE, False), *((role, True) for role in inherits)):
         granted = connection.execute(
             "SELECT FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
             " AND inherit_option = %s AND set_option",

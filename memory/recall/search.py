@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 from psycopg import DataError
 
 from memory.embeddings.embedder import Embedder
+from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
@@ -24,7 +25,6 @@ from memory.store.memories import (
     view_condition,
 )
 from memory.store.rows import COMPARABLE, compared, other_model
-from memory.tracing import measured
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Recalled:
     newest_only: bool = False
 
 
-@measured("search")
+@step("search")
 async def recall_memories(
     pool: Pool,
     embedder: Embedder,

@@ -15,7 +15,6 @@ from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
 from memory.model.schemas import thing
-from memory.postgres.database import Pool, person_statement
 from memory.store.memories import OF_IDS, OF_PERSON, Memory, person_range, read
 from memory.store.row_copies import Table, put_rows, read_rows
 from memory.store.undo_payload import UndoPayload
@@ -177,18 +176,6 @@ async def put_entries_back(
     known = {row["key"] for row in await found.fetchall()}
     kept = [row for key, row in zip(keys, rows, strict=True) if key in known]
     await put_rows(connection, "memory_changes", kept)
-
-
-async def has_changes_or_questions(pool: Pool, person: Person) -> bool:
-    """Return whether the ledger has any entry of this person, or any question to them is stored."""
-    [row] = await person_statement(
-        pool,
-        person,
-        f"SELECT EXISTS (SELECT FROM memory_changes WHERE {OF_IDS})"
-        f" OR EXISTS (SELECT FROM memory_questions WHERE {OF_IDS}) AS stored",
-        person.ids,
-    )
-    return bool(row["stored"])
 
 
 def earlier_contents(

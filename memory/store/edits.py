@@ -118,13 +118,10 @@ async def add_memory(
     source: Mapping[str, Any],
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
-    in_commit: AfterWrite | None = None,
 ) -> Change:
     """Store a memory that the person wrote, as `add_memories` does."""
     given = [(content, source)]
-    [change] = await add_memories(
-        pool, embedder, namespace, kind, given, schemas=schemas, in_commit=in_commit
-    )
+    [change] = await add_memories(pool, embedder, namespace, kind, given, schemas=schemas)
     return change
 
 

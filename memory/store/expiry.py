@@ -80,8 +80,7 @@ async def expire_unconfirmed(
 ) -> list[Change]:
     """Delete memories last changed or confirmed more than `days` ago, with texts in the ledger.
 
-    Runs in the caller's `person_transaction`; the caller awaits `Pool.changed`. The ledger keeps an
-    entry without content.
+    Runs in the caller's `person_transaction`. The ledger keeps an entry without content.
     """
     await lock_for_forgetting(connection, person)
     found = await connection.execute(

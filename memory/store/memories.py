@@ -75,7 +75,7 @@ class Memory(Keyed):
 
     @property
     def sources(self) -> tuple[dict[str, Any], ...]:
-        """The messages, commands, forms, imports and tool calls it comes from, oldest first."""
+        """The messages, commands, forms and tool calls it comes from, oldest first."""
         return tuple(one for one in _list(self.value.get("sources")) if isinstance(one, dict))
 
     @property
@@ -92,11 +92,6 @@ class Memory(Keyed):
         """The primary keys of the memories that it supersedes."""
         person = self.namespace.person
         return [(f"{person.prefix}.{audience}", key) for audience, key in self.supersedes]
-
-    @property
-    def confirmed_at(self) -> datetime | None:
-        """The time at which the person last said or confirmed it."""
-        return _moment(self.value.get("confirmed_at"))
 
     @property
     def expires_at(self) -> datetime | None:

@@ -27,11 +27,7 @@ Actor: TypeAlias = Literal[
     "formation", "tool", "command", "modal", "source", "expiry", "undo", "question",
 ]  # fmt: skip
 
-_ACTORS: Mapping[str, Actor] = {
-    "tool": "tool",
-    "command": "command",
-    "modal": "modal",
-}
+_ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command", "modal": "modal"}
 _ATTEMPTS = 4
 # The columns of a ledger entry that are written from values, with their types.
 _ENTRY: Mapping[LiteralString, LiteralString] = {
@@ -55,7 +51,7 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Keyed):
-    """A committed change of one memory; `id` and `at` are those of its ledger entry.
+    """A committed change of one memory; `id` is that of its ledger entry.
 
     `before` and `after` are contents, as stored. In a `FormationResult`, `before` of a memory that
     supersedes one of a wider audience is the content of the wider one.
@@ -66,7 +62,6 @@ class Change(Keyed):
     kind: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +227,7 @@ async def _write_batch(
     vectors: Mapping[str, bytes],
 ) -> list[Change]:
     entries = [(uuid4(), step) for step in steps]
-    times = await _record(connection, entries)
+    await _record(connection, entries)
     deleted = await rows.delete(connection, [step.origin for step in steps if step.origin])
     new = [
         step.new_value(vectors)
@@ -250,10 +245,10 @@ async def _write_batch(
             "DELETE FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
             (list(vanished), person.team_id, person.user_id),
         )
-    return [_change(identity, step, times[identity]) for identity, step in done]
+    return [_change(identity, step) for identity, step in done]
 
 
-def _change(identity: UUID, step: Step, at: datetime) -> Change:
+def _change(identity: UUID, step: Step) -> Change:
     return Change(
         id=identity,
         action=step.action,
@@ -262,7 +257,6 @@ def _change(identity: UUID, step: Step, at: datetime) -> Change:
         kind=step.kind,
         before=step.before.content if step.before else None,
         after=dict(step.after["content"]) if step.after else None,
-        at=at,
     )
 
 
@@ -273,26 +267,24 @@ def actor_of(source_kind: str, default: Actor) -> Actor:
 
 async def _record(
     connection: AsyncConnection[DictRow], entries: Sequence[tuple[UUID, Step]]
-) -> dict[UUID, datetime]:
-    """Insert ledger entries, with the vectors of the rows before the change; return their times."""
+) -> None:
+    """Insert ledger entries, with the vectors of the rows before the change."""
     values = [_entry_values(identity, step) for identity, step in entries]
     columns = {**_ENTRY, **_BEFORE}
     arrays = ", ".join(f"%({name})s::{type_}[]" for name, type_ in columns.items())
-    recorded = await connection.execute(
+    await connection.execute(
         f"INSERT INTO memory_changes (team_id, user_id, {', '.join(_ENTRY)}, at, vector)"
         f" SELECT %(team)s, %(user)s, {', '.join(_ENTRY)}, {rows.NOW},"
         " (SELECT embedding FROM store_vectors v"
         " WHERE v.prefix = new.before_prefix AND v.key = new.before_key"
         " ORDER BY v.field_name <> %(field)s LIMIT 1)"
-        f" FROM unnest({arrays}) WITH ORDINALITY AS new ({', '.join(columns)}, number)"
-        " RETURNING id, at",
+        f" FROM unnest({arrays}) WITH ORDINALITY AS new ({', '.join(columns)}, number)",
         {
             **entries[0][1].namespace.person.ids,
             "field": rows.VECTOR_FIELD,
             **{name: [one.get(name) for one in values] for name in columns},
         },
     )
-    return {row["id"]: row["at"] for row in await recorded.fetchall()}
 
 
 def _entry_values(identity: UUID, step: Step) -> dict[str, Any]:

@@ -44,23 +44,13 @@ class Installs:
         return {"redirect": allow(slack, given.text("user"), query, declined)}
 
     async def add(self, given: Input) -> Json:
-        """Add a workspace without the app; `like` names one whose ids it gets.
-
-        `organisation` makes it one of the organisation of that name, which has each id once.
-        """
+        """Add a workspace without the app; `like` names one whose ids it gets."""
         name = given.text("name").strip()
         if not name:
             raise BadRequestError("name must not be empty.")
         workspaces = self._slack.workspaces
         like = given.optional("like")
-        organisation = given.text("organisation", default="")
-        if like is not None and organisation:
-            raise BadRequestError("In an organisation each id is there once: leave out like.")
-        added = workspaces.add(
-            name,
-            like=None if like is None else workspaces.of(like),
-            organisation=organisation,
-        )
+        added = workspaces.add(name, like=None if like is None else workspaces.of(like))
         workspaces.updates.publish({"changed": "state"})
         return workspace_summary(added)
 

@@ -26,8 +26,6 @@ SAY: Final = {
     "searched": ("I'm the scripted stand-in and searched nothing: a real model would cite its sources.", "台本どおりに答える代役なので、何も検索していません。本物のモデルなら出典を示します。"),
     "news": ("I cannot look up what is new in {}: there is no web search here.", "ウェブ検索がないので、{}の最近の動きはわかりません。"),
     "ask_me": ("1. Which food do you like?\n2. Which technology are you interested in?\n3. Where do you live?\n\nAnswer in sentences like these: “I like ramen. I'm interested in AWS. I live in Osaka.”", "1. 好きな料理は何ですか？\n2. 興味のある技術は何ですか？\n3. どこに住んでいますか？\n\n「ラーメンが好きです。AWSに興味があります。大阪に住んでいます」のようにお答えください。"),
-    "draft": ("Please send me the text. I am only a script, though: polishing it takes a real model.", "原文を送ってください。ただし私は台本だけの代役なので、整えるには本物のモデルが必要です。"),
-    "together": ("For example, build something small that uses both {}: that shows how they fit.", "たとえば、{}の両方を使う小さなものを作ってみると、組み合わせ方がわかります。"),
     "eat": ("You like {}, so how about that?", "{}がお好きでしたね。いかがでしょうか？"),
     "ideas": ("How about {}? Tell me what you like, for example “I like curry”, and I will build on it.", "{}はいかがでしょうか？「カレーが好きです」のように教えていただければ、それをもとにお答えします。"),
     "dishes": ("vegetable curry|tomato soup|mushroom rice", "野菜カレー|トマトスープ|きのこご飯"),
@@ -177,8 +175,7 @@ def _topics(one: Said, person: _Person) -> str:
 
 def _suggestion(one: Said, person: _Person) -> str:
     """Suggest what the person likes, else one of three dishes; say what was kept in mind."""
-    food = person.liked("food", one)
-    names = food if one.name == "eat" else [*food[:1], *person.liked("tech", one)]
+    names = person.liked("food", one)
     dishes = person.welcome(person.say["dishes"].split("|"), one)
     key = "eat" if names else "ideas" if dishes else "nothing"
     lines = [person.say[key].format(_bold((names or dishes)[:1]))]
@@ -197,16 +194,15 @@ def _recall(one: Said, person: _Person) -> str:
 
 def _fixed(one: Said, person: _Person) -> str:
     """Return the text that has the sentence's name, with its things in it."""
-    gaps = [one.gaps[gap] for gap in ("a", "b") if gap in one.gaps]
     text = person.say.get(one.name, person.say["cannot"])
-    return text.format(_bold(gaps or list(one.things)))
+    return text.format(_bold(list(one.things)))
 
 
 _Reply: TypeAlias = Callable[[Said, _Person], str]
 _REPLIES: Final[Mapping[str, _Reply]] = {
     **dict.fromkeys(STATEMENTS, _confirmation),
     "topics": _topics,
-    **dict.fromkeys(("eat", "week"), _suggestion),
+    "eat": _suggestion,
     **dict.fromkeys(("recall", "show_memories"), _recall),
 }
 """Functions that make the reply to a sentence, by its name; any other sentence has `_fixed`."""

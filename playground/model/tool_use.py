@@ -47,7 +47,7 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
         return _remember(change, search, one, prompt)
     if change and search and one.name == "forget":
         return _forget(change, search, one, prompt)
-    asks = one.name in {"eat", "recall", "topics", "week", "show_memories"}
+    asks = one.name in {"eat", "recall", "topics", "show_memories"}
     if search and asks and "<memories>" not in prompt.instructions:
         return [call(search.name, {"query": without_marks(one.quote)})]
     return []

@@ -1,17 +1,16 @@
-"""assistant.threads.* and agents.sessions.*: status line, title, prompts, sessions."""
+"""assistant.threads.* and agents.sessions.*: status line, title, sessions."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
-from playground.block_checks import Check, array, fields, string
+from playground.block_checks import Check, array, string
 from playground.records import Channel, Json, Thread
 from playground.web_api.call import Call, SlackError
 from playground.web_api.chat import need_customize
 
 STATUSES = ("active", "processing", "suspended", "closed")
 _LOADING_MESSAGES = array(string(50), 10)
-_PROMPTS = array(fields({"title": string(), "message": string()}), 4)
 _TITLE = 200
 
 
@@ -45,17 +44,6 @@ def set_title(call: Call) -> Json:
     """assistant.threads.setTitle."""
     thread = _thread(call, call.channel("channel_id"))
     thread.title = call.text("title")
-    call.slack.posting.set_thread(thread)
-    return {}
-
-
-def set_suggested_prompts(call: Call) -> Json:
-    """assistant.threads.setSuggestedPrompts, for a thread or a whole Messages tab."""
-    prompts = call.args["prompts"]
-    _check(_PROMPTS, prompts, "/prompts")
-    thread = _thread(call, call.channel("channel_id"))
-    thread.prompts = prompts
-    thread.prompts_title = call.text("title")
     call.slack.posting.set_thread(thread)
     return {}
 
@@ -115,7 +103,6 @@ def rename(call: Call) -> Json:
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "assistant.threads.setStatus": set_status,
     "assistant.threads.setTitle": set_title,
-    "assistant.threads.setSuggestedPrompts": set_suggested_prompts,
     "agents.sessions.setStatus": session_status,
     "agents.sessions.rename": rename,
 }

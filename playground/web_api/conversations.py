@@ -94,9 +94,7 @@ def list_(call: Call) -> Json:
 
 
 def of_user(call: Call) -> Json:
-    """users.conversations; with an organisation's token of the workspace that `team_id` names."""
-    if call.slack.workspace.identity.enterprise_id and not call.text("team_id", ""):
-        raise SlackError("missing_argument")
+    """users.conversations."""
     user = call.text("user", call.bot.id)
     channels = call.slack.workspace.channels.values()
     return _listed(call, [channel for channel in channels if user in channel.members])

@@ -53,7 +53,7 @@ class WebApi:
         except SlackError as error:
             problem = error
         token = _token(request, arguments)
-        slack, _ = self._slack.workspaces.caller(token, arguments)
+        slack, _ = self._slack.workspaces.caller(token)
         record = slack.calls.start(name, arguments, slack.workspace.identity.team_id)
         try:
             return await self._answer(request, record, slack, token, problem)
@@ -152,9 +152,8 @@ class WebApi:
 
     @staticmethod
     def _check_team(call: Call) -> None:
-        identity = call.slack.workspace.identity
-        given = call.args.get("team_id", identity.team_id)
-        if given not in (identity.team_id, identity.enterprise_id):
+        team_id = call.slack.workspace.identity.team_id
+        if call.args.get("team_id", team_id) != team_id:
             raise SlackError("team_access_not_granted")
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""oauth.v2.*, auth.revoke, auth.teams.list, apps.uninstall: installing an app and its end."""
+"""oauth.v2.*, auth.revoke, apps.uninstall: installing an app and its end."""
 
 import hmac
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def _for_code(call: Call) -> Json:
 
 
 def _for_refresh_token(call: Call) -> Json:
-    slack, token = call.slack.workspaces.caller(call.text("refresh_token"), {})
+    slack, token = call.slack.workspaces.caller(call.text("refresh_token"))
     if token is None or token.kind != "refresh" or token.error:
         raise SlackError("invalid_refresh_token")
     grant = slack.installation.refresh(
@@ -63,11 +63,9 @@ def _installed(slack: Slack, grant: Grant) -> Json:
         "access_token": grant.access_token,
         "bot_user_id": identity.bot_user_id,
         "team": {"id": identity.team_id, "name": identity.team_name},
-        "enterprise": identity.enterprise,
-        "is_enterprise_install": bool(identity.enterprise_id),
+        "enterprise": None,
+        "is_enterprise_install": False,
     }
-    if identity.enterprise_id:
-        answer["team"] = None
     if grant.refresh_token:
         answer |= {"refresh_token": grant.refresh_token, "expires_in": grant.expires_in}
     return answer
@@ -99,16 +97,6 @@ def auth_revoke(call: Call) -> Json:
     return {"revoked": True}
 
 
-def teams_list(call: Call) -> Json:
-    """auth.teams.list: the workspaces that the token gives access to."""
-    wide = call.slack.workspace.identity.enterprise_id
-    reached = call.slack.workspaces.organisation if wide else [call.slack]
-    identities = [slack.workspace.identity for slack in reached]
-    teams = [{"id": one.team_id, "name": one.team_name} for one in identities]
-    page, metadata = call.page(teams, default=100)
-    return {"teams": page, "response_metadata": metadata}
-
-
 def apps_uninstall(call: Call) -> Json:
     """apps.uninstall: takes the app out of the workspace."""
     _check_client(call)
@@ -120,6 +108,5 @@ HANDLERS: dict[str, Callable[[Call], Json]] = {
     "oauth.v2.access": access,
     "oauth.v2.exchange": exchange,
     "auth.revoke": auth_revoke,
-    "auth.teams.list": teams_list,
     "apps.uninstall": apps_uninstall,
 }

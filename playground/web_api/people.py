@@ -13,7 +13,7 @@ from playground.web_api.call import Call, SlackError
 def auth_test(call: Call) -> Json:
     """auth.test."""
     identity = call.slack.workspace.identity
-    answer = {
+    return {
         "url": f"https://{identity.team_domain}.slack.com/",
         "team": identity.team_name,
         "user": call.bot.name.lower(),
@@ -21,15 +21,8 @@ def auth_test(call: Call) -> Json:
         "user_id": identity.bot_user_id,
         "bot_id": identity.bot_id,
         "app_id": identity.app_id,
-        "is_enterprise_install": bool(identity.enterprise_id),
+        "is_enterprise_install": False,
     }
-    if identity.enterprise_id:
-        answer |= {
-            "team": identity.enterprise_name,
-            "team_id": identity.enterprise_id,
-            "enterprise_id": identity.enterprise_id,
-        }
-    return answer
 
 
 def connections_open(call: Call) -> Json:
@@ -42,8 +35,7 @@ def connections_open(call: Call) -> Json:
 
 def is_external(slack: Slack, user: User) -> bool:
     """Whether a person is known by Slack Connect only: Slack does not tell the app their locale."""
-    parts = slack.workspaces.organisation if slack.workspace.identity.enterprise_id else [slack]
-    return user.team not in {part.workspace.identity.team_id for part in parts}
+    return user.team != slack.workspace.identity.team_id
 
 
 def user_object(user: User, *, locale: bool) -> Json:

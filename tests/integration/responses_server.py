@@ -171,7 +171,7 @@ def counted_tokens() -> Iterator[TokenUse]:
         if name == "model_tokens":
             found[labels["model"], labels["kind"]] += int(amount)
 
-    with memory.recorded(lambda _: None, note):
+    with memory.recorded(lambda *_: None, note):
         yield found
 
 

@@ -819,7 +819,7 @@ async def stopped_after(app: App, committed: asyncio.Event, *calls: Call) -> Mes
     said = await app.receive(app.slack.place(), "I love natto")
     task = asyncio.create_task(app.answering.drain(said.thread))
     await asyncio.wait_for(committed.wait(), 15)
-    await app.wiring.inbox.interrupt(said.thread)
+    await app.wiring.inbox.interrupt(said.thread, stopped_ts=LATER)
     await asyncio.wait_for(task, 15)
     assert app.turn(said)["status"] == "stopped"
     return said

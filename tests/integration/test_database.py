@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg_pool import PoolTimeout
 
 from bot.queue.migrations import migrations
 from memory import (
@@ -26,7 +27,6 @@ from memory import (
     transaction,
 )
 from memory.model.errors import DatabaseNotReady
-from memory.postgres.database import PoolTimeout
 from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
 

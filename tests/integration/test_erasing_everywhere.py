@@ -69,8 +69,8 @@ async def lived(app: App, place: PersonThread) -> Person:
     await wiring.controls.pause(person)
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"
-        " ('learning', 'form_memories', %s, %s::jsonb, 'failed') RETURNING 1",
-        f"learning:{person.namespace('dm').prefix}",
+        " ('background', 'form_memories', %s, %s::jsonb, 'failed') RETURNING 1",
+        f"background:{person.namespace('dm').prefix}",
         json.dumps({"team": person.team_id, "user": person.user_id, "audience": "dm"}),
     )
     app.rows(
@@ -184,8 +184,8 @@ async def test_ids_stay_for_a_day_while_missed_messages_are_read(app: App) -> No
     message = await app.ask(place, "I love ramen")
     app.rows("UPDATE inbox_events SET received_at = now() - interval '1 hour' RETURNING 1")
     app.rows(
-        "INSERT INTO catching_up (team_id, channel_id, kind, oldest, rank)"
-        " VALUES (%s, 'C1', 'conversation', '1.0', 1) RETURNING 1",
+        "INSERT INTO catching_up (team_id, channel_id, oldest, rank)"
+        " VALUES (%s, 'C1', '1.0', 1) RETURNING 1",
         message.team_id,
     )
     await erase_person(app.pool, message.person)

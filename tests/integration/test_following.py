@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from bot.slack.messages import Message
+from bot.types import DIRECT
+from bot.users.incognito import switch_on
+from memory import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -51,20 +54,33 @@ async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("has_asked", "minutes", "followed"),
-    [(True, 0, True), (True, 29, True), (True, 31, False), (False, 0, False)],
+    ("has_asked", "answered", "minutes", "followed"),
+    [
+        (True, 0, 0, True),
+        (True, 0, 29, True),
+        (True, 0, 31, False),
+        (True, 40, 69, True),
+        (True, 40, 71, False),
+        (False, 0, 0, False),
+    ],
 )
 async def test_a_reply_in_a_thread_is_a_follow_up(
-    app: App, has_asked: bool, minutes: int, followed: bool
+    app: App, has_asked: bool, answered: int, minutes: int, followed: bool
 ) -> None:
-    """A reply without a mention is for who asked in the thread, within 30 minutes."""
+    """A reply without a mention is for who asked in the thread, within 30 minutes of an answer."""
     place = app.slack.place(channel="public")
     mention = said_in(app, place, "<@BOT> hello", addressed=True)
     assert await app.wiring.inbox.store(mention)
     await app.answering.drain(mention.thread)
     person = place if has_asked else app.slack.place(channel="public")
     reply = said_in(app, place, "and what else?", user_id=person.user)
-    later = f"{float(reply.ts) + minutes * 60:.6f}"
+    begun = float(mention.ts)
+    app.rows(
+        "UPDATE turns SET reply_ts = %s WHERE thread = %s RETURNING 1",
+        [f"{begun + answered * 60:.6f}"],
+        mention.thread,
+    )
+    later = f"{begun + minutes * 60 + 1:.6f}"
     assert await app.wiring.inbox.store(replace(reply, ts=later)) is followed
 
 
@@ -104,7 +120,7 @@ def session(app: App, place: PersonThread, ts: str) -> tuple[str, str]:
 
 
 async def test_a_direct_message_names_its_thread(app: App) -> None:
-    """The first question is the title of the thread, said once; follow-ups leave it."""
+    """The first question is the title of the thread, said once; there is none in incognito."""
     place = app.slack.place()
     app.slack.forget_calls()
     first = await app.ask(place, "What shall *we* eat?\nAnd where?")
@@ -114,6 +130,10 @@ async def test_a_direct_message_names_its_thread(app: App) -> None:
     await app.ask(place, "And tomorrow?", thread_ts=first.ts)
     assert len(titles(app)) == 1
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
+    assert len(titles(app)) == 1
+    async with person_transaction(app.pool, first.person) as connection:
+        await switch_on(connection, first.person, DIRECT)
+    await app.ask(place, "I am pregnant, please tell nobody")
     assert len(titles(app)) == 1
 
 

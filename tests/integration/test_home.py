@@ -15,9 +15,9 @@ from slack_sdk.errors import SlackApiError
 
 from bot.listeners.actions import _view
 from bot.locale import say
+from bot.memories.home import PUBLISH
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import Application
-from bot.users.home import PUBLISH
 from bot.users.incognito import EVERYWHERE, switch_on
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
@@ -552,20 +552,3 @@ async def locked(visit: Visit, table: LiteralString) -> AsyncIterator[None]:
     async with await AsyncConnection.connect(visit.app.database) as owner:
         await owner.execute(f"LOCK TABLE {table}")
         yield
-
-
-async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -> None:
-    """A click on what this version does not have shows the page as it is now."""
-    await visit.remember("ramen")
-    await visit.open()
-    button = {
-        "type": "button",
-        "action_id": "home_language",
-        "text": {"type": "plain_text", "text": "Language"},
-        "value": "ja",
-    }
-    old = {"type": "home", "blocks": [{"type": "actions", "elements": [button]}]}
-    await visit.app.slack.client().views_publish(user_id=visit.user, view=old)
-    assert "ramen" not in await visit.text()
-    await visit.click_home("home_language", value="ja")
-    assert "ramen" in await visit.text()

@@ -245,7 +245,7 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
     for one in (asked, behind, other):
         await inbox.store(one)
     running, elsewhere = await taken(inbox, asked.thread), await taken(inbox, other.thread)
-    await inbox.interrupt(asked.thread)
+    await inbox.interrupt(asked.thread, stopped_ts=LATER)
     with pytest.raises(Stopped):
         await inbox.read_flags(running)
     assert await inbox.read_flags(elsewhere)
@@ -265,12 +265,12 @@ async def test_stop_leaves_what_is_held_behind_the_running_answer(
     await inbox.restart(waiting, held=True)
     running = await taken(inbox, asked.thread)
     assert running.message == asked
-    assert await inbox.interrupt(asked.thread)
+    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
     with pytest.raises(Stopped):
         await inbox.read_flags(running)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
     await inbox.postpone(running, 60.0)
-    assert await inbox.interrupt(asked.thread)
+    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, True]
 
 
@@ -297,7 +297,7 @@ async def test_an_edit_after_stop_is_answered(inbox: Inbox) -> None:
     await inbox.store(asked)
     where = place_of(asked)
     running = await taken(inbox, asked.thread)
-    await inbox.interrupt(asked.thread)
+    await inbox.interrupt(asked.thread, stopped_ts=LATER)
     await inbox.edit(*where, "old", **change())
     with pytest.raises(Stopped):
         await inbox.read_flags(running)
@@ -333,7 +333,7 @@ async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: 
     """Where the stop flag cannot be read the answer goes on, and is told that this is not sure."""
     asked = message()
     waiting = await begun(inbox, asked)
-    await inbox.interrupt(asked.thread)
+    await inbox.interrupt(asked.thread, stopped_ts=LATER)
     await pool.close()
     assert not await inbox.read_flags(waiting)
 

@@ -331,15 +331,10 @@ async def test_a_form_that_cannot_be_opened_says_why(client: Client, text: str) 
     [
         ({"user_id": "U1", "team_id": "T1"}, Person("T1", "U1")),
         ({"user": {"id": "U1"}, "team": {"id": "T1"}}, Person("T1", "U1")),
-        (
-            {"user_id": "U1", "enterprise_id": "E1", "is_enterprise_install": "true"},
-            Person("E1", "U1"),
-        ),
-        ({"user_id": "U1", "team_id": "T1", "is_enterprise_install": "false"}, Person("T1", "U1")),
     ],
 )
 def test_person_of(body: dict[str, Any], person: Person) -> None:
-    """Who types or clicks is said by Slack's ids; in an organisation's install, under its id."""
+    """Who types or clicks is said by Slack's ids."""
     assert person_of(body) == person
 
 

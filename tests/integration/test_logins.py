@@ -15,7 +15,6 @@ from bot.queue.queue import Queue
 from bot.queue.sweep import free_stalled
 from memory import (
     EmbeddedPostgres,
-    Login,
     Person,
     check_access,
     create_pool,
@@ -56,7 +55,7 @@ def address(conninfo: str, user: str, **more: str) -> str:
 
 def settled(conninfo: str, login: str) -> None:
     """Migrate with a user that serves."""
-    migrate(conninfo, SPACE, migrations(), login=Login(login, (QUEUE_ROLE,)))
+    migrate(conninfo, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
 
 
 def one(conninfo: str, query: str, *values: object) -> tuple[Any, ...]:

@@ -128,7 +128,7 @@ class Database:
         for number, arguments in enumerate(jobs):
             self.rows(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)"
-                " VALUES ('learning', 'work', %s, %s, %s)",
+                " VALUES ('background', 'work', %s, %s, %s)",
                 *[f"{team}:{number}"] * 2,
                 json.dumps(arguments),
             )
@@ -246,7 +246,11 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     assert not await workspaces.serves(GONE)
     assert "uninstalled the app" in str(await workspaces.problem(GONE))
     assert due_in(owner) == [86_400]
+    # Slack sends both events, in any order.
+    await workspaces.tokens_revoked(GONE)
+    assert due_in(owner) == [0]
     await workspaces.departed(GONE)
+    assert due_in(owner) == [86_400]
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
     async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
@@ -358,3 +362,16 @@ async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Dat
     assert await app.deliver(later) == 200
     stored = owner.rows("SELECT ts FROM inbox_events WHERE user_id = %s", place.user)
     assert stored == [{"ts": earlier["ts"]}]
+
+
+async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
+    workspaces: Workspaces, pool: Pool
+) -> None:
+    """An event that mentions its bot, or is of its thread, is for the others alone."""
+    event = {"type": "message", "channel": "C1", "ts": "1.0", "text": f"<@{BOT}> hello"}
+    body = {"team_id": OTHER, "event": event}
+    async with transaction(pool) as connection:
+        await token_accepted(connection, GONE, BOT)
+    assert await workspaces.with_message(body) == [OTHER, GONE]
+    await workspaces.uninstalled(GONE, time.time())
+    assert await workspaces.with_message(body) == [OTHER]

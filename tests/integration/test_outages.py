@@ -25,6 +25,7 @@ from memory import forget, undo_forget
 from memory.store.forgetting import Forgotten
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
+from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held_down")
@@ -294,7 +295,7 @@ async def test_all_who_wait_are_told_that_a_quota_is_used_up(make_app: MakeApp) 
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
     asked = await held(app)
-    await app.wiring.inbox.interrupt(asked.thread)
+    await app.wiring.inbox.interrupt(asked.thread, stopped_ts=LATER)
     asks = len(app.prompts())
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "stopped")]

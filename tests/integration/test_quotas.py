@@ -6,10 +6,11 @@ import asyncio
 import json
 
 import pytest
+from aiohttp import web
 
 from bot.locale import LANGUAGES, say
 from bot.pipeline.sources import UPDATE_FROM_TURN
-from bot.runtime.ask import AskHandler
+from bot.runtime.ask import answer
 from bot.slack.messages import Message
 from bot.users.quotas import QuotaExceeded
 from memory import Person
@@ -186,11 +187,11 @@ async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> N
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
     """A user of ``/ask`` gets 429 beyond the limit; another user does not."""
     app = await make_app(person_messages_per_hour=1)
-    asks = AskHandler(app.wiring.turn_dependencies, app.wiring.quotas)
-    assert (await asks.answer("MZ0001", "Hello"))[0] == 200
-    status, text = await asks.answer("MZ0001", "Hello")
-    assert (status, text.strip() in hourly(1)) == (429, True)
-    assert (await asks.answer("MZ0002", "Hello"))[0] == 200
+    assert await answer(app.wiring, "MZ0001", "Hello")
+    with pytest.raises(web.HTTPTooManyRequests) as refused:
+        await answer(app.wiring, "MZ0001", "Hello")
+    assert (refused.value.text or "").strip() in hourly(1)
+    assert await answer(app.wiring, "MZ0002", "Hello")
     assert len(app.prompts()) == 2
 
 

@@ -84,7 +84,6 @@ async def test_a_line_names_the_removed_kinds_once(app: App, locale: str) -> Non
     asked = await app.ask(place, f"I love ramen.\nMy password is {_WORD}.\n{_CARD}, {_CARD}")
     [reply] = app.shown(asked)
     assert json.dumps(reply["blocks"], ensure_ascii=False).count(line) == 1
-    assert app.turn(asked)["left_out"] == ["password", "card_number"]
     later = await app.ask(place, "thanks")
     assert line not in json.dumps(app.shown(later), ensure_ascii=False)
 
@@ -115,7 +114,6 @@ async def test_an_edited_message_is_redacted(app: App) -> None:
     )
     turn = app.turn(asked)
     assert turn["question"] == turn["words"] == "hello, my password is [password removed]"
-    assert turn["left_out"] == ["password"]
     assert _WORD not in stored(app)
 
 

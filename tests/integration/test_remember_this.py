@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bot.conversation.off_record import delete_texts
+from bot.conversation.unformed import read_unformed
 from bot.locale import say
 from bot.memories import statement_formation
-from bot.pipeline import formation
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.audiences import ConversationKind
@@ -21,7 +21,6 @@ from bot.slack.messages import Message
 from bot.users.requests import check_request
 from memory import (
     PUBLIC,
-    PersonMessage,
     forget,
     open_questions,
     person_transaction,
@@ -91,16 +90,17 @@ async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
-    redacted = formation._redacted
     answers: list[str] = []
 
-    async def meanwhile(words: Sequence[PersonMessage]) -> list[PersonMessage]:
-        answers.append(await pointed_at(app, here, "I love ramen"))
-        [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
-        await undo_change(app.pool, app.embedder, said.person, change["id"])
-        return await redacted(words)
+    async def meanwhile(*arguments: Any) -> Any:
+        read = await read_unformed(*arguments)
+        if not answers:
+            answers.append(await pointed_at(app, here, "I love ramen"))
+            [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+            await undo_change(app.pool, app.embedder, said.person, change["id"])
+        return read
 
-    monkeypatch.setattr(formation, "_redacted", meanwhile)
+    monkeypatch.setattr("bot.pipeline.formation.read_unformed", meanwhile)
     assert await app.form(said) == []
     [answer] = answers
     assert answer.startswith("Remembered: ")

@@ -133,7 +133,7 @@ async def test_the_end_is_tried_again(thread: Thread, fault: dict[str, Any]) -> 
     thread.whole("Hello.")
 
 
-@pytest.mark.parametrize("error", ["unknown_method", "feature_disabled"])
+@pytest.mark.parametrize("error", ["unknown_method", "feature_disabled", "missing_scope"])
 async def test_without_sessions_there_is_a_status_line(sender: Sender, error: str) -> None:
     """A workspace without sessions gets a line that changes, and is not asked for each answer."""
     sender.slack.fault(SET, error=error, times=None)

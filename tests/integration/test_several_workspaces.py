@@ -85,8 +85,13 @@ class Slack:
 
 
 @pytest.fixture
-def slack(server: Server) -> Slack:
-    """Two workspaces; the app is installed in neither by OAuth."""
+def slack(server: Server, monkeypatch: pytest.MonkeyPatch) -> Slack:
+    """Two workspaces; the app is installed in neither by OAuth.
+
+    As in a container the settings are in the environment, too, where Bolt looks for them.
+    """
+    for name in ("client_id", "client_secret"):
+        monkeypatch.setenv(f"SLACK_{name.upper()}", server.info[name])
     state = server.call("/_playground/state")
     first = str(state["team_id"])
     user = next(one["id"] for one in state["users"] if not one["is_bot"])

@@ -102,7 +102,7 @@ def backlog(database: str, person: str = "'T1.U' || n", *, priority: int = BEHIN
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
-            " budget, priority) SELECT %s, 'work', 'old' || n, 'old' || n,"
+            " slack_limit, priority) SELECT %s, 'work', 'old' || n, 'old' || n,"
             f" {person}, 'T1.D' || n, %s FROM generate_series(1, %s) AS n".encode(),
             (REPLIES, priority, BACKLOG),
         )

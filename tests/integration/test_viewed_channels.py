@@ -85,7 +85,10 @@ async def test_only_the_last_counts(app: App) -> None:
 
 
 async def test_it_comes_with_a_message_too(app: App) -> None:
-    """Where Slack says with a direct message what its author looks at, that counts."""
+    """Where Slack says with a direct message what its author looks at, that counts.
+
+    A value of a form that is not known costs the context, not the message.
+    """
     place = app.slack.place()
     channel = app.slack.channel("public", place.user)
     event = {
@@ -100,6 +103,12 @@ async def test_it_comes_with_a_message_too(app: App) -> None:
     assert await app.deliver(event) == 200
     [row] = app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
     assert row["channel_id"] == channel
+    for number, value in enumerate((["C1"], 1, True, None), start=1):
+        ts = f"{float(place.ts) + number:.6f}"
+        entities = [{**channel_entity(channel), "value": value}]
+        assert await app.deliver({**event, "ts": ts, "app_context": {"entities": entities}}) == 200
+        assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", ts)
+    assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []
 
 
 @pytest.mark.failed_calls(

@@ -69,9 +69,13 @@ def test_it_is_valid(manifest: dict[str, Any]) -> None:
 
 
 def test_it_is_an_agent(manifest: dict[str, Any]) -> None:
-    """It has the agent view, a writable Messages tab and no legacy assistant view."""
+    """It has the agent view, a writable Messages tab and no legacy assistant view.
+
+    Everybody sees the same prompts: as many are Japanese as English.
+    """
     features = manifest["features"]
-    assert "agent_view" in features
+    prompts = features["agent_view"]["suggested_prompts"]
+    assert [one["message"].isascii() for one in prompts] == [True, True, False, False]
     assert "assistant_view" not in features
     assert features["app_home"] == {
         "home_tab_enabled": True,

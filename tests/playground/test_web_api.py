@@ -102,10 +102,6 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
         ({"status": "x", "loading_messages": ["x" * 51]}, "invalid_arguments"),
         ({"status": "x", "loading_messages": [""]}, "invalid_arguments"),
     ],
-    "assistant.threads.setSuggestedPrompts": [
-        ({"thread_ts": None, "prompts": [{"title": "a", "message": "b"}] * 5}, "invalid_arguments"),
-        ({"thread_ts": None, "prompts": [{"title": "a"}]}, "invalid_arguments"),
-    ],
     "agents.sessions.setStatus": [
         ({"status": "busy"}, "invalid_status"),
         ({"thread_ts": None, "status": "active"}, "thread_ts_required"),
@@ -266,7 +262,6 @@ NONSENSE: list[Any] = [5, None, "x", [], {}, [5], [None], {"type": []}, [{"type"
         ("chat.startStream", "chunks"),
         ("chat.startStream", "thread_ts"),
         ("views.open", "view"),
-        ("assistant.threads.setSuggestedPrompts", "prompts"),
         ("assistant.threads.setStatus", "loading_messages"),
         ("conversations.history", "limit"),
         ("conversations.history", "oldest"),

@@ -47,6 +47,7 @@ class Endpoint:
     session: aiohttp.ClientSession
     received: list[dict[str, Any]] = field(default_factory=list)
     problem: str | None = None
+    asked: int = 0
 
     async def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         """Send a request as Slack does; return status and text."""
@@ -77,6 +78,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
         opened.received.append(body)
 
     async def ready() -> str | None:
+        opened.asked += 1
         return opened.problem
 
     served = create_web_app(ready=ready, app=app, signing_secret=SECRET)
@@ -162,7 +164,10 @@ async def fetched(endpoint: Endpoint, path: str) -> tuple[int, str]:
 
 
 async def test_health_and_readiness(endpoint: Endpoint) -> None:
-    """Alive is always said; ready only while nothing is missing, else what is."""
+    """Alive is always said; ready only while nothing is missing, else what is.
+
+    However many ask, that is looked up once in two seconds.
+    """
     for problem, status, text in (
         (None, 200, "ready\n"),
         ("PostgreSQL cannot be reached.", 503, "PostgreSQL cannot be reached.\n"),
@@ -172,6 +177,9 @@ async def test_health_and_readiness(endpoint: Endpoint) -> None:
             while await fetched(endpoint, "/readyz") != (status, text):  # noqa: ASYNC110 - polls HTTP
                 await asyncio.sleep(0.1)
         assert await fetched(endpoint, "/healthz") == (200, "alive\n")
+    asked, requests = endpoint.asked, 50
+    await asyncio.gather(*(fetched(endpoint, "/readyz") for _ in range(requests)))
+    assert endpoint.asked - asked < requests
 
 
 async def test_without_a_signing_secret_slacks_endpoint_is_not_served() -> None:

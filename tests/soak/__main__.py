@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bot.queue.migrations import QUEUE_ROLE, migrations
-from memory import EmbeddedPostgres, Login, migrate
+from memory import EmbeddedPostgres, migrate
 from tests import fork_server
 from tests.conftest import SPACE, open_playground, remove_settings
 from tests.e2e.app import running
@@ -85,8 +85,8 @@ class Runs:
         """Twenty thousand mutated requests at every HTTP entry point of one process."""
         self._postgres.ensure_database("fuzz")
         conninfo = self._postgres.dsn("fuzz")
-        login = Login(self._postgres.login_dsn("fuzz"), (QUEUE_ROLE,))
-        migrate(conninfo, SPACE, migrations(), login=login)
+        login = self._postgres.login_dsn("fuzz")
+        migrate(conninfo, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         (self._folder / "fuzz").mkdir(exist_ok=True)
         log = self._folder / "fuzz" / "app.log"
         with (

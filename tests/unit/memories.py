@@ -85,5 +85,4 @@ def question(
         else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
         after=value(after) if after is not None else None,
         at=NOON,
-        expires_at=NOON,
     )

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from bot.runtime.ask import Refused, read_call
+from bot.runtime.ask import read_call
 
 TOKEN = "kioku-token-1234"
 BODY = '{"user_id": "MZ0001", "prompt": "hello"}'
@@ -15,9 +16,9 @@ BODY = '{"user_id": "MZ0001", "prompt": "hello"}'
 
 def refusal(authorization: str = f"Bearer {TOKEN}", body: str = BODY, token: str = TOKEN) -> int:
     """Return the HTTP status with which a call is refused."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(web.HTTPException) as refused:
         read_call(authorization, body, token)
-    return int(refused.value.args[0])
+    return refused.value.status
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

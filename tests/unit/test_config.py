@@ -34,6 +34,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_METRICS_PORT", "9464", 9464),
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
     ("KIOKU_REASONING_EFFORT", "low", "low"),
+    ("KIOKU_REASONING_EFFORT", "max", "max"),
     ("KIOKU_FALLBACK_MODEL", "gpt-5.6-luna", "gpt-5.6-luna"),
     ("KIOKU_STYLE", "x" * 2_000, "x" * 2_000),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),

@@ -162,23 +162,6 @@ def test_a_person_of_another_organisation_has_a_key_of_their_own(
     assert message.user_team_id == (event.get("user_team") or event.get("team"))
 
 
-def authorized(*, org: bool) -> dict[str, Any]:
-    """Return the authorization of a workspace in an organisation, which may have the app, too."""
-    return {"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": org}
-
-
-def submitted(
-    team: dict[str, str] | None, enterprise: str, *, org: bool, installed: str
-) -> dict[str, Any]:
-    """Return a form's submission: its author's team and organisation, and where the app is."""
-    return {
-        "team": team,
-        "enterprise": {"id": enterprise},
-        "is_enterprise_install": org,
-        "view": {"app_installed_team_id": installed},
-    }
-
-
 @pytest.mark.parametrize(
     ("envelope", "team"),
     [
@@ -186,22 +169,14 @@ def submitted(
         ({"team_id": "T1", "authorizations": []}, "T1"),
         ({"team_id": "T1", "authorizations": None}, "T1"),
         ({"team_id": "T1", "authorizations": [{"team_id": "T2"}]}, "T2"),
-        ({"team_id": "T1", "authorizations": [authorized(org=True)]}, "E1"),
-        ({"team_id": "T1", "authorizations": [authorized(org=False)]}, "T2"),
-        ({"authorizations": [{"enterprise_id": "", "is_enterprise_install": True}]}, ""),
+        ({"team_id": "T1", "authorizations": [{"team_id": "T2", "enterprise_id": "E1"}]}, "T2"),
         ({"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}}, "T1"),
         ({"team": {"id": "T2"}, "view": {}}, "T2"),
-        (submitted(None, "E1", org=True, installed="T1"), "E1"),
-        (submitted({"id": "T2"}, "E2", org=True, installed="E1"), "E1"),
-        (submitted({"id": "T2"}, "E2", org=False, installed="T1"), "T1"),
         ({}, ""),
     ],
 )
 def test_installation_team(envelope: dict[str, Any], team: str) -> None:
-    """An organisation's install is kept under its enterprise, any other under its team.
-
-    A view says where the app is installed that opened it.
-    """
+    """The authorization names the workspace, and a view the one in which the app opened it."""
     assert installation_team(envelope) == team
 
 

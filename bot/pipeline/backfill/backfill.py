@@ -36,7 +36,6 @@ _PAGES_AT_ONCE = 20
 _PAUSE_SECONDS = 30.0
 _AGAIN_SECONDS = 10.0
 _CONVERSATIONS = 200
-_WORKSPACES = 100
 # What is answered sooner needs no word about it.
 _LATE_SECONDS = 60.0
 _RECENT_DM, _THREAD, _OTHER_DM, _CHANNEL = range(4)
@@ -54,48 +53,34 @@ class Backfill:
         self._queue = missed_messages.queue
         self._slack = missed_messages.slack
 
-    async def plan(self, team: str, since: str, cursor: str = "", workspace: str = "") -> None:
+    async def plan(self, team: str, since: str, cursor: str = "") -> None:
         """List what to read from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
 
-        Slack gives an organisation's token the conversations of one workspace at a time: the first
-        job schedules one for each `workspace`. The first job also lists the followed threads. A day
-        is the farthest that is gone back.
+        The first job also lists the followed threads. A day is the farthest that is gone back.
         """
         oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _FARTHEST_SECONDS):.6f}"
         try:
-            if team.startswith("E") and not workspace:
-                following = await self._plan_workspaces(team, since, cursor)
-            else:
-                following = await self._list_conversations(team, oldest, cursor, workspace)
+            following = await self._list_conversations(team, oldest, cursor)
         except SLACK_FAULTS as error:
             if is_passing(error):
-                await self._plan_later(team, since, cursor, workspace, delay=_delay(error))
+                await self._plan_later(team, since, cursor, _delay(error))
             else:
                 # A later attempt would be refused as well: the app has left, or lacks a scope.
                 log.warning("what was missed is not looked for: %s", error_code(error))
             return
-        if not (cursor or workspace):
+        if not cursor:
             await self._list_threads(team, oldest)
         if following:
-            await self._plan_later(team, since, following, workspace)
+            await self._plan_later(team, since, following)
         await self._read_later(team)
 
-    async def _plan_workspaces(self, team: str, since: str, cursor: str) -> str:
-        """Schedule a job for each workspace of a page; return the cursor of the next page."""
-        client = self._slack.client(team)
-        answer = await client.auth_teams_list(limit=_WORKSPACES, cursor=cursor or None)
-        for workspace in answer["teams"]:
-            await self._plan_later(team, since, workspace=str(workspace["id"]))
-        return next_cursor(answer)
-
-    async def _list_conversations(self, team: str, oldest: str, cursor: str, workspace: str) -> str:
+    async def _list_conversations(self, team: str, oldest: str, cursor: str) -> str:
         """List the conversations of a page; return the cursor of the next page."""
         answer = await self._slack.client(team).users_conversations(
             types="im,mpim,private_channel,public_channel",
             exclude_archived=True,
             limit=_CONVERSATIONS,
             cursor=cursor or None,
-            team_id=workspace or None,
         )
         recent = {thread.channel_id for thread in await _followed(self._pool, team)}
         ranks = {
@@ -176,21 +161,17 @@ class Backfill:
         else:
             await execute_statement(self._pool, f"DELETE FROM catching_up {where}", key)
 
-    async def _plan_later(
-        self, team: str, since: str, cursor: str = "", workspace: str = "", *, delay: float = 0.0
-    ) -> None:
-        """Schedule `plan`; of each workspace and outage one such job can wait."""
-        part = ".".join([team, *([workspace] if workspace else []), since])
+    async def _plan_later(self, team: str, since: str, cursor: str, delay: float = 0.0) -> None:
+        """Schedule `plan`; of each outage one such job can wait."""
         await self._queue.defer(
             self._pool,
             CATCH_UP,
             queue=REPLIES,
-            lock=f"{CATCH_UP}:{part}",
+            lock=f"{CATCH_UP}:{team}.{since}",
             delay=delay,
             team=team,
             since=since,
             cursor=cursor,
-            workspace=workspace,
         )
 
     async def _read_later(self, team: str, delay: float = 0.0) -> None:
@@ -225,11 +206,11 @@ async def _followed(pool: Pool, team: str) -> list[Conversation]:
 
 async def _list(pool: Pool, ranks: Mapping[Conversation, int], oldest: str) -> None:
     # An entry of an earlier outage begins earlier, and is read from the newest message again, from
-    # which Slack lists. Earlier versions, which took `kind` from Slack's list, read that column.
+    # which Slack lists.
     await execute_statement(
         pool,
-        "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
-        " SELECT team, channel, thread, '', %s, rank FROM unnest(%s::text[], %s::text[],"
+        "INSERT INTO catching_up (team_id, channel_id, thread_ts, oldest, rank)"
+        " SELECT team, channel, thread, %s, rank FROM unnest(%s::text[], %s::text[],"
         " %s::text[], %s::int[]) AS new (team, channel, thread, rank)"
         " ON CONFLICT (team_id, channel_id, thread_ts)"
         " DO UPDATE SET cursor = '' WHERE catching_up.oldest::float < excluded.oldest::float",

@@ -14,7 +14,7 @@ import openai
 
 from bot.logs import fault
 from bot.pipeline.responses.failures import Malformed, failure_of
-from memory import measured
+from memory import step
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class ModelRequests:
         self._effort = effort
         self._left_out: set[str] = set()
 
-    @measured("model answers")
+    @step("model answers")
     async def begin(
         self,
         conversation: Sequence[Mapping[str, Any]],

@@ -13,7 +13,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.conversation.callbacks import AddNotice
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
 from bot.conversation.turns import WORDS_LIMIT, TurnRow
@@ -22,6 +21,7 @@ from bot.locale import Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
+from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
@@ -185,12 +185,12 @@ def open_tools(
     schemas: Sequence[type[BaseModel]],
     *,
     verifier: Verifier | None,
-    add_notice: AddNotice,
+    notices: ChangeNotices,
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, row, and the reply before it.
 
     `shows` contains the actions of ``memory_settings`` that only show something, by name.
-    `add_notice` is awaited in each transaction in which a tool has changed memories.
+    `notices` get one in each transaction in which a tool has changed memories.
     """
 
     @cache
@@ -211,7 +211,9 @@ def open_tools(
                 raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
             changes = [change.id for change in formed.changes if change.action != "confirmed"]
             questions = [question.id for question in formed.questions]
-            await add_notice(connection, message.person, turn_row.id, changes, questions)
+            await notices.add_notice(
+                connection, message.person, turn_row.id, changes, questions, delay=RETRY_SECONDS
+            )
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(

@@ -42,10 +42,10 @@ function draw(asked, workspace) {
   document.title = t("consentTitle", { app: asked.name });
   fill(page,
     seal("brand", { app_name: asked.name, native_name: asked.native_name }),
-    make("h1", {}, t(workspace.enterprise ? "consentWide" : "consentHeading", { app: asked.name, workspace: workspace.enterprise?.name ?? workspace.name })),
+    make("h1", {}, t("consentHeading", { app: asked.name, workspace: workspace.name })),
     make("p", { class: "soft", lang: "en" }, asked.description),
     make("div", { class: "consent-who" },
-      select("consent-workspace", t("consentWorkspace"), asked.workspaces.map((one) => [one.team_id, one.enterprise ? t("consentOrganisation", { name: one.enterprise.name }) : one.name]), chosen.team, (team) => choose(asked, team, chosen.user)),
+      select("consent-workspace", t("consentWorkspace"), asked.workspaces.map((one) => [one.team_id, one.name]), chosen.team, (team) => choose(asked, team, chosen.user)),
       select("consent-person", t("consentPerson"), workspace.people.map((one) => [one.id, one.name]), chosen.user, (user) => choose(asked, chosen.team, user))),
     workspace.installed ? make("p", { class: "soft", role: "note" }, t("consentAgain", { app: asked.name })) : null,
     make("section", { "aria-labelledby": "consent-scopes" },

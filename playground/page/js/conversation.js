@@ -171,12 +171,11 @@ function drawIntro(entry, kept, count) {
       entry.has_app ? make("p", {}, t("emptyChannelNote", { app: app().name })) : null);
     return;
   }
-  const own = kept.threads.get("");
-  const prompts = own?.prompts?.length ? own.prompts : store.workspace.suggested_prompts;
+  const prompts = store.workspace.suggested_prompts;
   const sign = JSON.stringify([prompts, store.me]);
   if (intro.sign === sign && intro.childElementCount) return;
   intro.sign = sign;
-  fill(intro, avatar(store.workspace.bot_user_id, "big"), make("h2", {}, own?.prompts_title || t("emptyDm")), make("p", {}, t("emptyDmNote")),
+  fill(intro, avatar(store.workspace.bot_user_id, "big"), make("h2", {}, t("emptyDm")), make("p", {}, t("emptyDmNote")),
     make("ul", { class: "prompts" }, prompts.map((prompt) => make("li", {}, button({ class: "prompt", onclick: () => {
       followed = true;
       say(store.channel, prompt.message);

@@ -1,0 +1,69 @@
+"""Durations of named steps and counts of events, reported to a recorder if one is set; no text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# Called with the name of a step and its seconds.
+StepRecorder: TypeAlias = Callable[[str, float], None]
+# Called with the name of what is counted, the amount and the labels.
+CountRecorder: TypeAlias = Callable[[str, float, dict[str, str]], None]
+
+_steps: StepRecorder | None = None
+_counts: CountRecorder | None = None
+
+
+class step:  # noqa: N801 (used as a function)
+    """Measure a block, or as a decorator each call of a coroutine function, awaits included."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        step_ended(self._name, self._began)
+
+    def __call__(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Decorate a coroutine function."""
+
+        @wraps(call)
+        async def measured(*args: P.args, **kwargs: P.kwargs) -> T:
+            with step(self._name):
+                return await call(*args, **kwargs)
+
+        return measured
+
+
+def step_ended(name: str, began: float) -> None:
+    """Report a step that began at `began` (`time.perf_counter`) and ends now."""
+    if _steps is not None:
+        _steps(name, time.perf_counter() - began)
+
+
+def count(name: str, amount: float = 1.0, **labels: str) -> None:
+    """Report that something happened `amount` times.
+
+    Values of `labels` are from small sets, such as methods of Slack's API: never a person or text.
+    """
+    if _counts is not None:
+        _counts(name, amount, labels)
+
+
+@contextmanager
+def recorded(steps: StepRecorder, counts: CountRecorder | None = None) -> Iterator[None]:
+    """Call `steps` with each step that ends in this process in this block, `counts` with counts."""
+    global _steps, _counts
+    before = _steps, _counts
+    _steps, _counts = steps, counts
+    try:
+        yield
+    finally:
+        _steps, _counts = before
