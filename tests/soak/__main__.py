@@ -1,9 +1,10 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
-The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
-``hostile`` (every end-to-end test with a model that attacks), ``fuzz`` (mutated payloads); all of
-them where none is named. One table at the end; the exit code is 1 on any violation.
+The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``load``, ``backlog``,
+``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
+attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
+all of them where none is named. One table at the end; the exit code is 1 on any violation.
 ``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
 logs; ``SOAK_SCALE`` (1) makes all of it shorter.
 """
@@ -30,9 +31,11 @@ from tests.kioku_process import fresh
 from tests.soak import load
 from tests.soak.fuzz import SETTINGS, Fuzz
 from tests.soak.hostile import hostile
+from tests.soak.links import links
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
+from tests.soak.worst_texts import worst_texts
 
 TROUBLE = Plan(
     people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
@@ -51,7 +54,10 @@ class Runs:
         self.parts: dict[str, Callable[[], None]] = {
             "trouble": self.trouble,
             "turns": self.turns,
+            "load": self.load,
             "backlog": self.backlog,
+            "texts": self.texts,
+            "links": self.links,
             "fuzz": self.fuzz,
             "hostile": self.hostile,
         }
@@ -71,10 +77,35 @@ class Runs:
             staged.fleet.begin("worker")
             load.order(staged, self.table)
 
+    def load(self) -> None:
+        """A steady load with and without Slack's limits."""
+        with self._stage("load") as staged:
+            staged.fleet.begin("")
+            for a_second, limits in ((10, True), (50, False)):
+                load.load(
+                    staged,
+                    self.table,
+                    a_second=a_second,
+                    seconds=60 * self._scale,
+                    limits=limits,
+                    settling=90,
+                )
+
     def backlog(self) -> None:
         """Ten thousand events wait when the workers come back."""
         with self._stage("backlog", KIOKU_FORMATION="off") as staged:
             load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
+
+    def texts(self) -> None:
+        """One person sends the worst texts to one front and one worker, ten others talk."""
+        with self._stage("texts", KIOKU_PERSON_MESSAGES_PER_HOUR="0") as staged:
+            staged.fleet.begin("front-http", "worker-1")
+            worst_texts(staged, self.table, 60 * self._scale)
+
+    def links(self) -> None:
+        """Two hundred thousand hostile answers through the filter of links."""
+        tell("-- links")
+        links(self.table, self._seed, round(200_000 * self._scale))
 
     def hostile(self) -> None:
         """The end-to-end tests with a hostile model."""
