@@ -10,6 +10,7 @@ from slack_sdk.models.messages.chunk import MarkdownTextChunk
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.slack import Slack
+from playground.violations import STREAMED
 from tests.playground.driver import Driver, Json
 from tests.playground.test_web_api import error_of
 
@@ -140,6 +141,23 @@ async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> Non
     assert await error_of(client, "chat.appendStream", plain) == "message_not_in_streaming_state"
     theirs = {"channel": said["channel"], "ts": said["ts"], **text}
     assert await error_of(client, "chat.appendStream", theirs) == "message_not_owned_by_app"
+
+
+async def test_a_live_stream_is_neither_updated_nor_deleted(
+    driver: Driver, client: AsyncWebClient, slack: Slack
+) -> None:
+    """Later chat.delete works; an update is added to what was streamed, which is a violation."""
+    stream = await begin(client, await driver.say("hi"), markdown_text="half")
+    change = {**stream, "text": "whole"}
+    assert await error_of(client, "chat.update", change) == "streaming_state_conflict"
+    assert await error_of(client, "chat.delete", stream) == "cant_delete_message"
+    await client.chat_stopStream(**stream)
+    await client.chat_update(**change)
+    [violation] = slack.violations.since(0)
+    assert (violation.where, violation.what) == ("chat.update", STREAMED)
+    assert (await driver.messages())[-1]["text"] == "halfwhole"
+    await client.chat_delete(**stream)
+    assert [message["text"] for message in await driver.messages()] == ["hi"]
 
 
 async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncWebClient) -> None:

@@ -1,7 +1,7 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
-The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``load``, ``backlog``,
+The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
 ``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
 attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
 all of them where none is named. One table at the end; the exit code is 1 on any violation.
@@ -54,7 +54,6 @@ class Runs:
         self.parts: dict[str, Callable[[], None]] = {
             "trouble": self.trouble,
             "turns": self.turns,
-            "load": self.load,
             "backlog": self.backlog,
             "texts": self.texts,
             "links": self.links,
@@ -76,20 +75,6 @@ class Runs:
             load.stop(staged, self.table)
             staged.fleet.begin("worker")
             load.order(staged, self.table)
-
-    def load(self) -> None:
-        """A steady load with and without Slack's limits."""
-        with self._stage("load") as staged:
-            staged.fleet.begin("")
-            for a_second, limits in ((10, True), (50, False)):
-                load.load(
-                    staged,
-                    self.table,
-                    a_second=a_second,
-                    seconds=60 * self._scale,
-                    limits=limits,
-                    settling=90,
-                )
 
     def backlog(self) -> None:
         """Ten thousand events wait when the workers come back."""

@@ -1,8 +1,7 @@
-"""Many people at once: order in a thread, a steady load, a stop in mid-answer, a long outage."""
+"""Many people at once: order in a thread, a stop in mid-answer, a long outage."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +12,9 @@ from tests.kioku_process import until
 from tests.soak.judge import judge, out_of_order
 from tests.soak.questions import MARKER, Question, answer, markers, question, scripts
 from tests.soak.record import Record
-from tests.soak.replicas import Replica, cpu_seconds
 from tests.soak.stage import Stage
 from tests.soak.table import Table, percentiles, tell
 
-PEOPLE = 200
 MODEL_MS = 300
 RAPID = 20
 STREAMS = 20
@@ -25,8 +22,6 @@ STREAM_EVERY, STREAMING_SECONDS = 6.5, 15.0
 SLOW_MS, QUICK_MS = 4000, 150
 THREADS_EACH, MESSAGES_EACH = 5, 10
 SENDERS = 6
-GROWTH_SHARE, GROWTH_BYTES = 0.15, 20 * 2**20
-QUEUE_SECONDS = 10.0
 STARVED_SECONDS = 20.0
 FRESH_EVERY = 4.0
 OUTAGE_SECONDS = 65.0
@@ -128,103 +123,6 @@ def order(stage: Stage, table: Table) -> None:
     crowd.judge(table, messages, ordered=True)
 
 
-def load(
-    stage: Stage, table: Table, *, a_second: float, seconds: float, limits: bool, settling: float
-) -> None:
-    """A steady load leaves no queue behind."""
-    said = "with Slack's limits" if limits else "without limits"
-    table.part(f"Load: {a_second:g} messages/s for {seconds:g} s from {PEOPLE} people, {said}")
-    crowd = Crowd(stage, parts=1, first_token_ms=MODEL_MS)
-    workspace = stage.workspace
-    people = workspace.people(PEOPLE)
-    places = ["dm"] * 9 + [""]
-    channels = [workspace.channel("public", *people[n::10]) for n in range(10)]
-    workspace.playground("settings", {"rate_limits": limits})
-    begin, count = time.monotonic(), round(a_second * seconds)
-    processor = _Processor(stage)
-    with ThreadPoolExecutor(SENDERS) as pool:
-        for number in range(count):
-            human = people[(number * 7 + number // 10) % PEOPLE]
-            channel = places[number % 10] or channels[people.index(human) % 10]
-            _until(begin + number / a_second, crowd)
-            pool.submit(crowd.ask, human, channel=channel)
-    sent = time.monotonic()
-    tell(f"     sent {count} in {sent - begin:.0f} s")
-    drained = crowd.wait(settling)
-    ended = time.monotonic()
-    workspace.playground("settings", {"rate_limits": False})
-    messages = crowd.messages()
-    delays = crowd.delays(messages)
-    last = max(float(one.said.ts) for one in crowd.questions)
-    asked = {one.marker: float(one.said.ts) for one in crowd.questions}
-    in_time = sum(asked[m] + delay <= last + QUEUE_SECONDS for m, delay in delays.items())
-    table.fact("messages", f"{len(crowd.questions)}, sent in {sent - begin:.0f} s")
-    table.fact("reply ready after", percentiles([*delays.values()]))
-    table.fact("answered by then, a second", f"{in_time / (sent - begin + QUEUE_SECONDS):.1f}")
-    table.fact("seconds until nothing waited", f"{ended - sent:.0f}" if drained else "too many")
-    limited = {method: n for method, n in crowd.record.limited.items() if n}
-    table.fact("Slack's 429", limited or "none")
-    table.fact("streamed", crowd.record.done["chat.startStream"])
-    processor.show(table, len(delays))
-    waiting = len(crowd.questions) - in_time
-    left = f"{waiting} messages"
-    table.check(f"goal: no queue {QUEUE_SECONDS:g} s after the last", [left] * bool(waiting))
-    if not drained:
-        table.fact("  of them still waiting when time was over", len(crowd.questions) - len(delays))
-    crowd.judge(table, messages, ordered=True, over=drained)
-    _memory(table, stage, begin, ended)
-
-
-def _until(moment: float, crowd: Crowd) -> None:
-    while (left := moment - time.monotonic()) > 0:
-        threading.Event().wait(min(left, 0.2))
-        if left > 0.5:
-            crowd.record.read()
-
-
-class _Processor:
-    """The processor time of everything: a figure that others on the machine hardly change."""
-
-    def __init__(self, stage: Stage) -> None:
-        parts = {"fronts": "front", "workers": "worker"}
-        fleet = stage.fleet
-        self._pids = {n: [r.process.pid for r in fleet.named(part)] for n, part in parts.items()}
-        postgres = stage.postgres.pid
-        self._pids |= {
-            "PostgreSQL": [postgres] if postgres else [],
-            "playground and model": [stage.workspace.slack.process.pid],
-        }
-        self._begin = self._now()
-
-    def _now(self) -> dict[str, float]:
-        spent = {name: sum(map(cpu_seconds, pids)) for name, pids in self._pids.items()}
-        return {**spent, "this": cpu_seconds(os.getpid(), below=False)}
-
-    def show(self, table: Table, messages: int) -> None:
-        """Add how many milliseconds of a processor a message took."""
-        took = {name: now - self._begin[name] for name, now in self._now().items()}
-        each = {name: seconds * 1000 / max(messages, 1) for name, seconds in took.items()}
-        shown = ", ".join(f"{name} {ms:.0f}" for name, ms in each.items())
-        table.fact("processor ms a message", f"{sum(each.values()):.0f}: {shown}")
-
-
-def _memory(table: Table, stage: Stage, begin: float, end: float) -> None:
-    """Add how much memory each process used, from a third of the time on to its end."""
-    grown = []
-    for replica in stage.fleet.replicas:
-        first = _size(replica, begin, begin + (end - begin) / 3)
-        last = _size(replica, begin, end)
-        table.fact(f"memory of {replica.name}", f"{first / 2**20:.0f} → {last / 2**20:.0f} MB")
-        if last - first > max(GROWTH_BYTES, GROWTH_SHARE * first):
-            grown.append(replica.name)
-    table.check("memory that grew", grown)
-
-
-def _size(replica: Replica, begin: float, end: float) -> int:
-    sizes = [size for at, size in replica.sizes if begin <= at <= end]
-    return sizes[-1] if sizes else 0
-
-
 def stop(stage: Stage, table: Table) -> None:
     """SIGTERM in the middle of streams: each is finished before its process ends, with code 0."""
     table.part(f"Stop: SIGTERM in the middle of {STREAMS} streams")
@@ -293,9 +191,7 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
             due += FRESH_EVERY
             fresh.append(crowd.ask(workspace.people(1)[0]))
 
-    processor = _Processor(stage)
     drained = crowd.wait(settling, write)
-    processor.show(table, len(crowd.record.ended))
     spent = time.monotonic() - begin
     messages = crowd.messages()
     delays = crowd.delays(messages)
@@ -312,4 +208,3 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
     still = f"{len(crowd.questions) - len(delays)} messages"
     table.check("goal: nothing waits when time is over", [] if drained else [still])
     crowd.judge(table, messages, ordered=True, over=drained)
-    _memory(table, stage, begin, time.monotonic())

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
-
 from tests.kioku_process import END_SECONDS, Running, Start, until
 
 _LOOK_SECONDS = 0.1
-_SAMPLE_SECONDS = 2.0
 
 
 class Replica(Running):
@@ -26,7 +22,6 @@ class Replica(Running):
         super().__init__(folder / f"{name}.log")
         self.name = name
         self.wanted = False
-        self.sizes: list[tuple[float, int]] = []
         self._arguments = arguments
         self._settings = settings
         self._killed = False
@@ -56,29 +51,6 @@ class Replica(Running):
         if self._killed:
             return "killed"
         return "ended" if port else "refused"
-
-    def measure(self) -> None:
-        """Note how much memory it uses."""
-        if not self.port:
-            return
-        try:
-            size = psutil.Process(self.process.pid).memory_info().rss
-        except psutil.NoSuchProcess:
-            return
-        self.sizes.append((time.monotonic(), int(size)))
-
-
-def cpu_seconds(pid: int, *, below: bool = True) -> float:
-    """Return the processor time of a process, and of those below it."""
-    above = psutil.Process(pid)
-    spent = 0.0
-    for process in (above, *(above.children(recursive=True) if below else ())):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        spent += times.user + times.system
-    return spent
 
 
 class Fleet:
@@ -111,15 +83,10 @@ class Fleet:
         self.happened["kill -9"] += 1
 
     def _watch(self) -> None:
-        sampled = 0.0
         while not self._stop.wait(_LOOK_SECONDS):
             for replica in self.replicas:
                 if replica.wanted and (state := replica.look()) not in ("runs", "starts"):
                     self._again(replica, state)
-            if time.monotonic() - sampled > _SAMPLE_SECONDS:
-                sampled = time.monotonic()
-                for replica in self.replicas:
-                    replica.measure()
 
     def _again(self, replica: Replica, state: str) -> None:
         if state == "ended":
