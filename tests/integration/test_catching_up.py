@@ -242,6 +242,16 @@ async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
     assert {f"number {number}" for number in range(8)} <= set(waiting(app))
 
 
+async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
+    """The next outage is caught up with as before; a failure of Slack's is tried again."""
+    for error, jobs in (("missing_scope", 0), ("internal_error", 1)):
+        await missed(app)
+        app.slack.fault("users.conversations", error=error)
+        await plan(app)
+        assert len(app.take_jobs(CATCH_UP)) == jobs
+        assert app.jobs(READ_ON) == []
+
+
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
     """What Slack refuses for good is left out; what it fails at is tried again."""
     places = [app.slack.place(text=f"number {number}") for number in range(2)]

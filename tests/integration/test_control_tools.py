@@ -178,6 +178,12 @@ async def test_without_memory_its_settings_stay(app: App) -> None:
     assert "resume" in offered(app)["memory_settings"]
 
 
+async def test_a_plain_message_is_small(app: App) -> None:
+    """The whole request of a plain message, every tool included, is at most 7,600 characters."""
+    await app.ask(app.slack.place(), "What shall I eat tonight?")
+    assert len(app.request_texts()[-1]) <= 7_600
+
+
 async def test_a_model_that_calls_too_often_is_stopped(app: App) -> None:
     """After so many calls for one message the tools answer with an error."""
     place = app.slack.place()

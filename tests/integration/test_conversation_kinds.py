@@ -253,6 +253,19 @@ async def test_an_unknown_language_is_that_of_the_words(
     assert await people.language(ann, "こんにちは") == "ja"
 
 
+async def test_the_languages_of_many_are_bounded(
+    slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of very many people the one seen longest ago is forgotten first, here; not for good."""
+    monkeypatch.setattr("bot.users.profiles._KEPT", 2)
+    people = Profiles(pool, slack.installations())
+    humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
+    for human in [*humans, humans[2], humans[0]]:
+        assert await people.language(human) == "ja"
+    asked = [call["args"]["user"] for call in slack.calls("users.info")]
+    assert asked == [human.user_id for human in humans]
+
+
 async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 

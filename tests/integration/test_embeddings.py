@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -39,6 +40,40 @@ async def test_one_vector_for_each_text_in_order(embedder: Embedder, stand_in: S
     assert again[1] == vectors[1] != again[0]
     assert asked(stand_in) == [["ラーメン", "AWS"], ["two"]]
     assert await embedder.embed([]) == []
+
+
+async def test_the_cache_is_bounded(model_client: openai.AsyncOpenAI, stand_in: Server) -> None:
+    """The oldest texts are forgotten, and a request larger than the cache is answered whole."""
+    embedder = Embedder(model_client, SPACE, cache_size=2)
+    assert len(await embedder.embed(["a", "b", "c"])) == 3
+    await embedder.embed(["c", "b"])
+    await embedder.embed(["a"])
+    assert asked(stand_in) == [["a", "b", "c"], ["a"]]
+
+
+async def test_a_text_that_leaves_the_cache_meanwhile() -> None:
+    """A known text is answered although another request takes its place before the answer."""
+    came, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.json()
+        if "slow" in body["input"]:
+            came.set()
+            await go.wait()
+        data = [
+            {"object": "embedding", "index": at, "embedding": [float(len(text))]}
+            for at, text in enumerate(body["input"])
+        ]
+        return web.json_response({"object": "list", "model": "own", "data": data})
+
+    async with own_server(answer) as client:
+        embedder = Embedder(client, EmbeddingSpace("own", 1), cache_size=1)
+        await embedder.embed(["known"])
+        slow = asyncio.create_task(embedder.embed(["known", "slow"]))
+        await came.wait()
+        await embedder.embed(["another"])
+        go.set()
+        assert await slow == [[5.0], [4.0]]
 
 
 async def test_odd_texts_are_embedded(embedder: Embedder, stand_in: Server) -> None:
@@ -184,6 +219,18 @@ async def test_a_server_with_a_short_context(status: int) -> None:
         came.clear()
         assert len(await embedder.embed([f"{text}!" for text in texts])) == 20
         assert len(came) == 1
+
+
+async def test_what_is_refused_at_any_size_is_told() -> None:
+    """A server that refuses every text is asked a few times, and its status is named."""
+    async with small_server(texts=0) as (client, came):
+        embedder = Embedder(client, EmbeddingSpace("own", 1))
+        with pytest.raises(EmbeddingsUnavailable, match=r"refuses a text of 5 bytes \(HTTP 400\)"):
+            await embedder.embed(["short"])
+        assert len(came) == 1
+        with pytest.raises(EmbeddingsUnavailable, match="HTTP 400"):
+            await embedder.embed(["word " * 1_000, *map(str, range(99))])
+        assert len(came) < 20
 
 
 @pytest.mark.parametrize("answer", [{"data": []}, {"error": {"message": "no"}}, {"data": None}])

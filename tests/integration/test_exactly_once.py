@@ -248,6 +248,16 @@ async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> Non
     assert not thread.slack.calls("chat.startStream", "chat.postMessage")
 
 
+async def test_what_was_made_ready_and_never_begun_is_not_intended(thread: Thread) -> None:
+    """A turn that ends before its first words leaves nothing for the next one to look for."""
+    event = stored(thread)
+    async with thread.answering(begun=await thread.turn(event=event)) as answer:
+        answer.stream.expect()
+        await until(lambda: thread.intended())
+    assert not thread.intended()
+    assert thread.slack.calls(*WRITES) == []
+
+
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
     await beginning
     # That a stream was begun is noted while the next words come.
@@ -377,6 +387,17 @@ async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
     assert len(thread.messages()) == 1
     assert await cleared(thread) == "stopped"
     assert thread.messages() == []
+
+
+async def test_what_slack_refuses_to_delete_is_left(thread: Thread) -> None:
+    """A refusal is Slack's answer: nothing is tried again."""
+    event = stored(thread)
+    await (await thread.begin(event=event)).record_posted(said_by_app(thread, "Yes."))
+    withdrawn(thread, event, "-1 hour")
+    thread.slack.fault("conversations.replies", error="thread_not_found")
+    thread.slack.fault("chat.delete", error="message_not_found")
+    assert await cleared(thread) == "stopped"
+    assert len(thread.slack.calls("conversations.replies", "chat.delete")) == 2
 
 
 @pytest.mark.failed_calls(

@@ -381,6 +381,25 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
     return memory, str(notice["turn_id"])
 
 
+async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> None:
+    """Of an older memory only the changes of today go; a reply from before that names it stays."""
+    place = app.slack.place()
+    who, actions = app.person(place), app.wiring.memory_actions
+    memory, notice = await undone_update(app, place)
+    before = ledger(app, who)
+    pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
+    done = await actions.period_forgotten(who, "en", pressed)
+    assert ledger(app, who) == before[:1]
+    assert await app.memories(who) == [memory]
+    assert [job["turn"] for job in app.take_jobs("show_notice")] == [notice]
+    [asked] = app.rows(
+        "SELECT reply FROM turns WHERE user_id = %s AND question_ts = %s", who.user_id, LONG_AGO[1]
+    )
+    assert asked["reply"] == "In Osaka."
+    await actions.brought_back(who, "en", value(done, UNDO_ACTION))
+    assert ledger(app, who) == before
+
+
 async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) -> None:
     """The changes of a period come back only for a memory that was not forgotten by itself."""
     place = app.slack.place()

@@ -160,6 +160,17 @@ async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender:
     assert len(sender.slack.calls(SET)) == 3
 
 
+async def test_somebody_slack_does_not_know_has_a_session(thread: Thread) -> None:
+    """Where the person cannot be named as the initiator, the session is set without them."""
+    thread.slack.fault(SET, error="user_not_found")
+    async with thread.answering() as answer:
+        await answer.stream.finish("Hello.")
+    asked, again, _ended = thread.slack.calls(SET)
+    assert "initiator_user_id" in asked["args"]
+    assert "initiator_user_id" not in again["args"]
+    assert session(thread.slack, thread.place) == "active"
+
+
 async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> None:
     """While Slack refuses streams there are status lines; every session that began also ends."""
     first, second = sender.slack.place(), sender.slack.place()

@@ -241,6 +241,16 @@ async def test_add_waits_for_no_slow_model(
     assert app.turn(said)["formed_at"] is not None
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_add_stores_as_typed_while_no_model_judges(verified: Verified, status: int) -> None:
+    """A verdict that cannot be had refuses nothing."""
+    app = await verified.app()
+    place = app.slack.place()
+    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
+    verified.model.verdicts.append(status)
+    assert (await memories(app, place, f"add {LEAVE}"))["text"] == f"Remembered: {LEAVE}"
+
+
 async def test_credentials_are_never_stored(verified: Verified) -> None:
     """Neither a slow model nor the button lets a password through."""
     app = await verified.app()

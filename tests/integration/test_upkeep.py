@@ -91,6 +91,16 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
     assert await left(14.1) == ({"waiting"}, 0)
 
 
+async def test_rows_without_an_owner_are_deleted_in_their_time(app: App) -> None:
+    """A process that no longer runs is deleted after a day."""
+    app.rows(
+        "INSERT INTO processes (id, seen_at) VALUES"
+        " ('old', now() - interval '2 days'), ('new', now() - interval '1 hour')"
+    )
+    await keep_up(app)
+    assert app.rows("SELECT id FROM processes") == [{"id": "new"}]
+
+
 async def test_what_was_forgotten_goes_when_its_undo_is_over(app: App) -> None:
     """The ciphertext of an undo is deleted after its ten minutes, though nobody forgets again."""
     for name, when in (("U1", "-1 second"), ("U2", "5 minutes")):

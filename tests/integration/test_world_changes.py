@@ -46,6 +46,15 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
     assert "ramen" in json.dumps(app.prompts()[-1])
 
 
+async def test_a_stranger_who_changes_leaves_no_row(app: App) -> None:
+    """A change of somebody who never wrote to the app is not kept; only that they left is."""
+    user, _ = app.slack.person()
+    profile = {"id": user, "deleted": False, "locale": "ja-JP"}
+    await app.changes.note(told(app, type="user_change", user=profile))
+    rows = app.rows("SELECT user_id FROM person_settings WHERE user_id = %s", user)
+    assert rows == []
+
+
 @pytest.mark.parametrize(
     ("kind", "event", "change", "audience"),
     [

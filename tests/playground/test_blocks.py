@@ -5,26 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from slack_sdk.models.blocks import (
-    ActionsBlock,
-    ButtonElement,
-    ConfirmObject,
-    ContextActionsBlock,
-    ContextBlock,
-    DividerBlock,
-    FeedbackButtonObject,
-    FeedbackButtonsElement,
-    HeaderBlock,
-    ImageElement,
-    InputBlock,
-    MarkdownBlock,
-    MarkdownTextObject,
-    Option,
-    OverflowMenuElement,
-    PlainTextInputElement,
-    SectionBlock,
-    StaticSelectElement,
-)
 
 from playground.blocks import block_errors, view_errors, with_ids
 from playground.form_values import state_of
@@ -144,48 +124,6 @@ def test_a_view_has_limits_too(good: Json, bad: Json) -> None:
     """Modals and Home tabs have their own fields and limits."""
     assert view_errors(good) == []
     assert len(view_errors(bad)) == 1
-
-
-def test_what_the_sdk_builds_is_taken() -> None:
-    """Blocks built with slack_sdk's own models pass."""
-    option = Option(value="v", text="An option")
-    blocks = [
-        HeaderBlock(text="Header"),
-        DividerBlock(),
-        SectionBlock(
-            text=MarkdownTextObject(text="*text*"),
-            accessory=OverflowMenuElement(action_id="o", options=[option]),
-        ),
-        ContextBlock(
-            elements=[
-                MarkdownTextObject(text="context"),
-                ImageElement(alt_text="alt", image_url="http://127.0.0.1/a.png"),
-            ]
-        ),
-        ActionsBlock(
-            elements=[
-                ButtonElement(
-                    text="Forget",
-                    action_id="f",
-                    style="danger",
-                    confirm=ConfirmObject(title="Sure?", text="It goes."),
-                ),
-                StaticSelectElement(action_id="s", placeholder="Choose", options=[option]),
-            ]
-        ),
-        ContextActionsBlock(
-            elements=[
-                FeedbackButtonsElement(
-                    action_id="fb",
-                    positive_button=FeedbackButtonObject(text="Good", value="good"),
-                    negative_button=FeedbackButtonObject(text="Bad", value="bad"),
-                )
-            ]
-        ),
-        MarkdownBlock(text="**hello**"),
-        InputBlock(label="Label", element=PlainTextInputElement(action_id="p", multiline=True)),
-    ]
-    assert block_errors([block.to_dict() for block in blocks]) == []
 
 
 def test_missing_ids_are_given() -> None:

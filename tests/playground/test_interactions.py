@@ -259,25 +259,3 @@ async def test_a_trigger_is_used_once_and_grows_old(
     slack.interactions.triggers[triggers[1]].born -= interactions.TRIGGER_SECONDS + 1
     with pytest.raises(SlackApiError, match="expired_trigger_id"):
         await client.views_open(trigger_id=triggers[1], view=modal())
-
-
-async def test_a_click_in_a_view_that_was_just_replaced(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """What a person saw can be clicked, though the app has published again meanwhile."""
-    bodies: list[Json] = []
-    app.action("forget")(keeping(bodies))
-    await connect(app)
-    aya = await driver.user()
-    unnamed = {name: part for name, part in FORGET.items() if name != "block_id"}
-    for _ in range(2):
-        await app.client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
-    seen = (await driver.get("home", **{"as": aya}))["view"]
-    for number in range(5):
-        block = seen["blocks"][0]["block_id"]
-        act_on = {"user": aya, "view_id": seen["id"], "action_id": "forget", "block_id": block}
-        status, _ = await driver.try_post("actions", **act_on)
-        assert status == (200 if number <= 3 else 400)
-        await app.client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
-    clicked = [body["view"]["blocks"][0]["block_id"] for body in bodies]
-    assert clicked == [seen["blocks"][0]["block_id"]] * 4

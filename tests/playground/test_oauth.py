@@ -383,25 +383,3 @@ async def test_workspaces_are_there_after_a_restart(manifest: Manifest, tmp_path
             assert [one["text"] for one in await other.messages()] == ["kept"]
             assert await driver.messages() == []
             assert [one["installed"] for one in (await driver.state())["workspaces"]] == [True] * 2
-
-
-async def test_another_site_may_link_to_the_page_of_consent(
-    slack: Slack, session: aiohttp.ClientSession
-) -> None:
-    """The app's own page leads there; every other path stays closed to other sites."""
-    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
-    for path, status in (("/oauth/v2/authorize", 200), ("/", 403), ("/_playground/state", 403)):
-        async with session.get(slack.url + path, headers=headers) as response:
-            assert response.status == status
-
-
-async def test_sessions_of_every_workspace_are_watched(driver: Driver, slack: Slack) -> None:
-    """A session that the app leaves in `processing` is found in any workspace."""
-    other = await second(driver)
-    client = web_client(slack, (await other.post("install"))["token"])
-    said = await other.say("hi")
-    where = {"channel_id": said["channel"], "thread_ts": said["ts"], "status": "processing"}
-    await client.agents_sessions_setStatus(**where)
-    await client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
-    left = (await driver.post("sessions/settle", seconds=0))["left_processing"]
-    assert left == [{"channel": said["channel"], "thread_ts": said["ts"]}]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.blocks import block_errors
@@ -150,18 +149,3 @@ async def test_posted_markdown_is_read_as_rich_text(
 def test_markdown_counts_as_the_blocks_it_becomes(markdown: str, blocks: int) -> None:
     """Headings, tables and rules are blocks of their own, as is each run of text between them."""
     assert translated(markdown) == blocks
-
-
-async def test_markdown_of_too_many_blocks_is_refused(
-    driver: Driver, client: AsyncWebClient
-) -> None:
-    """What a message may hold is counted after Markdown was translated, with its other blocks."""
-    general = await driver.channel()
-    for headings, refused in ((49, False), (50, True)):
-        text = "# one\n" * headings
-        blocks: list[Json] = [{"type": "markdown", "text": text}, {"type": "divider"}]
-        if refused:
-            with pytest.raises(SlackApiError, match="no more than 50 items allowed"):
-                await client.chat_postMessage(channel=general, text=text, blocks=blocks)
-        else:
-            await client.chat_postMessage(channel=general, text=text, blocks=blocks)
