@@ -45,6 +45,8 @@ _DOT = regex.compile(rf"[.{DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
 _NO_SCHEME = regex.compile(r"(?<![A-Za-z0-9+.\-])://")
 # Of what ends an address here, and not for every client.
 _GOES_ON = regex.compile(r"<|[\"`|\[\]{}][^\s<\p{L}\p{N}]*+[\p{L}\p{N}]")
+# Read with a link that is found in the same text: not the punctuation of a sentence.
+_AFTER_LINK = regex.compile(rf"[.,;:!?'*_~)]*+[^{NOT_IN_ADDRESSES}]")
 _UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
 # A space after each of these breaks every address in a word that is too long to be read.
 _BROKEN = str.maketrans({character: f"{character} " for character in f".{DOTS}:@]<&"})
@@ -211,6 +213,7 @@ class LinkFilter:
         """Return a mark that begins a link for somebody, or the whole of Slack's form."""
         text, (start, end) = match.string, match.span()
         angle, shown = match["angle"], match["shown"]
+        apart = text[end : end + 1].isalnum()
         if angle is None:
             return f"{text[start]} {match['after'] or ''}"
         if ping := regex.fullmatch(_PING, angle):
@@ -221,8 +224,9 @@ class LinkFilter:
             shown = _SYNTAX.sub(self._escaped, shown)
             is_link = self._is_link(angle)
             form = f"[{shown}]({angle})" if is_link else f"{shown} ({self._as_text(angle)})"
+            apart |= is_link and _AFTER_LINK.match(text, end) is not None
         before = "" if start == 0 or text[start - 1].isspace() else " "
-        return before + form + (" " if text[end : end + 1].isalnum() else "")
+        return before + form + (" " if apart else "")
 
     def _code(self, text: str) -> str:
         """Return code, in which only what every client makes a link of is made text."""
