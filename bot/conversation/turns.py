@@ -59,7 +59,7 @@ _EXCHANGES: LiteralString = (
 )
 # The person's earlier messages that still wait to be answered.
 _WAITING: LiteralString = (
-    "SELECT ts, left(message->>'text', 1000) AS text FROM inbox_events e"
+    "SELECT ts, left(message->>'text', 1064) AS text FROM inbox_events e"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
@@ -339,7 +339,7 @@ def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:
         return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten)
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
     recent = {
-        one["ts"]: redact(typed(one["text"], bot_user_id)).text for one in row["waiting"] or []
+        one["ts"]: _without_credentials(one["text"], bot_user_id) for one in row["waiting"] or []
     }
     recent |= {one["ts"]: one["words"] for one in row["unformed"] or []}
     shown = {exchange.ts for exchange in exchanges}
@@ -349,6 +349,12 @@ def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:
         forgotten=forgotten,
         memories=row["memories"] or [],
     )
+
+
+def _without_credentials(text: str, bot_user_id: str) -> str:
+    """Return what was typed; where it was cut, without the end, which may be half a credential."""
+    shown = redact(typed(text, bot_user_id)).text
+    return shown if len(text) <= 1_000 else shown[:-64]
 
 
 def _scope(message: Message) -> dict[str, str]:
