@@ -208,7 +208,8 @@ def _launch(program: Path, options: Sequence[str], folder: Path, log: IO[bytes])
         ids = (f"--reuid={folder.stat().st_uid}", f"--regid={folder.stat().st_gid}")
         sets = ("--inh-caps", "--ambient-caps", "--bounding-set")
         rights = (f"{one}=-all,+dac_override" for one in sets)
-        command = ["setpriv", *ids, "--clear-groups", *rights, *command]
+        bits = ("--securebits", "+no_setuid_fixup")  # without it, access(2) ignores the right
+        command = ["setpriv", *ids, "--clear-groups", *bits, *rights, *command]
     return Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)
         command, stdin=DEVNULL, stdout=log, stderr=log, cwd="/", env=env, start_new_session=True
     )

@@ -68,7 +68,7 @@ def test_the_metadata_says_what_it_is(wheel: Path) -> None:
     assert str(metadata.get_payload()).strip() == (ROOT / "README.md").read_text("utf-8").strip()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = {name.lower() for name in project["optional-dependencies"]}
-    assert {"embedded", "aws"} < extras == set(metadata.get_all("Provides-Extra", []))
+    assert {"embedded", "google"} < extras == set(metadata.get_all("Provides-Extra", []))
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])
     assert dict(entry_points["console_scripts"]) == {"kioku": "bot.runtime.cli:main"}
 

@@ -138,7 +138,7 @@ def use(image: Image, owner: str) -> None:
             assert code == 0, said
             code, said = image.run(*kioku, "doctor", **settings)
             assert code == 0, said
-            assert "Roles: the serving user owns nothing" in said
+            assert "✓ Database: PostgreSQL" in said
             check_served(image, settings, Workspace(slack))
         finally:
             with psycopg.connect(owner, autocommit=True) as connection:

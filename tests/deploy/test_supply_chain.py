@@ -12,7 +12,7 @@ from pathlib import Path
 from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 
-_PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.M)
+_PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z0-9, -]+\])?==([^\s;\\]+)", re.M)
 _NEEDED = ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
 
 

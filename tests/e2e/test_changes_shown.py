@@ -48,6 +48,10 @@ class PersonScreen:
 
         return self.world.until(there, f"{text!r} below the reply")
 
+    def notice_after(self, old: Json, said: Said) -> None:
+        """Wait until the notices below `said` are no more what one of them was."""
+        self.world.until(lambda: old not in self.notices(said) or None, "a new notice")
+
     def notices(self, said: Said) -> list[Json]:
         """Return the messages in the thread of `said` that are no answer."""
         return [m for m in self.world.notices(said) if m.get("thread_ts") == said.thread_ts]
@@ -127,6 +131,7 @@ def test_memories_follow_their_message(world: World) -> None:
     assert [c["food_name"] for c in world.formed_contents(ann.human)] == ["udon"]
     world.playground("messages/delete", place(said))
     world.until(lambda: not world.memories(ann.human) or None, "an empty memory")
+    ann.notice_after(changed, said)
     gone = ann.below(said, say("en", "notice_changed", count=2))
     assert "Remembered" not in shown(gone)
     ann.click(gone, **button(gone, "view_changes"))

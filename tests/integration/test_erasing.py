@@ -36,8 +36,8 @@ pytestmark = pytest.mark.slow
 
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
-    *("conversations", "forgotten_keys", "forgotten_sources", "installations"),
-    *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
+    *("conversations", "forgotten_keys", "forgotten_sources"),
+    *("kioku_embedding_space", "kioku_migrations", "listening"),
     *("catching_up", "processes"),
     *("workspaces", "store_migrations", "vector_migrations"),
 }

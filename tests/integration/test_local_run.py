@@ -133,7 +133,7 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
         wait_for(lambda: len(slack.answers()) == 2)
         wait_for(lambda: "パスタ" in foods(tmp_path))
         told = say("ja", "change_remembered", what="").strip()
-        wait_for(lambda: str(slack.messages()).count(told) == 2)
+        wait_for(lambda: sum(m["text"].startswith(told) for m in slack.messages()) == 2)
         assert serving(tmp_path) == {"kioku_login"}
         first = slack.messages()
         below = kioku.children
