@@ -35,6 +35,7 @@ _ANGLE_BEFORE_SPAN = regex.compile(r"<(?=\d[^\s<>|]*+\Z)")
 # What would be read as a part of an address that comes next, and text that begins with one.
 _NAME_END = regex.compile(r"[A-Za-z0-9+.@_%\-]")
 _ADDRESS_START = regex.compile(r"[\p{L}\p{N}][^\s\[]*?(?:[.@]|:\S)")
+_MAX_DEPTH = 40  # Names in what follows a name, as in "a./b./c"; deeper ones are made text.
 _MEANT = regex.compile(r"[A-Za-z0-9:/.@_?#%=+~-]")
 _ESCAPES = regex.compile(r"\\++(?=[.:/@?#]\S)")
 _MAY_MATTER = regex.compile(rf"[.:@<\]&\\{DOTS}\p{{Cf}}]")
@@ -244,22 +245,26 @@ class LinkFilter:
             text = _ANGLE_IN_CODE.sub("< ", text)
         return self._addresses(text, code=True) if "://" in text else text
 
-    def _addresses(self, text: str, following: str = "", *, code: bool = False) -> str:
+    def _addresses(
+        self, text: str, following: str = "", *, code: bool = False, depth: int = 0
+    ) -> str:
         """Return `text` before `following`, with each address that is no allowed link made text."""
         shown, at = list[str](), 0
         for match in addresses.found_in(text + following, len(text)):
-            shown += [text[at : match.start()], self._address(match, code)]
+            shown += [text[at : match.start()], self._address(match, code, depth)]
             at = match.end()
         shown.append(text[at:])
         return "".join(shown)
 
-    def _address(self, match: regex.Match[str], code: bool) -> str:
+    def _address(self, match: regex.Match[str], code: bool, depth: int) -> str:
         whole, groups = match[0], match.groupdict()
+        if depth == _MAX_DEPTH:
+            return _broken(whole)
         if name := groups.get("name"):
             if code or not addresses.can_carry(match):
                 # What follows the name can hold a name of its own, as in "a./b.a.example".
                 following = match.string[match.end() :]
-                return name + self._addresses(match["tail"], following, code=code)
+                return name + self._addresses(match["tail"], following, code=code, depth=depth + 1)
         elif code and not (groups.get("scheme") or "").lower().endswith(("http", "https", "ftp")):
             return whole
         for reading in addresses.readings(whole):
@@ -269,7 +274,9 @@ class LinkFilter:
                 if any(map(str.isalnum, after)) or _GOES_ON.match(match.string, match.end()):
                     after = f" {after}"
                 following = match.string[match.end() :]
-                return before + reading + self._addresses(after, following, code=code)
+                return (
+                    before + reading + self._addresses(after, following, code=code, depth=depth + 1)
+                )
         return _broken(whole)
 
     def _as_text(self, target: str) -> str:
