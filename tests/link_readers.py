@@ -28,7 +28,7 @@ _ADDRESS = re.compile(
 )
 _LABELLED = re.compile(r"<[^<>\s|]*[.:/][^<>\s|]*\|[^<>]*>|<!(?:here|channel|everyone)|<[@#][A-Z]")
 _ANGLE = re.compile(r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.IGNORECASE)
-_OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:\[\]{}\"]+\w)"
+_OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:_\[\]{}\"]+[^\W_])"
 _OWN = re.compile(
     "|".join(
         rf"(?<![a-zA-Z0-9{'@.' * ('://' not in own)}])(?:mailto:)?{re.escape(own)}{_OWN_END}"

@@ -66,17 +66,18 @@ def normal(url: str) -> str:
     ).geturl()
 
 
-def found_in(text: str) -> Iterator[regex.Match[str]]:
+def found_in(text: str, end: int | None = None) -> Iterator[regex.Match[str]]:
     """Yield what may be an address: with a scheme, a call, or a name with what follows it.
 
     A name ends where a scheme begins. The groups are ``scheme``; ``call``, ``name`` and ``tail``.
+    Nothing is looked for from `end` on, but `can_carry` sees what follows.
     """
     at = 0
-    for match in _WITH_SCHEME.finditer(text):
+    for match in _WITH_SCHEME.finditer(text, 0, end):
         yield from _WITHOUT_SCHEME.finditer(text, at, match.start())
         yield match
         at = match.end()
-    yield from _WITHOUT_SCHEME.finditer(text, at)
+    yield from _WITHOUT_SCHEME.finditer(text, at, end)
 
 
 def links_in(texts: Iterable[str], *, with_scheme: bool = False) -> frozenset[str]:

@@ -30,11 +30,18 @@ _FENCE = regex.compile(r"( *+)```(?!`)[ \t]*+([A-Za-z0-9+#_-]*+)([^`\n]*+)(\n?)\
 # Not between characters of an emoji or of a script that needs them.
 _INVISIBLE = regex.compile(r"(?:(?<=[!-~])|[\p{Cf}\u034f](?=[!-~]))[\p{Cf}\u034f]*+")
 _ENTITY = regex.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[A-Za-z]{2,10});?")
+# Slack's form could go on after a link or code.
+_ANGLE_BEFORE_SPAN = regex.compile(r"<(?=\d[^\s<>|]*+\Z)")
+# What would be read as a part of an address that comes next, and text that begins with one.
+_NAME_END = regex.compile(r"[A-Za-z0-9+.@_%\-]")
+_ADDRESS_START = regex.compile(r"[\p{L}\p{N}][^\s\[]*?(?:[.@]|:\S)")
+_MAX_DEPTH = 40  # Names in what follows a name, as in "a./b./c"; deeper ones are made text.
 _MEANT = regex.compile(r"[A-Za-z0-9:/.@_?#%=+~-]")
 _ESCAPES = regex.compile(r"\\++(?=[.:/@?#]\S)")
 _MAY_MATTER = regex.compile(rf"[.:@<\]&\\{DOTS}\p{{Cf}}]")
 _SYNTAX = regex.compile(
     r"\](?P<after>[(:])|<(?P<angle>[^<>\s|]++)(?:\|(?P<shown>[^<>]*+))?>|<(?![\s\d=])"
+    r"|<(?=\d[^<>\s|.:/]*+[.:/][^<>\s|]*+\|)"
 )
 _PING = r"[@#]([A-Z][A-Z0-9]+)|!(here|channel|everyone|subteam|date)(?:\^[^<>|]*+)?"
 # What Slack could read as a link or a ping even in code.
@@ -171,17 +178,21 @@ class LinkFilter:
 
     def _marked(self, text: str, code: bool) -> str:
         """Return Markdown with each link that is not allowed made text."""
-        shown, at = "", 0
+        shown, at, apart = "", 0, False
         for span in spans(text, code=code):
             start, end = span.meta["start"], span.meta["end"]
             if start < at:
                 continue
-            shown += self._plain(text[at:start])
+            plain = _ANGLE_BEFORE_SPAN.sub("< ", self._plain(text[at:start]))
+            shown += (" " if apart and plain[:1].isalnum() else "") + plain
             shown += " " if "://" in shown and not shown[-1].isspace() else ""
             whole, at = text[start:end], end
             replaced = self._span(span, whole, code)
-            shown += replaced + (" " if replaced != whole and text[at : at + 1].isalnum() else "")
-        return shown + self._plain(text[at:])
+            apart = replaced != whole
+            joins = apart and _NAME_END.search(shown[-1:]) and _ADDRESS_START.match(replaced)
+            shown += (" " if joins else "") + replaced
+        plain = self._plain(text[at:])
+        return shown + (" " if apart and plain[:1].isalnum() else "") + plain
 
     def _span(self, span: Token, whole: str, code: bool) -> str:
         if span.type == "code_inline":
@@ -234,21 +245,26 @@ class LinkFilter:
             text = _ANGLE_IN_CODE.sub("< ", text)
         return self._addresses(text, code=True) if "://" in text else text
 
-    def _addresses(self, text: str, *, code: bool = False) -> str:
-        """Return `text` with each address that is no allowed link made text."""
+    def _addresses(
+        self, text: str, following: str = "", *, code: bool = False, depth: int = 0
+    ) -> str:
+        """Return `text` before `following`, with each address that is no allowed link made text."""
         shown, at = list[str](), 0
-        for match in addresses.found_in(text):
-            shown += [text[at : match.start()], self._address(match, code)]
+        for match in addresses.found_in(text + following, len(text)):
+            shown += [text[at : match.start()], self._address(match, code, depth)]
             at = match.end()
         shown.append(text[at:])
         return "".join(shown)
 
-    def _address(self, match: regex.Match[str], code: bool) -> str:
+    def _address(self, match: regex.Match[str], code: bool, depth: int) -> str:
         whole, groups = match[0], match.groupdict()
+        if depth == _MAX_DEPTH:
+            return _broken(whole)
         if name := groups.get("name"):
             if code or not addresses.can_carry(match):
                 # What follows the name can hold a name of its own, as in "a./b.a.example".
-                return name + self._addresses(match["tail"], code=code)
+                following = match.string[match.end() :]
+                return name + self._addresses(match["tail"], following, code=code, depth=depth + 1)
         elif code and not (groups.get("scheme") or "").lower().endswith(("http", "https", "ftp")):
             return whole
         for reading in addresses.readings(whole):
@@ -257,7 +273,10 @@ class LinkFilter:
                 # Otherwise the text that follows would be read as a part of the address.
                 if any(map(str.isalnum, after)) or _GOES_ON.match(match.string, match.end()):
                     after = f" {after}"
-                return before + reading + self._addresses(after, code=code)
+                following = match.string[match.end() :]
+                return (
+                    before + reading + self._addresses(after, following, code=code, depth=depth + 1)
+                )
         return _broken(whole)
 
     def _as_text(self, target: str) -> str:

@@ -125,6 +125,28 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("x.evil.de:/ x.evil.de:80", "x[.]evil[.]de:/ x[.]evil[.]de:80"),
         ("tel:+811 sms:5", "tel: +811 sms: 5"),
         ("https://own.site/page?x=1。com/S", "https://own.site/page?x=1。 com/S"),
+        # An address that is left as it is begins with itself, not with what came before it.
+        (
+            "<db://S@x.evil.com>\u200dhttps://own.site/page?x=1",
+            "db: S@x[.]evil[.]com https://own.site/page?x=1",
+        ),
+        (
+            "<db://S@x.evil.com>&#x68;ttps://own.site/page?x=1",
+            "db: S@x[.]evil[.]com https://own.site/page?x=1",
+        ),
+        (
+            "<db://S@x.evil.com>[https://own.site/page?x=1](evil.com/S)",
+            "db: S@x[.]evil[.]com https://own.site/page?x=1 (evil[.]com/S)",
+        ),
+        ("SECRET[foo.net/path](evil.com/S)", "SECRET foo.net/path (evil[.]com/S)"),
+        # What follows a name counts although a scheme begins there.
+        ("<!channel>-?evil.com/S&#x2e;db://x", "@channel-?evil[.]com/S[.]db: x"),
+        ("@a?evil.com/S.db://x", "@a?evil[.]com/S[.]db: x"),
+        (
+            "<0[a](https://own.site/page?x=1)/x|click>",
+            "< 0[a](https://own.site/page?x=1)/x|click>",
+        ),
+        ("<0S@evil.com| a |\n>", "< 0S@evil[.]com| a |\n>"),
         # Code that a client could read otherwise is no code.
         ("`x `a.evil.de` `", "`x `a[.]evil[.]de` `"),
         ("> ```\na.evil.de\n", "> ```\na[.]evil[.]de\n"),
