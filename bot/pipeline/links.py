@@ -251,15 +251,15 @@ class LinkFilter:
         """Return `text` before `following`, with each address that is no allowed link made text."""
         shown, at = list[str](), 0
         for match in addresses.found_in(text + following, len(text)):
-            shown += [text[at : match.start()], self._address(match, code, depth)]
+            deep = depth == _MAX_DEPTH
+            found = _broken(match[0]) if deep else self._address(match, code, depth)
+            shown += [text[at : match.start()], found]
             at = match.end()
         shown.append(text[at:])
         return "".join(shown)
 
     def _address(self, match: regex.Match[str], code: bool, depth: int) -> str:
         whole, groups = match[0], match.groupdict()
-        if depth == _MAX_DEPTH:
-            return _broken(whole)
         if name := groups.get("name"):
             if code or not addresses.can_carry(match):
                 # What follows the name can hold a name of its own, as in "a./b.a.example".
