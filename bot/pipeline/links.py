@@ -250,8 +250,8 @@ class LinkFilter:
     ) -> str:
         """Return `text` before `following`, with each address that is no allowed link made text."""
         shown, at = list[str](), 0
+        deep = depth == _MAX_DEPTH
         for match in addresses.found_in(text + following, len(text)):
-            deep = depth == _MAX_DEPTH
             found = _broken(match[0]) if deep else self._address(match, code, depth)
             shown += [text[at : match.start()], found]
             at = match.end()
