@@ -20,8 +20,7 @@ CALLER = """
 import asyncio, os
 import openai
 from langgraph.func import entrypoint
-from langsmith import Client
-from langchain_core.tracers.langchain import wait_for_all_tracers
+from langsmith.run_trees import get_cached_client
 from memory import (
     DM, Embedder, EmbeddingSpace, Former, Person, PersonMessage, Verifier, create_pool,
     list_memories, memory_model, memory_view,
@@ -45,9 +44,9 @@ async def main():
         print(len(await list_memories(pool, ann)))
 
 before = dict(os.environ)
+get_cached_client(auto_batch_tracing=False)  # each run is sent before the call returns
 asyncio.run(main())
 assert dict(os.environ) == before, "the environment was changed"
-wait_for_all_tracers()
 """
 
 
