@@ -137,21 +137,6 @@ CREATE TABLE conversations (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON conversations TO kioku_app;
 
--- Threads in which the app answers only where it is mentioned, and who asked for that.
-CREATE TABLE quiet_threads (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    thread text PRIMARY KEY,
-    since timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX quiet_threads_person ON quiet_threads (team_id, user_id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON quiet_threads TO kioku_app;
-ALTER TABLE quiet_threads ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_quiet_threads ON quiet_threads USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR thread = current_setting('kioku.thread', true)
-);
-
 -- What a person looks at in Slack beside the app: the ids of Slack's last event, for an hour.
 CREATE TABLE viewed (
     team_id text NOT NULL,
@@ -190,8 +175,6 @@ CREATE TABLE change_notices (
     turn_id uuid PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    changes uuid[] NOT NULL,
-    questions uuid[] NOT NULL DEFAULT '{}',
     shown_at timestamptz,
     -- Of its message in a direct message: what one person alone sees cannot be changed.
     ts text
@@ -222,13 +205,14 @@ CREATE POLICY own_notices ON notices USING (
 CREATE TABLE person_settings (
     team_id text NOT NULL,
     user_id text NOT NULL,
-    -- when memory is or was paused: words of that time are never formed
-    pauses tstzmultirange NOT NULL DEFAULT '{}',
     notices boolean NOT NULL DEFAULT true,
+    -- how much is remembered without being asked
+    eagerness text NOT NULL DEFAULT 'balanced'
+        CHECK (eagerness IN ('asked', 'balanced', 'lot')),
     -- NULL: the language of their Slack
     language text CHECK (language IN ('en', 'ja')),
-    consent text NOT NULL DEFAULT 'unknown' CHECK (consent IN ('unknown', 'agreed', 'refused')),
-    consent_at timestamptz,
+    -- when they agreed to memory, which KIOKU_CONSENT=ask needs
+    agreed_at timestamptz,
     told_at timestamptz,
     retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
     locale text,
@@ -246,19 +230,19 @@ ALTER TABLE person_settings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_settings ON person_settings
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- Where a person's memory is neither read nor written; `thread` is 'dm' for all direct messages.
-CREATE TABLE incognito_threads (
+-- When a person's memory is neither read nor written: what was written or edited within is never
+-- remembered. `scope`: a conversation, '' for everywhere. `until_at`: NULL until it is switched on.
+CREATE TABLE memory_off (
     team_id text NOT NULL,
     user_id text NOT NULL,
-    thread text NOT NULL,
-    since timestamptz NOT NULL DEFAULT now(),
-    -- covers what was written or edited within
-    spans tstzmultirange NOT NULL DEFAULT '{(,)}',
-    PRIMARY KEY (team_id, user_id, thread)
+    scope text NOT NULL,
+    from_at timestamptz NOT NULL,
+    until_at timestamptz,
+    PRIMARY KEY (team_id, user_id, scope, from_at)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON incognito_threads TO kioku_app;
-ALTER TABLE incognito_threads ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_incognito_threads ON incognito_threads
+GRANT SELECT, INSERT, UPDATE, DELETE ON memory_off TO kioku_app;
+ALTER TABLE memory_off ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_memory_off ON memory_off
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- Requests of a person in an hour that call a model and are no message: /memories add, an edit of an
@@ -605,8 +589,7 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM notices WHERE team_id = team;
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
-        DELETE FROM incognito_threads WHERE team_id = team;
-        DELETE FROM quiet_threads WHERE team_id = team;
+        DELETE FROM memory_off WHERE team_id = team;
         DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;

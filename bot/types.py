@@ -10,16 +10,13 @@ from zoneinfo import ZoneInfo
 from bot.locale import Language, language_of
 from memory import DM, Erased, Person
 
-Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
 ConsentMode: TypeAlias = Literal["notice", "ask"]
-MemoryOffReason: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
+Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
 Refusal: TypeAlias = Literal["policy_person", "policy_place"]
 CutReason: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
 PROFILE_TRUSTED = timedelta(hours=12)
-DIRECT = "dm"
-"""The key of the switch for all direct messages with the app; others are keys of threads."""
 WEB_SEARCH = "web_search"
 COMMENTARY = "commentary"
 
@@ -44,20 +41,33 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Off:
+    """Memory is neither read nor written: until a time, or until the person switches it on.
+
+    `here`: in one conversation only, not everywhere.
+    """
+
+    until: datetime | None = None
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonSettings:
     """One person's choices, and what Slack last said of them.
 
-    `deactivated`: their account was, so nothing of their memory is read or written.
-    `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
-    Slack's. `informed`: they were told that there is a memory. `retention_days` is how long their
+    `switched_off`: memory is off everywhere, `off_until` a time or until it is switched on.
+    `agreed`: the person agreed to memory, which `KIOKU_CONSENT=ask` needs. `deactivated`: their
+    account was. `language` overrides Slack's. `informed`: they were told that there is a memory.
+    `eagerness` is how much is remembered without being asked. `retention_days` is how long their
     memories are kept, None: as the installation says.
     """
 
-    paused: bool = False
-    paused_until: datetime | None = None
+    switched_off: bool = False
+    off_until: datetime | None = None
+    agreed: bool = False
     notices: bool = True
+    eagerness: Eagerness = "balanced"
     language: Language | None = None
-    consent: Consent = "unknown"
     informed: bool = False
     retention_days: int | None = None
     locale: str | None = None
@@ -83,37 +93,31 @@ class PersonSettings:
         """Return the language to answer in: chosen, else Slack's, else that of `text`."""
         return self.language or language_of(self.locale, text)
 
-    def off_reason(self, mode: ConsentMode) -> MemoryOffReason | None:
-        """Return why memory is off for this person everywhere; None while it is on."""
-        if self.deactivated:
-            return "deactivated"
-        if self.consent == "refused":
-            return "refused"
-        if mode == "ask" and self.consent != "agreed":
-            return "not_agreed"
-        return "paused" if self.paused else None
+    def off(self, mode: ConsentMode) -> Off | None:
+        """Return whether memory is off for this person everywhere; None while it is on."""
+        if self.switched_off or self.deactivated or (mode == "ask" and not self.agreed):
+            return Off(until=self.off_until)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryState:
     """Whether memory may be read and written for one message.
 
-    `off` says why nothing is read and nothing is written while it is answered. `on_record` says
-    whether its words may be formed, now or later, and its texts be kept as history. `incognito`
-    names the switch under which it was written, see `bot.users.incognito`.
+    `off`: nothing is read and nothing is written while it is answered. `on_record`: its words may
+    be formed and its texts be kept, since memory was on when it was written and edited. `asks`:
+    memory needs this person's consent, and they have not agreed.
     """
 
     settings: PersonSettings
-    off: MemoryOffReason | None = None
+    off: Off | None = None
     on_record: bool = True
-    incognito: str | None = None
+    asks: bool = False
 
     @property
     def needs_introduction(self) -> bool:
         """Whether this answer is the first to mention memory, which needs no consent here."""
-        return (
-            self.off is None and self.settings.consent == "unknown" and not self.settings.informed
-        )
+        return self.off is None and not self.settings.informed
 
     @property
     def is_first(self) -> bool:
@@ -123,18 +127,7 @@ class MemoryState:
     @property
     def needs_consent_question(self) -> bool:
         """Whether the person is to be asked, for the first time, if they agree to memory."""
-        return self.off == "not_agreed" and not self.settings.informed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incognito:
-    """Whether it is on for a person in direct messages, and in how many threads of channels."""
-
-    direct: bool = False
-    threads: int = 0
-
-    def __bool__(self) -> bool:
-        return self.direct or self.threads > 0
+        return self.asks and not self.settings.informed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

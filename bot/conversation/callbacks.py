@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Memory, Namespace, Person
+from memory import Namespace, Person
 
 # Shows the notice of a turn, if it has one, when its answer has been given.
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
-# Shows the notices that name memories without them, None for all, before they are deleted; and
-# those of further changes and questions: their ids.
-UpdateNotices: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Sequence[Memory] | None, Collection[UUID]], Awaitable[None]
-]
 # Schedules formation of the unformed words of a namespace.
 ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
-# Schedules immediate formation of a person's unformed words; returns the number of messages.
-FormNow: TypeAlias = Callable[[Person], Awaitable[int]]
-# Schedules updates from messages that were changed while the memories made of them were gone.
-UpdateFromChanged: TypeAlias = Callable[[Person], Awaitable[None]]
-# Schedules formation of a person's unformed words in each audience.
-ScheduleAllFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]

@@ -8,7 +8,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.inbox import THREAD_SETTING
-from memory import PUBLIC, Person, Pool, execute_statement
+from bot.queue.queue import BACKGROUND, Queue
+from bot.slack.messages import split_thread_key
+from memory import PUBLIC, Person, Pool, execute_statement, person_transaction, sources_among
+
+UPDATE_FROM_MESSAGE = "follow_message"
 
 
 async def replace_texts(
@@ -78,4 +82,45 @@ async def delete_withdrawn_texts(
         " formed_at = now() WHERE id = %s AND team_id = %s AND user_id = %s",
         ("stopped" if ended else "answering", turn, person.team_id, person.user_id),
         scope={THREAD_SETTING: thread},
+    )
+
+
+async def check_changed_sources(pool: Pool, queue: Queue, person: Person) -> None:
+    """Schedule an update from each edited or deleted message that a memory comes from.
+
+    For an Undo that has restored memories: while they were gone, an edit or a deletion of their
+    messages found nothing to update.
+    """
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "SELECT channel_id, ts, thread FROM inbox_events"
+            " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
+            person.ids,
+        )
+        rows = await found.fetchall()
+        threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
+        for channel, ts in await sources_among(connection, person, threads):
+            _, _, root = split_thread_key(threads[channel, ts])
+            await read_message_later(connection, queue, person, channel, ts, root)
+
+
+async def read_message_later(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    person: Person,
+    channel: str,
+    ts: str,
+    root: str,
+) -> None:
+    """Add the job that updates memories from what a message says in Slack then."""
+    await queue.defer(
+        connection,
+        UPDATE_FROM_MESSAGE,
+        queue=BACKGROUND,
+        lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
+        team=person.team_id,
+        user=person.user_id,
+        channel=channel,
+        ts=ts,
+        root=root,
     )

@@ -12,7 +12,6 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import UpdateNotices
 from bot.conversation.periods import Period, is_from_period
 from bot.slack.permalinks import MessageKey
 from memory import DM, Memory, Person, Pool, SubjectTerms, person_transaction
@@ -61,7 +60,7 @@ async def blank_texts(
     *,
     person: Person,
     period: Period | None = None,
-    update_notices: UpdateNotices,
+    
 ) -> list[dict[str, Any]]:
     """Blank the turns that are sources of these memories, and the texts that name one of them.
 
@@ -73,14 +72,13 @@ async def blank_texts(
     the memories or are about a text that is blanked; they are not returned. `update_notices` is
     awaited first, with `besides`: the ids of further changes and questions that are deleted.
     """
-    await update_notices(connection, person, memories, besides)
     meant: LiteralString = "true"
     if memories is not None:
         meant = f"({_IN_PERIOD})" if period else "false"
     condition: LiteralString = (
         f"({meant} OR (channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
         " %(times)s::text[])) OR EXISTS (SELECT FROM unnest(recalled) AS seen"
-        " WHERE split_part(seen, '/', 2) = ANY(%(keys)s::text[])) OR status = 'answering'"
+        " WHERE regexp_replace(seen, '^.*/', '') = ANY(%(keys)s::text[])) OR status = 'answering'"
         " OR (SELECT range_agg(numrange(since::numeric, until::numeric, '[]'))"
         " FROM unnest(%(first)s::float8[], %(formed)s::float8[]) AS unformed (since, until))"
         " @> question_ts::numeric)"
@@ -256,3 +254,14 @@ async def delete_old_turns(connection: AsyncConnection[DictRow], person: Person,
         (person.team_id, person.user_id, days),
     )
     return gone.rowcount
+
+
+async def delete_forgotten_texts(connection, gone, *, person):  # TEMPORARY
+    period = None
+    selection = gone.selection
+    if selection.since or selection.until:
+        period = Period.between(selection.since, selection.until)
+    if selection.messages:
+        said = float(selection.messages[0][1])
+        period = Period(since=said, until=said + 0.000001)
+    return await blank_texts(connection, gone.memories, gone.besides, person=person, period=period)

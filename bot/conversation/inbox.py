@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from bot.access import COUNT_REQUEST
 from bot.conversation.claimed_message import (
     CLAIM,
     FLAGS,
@@ -27,7 +28,6 @@ from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
-from bot.users.quotas import COUNT_REQUEST
 from memory import (
     DM,
     PERSON_SETTING,
@@ -68,14 +68,11 @@ _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
     f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
     f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
-    f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
+    f" OR {_FOLLOWED})"
     # Rows of the inbox are deleted after some days, turns later.
     " AND NOT (%(late)s AND EXISTS (SELECT FROM turns WHERE team_id = %(team)s"
     " AND channel_id = %(channel)s AND question_ts = %(ts)s))"
     " ON CONFLICT DO NOTHING RETURNING id),"
-    # A mention ends the quiet in its thread.
-    " ended AS (DELETE FROM quiet_threads WHERE thread = %(thread)s AND %(addressed)s"
-    " AND NOT %(late)s AND EXISTS (SELECT FROM stored)),"
     f" job AS ({DEFER_FROM})"
     " SELECT EXISTS (SELECT FROM stored) AS stored"
 )

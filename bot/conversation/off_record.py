@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.slack.messages import Message, scopes
-from bot.types import DIRECT
+from bot.people import was_off
+from bot.slack.messages import Message
 from memory import DM, Person
 
 _OFF_RECORD: LiteralString = (
@@ -18,26 +18,27 @@ _OFF_RECORD: LiteralString = (
     " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
 )
 
-_IN_SCOPE: LiteralString = (
-    "team_id = %(team)s AND user_id = %(user)s AND question_ts::float8 >= %(since)s"
-    " AND NOT off_record AND (thread = %(scope)s"
-    " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))"
-)
 
-
-def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
-    return {**person.ids, "scope": scope, "since": since, "direct": DIRECT}
-
-
-async def put_scope_off_record(
+async def discard_words(
     connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
 ) -> None:
-    """Blank a person's turns in the scope of an incognito switch.
+    """Blank what was said since memory was switched off, and words that were not formed yet.
 
-    `scope` is a thread, or `DIRECT` for all direct messages; `since`, in seconds of the epoch, is
-    when the first of these turns' messages was sent.
+    `scope` is a conversation, or '' for all; `since` is in seconds of the epoch.
     """
-    await connection.execute(f"{_OFF_RECORD} WHERE {_IN_SCOPE}", _of_scope(person, scope, since))
+    in_scope: LiteralString = (
+        "team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')"
+    )
+    values = {**person.ids, "scope": scope, "since": since}
+    await connection.execute(
+        f"{_OFF_RECORD} WHERE {in_scope} AND question_ts::float8 >= %(since)s AND NOT off_record",
+        values,
+    )
+    await connection.execute(
+        "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
+        f" WHERE {in_scope} AND formed_at IS NULL",
+        values,
+    )
 
 
 async def delete_texts(
@@ -83,23 +84,12 @@ async def has_turn(connection: AsyncConnection[DictRow], message: Message, words
 
 
 async def is_off_record(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> bool:
-    """Return whether no memory may be formed from a message: pause, incognito, or on request."""
+    """Return whether no memory may be formed from a message: memory was off, or on request."""
     found = await connection.execute(
-        "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
-        " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record)"
-        " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
-        " AND user_id = %(user)s AND thread = ANY(%(scopes)s)"
-        " AND spans @> to_timestamp(%(ts)s::text::float8))"
-        " OR EXISTS (SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND pauses @> to_timestamp(%(ts)s::text::float8)) AS unkept",
-        {
-            **person.ids,
-            "channel": channel,
-            "ts": ts,
-            "scopes": scopes(channel, thread),
-        },
+        "SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
+        " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record",
+        {**person.ids, "channel": channel, "ts": ts},
     )
-    row = await found.fetchone()
-    return row is not None and bool(row["unkept"])
+    return await found.fetchone() is not None or await was_off(connection, person, channel, ts)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.access import BEFORE, Quotas
 from bot.conversation.callbacks import RepeatNotice, ScheduleFormation
 from bot.conversation.claimed_message import (
     STILL_OURS,
@@ -19,16 +20,15 @@ from bot.conversation.claimed_message import (
     superseded,
 )
 from bot.conversation.inbox import THREAD_SETTING
-from bot.slack.messages import Message, typed
-from bot.types import ConsentMode, MemoryState
-from bot.users.quotas import BEFORE, Quotas
-from bot.users.settings import (
+from bot.people import (
     MEMORY_STATE,
     OFF_RECORD,
     memory_state_of,
     memory_state_parameters,
     note_informed,
 )
+from bot.slack.messages import Message, typed
+from bot.types import ConsentMode, MemoryState
 from memory import (
     DM,
     PERSON_SETTING,
@@ -173,7 +173,7 @@ class Turns:
 
         What is not to be kept is not stored, and credentials never are. Raises `Superseded` when
         another worker answers the message and, if it is `limited`,
-        `bot.users.quotas.QuotaExceeded`: then nothing is stored.
+        `bot.access.QuotaExceeded`: then nothing is stored.
         """
         message = claimed.message
         redacted_question, redacted_words = await redact_texts(question, words)

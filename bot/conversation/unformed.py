@@ -10,8 +10,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.config import Settings
+from bot.people import SETTINGS, SETTINGS_JOIN, read_settings, settings_of
+from bot.queue.queue import BACKGROUND, Queue
 from bot.types import PersonSettings
-from bot.users.settings import SETTINGS, settings_of
 from memory import (
     DM,
     Namespace,
@@ -19,8 +21,12 @@ from memory import (
     PersonMessage,
     Pool,
     person_statement,
+    person_transaction,
 )
 
+FORM_MEMORIES = "form_memories"
+MAX_DELAY_FACTOR = 15
+"""The longest wait for formation, as a multiple of the seconds of quiet."""
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
@@ -50,8 +56,7 @@ async def read_unformed(
         " AND formed_at IS NULL"
         " AND ended_at IS NOT NULL AND words <> ''"
         " ORDER BY question_ts LIMIT %(limit)s) found) AS unformed"
-        " FROM (SELECT) always"
-        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
+        f" FROM (SELECT) always {SETTINGS_JOIN}",
         {
             "dm": DM,
             **namespace.person.ids,
@@ -114,8 +119,7 @@ async def mark_formed(
         " AND turns.words = taken.words"
         " AND turns.formed_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
-        " FROM (SELECT) always"
-        " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
+        f" FROM (SELECT) always {SETTINGS_JOIN}",
         {
             "ids": list(ids),
             "words": [one.text for one in words],
@@ -137,10 +141,53 @@ async def mark_message_formed(
     )
 
 
-async def discard_unformed_words(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Blank a person's words that are not formed yet, so that no memory is formed from them."""
-    await connection.execute(
-        "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
-        " WHERE team_id = %s AND user_id = %s AND formed_at IS NULL",
-        (person.team_id, person.user_id),
+async def schedule_formation(
+    connection: AsyncConnection[DictRow], queue: Queue, settings: Settings, namespace: Namespace
+) -> None:
+    """Schedule formation of unformed words, in the transaction that stores them.
+
+    A waiting job is postponed: a burst of messages is one formation that sees all of them. It waits
+    at most `MAX_DELAY_FACTOR` times the seconds of quiet.
+    """
+    if settings.formation != "off":
+        quiet = 0.0 if settings.formation == "hot" else settings.formation_delay
+        await form_after(connection, queue, namespace, quiet, at_most=quiet * MAX_DELAY_FACTOR)
+
+
+async def form_now(pool: Pool, queue: Queue, settings: Settings, person: Person) -> int:
+    """Schedule immediate formation of all unformed words; return the number of their messages.
+
+    0 while memory is off for them.
+    """
+    if settings.formation == "off":
+        return 0
+    async with person_transaction(pool, person) as connection:
+        if (await read_settings(connection, person)).off(settings.consent):
+            return 0
+        messages = await count_unformed(connection, person)
+        for audience in messages:
+            await form_after(connection, queue, person.namespace(audience), 0.0)
+    return sum(messages.values())
+
+
+async def form_after(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    namespace: Namespace,
+    delay: float,
+    *,
+    at_most: float = 0.0,
+) -> None:
+    """Let a job form memories after `delay` seconds; postponed, `at_most` so many in all."""
+    person = namespace.person
+    await queue.debounce(
+        connection,
+        FORM_MEMORIES,
+        queue=BACKGROUND,
+        lock=f"{BACKGROUND}:{namespace.prefix}",
+        delay=delay,
+        at_most=max(delay, at_most),
+        team=person.team_id,
+        user=person.user_id,
+        audience=namespace.audience,
     )

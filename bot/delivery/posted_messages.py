@@ -31,8 +31,8 @@ from bot.slack.client import (
     posts,
 )
 from bot.slack.messages import Message
-from bot.views.blocks import Block, escaped
-from bot.views.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
+from bot.ui.blocks import Block, escaped
+from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
 from memory import step
 
 log = logging.getLogger(__name__)

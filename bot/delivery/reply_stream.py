@@ -27,13 +27,15 @@ from bot.delivery.splitting import (
 )
 from bot.locale import Language
 from bot.logs import fault
+from bot.people import People
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
-from bot.slack.ephemeral import PayloadMaker, show_privately
+from bot.slack.ephemeral import show_privately
 from bot.slack.messages import has_unlinked
 from bot.types import MemoryState, Task
-from bot.users.profiles import Profiles
-from bot.views.blocks import Block
-from bot.views.reply import PART_LIMIT, Chunk, footer, late_line, task_chunk
+from bot.ui.blocks import Block
+from bot.ui.messages import PayloadMaker
+from bot.ui.reader import Reader
+from bot.ui.reply import PART_LIMIT, Chunk, footer, late_line, task_chunk
 from memory import DM, MemoryView, Pool
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class ReplyStream:
         pool: Pool,
         slack: Installations,
         sessions: Sessions,
-        people: Profiles,
+        people: People,
         claimed: ClaimedMessage,
         view: MemoryView,
         turn_row: TurnRow,
@@ -89,8 +91,8 @@ class ReplyStream:
         self._stand_in = stand_in
         self._read_flags = read_flags
         # Asked of Slack while the model thinks: the first words do not wait for it.
-        self._language = asyncio.create_task(
-            people.language(self._message.person, self._message.text, settings=self._settings)
+        self._reader = asyncio.create_task(
+            people.reader(self._message.person, self._message.text, settings=self._settings)
         )
         self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
         self._may_stream = True
@@ -98,7 +100,7 @@ class ReplyStream:
             self._message,
             self.language,
             again=claimed.earlier_attempts > 0,
-            incognito=turn_row.memory_state.incognito is not None,
+            titled=turn_row.memory_state.on_record,
         )
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
@@ -121,12 +123,16 @@ class ReplyStream:
             await self._sessions.end(self._session, replied=error is None)
         kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
         await self._messages.leave(replaced=not kept)
-        self._language.cancel()
-        await asyncio.gather(self._language, return_exceptions=True)
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
 
     async def language(self) -> Language:
         """Return the language the person reads."""
-        return await asyncio.shield(self._language)
+        return (await self.reader()).language
+
+    async def reader(self) -> Reader:
+        """Return who reads the reply."""
+        return await asyncio.shield(self._reader)
 
     @property
     def received_text(self) -> str:
@@ -173,7 +179,7 @@ class ReplyStream:
         """Show the state of a tool call: at once if it takes long, else with the next text."""
         if not self._may_stream:
             return
-        self._add_task(task_chunk(await self.language(), task))
+        self._add_task(task_chunk(await self.reader(), task))
         if task.takes_long:
             await self._show()
 
@@ -197,7 +203,7 @@ class ReplyStream:
         text = await self._with_preface(text)
         await self._confirm()
         footer_blocks = footer(
-            await self.language(),
+            await self.reader(),
             stand_in=self._stand_in,
             memory_state=self._memory_state,
             recalled_turn=self._turn_id if recalled else None,
@@ -219,8 +225,8 @@ class ReplyStream:
         person, in_dm = self._message.person, self._view.own.audience == DM
         for make_payload in makers:
             # Read again: the person may just have chosen another one.
-            language = await self._people.language(person, self._message.text)
-            payload = await make_payload(person, language)
+            reader = await self._people.reader(person, self._message.text)
+            payload = await make_payload(person, reader)
             try:
                 await show_privately(
                     self._client, self._message, payload, in_dm=in_dm, replied=True
@@ -234,20 +240,16 @@ class ReplyStream:
         if self._claimed.late and not self._preface:
             message = self._message
             settings = await self._people.settings(message.person, settings=self._settings)
-            line = late_line(await self.language(), message.ts, settings.time_zone)
+            line = late_line(await self.reader(), message.ts, settings.time_zone)
             self._preface = f"{line}\n\n"
         return self._preface + text
 
     async def _update_memory_state(self) -> None:
         """Drop the line about memory being off if the person has switched it on meanwhile."""
-        off = self._memory_state.off if self._memory_state is not None else None
-        if off == "paused":
-            # What is known here was read before the person may have resumed, maybe elsewhere.
-            self._people.invalidate(self._message.person)
-            settings = await self._people.settings(self._message.person)
-            if not settings.paused:
-                self._memory_state = None
-        elif off == "incognito" and not await self._people.is_incognito(self._message):
+        state = self._memory_state
+        if state is None or state.off is None:
+            return
+        if not await self._people.is_off(self._message):
             self._memory_state = None
 
     @property

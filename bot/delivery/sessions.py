@@ -124,16 +124,16 @@ class Sessions:
         language: Callable[[], Awaitable[Language]],
         *,
         again: bool = False,
-        incognito: bool = False,
+        titled: bool = True,
     ) -> TurnSession:
         """Set the session of the message's thread to `processing`; do not wait for Slack.
 
         Without sessions, or when their rate limit is reached, the status line is shown instead, in
         `language`. `again`: an earlier attempt may have left the session in `processing`.
-        `incognito`: the session gets no title, which would hold words of the message.
+        Unless it is `titled` the session gets no title, which would hold words of the message.
         """
         session = TurnSession(message=message, begun=again)
-        if message.opens_thread and message.audience == DM and not incognito:
+        if message.opens_thread and message.audience == DM and titled:
             session.title = title_of(message.text)
         ending = self._endings.get(message.thread)
         session.beginning = self._start(self._begin(session, language, ending))

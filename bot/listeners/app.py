@@ -23,13 +23,9 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.conversation.inbox import Inbox
-from bot.listeners import actions, commands
-from bot.listeners import modals as listeners_of_modals
 from bot.listeners.change_events import ChangeEvents
-from bot.listeners.responder import Responder
+from bot.listeners.interactions import Interactions
 from bot.logs import fault
-from bot.memories.commands import SlashCommands
-from bot.memories.modals import Modals
 from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
@@ -144,9 +140,7 @@ def create_app(
     inbox: Inbox,
     changes: ChangeEvents,
     workspaces: Workspaces,
-    slash_commands: SlashCommands,
-    modals: Modals,
-    responder: Responder,
+    interactions: Interactions,
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
@@ -193,11 +187,7 @@ def create_app(
             response.status, response.body = HTTPStatus.OK, ""
 
     _register_events(app, inbox=inbox, changes=changes, workspaces=workspaces)
-    commands.register(app, commands=slash_commands, modals=modals, responder=responder)
-    actions.register(app, adding=slash_commands.adding, modals=modals, responder=responder)
-    listeners_of_modals.register(
-        app, adding=slash_commands.adding, modals=modals, responder=responder
-    )
+    interactions.register(app)
     return app
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
+from bot.app import App
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
-from bot.memories.home import HomePublisher
+from bot.memories.home import home_opened
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
@@ -24,7 +25,6 @@ from bot.slack.messages import (
     typed,
     user_key,
 )
-from bot.users.profiles import Profiles
 from bot.users.workspaces import Workspaces
 from memory import Person
 
@@ -52,9 +52,8 @@ class ChangeEvents:
     _: KW_ONLY
     inbox: Inbox
     audiences: Audiences
-    profiles: Profiles
+    app: App
     viewed_channels: ViewedChannels
-    home_publisher: HomePublisher
     workspaces: Workspaces
     sessions: Sessions
     source_updates: SourceUpdates
@@ -83,7 +82,7 @@ class ChangeEvents:
             case "user_change", _:
                 user = event.get("user") or {}
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
-                await self.profiles.changed(person, user)
+                await self.app.people.changed(person, user)
             case "app_uninstalled", _:
                 await self.workspaces.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
@@ -100,7 +99,7 @@ class ChangeEvents:
         if event.get("context"):
             await self.viewed_channels.note(person, event["context"])
         if event.get("tab") == "home":
-            await self.home_publisher.opened(person)
+            await home_opened(self.app, person)
 
     async def _stopped(self, event: Mapping[str, Any], team: str, channel: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""

@@ -4,209 +4,355 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from datetime import tzinfo
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+from uuid import UUID, uuid4
 
-from bot.locale import Language, say
-from bot.memories.changes import HISTORY
-from bot.memories.statement_formation import (
-    PROBLEMS,
-    StatementFormation,
-    not_stored,
-    unlearned,
-    why_not,
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.access import (
+    MessageChanged,
+    QuotaExceeded,
+    begin_request,
+    check_request,
+    count_tokens,
 )
-from bot.slack.messages import author_key, thread_key, typed
-from bot.types import PersonSettings, Policy
-from bot.users.quotas import QuotaExceeded, Quotas
-from bot.users.settings import read_settings
-from bot.views.adding import LINES_LIMIT, entered_lines, lines_of, with_left_out
-from bot.views.blocks import Payload, beside_payload, ephemeral_payload
-from bot.views.changes import done_surface
-from bot.views.memory_state import memory_off_text, not_added_notice
-from bot.views.notices import NoticeContent, notice_payload
-from bot.views.refusals import (
-    QuotedSentence,
-    parse_quoted_sentence,
-    reason_text,
-    refusal_payload,
-)
-from bot.views.views import SlackView, payload_view
+from bot.app import App
+from bot.conversation.off_record import is_off_record
+from bot.conversation.unformed import mark_message_formed
+from bot.people import is_off, read_settings
+from bot.slack.messages import author_key, typed
+from bot.ui.blocks import escaped
+from bot.ui.forms import field_error, secret_error
+from bot.ui.lines import changes_line, off_line, question_line
+from bot.ui.messages import on_button, refusal_line, refusal_payload
+from bot.ui.panel import Done, answer_buttons
+from bot.ui.reader import Reader
 from memory import (
-    Change,
+    DM,
+    EmbeddingsUnavailable,
+    FormationResult,
+    FormationUnavailable,
+    InvalidContent,
+    MemoryFull,
+    MemoryOff,
+    MemoryView,
     Person,
-    Pool,
-    Question,
-    RefusedProposal,
-    changes_named,
+    PersonMessage,
+    Reason,
+    Refusal,
+    UserFact,
+    add_memories,
+    changes,
+    forgotten_messages,
+    memory_view,
+    open_questions,
     person_transaction,
     redact,
+    search_memories,
+    validated,
 )
 
 log = logging.getLogger(__name__)
 
 # Lines of one run: it has `MAX_PROPOSALS` at most, and a line may be proposed twice.
 _AT_ONCE = 20
+# Deadline of the model calls, in seconds, and more for each further line; after it the words are
+# stored as typed.
+_DEADLINE, _DEADLINE_OF_LINE = 5.0, 1.0
+# What a verdict says. After any other refusal the words are stored as typed: the words of a command
+# are their own evidence.
+_VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryAdder:
-    """Stores what the person said, in the audience where they said it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is to be remembered: lines of a form for one audience, or one message of the person."""
 
-    Requests count against `quotas`.
+    lines: Sequence[str]
+    view: MemoryView
+    channel: str = ""
+    ts: str = ""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of the lines: `left` says why some were not stored, by their text."""
+
+    left: dict[str, str] = field(default_factory=dict)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+class _Unlearned(Exception):
+    """No memory may be formed from the message any more; `key` is that of the sentence."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+_PROBLEMS = (
+    EmbeddingsUnavailable,
+    InvalidContent,
+    MemoryFull,
+    MemoryOff,
+    MessageChanged,
+    QuotaExceeded,
+    _Unlearned,
+)
+
+
+async def add_lines(
+    app: App, person: Person, reader: Reader, lines: Sequence[str], audience: str = DM
+) -> Done:
+    """Remember lines now: what is formed of a line, else the line as a fact; say what was stored."""
+    source = Source(lines=lines, view=memory_view(person.namespace(audience)))
+    return await _add(app, person, reader, source)
+
+
+async def remember_message(
+    app: App, person: Person, reader: Reader, channel: str, message: Mapping[str, Any]
+) -> Done:
+    """Remember what a message of Slack's says, if the person wrote it, with it as the source.
+
+    No memory is formed from a message that the person forgot or that was written while memory was
+    off.
     """
+    ts = str(message.get("ts") or "")
+    author = author_key(message, person.team_id, shared="user_team" in message)
+    if not (author == person.user_id and not message.get("bot_id") and ts and channel):
+        return Done(line=reader.say("remember_not_own"))
+    words = typed(str(message.get("text") or ""))
+    if not words:
+        return Done(line=reader.say("remember_no_words"))
+    view = await _view(app, person, channel, ts)
+    return await _add(app, person, reader, Source(lines=[words], view=view, channel=channel, ts=ts))
 
-    pool: Pool
-    formation: StatementFormation
-    _: KW_ONLY
-    policy: Policy
-    quotas: Quotas
 
-    async def added(
-        self, person: Person, language: Language, words: str, channel: str = ""
-    ) -> Payload:
-        """Remember the lines of `words` now, and say what was stored, and what was not.
+async def remember_as_typed(app: App, person: Person, reader: Reader, value: str) -> Done:
+    """Store the sentence in the button of a refusal as a fact: ``CHANNEL TS TEXT``."""
+    channel, ts, text = (*value.split(" ", 2), "", "")[:3]
+    channel, ts = channel.strip("-"), ts.strip("-")
+    if not text or not app.stores_facts:
+        return Done(line=reader.say("command_broke"), beside=True)
+    view = memory_view(person.namespace(DM))
+    if ts:
+        view = await _view(app, person, channel, ts)
+    source = Source(lines=[text], view=view, channel=channel, ts=ts)
+    if refused := await _why_not_now(app, person, reader, source):
+        return Done(line=refused.line, buttons=refused.buttons, beside=True)
+    batch = uuid4()
+    try:
+        await app.quotas.admit(person)
+        request = await begin_request(app.pool, person, channel=channel, ts=ts)
+        await _store_facts(app, source, [text], batch, request)
+    except _PROBLEMS as problem:
+        return Done(line=_why_not(reader, problem, text), beside=True)
+    log.info("a person stored what had been refused")
+    return await _done(app, person, reader, batch, _Outcome())
 
-        What is formed of a line is stored, else the line as a fact; without a `channel`, for direct
-        messages.
-        """
-        lines = lines_of(words)
-        if not lines:
-            return ephemeral_payload(say(language, "add_nothing"))
-        if len(lines) > LINES_LIMIT:
-            return ephemeral_payload(say(language, "add_too_many", limit=LINES_LIMIT))
-        async with person_transaction(self.pool, person) as connection:
-            settings = await read_settings(connection, person)
-        said = [QuotedSentence(text=line, channel=channel) for line in lines]
-        return await self._add(person, language, settings, said)
 
-    async def submitted(
-        self, person: Person, language: Language, view: Mapping[str, Any]
-    ) -> SlackView:
-        """Remember the lines of a submitted form, for direct messages; return what was stored."""
-        payload = await self.added(person, language, entered_lines(view))
-        return payload_view(language, "form_add_title", payload)
+async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
+    """Return where a message is remembered: in the audience in which it was said."""
+    async with person_transaction(app.pool, person) as connection:
+        found = await connection.execute(
+            "SELECT audience FROM turns WHERE team_id = %s AND user_id = %s"
+            " AND channel_id = %s AND question_ts = %s",
+            (person.team_id, person.user_id, channel, ts),
+        )
+        row = await found.fetchone()
+    return await app.audiences.view_of(person, channel, ts, row["audience"] if row else None)
 
-    async def pointed_at(
-        self, person: Person, language: Language, *, channel: str, message: Mapping[str, Any]
-    ) -> Payload:
-        """Remember what a message of Slack's says, if the person wrote it, with it as the source.
 
-        No memory is formed from a message that the person forgot or marked as off the record.
-        """
-        ts = str(message.get("ts") or "")
-        author = author_key(message, person.team_id, shared="user_team" in message)
-        own = author == person.user_id and not message.get("bot_id")
-        if not (own and ts and channel):
-            return ephemeral_payload(say(language, "remember_not_own"))
-        words = typed(str(message.get("text") or ""))
-        if not words:
-            return ephemeral_payload(say(language, "remember_no_words"))
-        thread = thread_key(person.team_id, channel, str(message.get("thread_ts") or ts))
-        async with person_transaction(self.pool, person) as connection:
-            settings = await read_settings(connection, person)
-            reason = await unlearned(connection, person, channel, ts, thread)
-        if off := settings.off_reason(self.formation.consent):
-            return not_added_notice(language, off, settings)
-        if reason:
-            return ephemeral_payload(say(language, reason))
-        quoted = QuotedSentence(text=words, channel=channel, ts=ts)
-        return await self._add(person, language, settings, [quoted])
-
-    async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
-        """Store the sentence in the button of a refusal as a fact, and confirm it.
-
-        Credentials are refused, and so is what the person forgot or marked as off the record.
-        """
-        quoted = parse_quoted_sentence(value)
-        if quoted is None:
-            return beside_payload(say(language, "command_broke"))
-        async with person_transaction(self.pool, person) as connection:
-            settings = await read_settings(connection, person)
-            channel, ts = quoted.channel, quoted.ts
-            thread = thread_key(person.team_id, channel, ts)
-            reason = ts and await unlearned(connection, person, channel, ts, thread)
-        if refusal := self.policy.refuses_person(person):
-            return beside_payload(say(language, refusal))
-        if off := settings.off_reason(self.formation.consent):
-            return beside_payload(memory_off_text(language, off, settings))
-        if reason:
-            return beside_payload(say(language, reason))
-        if not self.formation.stores_facts:
-            return beside_payload(say(language, "add_nothing"))
+async def _add(app: App, person: Person, reader: Reader, source: Source) -> Done:
+    if refused := await _why_not_now(app, person, reader, source):
+        return refused
+    batch, outcome = uuid4(), _Outcome()
+    for begin in range(0, len(source.lines), _AT_ONCE):
+        some = source.lines[begin : begin + _AT_ONCE]
         try:
-            await self.quotas.admit(person)
-        except QuotaExceeded as used_up:
-            return beside_payload(used_up.refusal(language))
-        try:
-            changes = await self.formation.stored_as_typed(person, quoted)
-        except PROBLEMS as problem:
-            return beside_payload(why_not(language, problem, quoted.text))
-        log.info("a person stored what had been refused")
-        return _notice_payload(language, await self._notice(person, changes), settings.zone)
-
-    async def _add(
-        self,
-        person: Person,
-        language: Language,
-        settings: PersonSettings,
-        said: Sequence[QuotedSentence],
-    ) -> Payload:
-        if refusal := self.policy.refuses_person(person):
-            return ephemeral_payload(say(language, refusal))
-        if off := settings.off_reason(self.formation.consent):
-            return not_added_notice(language, off, settings)
-        left = {one.text: why for one in said if (why := _unfit(language, one.text))}
-        fit = [one for one in said if one.text not in left]
-        changes: list[Change] = []
-        questions: list[Question] = []
-        refused: list[RefusedProposal] = []
-        for begin in range(0, len(fit), _AT_ONCE):
-            some = fit[begin : begin + _AT_ONCE]
-            try:
-                await self.quotas.admit(person)
-                done = await self.formation.stored(person, language, settings, some)
-            except QuotaExceeded as used_up:
-                left |= dict.fromkeys((one.text for one in some), used_up.refusal(language))
-                continue
-            except PROBLEMS as problem:
-                left |= {one.text: why_not(language, problem, one.text) for one in some}
-                continue
-            changes += done.changes
-            questions += done.questions
-            refused += done.refused
-            left |= done.left
-        if len(said) == 1 and refused:
-            # A command is not a message with a channel and a timestamp.
-            shown = replace(said[0], text=refused[0].sentence)
-            reason = refused[0].reason
-            return refusal_payload(language, reason, shown, can_store=self.formation.stores_facts)
-        if len(said) == 1 and left:
-            return ephemeral_payload(left[said[0].text])
-        for one in refused:
-            left[one.sentence] = reason_text(language, one.reason, one.sentence)
-        stored = await self._notice(person, changes, questions)
-        payload = _notice_payload(language, stored, settings.zone)
-        return with_left_out(language, payload, left) if left else payload
-
-    async def _notice(
-        self, person: Person, changes: Sequence[Change], questions: Sequence[Question] = ()
-    ) -> NoticeContent:
-        entries = await changes_named(self.pool, person, [change.id for change in changes])
-        # After a click on a question alone the newest changes are shown.
-        surface = done_surface(entry.id for entry in entries) if entries else f"{HISTORY} -"
-        return NoticeContent(surface=surface, entries=tuple(entries), questions=tuple(questions))
+            await app.quotas.admit(person)
+            await _form(app, person, reader, source, some, batch, outcome)
+        except _PROBLEMS as problem:
+            outcome.left |= {line: _why_not(reader, problem, line) for line in some}
+    return await _done(app, person, reader, batch, outcome)
 
 
-def _unfit(language: Language, text: str) -> str | None:
-    """Return why a line cannot be stored, before a model is asked."""
-    return not_stored(language, text, {}) if redact(text).removed else None
-
-
-def _notice_payload(language: Language, stored: NoticeContent, zone: tzinfo) -> Payload:
-    return (
-        notice_payload(language, stored, zone)
-        if stored
-        else ephemeral_payload(say(language, "add_known"))
+async def _why_not_now(app: App, person: Person, reader: Reader, source: Source) -> Done | None:
+    """Return why nothing of a source may be stored; None if it may."""
+    if refusal := app.policy.refuses_person(person):
+        return Done(line=reader.say(refusal))
+    async with person_transaction(app.pool, person) as connection:
+        off = (await read_settings(connection, person)).off(app.settings.consent)
+        reason = await _unlearned(connection, person, source)
+    if off:
+        return Done(line=off_line(reader, off), buttons=[on_button(reader)])
+    if reason:
+        return Done(line=reader.say(reason))
+    return next(
+        (Done(line=secret_error(reader, one)) for one in source.lines if redact(one).removed), None
     )
+
+
+async def _form(
+    app: App,
+    person: Person,
+    reader: Reader,
+    source: Source,
+    lines: Sequence[str],
+    batch: UUID,
+    outcome: _Outcome,
+) -> None:
+    """Store what is formed from lines, else the lines as facts. Raises one of `_PROBLEMS`."""
+    request = await begin_request(app.pool, person, channel=source.channel, ts=source.ts)
+    words = {
+        PersonMessage(
+            text=line,
+            channel=source.channel,
+            ts=source.ts,
+            origin="message" if source.ts else "command",
+            zone=reader.zone,
+        ): line
+        for line in lines
+    }
+    try:
+        formed = await app.former.form(
+            source.view,
+            [*words],
+            batch=batch,
+            in_commit=partial(_in_commit, app, person, source, request),
+            deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(lines) - 1),
+            spend=partial(count_tokens, person.team_id),
+        )
+    except FormationUnavailable:
+        formed = FormationResult(changes=(), refused=(), late=True)
+    judged = {
+        one.evidence.original: one
+        for one in reversed(formed.refused)
+        if one.reason in _VERDICTS and one.evidence is not None
+    }
+    outcome.refused += [one for said, one in judged.items() if said not in formed.accepted]
+    others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
+    if formed.late:
+        log.warning("what a person added was not judged in time; it is stored as typed")
+    else:
+        others = [line for line in others if not await _is_known(app, person, source, line)]
+    unfit = {line: why for line in others if (why := _unfit(app, reader, line))}
+    outcome.left |= unfit
+    await _store_facts(app, source, [one for one in others if one not in unfit], batch, request)
+
+
+def _unfit(app: App, reader: Reader, line: str) -> str | None:
+    """Return why a line cannot be stored as a fact; None if it can."""
+    if not app.stores_facts:
+        return reader.say("form_invalid")
+    try:
+        validated(UserFact.__name__, {"fact": line})
+    except InvalidContent as problem:
+        return _why_not(reader, problem, line)
+    return None
+
+
+async def _is_known(app: App, person: Person, source: Source, line: str) -> bool:
+    """Return whether a memory that may be used there contains the line."""
+    found = await search_memories(app.pool, person, line, whole_words=True)
+    return any(source.view.allows(memory.namespace) for memory in found)
+
+
+async def _store_facts(
+    app: App, source: Source, lines: Sequence[str], batch: UUID, request: str
+) -> None:
+    if not lines:
+        return
+    said = {"channel": source.channel, "ts": source.ts} if source.ts else {}
+    kind = "message" if source.ts else "command"
+    await add_memories(
+        app.pool,
+        app.embedder,
+        source.view.own,
+        UserFact.__name__,
+        [({"fact": line}, {"kind": kind, "evidence": line, **said}) for line in lines],
+        batch=batch,
+        in_commit=partial(_in_commit, app, source.view.person, source, request),
+    )
+
+
+async def _in_commit(
+    app: App,
+    person: Person,
+    source: Source,
+    request: str,
+    connection: AsyncConnection[DictRow],
+    _: object,
+) -> None:
+    """Mark the message as formed, in the transaction that stores what it says.
+
+    Raises `MemoryOff`, also if the person was erased since `request` began, `MessageChanged` if the
+    message was edited or deleted since, or `_Unlearned` if it was forgotten meanwhile.
+    """
+    if await is_off(connection, person, source.channel, app.settings.consent):
+        raise MemoryOff("The person has switched memory off meanwhile.")
+    if reason := await _unlearned(connection, person, source):
+        raise _Unlearned(reason)
+    if source.ts:
+        await mark_message_formed(connection, person, source.channel, source.ts)
+    # Last: an edit locks the turn first, and then the requests about its message.
+    await check_request(connection, person, request)
+
+
+async def _unlearned(
+    connection: AsyncConnection[DictRow], person: Person, source: Source
+) -> str | None:
+    """Return the key of the reason why no memory is formed from a message, or None."""
+    if not source.ts:
+        return None
+    if source.ts in await forgotten_messages(connection, person, source.channel):
+        return "remember_forgotten"
+    off_record = await is_off_record(connection, person, source.channel, source.ts)
+    return "remember_off_record" if off_record else None
+
+
+def _why_not(reader: Reader, problem: Exception, text: str) -> str:
+    """Return the sentence that says why `text` was not stored."""
+    match problem:
+        case InvalidContent():
+            return field_error(reader, next(iter(problem.codes.values())), text=text)
+        case MemoryOff():
+            return reader.say("off")
+        case MemoryFull():
+            return refusal_line(reader, "full", text)
+        case MessageChanged():
+            return reader.say("remember_changed")
+        case QuotaExceeded():
+            return problem.refusal(reader.language)
+        case _Unlearned():
+            return reader.say(problem.key)
+    return reader.say("command_failed")
+
+
+async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:
+    """Return what was stored and asked, and what was not stored and why."""
+    stored = await changes(app.pool, person, batch=batch)
+    questions = await open_questions(app.pool, person, batch=batch)
+    left = dict(outcome.left)
+    if not (stored or questions or left) and len(outcome.refused) == 1:
+        shown = refusal_payload(reader, outcome.refused[0], can_store=app.stores_facts)
+        buttons = [element for block in shown["blocks"][1:] for element in block["elements"]]
+        return Done(line=shown["text"], buttons=buttons)
+    for one in outcome.refused:
+        left[one.sentence] = refusal_line(reader, one.reason, one.sentence)
+    lines = [changes_line(reader, stored)] if stored else []
+    buttons = []
+    if questions:
+        lines.append(question_line(reader, questions[0]))
+        buttons = answer_buttons(reader, questions[0])
+    lines += [_left_line(reader, line, reason) for line, reason in left.items()]
+    line = "\n".join(lines) or reader.say("add_known")
+    return Done(line=line, undo=f"notice {batch}" if stored else None, buttons=buttons)
+
+
+def _left_line(reader: Reader, line: str, reason: str) -> str:
+    shown = escaped(redact(line).text)
+    return reason if shown in reason else reader.say("add_left", what=shown, why=reason)

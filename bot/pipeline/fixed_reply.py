@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import Outcome
-from bot.locale import say
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.turn import TurnDependencies
 from bot.slack.messages import plain, typed
@@ -44,7 +43,7 @@ class FixedReplies:
             bot_user_id=bot_user_id,
         )
         async with self.open_reply_sink(claimed, view, turn_row) as sink:
-            await sink.finish(say(await sink.language(), key, **values))
+            await sink.finish((await sink.reader()).say(key, **values))
         if outcome is not None:
             await dependencies.turns.end(claimed, turn_row, view, outcome, reply=None)
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import openai
 
+from bot.access import count_tokens
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.pipeline.links import LinkFilter
@@ -38,7 +39,6 @@ from bot.pipeline.responses.web_search import (
     search_web,
 )
 from bot.types import WEB_SEARCH, Reply, TaskState
-from bot.users.quotas import count_tokens
 from memory import Person, TokenUse, count, step, step_ended
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from typing import Protocol, Self, TypeAlias
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import TurnRow
-from bot.locale import Language
-from bot.slack.ephemeral import PayloadMaker
 from bot.types import Task
+from bot.ui.messages import PayloadMaker
+from bot.ui.reader import Reader
 from memory import MemoryView
 
 
@@ -42,8 +42,8 @@ class ReplySink(AnswerSink, Protocol):
     def received_text(self) -> str:
         """The text of the answer so far."""
 
-    async def language(self) -> Language:
-        """Return the language the person reads."""
+    async def reader(self) -> Reader:
+        """Return who reads the reply."""
 
     def start_over(self) -> None:
         """Discard the text so far; another attempt at the answer begins."""

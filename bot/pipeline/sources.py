@@ -11,32 +11,33 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
-from bot.conversation.callbacks import ScheduleFormation
-from bot.conversation.changed_turns import begin_formation_again, narrow, replace_texts
+from bot.access import note_message_changed
+from bot.app import App
+from bot.conversation.changed_turns import (
+    begin_formation_again,
+    narrow,
+    read_message_later,
+    replace_texts,
+)
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
-from bot.notices.change_notices import ChangeNotices
-from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import Installations, error_code, find_message
-from bot.slack.messages import scopes, split_thread_key, typed
-from bot.types import ConsentMode, Policy
-from bot.users.incognito import is_on
-from bot.users.requests import note_message_changed
-from bot.users.settings import read_settings
+from bot.conversation.unformed import schedule_formation
+from bot.notices import add_notice
+from bot.people import is_off
+from bot.queue.queue import BACKGROUND
+from bot.slack.client import error_code, find_message
+from bot.slack.messages import split_thread_key, typed
 from memory import (
     PERSON_SETTING,
     Change,
-    Embedder,
+    Namespace,
     Person,
     PersonMessage,
-    Pool,
     execute_statement,
-    is_source,
     person_transaction,
     redact_texts,
-    source_deleted,
-    source_edited,
+    source_changed,
     sources_among,
     transaction,
 )
@@ -44,21 +45,13 @@ from memory import (
 log = logging.getLogger(__name__)
 
 UPDATE_FROM_TURN = "follow_source"
-UPDATE_FROM_MESSAGE = "follow_message"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceUpdates:
     """Updates the memories of messages that were edited or deleted after formation."""
 
-    pool: Pool
-    queue: Queue
-    embedder: Embedder
-    notices: ChangeNotices
-    schedule_formation: ScheduleFormation
-    slack: Installations
-    consent: ConsentMode
-    policy: Policy
+    app: App
 
     async def reword(
         self,
@@ -85,7 +78,7 @@ class SourceUpdates:
         refused = edited and await self._refused(team_id, channel_id, ts, thread)
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
-        async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
+        async with transaction(self.app.pool, {THREAD_SETTING: thread}) as connection:
             rows = await replace_texts(
                 connection,
                 team_id,
@@ -100,26 +93,34 @@ class SourceUpdates:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                off = refused or (await read_settings(connection, person)).off_reason(self.consent)
-                unkept = off or await is_on(connection, person, scopes(channel_id, thread))
+                unkept = refused or await is_off(
+                    connection, person, channel_id, self.app.settings.consent
+                )
                 if unkept:
                     await delete_texts(connection, person, [row["id"]])
                 narrowed = await narrow(connection, person, row["id"])
                 if narrowed is not None and words and not row["formed"]:
-                    await self.schedule_formation(connection, person.namespace(narrowed))
+                    await self._schedule_formation(connection, person.namespace(narrowed))
                 await note_message_changed(connection, person, channel_id, ts)
-                if row["formed"] or await is_source(connection, person, channel_id, ts):
+                if row["formed"] or await sources_among(connection, person, [(channel_id, ts)]):
                     if unkept and words:
                         _, _, root = split_thread_key(thread)
-                        await self._schedule_reading(connection, person, channel_id, ts, root)
+                        await read_message_later(
+                            connection, self.app.queue, person, channel_id, ts, root
+                        )
                     else:
                         await self._schedule_update(connection, person, row["id"])
         return bool(rows)
 
+    async def _schedule_formation(
+        self, connection: AsyncConnection[DictRow], namespace: Namespace
+    ) -> None:
+        await schedule_formation(connection, self.app.queue, self.app.settings, namespace)
+
     async def _refused(self, team_id: str, channel_id: str, ts: str, thread: str) -> bool:
         """Return whether the policy refuses the author of an answered message."""
         found = await execute_statement(
-            self.pool,
+            self.app.pool,
             "SELECT user_id, audience FROM turns WHERE team_id = %s AND channel_id = %s"
             " AND question_ts = %s AND (question <> '' OR words <> '')",
             (team_id, channel_id, ts),
@@ -128,12 +129,12 @@ class SourceUpdates:
         if not found:
             return False
         person = Person(team_id, found[0]["user_id"])
-        return bool(self.policy.refuses(person, channel_id, found[0]["audience"]))
+        return bool(self.app.policy.refuses(person, channel_id, found[0]["audience"]))
 
     async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
     ) -> None:
-        await self.queue.defer(
+        await self.app.queue.defer(
             connection,
             UPDATE_FROM_TURN,
             queue=BACKGROUND,
@@ -143,33 +144,13 @@ class SourceUpdates:
             turn=str(turn),
         )
 
-    async def _schedule_reading(
-        self,
-        connection: AsyncConnection[DictRow],
-        person: Person,
-        channel: str,
-        ts: str,
-        root: str,
-    ) -> None:
-        await self.queue.defer(
-            connection,
-            UPDATE_FROM_MESSAGE,
-            queue=BACKGROUND,
-            lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
-            team=person.team_id,
-            user=person.user_id,
-            channel=channel,
-            ts=ts,
-            root=root,
-        )
-
     async def update_from_turn(self, team: str, user: str, turn: str) -> None:
         """Remove what a turn no longer says from memory, and schedule formation of its new words.
 
         The person gets a notice. Raises `memory.EmbeddingsUnavailable`; then nothing was changed.
         """
         person = Person(team, user)
-        async with person_transaction(self.pool, person) as connection:
+        async with person_transaction(self.app.pool, person) as connection:
             found = await connection.execute(
                 "SELECT channel_id, question_ts, words, audience FROM turns"
                 " WHERE id = %s AND team_id = %s AND user_id = %s",
@@ -183,21 +164,24 @@ class SourceUpdates:
         async def in_commit(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
-            ids = [change.id for change in changes]
-            await self.notices.add_notice(connection, person, UUID(turn), ids)
+            if changes:
+                await add_notice(self.app, connection, person, UUID(turn))
             if row["words"] and await begin_formation_again(connection, person, UUID(turn)):
-                await self.schedule_formation(connection, person.namespace(row["audience"]))
+                await self._schedule_formation(connection, person.namespace(row["audience"]))
 
+        words = None
         if row["words"]:
             words = PersonMessage(text=row["words"], channel=message[0], ts=message[1])
-            changes = await source_edited(
-                self.pool, self.embedder, person, words, in_commit=in_commit
-            )
-        else:
-            changes = await source_deleted(
-                self.pool, self.embedder, person, *message, in_commit=in_commit
-            )
-        log.info("a message was edited or deleted: %d memories updated", len(changes))
+        changed = await source_changed(
+            self.app.pool,
+            self.app.embedder,
+            person,
+            *message,
+            words,
+            batch=UUID(turn),
+            in_commit=in_commit,
+        )
+        log.info("a message was edited or deleted: %d memories updated", len(changed))
 
     async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
         """Schedule an update after a message without the texts of a turn was edited or deleted.
@@ -206,28 +190,10 @@ class SourceUpdates:
         in its menu, or the texts of its turn are not stored any more. While that choice is carried
         out, the message becomes no source.
         """
-        async with person_transaction(self.pool, person) as connection:
+        async with person_transaction(self.app.pool, person) as connection:
             await note_message_changed(connection, person, channel, ts)
-            if await is_source(connection, person, channel, ts):
-                await self._schedule_reading(connection, person, channel, ts, thread_ts)
-
-    async def update_from_changed(self, person: Person) -> None:
-        """Schedule an update from each edited or deleted message that a memory comes from.
-
-        For an Undo that has restored memories: while they were gone, an edit or a deletion of
-        their messages found nothing to update.
-        """
-        async with person_transaction(self.pool, person) as connection:
-            found = await connection.execute(
-                "SELECT channel_id, ts, thread FROM inbox_events"
-                " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
-                person.ids,
-            )
-            rows = await found.fetchall()
-            threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
-            for channel, ts in await sources_among(connection, person, threads):
-                _, _, root = split_thread_key(threads[channel, ts])
-                await self._schedule_reading(connection, person, channel, ts, root)
+            if await sources_among(connection, person, [(channel, ts)]):
+                await read_message_later(connection, self.app.queue, person, channel, ts, thread_ts)
 
     async def update_from_message(
         self, team: str, user: str, channel: str, ts: str, root: str
@@ -239,16 +205,13 @@ class SourceUpdates:
         """
         person = Person(team, user)
         [words] = await redact_texts(await self._words_now(team, channel, ts, root))
-        if words.text:
-            said = PersonMessage(text=words.text, channel=channel, ts=ts)
-            changes = await source_edited(self.pool, self.embedder, person, said)
-        else:
-            changes = await source_deleted(self.pool, self.embedder, person, channel, ts)
-        log.info("a remembered message was edited or deleted: %d memories updated", len(changes))
+        said = PersonMessage(text=words.text, channel=channel, ts=ts) if words.text else None
+        changed = await source_changed(self.app.pool, self.app.embedder, person, channel, ts, said)
+        log.info("a remembered message was edited or deleted: %d memories updated", len(changed))
 
     async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
         try:
-            found = await find_message(self.slack.client(team), channel, root, ts)
+            found = await find_message(self.app.slack.client(team), channel, root, ts)
         except SlackApiError as error:
             if error_code(error) not in ("thread_not_found", "message_not_found"):
                 raise

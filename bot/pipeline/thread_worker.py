@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
+from bot.access import QuotaExceeded, RefusalNotices
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Edited,
@@ -33,8 +34,6 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Policy, Refusal
-from bot.users.access import RefusalNotices
-from bot.users.quotas import QuotaExceeded
 from memory import DM, Pool, count, is_unavailable, step
 
 log = logging.getLogger(__name__)

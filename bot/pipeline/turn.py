@@ -14,7 +14,6 @@ from langgraph.pregel import Pregel
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, TurnContext, TurnRow, Turns
-from bot.locale import say
 from bot.logs import add_log_field
 from bot.pipeline.attachments import Attachments, Brought
 from bot.pipeline.file_contents import AttachedFile, unseen_lines
@@ -27,7 +26,7 @@ from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.messages import Message, is_direct, plain, typed
-from bot.views.reply import reply_text, with_notes
+from bot.ui.reply import reply_text, with_notes
 from memory import (
     DM,
     Embedder,
@@ -93,7 +92,7 @@ def create_turn(
                 prompt = await _prompt(
                     dependencies, claimed, view, turn_row, context, question, brought
                 )
-                recalled = [memory.reference for memory in prompt.memories]
+                recalled = [memory.key for memory in prompt.memories]
                 if sink.interactive:
                     tools = dependencies.tools(
                         claimed, view, turn_row, _last_reply(context, message)
@@ -113,7 +112,7 @@ def create_turn(
                     credential_kinds(turn_row.removed) if turn_row.memory_state.on_record else ()
                 )
                 newest_only = outcome == "answered" and prompt.newest_only
-                shown = with_notes(await sink.language(), text, left_out, newest_only=newest_only)
+                shown = with_notes(await sink.reader(), text, left_out, newest_only=newest_only)
                 await sink.finish(
                     shown,
                     recalled=bool(recalled) and outcome != "failed",
@@ -150,16 +149,16 @@ def _last_reply(context: TurnContext, message: Message) -> str | None:
 async def _nothing_asked(sink: ReplySink, message: Message, files: Sequence[AttachedFile]) -> str:
     text = await _with_unseen_files(sink, "", files)
     key = "nothing_said_dm" if is_direct(message.channel_id) else "nothing_said"
-    return text or say(await sink.language(), key)
+    return text or (await sink.reader()).say(key)
 
 
 async def _with_unseen_files(
     sink: ReplySink, text: str, files: Sequence[AttachedFile], *, thread_unread: bool = False
 ) -> str:
-    language = await sink.language()
-    lines = unseen_lines(language, files) if files else []
+    reader = await sink.reader()
+    lines = unseen_lines(reader.language, files) if files else []
     if thread_unread:
-        lines.append(say(language, "thread_not_now"))
+        lines.append(reader.say("thread_not_now"))
     return "\n\n".join([text, *lines] if text else lines)
 
 
@@ -270,10 +269,10 @@ async def _answer(
         if failed.passes and sink.interactive and not acted():
             raise
         sink.start_over()
-        return _Answered(outcome="failed", text=say(await sink.language(), failed.cause))
+        return _Answered(outcome="failed", text=(await sink.reader()).say(failed.cause))
     except Stopped:
-        note = say(await sink.language(), "stopped")
+        note = (await sink.reader()).say("stopped")
         return _Answered(outcome="stopped", text=f"{sink.received_text.rstrip()}\n\n{note}".strip())
-    text = reply_text(await sink.language(), reply)
+    text = reply_text(await sink.reader(), reply)
     model = "" if reply.refused else reply.model
     return _Answered(outcome="answered", text=text, model=model, files=prompt.files)

@@ -14,16 +14,17 @@ from uuid import uuid4
 from aiohttp import web
 from psycopg import OperationalError
 
+from bot.access import QuotaExceeded
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.locale import Language, language_of
+from bot.locale import language_of
 from bot.logs import fault, log_fields
 from bot.pipeline.turn import create_turn
 from bot.runtime.wiring import Application
-from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.payloads import storable
 from bot.types import Task
-from bot.users.quotas import QuotaExceeded
+from bot.ui.messages import PayloadMaker
+from bot.ui.reader import Reader
 from memory import DM
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class _Collected:
     interactive = False
     received_text = text = ""
 
-    def __init__(self, language: Language) -> None:
-        self._language = language
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     async def __aenter__(self) -> Self:
         return self
@@ -46,8 +47,8 @@ class _Collected:
     async def check(self) -> None: ...
     async def task(self, task: Task) -> None: ...
 
-    async def language(self) -> Language:
-        return self._language
+    async def reader(self) -> Reader:
+        return self._reader
 
     async def write(self, piece: str) -> None:
         self.received_text += piece
@@ -81,7 +82,7 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
     )
     # Not in the inbox: the caller waits for the answer, and asks again without one.
     claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
-    sink = _Collected(language)
+    sink = _Collected(Reader(language))
     try:
         await wiring.quotas.admit(message.person)
         with log_fields(team=API_TEAM):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.config import Settings
-from bot.memories.person_data import EXPORTED, erase_person, export_person
+from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.runtime.operators import in_database
 from bot.runtime.output import tell
 from bot.runtime.problem import ArgumentProblem, Problem

@@ -11,7 +11,7 @@ from typing import LiteralString
 
 from bot.config import Settings
 from bot.conversation.history import blank_texts
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from bot.runtime.database import database
 from bot.runtime.operators import in_database, owner_required
 from bot.runtime.output import tell
@@ -55,11 +55,7 @@ async def _forget(pool: Pool, people: dict[Person, list[re.Match[str]]]) -> None
         if any(line[3] for line in lines):
             await erase_person(pool, person)
         messages = [(line[5], line[6]) for line in lines if line[5]]
-        blank = partial(blank_texts, person=person, update_notices=_no_notices)
+        blank = partial(blank_texts, person=person)
         await forget_again(pool, person, [line[4] for line in lines if line[4]], messages, blank)
         said = [f"{channel}/{ts}" for channel, ts in messages]
         await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
-
-
-async def _no_notices(*_: object) -> None:
-    """Update no notice in Slack: no process serves yet."""

@@ -46,7 +46,7 @@ async def open_front(wiring: Application) -> AsyncIterator[Front]:
     token = wiring.connections.settings.slack_app_token
     app = build_app(wiring)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(wiring.responder.wait_until_idle, _ANSWER_SECONDS)
+        stack.push_async_callback(wiring.interactions.wait_until_idle, _ANSWER_SECONDS)
         socket = None
         if token is not None:
             socket = await stack.enter_async_context(
@@ -58,15 +58,13 @@ async def open_front(wiring: Application) -> AsyncIterator[Front]:
 
 
 def build_app(wiring: Application) -> CheckedApp:
-    """Return the Bolt app; what only the person sees is sent by `wiring.responder`."""
+    """Return the Bolt app."""
     return create_app(
         slack=wiring.connections.slack,
         inbox=wiring.inbox,
         changes=wiring.change_events,
         workspaces=wiring.workspaces,
-        slash_commands=wiring.slash_commands,
-        modals=wiring.modals,
-        responder=wiring.responder,
+        interactions=wiring.interactions,
     )
 
 

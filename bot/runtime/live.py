@@ -30,7 +30,8 @@ from bot.slack.client import (
     error_code,
     retry_on_rate_limit,
 )
-from bot.views.reply import footer, text_chunk
+from bot.ui.reader import Reader
+from bot.ui.reply import footer, text_chunk
 
 _FIRST = "`kioku doctor --live` is running; this message will be deleted shortly."
 _OLD, _NEW = "Kioku's doctor wrote this first.", "Kioku's doctor changed it."
@@ -156,7 +157,7 @@ class _Live:
         self.posted.append((channel, ts))
         chunks = [{**task, "status": "complete"}, text_chunk("Kioku's doctor streams, ")]
         await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
-        end, blocks = [text_chunk("and stops.")], footer("en", stand_in=False)
+        end, blocks = [text_chunk("and stops.")], footer(Reader("en"), stand_in=False)
         await self.client.chat_stopStream(channel=channel, ts=ts, chunks=end, blocks=blocks)
         message = await self._read(channel, root, ts)
         if "and stops." not in json.dumps(message):

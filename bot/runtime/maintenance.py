@@ -12,9 +12,9 @@ from typing import LiteralString
 from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
+from bot.people import People
 from bot.queue.queue import REPLIES, Queue
-from bot.users.profiles import Profiles
 from memory import (
     Person,
     Pool,
@@ -59,7 +59,7 @@ class Maintenance:
     _: KW_ONLY
     history_days: int
     retention_days: int | None
-    people: Profiles
+    people: People
 
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due.
@@ -157,7 +157,7 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
         )
 
 
-async def erase_deactivated(pool: Pool, people: Profiles) -> None:
+async def erase_deactivated(pool: Pool, people: People) -> None:
     """Erase people whose account has been deactivated for 30 days.
 
     First Slack is asked whether the account is active again. Where it does not answer, people of

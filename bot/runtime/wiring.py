@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+from bot.access import Quotas, policy_of
+from bot.app import App
 from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
+from bot.conversation.unformed import schedule_formation
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.listeners.change_events import ChangeEvents
-from bot.listeners.responder import Responder
-from bot.memories.actions import MemoryActions
-from bot.memories.adding import MemoryAdder
-from bot.memories.audience_changes import AudienceChanges
-from bot.memories.changes import ChangeHistory
-from bot.memories.commands import SlashCommands
-from bot.memories.controls import MemoryControls
-from bot.memories.data_requests import Exporter, PersonEraser
-from bot.memories.editing import MemoryEditor
-from bot.memories.feedback import Feedback
-from bot.memories.home import HomePublisher
-from bot.memories.incognito import IncognitoSwitch
-from bot.memories.modals import Modals
-from bot.memories.statement_formation import StatementFormation
-from bot.notices.change_notices import ChangeNotices
+from bot.listeners.interactions import Interactions
+from bot.notices import repeat_notice
+from bot.people import People
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
@@ -39,132 +30,57 @@ from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.users.access import policy_of
-from bot.users.profiles import Profiles
-from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
 from memory import Embedder, load_schemas
 
 
+def create_app(connections: Connections) -> App:
+    """Return what the functions of the app share. Creating it starts no task and no request."""
+    settings, pool, slack = connections.settings, connections.pool, connections.slack
+    schemas = load_schemas(settings.schemas)
+    embedder = Embedder(connections.model, connections.space)
+    verifier = create_verifier(settings)
+    return App(
+        settings=settings,
+        pool=pool,
+        queue=Queue(pool),
+        slack=slack,
+        embedder=embedder,
+        former=create_former(settings, pool, embedder, schemas=schemas, verifier=verifier),
+        schemas=schemas,
+        policy=policy_of(settings),
+        quotas=Quotas(pool, settings.person_messages_per_hour),
+        people=People(pool, slack, settings.consent),
+        audiences=Audiences(pool, slack),
+        permalinks=Permalinks(slack),
+        files=SlackFiles(slack),
+    )
+
+
 class Application:
-    """The objects that a front and a worker use. Creating them starts no task and no request."""
+    """The objects that a front and a worker use."""
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
-        settings, pool, slack = connections.settings, connections.pool, connections.slack
-        schemas = load_schemas(settings.schemas)
-        self.queue = Queue(pool)
-        self.inbox = Inbox(pool, self.queue)
-        embedder = Embedder(connections.model, connections.space)
-        self.audiences = Audiences(pool, slack)
-        self.profiles = Profiles(pool, slack)
-        self.policy = policy_of(settings)
+        self.app = app = create_app(connections)
+        settings, pool, slack = app.settings, app.pool, app.slack
+        self.queue = app.queue
+        self.quotas = app.quotas
+        self.inbox = Inbox(pool, app.queue)
         self.workspaces = Workspaces(
-            pool, self.queue, slack, grace_hours=settings.uninstall_grace_hours
+            pool, app.queue, slack, grace_hours=settings.uninstall_grace_hours
         )
-        self.notices = ChangeNotices(pool, self.queue, slack, self.profiles)
-        verifier = create_verifier(settings)
-        former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
-        self.quotas = Quotas(pool, settings.person_messages_per_hour)
-        self.formation_jobs = FormationJobs(
-            pool=pool,
-            queue=self.queue,
-            former=former,
-            audiences=self.audiences,
-            notices=self.notices,
-            mode=settings.formation,
-            quiet_seconds=0.0 if settings.formation == "hot" else settings.formation_delay,
-            consent=settings.consent,
-        )
-        self.source_updates = SourceUpdates(
-            pool,
-            self.queue,
-            embedder,
-            self.notices,
-            self.formation_jobs.schedule,
-            slack,
-            settings.consent,
-            self.policy,
-        )
-        self.memory_actions = MemoryActions(
-            pool=pool,
-            embedder=embedder,
-            people=self.profiles,
-            update_notices=self.notices.update_notices,
-            form_now=self.formation_jobs.form_now,
-            update_from_changed=self.source_updates.update_from_changed,
-            quotas=self.quotas,
-        )
-        schedule_all = self.formation_jobs.schedule_all
-        self.controls = MemoryControls(
-            pool,
-            self.profiles,
-            schedule_all,
-            IncognitoSwitch(pool, consent=settings.consent),
-            consent=settings.consent,
-            policy=self.policy,
-        )
-        files = SlackFiles(slack)
-        self.exporter = Exporter(pool, self.queue, files, settings)
-        permalinks = Permalinks(slack)
-        self.modals = Modals(
-            pool=pool,
-            permalinks=permalinks,
-            exporting=self.exporter,
-            editing=MemoryEditor(pool, embedder, self.memory_actions, schemas=schemas),
-            audiences=AudienceChanges(pool, embedder, self.audiences, self.profiles),
-            changes=ChangeHistory(
-                pool,
-                embedder,
-                self.notices,
-                permalinks,
-                self.profiles,
-                self.source_updates.update_from_changed,
-            ),
-            controls=self.controls,
-            erasing=PersonEraser(pool, self.profiles),
-            actions=self.memory_actions,
-            feedback=Feedback(pool),
-        )
-        self.home_publisher = HomePublisher(
-            self.memory_actions, self.queue, slack, permalinks, settings, self.policy
-        )
-        self.responder = Responder(self.profiles, self.home_publisher)
-        self.slash_commands = SlashCommands(
-            actions=self.memory_actions,
-            controls=self.controls,
-            adding=MemoryAdder(
-                pool,
-                StatementFormation(
-                    pool,
-                    embedder,
-                    former,
-                    self.audiences,
-                    schemas=schemas,
-                    consent=settings.consent,
-                ),
-                policy=self.policy,
-                quotas=self.quotas,
-            ),
-            changes=self.modals.changes,
-            exporting=self.exporter,
-        )
+        self.formation_jobs = FormationJobs(app)
+        self.source_updates = SourceUpdates(app)
+        self.interactions = Interactions(app)
         self.sessions = Sessions(slack, pool)
-        self.viewed_channels = ViewedChannels(pool, slack, self.policy)
-        self.turns = Turns(
-            pool,
-            schedule_formation=self.formation_jobs.schedule,
-            consent=settings.consent,
-            repeat_notice=self.notices.repeat_notice,
-            quotas=self.quotas,
-        )
-        self.missed_messages = MissedMessages(pool, self.queue, self.inbox, self.audiences, slack)
+        self.viewed_channels = ViewedChannels(pool, slack, app.policy)
+        self.missed_messages = MissedMessages(pool, app.queue, self.inbox, app.audiences, slack)
         self.change_events = ChangeEvents(
             inbox=self.inbox,
-            audiences=self.audiences,
-            profiles=self.profiles,
+            audiences=app.audiences,
+            app=app,
             viewed_channels=self.viewed_channels,
-            home_publisher=self.home_publisher,
             workspaces=self.workspaces,
             sessions=self.sessions,
             source_updates=self.source_updates,
@@ -173,31 +89,28 @@ class Application:
         self.turn_dependencies = TurnDependencies(
             pool=pool,
             slack=slack,
-            turns=self.turns,
-            audiences=self.audiences,
-            embedder=embedder,
+            turns=Turns(
+                pool,
+                schedule_formation=lambda connection, namespace: schedule_formation(
+                    connection, app.queue, settings, namespace
+                ),
+                consent=settings.consent,
+                repeat_notice=partial(repeat_notice, app.queue),
+                quotas=app.quotas,
+            ),
+            audiences=app.audiences,
+            embedder=app.embedder,
             replier=Replier(connections.reply_models, may_search=settings.web_search),
             style=settings.style,
-            attachments=Attachments(slack, files),
-            tools=open_tools(
-                pool,
-                embedder,
-                self.memory_actions,
-                self.controls,
-                self.slash_commands.shows,
-                self.modals.audiences,
-                self.viewed_channels,
-                schemas,
-                verifier=verifier,
-                notices=self.notices,
-            ),
+            attachments=Attachments(slack, app.files),
+            tools=open_tools(app, self.viewed_channels),
         )
         self.open_reply_sink: OpenReplySink = partial(
             ReplyStream,
             pool,
             slack,
             self.sessions,
-            self.profiles,
+            app.people,
             stand_in=settings.stand_in,
             read_flags=self.inbox.read_flags,
         )

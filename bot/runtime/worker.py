@@ -9,25 +9,26 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
+from bot.access import RefusalNotices
+from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
-from bot.locale import LANGUAGES, say
-from bot.memories.home import PUBLISH
-from bot.memories.sent_files import DELETE_FILE, delete_file
-from bot.notices.change_notices import SHOW
+from bot.conversation.unformed import FORM_MEMORIES
+from bot.locale import LANGUAGES
+from bot.memories.data import DELETE_FILE, delete_file
+from bot.memories.home import PUBLISH, publish_home
+from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.formation import FORM_MEMORIES
-from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import create_turn
 from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
-from bot.users.access import RefusalNotices
+from bot.ui.reader import Reader
 from bot.users.workspaces import DEPARTED
-from bot.views.dates import plain_minute
 from memory import warm_up
 
 REPLIES_AT_ONCE = 64
@@ -54,8 +55,8 @@ def register_work(wiring: Application) -> None:
         (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
-        (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
-        (PUBLISH, wiring.home_publisher.publish, REPLIES, _powers(2, 8)),
+        (SHOW_NOTICE, partial(show_notice, wiring.app), REPLIES, _powers(2, 6)),
+        (PUBLISH, partial(publish_home, wiring.app), REPLIES, _powers(2, 8)),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
         (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
         (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
@@ -86,7 +87,7 @@ def _make_ready() -> None:
     """Read what the first message would wait for: both catalogues, how dates are written."""
     now = datetime.now(UTC)
     for language in LANGUAGES:
-        say(language, "late", time=plain_minute(now, UTC, language))
+        Reader(language).say("late", time=Reader(language).plain_minute(now))
     warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.
@@ -101,7 +102,7 @@ def create_maintenance(wiring: Application) -> Maintenance:
         wiring.queue,
         history_days=settings.history_days,
         retention_days=settings.retention_days,
-        people=wiring.profiles,
+        people=wiring.app.people,
     )
 
 
@@ -117,6 +118,6 @@ def create_answering(wiring: Application) -> ThreadWorker:
         DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
         pool,
         wiring.sessions,
-        wiring.policy,
-        RefusalNotices(wiring.profiles, dependencies.slack),
+        wiring.app.policy,
+        RefusalNotices(wiring.app.people, dependencies.slack),
     )

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.messages import Message
-from memory import Person
 
 log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 300.0
-
-PayloadMaker: TypeAlias = Callable[[Person, Language], Awaitable[dict[str, Any]]]
-"""A function that returns the payload of a private message to a person, in the language given."""
-Shown = TypeVar("Shown")
-
-
-def same_for_everyone(make: Callable[[Language], Shown]) -> Callable[..., Awaitable[Shown]]:
-    """Return a handler of a click, command or tool whose answer depends on the language only."""
-
-    async def made(_: Person, language: Language, *__: str) -> Shown:
-        return make(language)
-
-    return made
 
 
 def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from bot.slack.attached import attached_to
 from bot.slack.payloads import received, storable
-from bot.types import DIRECT
 from memory import DM, OMITTED, InvalidNamespace, Person, redact
 
 # The team of the people whom a caller of POST /ask names: no workspace of Slack's.
@@ -110,16 +109,6 @@ def is_direct(channel_id: str) -> bool:
     Source: https://docs.slack.dev/reference/objects/conversation-object
     """
     return channel_id.startswith("D")
-
-
-def scope_of(message: Message) -> str:
-    """Return the switch of incognito that a message changes: `DIRECT`, or its thread's key."""
-    return DIRECT if is_direct(message.channel_id) else message.thread
-
-
-def scopes(channel_id: str, thread: str) -> list[str]:
-    """Return the switches of incognito that cover what is written in a thread."""
-    return [thread, DIRECT] if is_direct(channel_id) else [thread]
 
 
 def found_message(

@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from functools import cache, cached_property, partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from pydantic import BaseModel
 
+from bot.access import count_tokens
+from bot.app import App
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
 from bot.conversation.turns import WORDS_LIMIT, TurnRow
 from bot.conversation.unformed import final_question
-from bot.locale import Language
-from bot.memories.actions import MemoryActions
-from bot.memories.audience_changes import AudienceChanges
-from bot.memories.controls import MemoryControls
-from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
+from bot.memories.forgetting import forget_question_about, take_back
+from bot.notices import RETRY_SECONDS, add_notice
+from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
-from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
+from bot.pipeline.tools.controls import ControlTools, Definition, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message
-from bot.users.quotas import count_tokens
-from bot.users.settings import read_memory_state
-from bot.views.blocks import Payload
-from bot.views.memory_state import consent_question
-from bot.views.refusals import quoted_sentence_of, refusal_payload
+from bot.ui.blocks import Payload, payload
+from bot.ui.messages import PayloadMaker, consent_question, refusal_payload
+from bot.ui.reader import Reader
 from memory import (
     DM,
-    Embedder,
     FormationResult,
     MemoryOff,
     MemoryTools,
     MemoryView,
     Person,
     PersonMessage,
-    Pool,
-    RefusedProposal,
-    UserFact,
-    Verifier,
+    Refusal,
+    Selection,
     memory_tools,
     read_arguments,
     redact_json,
@@ -58,10 +51,10 @@ _REFUSALS_SHOWN = 3
 class ToolResults:
     """Results of the tool calls of one message.
 
-    `recalled` are the references of the memories that the model has looked up. `changes` are the
-    changes of memories that were made already, by the ids of the ledger, and `questions` the ids of
-    the questions that the words left open. `removal_proposed`: the person is asked by a button
-    whether to forget something. `shown` are the messages to show the person after the reply.
+    `recalled` are the keys of the memories that the model has looked up. `changes` are the changes
+    of memories that were made already, and `questions` the ids of the questions that the words left
+    open. `removal_proposed`: the person is asked by a button whether to forget something. `shown`
+    are the messages to show the person after the reply.
     """
 
     recalled: Sequence[str] = ()
@@ -77,17 +70,15 @@ class Toolbox:
 
     `definitions` are the tools as the Responses API takes them; `make_tools` makes what the first
     call needs, because most messages need none. `before` are messages to show the person in any
-    case. `keeps_facts`: a refused sentence can still be stored as a `memory.UserFact`.
+    case.
     """
 
     definitions: Sequence[Definition]
     make_tools: Callable[[], tuple[MemoryTools, ControlTools]]
-    actions: MemoryActions
+    app: App
     message: Message
     turn_row: TurnRow
     before: Sequence[PayloadMaker]
-    _: KW_ONLY
-    keeps_facts: bool
     _calls: int = field(default=0, init=False)
 
     @cached_property
@@ -107,10 +98,10 @@ class Toolbox:
             return ToolResults(shown=self.before)
         memory, controls = self._tools
         shown = [*self.before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
-        if memory.to_forget and not controls.forgets_everything:
-            shown.append(partial(self.actions.proposed, memories=memory.to_forget))
+        if memory.to_forget:
+            shown.append(self._ask_to_forget([one.key for one in memory.to_forget]))
         return ToolResults(
-            recalled=[one.reference for one in memory.shown],
+            recalled=[one.key for one in memory.shown],
             changes=[change.id for change in memory.changes if change.action != "confirmed"],
             questions=[question.id for question in memory.questions],
             removal_proposed=bool(memory.to_forget) or controls.forgets,
@@ -125,12 +116,17 @@ class Toolbox:
         _, controls = self._tools
         return bool(self.results.changes or self.results.questions or controls.changed)
 
-    def _refusal(self, refused: RefusedProposal) -> PayloadMaker:
-        async def shown(person: Person, language: Language) -> Payload:
-            del person
-            return refusal_payload(
-                language, refused.reason, quoted_sentence_of(refused), can_store=self.keeps_facts
-            )
+    def _refusal(self, refused: Refusal) -> PayloadMaker:
+        async def shown(_: Person, reader: Reader) -> Payload:
+            return refusal_payload(reader, refused, can_store=self.app.stores_facts)
+
+        return shown
+
+    def _ask_to_forget(self, keys: Sequence[str]) -> PayloadMaker:
+        async def shown(person: Person, reader: Reader) -> Payload:
+            selection = Selection(keys=keys)
+            question = await forget_question_about(self.app, person, reader, selection)
+            return question or payload(reader.say("forgotten_already"))
 
         return shown
 
@@ -162,7 +158,7 @@ class Toolbox:
         this = {(self.message.channel_id, self.message.ts)}
         asked = [one.id for one in memory.questions if set(one.messages) == this]
         changes = [change.id for change in memory.changes]
-        await self.actions.taken_back(self.message, changes, asked, again=self.turn_row.again)
+        await take_back(self.app, self.message, changes, asked, again=self.turn_row.again)
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
@@ -174,28 +170,12 @@ class Toolbox:
 OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow, str | None], Toolbox]
 
 
-def open_tools(
-    pool: Pool,
-    embedder: Embedder,
-    memory_actions: MemoryActions,
-    controls: MemoryControls,
-    shows: Mapping[str, Show],
-    audiences: AudienceChanges,
-    viewing: ViewedChannels,
-    schemas: Sequence[type[BaseModel]],
-    *,
-    verifier: Verifier | None,
-    notices: ChangeNotices,
-) -> OpenTools:
-    """Return what makes the tools for a turn: its message, view, row, and the reply before it.
-
-    `shows` contains the actions of ``memory_settings`` that only show something, by name.
-    `notices` get one in each transaction in which a tool has changed memories.
-    """
+def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
+    """Return what makes the tools for a turn: its message, view, row, and the reply before it."""
 
     @cache
     def definitions(in_dm: bool, off: bool) -> list[Definition]:
-        return [*([] if off else memory_tools(tuple(schemas))), *control_tools(shows, in_dm=in_dm)]
+        return [*([] if off else memory_tools(tuple(app.schemas))), *control_tools(in_dm=in_dm)]
 
     def opened(
         claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow, last_reply: str | None
@@ -204,16 +184,14 @@ def open_tools(
         off = memory_state.off is not None
 
         async def permitted(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
-            now = await read_memory_state(connection, message, controls.consent)
+            now = await read_memory_state(connection, message, app.settings.consent)
             words = turn_row.words[:WORDS_LIMIT]
             # Without its turn the person has been erased while it was being answered.
             if now.off or not now.on_record or not await has_turn(connection, message, words):
                 raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
-            changes = [change.id for change in formed.changes if change.action != "confirmed"]
-            questions = [question.id for question in formed.questions]
-            await notices.add_notice(
-                connection, message.person, turn_row.id, changes, questions, delay=RETRY_SECONDS
-            )
+            changed = any(change.action != "confirmed" for change in formed.changes)
+            if changed or formed.questions:
+                await add_notice(app, connection, message.person, turn_row.id, delay=RETRY_SECONDS)
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(
@@ -225,30 +203,24 @@ def open_tools(
                 reply_to=final_question(last_reply or ""),
             )
             memory = MemoryTools(
-                pool,
-                embedder,
-                view,
-                said,
-                schemas=schemas,
-                in_commit=permitted,
-                verifier=verifier,
-                off=off,
+                app.former, view, said, batch=turn_row.id, in_commit=permitted, off=off
             )
-            return memory, ControlTools(
-                controls, memory_actions, shows, audiences, viewing, message, turn_row
-            )
+            return memory, ControlTools(app, viewing, message, turn_row)
 
         return Toolbox(
             definitions(message.audience == DM, off),
             tools,
-            memory_actions,
+            app,
             message,
             turn_row,
-            [same_for_everyone(consent_question)] if memory_state.needs_consent_question else [],
-            keeps_facts=UserFact in schemas,
+            [_consent_question] if memory_state.needs_consent_question else [],
         )
 
     return opened
+
+
+async def _consent_question(_: Person, reader: Reader) -> Payload:
+    return consent_question(reader)
 
 
 def _error(sentence: str) -> str:

@@ -1,0 +1,221 @@
+"""Who may use Kioku, where, and how often; and requests that end when their person is erased."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+
+from bot.config import Settings
+from bot.locale import Language, say
+from bot.people import People
+from bot.slack.client import Installations, error_code
+from bot.slack.ephemeral import show_privately
+from bot.slack.messages import Message
+from bot.types import Policy, Refusal
+from bot.ui.blocks import payload
+from memory import (
+    DM,
+    NO_FORGETTING,
+    MemoryOff,
+    Person,
+    Pool,
+    TokenUse,
+    count,
+    person_transaction,
+    step,
+)
+
+log = logging.getLogger(__name__)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the rules that the settings make."""
+    return Policy(
+        channels=settings.allowed_channels,
+        people=settings.allowed_users,
+        web_search=settings.web_search,
+        retention_days=settings.retention_days,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalNotices:
+    """Tells people why they are not answered."""
+
+    people: People
+    slack: Installations
+
+    async def tell(self, message: Message, refusal: Refusal) -> None:
+        """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
+
+        In the thread of their message where it is a direct one, else in an ephemeral message.
+        Raises `SlackApiError` where Slack gives no reason.
+        """
+        language = await self.people.language(message.person, message.text)
+        shown, in_dm = payload(say(language, refusal)), message.audience == DM
+        try:
+            client = self.slack.client(message.team_id)
+            await show_privately(client, message, shown, in_dm=in_dm)
+        except SlackApiError as error:
+            if not error_code(error):
+                raise
+            log.info("a refusal could not be shown: %s", error_code(error))
+
+
+class QuotaExceeded(Exception):
+    """The person has used up `limit` messages and requests of this hour."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("A person's messages of this hour are used up.")
+        self.limit = limit
+        self.seconds = 3600 - time.time() % 3600
+
+    @property
+    def minutes(self) -> int:
+        """Whole minutes until the next hour of the clock; at least one."""
+        return max(1, -(-int(self.seconds) // 60))
+
+    def refusal(self, language: Language) -> str:
+        """Return the sentence for a request, not a message, that was not carried out."""
+        return say(language, "limit_requests", limit=self.limit, count=self.minutes)
+
+
+_MOMENT: LiteralString = "COALESCE(event.reopened_at, event.received_at)"
+BEFORE: LiteralString = (
+    "(SELECT count(*) FROM inbox_events other"
+    " WHERE other.team_id = event.team_id AND other.user_id = event.user_id"
+    f" AND other.received_at >= date_trunc('hour', {_MOMENT}) AND other.received_at <= {_MOMENT}"
+    " AND (other.id < event.id OR event.reopened_at IS NOT NULL))"
+    " + (SELECT COALESCE(sum(requests), 0) FROM person_requests counted"
+    " WHERE counted.team_id = event.team_id AND counted.user_id = event.user_id"
+    f" AND counted.hour = date_trunc('hour', {_MOMENT}))"
+    # Of these requests, one that is answered again is the last.
+    " - (event.reopened_at IS NOT NULL)::int"
+)
+"""Number of messages and requests of a person in the hour of the message `event`, before it.
+
+A message that is answered again, because it was edited, belongs to the hour of the edit.
+"""
+COUNT_REQUEST: LiteralString = (
+    "INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
+    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
+    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET requests = known.requests + 1"
+)
+"""Counts a request of a person in this hour, in their scope."""
+_WRITTEN: LiteralString = (
+    "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND received_at >= date_trunc('hour', now()))"
+)
+# Checks and counts in one statement: of two at once, the second waits for the row of the first.
+_ADMIT: LiteralString = (
+    "INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
+    " SELECT %(team)s, %(user)s, date_trunc('hour', now()), 1"
+    f" WHERE {_WRITTEN} < %(limit)s ON CONFLICT (team_id, user_id, hour)"
+    " DO UPDATE SET requests = known.requests + 1"
+    f" WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
+
+    `limit` is that of the messages and requests of a person in an hour of the clock. Messages are
+    counted by their rows in ``inbox_events``, other requests that call a model, and edits of
+    answered messages, in ``person_requests``.
+    """
+
+    pool: Pool
+    limit: int
+
+    def check(self, before: int) -> None:
+        """Raise `QuotaExceeded` if no message is allowed after `before` messages and requests."""
+        if self.limit and before >= self.limit:
+            raise QuotaExceeded(self.limit)
+
+    @step("quotas")
+    async def admit(self, person: Person) -> None:
+        """Count a request that makes the app call a model and is no message in the inbox.
+
+        Call it right before the model is called. Raises `QuotaExceeded`; then the request is not
+        counted and must not be carried out.
+        """
+        if not self.limit:
+            return
+        async with person_transaction(self.pool, person) as connection:
+            admitted = await connection.execute(_ADMIT, {**person.ids, "limit": self.limit})
+            if not admitted.rowcount:
+                raise QuotaExceeded(self.limit)
+
+
+def count_tokens(team_id: str, used: TokenUse) -> None:
+    """Add a call of a model for a workspace to the metric ``kioku_model_tokens_total``."""
+    for (model, kind), tokens in used.items():
+        count("model_tokens", tokens, team=team_id, model=model, kind=kind)
+
+
+_LONGEST = "1 hour"
+
+
+class MessageChanged(Exception):
+    """The message of a request was edited or deleted since the request began."""
+
+
+async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: str = "") -> str:
+    """Store that a request begins, before a model is called; return its id for `check_request`.
+
+    `channel` and `ts` name the message that it is about, if there is one. The request is a row in
+    `notices` for an hour. Erasing the person deletes it; no other row says so, because settings are
+    there again as soon as Slack is asked who the person is.
+    """
+    request = f"{_about(channel, ts)}{uuid4()}"
+    async with person_transaction(pool, person) as connection:
+        await connection.execute(
+            "INSERT INTO notices (team_id, user_id, kind, event_id, expires_at)"
+            f" SELECT %s, %s, %s, 0, now() + interval '{_LONGEST}' WHERE {NO_FORGETTING}",
+            (person.team_id, person.user_id, request, person.prefix),
+        )
+    return request
+
+
+async def note_message_changed(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> None:
+    """Record that a message was edited or deleted in the requests about it that are under way.
+
+    Waits for a transaction that has checked such a request: the next statement of the caller's
+    transaction sees what that one stored.
+    """
+    await connection.execute(
+        "UPDATE notices SET event_id = 1 WHERE team_id = %s AND user_id = %s"
+        " AND starts_with(kind, %s)",
+        (person.team_id, person.user_id, _about(channel, ts)),
+    )
+
+
+async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
+    """Check a request in the transaction that stores what came of it.
+
+    Raises `memory.MemoryOff` if the person was erased since it began, and `MessageChanged` if its
+    message was edited or deleted. Until the transaction ends `note_message_changed` waits.
+    """
+    found = await connection.execute(
+        "SELECT event_id FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s FOR UPDATE",
+        (person.team_id, person.user_id, request),
+    )
+    row = await found.fetchone()
+    if row is None:
+        raise MemoryOff("The person was erased meanwhile.")
+    if row["event_id"]:
+        raise MessageChanged
+
+
+def _about(channel: str, ts: str) -> str:
+    return f"request {channel} {ts} " if ts else "request "

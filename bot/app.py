@@ -1,0 +1,43 @@
+"""What the functions of the app share: one frozen object, passed as their first argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from bot.access import Quotas
+from bot.config import Settings
+from bot.people import People
+from bot.queue.queue import Queue
+from bot.slack.audiences import Audiences
+from bot.slack.client import Installations
+from bot.slack.files import SlackFiles
+from bot.slack.permalinks import Permalinks
+from bot.types import Policy
+from memory import Embedder, Former, Pool, UserFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Connections, settings, and what is known for a while of people and conversations."""
+
+    settings: Settings
+    pool: Pool
+    queue: Queue
+    slack: Installations
+    embedder: Embedder
+    former: Former
+    schemas: Sequence[type[BaseModel]]
+    policy: Policy
+    quotas: Quotas
+    people: People
+    audiences: Audiences
+    permalinks: Permalinks
+    files: SlackFiles
+
+    @property
+    def stores_facts(self) -> bool:
+        """Whether there is a kind of memory for any sentence."""
+        return UserFact in self.schemas

@@ -1,0 +1,343 @@
+"""Commands, shortcuts, clicks and submitted forms; what they lead to, only the person sees."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from psycopg import OperationalError
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.access import QuotaExceeded
+from bot.app import App
+from bot.logs import fault
+from bot.memories.adding import remember_message
+from bot.memories.clicks import (
+    ACTIONS,
+    FORMS,
+    Click,
+    Result,
+    forget_typed,
+    form_errors,
+    memories_typed,
+)
+from bot.memories.home import show_home
+from bot.memories.panel import read_panel
+from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.ephemeral import show_in_thread
+from bot.slack.messages import installation_team, plain, user_key
+from bot.slack.payloads import UNREADABLE
+from bot.ui.blocks import Payload, SlackView, section
+from bot.ui.forms import metadata_of
+from bot.ui.messages import done_payload
+from bot.ui.panel import ACTIONS as ACTION_IDS
+from bot.ui.panel import Done, Position, panel, position_in
+from bot.ui.reader import Reader
+from memory import OutcomeUnknown, Person, transaction_timeout
+
+log = logging.getLogger(__name__)
+
+REMEMBER_THIS = "remember_this"
+_DATABASE_SECONDS = 2.0
+# Slack waits three seconds for the answer to a submission.
+_ACK_SECONDS = 2.3
+_AGAIN_SECONDS = 1.0
+_ERROR_BLOCK = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a command was typed or something was clicked, and its result is shown.
+
+    `home`: in Home; else at the `url` that Slack gave for the answer. `position`: that of the panel
+    in which the click was, None: it was in another message, or typed.
+    """
+
+    home: bool = False
+    url: str = ""
+    position: Position | None = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], block_id: str = "") -> Origin:
+        """Return the origin of a command, shortcut or click in the block `block_id`."""
+        view = body.get("view") or {}
+        position = position_in(block_id)
+        if view.get("type") == "home":
+            return cls(home=True, position=position or Position())
+        return cls(url=str(body.get("response_url") or ""), position=position)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a form keeps of it; `of_form` reads that."""
+        where = self.position.value if self.position else ""
+        return {"home": "yes" if self.home else "", "url": self.url, "where": where}
+
+    @classmethod
+    def of_form(cls, metadata: Mapping[str, str]) -> Origin:
+        """Return the origin of the click that opened a form."""
+        where = metadata.get("where", "")
+        return cls(
+            home=metadata.get("home") == "yes",
+            url=metadata.get("url", ""),
+            position=Position.parse(where) if where else None,
+        )
+
+
+def person_of(body: Mapping[str, Any]) -> Person:
+    """Return who typed a command or clicked, from Slack's own ids.
+
+    Raises `memory.InvalidNamespace` where one is missing.
+    """
+    team, user = installation_team(body), body.get("user") or {}
+    enterprise = (body.get("enterprise") or {}).get("id")
+    key = user_key(body.get("user_id") or user.get("id"), user.get("team_id"), team, enterprise)
+    return Person(team, key)
+
+
+class Interactions:
+    """Answers what a person does in Slack's interface: acknowledged at once, shown when done."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._running = 0
+        self._idle = asyncio.Event()
+
+    def register(self, bolt: AsyncApp) -> None:
+        """Register every command, shortcut, action and form of the app."""
+        bolt.command("/memories")(self._command(memories_typed))
+        bolt.command("/forget")(self._command(forget_typed))
+        bolt.message_shortcut(REMEMBER_THIS)(self._shortcut)
+        bolt.action(re.compile(f"^({'|'.join(ACTION_IDS)})(?:_[0-9]+)?$"))(self._clicked)
+        bolt.view(re.compile(f"^({'|'.join(FORMS)})$"))(self._submitted)
+
+    async def wait_until_idle(self, seconds: float) -> None:
+        """Wait, so long at most, until each acknowledged request has its result shown."""
+        self._idle.clear()
+        if self._running:
+            try:
+                await asyncio.wait_for(self._idle.wait(), seconds)
+            except TimeoutError:
+                log.warning("%d command(s) or click(s) were not answered", self._running)
+
+    def _command(
+        self, typed: Callable[[App, Click, str], Awaitable[Result]]
+    ) -> Callable[..., Awaitable[None]]:
+        async def command(ack: AsyncAck, client: AsyncWebClient, command: dict[str, Any]) -> None:
+            await ack()
+            origin, channel = Origin.of(command), str(command.get("channel_id") or "")
+            words = plain(str(command.get("text") or ""))
+            await self._do(
+                client, command, origin, words, lambda click: typed(self._app, click, channel)
+            )
+
+        return command
+
+    async def _shortcut(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        await ack()
+        channel = str((body.get("channel") or {}).get("id") or "")
+        message = body.get("message") or {}
+
+        async def remember(click: Click) -> Done:
+            return await remember_message(self._app, click.person, click.reader, channel, message)
+
+        await self._do(client, body, Origin.of(body), "", remember)
+
+    async def _clicked(
+        self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        origin = Origin.of(body, str(action.get("block_id") or ""))
+        value = str((action.get("selected_option") or action).get("value") or "")
+        name = re.sub("_[0-9]+$", "", str(action["action_id"]))
+        await self._do(client, body, origin, value, partial(ACTIONS[name], self._app))
+
+    async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+        view = body["view"]
+        if errors := form_errors(self._app, view):
+            await ack(response_action="errors", errors=dict(errors))
+            return
+        origin = Origin.of_form(metadata_of(view))
+        submit = FORMS[view["callback_id"]]
+
+        async def work(click: Click) -> Result:
+            return await submit(self._app, click, view)
+
+        with self._counted():
+            person, reader = await self._who(body)
+            click = Click(person=person, reader=reader, value="", position=origin.position)
+            running = asyncio.ensure_future(self._result(click, work))
+            await asyncio.wait({running}, timeout=_ACK_SECONDS)
+            if running.done() and isinstance(result := running.result(), dict):
+                await ack(response_action="update", view=result)
+                return
+            # The form closes; what was done is shown where it was opened from.
+            await ack()
+            result = await running
+            if isinstance(result, dict):
+                texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
+                result = Done(line="\n".join(texts))
+            await self._show(client, body, click, origin, result)
+
+    async def _do(
+        self,
+        client: AsyncWebClient,
+        body: Mapping[str, Any],
+        origin: Origin,
+        value: str,
+        work: Callable[[Click], Awaitable[Result]],
+    ) -> None:
+        """Do what was typed or clicked, and show what it led to."""
+        with self._counted():
+            person, reader = await self._who(body)
+            click = Click(
+                person=person,
+                reader=reader,
+                value=value,
+                position=origin.position,
+                origin=origin.metadata,
+            )
+            result = await self._result(click, work)
+            if isinstance(result, dict):
+                result = await self._open(client, body, reader, result)
+            if result is not None:
+                await self._show(client, body, click, origin, result)
+
+    async def _who(self, body: Mapping[str, Any]) -> tuple[Person, Reader]:
+        person = person_of(body)
+        return person, await self._app.people.reader(person)
+
+    async def _result(self, click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
+        try:
+            with transaction_timeout(_DATABASE_SECONDS):
+                return await work(click)
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            return Done(line=_sentence(click.reader, error), beside=True)
+
+    async def _open(
+        self, client: AsyncWebClient, body: Mapping[str, Any], reader: Reader, view: SlackView
+    ) -> Done | None:
+        """Open a form; where Slack opens none, return what the person is told."""
+        try:
+            await client.views_open(trigger_id=str(body.get("trigger_id") or ""), view=view)
+        except SLACK_FAULTS as error:
+            log.warning("a form could not be opened: %s", error_code(error) or fault(error))
+            return Done(line=reader.say("modal_not_opened"), beside=True)
+        return None
+
+    async def _show(
+        self,
+        client: AsyncWebClient,
+        body: Mapping[str, Any],
+        click: Click,
+        origin: Origin,
+        result: Result,
+    ) -> None:
+        """Show a position or what was done: in the panel that was clicked in, else as a message."""
+        done = result if isinstance(result, Done) else None
+        position = result if isinstance(result, Position) else done.position if done else None
+        try:
+            if origin.home:
+                await self._show_home(client, body, click, origin, position, done)
+                return
+            shows_panel = isinstance(result, Position) or origin.position is not None
+            if shows_panel and not (done and done.beside and origin.position is None):
+                with transaction_timeout(_DATABASE_SECONDS):
+                    shown = await self._panel(
+                        click, position or origin.position or Position(), done
+                    )
+            else:
+                shown = done_payload(click.reader, done) if done else {}
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            done = Done(line=_sentence(click.reader, error), beside=True)
+            shown = done_payload(click.reader, done)
+        in_place = "actions" in body or "view" in body
+        replaces = in_place and not (done and done.beside)
+        if isinstance(result, Position) and origin.position is None:
+            replaces = False
+        try:
+            if not replaces and await show_in_thread(client, body, shown):
+                return
+            await _respond(origin.url, shown, replace=replaces)
+        except SLACK_FAULTS as error:
+            log.warning("an answer was not shown: %s", fault(error))
+
+    async def _show_home(
+        self,
+        client: AsyncWebClient,
+        body: Mapping[str, Any],
+        click: Click,
+        origin: Origin,
+        position: Position | None,
+        done: Done | None,
+    ) -> None:
+        where = position or origin.position or Position()
+        try:
+            with transaction_timeout(_DATABASE_SECONDS):
+                await show_home(self._app, click.person, where, done)
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            # What the click has done is said above a page that does not show it yet.
+            line = done.line if done else _sentence(click.reader, error)
+            if done:
+                log.warning("a Home could not be published: %s", fault(error))
+            view = body.get("view") or {}
+            shown = [b for b in view.get("blocks") or () if b.get("block_id") != _ERROR_BLOCK]
+            if view.get("type") != "home":
+                return
+            blocks = [section(line, block_id=_ERROR_BLOCK), *shown][:100]
+            await client.views_publish(
+                user_id=click.person.user_id, view={"type": "home", "blocks": blocks}
+            )
+
+    async def _panel(self, click: Click, position: Position, done: Done | None) -> Payload:
+        content = await read_panel(self._app, click.person, position, home=False)
+        blocks = panel(click.reader, content, done)
+        return {"text": done.line if done else click.reader.say("memories_title"), "blocks": blocks}
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+
+def _sentence(reader: Reader, error: Exception) -> str:
+    """Log a failure, and return the sentence that reports it to the person.
+
+    Expected are a database that is unavailable or busy, values that cannot be read (those of
+    buttons and forms may be of another version of the app), and a used up quota.
+    """
+    expected = isinstance(error, (OperationalError, OutcomeUnknown, QuotaExceeded, *UNREADABLE))
+    level = logging.WARNING if expected else logging.ERROR
+    log.log(level, "a command, click or form was not carried out", exc_info=error)
+    if isinstance(error, QuotaExceeded):
+        return error.refusal(reader.language)
+    database = isinstance(error, OperationalError | OutcomeUnknown)
+    return reader.say("command_uncertain" if database else "command_broke")
+
+
+async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
+    """Send a payload to a response URL; after a 5xx or 429 once more."""
+    if not url:
+        log.warning("an answer was not shown: Slack gave no address for it")
+        return
+    webhook = AsyncWebhookClient(url)
+    body = {**shown, "response_type": "ephemeral", "replace_original": replace}
+    response = await webhook.send_dict(body)
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
+        await asyncio.sleep(_AGAIN_SECONDS)
+        response = await webhook.send_dict(body)
+    if response.status_code != HTTPStatus.OK:
+        log.warning("an answer was not shown: Slack answered %d", response.status_code)

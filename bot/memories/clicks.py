@@ -1,0 +1,399 @@
+"""What a person does with a click or a form, and what they type after a command.
+
+Everything is done in the namespace of the person who clicked: a value names a memory, never a
+person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from bot.app import App
+from bot.memories.adding import add_lines, remember_as_typed
+from bot.memories.data import erase_person, send_export
+from bot.memories.feedback import comment, rate
+from bot.memories.forgetting import forget_selected, undo_forgotten
+from bot.memories.switches import change_settings, switched
+from bot.notices import update_notices
+from bot.people import read_settings
+from bot.ui.blocks import SlackView
+from bot.ui.forms import (
+    COMMENT_FORM,
+    DELETE_FORM,
+    MEMORY_FORM,
+    SETTINGS_FORM,
+    SubmittedMemory,
+    add_form,
+    delete_errors,
+    delete_form,
+    edit_form,
+    field_error,
+    metadata_of,
+    read_memory_form,
+    read_settings_form,
+    receipt_view,
+    settings_form,
+    with_level,
+)
+from bot.ui.lines import changes_line, off_line
+from bot.ui.messages import forget_everything_question, on_button
+from bot.ui.panel import (
+    ADD,
+    ANSWER,
+    DELETE,
+    EXPORT,
+    FEEDBACK,
+    FORGET,
+    MENU,
+    REMEMBER,
+    SEARCH,
+    SETTINGS,
+    SHOW,
+    SWITCH,
+    UNDO,
+    Done,
+    Position,
+)
+from bot.ui.reader import Reader
+from memory import (
+    Change,
+    ChangedSince,
+    ChangeGone,
+    EmbeddingsUnavailable,
+    InvalidContent,
+    Person,
+    answer_question,
+    changes,
+    edit_memory,
+    find_memory,
+    move_memory,
+    person_transaction,
+    transaction_timeout,
+    undo_change,
+    undo_changes,
+)
+
+log = logging.getLogger(__name__)
+
+_ERASING_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A click of a person: `value` is that of the button, option or input.
+
+    `position` is that of the panel in which it was, None: it was in another message. `origin` is
+    passed on to the form that it opens.
+    """
+
+    person: Person
+    reader: Reader
+    value: str
+    position: Position | None = None
+    origin: Mapping[str, str] | None = None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a form returns with its submission, so that its result is shown where it began."""
+        return dict(self.origin or {})
+
+
+# A line about what was done, a form to open, the position to show, or nothing to show.
+Result: TypeAlias = Done | SlackView | Position | None
+Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
+
+
+async def _switch(app: App, click: Click) -> Done:
+    return await switched(app, click.person, click.reader, click.value)
+
+
+async def _answer(app: App, click: Click) -> Done:
+    """Answer a question: ``QUESTION yes|no|both``."""
+    reader = click.reader
+    question, _, answer = click.value.partition(" ")
+    if answer not in ("yes", "no", "both"):
+        raise ValueError("This button answers nothing.")
+    try:
+        done = await answer_question(app.pool, app.embedder, click.person, UUID(question), answer)
+    except ChangedSince:
+        return Done(line=reader.say("ask_changed"))
+    except ChangeGone:
+        return Done(line=reader.say("ask_gone"))
+    except EmbeddingsUnavailable:
+        return Done(line=reader.say("command_failed"), beside=True)
+    log.info("a person answered a question about a memory")
+    return await _changed(app, click, done) if done else Done(line=reader.say("ask_kept"))
+
+
+async def _menu(app: App, click: Click) -> Result:
+    what, _, key = click.value.partition(" ")
+    match what:
+        case "forget":
+            return await forget_selected(app, click.person, click.reader, f"keys {key}")
+        case "history":
+            return Position(list="changes", of=key)
+    memory = await find_memory(app.pool, click.person, key)
+    if memory is None:
+        return Done(line=click.reader.say("memory_gone"))
+    schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
+    if schema is None:
+        return Done(line=click.reader.say("edit_no_form"))
+    return edit_form(click.reader, schema, memory, **click.metadata)
+
+
+async def _show(app: App, click: Click) -> Position:
+    del app
+    return Position.parse(click.value)
+
+
+async def _search(app: App, click: Click) -> Position:
+    del app
+    where = click.position or Position()
+    words = " ".join(click.value.split())
+    return Position(list="forget" if where.list == "forget" else "memories", of=words[:100])
+
+
+async def _forget(app: App, click: Click) -> Done:
+    done = await forget_selected(app, click.person, click.reader, click.value)
+    return replace(done, position=Position())
+
+
+async def _undo(app: App, click: Click) -> Done:
+    """Undo a change, all of a notice, or a forgetting: ``change|notice|forgetting ID``."""
+    kind, _, name = click.value.partition(" ")
+    if kind == "forgetting":
+        return await undo_forgotten(app, click.person, click.reader, name)
+    reader = click.reader
+    try:
+        if kind == "notice":
+            undone = await undo_changes(app.pool, app.embedder, click.person, batch=UUID(name))
+        else:
+            undone = [await undo_change(app.pool, app.embedder, click.person, UUID(name))]
+    except (ChangedSince, ChangeGone):
+        undone = []
+    except EmbeddingsUnavailable:
+        return Done(line=reader.say("command_failed"), beside=True)
+    if not undone:
+        return Done(line=reader.say("undo_gone"), beside=True)
+    log.info("a person undid a change")
+    await _update_notices(app, click.person, undone)
+    return await _changed(app, click, undone)
+
+
+async def _update_notices(app: App, person: Person, done: Sequence[Change]) -> None:
+    """Update the notices that tell of the memories of these changes."""
+    batches: set[UUID] = set()
+    for key in {one.key for one in done}:
+        batches |= {one.batch for one in await changes(app.pool, person, key=key) if one.batch}
+    async with person_transaction(app.pool, person) as connection:
+        await update_notices(app, connection, person, batches)
+
+
+async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
+    """Return changes that were just made, as one line with their Undo."""
+    made = await changes(app.pool, click.person, ids=[one.id for one in done])
+    line = changes_line(click.reader, made) or click.reader.say("undo_gone")
+    undo = f"change {made[0].id}" if len(made) == 1 else f"notice {made[0].batch}" if made else None
+    return Done(line=line, undo=undo)
+
+
+async def _remember(app: App, click: Click) -> Done:
+    return await remember_as_typed(app, click.person, click.reader, click.value)
+
+
+async def _open_add(app: App, click: Click) -> Done | SlackView:
+    if refusal := app.policy.refuses_person(click.person):
+        return Done(line=click.reader.say(refusal))
+    async with person_transaction(app.pool, click.person) as connection:
+        off = (await read_settings(connection, click.person)).off(app.settings.consent)
+    if off is not None:
+        return Done(line=off_line(click.reader, off), buttons=[on_button(click.reader)])
+    return add_form(click.reader, **click.metadata)
+
+
+async def _open_settings(app: App, click: Click) -> SlackView:
+    async with person_transaction(app.pool, click.person) as connection:
+        settings = await read_settings(connection, click.person)
+    return settings_form(click.reader, settings, **click.metadata)
+
+
+async def _export(app: App, click: Click) -> Done:
+    return await send_export(app, click.person, click.reader)
+
+
+async def _open_delete(app: App, click: Click) -> SlackView:
+    del app
+    return delete_form(click.reader, **click.metadata)
+
+
+async def _feedback(app: App, click: Click) -> Done | SlackView | None:
+    return await rate(app, click.person, click.reader, click.value)
+
+
+ACTIONS: Mapping[str, Action] = {
+    SWITCH: _switch,
+    ANSWER: _answer,
+    SEARCH: _search,
+    MENU: _menu,
+    SHOW: _show,
+    FORGET: _forget,
+    UNDO: _undo,
+    REMEMBER: _remember,
+    ADD: _open_add,
+    SETTINGS: _open_settings,
+    EXPORT: _export,
+    DELETE: _open_delete,
+    FEEDBACK: _feedback,
+}
+"""What each click does, by its action id."""
+
+
+# --- forms -------------------------------------------------------------------------------------
+
+
+def form_errors(app: App, view: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what is wrong with a submitted form, by block; nothing is looked up."""
+    match view["callback_id"]:
+        case "memory":
+            return read_memory_form(view, app.schemas).errors
+        case "delete_all":
+            return delete_errors(view)
+    return {}
+
+
+async def _submit_memory(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    submitted = read_memory_form(view, app.schemas)
+    audience = await _audience(app, click.person, submitted)
+    if audience is None:
+        return Done(line=click.reader.say("audience_unknown"))
+    if submitted.lines:
+        return await add_lines(app, click.person, click.reader, submitted.lines, audience)
+    return await _edit(app, click, metadata_of(view), submitted, audience)
+
+
+async def _audience(app: App, person: Person, submitted: SubmittedMemory) -> str | None:
+    """Return the chosen audience; None for a conversation that the app is not in."""
+    if not submitted.conversation:
+        return submitted.audience
+    known = await app.audiences.kind(person.team_id, submitted.conversation)
+    return known.audience if known else None
+
+
+async def _edit(
+    app: App,
+    click: Click,
+    metadata: Mapping[str, str],
+    submitted: SubmittedMemory,
+    audience: str,
+) -> Done:
+    reader, person, key = click.reader, click.person, metadata["key"]
+    memory = await find_memory(app.pool, person, key)
+    if memory is None:
+        return Done(line=reader.say("memory_gone"))
+    whole = with_level(memory.kind, memory.content, submitted.content)
+    made: list[Change] = []
+    try:
+        if whole != memory.content:
+            await app.quotas.admit(person)
+            texts = [one for one in whole.values() if isinstance(one, str) and one]
+            made.append(
+                await edit_memory(
+                    app.pool,
+                    app.embedder,
+                    person,
+                    key,
+                    whole,
+                    {"kind": "modal", "evidence": " ".join(texts)},
+                    seen=datetime.fromisoformat(metadata["seen"]),
+                    schemas=app.schemas,
+                )
+            )
+        if audience != memory.namespace.audience:
+            moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")
+            made.append(moved)
+    except InvalidContent as problem:
+        return Done(line=field_error(reader, next(iter(problem.codes.values()))))
+    except ChangeGone:
+        return Done(line=reader.say("memory_gone"))
+    except ChangedSince:
+        return Done(
+            line=reader.say("audience_same" if made or whole == memory.content else "ask_changed")
+        )
+    except EmbeddingsUnavailable:
+        return Done(line=reader.say("command_failed"))
+    if not made:
+        return Done(line=reader.say("nothing_changed"))
+    log.info("a person edited a memory")
+    await _update_notices(app, person, made)
+    return await _changed(app, click, made)
+
+
+async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    settings = await change_settings(app, click.person, **read_settings_form(view))
+    return Done(line=Reader.of(settings).say("settings_saved"))
+
+
+async def _submit_delete(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
+    del view
+    with transaction_timeout(_ERASING_SECONDS):
+        erased = await erase_person(app.pool, click.person)
+    app.people.invalidate(click.person)
+    return receipt_view(click.reader, erased)
+
+
+async def _submit_comment(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
+    return await comment(app, click.person, click.reader, view)
+
+
+Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done | SlackView]]
+FORMS: Mapping[str, Submission] = {
+    MEMORY_FORM: _submit_memory,
+    SETTINGS_FORM: _submit_settings,
+    DELETE_FORM: _submit_delete,
+    COMMENT_FORM: _submit_comment,
+}
+"""What each form does, by its callback id."""
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("help", "?", "ヘルプ", "使い方"), "help"),
+    **dict.fromkeys(("pause", "off", "一時停止", "停止", "オフ"), "pause"),
+    **dict.fromkeys(("resume", "on", "再開", "オン"), "resume"),
+    **dict.fromkeys(("incognito", "シークレット"), "incognito"),
+    **dict.fromkeys(("settings", "設定"), "settings"),
+}
+_EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
+
+
+async def memories_typed(app: App, click: Click, channel: str) -> Result:
+    """Answer ``/memories``: one of a few words, or words that are searched for."""
+    words = " ".join(click.value.split())
+    match _WORDS.get(words.casefold()):
+        case "help":
+            return Done(line=click.reader.say("help"))
+        case "pause":
+            return await switched(app, click.person, click.reader, "off")
+        case "resume":
+            return await switched(app, click.person, click.reader, "on")
+        case "incognito":
+            return await switched(app, click.person, click.reader, f"off {channel}")
+        case "settings":
+            return await _open_settings(app, click)
+    return Position(of=words[:100])
+
+
+async def forget_typed(app: App, click: Click, channel: str) -> Result:
+    """Answer ``/forget``: the panel with the question what to forget."""
+    del channel
+    words = " ".join(click.value.split())
+    if words.casefold() in _EVERYTHING:
+        question = forget_everything_question(click.reader)
+        return Done(line=question["text"], buttons=question["blocks"][-1]["elements"])
+    return Position(list="forget", of=words[:100])

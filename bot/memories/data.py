@@ -1,0 +1,320 @@
+"""All that is kept of a person: exported as one document and sent as a file, or erased."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+
+from bot.access import begin_request, check_request
+from bot.app import App
+from bot.config import Settings
+from bot.memories.home import publish_later
+from bot.memories.panel import data_flows
+from bot.people import has_opened_home, read_settings
+from bot.queue.erasing import delete_jobs_of_person
+from bot.queue.queue import BACKGROUND, Queue
+from bot.slack.client import Installations, delete_message, error_code, retry_on_rate_limit
+from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentFile
+from bot.types import PersonErased
+from bot.ui.panel import Done
+from bot.ui.reader import Reader
+from memory import (
+    MemoryOff,
+    Person,
+    Pool,
+    count_each,
+    delete_each,
+    erase,
+    export_memories,
+    lock_for_forgetting,
+    person_transaction,
+    redact_json,
+    transaction_timeout,
+)
+
+log = logging.getLogger(__name__)
+
+DELETE_FILE = "delete_file"
+_DATABASE_SECONDS = 30.0
+_GONE = frozenset({"message_not_found", "file_not_found", "file_deleted"})
+
+# The parts of an export that are read here: a statement without its WHERE, and the order of rows.
+_READ: dict[str, tuple[LiteralString, LiteralString]] = {
+    "conversation": (
+        "SELECT channel_id AS channel, thread, question_ts AS ts, audience, question, reply,"
+        " reply_ts, status, recalled, ended_at, formed_at FROM turns",
+        "question_ts, channel_id",
+    ),
+    "feedback": (
+        "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, comment,"
+        " changed_at"
+        " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
+        " turn ON turn.id = f.turn_id",
+        "changed_at",
+    ),
+    "messages": (
+        "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
+        " FROM inbox_events",
+        "ts, channel_id",
+    ),
+    "settings": (
+        "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone,"
+        " home_opened_at FROM person_settings",
+        "1",
+    ),
+    "memory_off": (
+        "SELECT scope, from_at, until_at FROM memory_off",
+        "from_at, scope",
+    ),
+    "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
+}
+EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
+"""The parts of an export that are about the person; all are empty for an unknown person."""
+
+_OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+# Every table of ours that holds rows of a person; a test compares it with the database.
+TABLES: tuple[LiteralString, ...] = (
+    "feedback",
+    "change_notices",
+    "turns",
+    "inbox_events",
+    "notices",
+    "person_settings",
+    "memory_off",
+    "viewed",
+    "sent_files",
+    "person_requests",
+)
+# Events that are deleted at once. Slack delivers an event again for some minutes, and messages of
+# an outage are read while any are listed: what was answered is not to be answered again.
+_NOT_DELIVERED_AGAIN: LiteralString = (
+    "received_at < now() - interval '15 minutes'"
+    " AND NOT EXISTS (SELECT FROM catching_up WHERE team_id = %(team)s)"
+)
+
+
+async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
+    """Return everything about a person as one document; docs/reference/export.md describes it."""
+    memories = await export_memories(pool, person)
+    async with person_transaction(pool, person) as connection:
+        rows = {name: await _rows(connection, person, *read) for name, read in _READ.items()}
+    return {
+        # As in `memories`, but at the top of the file.
+        "format": memories["format"],
+        "version": memories["version"],
+        "exported_at": datetime.now(UTC).isoformat(),
+        "person": person.ids,
+        "received_by": {
+            flow.purpose: f"{flow.model} at {flow.host}" for flow in data_flows(settings)
+        },
+        **memories,
+        **rows,
+        "messages": redact_json(rows["messages"]),
+        "settings": next(iter(rows["settings"]), {}),
+    }
+
+
+async def erase_person(pool: Pool, person: Person) -> PersonErased:
+    """Erase everything of a person: memories, ledger, conversation, queue, settings.
+
+    Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
+    messages just delivered are kept, without text or author, until Slack no longer delivers them
+    again.
+
+    Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
+    effect of erasing once.
+    """
+    queue = Queue(pool)
+    files = 0
+    remaining: DictRow = {}
+
+    async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal files
+        opened = await has_opened_home(connection, person)
+        language = (await read_settings(connection, person)).reply_language()
+        files = await _delete_files_later(connection, queue, person)
+        counts = await _erase_ours(connection, person)
+        if opened:
+            # It shows memories until it is published without them.
+            await publish_later(connection, queue, person, erased=language)
+        return counts
+
+    async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal remaining
+        found = await connection.execute(_REMAINING, person.ids)
+        [remaining] = await found.fetchall()
+        conditions = dict.fromkeys(TABLES, _OF_PERSON)
+        counts = await count_each(connection, conditions, person.ids)
+        return {**counts, "procrastinate_jobs": remaining["jobs"]}
+
+    erased = await erase(pool, person, also=erase_rows_of_bot, left=count_left)
+    log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
+    return PersonErased(
+        at=erased.at,
+        counts=erased.counts,
+        left=erased.left,
+        files=files,
+        never_formed_messages=remaining["places"],
+    )
+
+
+# What stays under a person's id, and jobs added during the erasing. Jobs with the argument `erased`
+# update what the person sees in Slack, and are deleted when they end.
+_REMAINING: LiteralString = (
+    "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
+    " AND user_id = %(user)s) AS places,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
+    " AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
+    " AND COALESCE(args->>'erased', '') = '') AS jobs"
+)
+
+
+async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+    values = person.ids
+    # Stop what is being answered, and keep the ids of what Slack may deliver again.
+    blanked = await connection.execute(
+        "UPDATE inbox_events SET message = NULL, status = CASE status WHEN 'waiting' THEN"
+        " 'withdrawn' ELSE status END, interrupted = true, finished_at = COALESCE(finished_at,"
+        f" now()) WHERE {_OF_PERSON} AND message IS NOT NULL",
+        values,
+    )
+    counts = {"procrastinate_jobs": await delete_jobs_of_person(connection, person)}
+    conditions = dict.fromkeys(TABLES, _OF_PERSON)
+    conditions["inbox_events"] += f" AND {_NOT_DELIVERED_AGAIN}"
+    counts |= await delete_each(connection, conditions, values)
+    counts["inbox_events"] += blanked.rowcount
+    await connection.execute("SELECT forget_author_of_events()")
+    return counts
+
+
+async def _rows(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    select: LiteralString,
+    order: LiteralString,
+) -> list[dict[str, Any]]:
+    found = await connection.execute(f"{select} WHERE {_OF_PERSON} ORDER BY {order}", person.ids)
+    return [_plain(row) for row in await found.fetchall()]
+
+
+def _plain(row: DictRow) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+
+
+# --- sent to the person, and deleted in Slack --------------------------------------------------
+
+
+async def send_export(app: App, person: Person, reader: Reader) -> Done:
+    """Send the document to the person's direct messages with the app, and say so.
+
+    A person who is erased meanwhile gets none.
+    """
+    request = await begin_request(app.pool, person)
+    with transaction_timeout(_DATABASE_SECONDS):
+        document = await export_person(app.pool, person, app.settings)
+    text = reader.say(
+        "export_message",
+        memories=reader.say("counted_memories", count=len(document["memories"])),
+        messages=reader.say("counted_answers", count=len(document["conversation"])),
+    )
+    content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
+    sent: SentFile | None = None
+    key = "exported"
+    try:
+        noted = partial(_note_file, app.pool, person, request)
+        sent = await app.files.send(person, name, content.encode(), text, noted=noted)
+    except MemoryOff:
+        key = "export_erased"
+    except FileScopeMissing:
+        key = "export_no_scope"
+    except FilesForbidden:
+        key = "export_forbidden"
+    except FileNotSent as failed:
+        sent = failed.uncertain
+        key = "export_uncertain" if sent else "export_failed"
+    if sent and await _delete_if_erased(app, person, request, sent):
+        key = "export_erased"
+    return Done(line=reader.say(key))
+
+
+async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
+    """Store the id of a file before it is sent to the person."""
+    async with person_transaction(pool, person) as connection:
+        # The next statement sees an erasing that came before, and a later one sees the file.
+        await lock_for_forgetting(connection, person)
+        await check_request(connection, person, request)
+        await connection.execute(
+            "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (person.team_id, person.user_id, file),
+        )
+
+
+async def _delete_if_erased(app: App, person: Person, request: str, sent: SentFile) -> bool:
+    """Schedule the deletion of a file if its person was erased since; return whether they were.
+
+    The erasing does not know of the message, and its job may have found no file yet.
+    """
+    async with person_transaction(app.pool, person) as connection:
+        try:
+            await check_request(connection, person, request)
+        except MemoryOff:
+            log.info("a file was sent as its person was erased; it is deleted")
+            await app.queue.defer(
+                connection,
+                DELETE_FILE,
+                queue=BACKGROUND,
+                lock=f"{DELETE_FILE}:{sent.id}:{sent.ts}",
+                team=person.team_id,
+                file=sent.id,
+                channel=sent.channel,
+                ts=sent.ts,
+            )
+            return True
+    return False
+
+
+async def _delete_files_later(
+    connection: AsyncConnection[DictRow], queue: Queue, person: Person
+) -> int:
+    """Add the jobs that delete the files sent to a person; return how many files there are."""
+    found = await connection.execute(
+        "SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s", person.ids
+    )
+    files = [row["file_id"] for row in await found.fetchall()]
+    jobs = {f"{DELETE_FILE}:{file}": {"team": person.team_id, "file": file} for file in files}
+    await queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND)
+    return len(files)
+
+
+async def delete_file(
+    slack: Installations, team: str, file: str, channel: str = "", ts: str = ""
+) -> None:
+    """Delete a file in Slack, and the message above it if one is given; run as a job.
+
+    Raises what Slack raised, so that the job is tried again; what is gone already is no fault.
+    """
+    client = slack.client(team)
+    try:
+        await retry_on_rate_limit(partial(client.files_delete, file=file))
+    except SlackApiError as error:
+        if error_code(error) not in _GONE:
+            raise
+    if not ts:
+        return
+    try:
+        await delete_message(client, channel, ts)
+    except SlackApiError as error:
+        if error_code(error) not in _GONE:
+            raise

@@ -1,0 +1,171 @@
+"""Reads what a person's panel shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from bot.access import QuotaExceeded
+from bot.app import App
+from bot.config import Settings
+from bot.conversation.history import has_texts
+from bot.conversation.unformed import form_now
+from bot.people import read_off_conversations, read_settings
+from bot.slack.permalinks import MessageKey
+from bot.types import PersonSettings
+from bot.ui.panel import PAGE_SIZE, Content, DataFlow, DataHandling, Position
+from memory import (
+    DM,
+    Change,
+    Memory,
+    Person,
+    changes,
+    list_memories,
+    memory_page,
+    memory_view,
+    open_questions,
+    person_transaction,
+    provider_and_name,
+    similar_memories,
+)
+
+_SIMILAR = 5
+# Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
+_SIMILARITY = 0.3
+
+
+async def read_panel(app: App, person: Person, position: Position, *, home: bool) -> Content:
+    """Return what the panel shows at a position; unread messages of the person are formed now."""
+    unformed = await form_now(app.pool, app.queue, app.settings, person)
+    # Read here and now: what another process knows of the person may be half a minute old.
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
+        off_in = await read_off_conversations(connection, person)
+    questions = await open_questions(app.pool, person)
+    content = Content(
+        position=position,
+        settings=settings,
+        off=settings.off(app.settings.consent),
+        asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
+        off_in=off_in,
+        refusal=app.policy.refuses_person(person),
+        questions=questions,
+        unformed=unformed,
+        handling=data_handling(app, settings) if home else None,
+    )
+    match position.list:
+        case "changes" | "notice":
+            content = await _with_changes(app, person, content)
+        case "used":
+            content = await _with_used(app, person, content)
+        case _:
+            content = await _with_memories(app, person, content)
+    sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
+    sources |= {str(one.id): at for one in content.changes if (at := _last_source(one))}
+    links = await app.permalinks.by_name(person.team_id, sources)
+    is_new = not (content.total or content.changes or await _has_stored(app, person))
+    return replace(content, links=links, is_new=is_new)
+
+
+async def _with_memories(app: App, person: Person, content: Content) -> Content:
+    position = content.position
+    page = await memory_page(
+        app.pool, person, size=PAGE_SIZE, page=position.page, words=position.of
+    )
+    total = (await memory_page(app.pool, person, size=1)).total if position.of else page.total
+    content = replace(content, total=total, found=page.total, memories=page.memories)
+    if position.of and total and not page.total:
+        near = await _similar(app, person, position.of)
+        content = replace(content, memories=near, found=len(near), similar=True)
+    return replace(content, position=replace(position, page=page.page))
+
+
+async def _similar(app: App, person: Person, words: str) -> list[Memory]:
+    """Return the nearest memories; none where the person's requests of this hour are used up."""
+    try:
+        await app.quotas.admit(person)
+    except QuotaExceeded:
+        return []
+    return await similar_memories(
+        app.pool,
+        app.embedder,
+        memory_view(person.namespace(DM)),
+        words,
+        least=_SIMILARITY,
+        most=_SIMILAR,
+    )
+
+
+async def _with_changes(app: App, person: Person, content: Content) -> Content:
+    position = content.position
+    if position.list == "notice":
+        told = await changes(app.pool, person, batch=UUID(position.of))
+        return replace(content, changes=told)
+    end = position.page * PAGE_SIZE
+    found = await changes(app.pool, person, key=position.of or None, limit=end + 1)
+    return replace(content, changes=found[end - PAGE_SIZE : end], older=len(found) > end)
+
+
+async def _with_used(app: App, person: Person, content: Content) -> Content:
+    """Return the memories in view of the answer of a turn, if that is one of the person."""
+    async with person_transaction(app.pool, person) as connection:
+        found = await connection.execute(
+            "SELECT recalled FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
+            (UUID(content.position.of), person.team_id, person.user_id),
+        )
+        row = await found.fetchone()
+    keys = {
+        one.rpartition("/")[2]: place for place, one in enumerate(row["recalled"] if row else [])
+    }
+    memories = [one for one in await list_memories(app.pool, person) if one.key in keys]
+    memories.sort(key=lambda one: keys[one.key])
+    begin = (content.position.page - 1) * PAGE_SIZE
+    shown = memories[begin : begin + PAGE_SIZE]
+    return replace(content, memories=shown, found=len(memories), total=len(memories))
+
+
+async def _has_stored(app: App, person: Person) -> bool:
+    return await has_texts(app.pool, person) or bool(await changes(app.pool, person, limit=1))
+
+
+def _last_source(change: Change) -> MessageKey | None:
+    """Return the newest message that a change's memory was said in, if it was in one."""
+    value: Mapping[str, Any] = change.after or change.before or {}
+    sources: Sequence[Mapping[str, Any]] = value.get("sources") or []
+    said = [one for one in sources if one.get("channel") and one.get("ts")]
+    return (str(said[-1]["channel"]), str(said[-1]["ts"])) if said else None
+
+
+def data_handling(app: App, settings: PersonSettings) -> DataHandling:
+    """Return where a person's data goes and how long it is kept."""
+    return DataHandling(
+        flows=data_flows(app.settings),
+        days=app.policy.retention_days_for(settings.retention_days),
+        history_days=app.settings.history_days,
+        policy=app.policy,
+        stand_in=app.settings.stand_in,
+    )
+
+
+def data_flows(settings: Settings) -> list[DataFlow]:
+    """Return the receivers of a person's words, one for each purpose.
+
+    The fallback model gets what the reply model gets, while that does not answer. A model of
+    another provider than OpenAI's API has the provider's name as its host.
+    """
+    flows = [_of_api("replies", settings, settings.reply_model)]
+    if settings.fallback_model is not None:
+        flows.append(_of_api("fallback", settings, settings.fallback_model))
+    provider, model = provider_and_name(settings.memory_model_name)
+    memories = DataFlow(purpose="memories", model=model, host=provider)
+    if provider == "openai":
+        memories = _of_api("memories", settings, model)
+    return [*flows, memories, _of_api("search", settings, settings.embedding_model)]
+
+
+def _of_api(purpose: str, settings: Settings, model: str) -> DataFlow:
+    host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
+    return DataFlow(purpose=purpose, model=model, host=host)

@@ -1,0 +1,89 @@
+"""A person switches memory off and on, and chooses settings; each is one transaction."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.app import App
+from bot.conversation.off_record import discard_words
+from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
+from bot.types import Off, PersonSettings
+from bot.ui.lines import off_line
+from bot.ui.messages import off_button, on_button
+from bot.ui.panel import Done
+from bot.ui.reader import Reader
+from memory import Person, lock_for_forgetting, person_transaction
+
+log = logging.getLogger(__name__)
+
+MORNING = 8
+
+
+async def turn_off(
+    app: App,
+    person: Person,
+    scope: str = EVERYWHERE,
+    *,
+    until: datetime | None = None,
+    since: str | None = None,
+) -> Off:
+    """Switch memory off: in the conversation `scope` or everywhere, until a time or `turn_on`.
+
+    It begins now, or with the message of ts `since`. Words said before that are not formed yet are
+    discarded. Waits for memory writes that are under way.
+    """
+    async with person_transaction(app.pool, person) as connection:
+        await lock_for_forgetting(connection, person)
+        begins = await switch_off(connection, person, scope, until=until, since=since)
+        await discard_words(connection, person, scope, begins)
+    app.people.invalidate(person)
+    log.info("a person switched memory off")
+    return Off(until=until, here=scope != EVERYWHERE)
+
+
+async def turn_on(app: App, person: Person, scope: str | None = None) -> bool:
+    """Switch memory on in one conversation, with None everywhere; False where it was on."""
+    async with person_transaction(app.pool, person) as connection:
+        done = await switch_on(connection, person, scope)
+    app.people.invalidate(person)
+    return done
+
+
+async def switched(app: App, person: Person, reader: Reader, value: str) -> Done:
+    """Switch memory as the value of a menu or button says: ``on``, ``hour``, ``tomorrow``, ``off``.
+
+    A conversation after it is the only one that is meant.
+    """
+    what, _, scope = value.partition(" ")
+    if what == "on":
+        await turn_on(app, person, scope or None)
+        line = reader.say("switched_on_here" if scope else "switched_on")
+        return Done(line=line, buttons=[off_button(reader, scope)])
+    now = datetime.now(UTC)
+    ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
+    off = await turn_off(app, person, scope, until=ends[what])
+    return off_done(reader, off, scope)
+
+
+def off_done(reader: Reader, off: Off, scope: str) -> Done:
+    """Return that memory was switched off, with the button that switches it on."""
+    line = f"{off_line(reader, off)} {reader.say('off_means')}"
+    return Done(line=line, buttons=[on_button(reader, scope)])
+
+
+def tomorrow(reader: Reader, now: datetime) -> datetime:
+    """Return eight o'clock of the next morning in the reader's zone."""
+    day = (now.astimezone(reader.zone) + timedelta(days=1)).date()
+    return datetime(day.year, day.month, day.day, MORNING, tzinfo=reader.zone)
+
+
+async def change_settings(app: App, person: Person, **chosen: Any) -> PersonSettings:
+    """Store these fields of `PersonSettings`; the others stay."""
+    async with person_transaction(app.pool, person) as connection:
+        settings = replace(await read_settings(connection, person), **chosen)
+        await choose(connection, person, settings)
+    app.people.invalidate(person)
+    return settings

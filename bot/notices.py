@@ -1,0 +1,227 @@
+"""Notices of remembered changes, each a message of its own: below the answer, or ephemeral.
+
+A turn has one notice: a row, and a job, made in the transaction that remembers; neither comes
+without the other. What it says follows from the changes and questions of the turn's batch. In a
+direct message the `ts` of its message is stored, which is updated or deleted later; in a channel
+the person alone sees it, and nothing can change it but their own click.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection, Error
+from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.app import App
+from bot.logs import fault
+from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
+from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, UPDATE, error_code, posts
+from bot.slack.ephemeral import ephemeral_thread
+from bot.slack.messages import API_TEAM, split_thread_key
+from bot.types import PersonSettings
+from bot.ui.blocks import Payload
+from bot.ui.lines import notable_changes
+from bot.ui.messages import notice_payload
+from bot.ui.reader import Reader
+from memory import DM, Person, Pool, changes, open_questions, person_statement
+
+log = logging.getLogger(__name__)
+
+SHOW_NOTICE = "show_notice"
+RETRY_SECONDS = 60.0
+"""Seconds after which the job shows a notice that `show_now` has not shown."""
+_LATER_SECONDS = (4.0, 12.0)
+
+
+async def add_notice(
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    turn: UUID,
+    *,
+    delay: float = 0.0,
+) -> bool:
+    """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
+
+    With a `delay` the caller shows it by `show_now` after the commit, and the job, after so many
+    seconds, is for a process that dies in between. False for callers of POST /ask, who are in no
+    conversation of Slack.
+    """
+    if person.team_id == API_TEAM:
+        return False
+    await connection.execute(
+        "INSERT INTO change_notices (turn_id, team_id, user_id) VALUES (%s, %s, %s)"
+        " ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL",
+        (turn, person.team_id, person.user_id),
+    )
+    lock = _retry_lock(turn) if delay else _lock(turn)
+    await _show_later(app.queue, connection, person, turn, lock=lock, delay=delay)
+    return True
+
+
+async def update_notices(
+    app: App, connection: AsyncConnection[DictRow], person: Person, batches: Collection[UUID]
+) -> None:
+    """Update the notices of these batches in direct messages; one that says nothing is deleted."""
+    found = await connection.execute(
+        "SELECT turn_id FROM change_notices WHERE team_id = %s AND user_id = %s"
+        " AND ts IS NOT NULL AND turn_id = ANY(%s)",
+        (person.team_id, person.user_id, list(batches)),
+    )
+    turns = [row["turn_id"] for row in await found.fetchall()]
+    jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
+    await app.queue.defer_each(connection, SHOW_NOTICE, jobs, queue=REPLIES)
+
+
+async def repeat_notice(
+    queue: Queue, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+) -> None:
+    """Show the notice of a turn, if it has one, when its answer has been given."""
+    found = await connection.execute(
+        "SELECT FROM change_notices WHERE (turn_id, team_id, user_id) = (%s, %s, %s)",
+        (turn, person.team_id, person.user_id),
+    )
+    if await found.fetchone():
+        await _show_later(queue, connection, person, turn, lock=_lock(turn))
+
+
+async def _show_later(
+    queue: Queue,
+    where: AsyncConnection[DictRow] | Pool,
+    person: Person,
+    turn: UUID | str,
+    *,
+    lock: str,
+    delay: float = 0.0,
+) -> None:
+    await queue.defer(
+        where,
+        SHOW_NOTICE,
+        queue=REPLIES,
+        lock=lock,
+        delay=delay,
+        team=person.team_id,
+        user=person.user_id,
+        turn=str(turn),
+    )
+
+
+async def show_now(app: App, person: Person, turn: UUID) -> None:
+    """Show a notice whose changes have just been committed; a failure is logged only."""
+    try:
+        await show_notice(app, person.team_id, person.user_id, str(turn))
+    except (*SLACK_FAULTS, Error) as error:
+        log.info("a notice was not shown now: %s", error_code(error) or fault(error))
+
+
+async def show_notice(app: App, team: str, user: str, turn: str) -> None:
+    """Post the notice of a turn, or update or delete its message; run as a job.
+
+    A message above the answer, which was given again, is deleted, and posted again below it.
+    Postponed while Slack's rate limit refuses a call. Raises a fault of Slack's that may pass;
+    where Slack refuses it, that is logged.
+    """
+    person = Person(team, user)
+    found = await person_statement(
+        app.pool,
+        person,
+        "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.question_ts,"
+        " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
+        " n.ts::numeric < t.reply_ts[1]::numeric AS above"
+        " FROM change_notices n JOIN turns t"
+        " ON (t.id, t.team_id, t.user_id) = (n.turn_id, n.team_id, n.user_id)"
+        " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
+        {"turn": UUID(turn), **person.ids},
+    )
+    if not found:
+        return
+    [row] = found
+    ts = row["ts"]
+    payload = await _payload(app, person, row, UUID(turn))
+    try:
+        if ts is not None and (row["above"] or payload is None):
+            await _delete(app, person, row["channel"], ts)
+            row["ts"] = ts = None
+            row["shown"] = payload is None
+        if payload is not None and (ts is not None or not row["shown"]):
+            ts = await _send(app, person, row, payload)
+    except SLACK_FAULTS as error:
+        if error_code(error) == "ratelimited":
+            delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
+            await _show_later(app.queue, app.pool, person, turn, lock=_lock(turn), delay=delay)
+            return
+        if not error_code(error):
+            raise
+        log.info("a notice could not be shown: %s", error_code(error))
+    await person_statement(
+        app.pool,
+        person,
+        "WITH shown AS (UPDATE change_notices SET ts = %(ts)s,"
+        f" shown_at = COALESCE(shown_at, now()) WHERE turn_id = %(turn)s) {DELETE_WAITING}",
+        {"turn": UUID(turn), "ts": ts, "lock": _retry_lock(turn)},
+    )
+
+
+async def _payload(app: App, person: Person, row: DictRow, turn: UUID) -> Payload | None:
+    """Return what a notice says; None for nothing.
+
+    To somebody who wants no notices only the questions come, which would else expire unseen.
+    """
+    settings: PersonSettings = await app.people.settings(person)
+    told = await changes(app.pool, person, batch=turn)
+    questions = await open_questions(app.pool, person, batch=turn)
+    if not (settings.notices or row["shown"] or row["ts"]):
+        told = []
+    if not (notable_changes(told) or questions):
+        return None
+    return notice_payload(Reader.of(settings, row["reply"] or ""), turn, told, questions)
+
+
+async def _delete(app: App, person: Person, channel: str, ts: str) -> None:
+    try:
+        await app.slack.client(person.team_id).chat_delete(channel=channel, ts=ts)
+    except SlackApiError as error:
+        if error_code(error) in ("", "ratelimited"):
+            raise
+        log.info("a notice could not be deleted: %s", error_code(error))
+
+
+async def _send(app: App, person: Person, row: DictRow, payload: Payload) -> str | None:
+    """Let Slack show `payload`; return the ts if the message can be changed later."""
+    client, channel = app.slack.client(person.team_id), row["channel"]
+    thread_ts = split_thread_key(row["thread"])[2]
+    arguments: dict[str, Any] = {"channel": channel, **payload}
+    method = posts(channel)
+    change: Callable[..., Awaitable[AsyncSlackResponse]] = client.chat_postMessage
+    if row["ts"] is not None:
+        method, change = UPDATE, client.chat_update
+        arguments["ts"] = row["ts"]
+    elif row["audience"] == DM:
+        arguments |= {"thread_ts": thread_ts, "metadata": NOTICE_METADATA}
+        arguments |= {"unfurl_links": False, "unfurl_media": False}
+    else:
+        change = client.chat_postEphemeral
+        replied = row["replied"] or row["question_ts"] != thread_ts
+        arguments["thread_ts"] = ephemeral_thread(thread_ts, has_reply=replied)
+        arguments["user"] = person.user_id
+    answer = await app.slack.limits.retry(
+        person.team_id, method, lambda: change(**arguments), seconds=0.0
+    )
+    # Of an ephemeral message Slack says another one.
+    return answer.get("ts")
+
+
+def _lock(turn: UUID | str) -> str:
+    return f"{SHOW_NOTICE}:{turn}"
+
+
+def _retry_lock(turn: UUID | str) -> str:
+    # Not that of `update_notices`: its jobs show the notice once more.
+    return f"{_lock(turn)}:retry"

@@ -1,1 +1,0 @@
-"""Messages that tell a person of changes of their memories, with Undo."""

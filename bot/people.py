@@ -1,0 +1,479 @@
+"""People: their settings, what Slack says of them, and when their memory is off.
+
+The tables `person_settings` and `memory_off`. Functions with a connection run in the transaction of
+their caller, which is one of the person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
+
+from bot.locale import Language
+from bot.logs import fault
+from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
+from bot.slack.messages import API_TEAM, Message
+from bot.types import ConsentMode, MemoryState, Off, PersonSettings
+from bot.ui.reader import Reader
+from memory import Person, Pool, person_transaction, transaction_timeout
+
+log = logging.getLogger(__name__)
+
+MAX_RETENTION_DAYS = 36_500
+EVERYWHERE = ""
+"""The scope of `switch_off` for all conversations; any other is the id of one."""
+
+# --- off: the rows of `memory_off` -------------------------------------------------------------
+
+# Slack's clock and ours may differ: what was written right after a click belongs to it.
+_FROM: LiteralString = (
+    "LEAST(now(), COALESCE(to_timestamp(%(since)s::float8), now() - interval '2 seconds'))"
+)
+_NOW: LiteralString = "(o.until_at IS NULL OR o.until_at > now())"
+_OF_PERSON: LiteralString = "o.team_id = %(team)s AND o.user_id = %(user)s"
+# Whether memory was off when a message was written or edited.
+_COVERS_MESSAGE: LiteralString = (
+    "o.scope IN ('', %(channel)s) AND (tstzrange(o.from_at, o.until_at) @>"
+    " to_timestamp(%(ts)s::text::float8) OR tstzrange(o.from_at, o.until_at) @> (SELECT edited_at"
+    " FROM inbox_events WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s))"
+)
+OFF_RECORD: LiteralString = (
+    "EXISTS (SELECT FROM memory_off o WHERE o.team_id = e.team_id AND o.user_id = e.user_id"
+    " AND o.scope IN ('', e.channel_id) AND (tstzrange(o.from_at, o.until_at) @>"
+    " to_timestamp(e.ts::float8) OR tstzrange(o.from_at, o.until_at) @> e.edited_at))"
+    " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
+    " AND t.question_ts = e.ts AND t.off_record)"
+)
+"""Whether a message `e` of the inbox is not to be remembered, as far as known before its turn."""
+
+
+async def switch_off(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    scope: str = EVERYWHERE,
+    *,
+    until: datetime | None = None,
+    since: str | None = None,
+) -> float:
+    """Switch memory off: until a time or `switch_on`; from now, or from the message of ts `since`.
+
+    Returns when it began, in seconds of the epoch.
+    """
+    await _upsert(connection, person)
+    values = {**person.ids, "scope": scope, "until": until, "since": since}
+    await connection.execute(
+        "UPDATE memory_off o SET until_at = now()"
+        f" WHERE {_OF_PERSON} AND o.scope = %(scope)s AND {_NOW}",
+        values,
+    )
+    found = await connection.execute(
+        "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
+        f" VALUES (%(team)s, %(user)s, %(scope)s, {_FROM}, CASE WHEN %(until)s::timestamptz IS NOT"
+        " NULL THEN GREATEST(%(until)s::timestamptz, now()) END)"
+        " ON CONFLICT (team_id, user_id, scope, from_at) DO UPDATE SET until_at = excluded.until_at"
+        " RETURNING extract(epoch FROM from_at)::float8 AS begins",
+        values,
+    )
+    [row] = await found.fetchall()
+    return float(row["begins"])
+
+
+async def switch_on(
+    connection: AsyncConnection[DictRow], person: Person, scope: str | None = None
+) -> bool:
+    """Switch memory on in one conversation, with None in all and everywhere: the person agrees.
+
+    Rows of the last month stay: what was written meanwhile is never remembered. Returns False where
+    it was on.
+    """
+    values = {**person.ids, "scope": scope}
+    ended = await connection.execute(
+        f"UPDATE memory_off o SET until_at = now() WHERE {_OF_PERSON} AND {_NOW}"
+        " AND (%(scope)s::text IS NULL OR o.scope = %(scope)s)",
+        values,
+    )
+    await connection.execute(
+        f"DELETE FROM memory_off o WHERE {_OF_PERSON} AND o.until_at < now() - interval '30 days'",
+        values,
+    )
+    if scope is None:
+        await _set(connection, person, "agreed_at = COALESCE(agreed_at, now())")
+    return ended.rowcount > 0
+
+
+async def is_off(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, mode: ConsentMode
+) -> bool:
+    """Return whether memory is off for the person in a conversation now."""
+    if (await read_settings(connection, person)).off(mode):
+        return True
+    return channel in await read_off_conversations(connection, person)
+
+
+async def was_off(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> bool:
+    """Return whether memory was off when the person wrote or edited a message."""
+    found = await connection.execute(
+        f"SELECT FROM memory_off o WHERE {_OF_PERSON} AND {_COVERS_MESSAGE} LIMIT 1",
+        {**person.ids, "channel": channel, "ts": ts},
+    )
+    return await found.fetchone() is not None
+
+
+async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the ids of the conversations in which memory is off now."""
+    found = await connection.execute(
+        f"SELECT DISTINCT scope FROM memory_off o WHERE {_OF_PERSON} AND {_NOW} AND o.scope <> ''"
+        " ORDER BY scope",
+        person.ids,
+    )
+    return [row["scope"] for row in await found.fetchall()]
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+SETTINGS: LiteralString = (
+    "s.team_id IS NOT NULL AS known, everywhere.found AS switched_off,"
+    " CASE WHEN everywhere.ends THEN everywhere.until_at END AS off_until,"
+    " s.agreed_at IS NOT NULL AS agreed, s.notices, s.eagerness, s.language,"
+    " s.told_at IS NOT NULL AS informed, s.retention_days, s.locale, s.time_zone, s.profile_at,"
+    " s.deactivated_at IS NOT NULL AS deactivated"
+)
+"""Columns of `SETTINGS_JOIN`, which `settings_of` reads."""
+SETTINGS_JOIN: LiteralString = (
+    " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s"
+    " CROSS JOIN LATERAL (SELECT count(*) > 0 AS found, max(o.until_at) AS until_at,"
+    " bool_and(o.until_at IS NOT NULL) AS ends FROM memory_off o"
+    f" WHERE {_OF_PERSON} AND o.scope = '' AND {_NOW}) everywhere"
+)
+_NAMES = tuple(field.name for field in fields(PersonSettings))
+_DEFAULTS = PersonSettings()
+
+
+async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
+    """Return a person's settings; defaults for a person who never chose any."""
+    found = await connection.execute(
+        f"SELECT {SETTINGS} FROM (SELECT) always {SETTINGS_JOIN}", person.ids
+    )
+    [row] = await found.fetchall()
+    return settings_of(row)
+
+
+def settings_of(row: Mapping[str, Any]) -> PersonSettings:
+    """Return the settings in a row that has the columns of `SETTINGS`."""
+    return PersonSettings(**{name: row[name] for name in _NAMES}) if row["known"] else _DEFAULTS
+
+
+MEMORY_STATE: LiteralString = (
+    f"SELECT {SETTINGS},"
+    f" EXISTS (SELECT FROM memory_off o WHERE {_OF_PERSON} AND {_COVERS_MESSAGE}) AS said_off,"
+    f" EXISTS (SELECT FROM memory_off o WHERE {_OF_PERSON} AND {_NOW}"
+    " AND o.scope = %(channel)s) AS off_here"
+    f" FROM (SELECT) always {SETTINGS_JOIN}"
+)
+"""A query of one row that `memory_state_of` reads; `memory_state_parameters` has its values."""
+
+
+def memory_state_parameters(message: Message) -> dict[str, Any]:
+    """Return the parameters of `MEMORY_STATE`."""
+    return {**message.person.ids, "channel": message.channel_id, "ts": message.ts}
+
+
+async def read_memory_state(
+    connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
+) -> MemoryState:
+    """Return what memory may do for `message`."""
+    found = await connection.execute(MEMORY_STATE, memory_state_parameters(message))
+    [row] = await found.fetchall()
+    return memory_state_of(row, mode)
+
+
+def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
+    """Return what memory may do for a message."""
+    settings = settings_of(row)
+    off = settings.off(mode) or (Off(here=True) if row["off_here"] else None)
+    return MemoryState(
+        settings=settings,
+        off=off,
+        on_record=off is None and not row["said_off"],
+        asks=mode == "ask" and not settings.agreed and not settings.switched_off,
+    )
+
+
+async def choose(
+    connection: AsyncConnection[DictRow], person: Person, chosen: PersonSettings
+) -> None:
+    """Store whether there are notices, the language, how eagerly and how long is remembered."""
+    await _set(
+        connection,
+        person,
+        "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s,"
+        " retention_days = %(retention_days)s",
+        notices=chosen.notices,
+        language=chosen.language,
+        eagerness=chosen.eagerness,
+        retention_days=chosen.retention_days,
+    )
+
+
+async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Record that the person was informed of memory, or asked whether they agree to it."""
+    await _set(connection, person, "told_at = now()")
+
+
+async def note_home_opened(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Record that the person has opened their Home."""
+    await _set(connection, person, "home_opened_at = now()")
+
+
+async def has_opened_home(connection: AsyncConnection[DictRow], person: Person) -> bool:
+    """Return whether the person has ever opened their Home."""
+    found = await connection.execute(
+        "SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND home_opened_at IS NOT NULL",
+        person.ids,
+    )
+    return await found.fetchone() is not None
+
+
+async def _set(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    assignments: LiteralString,
+    **values: object,
+) -> None:
+    await _upsert(connection, person)
+    await connection.execute(
+        f"UPDATE person_settings SET {assignments} WHERE team_id = %(team)s AND user_id = %(user)s",
+        {**person.ids, **values},
+    )
+
+
+async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
+    await connection.execute(
+        "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)"
+        " ON CONFLICT DO NOTHING",
+        person.ids,
+    )
+
+
+# --- what Slack says of people -----------------------------------------------------------------
+
+# Seconds after which a change by another replica is seen, at most.
+_TRUSTED_SECONDS = 30.0
+# After a failure Slack is asked again soon, but not for each message.
+_FAILED_SECONDS = 20.0
+_PATIENCE_SECONDS = 3.0
+_KEPT = 5_000
+
+
+class People:
+    """``users.info``, kept in `person_settings` until it changes; here for half a minute.
+
+    Slack is waited for only where nothing is known of a person, and not asked while it refuses:
+    they are then answered in the language they write.
+    """
+
+    def __init__(self, pool: Pool, slack: Installations, consent: ConsentMode) -> None:
+        self._pool = pool
+        self._consent = consent
+        self._slack = slack
+        self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
+        self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
+
+    async def language(
+        self, person: Person, text: str = "", *, settings: PersonSettings | None = None
+    ) -> Language:
+        """Return the language to answer a person in; where unknown, that of `text`.
+
+        It is the one they chose, else their Slack's, which Slack does not tell of people of other
+        workspaces. Without `text` their last message counts. `settings` are theirs, if just read.
+        """
+        settings = await self.settings(person, settings=settings)
+        if not (text or settings.language or settings.locale):
+            text = await self._last_words(person)
+        return settings.reply_language(text)
+
+    async def settings(
+        self, person: Person, *, settings: PersonSettings | None = None
+    ) -> PersonSettings:
+        """Return a person's settings with what Slack says of them, as known here.
+
+        May be half a minute old: what decides about reading and writing is read where it counts.
+        """
+        if settings is None:
+            known = self._known.get(person)
+            if known is not None and time.monotonic() < known[0]:
+                return known[1]
+            settings = await self._stored(person)
+        if settings.profile_is_fresh:
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        known = self._known.get(person)
+        asked_recently = known is not None and time.monotonic() < known[0]
+        if settings.profile_at is not None:
+            # Slack tells of changes by itself: what is old will do until it has answered.
+            if not asked_recently:
+                self._ask(person, settings)
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        if known is not None and asked_recently:
+            # Slack was asked a moment ago; what the person chose is as it was just read.
+            said = known[1]
+            return replace(settings, locale=said.locale, time_zone=said.time_zone)
+        return await asyncio.shield(self._ask(person, settings))
+
+    async def reader(
+        self, person: Person, text: str = "", *, settings: PersonSettings | None = None
+    ) -> Reader:
+        """Return the language, as `language` does, and the time zone of a person."""
+        settings = await self.settings(person, settings=settings)
+        return Reader(await self.language(person, text, settings=settings), settings.zone)
+
+    async def is_off(self, message: Message) -> bool:
+        """Return whether memory is off now where a message was written."""
+        async with person_transaction(self._pool, message.person) as connection:
+            return await is_off(connection, message.person, message.channel_id, self._consent)
+
+    def invalidate(self, person: Person) -> None:
+        """Read the row again next time: the person has changed something."""
+        self._known.pop(person, None)
+
+    async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
+        """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
+        self.invalidate(person)
+        async with person_transaction(self._pool, person) as connection:
+            await _note_presence(connection, person, gone=bool(user.get("deleted")))
+            if user.get("locale"):
+                zone = str(user.get("tz") or "") or None
+                await _note_profile(connection, person, locale=str(user["locale"]), time_zone=zone)
+            else:
+                await connection.execute(
+                    "UPDATE person_settings SET profile_at = NULL"
+                    " WHERE team_id = %(team)s AND user_id = %(user)s",
+                    person.ids,
+                )
+
+    async def is_active(self, person: Person) -> bool | None:
+        """Ask Slack whether a person's account is active, and store it; None: it did not answer.
+
+        An account that Slack does not know is not active.
+        """
+        user = await self._user(person)
+        if user is None:
+            return None
+        active = bool(user) and not user.get("deleted")
+        if active:
+            self.invalidate(person)
+            async with person_transaction(self._pool, person) as connection:
+                await _note_presence(connection, person, gone=False)
+        return active
+
+    def _keep(self, person: Person, settings: PersonSettings, seconds: float) -> PersonSettings:
+        self._known[person] = (time.monotonic() + seconds, settings)
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return settings
+
+    async def _stored(self, person: Person) -> PersonSettings:
+        try:
+            with transaction_timeout(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    return await read_settings(connection, person)
+        except OperationalError as error:
+            log.warning("a person's settings could not be read: %s", fault(error))
+            return PersonSettings()
+
+    async def _last_words(self, person: Person) -> str:
+        try:
+            with transaction_timeout(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    found = await connection.execute(
+                        "SELECT words FROM turns WHERE team_id = %(team)s AND user_id = %(user)s"
+                        " AND words <> '' ORDER BY question_ts DESC LIMIT 1",
+                        person.ids,
+                    )
+                    row = await found.fetchone()
+        except OperationalError as error:
+            log.warning("a person's last message could not be read: %s", fault(error))
+            return ""
+        return row["words"] if row else ""
+
+    def _ask(self, person: Person, settings: PersonSettings) -> asyncio.Task[PersonSettings]:
+        """Ask Slack, once for all who want to know at the same time."""
+        if person not in self._asking:
+            task = asyncio.create_task(self._ask_slack(person, settings))
+            self._asking[person] = task
+            task.add_done_callback(lambda _: self._asking.pop(person, None))
+        return self._asking[person]
+
+    async def _user(self, person: Person) -> Mapping[str, Any] | None:
+        """Return Slack's user object, empty for an unknown person; None: the answer has none."""
+        limits = self._slack.limits
+        if limits.wait(person.team_id, PROFILE):
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                client = self._slack.client(person.team_id)
+                answer = await client.users_info(user=person.user_id, include_locale=True)
+        except SLACK_FAULTS as error:
+            if error_code(error) == "user_not_found":
+                return {}
+            limits.note(person.team_id, PROFILE, error)
+            log.info("a person could not be looked up: %s", error_code(error) or fault(error))
+            return None
+        return answer.get("user")
+
+    async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
+        if person.team_id == API_TEAM:
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        user = await self._user(person)
+        if not user:
+            return self._keep(person, settings, _FAILED_SECONDS)
+        locale, zone = user.get("locale"), user.get("tz")
+        try:
+            with transaction_timeout(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    await _upsert(connection, person)
+                    await _note_profile(connection, person, locale=locale, time_zone=zone)
+                    await _note_presence(connection, person, gone=bool(user.get("deleted")))
+                    settings = await read_settings(connection, person)
+        except OperationalError as error:
+            log.warning("a person's profile could not be kept: %s", fault(error))
+            settings = replace(settings, locale=locale, time_zone=zone)
+        return self._keep(person, settings, _TRUSTED_SECONDS)
+
+
+async def _note_profile(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    locale: str | None,
+    time_zone: str | None,
+) -> None:
+    """Keep what Slack says of a person who is known here."""
+    await connection.execute(
+        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone),"
+        " profile_at = now() WHERE team_id = %s AND user_id = %s",
+        (locale, time_zone, person.team_id, person.user_id),
+    )
+
+
+async def _note_presence(
+    connection: AsyncConnection[DictRow], person: Person, *, gone: bool
+) -> None:
+    """Note that the account of a person who is known here was deactivated, or is active again."""
+    await connection.execute(
+        "UPDATE person_settings SET deactivated_at = CASE WHEN %s THEN"
+        " COALESCE(deactivated_at, now()) END WHERE team_id = %s AND user_id = %s"
+        " AND (deactivated_at IS NOT NULL) <> %s",
+        (gone, person.team_id, person.user_id, gone),
+    )

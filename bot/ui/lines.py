@@ -1,0 +1,246 @@
+"""A memory, a change, a question, an audience, off: each as one line that a person understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.types import Off
+from bot.ui.blocks import LINE_LIMIT, escaped, shortened
+from bot.ui.reader import Reader
+from memory import DM, PUBLIC, Change, Memory, Question, subject
+
+# What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
+_TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
+_INTERESTS = ((85, "tech_very"), (40, "tech"), (1, "tech_little"), (0, "tech_not"))
+# Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
+_FEW_LETTERS, _ENDS = 8, "はがもの"
+# The fields of a built-in kind that are shown beside its subject; of an operator's own, all.
+_DETAILS: Mapping[str, tuple[str, ...]] = {
+    "UserFoodPreference": ("cuisine",),
+    "UserTechInterest": ("category",),
+    "UserFact": (),
+    "UserInstruction": (),
+}
+_CREDENTIALS: Mapping[str, str] = {
+    "access_key": "credential_access_key",
+    "bank_account": "credential_bank_account",
+    "card_number": "credential_card_number",
+    "id_number": "credential_id_number",
+    "my_number": "credential_my_number",
+    "password": "credential_password",
+    "private_key": "credential_private_key",
+    "security_code": "credential_security_code",
+}
+_SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
+# A user's id, as Slack makes them, unless it was cut off.
+_MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
+
+
+# --- memories ----------------------------------------------------------------------------------
+
+
+def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
+    """Return one memory as a plain line, cut at `LINE_LIMIT`."""
+    what = subject(kind, content)
+    if kind == "Episode":
+        parts = (what, content.get("action"), content.get("result"))
+        return _one_line(" → ".join(str(part) for part in parts if part))
+    if kind in _DETAILS:
+        values = (str(content.get(name) or "") for name in _DETAILS[kind])
+        details = [value for value in values if value not in ("", what)]
+    else:
+        details = _named_fields(content, what)
+    line = sentence = _sentence(reader, kind, what, content)
+    if details:
+        listed = reader.say("listed").join(details)
+        line = reader.say("detailed", what=sentence, details=listed)
+    description = str(content.get("description") or "")
+    if description and description not in line and not says_nothing_more(kind, content):
+        line = reader.say("explained", what=line, more=description)
+    return _one_line(line)
+
+
+def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
+    """Say whether a description only names the subject again: “I like ramen” of ramen.
+
+    Few letters are left of it without the subject, and they do not belong to it, as in “miso
+    ramen” or 「味噌ラーメン」.
+    """
+    what = subject(kind, content).casefold()
+    description = str(content.get("description") or "").casefold()
+    before, found, after = description.partition(what) if what else ("", "", "")
+    left = (before + after).strip(" .!。！")
+    if not found or len(left) > _FEW_LETTERS or (before[-1:].isalnum() and before[-1] not in _ENDS):
+        return False
+    return not left.isascii() or len(left.split()) != 1
+
+
+def _one_line(text: str) -> str:
+    return shortened(" ".join(text.split()), LINE_LIMIT)
+
+
+def _sentence(reader: Reader, kind: str, what: str, content: Mapping[str, Any]) -> str:
+    """Return what is liked, or of interest, and how much: a score says nothing to a person."""
+    match kind:
+        case "UserFoodPreference":
+            level, usual, words = content.get("preference"), "food", _TASTES
+        case "UserTechInterest":
+            level, usual, words = content.get("interest_level"), "tech", _INTERESTS
+        case _:
+            return what
+    if isinstance(level, int):
+        usual = next((key for least, key in words if level >= least), usual)
+    return reader.say(usual, what=what)
+
+
+def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
+    """Return the fields beside the subject, each with its name."""
+    return [
+        f"{name.replace('_', ' ')}: {value}"
+        for name, value in sorted(content.items())
+        if isinstance(value, str | int | float) and value != what
+    ]
+
+
+def memory_line(reader: Reader, memory: Memory) -> str:
+    """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
+    text = _as_mrkdwn(describe(reader, memory.kind, memory.content))
+    return f"{text} {_last_day(reader, memory.expires_at)}" if memory.expires_at else text
+
+
+def audience_name(reader: Reader, audience: str) -> str:
+    """Return where a memory may be used, as mrkdwn that ends a sentence."""
+    if audience == DM:
+        return reader.say("audience_dm")
+    if audience == PUBLIC:
+        return reader.say("audience_public")
+    return reader.say("audience_own", channel=f"<#{audience}>")
+
+
+def _last_day(reader: Reader, end: datetime) -> str:
+    """Return the last day of what ends at `end`, often a midnight, in parentheses."""
+    return reader.say("change_until", day=reader.day(end - timedelta(seconds=1)))
+
+
+def _as_mrkdwn(text: str) -> str:
+    """Return text as mrkdwn, mentions that `bot.slack.messages.plain` made plain as names.
+
+    Slack sends no notification for a mention in an ephemeral message, a view or an update.
+    """
+    return _MENTION.sub(r"<@\1>", escaped(text))
+
+
+# --- changes -----------------------------------------------------------------------------------
+
+
+def change_line(reader: Reader, entry: Change) -> str:
+    """Return a change as one line of mrkdwn."""
+    before, after = _value_line(reader, entry.before), _value_line(reader, entry.after)
+    line = _change_line(reader, entry, before, after)
+    if entry.undone_at is not None:
+        return reader.say("change_undone", line=line)
+    ends = (entry.after or {}).get("expires_at")
+    if ends and entry.action in ("remembered", "updated"):
+        line += " " + _last_day(reader, datetime.fromisoformat(ends))
+    return line
+
+
+def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
+    match entry.action:
+        case "removed":
+            # Of what has ended nothing is kept, not even what it was.
+            what = before or escaped(subject(entry.kind, (entry.after or {}).get("content") or {}))
+            return reader.say("forgotten", what=what or reader.say("change_nameless"))
+        case "moved":
+            where = audience_name(reader, entry.namespace.audience)
+            return reader.say("change_moved", what=after, where=where)
+        case "restored":
+            return reader.say("change_restored", what=after or before)
+        case "confirmed":
+            return reader.say("change_confirmed", what=after)
+        case "updated" if before and before != after:
+            return reader.say("change_updated", what=after, was=before)
+        case "updated":
+            return reader.say("change_updated_same", what=after)
+    return reader.say("change_remembered", what=after)
+
+
+def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
+    """Return changes in one line: a single one in its words, several by their number."""
+    told = notable_changes(entries)
+    kept = [entry for entry in told if entry.undone_at is None]
+    shown = kept or told
+    if len(shown) == 1 and len(line := change_line(reader, shown[0])) <= LINE_LIMIT:
+        return line
+    remembered = all(entry.action == "remembered" for entry in shown)
+    line = reader.say("notice_remembered" if remembered else "notice_changed", count=len(shown))
+    return line if kept else reader.say("change_undone", line=line)
+
+
+def notable_changes(entries: Sequence[Change]) -> list[Change]:
+    """Return the changes worth telling, in the order they were made: of each memory the last.
+
+    A confirmation is not among them.
+    """
+    shown = (entry for entry in entries if entry.action in _SHOWN)
+    ordered = sorted(shown, key=lambda entry: entry.at)
+    return list({entry.key: entry for entry in ordered}.values())
+
+
+def can_be_undone(entry: Change) -> bool:
+    """Say whether an Undo makes sense for a change; whether it still works shows when clicked."""
+    return entry.undone_at is None and not entry.changed_since
+
+
+def _value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
+    if value is None:
+        return ""
+    return _as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
+
+
+# --- questions, off, credentials ---------------------------------------------------------------
+
+
+def question_line(reader: Reader, question: Question) -> str:
+    """Return a question that formation left to the person, as one line of mrkdwn."""
+    before, after = _value_line(reader, question.before), _value_line(reader, question.after)
+    match question.asks:
+        case "replace":
+            at = (question.before or {}).get("confirmed_at")
+            said = datetime.fromisoformat(at) if isinstance(at, str) else question.at
+            return reader.say("ask_replace_line", was=before, day=reader.day(said), what=after)
+        case "remove":
+            return reader.say("ask_remove_line", what=before)
+        case "store":
+            return reader.say("ask_store_line", what=after)
+    where = audience_name(reader, question.namespace.audience)
+    if question.after is None:
+        return reader.say("ask_widen_remove_line", was=before, where=where)
+    return reader.say("ask_widen_line", was=before, what=after, where=where)
+
+
+def off_line(reader: Reader, off: Off) -> str:
+    """Return that memory is off, where and until when."""
+    if off.here:
+        return reader.say("off_here")
+    if off.until is None:
+        return reader.say("off")
+    return reader.say("off_until", until=reader.minute(off.until))
+
+
+def kept_for(reader: Reader, days: int | None) -> str:
+    """Return how long something is kept, in words."""
+    if days is None:
+        return reader.say("settings_kept_always")
+    return reader.say("settings_kept_days", count=days)
+
+
+def credentials_named(reader: Reader, kinds: Sequence[str]) -> str:
+    """Return kinds of credentials as a sentence lists them: “a password and a card number”."""
+    *others, last = (reader.say(_CREDENTIALS[kind]) for kind in kinds)
+    if not others:
+        return last
+    return reader.say("list_and", others=reader.say("listed").join(others), last=last)

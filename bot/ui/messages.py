@@ -1,0 +1,141 @@
+"""Messages besides the panel: one line, and at most three buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from bot.types import Off
+from bot.ui.blocks import (
+    VALUE_LIMIT,
+    Block,
+    Payload,
+    actions,
+    button,
+    escaped,
+    note,
+    payload,
+    section,
+)
+from bot.ui.lines import changes_line, notable_changes, off_line, question_line
+from bot.ui.panel import (
+    EVERYTHING,
+    FORGET,
+    REMEMBER,
+    SHOW,
+    SWITCH,
+    Done,
+    Position,
+    answer_buttons,
+    consent_buttons,
+    undo_button,
+)
+from bot.ui.reader import Reader
+from memory import MAX_MEMORIES, Change, Person, Question, Reason, Refusal
+
+_REFUSALS: dict[Reason, str] = {
+    "no_evidence": "refused_not_found",
+    "unusable": "refused_unusable",
+    "secret": "refused_secret",
+    "unsupported": "refused_not_said",
+    "not_asserted": "refused_not_asserted",
+    "other_person": "refused_other_person",
+    "sensitive": "refused_sensitive",
+    "full": "memories_full",
+}
+# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
+_FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
+PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
+"""A function that returns a private message to a person."""
+# Characters of a sentence in the value of a button; escapes may triple them.
+_SENTENCE_LIMIT = 1_800
+
+
+def done_payload(reader: Reader, done: Done) -> Payload:
+    """Return what a click did, in the place of the message that was clicked."""
+    return payload(done.line, *done.shown_buttons(reader))
+
+
+def notice_payload(
+    reader: Reader, batch: UUID, changes: Sequence[Change], questions: Sequence[Question]
+) -> Payload:
+    """Return a notice: the changes of a batch in one line, and the first question that is open."""
+    blocks: list[Block] = []
+    lines: list[str] = []
+    if told := notable_changes(changes):
+        lines.append(changes_line(reader, told))
+        undoable = [one for one in told if one.undone_at is None]
+        undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
+        shown = Position(list="notice", of=str(batch)).value
+        blocks = [
+            note(lines[0]),
+            actions(*undo, button(SHOW, reader.say("show_button"), shown)),
+        ]
+    if questions:
+        lines.append(question_line(reader, questions[0]))
+        blocks += [section(lines[-1]), actions(*answer_buttons(reader, questions[0]))]
+    if more := len(questions) - 1:
+        blocks += [note(reader.say("notice_questions", count=more))] if more > 0 else []
+    return {"text": "\n".join(lines), "blocks": blocks}
+
+
+def consent_question(reader: Reader) -> Payload:
+    """Return the question whether the person wants to be remembered."""
+    return payload(reader.say("consent_ask"), *consent_buttons(reader))
+
+
+def off_payload(reader: Reader, off: Off, scope: str) -> Payload:
+    """Return that memory was switched off, with the button that switches it on."""
+    text = f"{off_line(reader, off)} {reader.say('off_means')}"
+    return payload(text, on_button(reader, scope))
+
+
+def on_button(reader: Reader, scope: str = "") -> Block:
+    """Return the button that switches memory on: everywhere, or in the conversation `scope`."""
+    return button(SWITCH, reader.say("on_button"), f"on {scope}".strip())
+
+
+def off_button(reader: Reader, scope: str = "") -> Block:
+    """Return the button that switches memory off: everywhere, or in the conversation `scope`."""
+    return button(SWITCH, reader.say("off_button"), f"off {scope}".strip())
+
+
+def on_question(reader: Reader, off: Off, scope: str) -> Payload:
+    """Return that memory is off, with the button that switches it on."""
+    return payload(f"{off_line(reader, off)} {reader.say('on_ask')}", on_button(reader, scope))
+
+
+def forget_question(reader: Reader, text: str, value: str) -> Payload:
+    """Return what would be forgotten, with the button that forgets it."""
+    return payload(text, button(FORGET, reader.say("menu_forget"), value, style="danger"))
+
+
+def forget_everything_question(reader: Reader) -> Payload:
+    """Return the question before everything is forgotten."""
+    return forget_question(reader, reader.say("forget_everything_ask"), EVERYTHING)
+
+
+def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
+    """Return the button that opens the panel, for somebody who asked for it in plain words."""
+    position = Position(list=kind, of=words if kind == "memories" else "")
+    return payload(reader.say("open_line"), button(SHOW, reader.say("open_button"), position.value))
+
+
+def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
+    """Return why a sentence of the person was not stored."""
+    what = escaped(" ".join(sentence.split()))
+    return reader.say(_REFUSALS[reason], what=what, limit=MAX_MEMORIES)
+
+
+def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Payload:
+    """Return why a sentence was not stored, with the button that stores it as it was typed.
+
+    `can_store`: whether there is a kind of memory for it.
+    """
+    text = refusal_line(reader, refusal.reason, refusal.sentence)
+    if refusal.evidence is None or not can_store or refusal.reason in _FINAL:
+        return payload(text)
+    said = refusal.evidence.original
+    value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:_SENTENCE_LIMIT]}"
+    return payload(text, button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT]))

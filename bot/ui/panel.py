@@ -1,0 +1,444 @@
+"""The panel: every list of memories and changes that a person sees.
+
+It is the content of App Home, and the answer to ``/memories`` and ``/forget``. Where it is in its
+lists travels in the id of each block that can be clicked, because Slack returns that from Home and
+from an ephemeral message alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, cast, get_args
+
+from bot.types import Off, PersonSettings, Policy, Refusal
+from bot.ui.blocks import (
+    BLOCK_ID_LIMIT,
+    OPTION_VALUE,
+    Block,
+    SlackView,
+    actions,
+    bulleted,
+    button,
+    escaped,
+    header,
+    input_block,
+    note,
+    option,
+    plain_text,
+    section,
+    select,
+    text_input,
+)
+from bot.ui.lines import (
+    audience_name,
+    can_be_undone,
+    change_line,
+    kept_for,
+    memory_line,
+    off_line,
+    question_line,
+)
+from bot.ui.reader import Reader
+from memory import MAX_MEMORIES, Change, Memory, Question
+
+# The ids of everything that can be clicked. A row of buttons adds a number, as ``show_2``.
+SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"
+FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "settings"
+EXPORT, DELETE, FEEDBACK = "export", "delete_all", "feedback"
+ACTIONS = (
+    *(SWITCH, ANSWER, SEARCH, MENU, SHOW, FORGET, UNDO, REMEMBER),
+    *(ADD, SETTINGS, EXPORT, DELETE, FEEDBACK),
+)
+PAGE_SIZE = 15
+WORDS_LIMIT = 100
+EVERYTHING = "everything"
+_EXAMPLES = ("panel_example_fact", "panel_example_food", "panel_example_answer")
+_SWITCHES = {
+    "on": "switch_on",
+    "hour": "switch_hour",
+    "tomorrow": "switch_tomorrow",
+    "off": "switch_off",
+}
+_ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
+    "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
+    "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
+    "store": (("yes", "ask_store"), ("no", "ask_not_store")),
+}
+_FLOWS = {
+    "replies": "home_flow_replies",
+    "fallback": "home_flow_fallback",
+    "memories": "home_flow_memories",
+    "search": "home_flow_search",
+}
+_CHANNELS = 20
+_DIVIDER: Block = {"type": "divider"}
+
+List: TypeAlias = Literal["memories", "forget", "changes", "notice", "used"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What a panel shows: a list, a page of it from 1, and what narrows the list.
+
+    `of`: of ``memories`` and ``forget`` (the same, with the question what to forget) the words that
+    are searched for, of ``changes`` the key of a memory, of ``notice`` (the changes of one notice)
+    its batch, of ``used`` (memories that an answer was given with) its turn; empty: all.
+    """
+
+    list: List = "memories"
+    of: str = ""
+    page: int = 1
+
+    @property
+    def value(self) -> str:
+        """The position as the value of a button."""
+        return f"{self.list} {self.page} {self.of}"
+
+    @classmethod
+    def parse(cls, value: str) -> Position:
+        """Return the position in a value; the first page of all memories for any other text."""
+        name, _, rest = value.partition(" ")
+        page, _, of = rest.partition(" ")
+        if name not in get_args(List) or not page.isdecimal():
+            return cls()
+        return cls(list=cast("List", name), of=of[:WORDS_LIMIT], page=max(int(page), 1))
+
+    def block_id(self, name: str) -> str:
+        """Return the id of a block: its name, which differs within a panel, and the position."""
+        return f"{name}|{self.value}"[:BLOCK_ID_LIMIT]
+
+
+def position_in(block_id: str) -> Position | None:
+    """Return the position in the id of a clicked block; None: it is not one of a panel."""
+    _, panel, value = block_id.partition("|")
+    return Position.parse(value) if panel else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a click did, as one line; `undo` is the value of its *Undo*, `buttons` are others.
+
+    `beside`: the line answers a message that is to stay. `position` is what a panel shows then;
+    None: what it showed.
+    """
+
+    line: str
+    undo: str | None = None
+    buttons: Sequence[Block] = ()
+    beside: bool = False
+    position: Position | None = None
+
+    def shown_buttons(self, reader: Reader) -> list[Block]:
+        """Return its buttons, *Undo* first."""
+        return [*([undo_button(reader, self.undo, self.line)] if self.undo else []), *self.buttons]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFlow:
+    """A receiver of a person's words for one purpose: a model, and its host."""
+
+    purpose: str
+    model: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataHandling:
+    """The receivers and retention of a person's data, and what the operator allows.
+
+    `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
+    the texts of conversations are. `stand_in`: there is no language model, and nothing leaves the
+    machine.
+    """
+
+    flows: Sequence[DataFlow] = ()
+    days: int | None = None
+    history_days: int = 30
+    policy: Policy = field(default_factory=Policy)
+    stand_in: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Everything that one person's panel shows at a position.
+
+    `found` is the number of memories there, on all pages, `total` that of all memories. `similar`:
+    none has the words, these are the nearest. `links` lead to the message that a memory, by its
+    key, or a change, by its id, came from. `unformed` messages are not read yet. `handling` is
+    shown in Home only.
+    """
+
+    position: Position = field(default_factory=Position)
+    settings: PersonSettings = field(default_factory=PersonSettings)
+    off: Off | None = None
+    asks: bool = False
+    off_in: Sequence[str] = ()
+    refusal: Refusal | None = None
+    memories: Sequence[Memory] = ()
+    changes: Sequence[Change] = ()
+    older: bool = False
+    found: int = 0
+    total: int = 0
+    similar: bool = False
+    questions: Sequence[Question] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    unformed: int = 0
+    is_new: bool = False
+    handling: DataHandling | None = None
+
+
+def home_view(reader: Reader, content: Content, said: Done | None = None) -> SlackView:
+    """Return the panel as a person's Home."""
+    return {"type": "home", "blocks": panel(reader, content, said)}
+
+
+def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Block]:
+    """Return the panel; `said` is what the click that led to it did."""
+    position = content.position
+    blocks = _said(reader, position, said) if said else []
+    blocks += [header(reader.say("memories_title")), *_state(reader, content)]
+    if position.list in ("memories", "forget"):
+        blocks += _question(reader, content) if not position.of else []
+        blocks += _memories(reader, content)
+    elif position.list == "used":
+        blocks += [section(reader.say("used_note")), *_rows(reader, content)]
+    else:
+        blocks += _changes(reader, content)
+    blocks += _pages(reader, content)
+    if content.refusal is None:
+        blocks.append(_controls(reader, content))
+    if content.handling is not None:
+        blocks += [_DIVIDER, *_data_handling(reader, content.handling)]
+    return blocks
+
+
+def _said(reader: Reader, position: Position, said: Done) -> list[Block]:
+    buttons = said.shown_buttons(reader)
+    row = [actions(*buttons, block_id=position.block_id("said"))] if buttons else []
+    return [section(said.line), *row, _DIVIDER]
+
+
+def _state(reader: Reader, content: Content) -> list[Block]:
+    """Return whether memory is on, with what switches it, and how much is remembered."""
+    if content.refusal is not None:
+        return [section(reader.say(content.refusal))]
+    if content.asks:
+        return [
+            section(reader.say("consent_ask")),
+            actions(*consent_buttons(reader), block_id=content.position.block_id("consent")),
+        ]
+    off = content.off
+    text = reader.say("panel_on") if off is None else off_line(reader, off)
+    options = [option(reader.say(key), value) for value, key in _SWITCHES.items()]
+    chosen = "on" if off is None else "off" if off.until is None else ""
+    switch = select(
+        options,
+        chosen,
+        action_id=SWITCH,
+        placeholder=plain_text(reader.say("switch_placeholder")),
+    )
+    # Slack keeps a choice for as long as the id of its block stays the same.
+    name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
+    blocks = [section(text, switch, content.position.block_id(name))]
+    lines = [reader.say("only_you")]
+    if content.total:
+        lines.insert(0, reader.say("panel_count", count=content.total))
+    if content.total >= MAX_MEMORIES:
+        lines.append(reader.say("memories_full", limit=MAX_MEMORIES))
+    if content.unformed:
+        lines.append(reader.say("memories_unformed", count=content.unformed))
+    if content.off_in:
+        where = reader.say("listed").join(f"<#{channel}>" for channel in content.off_in[:5])
+        lines.append(reader.say("panel_off_in", where=where))
+    return [*blocks, note(*lines)]
+
+
+def consent_buttons(reader: Reader) -> list[Block]:
+    """Return the two answers to the question whether a person agrees to memory."""
+    return [
+        button(f"{SWITCH}_1", reader.say("consent_agree"), "on", style="primary"),
+        button(f"{SWITCH}_2", reader.say("consent_refuse"), "off"),
+    ]
+
+
+def _question(reader: Reader, content: Content) -> list[Block]:
+    if not content.questions:
+        return []
+    first, *more = content.questions
+    name = content.position.block_id(f"question-{first.id}")
+    blocks = [
+        section(f"*{reader.say('panel_question')}* {question_line(reader, first)}"),
+        actions(*answer_buttons(reader, first), block_id=name),
+    ]
+    return [*blocks, *([note(reader.say("panel_questions", count=len(more)))] if more else [])]
+
+
+def answer_buttons(reader: Reader, question: Question) -> list[Block]:
+    """Return a button for each answer to a question."""
+    return [
+        button(f"{ANSWER}_{number}", reader.say(key), f"{question.id} {answer}")
+        for number, (answer, key) in enumerate(_ANSWERS[question.asks])
+    ]
+
+
+def _memories(reader: Reader, content: Content) -> list[Block]:
+    position = content.position
+    if not content.total:
+        examples = bulleted([reader.say(key) for key in _EXAMPLES])
+        return [section(f"{reader.say('panel_none')}\n{examples}")]
+    blocks: list[Block] = [_DIVIDER, _search(reader, position)]
+    words = escaped(position.of)
+    if position.of and not content.memories:
+        blocks.append(section(reader.say("panel_no_match", words=words)))
+    elif position.of:
+        key = "search_similar" if content.similar else "search_title"
+        blocks.append(section(reader.say(key, words=words)))
+    elif position.list == "forget":
+        blocks.append(section(reader.say("forget_what")))
+    blocks += _rows(reader, content)
+    if position.of and content.memories and not content.similar:
+        blocks.append(_forget_shown(reader, content))
+    return blocks
+
+
+def _search(reader: Reader, position: Position) -> Block:
+    element = {
+        **text_input(WORDS_LIMIT, position.of, multiline=False),
+        "action_id": SEARCH,
+        "placeholder": plain_text(reader.say("search_example")),
+        "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
+    }
+    # Slack keeps what was typed for as long as the id of its block stays the same.
+    block = input_block(position.block_id("search"), reader.say("search"), element, optional=True)
+    return {**block, "dispatch_action": True}
+
+
+def _rows(reader: Reader, content: Content) -> list[Block]:
+    return [
+        memory_row(reader, memory, content.links.get(memory.key), content.position)
+        for memory in content.memories
+    ]
+
+
+def memory_row(reader: Reader, memory: Memory, link: str | None, position: Position) -> Block:
+    """Return a memory with its audience, date, source and menu."""
+    details = [
+        reader.say("row_where", where=audience_name(reader, memory.namespace.audience)),
+        reader.say("row_since", day=reader.day(memory.updated_at)),
+    ]
+    if link:
+        details.append(f"<{link}|{reader.say('row_source')}>")
+    keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
+    if position.list == "forget":
+        keys = {"forget": "menu_forget", "edit": "menu_edit", "history": "menu_history"}
+    options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]
+    menu = {"type": "overflow", "action_id": MENU, "options": options}
+    text = f"{memory_line(reader, memory)}\n{' · '.join(details)}"
+    # LangGraph takes any text as a key; ours are UUIDs.
+    shown = menu if len(memory.key) < OPTION_VALUE - 10 else None
+    return section(text, shown, position.block_id(f"memory-{memory.key[:40]}"))
+
+
+def _forget_shown(reader: Reader, content: Content) -> Block:
+    keys = " ".join(memory.key for memory in content.memories)
+    text = reader.say("forget_shown", count=len(content.memories))
+    return actions(
+        button(FORGET, text, f"keys {keys}", style="danger"),
+        block_id=content.position.block_id("forget"),
+    )
+
+
+def _changes(reader: Reader, content: Content) -> list[Block]:
+    position = content.position
+    blocks = [_DIVIDER, header(reader.say("changes_title"))]
+    if not content.changes:
+        blocks.append(section(reader.say("changes_none")))
+    for entry in content.changes:
+        line = f"{change_line(reader, entry)}\n{reader.minute(entry.at)}"
+        if link := content.links.get(str(entry.id)):
+            line += f" · <{link}|{reader.say('row_source')}>"
+        undo = undo_button(reader, f"change {entry.id}", line) if can_be_undone(entry) else None
+        blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
+    return blocks
+
+
+def undo_button(reader: Reader, value: str, what: str) -> Block:
+    """Return the *Undo* of `what`; its value names a change, a notice or a forgetting."""
+    return button(UNDO, reader.say("undo_button"), value, label=reader.say("undo_label", what=what))
+
+
+def _pages(reader: Reader, content: Content) -> list[Block]:
+    """Return how much of a list is shown, and the ways to the rest of it."""
+    position, blocks, buttons = content.position, [], []
+    pages = -(-content.found // PAGE_SIZE)
+    if content.found > PAGE_SIZE:
+        first = (position.page - 1) * PAGE_SIZE + 1
+        last = min(first + PAGE_SIZE - 1, content.found)
+        blocks.append(note(reader.say("panel_shown", first=first, last=last, count=content.found)))
+    if position.page > 1:
+        newer = replace(position, page=position.page - 1)
+        buttons.append(button(f"{SHOW}_1", reader.say("newer"), newer.value))
+    if position.page < pages or content.older:
+        older = replace(position, page=position.page + 1)
+        buttons.append(button(f"{SHOW}_2", reader.say("older"), older.value))
+    if position.of or position.list not in ("memories", "forget"):
+        buttons.append(button(f"{SHOW}_3", reader.say("all_memories"), Position().value))
+    return [*blocks, *([actions(*buttons, block_id=position.block_id("pages"))] if buttons else [])]
+
+
+def _controls(reader: Reader, content: Content) -> Block:
+    """Return the buttons for everything else; of somebody new only *Add*."""
+    on = content.off is None and not content.asks
+    add = button(ADD, reader.say("add_button"), "add", style="primary")
+    rest = [
+        button(SHOW, reader.say("changes_title"), Position(list="changes").value),
+        button(SETTINGS, reader.say("settings_title"), "settings"),
+        button(EXPORT, reader.say("export_title"), "export"),
+        button(
+            FORGET,
+            reader.say("forget_everything_button"),
+            EVERYTHING,
+            confirm={
+                "title": plain_text(reader.say("forget_everything_button")),
+                "text": plain_text(reader.say("forget_everything_ask")),
+                "confirm": plain_text(reader.say("menu_forget")),
+                "deny": plain_text(reader.say("modal_cancel")),
+                "style": "danger",
+            },
+        ),
+        button(DELETE, reader.say("delete_title"), "delete", style="danger"),
+    ]
+    shown = [*([add] if on else []), *([] if content.is_new and on else rest)]
+    return actions(*shown, block_id=content.position.block_id("controls"))
+
+
+def _data_handling(reader: Reader, handling: DataHandling) -> list[Block]:
+    """Return who receives the person's data, how long it is kept, and what the operator allows."""
+    lines = [reader.say("home_kept_where")]
+    if handling.stand_in:
+        lines.append(reader.say("home_flow_stand_in"))
+    else:
+        lines += [
+            reader.say(_FLOWS[one.purpose], model=escaped(one.model), host=one.host)
+            for one in handling.flows
+        ]
+    lines.append(reader.say("settings_kept", period=kept_for(reader, handling.days)))
+    texts = min(handling.history_days, handling.days or handling.history_days)
+    lines.append(reader.say("home_texts_kept", period=kept_for(reader, texts)))
+    lines.append(_where_allowed(reader, handling.policy))
+    if not handling.stand_in:  # the stand-in does not search
+        web = "home_policy_web" if handling.policy.web_search else "home_policy_no_web"
+        lines.append(reader.say(web))
+    end = note(reader.say("home_end"))
+    return [header(reader.say("home_where")), section(bulleted(lines)), end]
+
+
+def _where_allowed(reader: Reader, policy: Policy) -> str:
+    if not policy.channels:
+        return reader.say("home_policy_everywhere")
+    named = [f"<#{channel}>" for channel in sorted(policy.channels)[:_CHANNELS]]
+    more = len(policy.channels) - len(named)
+    where = reader.say("listed").join(named) + (f" (+{more})" if more else "")
+    return reader.say("home_policy_channels", channels=where)
