@@ -143,7 +143,7 @@ async def read_off_conversations(connection: AsyncConnection[DictRow], person: P
 # --- settings ----------------------------------------------------------------------------------
 
 SETTINGS: LiteralString = (
-    "s.team_id IS NOT NULL AS known, everywhere.found AS switched_off,"
+    "s.team_id IS NOT NULL AS known, everywhere.is_off AS switched_off,"
     " CASE WHEN everywhere.ends THEN everywhere.until_at END AS off_until,"
     " s.agreed_at IS NOT NULL AS agreed, s.notices, s.eagerness, s.language,"
     " s.told_at IS NOT NULL AS informed, s.retention_days, s.locale, s.time_zone, s.profile_at,"
@@ -152,7 +152,7 @@ SETTINGS: LiteralString = (
 """Columns of `SETTINGS_JOIN`, which `settings_of` reads."""
 SETTINGS_JOIN: LiteralString = (
     " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s"
-    " CROSS JOIN LATERAL (SELECT count(*) > 0 AS found, max(o.until_at) AS until_at,"
+    " CROSS JOIN LATERAL (SELECT count(*) > 0 AS is_off, max(o.until_at) AS until_at,"
     " bool_and(o.until_at IS NOT NULL) AS ends FROM memory_off o"
     f" WHERE {_OF_PERSON} AND o.scope = '' AND {_NOW}) everywhere"
 )

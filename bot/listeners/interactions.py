@@ -329,14 +329,20 @@ def _sentence(reader: Reader, error: Exception) -> str:
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
-    """Send a payload to a response URL; after a 5xx or 429 once more."""
+    """Send a payload to a response URL; after a 5xx or 429 once more.
+
+    What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
+    """
     if not url:
         log.warning("an answer was not shown: Slack gave no address for it")
         return
     webhook = AsyncWebhookClient(url)
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
+    if response.status_code == HTTPStatus.BAD_REQUEST:
+        log.warning("Slack refused the blocks of an answer, so its text is shown")
+        response = await webhook.send_dict({**body, "blocks": [section(shown["text"])]})
+    elif response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
         await asyncio.sleep(_AGAIN_SECONDS)
         response = await webhook.send_dict(body)
     if response.status_code != HTTPStatus.OK:

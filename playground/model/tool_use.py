@@ -120,12 +120,7 @@ def _settings(one: Said, instructions: str) -> dict[str, Any]:
     elif when in {"today", "yesterday"}:
         since = today - timedelta(days=int(when == "yesterday"))
         given |= {"since": f"{since}", "until": f"{since + timedelta(days=1)}"}
-    elif "what" in gaps:
-        given[gaps["what"]] = gaps["to"] if gaps["what"] == "memory" else gaps["to"] == "on"
-    given |= {"where": gaps["where"]} if "where" in gaps else {}
-    given |= {"about": one.gaps["x"]} if "x" in gaps else {}
-    given |= {"scope": "this_thread"} if when == "this thread" else {}
-    return given | ({"retention_days": int(gaps["days"])} if "days" in gaps else {})
+    return given
 
 
 def day_in(text: str, today: date) -> date:

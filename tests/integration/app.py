@@ -17,7 +17,7 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
 from bot.pipeline.backfill.backfill import Backfill
-from bot.pipeline.formation import FORM_MEMORIES
+from bot.conversation.unformed import FORM_MEMORIES
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
@@ -29,7 +29,7 @@ from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from bot.users.profiles import Profiles
+from bot.people import People
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
@@ -305,7 +305,7 @@ def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | No
         queue,
         history_days=30,
         retention_days=retention_days,
-        people=Profiles(pool, slack),
+        people=People(pool, slack, "notice"),
     )
 
 

@@ -96,7 +96,7 @@ async def make_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[MakeApp]:
     """Wire the app with the settings a test names; no slow machine ends what it waits for."""
-    monkeypatch.setattr("bot.memories.statement_formation._DEADLINE", 60.0)
+    monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
 
     async def make(**settings: Any) -> App:
         return await open_app(pool, database, slack, stand_in, model_client, **settings)

@@ -18,8 +18,8 @@ from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.slack.client import Installations
 from bot.types import MemoryState, PersonSettings
-from bot.users.profiles import Profiles
-from bot.users.quotas import Quotas
+from bot.people import People
+from bot.access import Quotas
 from memory import DM, Pool, create_pool, memory_view
 from tests.conftest import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -155,7 +155,7 @@ class Thread:
             sender.pool,
             sender.installations,
             sender.sessions,
-            Profiles(sender.pool, sender.installations),
+            People(sender.pool, sender.installations, "notice"),
             claimed,
             memory_view(claimed.message.person.namespace(DM)),
             replace(turn_row, memory_state=MemoryState(settings=settings)),

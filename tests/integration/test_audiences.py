@@ -20,10 +20,10 @@ from bot.notices.change_notices import SHOW, ChangeNotices
 from bot.pipeline.prompt import NOT_IN_DM
 from bot.slack.messages import read_message
 from bot.slack.permalinks import Permalinks
-from bot.users.profiles import Profiles
-from bot.views.modal_triggers import USED_ACTION
-from bot.views.notices import notice_payload
-from bot.views.views import sentence_view
+from bot.people import People
+from bot.ui.modal_triggers import USED_ACTION
+from bot.ui.notices import notice_payload
+from bot.ui.views import sentence_view
 from memory import (
     MemoryTools,
     Person,
@@ -172,7 +172,7 @@ async def test_what_is_not_remembered_while_memory_is_off_is_said(app: App) -> N
 def notices_of(case: Case) -> ChangeNotices:
     """Return what tells people of changes."""
     slack, pool = case.app.slack.installations(), case.app.pool
-    return ChangeNotices(pool, case.app.wiring.queue, slack, Profiles(pool, slack))
+    return ChangeNotices(pool, case.app.wiring.queue, slack, People(pool, slack, "notice"))
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
@@ -192,7 +192,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
         assert theirs == sentence_view("en", "used_title", say("en", "used_others"))
     assert listed == case.seen
 
-    view = await app.wiring.audiences.view_in(case.person, case.place.channel)
+    view = await app.wiring.app.audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(app.pool, app.embedder, view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))
@@ -253,7 +253,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     where = f"notice {job['turn']}"
     links = Permalinks(app.slack.installations())
     update = app.wiring.source_updates.update_from_changed
-    changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles, update)
+    changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.app.people, update)
     assert not await notices.content(case.bystander, where)
     payload = notice_payload("en", await notices.content(case.bystander, where), UTC)
     assert "noticed fact" not in json.dumps(payload)

@@ -11,9 +11,9 @@ from slack_sdk.errors import SlackApiError
 
 from bot.notices.change_notices import NOTICE, SHOW, ChangeNotices
 from bot.types import PersonSettings
-from bot.users.profiles import Profiles
-from bot.users.settings import choose
-from bot.views.changes import EVERY_CHANGE
+from bot.people import People
+from bot.people import choose
+from bot.ui.changes import EVERY_CHANGE
 from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread

@@ -12,7 +12,7 @@ from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.failures import ReplyFailed
-from bot.views.reply import task_chunk
+from bot.ui.reply import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

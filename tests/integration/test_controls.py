@@ -19,9 +19,9 @@ from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito
 from bot.users.incognito import read_incognito, switch_on
-from bot.users.settings import read_settings
-from bot.views.forgetting import FORGET_PERIOD_ACTION
-from bot.views.memory_state import END_INCOGNITO_ACTION, INCOGNITO_OFF_ACTION
+from bot.people import read_settings
+from bot.ui.forgetting import FORGET_PERIOD_ACTION
+from bot.ui.memory_state import END_INCOGNITO_ACTION, INCOGNITO_OFF_ACTION
 from memory import Person, history, open_questions, person_transaction
 from memory.formation.user_store import UserStore
 from tests.integration.app import App, MakeApp
@@ -417,7 +417,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     if why == "not to be remembered":
         waiting = await app.wiring.inbox.claim(secret.thread)
         assert waiting is not None
-        view = await app.wiring.audiences.view(secret)
+        view = await app.wiring.app.audiences.view(secret)
         turn_row, _ = await app.wiring.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
@@ -676,7 +676,7 @@ async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
 
 async def begun(app: App, said: Message) -> Toolbox:
     """Begin the turn of a message; return its tools."""
-    view = await app.wiring.audiences.view(said)
+    view = await app.wiring.app.audiences.view(said)
     waiting = await app.wiring.inbox.claim(said.thread)
     assert waiting is not None
     turn_row, _ = await app.wiring.turns.begin(

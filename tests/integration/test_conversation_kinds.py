@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
-from bot.users.profiles import Profiles
+from bot.people import People
 from memory import DM, PUBLIC, Person, Pool
 from tests.conftest import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack

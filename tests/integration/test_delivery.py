@@ -16,7 +16,7 @@ from bot.delivery.splitting import open_fence
 from bot.locale import Language, say
 from bot.slack.client import RateLimits
 from bot.types import Task, TaskState
-from bot.views.reply import PART_LIMIT
+from bot.ui.reply import PART_LIMIT
 from tests.integration.deliveries import FOOTER, Answering, Sender, Thread, below, markdown
 
 

@@ -16,8 +16,8 @@ from bot.memories.data_requests import Exporter
 from bot.memories.person_data import erase_person
 from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.slack import files
-from bot.users.requests import begin_request
-from bot.views.erasing import erase_form, erased_view
+from bot.access import begin_request
+from bot.ui.erasing import erase_form, erased_view
 from memory import Person, lock_for_forgetting, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -226,8 +226,8 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
     async def erased(*about: Any) -> str:
         file = await upload(*about)
         await erase_person(app.pool, message.person)
-        app.wiring.profiles.invalidate(message.person)
-        await app.wiring.profiles.settings(message.person)  # as App Home does
+        app.wiring.app.people.invalidate(message.person)
+        await app.wiring.app.people.settings(message.person)  # as App Home does
         return file
 
     monkeypatch.setattr(files, "_upload", erased)

@@ -12,7 +12,7 @@ from bot.memories.feedback import Feedback
 from bot.memories.person_data import erase_person, export_person
 from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
-from bot.views.feedback import feedback_form, parse_rating
+from bot.ui.feedback import feedback_form, parse_rating
 from memory import Person
 from tests.conftest import ROOT, owner_rows
 from tests.integration.app import App

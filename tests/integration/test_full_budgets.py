@@ -21,7 +21,7 @@ from bot.pipeline.prompt import (
     estimated_tokens,
 )
 from bot.slack.messages import Message
-from bot.views.reply import PART_LIMIT
+from bot.ui.reply import PART_LIMIT
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 

@@ -19,18 +19,18 @@ from bot.memories.home import PUBLISH
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import Application
 from bot.users.incognito import EVERYWHERE, switch_on
-from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
-from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
-from bot.views.home import HOME_PAUSE_ACTION
-from bot.views.home_list import (
+from bot.ui.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
+from bot.ui.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
+from bot.ui.home import HOME_PAUSE_ACTION
+from bot.ui.home_list import (
     ALL_KINDS,
     HOME_ALL_ACTION,
     HOME_KIND_ACTION,
     HOME_PAGE_ACTION,
     HOME_SEARCH_ACTION,
 )
-from bot.views.memory_state import RESUME_ACTION
-from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION, MENU_ACTION
+from bot.ui.memory_state import RESUME_ACTION
+from bot.ui.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION, MENU_ACTION
 from memory import (
     DM,
     PUBLIC,

@@ -10,9 +10,9 @@ import pytest
 from bot.locale import LANGUAGES, Language, say
 from bot.notices.change_notices import SHOW
 from bot.slack.messages import Message
-from bot.views.changes import UNDO_CHANGE_ACTION
-from bot.views.memories import NEAREST_SHOWN
-from bot.views.modal_triggers import USED_ACTION
+from bot.ui.changes import UNDO_CHANGE_ACTION
+from bot.ui.memories import NEAREST_SHOWN
+from bot.ui.modal_triggers import USED_ACTION
 from memory import DM, Person
 from playground.blocks import view_errors
 from tests.integration.app import App

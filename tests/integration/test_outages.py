@@ -20,7 +20,7 @@ from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
-from bot.views.memory_state import END_INCOGNITO_ACTION, RESUME_ACTION
+from bot.ui.memory_state import END_INCOGNITO_ACTION, RESUME_ACTION
 from memory import forget, undo_forget
 from memory.store.forgetting import Forgotten
 from tests.integration.app import App, MakeApp

@@ -11,8 +11,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
-from bot.views.subcommands import MEMORIES
+from bot.ui.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
+from bot.ui.subcommands import MEMORIES
 from memory import MAX_MEMORIES, Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
 from tests.integration.app import App
@@ -206,7 +206,7 @@ async def test_settings_are_shown_and_switched(app: App) -> None:
     shown = await controls.retention_chosen(who, "en", "30")
     assert "30 days" in shown["text"]
     await controls.choose(who, language="ja", notices=False)
-    assert await app.wiring.profiles.language(who) == "ja"
+    assert await app.wiring.app.people.language(who) == "ja"
     shown = await controls.settings_shown(who, "en")
     assert say("en", "settings_notices_off") in shown["text"]
     assert "日本語" in shown["text"]

@@ -12,7 +12,7 @@ from bot.locale import LANGUAGES, say
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.users.quotas import QuotaExceeded
+from bot.access import QuotaExceeded
 from memory import Person
 from tests.integration.app import App, MakeApp, eventually, receiving
 from tests.integration.modal_user import ModalUser
@@ -158,7 +158,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     )
     ann = Person("T1", "U1")
     admitted = await asyncio.gather(
-        *((app, replica)[number % 2].wiring.quotas.admit(ann) for number in range(20)),
+        *((app, replica)[number % 2].wiring.app.quotas.admit(ann) for number in range(20)),
         return_exceptions=True,
     )
     refusals = [one for one in admitted if isinstance(one, QuotaExceeded)]
@@ -168,15 +168,15 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
         for language in LANGUAGES:
             assert "5" in refused.refusal(language)
     for other in (Person("T1", "U2"), Person("T2", "U1")):
-        await app.wiring.quotas.admit(other)
+        await app.wiring.app.quotas.admit(other)
     app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
-    await app.wiring.quotas.admit(ann)
+    await app.wiring.app.quotas.admit(ann)
 
 
 async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> None:
     """The upkeep keeps no count longer than it is asked for."""
     app = await make_app(person_messages_per_hour=5)
-    await app.wiring.quotas.admit(Person("T1", "U1"))
+    await app.wiring.app.quotas.admit(Person("T1", "U1"))
     await app.maintenance.keep_up(1)
     assert app.rows("SELECT requests FROM person_requests") == [{"requests": 1}]
     app.rows("UPDATE person_requests SET hour = hour - interval '3 hours'")

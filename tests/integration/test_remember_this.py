@@ -18,7 +18,7 @@ from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.audiences import ConversationKind
 from bot.slack.messages import Message
-from bot.users.requests import check_request
+from bot.access import check_request
 from memory import (
     PUBLIC,
     forget,
@@ -332,7 +332,7 @@ def meanwhile(
     app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
 ) -> None:
     """Do something once, after the first checks, while the audience is looked up."""
-    audiences = app.wiring.audiences
+    audiences = app.wiring.app.audiences
     kind = audiences.kind
 
     async def looked_up(team: str, channel: str) -> ConversationKind | None:

@@ -17,7 +17,7 @@ from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL
-from bot.views.reply import reply_text, task_chunk
+from bot.ui.reply import reply_text, task_chunk
 from memory.formation.chat_model import token_use
 from tests.integration.responses_server import (
     ALICE,

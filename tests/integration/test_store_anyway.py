@@ -9,9 +9,9 @@ import pytest
 
 from bot.locale import say
 from bot.memories.person_data import erase_person
-from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
-from bot.views.home_list import ListPosition
-from bot.views.refusals import STORE_ACTION, QuotedSentence
+from bot.ui.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
+from bot.ui.home_list import ListPosition
+from bot.ui.refusals import STORE_ACTION, QuotedSentence
 from memory import forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
@@ -329,8 +329,8 @@ async def test_what_is_added_while_its_person_is_erased_is_not_stored(
 
         async def erased() -> None:
             await erase_person(app.pool, who)  # noqa: B023 - awaited in this round
-            app.wiring.profiles.invalidate(who)  # noqa: B023 - as above
-            await app.wiring.profiles.settings(who)  # noqa: B023 - as above
+            app.wiring.app.people.invalidate(who)  # noqa: B023 - as above
+            await app.wiring.app.people.settings(who)  # noqa: B023 - as above
 
         with monkeypatch.context() as patch:
             meanwhile(app, patch, erased)

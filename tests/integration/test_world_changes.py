@@ -13,7 +13,7 @@ from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.audiences import Audiences
 from bot.slack.messages import Message
-from bot.users.profiles import Profiles
+from bot.people import People
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -203,7 +203,7 @@ async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
     later = replace(app.written(place, "I love sushi"), ts=f"{time.time() + 3:.6f}")
-    assert (await app.wiring.audiences.view(later)).own.audience == PUBLIC
+    assert (await app.wiring.app.audiences.view(later)).own.audience == PUBLIC
 
 
 async def gone_for(app: App, place: PersonThread, days: float) -> None:

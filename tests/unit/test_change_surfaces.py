@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.audiences import audience_form, move_question
-from bot.views.blocks import Payload
-from bot.views.changes import (
+from bot.ui.audiences import audience_form, move_question
+from bot.ui.blocks import Payload
+from bot.ui.changes import (
     can_be_undone_alone,
     change_line,
     changes_made_payload,
     notable_changes,
     question_line,
 )
-from bot.views.dates import day
-from bot.views.forgetting import forget_form
-from bot.views.history import HistoryPage, history_payload, history_view, parse_since
-from bot.views.labels import memory_line
-from bot.views.memories import (
+from bot.ui.dates import day
+from bot.ui.forgetting import forget_form
+from bot.ui.history import HistoryPage, history_payload, history_view, parse_since
+from bot.ui.labels import memory_line
+from bot.ui.memories import (
     ReplyMemories,
     memory_blocks,
     memory_list,
@@ -35,9 +35,9 @@ from bot.views.memories import (
     reply_memories_view,
     with_menu,
 )
-from bot.views.notices import NoticeContent, notice_payload
-from bot.views.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
-from bot.views.views import loading_view, payload_view
+from bot.ui.notices import NoticeContent, notice_payload
+from bot.ui.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
+from bot.ui.views import loading_view, payload_view
 from memory import Entry, Question, Reason
 from playground.blocks import view_errors
 from tests.unit.memories import LANGUAGE, NOON, PERSON, TEXTS, entry, memory, question, value

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.locale import Language
-from bot.views.dates import day, minute, plain_day, plain_minute, plain_moment
+from bot.ui.dates import day, minute, plain_day, plain_minute, plain_moment
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 # Already the next day in Tokyo.

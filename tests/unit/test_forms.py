@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.payloads import UNREADABLE
-from bot.views.adding import LINES_LIMIT, add_errors, add_form, lines_of
-from bot.views.form_fields import MAX_FIELDS, fields_of
-from bot.views.forms import memory_form, read_form
-from bot.views.views import language_of_view, metadata_of
+from bot.ui.adding import LINES_LIMIT, add_errors, add_form, lines_of
+from bot.ui.form_fields import MAX_FIELDS, fields_of
+from bot.ui.forms import memory_form, read_form
+from bot.ui.views import language_of_view, metadata_of
 from memory import SCHEMAS, UserFact, checked_schemas
 from memory.model.schemas import UserFoodPreference
 from playground.blocks import view_errors

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 
 from bot.locale import LANGUAGES, Language, say
 from bot.types import MemoryOffReason, PersonSettings, Policy
-from bot.views.blocks import Block, section
-from bot.views.home import (
+from bot.ui.blocks import Block, section
+from bot.ui.home import (
     HOME_PAUSE_ACTION,
     DataFlow,
     DataHandling,
     HomePage,
     home_view,
 )
-from bot.views.home_list import (
+from bot.ui.home_list import (
     HOME_ALL_ACTION,
     HOME_KIND_ACTION,
     HOME_PAGE_ACTION,
@@ -31,9 +31,9 @@ from bot.views.home_list import (
     position_of,
     searched_words,
 )
-from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
-from bot.views.modal_triggers import HOME_MORE_ACTION, MENU_ACTION
-from bot.views.views import SlackView, blocks_up_to_click, home_with_banner, is_banner
+from bot.ui.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
+from bot.ui.modal_triggers import HOME_MORE_ACTION, MENU_ACTION
+from bot.ui.views import SlackView, blocks_up_to_click, home_with_banner, is_banner
 from playground.blocks import view_errors
 from tests.unit.memories import LANGUAGE, NOON, TEXTS, entry, memory, question, value
 

@@ -23,9 +23,9 @@ from bot.runtime.problem import without_secrets
 from bot.slack import messages, payloads
 from bot.slack.attached import attached_to
 from bot.views import subcommands
-from bot.views.blocks import escaped, plain_text, section
-from bot.views.labels import with_mentions
-from bot.views.reply import fallback
+from bot.ui.blocks import escaped, plain_text, section
+from bot.ui.labels import with_mentions
+from bot.ui.reply import fallback
 from memory import redact, search_words
 from memory.credentials.detection import find_credentials, holds_secret
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed

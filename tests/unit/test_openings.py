@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.modal_triggers import ACTIONS, MY_MEMORIES, opens_modal
+from bot.ui.modal_triggers import ACTIONS, MY_MEMORIES, opens_modal
 
 
 def click(action: str, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.subcommands import (
+from bot.ui.subcommands import (
     HELP,
     MEMORIES,
     Subcommand,

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, MemoryState, PersonSettings, Reply
-from bot.views.blocks import LINE_LIMIT, ephemeral_payload, escaped
-from bot.views.erasing import erase_form
-from bot.views.forgetting import (
+from bot.ui.blocks import LINE_LIMIT, ephemeral_payload, escaped
+from bot.ui.erasing import erase_form
+from bot.ui.forgetting import (
     FORGET_ALL_ACTION,
     MAX_SHOWN,
     forget_everything_question,
@@ -26,10 +26,10 @@ from bot.views.forgetting import (
     forgotten_notice,
     period_asked,
 )
-from bot.views.labels import describe, kind_title
-from bot.views.memories import PAGE_SIZE, memory_list, numbered, search_results
-from bot.views.modal_triggers import ERASE_ACTION
-from bot.views.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
+from bot.ui.labels import describe, kind_title
+from bot.ui.memories import PAGE_SIZE, memory_list, numbered, search_results
+from bot.ui.modal_triggers import ERASE_ACTION
+from bot.ui.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 from tests.unit.memories import LANGUAGE, NOON, TEXTS, food, memory
 

@@ -1,0 +1,298 @@
+"""What a person can do, on every surface on which they can do it: each act has its effect."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from bot.people import is_off
+from bot.slack.client import NOTICE_METADATA
+from memory import person_transaction
+from tests.conftest import Server
+from tests.integration.app import App, eventually, receiving
+from tests.integration.person import Place, SlackPerson, shown
+from tests.integration.playground_slack import PlaygroundSlack
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def slack(own_playground: Server) -> PlaygroundSlack:
+    """Its Slack."""
+    return PlaygroundSlack(own_playground)
+
+
+@pytest.fixture
+async def ann(app: App) -> AsyncIterator[SlackPerson]:
+    """A person who likes ramen and sushi."""
+    async with receiving(app):
+        ann = SlackPerson(app)
+        await ann.remember("ramen", "sushi")
+        yield ann
+
+
+Open: TypeAlias = Callable[[SlackPerson], Awaitable[Place]]
+
+
+async def _panel_of_command(ann: SlackPerson) -> Place:
+    return await ann.command("/memories")
+
+
+async def _panel_of_words(ann: SlackPerson) -> Place:
+    """Ask in plain words, and press the button that opens the panel."""
+    message = await ann.say("Show me my memories")
+    opened = await _below(ann, message.ts, "open_line")
+    before = {one["ts"] for one in await ann.seen()}
+    await ann.press({**opened, "channel": "dm"}, "show")
+
+    async def new() -> Place | None:
+        found = [one for one in await ann.seen() if one["ts"] not in before]
+        return {**found[-1], "channel": "dm"} if found else None
+
+    return await eventually(new)
+
+
+async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
+    """Wait for a message of the app in a thread that says a sentence."""
+    text = ann.sentence(key, what="{", until="{").split("{")[0]
+
+    async def found() -> Place | None:
+        seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={thread}")
+        those = [one for one in seen["messages"] if text in shown(one)]
+        return {**those[-1], "channel": "dm"} if those else None
+
+    return await eventually(found)
+
+
+SURFACES: dict[str, Open] = {
+    "Home": SlackPerson.open_home,
+    "command": _panel_of_command,
+    "plain words": _panel_of_words,
+}
+
+
+async def see(ann: SlackPerson, panel: Place) -> None:
+    """The panel lists what is remembered."""
+    assert "Likes ramen" in shown(panel)
+    assert "Likes sushi" in shown(panel)
+
+
+async def search(ann: SlackPerson, panel: Place) -> None:
+    """Words leave what has them; *All Memories* leads back."""
+    found = await ann.search(panel, "ramen")
+    assert "Likes ramen" in shown(found)
+    assert "Likes sushi" not in shown(found)
+    assert "Likes sushi" in shown(await ann.click(found, "show", "memories"))
+
+
+async def forget_one_and_undo(ann: SlackPerson, panel: Place) -> None:
+    """A row's menu forgets it; *Undo* brings it back."""
+    memory = await ann.memory("ramen")
+    panel = await ann.click(panel, "memory_menu", f"forget {memory.key}")
+    assert ann.sentence("forgotten", what="Likes ramen") in shown(panel)
+    assert await ann.foods() == ["sushi"]
+    panel = await ann.click(panel, "undo", "forgetting")
+    assert "Likes ramen" in shown(panel)
+    assert await ann.foods() == ["ramen", "sushi"]
+
+
+async def forget_all_shown(ann: SlackPerson, panel: Place) -> None:
+    """What a search shows is forgotten at once."""
+    found = await ann.search(panel, "sushi")
+    panel = await ann.click(found, "forget", "keys")
+    assert await ann.foods() == ["ramen"]
+    assert "Likes ramen" in shown(panel)
+
+
+async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
+    """Everything is forgotten, and *Undo* brings it back."""
+    panel = await ann.click(panel, "forget", "everything")
+    assert await ann.foods() == []
+    assert ann.sentence("panel_none").split("*")[1] in shown(panel)
+    await ann.click(panel, "undo", "forgetting")
+    assert await ann.foods() == ["ramen", "sushi"]
+
+
+async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
+    """The form changes a memory; the panel says so, with *Undo*."""
+    memory = await ann.memory("ramen")
+    await ann.press(panel, "memory_menu", f"edit {memory.key}")
+    form = await ann.form_opens()
+    await ann.submit(form, **{"field.food_name": "udon"})
+    panel = await ann.changed(panel)
+    await ann.remembers("sushi", "udon")
+    assert "Likes udon" in shown(panel)
+    await ann.click(panel, "undo", "change")
+    await ann.remembers("ramen", "sushi")
+
+
+async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
+    """The form's *May be used in* moves a memory."""
+    memory = await ann.memory("ramen")
+    await ann.press(panel, "memory_menu", f"edit {memory.key}")
+    await ann.submit(await ann.form_opens(), audience="public")
+    await ann.changed(panel)
+    moved = await ann.memory("ramen")
+    assert (moved.key, moved.namespace.audience) == (memory.key, "public")
+
+
+async def see_history(ann: SlackPerson, panel: Place) -> None:
+    """A row's history has its changes alone; *Changes* has all of them."""
+    memory = await ann.memory("ramen")
+    history = await ann.click(panel, "memory_menu", f"history {memory.key}")
+    assert "Remembered: Likes ramen" in shown(history)
+    assert "sushi" not in shown(history)
+    assert "Remembered: Likes sushi" in shown(await ann.click(history, "show", "changes"))
+
+
+async def undo_a_change(ann: SlackPerson, panel: Place) -> None:
+    """In the list of changes each has its *Undo*."""
+    changes = await ann.click(panel, "show", "changes")
+    await ann.click(changes, "undo", "change")
+    assert await ann.foods() == ["ramen"]
+
+
+async def turn_off_and_on(ann: SlackPerson, panel: Place) -> None:
+    """One select switches memory off and on."""
+    app = ann.app
+
+    async def off() -> bool:
+        async with person_transaction(app.pool, ann.person) as connection:
+            return await is_off(connection, ann.person, "D1", "notice")
+
+    for value in ("off", "hour", "tomorrow"):
+        panel = await ann.click(panel, "memory_switch", value)
+        assert await off()
+        panel = await ann.click(panel, "memory_switch", "on")
+        assert not await off()
+
+
+async def add(ann: SlackPerson, panel: Place) -> None:
+    """Each line of the form is formed; the panel says what was remembered, with *Undo*."""
+    await ann.press(panel, "add")
+    form = await ann.form_opens()
+    await ann.submit(form, lines="- I love udon\n- I love curry")
+    panel = await ann.changed(panel)
+    await ann.remembers("curry", "ramen", "sushi", "udon")
+    await ann.click(panel, "undo", "notice")
+    await ann.remembers("ramen", "sushi")
+
+
+async def choose_settings(ann: SlackPerson, panel: Place) -> None:
+    """The form stores what is chosen; its language counts at once."""
+    await ann.press(panel, "settings")
+    form = await ann.form_opens()
+    await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
+    panel = await ann.changed(panel)
+    assert "保存しました" in shown(panel)
+    settings = await ann.app.wiring.app.people.settings(ann.person)
+    assert (settings.language, settings.notices) == ("ja", False)
+    assert (settings.retention_days, settings.eagerness) == (30, "asked")
+
+
+async def export(ann: SlackPerson, panel: Place) -> None:
+    """The file comes in the direct messages."""
+    panel = await ann.click(panel, "export")
+    assert ann.sentence("exported") in shown(panel)
+    assert any("files" in message for message in await ann.seen())
+
+
+async def delete_all(ann: SlackPerson, panel: Place) -> None:
+    """A typed word deletes everything; the form becomes the receipt."""
+    await ann.press(panel, "delete_all")
+    form = await ann.form_opens()
+    refused = await ann.submit(form, word="yes")
+    assert "DELETE" in str(refused)
+    await ann.submit(form, word="DELETE")
+    await ann.form_says("All your data is deleted.")
+    assert await ann.foods() == []
+    assert ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+
+
+ACTS = (
+    see,
+    search,
+    forget_one_and_undo,
+    forget_all_shown,
+    forget_everything_and_undo,
+    edit_and_undo,
+    use_elsewhere,
+    see_history,
+    undo_a_change,
+    turn_off_and_on,
+    add,
+    choose_settings,
+    export,
+    delete_all,
+)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: str(act.__name__))
+async def test_act_on_surface_has_its_effect(
+    ann: SlackPerson, surface: str, act: Callable[[SlackPerson, Place], Awaitable[None]]
+) -> None:
+    """Each act of the panel works in Home, in a command's answer, and opened by plain words."""
+    await act(ann, await SURFACES[surface](ann))
+
+
+TYPED: dict[str, tuple[str, str]] = {
+    "/memories ramen": ("search_title", "Likes ramen"),
+    "/forget ramen": ("search_title", "Forget This"),
+    "/memories help": ("help", "/forget everything"),
+    "/memories pause": ("off", "Turn Memory On"),
+    "/memories 停止": ("off", "Turn Memory On"),
+    "/memories resume": ("switched_on", "Turn Memory Off"),
+    "/memories incognito": ("off_here", "Turn Memory On"),
+    "/forget everything": ("forget_everything_ask", "Forget"),
+    "/memories zebras": ("panel_no_match", "zebras"),
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
+    """The few words after a command do what they say; any other is searched for."""
+    key, text = TYPED[typed]
+    answer = await ann.command(typed)
+    beginning = ann.sentence(key, words=typed.split()[1]).split("{")[0].split("\n")[0]
+    assert beginning in answer["text"] + shown(answer).replace('\\"', '"')
+    assert text in shown(answer)
+
+
+async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
+    ann: SlackPerson,
+) -> None:
+    """Nothing said meanwhile is remembered, in that conversation; the button ends it."""
+    answer = await ann.command("/memories incognito")
+    await ann.say("I love natto")
+    await ann.click(answer, "memory_switch", "on")
+    message = await ann.say("I love curry")
+    await ann.app.form(message)
+    assert await ann.foods() == ["curry", "ramen", "sushi"]
+
+
+PLAIN = {
+    "Turn memory off": "off",
+    "Turn incognito on": "off_here",
+    "Forget ramen": "forget_ask",
+    "Forget what I said today": "forget_ask",
+    "Forget everything about me": "forget_everything_ask",
+    "Don't remember this": "not_remembered",
+}
+
+
+@pytest.mark.parametrize("words", PLAIN)
+async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
+    """What can be undone is done; the rest is a question, and the click decides."""
+    await ann.app.form(await ann.say("I love curry"))
+    before = await ann.foods()
+    message = await ann.say(words)
+    below = await _below(ann, message.ts, PLAIN[words])
+    assert await ann.foods() == before
+    if "forget" in PLAIN[words]:
+        await ann.click(below, "forget")
+        assert await ann.foods() != before
+    assert below.get("metadata") == NOTICE_METADATA
