@@ -259,7 +259,7 @@ class Interactions:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             done = Done(line=_sentence(click.reader, error), beside=True)
             shown = done_payload(click.reader, done)
-        in_place = "actions" in body or "view" in body
+        in_place = "actions" in body or ("view" in body and origin.position is not None)
         replaces = in_place and not (done and done.beside)
         if isinstance(result, Position) and origin.position is None:
             replaces = False

@@ -32,13 +32,13 @@ from bot.ui.forms import (
     delete_errors,
     delete_form,
     edit_form,
+    edited_content,
     field_error,
     metadata_of,
     read_memory_form,
     read_settings_form,
     receipt_view,
     settings_form,
-    with_level,
 )
 from bot.ui.lines import changes_line, off_line
 from bot.ui.messages import forget_everything_question, on_button
@@ -295,7 +295,7 @@ async def _edit(
     memory = await find_memory(app.pool, person, key)
     if memory is None:
         return Done(line=reader.say("memory_gone"))
-    whole = with_level(memory.kind, memory.content, submitted.content)
+    whole = edited_content(memory.kind, memory.content, submitted.content)
     made: list[Change] = []
     try:
         if whole != memory.content:

@@ -75,9 +75,8 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
     if not erased:
         await show_home(app, person, Position(), seconds=60.0)
         return
-    settings = PersonSettings(language=known_language(erased) or "en", agreed=True)
-    content = Content(is_new=True, handling=data_handling(app, settings))
-    await _publish(app, person, Reader.of(settings), content, None, 60.0)
+    content = Content(is_new=True, handling=data_handling(app, PersonSettings()))
+    await _publish(app, person, Reader(known_language(erased) or "en"), content, None, 60.0)
 
 
 async def show_home(

@@ -102,10 +102,11 @@ async def _similar(app: App, person: Person, words: str) -> list[Memory]:
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
     position = content.position
     if position.list == "notice":
-        told = await changes(app.pool, person, batch=UUID(position.of))
-        return replace(content, changes=told)
+        found = await changes(app.pool, person, batch=UUID(position.of))
+    else:
+        limit = position.page * PAGE_SIZE + 1
+        found = await changes(app.pool, person, key=position.of or None, limit=limit)
     end = position.page * PAGE_SIZE
-    found = await changes(app.pool, person, key=position.of or None, limit=end + 1)
     return replace(content, changes=found[end - PAGE_SIZE : end], older=len(found) > end)
 
 

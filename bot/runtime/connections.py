@@ -39,7 +39,7 @@ from bot.slack.client import (
     retry_after,
 )
 from bot.users.installations import InstallationStore, UnreadableToken
-from bot.users.workspaces import purge_due, token_accepted
+from bot.workspaces import purge_due, token_accepted
 from memory import (
     EmbeddingSpace,
     KiokuMemoryError,

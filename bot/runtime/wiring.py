@@ -30,7 +30,7 @@ from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.users.workspaces import Workspaces
+from bot.workspaces import Workspaces
 from memory import Embedder, load_schemas
 
 

@@ -28,7 +28,7 @@ from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.ui.reader import Reader
-from bot.users.workspaces import DEPARTED
+from bot.workspaces import DEPARTED
 from memory import warm_up
 
 REPLIES_AT_ONCE = 64

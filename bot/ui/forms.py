@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel
 
@@ -24,7 +24,7 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
-from bot.ui.lines import audience_name, credentials_named, kept_for
+from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
 from bot.ui.reader import Reader
 from memory import (
     DM,
@@ -401,12 +401,15 @@ def lines_error(reader: Reader, lines: Sequence[str]) -> str:
     return secret_error(reader, secret) if secret else ""
 
 
-def with_level(kind: str, content: Mapping[str, Any], entered: Mapping[str, Any]) -> dict[str, Any]:
+def edited_content(
+    kind: str, content: Mapping[str, Any], entered: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return `content` with what was entered; a sentence about the level before goes with it."""
     whole = {**content, **entered}
     level = LEVEL_FIELDS.get(kind, "")
     changed = str(whole.get(level)) != str(content.get(level))
-    if changed and whole.get("description") == content.get("description"):
+    same = whole.get("description") == content.get("description")
+    if changed and same and says_nothing_more(kind, content):
         whole["description"] = None
     return whole
 

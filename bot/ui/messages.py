@@ -85,10 +85,10 @@ def consent_question(reader: Reader) -> Payload:
     return payload(reader.say("consent_ask"), *consent_buttons(reader))
 
 
-def off_payload(reader: Reader, off: Off, scope: str) -> Payload:
+def off_done(reader: Reader, off: Off, scope: str) -> Done:
     """Return that memory was switched off, with the button that switches it on."""
-    text = f"{off_line(reader, off)} {reader.say('off_means')}"
-    return payload(text, on_button(reader, scope))
+    line = f"{off_line(reader, off)} {reader.say('off_means')}"
+    return Done(line=line, buttons=[on_button(reader, scope)])
 
 
 def on_button(reader: Reader, scope: str = "") -> Block:

@@ -207,8 +207,7 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     else:
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)
-    if content.refusal is None:
-        blocks.append(_controls(reader, content))
+    blocks.append(_controls(reader, content))
     if content.handling is not None:
         blocks += [_DIVIDER, *_data_handling(reader, content.handling)]
     return blocks
@@ -390,7 +389,7 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
 
 def _controls(reader: Reader, content: Content) -> Block:
     """Return the buttons for everything else; of somebody new only *Add*."""
-    on = content.off is None and not content.asks
+    on = content.off is None and not content.asks and content.refusal is None
     add = button(ADD, reader.say("add_button"), "add", style="primary")
     rest = [
         button(SHOW, reader.say("changes_title"), Position(list="changes").value),

@@ -18,7 +18,7 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.logs import fault
 from bot.slack.client import Installation
-from bot.users.workspaces import token_accepted
+from bot.workspaces import token_accepted
 from memory import Pool, execute_statement, transaction
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,15 @@ from bot.memories.forgetting import forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.messages import Message
+from bot.types import Off
 from bot.ui.blocks import Payload, payload
-from bot.ui.messages import PayloadMaker, off_payload, on_question, open_payload
+from bot.ui.messages import (
+    PayloadMaker,
+    done_payload,
+    off_done,
+    on_question,
+    open_payload,
+)
 from bot.ui.reader import Reader
 from memory import (
     DM,
@@ -135,7 +142,7 @@ class ControlTools:
         since = self._message.ts
         off = await turn_off(self._app, self._message.person, scope, until=until, since=since)
         self.changed = self.switched_off = True
-        self._show("off", _made(off_payload, off, scope))
+        self._show("off", _made(_off, off, scope))
         return until.isoformat(timespec="minutes") if until else "until they switch it on"
 
     async def _pause(self, given: Arguments) -> Definition:
@@ -233,6 +240,10 @@ def _made(make: Any, *arguments: Any) -> PayloadMaker:
         return shown
 
     return made
+
+
+def _off(reader: Reader, off: Off, scope: str) -> Payload:
+    return done_payload(reader, off_done(reader, off, scope))
 
 
 def _not_remembered(reader: Reader) -> Payload:
