@@ -58,8 +58,8 @@ class RefusalNotices:
         In the thread of their message where it is a direct one, else in an ephemeral message.
         Raises `SlackApiError` where Slack gives no reason.
         """
-        language = await self.people.language(message.person, message.text)
-        shown, in_dm = payload(say(language, refusal)), message.audience == DM
+        reader = await self.people.reader(message.person, message.text)
+        shown, in_dm = payload(reader.say(refusal)), message.audience == DM
         try:
             client = self.slack.client(message.team_id)
             await show_privately(client, message, shown, in_dm=in_dm)

@@ -298,9 +298,11 @@ class Interactions:
             )
 
     async def _panel(self, click: Click, position: Position, done: Done | None) -> Payload:
-        content = await read_panel(self._app, click.person, position, home=False)
-        blocks = panel(click.reader, content, done)
-        return {"text": done.line if done else click.reader.say("memories_title"), "blocks": blocks}
+        # Read again: the person may just have chosen another language.
+        reader = await self._app.people.reader(click.person)
+        content = await read_panel(self._app, click.person, reader, position, home=False)
+        text = done.line if done else reader.say("memories_title")
+        return {"text": text, "blocks": panel(reader, content, done)}
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

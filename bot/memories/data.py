@@ -111,9 +111,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "version": memories["version"],
         "exported_at": datetime.now(UTC).isoformat(),
         "person": person.ids,
-        "received_by": {
-            flow.purpose: f"{flow.model} at {flow.host}" for flow in data_flows(settings)
-        },
+        "received_by": data_flows(settings),
         **memories,
         **rows,
         "messages": redact_json(rows["messages"]),

@@ -75,8 +75,9 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
     if not erased:
         await show_home(app, person, Position(), seconds=60.0)
         return
-    content = Content(is_new=True, handling=data_handling(app, PersonSettings()))
-    await _publish(app, person, Reader(known_language(erased) or "en"), content, None, 60.0)
+    reader = Reader(known_language(erased) or "en")
+    content = Content(is_new=True, handling=data_handling(app, reader, PersonSettings()))
+    await _publish(app, person, reader, content, None, 60.0)
 
 
 async def show_home(
@@ -88,9 +89,9 @@ async def show_home(
     seconds: float = _CLICK_SECONDS,
 ) -> None:
     """Publish a Home at a position; `said` is what the click that led to it did."""
-    content = await read_panel(app, person, position, home=True)
-    settings = await app.people.settings(person, settings=content.settings)
-    await _publish(app, person, Reader.of(settings), content, said, seconds)
+    reader = await app.people.reader(person)
+    content = await read_panel(app, person, reader, position, home=True)
+    await _publish(app, person, reader, content, said, seconds)
 
 
 async def _publish(
