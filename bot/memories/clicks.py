@@ -391,7 +391,7 @@ async def memories_typed(app: App, click: Click, channel: str) -> Result:
 
 async def forget_typed(app: App, click: Click, channel: str) -> Result:
     """Answer ``/forget``: the panel with the question what to forget."""
-    del channel
+    del app, channel
     words = " ".join(click.value.split())
     if words.casefold() in _EVERYTHING:
         question = forget_everything_question(click.reader)

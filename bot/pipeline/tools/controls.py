@@ -48,14 +48,14 @@ VIEW_TOOL = "read_current_view"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
-open: a button that opens the list of what you remember of them, with settings, export and the rest; \
-`words` to search it, or list changes for recent changes with Undo. Do not repeat the list.
+open: a button that opens the list of what you remember of them, with settings, export and \
+everything else; `words` search it; list changes: recent changes with Undo. Do not repeat the list.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this conversation only. resume: memory on again (only proposed).
-forget: what has all of `words`, or what they told you from `since` to `until`, or everything; only \
-proposed: they get a button and decide; say so.
-do_not_remember: delete the text of this message, as for off the record; which: previous_message \
-(only proposed) for the one before."""
+forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
+only proposed: they get a button and decide; say so.
+do_not_remember: delete the text of this message, as for off the record; which previous_message \
+(only proposed): the one before."""
 _VIEW = (
     "Read what the person looks at in Slack: a channel's newest messages or a message with its"
     ' thread. For "this channel", "this message" and the like, where it is not in this'
