@@ -212,7 +212,7 @@ def _plain(row: DictRow) -> dict[str, Any]:
 # --- sent to the person, and deleted in Slack --------------------------------------------------
 
 
-async def send_export(app: App, person: Person, reader: Reader) -> Done:
+async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
     A person who is erased meanwhile gets none.

@@ -212,7 +212,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.total:
         lines.insert(0, reader.say("panel_count", count=content.total))
     if content.total >= MAX_MEMORIES:
-        lines.append(reader.say("memories_full", limit=MAX_MEMORIES))
+        lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.off_in:
