@@ -27,7 +27,7 @@ from psycopg import OperationalError
 from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.failures import Cause
-from bot.runtime.problem import cannot_open
+from bot.runtime.problems import cannot_open
 from memory import Pool, recorded
 
 STEPS = {
@@ -65,24 +65,28 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 ERRORS = (*get_args(Cause), "database_away", "delivery", "turn")
 """The kinds of ``kioku_errors_total``."""
 GAUGES = {
-    "database_up": "1 if PostgreSQL answered this scrape, else 0",
-    "processes": "Running processes of this installation",
-    "messages_waiting": "Messages that wait for an answer",
-    "oldest_message_seconds": "Age of the oldest of them; 0 without one",
-    "jobs_due": "Jobs that are due",
-    "oldest_job_seconds": "How long the job of them that was scheduled first has been due",
-    "jobs_later": "Jobs that are scheduled for later",
-    "jobs_failed": "Jobs that failed and are not tried again",
+    "database_up": ("1 if PostgreSQL answered this scrape, else 0", ""),
+    "processes": ("Running processes of this installation", "processes"),
+    "messages_waiting": ("Messages that wait for an answer", "waiting"),
+    "oldest_message_seconds": ("Age of the oldest of them; 0 without one", "oldest_seconds"),
+    "jobs_due": ("Jobs that are due", "due"),
+    "oldest_job_seconds": (
+        "How long the job of them that was scheduled first has been due",
+        "overdue",
+    ),
+    "jobs_later": ("Jobs that are scheduled for later", "later"),
+    "jobs_failed": ("Jobs that failed and are not tried again", "failed_jobs"),
 }
-"""The gauges, read from PostgreSQL and equal in each process, without the prefix: help."""
+"""The gauges, read from PostgreSQL and equal in each process, without the prefix: help, field."""
 _WAIT_SECONDS = 1.5
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
-class Metrics:
-    """The metrics of one process."""
+class Metrics(logging.Handler):
+    """The metrics of one process; as a handler of logs it counts warnings and errors."""
 
     def __init__(self, pool: Pool) -> None:
+        super().__init__(logging.WARNING)
         self.registry = registry = CollectorRegistry()
         self._steps = Histogram(
             "kioku_step_seconds", "Durations", ["step"], buckets=_BUCKETS, registry=registry
@@ -108,6 +112,11 @@ class Metrics:
         """Add to a counter."""
         self._counters[name].labels(**labels).inc(amount)
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a record of the log."""
+        level, logger = record.levelname.lower(), record.name.split(".")[0]
+        self.count("log_records", 1, {"level": level, "logger": logger})
+
 
 class _State(Collector):
     """The gauges: asked of PostgreSQL by the event loop, while the server's thread waits."""
@@ -117,32 +126,16 @@ class _State(Collector):
         self._loop = asyncio.get_running_loop()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        values = {**dict.fromkeys(GAUGES, float("nan")), "database_up": 0.0}
+        state = None
         with suppress(OperationalError):  # database_up says so
             read = read_operating_state(self._pool, wait=_WAIT_SECONDS)
             state = asyncio.run_coroutine_threadsafe(read, self._loop).result()
-            values = {
-                "database_up": 1.0,
-                "processes": state.processes,
-                "messages_waiting": state.waiting,
-                "oldest_message_seconds": state.oldest_seconds or 0.0,
-                "jobs_due": state.due,
-                "oldest_job_seconds": state.overdue or 0.0,
-                "jobs_later": state.later,
-                "jobs_failed": state.failed_jobs,
-            }
-        for name, text in GAUGES.items():
-            yield GaugeMetricFamily(f"kioku_{name}", text, value=values[name])
-
-
-class _LogCounter(logging.Handler):
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__(logging.WARNING)
-        self._metrics = metrics
-
-    def emit(self, record: logging.LogRecord) -> None:
-        level, logger = record.levelname.lower(), record.name.split(".")[0]
-        self._metrics.count("log_records", 1, {"level": level, "logger": logger})
+        for name, (text, field) in GAUGES.items():
+            if field:
+                value = float("nan") if state is None else getattr(state, field) or 0
+            else:
+                value = state is not None
+            yield GaugeMetricFamily(f"kioku_{name}", text, value=float(value))
 
 
 @asynccontextmanager
@@ -152,16 +145,15 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
     Raises `Problem` if it is taken.
     """
     metrics = Metrics(pool)
-    handler = _LogCounter(metrics)
     try:
         server, _ = start_http_server(port, host, metrics.registry)
     except OSError as error:
         raise cannot_open(port, error, "KIOKU_METRICS_PORT") from None
-    logging.getLogger().addHandler(handler)
+    logging.getLogger().addHandler(metrics)
     try:
         with recorded(metrics.step, metrics.count):
             yield server.server_port
     finally:
-        logging.getLogger().removeHandler(handler)
+        logging.getLogger().removeHandler(metrics)
         await asyncio.to_thread(server.shutdown)
         server.server_close()

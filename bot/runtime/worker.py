@@ -1,4 +1,4 @@
-"""The worker: it answers the messages that wait, and remembers what was said."""
+"""The jobs of a process: it answers the messages that wait, and remembers what was said."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def _powers(base: int, number: int) -> tuple[int, ...]:
 
 def register_work(wiring: Application) -> None:
     """Register the function of each job."""
-    queue = wiring.queue
-    answering = create_answering(wiring)
-    queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
-    catching_up = Backfill(wiring.missed_messages)
+    queue, served = wiring.queue, wiring.workspaces.while_served
+    updates, missed = wiring.source_updates, wiring.missed_messages
+    backfill, delete = Backfill(missed), partial(delete_file, wiring.connections.slack)
+    queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_powers(2, 6))
     for name, work, queue_name, waits in (
         (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
-        (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
-        (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
+        (UPDATE_FROM_TURN, updates.update_from_turn, BACKGROUND, _powers(4, 8)),
+        (UPDATE_FROM_MESSAGE, updates.update_from_message, BACKGROUND, _powers(4, 8)),
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
         (PUBLISH, wiring.home_publisher.publish, REPLIES, _powers(2, 8)),
-        (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
-        (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
-        (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
-        (DELETE_FILE, partial(delete_file, wiring.connections.slack), BACKGROUND, _powers(4, 8)),
+        (READ_FOLLOW_UPS, missed.follow_ups, REPLIES, _powers(2, 6)),
+        (CATCH_UP, backfill.plan, REPLIES, _powers(2, 6)),
+        (READ_ON, backfill.read_on, REPLIES, _powers(2, 6)),
+        (DELETE_FILE, delete, BACKGROUND, _powers(4, 8)),
     ):
-        queue.register(name, queue_name, wiring.workspaces.while_served(work), waits=waits)
+        queue.register(name, queue_name, served(work), waits=waits)
     queue.register(DEPARTED, BACKGROUND, wiring.workspaces.departed, waits=_powers(4, 8))
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
@@ -95,14 +95,8 @@ def _make_ready() -> None:
 
 def create_maintenance(wiring: Application) -> Maintenance:
     """Return the periodic maintenance of the installation."""
-    settings = wiring.connections.settings
-    return Maintenance(
-        wiring.connections.pool,
-        wiring.queue,
-        history_days=settings.history_days,
-        retention_days=settings.retention_days,
-        people=wiring.profiles,
-    )
+    connections = wiring.connections
+    return Maintenance(connections.pool, wiring.queue, wiring.profiles, connections.settings)
 
 
 def create_answering(wiring: Application) -> ThreadWorker:

@@ -242,7 +242,7 @@ def metrics_counters() -> str:
 
 def metrics_gauges() -> str:
     """Return the gauges."""
-    rows = [(code(f"kioku_{name}"), text) for name, text in GAUGES.items()]
+    rows = [(code(f"kioku_{name}"), text) for name, (text, _) in GAUGES.items()]
     return table(("metric", "what it is"), rows)
 
 

@@ -22,9 +22,9 @@ from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
-from bot.runtime.front import build_app
 from bot.runtime.http import create_web_app
 from bot.runtime.maintenance import Maintenance
+from bot.runtime.service import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
@@ -300,13 +300,7 @@ async def open_app(
 def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> Maintenance:
     """Return the maintenance of an application that is installed in no workspace."""
     slack = Installations(only(None), base_url="http://127.0.0.1/")
-    return Maintenance(
-        pool,
-        queue,
-        history_days=30,
-        retention_days=retention_days,
-        people=Profiles(pool, slack),
-    )
+    return Maintenance(pool, queue, Profiles(pool, slack), Settings(retention_days=retention_days))
 
 
 @asynccontextmanager
@@ -318,7 +312,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
 
     wiring = app.wiring
     bolt = build_app(wiring)
-    routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
+    routes = create_web_app(ready, bolt, signing_secret)
     async with serving(routes) as url:
         yield bolt, f"{url}/slack/events"
 
