@@ -70,8 +70,10 @@ def create_web_app(
 
 
 @asynccontextmanager
-async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `application` at `host`; yield the port. Raises `Problem` if it is taken."""
+async def serving(
+    application: web.Application, host: str, port: int, setting: str = "PORT"
+) -> AsyncIterator[int]:
+    """Serve `application` at `host` and `port`, of `setting`; yield the port. Raises `Problem`."""
     runner = web.AppRunner(
         application,
         access_log=None,
@@ -83,7 +85,7 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
         try:
             await web.TCPSite(runner, host, port).start()
         except (OSError, OverflowError) as error:
-            raise cannot_open(port, error) from None
+            raise cannot_open(port, error, setting) from None
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,8 +33,6 @@ EVERY_MINUTE = "* * * * *"
 _DEACTIVATED_DAYS = 30
 _POISON_AFTER = 3
 _PEOPLE_AT_ONCE = 200
-_TEXTS_AT_ONCE = 5_000
-_MOST_BATCHES = 20
 _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
@@ -74,9 +71,9 @@ class Maintenance:
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
         pool = self.pool
-        steps = [self._end_poison, self._find_lost_work, self._expire]
+        steps = [self._find_lost_work, self._expire]
+        steps.append(partial(end_history, pool, self.settings.history_days))
         if timestamp % 3_600 < 60:
-            steps.append(partial(end_history, pool, self.settings.history_days))
             steps.append(partial(end_what_is_old, pool, self.settings.retention_days))
             steps.append(partial(erase_deactivated, pool, self.people))
         try:
@@ -86,12 +83,10 @@ class Maintenance:
         except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
             log.warning("the upkeep failed: %s", fault(error))
 
-    async def _end_poison(self) -> None:
+    async def _find_lost_work(self) -> None:
         statement: LiteralString = "SELECT * FROM fail_poison_events(%s)"
         for row in await execute_statement(self.pool, statement, (_POISON_AFTER,)):
             log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
-
-    async def _find_lost_work(self) -> None:
         found = await execute_statement(self.pool, "SELECT thread FROM threads_without_a_job()")
         threads = [row["thread"] for row in found]
         jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
@@ -113,34 +108,26 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:
     """Delete what has exceeded its retention, of some people at a time."""
     statement: LiteralString = "SELECT * FROM people_past_retention(%s, %s)"
     for row in await execute_statement(pool, statement, (installation_days, _PEOPLE_AT_ONCE)):
-        person = Person(row["team_id"], row["user_id"])
-        async with (
-            _going_on(f"deleting what {person.team_id}.{person.user_id} told too long ago"),
-            person_transaction(pool, person) as connection,
-        ):
-            ended = await expire_unconfirmed(connection, person, row["days"])
-            turns = await delete_old_turns(connection, person, row["days"])
+        async with _going_on(f"the retention of {row['team_id']}.{row['user_id']}"):
+            person = Person(row["team_id"], row["user_id"])
+            async with person_transaction(pool, person) as connection:
+                ended = await expire_unconfirmed(connection, person, row["days"])
+                turns = await delete_old_turns(connection, person, row["days"])
             log.info("%d memories and %d turns were too old", len(ended), turns)
 
 
-async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> None:
-    """Remove the texts of conversations older than `days`.
+async def end_history(pool: Pool, days: int, *, most: int = _AT_ONCE) -> None:
+    """Remove the texts of conversations older than `days`, of `most` rows a table.
 
     Rows stay without their texts, so that a message delivered again is known and a thread is still
-    followed. At most 20 statements a call, each of `at_once` rows and a transaction of its own; the
-    next call continues.
+    followed.
     """
-    total: Counter[str] = Counter()
-    for _ in range(_MOST_BATCHES):
-        [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, at_once))
-        total.update(row)
-        if max(row["turns"], row["comments"], row["waiting"]) < at_once:
-            break
-    if total.total():
+    [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, most))
+    if any(row.values()):
         log.info(
             "removed the texts of %d turn(s) older than %d days (%d formed no memory),"
             " %d comment(s) and %d message(s) still waiting",
-            *(total["turns"], days, total["unformed"], total["comments"], total["waiting"]),
+            *(row["turns"], days, row["unformed"], row["comments"], row["waiting"]),
         )
 
 

@@ -6,28 +6,28 @@ asked of PostgreSQL at each scrape. Format: https://prometheus.io/docs/instrumen
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import get_args
 
+from aiohttp import web
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    start_http_server,
+    generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
 from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.failures import Cause
-from bot.runtime.problems import cannot_open
+from bot.runtime.http import serving
 from memory import Pool, recorded
 
 STEPS = {
@@ -87,7 +87,8 @@ class Metrics(logging.Handler):
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(logging.WARNING)
-        self.registry = registry = CollectorRegistry()
+        self._pool = pool
+        self._registry = registry = CollectorRegistry()
         self._steps = Histogram(
             "kioku_step_seconds", "Durations", ["step"], buckets=_BUCKETS, registry=registry
         )
@@ -99,7 +100,10 @@ class Metrics(logging.Handler):
             for value in values:
                 # From 0 on: Prometheus sees no increase in a first value.
                 self._counters[name].labels(value)
-        registry.register(_State(pool))
+        self._gauges = {
+            name: Gauge(f"kioku_{name}", text, registry=registry)
+            for name, (text, _) in GAUGES.items()
+        }
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
@@ -117,25 +121,19 @@ class Metrics(logging.Handler):
         level, logger = record.levelname.lower(), record.name.split(".")[0]
         self.count("log_records", 1, {"level": level, "logger": logger})
 
-
-class _State(Collector):
-    """The gauges: asked of PostgreSQL by the event loop, while the server's thread waits."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._loop = asyncio.get_running_loop()
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    async def page(self, _: web.Request) -> web.Response:
+        """Answer a scrape; what PostgreSQL does not answer in time is not a number."""
         state = None
         with suppress(OperationalError):  # database_up says so
-            read = read_operating_state(self._pool, wait=_WAIT_SECONDS)
-            state = asyncio.run_coroutine_threadsafe(read, self._loop).result()
-        for name, (text, field) in GAUGES.items():
+            state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
+        for name, (_text, field) in GAUGES.items():
             if field:
                 value = float("nan") if state is None else getattr(state, field) or 0
             else:
                 value = state is not None
-            yield GaugeMetricFamily(f"kioku_{name}", text, value=float(value))
+            self._gauges[name].set(value)
+        headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+        return web.Response(body=generate_latest(self._registry), headers=headers)
 
 
 @asynccontextmanager
@@ -144,16 +142,12 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
 
     Raises `Problem` if it is taken.
     """
-    metrics = Metrics(pool)
-    try:
-        server, _ = start_http_server(port, host, metrics.registry)
-    except OSError as error:
-        raise cannot_open(port, error, "KIOKU_METRICS_PORT") from None
+    metrics, application = Metrics(pool), web.Application()
+    application.router.add_get("/metrics", metrics.page)
     logging.getLogger().addHandler(metrics)
     try:
         with recorded(metrics.step, metrics.count):
-            yield server.server_port
+            async with serving(application, host, port, "KIOKU_METRICS_PORT") as opened:
+                yield opened
     finally:
         logging.getLogger().removeHandler(metrics)
-        await asyncio.to_thread(server.shutdown)
-        server.server_close()

@@ -109,6 +109,14 @@ def token(settings: Settings, name: str) -> str:
     return value
 
 
+def away(url: str) -> Problem:
+    """Return what to say when Slack does not answer at `url`."""
+    return Problem(
+        f"Slack does not answer at {without_secrets(url)}: check the network, a proxy that may be"
+        " needed (HTTPS_PROXY), and SLACK_API_URL."
+    )
+
+
 async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
     """Call a method without arguments, with the token of setting `name`.
 
@@ -130,9 +138,6 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
     except SLACK_FAULTS as error:
         code = error_code(error)
         if code in ("", "ratelimited"):
-            raise Problem(
-                f"Slack does not answer at {without_secrets(settings.slack_api_url)}: check the"
-                " network, a proxy that may be needed (HTTPS_PROXY), and SLACK_API_URL."
-            ) from None
+            raise away(settings.slack_api_url) from None
         sentence = _REFUSED.get(code, _REFUSED[""])
         raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None

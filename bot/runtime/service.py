@@ -19,7 +19,7 @@ from bot.runtime.database import database
 from bot.runtime.http import create_web_app, serving
 from bot.runtime.metrics import serving_metrics
 from bot.runtime.oauth import add_oauth
-from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, token
+from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
 from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
 
@@ -136,7 +136,10 @@ async def socket_mode(
         opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")
         client.wss_uri = str(opened["url"])
         connecting = client.connect()  # type: ignore[no-untyped-call]
-        await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+        try:
+            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+        except TimeoutError:
+            raise away(settings.slack_api_url) from None
         yield client
     finally:
         await cancel_until_done(keeper)

@@ -30,8 +30,7 @@ from bot.users.workspaces import DEPARTED
 from bot.views.dates import plain_minute
 from memory import warm_up
 
-REPLIES_AT_ONCE = 64
-BACKGROUND_JOBS_AT_ONCE = 8
+_REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
 # Seconds before each retry of a formation: five within about an hour, then one a day for five days.
@@ -39,30 +38,30 @@ _DAY = 86_400
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 
 
-def _powers(base: int, number: int) -> tuple[int, ...]:
-    """Return waits of `base`, `base` squared, and so on."""
-    return tuple(base**n for n in range(1, number + 1))
+# The same of other jobs, by queue.
+_WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(1, 9))}
 
 
 def register_work(wiring: Application) -> None:
     """Register the function of each job."""
-    queue, served = wiring.queue, wiring.workspaces.while_served
+    queue, workspaces = wiring.queue, wiring.workspaces
     updates, missed = wiring.source_updates, wiring.missed_messages
     backfill, delete = Backfill(missed), partial(delete_file, wiring.connections.slack)
-    queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_powers(2, 6))
-    for name, work, queue_name, waits in (
-        (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
-        (UPDATE_FROM_TURN, updates.update_from_turn, BACKGROUND, _powers(4, 8)),
-        (UPDATE_FROM_MESSAGE, updates.update_from_message, BACKGROUND, _powers(4, 8)),
-        (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
-        (PUBLISH, wiring.home_publisher.publish, REPLIES, _powers(2, 8)),
-        (READ_FOLLOW_UPS, missed.follow_ups, REPLIES, _powers(2, 6)),
-        (CATCH_UP, backfill.plan, REPLIES, _powers(2, 6)),
-        (READ_ON, backfill.read_on, REPLIES, _powers(2, 6)),
-        (DELETE_FILE, delete, BACKGROUND, _powers(4, 8)),
+    for name, place, work in (
+        (SHOW, REPLIES, wiring.notices.show),
+        (PUBLISH, REPLIES, wiring.home_publisher.publish),
+        (READ_FOLLOW_UPS, REPLIES, missed.follow_ups),
+        (CATCH_UP, REPLIES, backfill.plan),
+        (READ_ON, REPLIES, backfill.read_on),
+        (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
+        (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
+        (DELETE_FILE, BACKGROUND, delete),
     ):
-        queue.register(name, queue_name, served(work), waits=waits)
-    queue.register(DEPARTED, BACKGROUND, wiring.workspaces.departed, waits=_powers(4, 8))
+        queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
+    form = workspaces.while_served(wiring.formation_jobs.form)
+    queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
+    queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_WAITS[REPLIES])
+    queue.register(DEPARTED, BACKGROUND, workspaces.departed, waits=_WAITS[BACKGROUND])
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
 
@@ -71,7 +70,7 @@ async def open_worker(wiring: Application) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
     register_work(wiring)
     queue = wiring.queue
-    queue.start(replies=REPLIES_AT_ONCE, background=BACKGROUND_JOBS_AT_ONCE)
+    queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
