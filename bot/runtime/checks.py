@@ -45,7 +45,7 @@ _TODO = {
 _CLOCK_SECONDS = 60  # Slack's signatures are good for five minutes
 _LONG_SECONDS = 120.0
 _ASK_SECONDS = 20.0
-_FEWESTTOKENS = 16  # the API takes no smaller limit
+_FEWEST_TOKENS = 16  # the API takes no smaller limit
 
 
 async def check_settings(settings: Settings) -> str:
@@ -207,7 +207,7 @@ async def check_model(settings: Settings) -> str:
                     await client.embeddings.create(model=model, input="OK")
                 else:
                     await client.responses.create(
-                        model=model, input="Say OK.", max_output_tokens=_FEWESTTOKENS, store=False
+                        model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
                     )
             except openai.APIStatusError as error:
                 raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
