@@ -51,8 +51,6 @@ async def up(settings: Settings) -> None:
     in_slack = settings.slack_app_token is not None
     if not in_slack:
         await _free(settings.port)
-        if settings.port and settings.api_token:
-            await _free(settings.port + 1)
     async with AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
         addresses = await stack.enter_async_context(database(settings))
@@ -79,9 +77,9 @@ async def _free(port: int) -> None:
     while True:
         try:
             return socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             # The playground of a killed run may be about to leave it.
-            if patience <= 0 or not isinstance(error, OSError):
+            if patience <= 0:
                 raise cannot_open(port, error) from None
         await asyncio.sleep(_POLL_SECONDS)
         patience -= _POLL_SECONDS

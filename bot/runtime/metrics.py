@@ -30,28 +30,6 @@ from bot.pipeline.responses.failures import Cause
 from bot.runtime.http import serving
 from memory import Pool, recorded
 
-STEPS = {
-    "drain": "All waiting messages of a thread",
-    "turn": "One message, from its claim to the end of its answer",
-    "reply ready": "One message, from its storing to the end of its reply in Slack",
-    "begin": "Reading settings, history and memories, and storing the turn",
-    "search": "Searching the memories",
-    "embed": "One call of the embedding model",
-    "model": "All calls of the reply model for one answer",
-    "first token": "One call of the reply model, until its first text",
-    "end": "Storing the answer and scheduling formation",
-    "formation": "One run of formation: the messages of one person and audience",
-    "extract": "The memory model's proposals for one run",
-    "verdict": "The verdicts on the proposals of one run",
-    "commit": "Storing what one run formed",
-    "inbox": "Storing a message before Slack is acknowledged",
-    "slack post": "chat.postMessage",
-    "slack start": "chat.startStream",
-    "slack append": "chat.appendStream",
-    "slack stop": "chat.stopStream",
-    "slack delete": "chat.delete",
-}
-"""The steps that are measured, and what each is; other steps are left out."""
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "turns": ("Messages that were answered, by outcome", ("outcome",)),
     "formations": ("Runs of formation, by outcome", ("outcome",)),
@@ -109,8 +87,7 @@ class Metrics(logging.Handler):
 
     def step(self, name: str, seconds: float) -> None:
         """Record the duration of a step."""
-        if name in STEPS:
-            self._steps.labels(name).observe(seconds)
+        self._steps.labels(name).observe(seconds)
 
     def count(self, name: str, amount: float, labels: dict[str, str]) -> None:
         """Add to a counter."""
