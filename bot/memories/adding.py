@@ -326,7 +326,7 @@ def _why_not(reader: Reader, problem: Exception, text: str) -> str:
         case MessageChanged():
             return reader.say("remember_changed")
         case QuotaExceeded():
-            return problem.refusal(reader.language)
+            return problem.refusal(reader)
         case _Unlearned():
             return reader.say(problem.key)
     return reader.say("command_failed")
