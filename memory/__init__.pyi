@@ -19,6 +19,7 @@ from .formation.evidence import (
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
+    Former as Former,
     warm_up as warm_up,
 )
 from .formation.model_check import (
@@ -30,6 +31,8 @@ from .formation.proposals import (
 )
 from .formation.questions import (
     Question as Question,
+    answer_question as answer_question,
+    open_questions as open_questions,
 )
 from .formation.source_changes import (
     is_source as is_source,
@@ -116,7 +119,10 @@ from .recall.search import (
     similar_memories as similar_memories,
 )
 from .store.edits import (
+    add_memories as add_memories,
     add_memory as add_memory,
+    edit_memory as edit_memory,
+    move_memory as move_memory,
     validated as validated,
 )
 from .store.erasing import (
@@ -135,6 +141,7 @@ from .store.export import (
 from .store.forgetting import (
     Undo as Undo,
     undo_forget as undo_forget,
+    forget as forget,
     forgotten_messages as forgotten_messages,
 )
 from .store.forgotten import (
@@ -148,15 +155,26 @@ from .store.ledger import (
 )
 from .store.memories import (
     Memory as Memory,
+    find_memory as find_memory,
     list_memories as list_memories,
 )
 from .store.origins import (
     stored_from as stored_from,
 )
+from .store.pages import (
+    memory_page as memory_page,
+)
 from .store.reembedding import (
     reembed as reembed,
 )
 from .store.rows import MAX_MEMORIES as MAX_MEMORIES
+from .store.undo import (
+    undo_change as undo_change,
+    undo_changes as undo_changes,
+)
+from .store.unit_of_work import (
+    Change as Change,
+)
 from .store.words import (
     SubjectTerms as SubjectTerms,
     matching as matching,
@@ -169,30 +187,8 @@ from .tools.definitions import (
     function_tool as function_tool,
     memory_tools as memory_tools,
 )
+from .tools.memory_tools import (
+    MemoryTools as MemoryTools,
+)
 
 __all__: list[str]
-
-from .shim import (
-    Change as Change,
-    Refusal as Refusal,
-    Former as Former,
-    MemoryTools as MemoryTools,
-    Selection as Selection,
-    Forgotten as Forgotten,
-    selected as selected,
-    forget as forget,
-    undo_forgetting as undo_forgetting,
-    changes as changes,
-    open_questions as open_questions,
-    answer_question as answer_question,
-    source_changed as source_changed,
-    find_memory as find_memory,
-    edit_memory as edit_memory,
-    move_memory as move_memory,
-    add_memories as add_memories,
-    undo_change as undo_change,
-    undo_changes as undo_changes,
-    search_memories as search_memories,
-    memory_page as memory_page,
-    MemoryPage as MemoryPage,
-)

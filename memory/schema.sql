@@ -80,7 +80,6 @@ CREATE TABLE memory_changes (
     updated_at timestamptz,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     undone_at timestamptz,
-    batch uuid,
     CONSTRAINT memory_changes_dates CHECK (
         (created_at IS NULL
             OR created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00')
@@ -109,8 +108,7 @@ CREATE TABLE memory_questions (
     after jsonb,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL,
-    messages jsonb,
-    batch uuid
+    messages jsonb
 );
 CREATE INDEX memory_questions_person ON memory_questions (team_id, user_id, at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON memory_questions TO kioku_app;

@@ -19,7 +19,6 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
-from memory.store.batch import BATCH
 from memory.store.dependents import QUESTION_MESSAGES
 from memory.store.memories import Keyed, Memory, MessageKey
 from memory.store.unit_of_work import Change, Step, commit_steps
@@ -28,7 +27,7 @@ OPEN_DAYS = 14
 
 QuestionAnswer: TypeAlias = Literal["yes", "no", "both"]
 _COLUMNS: LiteralString = (
-    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, batch,"
+    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at,"
     f" {QUESTION_MESSAGES} AS messages"
 )
 
@@ -49,7 +48,6 @@ class Question(Keyed):
     after: dict[str, Any] | None
     at: datetime
     messages: tuple[MessageKey, ...] = ()
-    batch: Any = None
 
 
 async def ask(
@@ -75,8 +73,8 @@ async def ask(
         )
         stored = await connection.execute(
             "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key,"
-            " narrow_audience, narrow_key, before, after, messages, expires_at, batch)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " narrow_audience, narrow_key, before, after, messages, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             f" RETURNING {_COLUMNS}",
             (
                 uuid4(),
@@ -91,7 +89,6 @@ async def ask(
                 Jsonb(one.value) if one.value else None,
                 Jsonb([{"channel": channel, "ts": ts} for channel, ts in one.messages]),
                 datetime.now(UTC) + timedelta(days=OPEN_DAYS),
-                BATCH.get(),
             ),
         )
         made += [_question(person, record) for record in await stored.fetchall()]
@@ -130,7 +127,6 @@ def _question(person: Person, record: DictRow) -> Question:
         namespace=person.namespace(record["audience"]),
         key=record["key"],
         before=record["before"],
-        batch=record["batch"],
         after=record["after"],
         messages=tuple(
             (str(one["channel"]), str(one["ts"]))

@@ -18,7 +18,7 @@ from memory.store.memories import OF_IDS, Keyed, person_range, thing_of
 from memory.store.unit_of_work import Action, Actor
 
 ENTRY_COLUMNS: LiteralString = (
-    "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at, batch"
+    "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
 )
 # Undo needs the row as the change left it.
 _WITH_CHANGED_SINCE: LiteralString = (
@@ -46,7 +46,6 @@ class Entry(Keyed):
     undone_at: datetime | None = None
     moved_from: Namespace | None = None
     changed_since: bool = False
-    batch: UUID | None = None
 
     @property
     def namespaces(self) -> list[Namespace]:
@@ -68,7 +67,6 @@ def read_entry(person: Person, record: DictRow) -> Entry:
         after=record["after"],
         at=record["at"],
         undone_at=record["undone_at"],
-        batch=record["batch"],
         moved_from=person.namespace(moved_from) if moved_from else None,
         changed_since=record.get("changed_since", False),
     )

@@ -19,7 +19,6 @@ from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
-from memory.store.batch import BATCH
 from memory.store.dependents import follow_move
 from memory.store.memories import Keyed, Memory, RowKey
 
@@ -274,15 +273,15 @@ async def _record(
     columns = {**_ENTRY, **_BEFORE}
     arrays = ", ".join(f"%({name})s::{type_}[]" for name, type_ in columns.items())
     await connection.execute(
-        f"INSERT INTO memory_changes (team_id, user_id, {', '.join(_ENTRY)}, batch, at, vector)"
-        f" SELECT %(team)s, %(user)s, {', '.join(_ENTRY)}, %(batch)s, {rows.NOW},"
+        f"INSERT INTO memory_changes (team_id, user_id, {', '.join(_ENTRY)}, at, vector)"
+        f" SELECT %(team)s, %(user)s, {', '.join(_ENTRY)}, {rows.NOW},"
         " (SELECT embedding FROM store_vectors v"
         " WHERE v.prefix = new.before_prefix AND v.key = new.before_key"
         " ORDER BY v.field_name <> %(field)s LIMIT 1)"
         f" FROM unnest({arrays}) WITH ORDINALITY AS new ({', '.join(columns)}, number)",
         {
             **entries[0][1].namespace.person.ids,
-            "field": rows.VECTOR_FIELD, "batch": BATCH.get(),
+            "field": rows.VECTOR_FIELD,
             **{name: [one.get(name) for one in values] for name in columns},
         },
     )
