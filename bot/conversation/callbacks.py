@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Memory, Namespace, Person
+from memory import Gone, Namespace, Person
 
 # Shows the notice of a turn, if it has one, when its answer has been given.
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
-# Shows the notices that name memories without them, None for all, before they are deleted; and
-# those of further changes and questions: their ids.
-UpdateNotices: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Sequence[Memory] | None, Collection[UUID]], Awaitable[None]
-]
+# Shows the notices that name what is being forgotten without it.
+UpdateNotices: TypeAlias = Callable[[AsyncConnection[DictRow], Person, Gone], Awaitable[None]]
 # Schedules formation of the unformed words of a namespace.
 ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
 # Schedules immediate formation of a person's unformed words; returns the number of messages.

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-
-from bot.slack.permalinks import MessageKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,31 +38,3 @@ class Period:
         """Read a button's value."""
         given = json.loads(value)
         return cls(since=given["since"], until=given["until"], thread=given["thread"])
-
-    def holds(self, moment: float) -> bool:
-        """Return whether a moment (seconds since 1970) is in this period of time."""
-        return (
-            self.thread is None
-            and self.since <= moment
-            and (self.until is None or moment < self.until)
-        )
-
-
-def is_from_period(
-    said: Collection[MessageKey], at: datetime, period: Period, messages: set[MessageKey]
-) -> bool:
-    """Say whether a memory or a question comes from a period; `messages` are those of its turns.
-
-    `said` are the messages that it comes from; without any, `at` decides. What was said at other
-    times, too, comes from each of them.
-    """
-    if said:
-        return any(key in messages or period.holds(_seconds(key[1])) for key in said)
-    return period.holds(at.timestamp())
-
-
-def _seconds(ts: str) -> float:
-    try:
-        return float(ts)
-    except ValueError:
-        return -1.0

@@ -11,15 +11,8 @@ from functools import partial
 from uuid import UUID
 
 from bot.conversation.callbacks import FormNow, UpdateFromChanged, UpdateNotices
-from bot.conversation.history import (
-    blank_texts,
-    has_texts,
-    latest_thread,
-    messages_in,
-    origin_in,
-    restore_texts,
-)
-from bot.conversation.periods import Period, is_from_period
+from bot.conversation.history import delete_texts, has_texts, latest_thread, messages_in
+from bot.conversation.periods import Period
 from bot.locale import Language, say
 from bot.slack.messages import Message
 from bot.users.profiles import Profiles
@@ -39,29 +32,28 @@ from bot.views.subcommands import is_number, numbers_in, sentence_in
 from bot.views.time_forms import past_period
 from memory import (
     DM,
+    ChangeGone,
     Embedder,
+    Forgotten,
     KiokuMemoryError,
     Memory,
     Person,
     Pool,
-    SubjectTerms,
-    Undo,
-    UndoExpired,
-    changes_named,
+    Selection,
     forget,
-    history,
+    list_changes,
     list_memories,
-    matching,
     memory_view,
+    named_in,
     open_questions,
     person_transaction,
-    search_words,
+    search_memories,
+    selected,
     similar_memories,
-    source_deleted,
-    stored_from,
+    source_changed,
     transaction_timeout,
     undo_changes,
-    undo_forget,
+    undo_forgetting,
 )
 
 log = logging.getLogger(__name__)
@@ -112,7 +104,7 @@ class MemoryActions:
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
-        if not search_words(words):
+        if not words.strip():
             return ephemeral_payload(say(language, "search_usage"))
         try:
             memories, hits, similar = await self.found(person, words)
@@ -120,8 +112,8 @@ class MemoryActions:
             return ephemeral_payload(used_up.refusal(language))
         found = _among(memories, hits)
         if similar:
-            nearness = {memory.reference: place for place, memory in enumerate(hits)}
-            found.sort(key=lambda pair: nearness[pair[1].reference])
+            nearness = {memory.key: place for place, memory in enumerate(hits)}
+            found.sort(key=lambda pair: nearness[pair[1].key])
         zone = await self.people.zone(person)
         return search_results(language, found, words, similar=similar, zone=zone)
 
@@ -132,7 +124,7 @@ class MemoryActions:
         `QuotaExceeded`.
         """
         memories = await list_memories(self.pool, person)
-        hits = matching(memories, words)
+        hits = await search_memories(self.pool, person, words)
         if hits or not memories:
             return memories, hits, False
         await self.quotas.admit(person)
@@ -157,9 +149,9 @@ class MemoryActions:
                 text = no_such_number(language, min(missing), len(memories))
                 return ephemeral_payload(text)
             return forget_question(language, found, zone)
-        hits = matching(memories, words)
+        hits = await search_memories(self.pool, person, words)
         if not hits and (sentence := sentence_in(words)):
-            hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
+            hits = await named_in(self.pool, person, sentence)
         found = _among(memories, hits)
         if not found:
             none = search_results(language, [], words, similar=False, zone=zone)
@@ -180,7 +172,7 @@ class MemoryActions:
         if not (
             memories
             or await has_texts(self.pool, person)
-            or await history(self.pool, person, limit=1)
+            or await list_changes(self.pool, person, limit=1)
             or await open_questions(self.pool, person)
         ):
             return nothing_to_forget(language)
@@ -188,11 +180,12 @@ class MemoryActions:
 
     async def forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
-        return await self.forget(person, language, [str(r) for r in json.loads(value)["memories"]])
+        keys = [str(key) for key in json.loads(value)["memories"]]
+        return await self.forget(person, language, Selection(keys=keys))
 
     async def everything_forgotten(self, person: Person, language: Language, *_: str) -> Payload:
         """Forget everything about the person."""
-        return await self.forget(person, language, None)
+        return await self.forget(person, language, Selection(everything=True))
 
     async def taken_back(
         self,
@@ -209,36 +202,34 @@ class MemoryActions:
         `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
         """
         person = message.person
-        entries = await changes_named(self.pool, person, changes)
-        new = [entry.reference for entry in entries if entry.before is None]
+        entries = await list_changes(self.pool, person, ids=changes)
+        new = [entry.key for entry in entries if entry.before is None]
         try:
             ids = [entry.id for entry in entries]
-            undone = await undo_changes(self.pool, self.embedder, person, ids)
-            if again or len(undone) < len(ids):
+            undone = await undo_changes(self.pool, self.embedder, person, ids=ids)
+            if again or len(undone) < len({entry.key for entry in entries}):
                 place = message.channel_id, message.ts
-                gone = await source_deleted(self.pool, self.embedder, person, *place)
-                new = [one.reference for one in [*undone, *gone] if one.after is None]
+                gone = await source_changed(self.pool, self.embedder, person, *place, None)
+                new = [one.key for one in [*undone, *gone] if one.after is None]
         except KiokuMemoryError as problem:
             log.warning("changes could not be undone: %s", type(problem).__name__)
         if new or questions:
-            await forget(self.pool, person, new, questions=questions)
+            await forget(self.pool, person, Selection(keys=new, questions=questions))
 
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""
         try:
             with transaction_timeout(FORGETTING_SECONDS):
-                memories = await undo_forget(
-                    self.pool, person, Undo.from_token(token), restore_texts=restore_texts
-                )
-        except UndoExpired:
+                count = await undo_forgetting(self.pool, person, UUID(token))
+        except (ChangeGone, ValueError):
             # What was clicked may show what an earlier click has restored.
             return beside_payload(say(language, "undo_expired"))
-        log.info("a person undid forgetting %d memories", len(memories))
+        log.info("a person undid forgetting %d memories", count)
         await self.update_from_changed(person)
         await self.form_now(person)
-        if not memories:
+        if not count:
             return ephemeral_payload(say(language, "undone_words"))
-        return ephemeral_payload(say(language, "undone", count=len(memories)))
+        return ephemeral_payload(say(language, "undone", count=count))
 
     async def period_typed(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question for a time in one of the formats of `past_period`."""
@@ -269,62 +260,59 @@ class MemoryActions:
         )
         if period.thread is None and period.until is None:
             period = replace(period, until=datetime.now(UTC).timestamp())
-        found, messages, changes = await self.of_period(person, period)
-        if not (found or messages or changes):
+        found, messages = await self.of_period(person, period)
+        if not (found.count or found.others or messages):
             none = "forget_thread_none" if period.thread else "forget_period_none"
             return ephemeral_payload(say(language, none))
-        return forget_period_question(language, found, messages, period.value(), asked, zone)
+        listed = _among(await list_memories(self.pool, person), found.memories)
+        return forget_period_question(
+            language, listed, found.count, messages, period.value(), asked, zone
+        )
 
     async def period_forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
-        return await self.forget(person, language, [], Period.from_value(value))
+        period = Period.from_value(value)
+        selection, _ = await self._of_period(person, period)
+        return await self.forget(person, language, selection, period)
 
-    async def of_period(
-        self, person: Person, period: Period
-    ) -> tuple[list[tuple[int, Memory]], int, bool]:
-        """Return what comes from a period: memories with their numbers, and a count of messages.
+    async def of_period(self, person: Person, period: Period) -> tuple[Forgotten, int]:
+        """Return what of a period would be forgotten, and the number of its stored messages."""
+        selection, messages = await self._of_period(person, period)
+        return await selected(self.pool, person, selection), messages
 
-        These are stored, in a turn or in a question. The last value says whether the ledger has
-        anything else from there: memories that were removed, or changes that were undone.
-        """
+    async def _of_period(self, person: Person, period: Period) -> tuple[Selection, int]:
+        """Return what to forget of a period, and the number of its messages with a stored text."""
         async with person_transaction(self.pool, person) as connection:
             messages, kept = await messages_in(connection, person, period)
-            comes_from = partial(is_from_period, period=period, messages=messages)
-            stored = await stored_from(connection, person, comes_from)
-        references = set(stored.references)
-        memories = numbered(await list_memories(self.pool, person))
-        asked = sum(kept.isdisjoint(said) for said in stored.questions.values())
-        return (
-            [pair for pair in memories if pair[1].reference in references],
-            len(kept) + asked,
-            bool(stored.keys or stored.entries),
-        )
+        since, until = period.ends()
+        if period.thread is not None:
+            return Selection(messages=messages), len(kept)
+        return Selection(since=since or datetime(2000, 1, 1, tzinfo=UTC), until=until), len(kept)
 
     async def forget(
         self,
         person: Person,
         language: Language,
-        references: list[str] | None,
+        selection: Selection,
         period: Period | None = None,
     ) -> Payload:
-        """Forget these memories, or with None everything; return what was, with its Undo.
+        """Forget what is selected; return what was, with its Undo.
 
-        With a `period`, what comes from it is deleted, too: what the person said, and all that was
-        stored because of it.
+        With a `period`, the texts of what the person said then are deleted, too.
         """
-        origin = partial(origin_in, person=person, period=period) if period else None
-        blank = partial(
-            blank_texts, person=person, period=period, update_notices=self.update_notices
+        delete = partial(
+            delete_texts, person=person, period=period, update_notices=self.update_notices
         )
         with transaction_timeout(FORGETTING_SECONDS):
-            done = await forget(self.pool, person, references, origin=origin, blank_texts=blank)
-        if done.undo is None:
+            done = await forget(self.pool, person, selection, delete_texts=delete)
+        if done.id is None:
             return forgotten_already(language, keep_message=done.just_now)
-        log.info("a person forgot %d memories", len(done.memories))
+        log.info("a person forgot %d memories", done.count)
         zone = await self.people.zone(person)
-        return forgotten_notice(language, done.memories, done.undo.token(), zone)
+        undo = str(done.id) if done.count or done.others else ""
+        return forgotten_notice(language, done.memories, done.count, undo, zone)
 
 
 def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[int, Memory]]:
-    references = {memory.reference for memory in chosen}
-    return [pair for pair in numbered(memories) if pair[1].reference in references]
+    references = {memory.key for memory in chosen}
+    return [pair for pair in numbered(memories) if pair[1].key in references]

@@ -38,8 +38,8 @@ from memory import (
     Person,
     Pool,
     Question,
-    RefusedProposal,
-    changes_named,
+    Refusal,
+    list_changes,
     person_transaction,
     redact,
 )
@@ -161,7 +161,7 @@ class MemoryAdder:
         fit = [one for one in said if one.text not in left]
         changes: list[Change] = []
         questions: list[Question] = []
-        refused: list[RefusedProposal] = []
+        refused: list[Refusal] = []
         for begin in range(0, len(fit), _AT_ONCE):
             some = fit[begin : begin + _AT_ONCE]
             try:
@@ -193,7 +193,8 @@ class MemoryAdder:
     async def _notice(
         self, person: Person, changes: Sequence[Change], questions: Sequence[Question] = ()
     ) -> NoticeContent:
-        entries = await changes_named(self.pool, person, [change.id for change in changes])
+        ids = [change.id for change in changes]
+        entries = (await list_changes(self.pool, person, ids=ids))[::-1]
         # After a click on a question alone the newest changes are shown.
         surface = done_surface(entry.id for entry in entries) if entries else f"{HISTORY} -"
         return NoticeContent(surface=surface, entries=tuple(entries), questions=tuple(questions))

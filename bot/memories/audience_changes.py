@@ -18,19 +18,18 @@ from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
     PUBLIC,
+    Change,
     ChangedSince,
     ChangeGone,
     Embedder,
     EmbeddingsUnavailable,
-    Entry,
     Person,
     Pool,
-    changes_named,
     find_memory,
-    history,
+    list_changes,
     list_memories,
-    matching,
     move_memory,
+    search_memories,
 )
 
 log = logging.getLogger(__name__)
@@ -54,8 +53,8 @@ class AudienceChanges:
         audience = {"everywhere": PUBLIC, "direct_messages": DM}.get(where)
         audience = audience or await self._audience(person, channel)
         memories = await list_memories(self.pool, person)
-        meant = {memory.reference for memory in matching(memories, words)}
-        found = [pair for pair in numbered(memories) if pair[1].reference in meant]
+        meant = {one.key for one in await search_memories(self.pool, person, words)}
+        found = [pair for pair in numbered(memories) if pair[1].key in meant]
         if not found:
             return ephemeral_payload(say(language, "forget_no_match", words=escaped(words[:80])))
         elsewhere = [pair for pair in found if pair[1].namespace.audience != audience]
@@ -76,7 +75,7 @@ class AudienceChanges:
         audience, _, reference = value.partition(" ")
         moved = await self._move(person, reference, audience, actor="question")
         if moved == "place_same":
-            newest = await history(self.pool, person, limit=1, reference=reference)
+            newest = await list_changes(self.pool, person, limit=1, key=reference)
             if [(one.action, one.namespace.audience) for one in newest] == [("moved", audience)]:
                 moved = newest
         if isinstance(moved, str):
@@ -111,7 +110,7 @@ class AudienceChanges:
 
     async def _move(
         self, person: Person, reference: str, audience: str, *, actor: Literal["question", "modal"]
-    ) -> list[Entry] | str:
+    ) -> list[Change] | str:
         """Move a memory; return the change, or the key of the sentence that says why not."""
         try:
             change = await move_memory(
@@ -124,4 +123,4 @@ class AudienceChanges:
         except EmbeddingsUnavailable:
             return "command_failed"
         log.info("a person let a memory be used elsewhere")
-        return await changes_named(self.pool, person, [change.id])
+        return await list_changes(self.pool, person, ids=[change.id])

@@ -25,12 +25,10 @@ from memory import (
     ChangeGone,
     Embedder,
     EmbeddingsUnavailable,
-    Entry,
     Person,
     Pool,
     answer_question,
-    changes_named,
-    history,
+    list_changes,
     open_questions,
     undo_change,
     undo_changes,
@@ -126,7 +124,7 @@ class ChangeHistory:
                 else:
                     entries = (await self.notices.content(person, surface)).entries
                     changes = [entry.id for entry in entries]
-                if not await undo_changes(self.pool, self.embedder, person, changes):
+                if not await undo_changes(self.pool, self.embedder, person, ids=changes):
                     return "undo_gone"
             else:
                 await undo_change(self.pool, self.embedder, person, UUID(change))
@@ -185,12 +183,12 @@ class ChangeHistory:
         return notice_payload(language, content, await self.people.zone(person))
 
     async def _done(self, person: Person, surface: str) -> NoticeContent:
-        entries = await changes_named(self.pool, person, changes_of(surface))
-        return NoticeContent(surface=surface, entries=tuple(entries))
+        entries = await list_changes(self.pool, person, ids=changes_of(surface))
+        return NoticeContent(surface=surface, entries=tuple(entries)[::-1])
 
     async def _made(self, person: Person, language: Language, changes: Sequence[UUID]) -> Payload:
-        entries = await changes_named(self.pool, person, changes)
-        return changes_made_payload(language, entries, await self.people.zone(person))
+        entries = await list_changes(self.pool, person, ids=changes)
+        return changes_made_payload(language, entries[::-1], await self.people.zone(person))
 
     async def _view(
         self, person: Person, language: Language, problem: str | None, surface: str
@@ -209,8 +207,8 @@ class ChangeHistory:
     async def _page(self, person: Person, value: str) -> HistoryPage:
         word, _, reference = value.partition(" ")
         since = parse_since(word)
-        found = await history(
-            self.pool, person, limit=HISTORY_PAGE + 1, before=since, reference=reference or None
+        found = await list_changes(
+            self.pool, person, limit=HISTORY_PAGE + 1, before=since, key=reference or None
         )
         first = since is None and not reference
         shown = found[:HISTORY_PAGE]
@@ -223,7 +221,7 @@ class ChangeHistory:
             reference=reference,
         )
 
-    async def _linked(self, person: Person, entries: Sequence[Entry]) -> dict[str, str]:
+    async def _linked(self, person: Person, entries: Sequence[Change]) -> dict[str, str]:
         messages = {
             str(e.id): said_in
             for e in entries

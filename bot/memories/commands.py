@@ -26,7 +26,7 @@ from bot.views.subcommands import (
     parse_forget,
     parse_memories,
 )
-from memory import Person, search_words
+from memory import Person
 
 # Person, language, the words after the name of the use, and the conversation.
 CommandHandler: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
@@ -85,7 +85,7 @@ class SlashCommands:
     async def forget(self, person: Person, language: Language, text: str, channel: str) -> Payload:
         """Answer ``/forget``."""
         text = plain(text)
-        if not search_words(text):
+        if not text.strip():
             return ephemeral_payload(say(language, "forget_usage"))
         if (asked := parse_memories(text)) and asked[0].name == "help" and not asked[1]:
             return _help(language)

@@ -43,7 +43,7 @@ from bot.views.settings import (
 )
 from bot.views.time_forms import pause_end, tomorrow_morning
 from bot.views.views import SlackView, payload_view, sentence_view
-from memory import Person, Pool, lock_for_forgetting, person_transaction
+from memory import Person, Pool, lock_person, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class MemoryControls:
         of the turn that asks for it, whose texts are deleted.
         """
         async with person_transaction(self.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await pause(connection, person, until, may_shorten=may_shorten)
             if unkept is not None:
                 await delete_texts(connection, person, [unkept])
@@ -110,7 +110,7 @@ class MemoryControls:
     async def refuse(self, person: Person) -> None:
         """Switch memory off; no memory will be formed of what the person has said so far."""
         async with person_transaction(self.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await decide(connection, person, "refused")
             await discard_unformed_words(connection, person)
         self.people.invalidate(person)
@@ -127,7 +127,7 @@ class MemoryControls:
     async def delete_texts(self, person: Person, turn: UUID) -> None:
         """Delete the texts of a turn, so that no memory is formed of them."""
         async with person_transaction(self.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await delete_texts(connection, person, [turn])
 
     async def be_quiet(self, message: Message) -> None:

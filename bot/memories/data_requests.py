@@ -25,7 +25,7 @@ from memory import (
     MemoryOff,
     Person,
     Pool,
-    lock_for_forgetting,
+    lock_person,
     person_transaction,
     transaction_timeout,
 )
@@ -80,7 +80,7 @@ class Exporter:
     async def _note(self, person: Person, request: str, file: str) -> None:
         async with person_transaction(self.pool, person) as connection:
             # The next statement sees an erasing that came before, and a later one sees the file.
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await check_request(connection, person, request)
             await note_file(connection, person, file)
 

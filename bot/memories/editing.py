@@ -29,9 +29,10 @@ from memory import (
     Memory,
     Person,
     Pool,
-    changes_named,
+    Selection,
     edit_memory,
     find_memory,
+    list_changes,
     list_memories,
 )
 
@@ -115,7 +116,7 @@ class MemoryEditor:
         except EmbeddingsUnavailable:
             return sentence_view(language, "memory_title", say(language, "command_failed"))
         log.info("a person edited a memory")
-        entries = await changes_named(self.pool, person, [change.id])
+        entries = await list_changes(self.pool, person, ids=[change.id])
         payload = changes_made_payload(language, entries, await self.actions.people.zone(person))
         return payload_view(language, "memory_title", payload)
 
@@ -123,7 +124,8 @@ class MemoryEditor:
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
         """Forget the memory a modal asked about; return what was forgotten, with its Undo."""
-        payload = await self.actions.forget(person, language, [metadata_of(view).get("memory", "")])
+        selection = Selection(keys=[metadata_of(view).get("memory", "")])
+        payload = await self.actions.forget(person, language, selection)
         return payload_view(language, "forget_confirm_title", payload)
 
     def _filled(self, language: Language, memory: Memory | None) -> SlackView:
@@ -136,7 +138,7 @@ class MemoryEditor:
             language,
             schema,
             memory.content,
-            reference=memory.reference,
+            reference=memory.key,
             seen=memory.updated_at.isoformat(),
         )
 

@@ -30,7 +30,7 @@ from bot.views.memories import numbered
 from bot.views.views import SlackView, home_with_banner
 from memory import (
     Person,
-    history,
+    list_changes,
     memory_page,
     open_questions,
     person_transaction,
@@ -139,10 +139,10 @@ class HomePublisher:
     async def _page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
         listing = await self._listing(person, where)
-        recent = await history(self.actions.pool, person, limit=_CHANGES_READ)
+        recent = await list_changes(self.actions.pool, person, limit=_CHANGES_READ)
         changes = [entry for entry in recent if adds_to_list(entry)][:CHANGES_SHOWN]
         questions = await open_questions(self.actions.pool, person)
-        said = {m.reference: m.source_messages[-1] for m in listing.memories if m.source_messages}
+        said = {m.key: m.source_messages[-1] for m in listing.memories if m.source_messages}
         made = {str(e.id): at for e in changes if (at := last_source_message(e.after or e.before))}
         links = await self.links.by_name(person.team_id, {**said, **made})
         async with person_transaction(self.actions.pool, person) as connection:
@@ -195,8 +195,8 @@ class HomePublisher:
         for memory in ordered:
             kinds[memory.kind] = kinds.get(memory.kind, 0) + 1
         if not similar:
-            references = {memory.reference for memory in hits}
-            hits = [memory for memory in ordered if memory.reference in references]
+            references = {memory.key for memory in hits}
+            hits = [memory for memory in ordered if memory.key in references]
         if where.kind in kinds:
             hits = [memory for memory in hits if memory.kind == where.kind]
         else:

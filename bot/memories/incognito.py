@@ -15,7 +15,7 @@ from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.memory_state import incognito_notice, memory_off_text
 from bot.views.subcommands import parse_on_off
-from memory import Person, Pool, lock_for_forgetting, person_transaction
+from memory import Person, Pool, lock_person, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class IncognitoSwitch:
         deleted.
         """
         async with person_transaction(self.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             begins = await switch_on(connection, person, scope, since=since)
             await put_scope_off_record(connection, person, scope, begins)
             if unkept is not None:

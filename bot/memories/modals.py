@@ -165,9 +165,7 @@ class Modals:
             row = await found.fetchone()
         if row is None:
             return sentence_view(language, "used_title", say(language, "used_others"))
-        keys = {
-            reference.partition("/")[2]: place for place, reference in enumerate(row["recalled"])
-        }
+        keys = {key: place for place, key in enumerate(row["recalled"])}
         memories = [m for m in await list_memories(self.pool, person) if m.key in keys]
         near: list[Memory] = []
         if len(memories) > 1 and row["question"]:
@@ -181,9 +179,7 @@ class Modals:
         begin, end = (NEAREST_SHOWN, REPLY_MEMORIES_SHOWN) if others else (0, NEAREST_SHOWN)
         shown = memories[begin:end]
         messages = {
-            memory.reference: memory.source_messages[-1]
-            for memory in shown
-            if memory.source_messages
+            memory.key: memory.source_messages[-1] for memory in shown if memory.source_messages
         }
         used = ReplyMemories(
             turn=turn,
@@ -197,14 +193,11 @@ class Modals:
         return reply_memories_view(language, used, await self.controls.people.zone(person))
 
     async def _last_used(self, person: Person, memories: list[Memory]) -> dict[str, datetime]:
-        # A memory that was moved was used under its old reference: the key stays.
-        named = {memory.key: memory.reference for memory in memories}
         async with person_transaction(self.pool, person) as connection:
             found = await connection.execute(
-                "SELECT split_part(reference, '/', 2) AS key, max(ended_at) AS at"
-                " FROM turns, unnest(recalled) AS reference"
+                "SELECT key, max(ended_at) AS at FROM turns, unnest(recalled) AS key"
                 " WHERE team_id = %s AND user_id = %s AND ended_at IS NOT NULL"
-                " AND split_part(reference, '/', 2) = ANY(%s) GROUP BY 1",
-                (person.team_id, person.user_id, list(named)),
+                " AND key = ANY(%s) GROUP BY 1",
+                (person.team_id, person.user_id, [memory.key for memory in memories]),
             )
-            return {named[row["key"]]: row["at"] for row in await found.fetchall()}
+            return {row["key"]: row["at"] for row in await found.fetchall()}

@@ -40,16 +40,15 @@ from memory import (
     Pool,
     Question,
     Reason,
-    RefusedProposal,
+    Refusal,
     UserFact,
     add_memories,
     credential_kinds,
     forgotten_messages,
-    list_memories,
-    matching,
     memory_view,
     person_transaction,
     redact,
+    search_memories,
     validated,
 )
 
@@ -60,19 +59,7 @@ log = logging.getLogger(__name__)
 _DEADLINE, _DEADLINE_OF_LINE = 5.0, 1.0
 # Reasons given by verdicts. After any other refusal the words are stored as typed: the words of a
 # command are their own evidence.
-_VERDICTS = frozenset[Reason](
-    {
-        "unsupported",
-        "other_person",
-        "past",
-        "hypothetical",
-        "question",
-        "joke",
-        "request",
-        "ended",
-        "sensitive",
-    }
-)
+_VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +110,8 @@ class StatementFormation:
                 spend=partial(count_tokens, person.team_id),
             )
         except FormationUnavailable:
-            formed = FormationResult(changes=(), refused=(), late=True)
-        refused: dict[PersonMessage, RefusedProposal] = {}
+            formed = FormationResult(late=True)
+        refused: dict[PersonMessage, Refusal] = {}
         for one in formed.refused:
             if one.reason in _VERDICTS and one.evidence is not None:
                 refused.setdefault(one.evidence.original, one)
@@ -193,9 +180,12 @@ class StatementFormation:
         """Return the lines that no memory contains."""
         if not said:
             return []
-        memories = await list_memories(self.pool, where.person)
-        allowed = [memory for memory in memories if where.allows(memory.namespace)]
-        return [one for one in said if not matching(allowed, one.text, whole_words=True)]
+        unknown = []
+        for one in said:
+            found = await search_memories(self.pool, where.person, one.text, whole_words=True)
+            if not any(where.allows(memory.namespace) for memory in found):
+                unknown.append(one)
+        return unknown
 
     async def _as_facts(
         self, namespace: Namespace, said: Sequence[QuotedSentence], kind: str, request: str
@@ -247,7 +237,7 @@ class Added:
 
     changes: Sequence[Change]
     questions: Sequence[Question]
-    refused: Sequence[RefusedProposal]
+    refused: Sequence[Refusal]
     left: Mapping[str, str]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from psycopg import AsyncConnection, Error
@@ -34,10 +34,10 @@ from bot.views.blocks import Payload
 from bot.views.notices import NoticeContent, notice_payload
 from memory import (
     DM,
-    Memory,
+    Gone,
     Person,
     Pool,
-    changes_named,
+    list_changes,
     open_questions,
     person_statement,
     person_transaction,
@@ -94,25 +94,18 @@ class ChangeNotices:
         self,
         connection: AsyncConnection[DictRow],
         person: Person,
-        memories: Sequence[Memory] | None,
-        besides: Collection[UUID] = (),
+        gone: Gone,
     ) -> None:
-        """Update the notices in direct messages, without memories that are being forgotten.
+        """Update the notices in direct messages, without what is being forgotten.
 
-        One that has nothing else to say is deleted. With None it is all of the person's. `besides`
-        are the ids of further changes and questions that are deleted.
+        One that has nothing else to say is deleted.
         """
         found = await connection.execute(
             "SELECT turn_id FROM change_notices WHERE team_id = %(team)s AND user_id = %(user)s"
-            " AND ts IS NOT NULL AND (%(keys)s::text[] IS NULL OR changes && ARRAY("
-            " SELECT c.id FROM memory_changes c WHERE c.team_id = %(team)s"
-            " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s))"
-            " OR changes && %(besides)s::uuid[] OR questions && %(besides)s::uuid[])",
-            {
-                **person.ids,
-                "keys": None if memories is None else [memory.key for memory in memories],
-                "besides": list(besides),
-            },
+            " AND ts IS NOT NULL AND (questions && %(questions)s::uuid[] OR changes && ARRAY("
+            " SELECT v.id FROM memory_versions v WHERE v.team_id = %(team)s"
+            " AND v.user_id = %(user)s AND v.forgotten_id = %(id)s))",
+            {**person.ids, "id": gone.id, "questions": list(gone.questions)},
         )
         turns = [row["turn_id"] for row in await found.fetchall()]
         jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
@@ -266,7 +259,7 @@ class ChangeNotices:
         questions = await open_questions(self._pool, person) if row["questions"] else []
         return NoticeContent(
             surface=surface,
-            entries=tuple(await changes_named(self._pool, person, row["changes"])),
+            entries=tuple(await list_changes(self._pool, person, ids=row["changes"]))[::-1],
             questions=tuple(one for one in questions if one.id in row["questions"]),
         )
 

@@ -167,6 +167,7 @@ class FormationJobs:
                     formed = await self.former.form(
                         memory_view(namespace, shared=shared),
                         words,
+                        batch=ids[-1],
                         in_commit=in_commit,
                         spend=partial(count_tokens, team),
                     )

@@ -32,11 +32,9 @@ from memory import (
     PersonMessage,
     Pool,
     execute_statement,
-    is_source,
     person_transaction,
     redact_texts,
-    source_deleted,
-    source_edited,
+    source_changed,
     sources_among,
     transaction,
 )
@@ -108,7 +106,8 @@ class SourceUpdates:
                 if narrowed is not None and words and not row["formed"]:
                     await self.schedule_formation(connection, person.namespace(narrowed))
                 await note_message_changed(connection, person, channel_id, ts)
-                if row["formed"] or await is_source(connection, person, channel_id, ts):
+                message = (channel_id, ts)
+                if row["formed"] or await sources_among(connection, person, [message]):
                     if unkept and words:
                         _, _, root = split_thread_key(thread)
                         await self._schedule_reading(connection, person, channel_id, ts, root)
@@ -188,15 +187,20 @@ class SourceUpdates:
             if row["words"] and await begin_formation_again(connection, person, UUID(turn)):
                 await self.schedule_formation(connection, person.namespace(row["audience"]))
 
+        words: PersonMessage | None
         if row["words"]:
             words = PersonMessage(text=row["words"], channel=message[0], ts=message[1])
-            changes = await source_edited(
-                self.pool, self.embedder, person, words, in_commit=in_commit
-            )
         else:
-            changes = await source_deleted(
-                self.pool, self.embedder, person, *message, in_commit=in_commit
-            )
+            words = None
+        changes = await source_changed(
+            self.pool,
+            self.embedder,
+            person,
+            *message,
+            words,
+            batch=UUID(turn),
+            in_commit=in_commit,
+        )
         log.info("a message was edited or deleted: %d memories updated", len(changes))
 
     async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
@@ -208,7 +212,7 @@ class SourceUpdates:
         """
         async with person_transaction(self.pool, person) as connection:
             await note_message_changed(connection, person, channel, ts)
-            if await is_source(connection, person, channel, ts):
+            if await sources_among(connection, person, [(channel, ts)]):
                 await self._schedule_reading(connection, person, channel, ts, thread_ts)
 
     async def update_from_changed(self, person: Person) -> None:
@@ -239,11 +243,8 @@ class SourceUpdates:
         """
         person = Person(team, user)
         [words] = await redact_texts(await self._words_now(team, channel, ts, root))
-        if words.text:
-            said = PersonMessage(text=words.text, channel=channel, ts=ts)
-            changes = await source_edited(self.pool, self.embedder, person, said)
-        else:
-            changes = await source_deleted(self.pool, self.embedder, person, channel, ts)
+        said = PersonMessage(text=words.text, channel=channel, ts=ts) if words.text else None
+        changes = await source_changed(self.pool, self.embedder, person, channel, ts, said)
         log.info("a remembered message was edited or deleted: %d memories updated", len(changes))
 
     async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:

@@ -93,7 +93,7 @@ def create_turn(
                 prompt = await _prompt(
                     dependencies, claimed, view, turn_row, context, question, brought
                 )
-                recalled = [memory.reference for memory in prompt.memories]
+                recalled = [memory.key for memory in prompt.memories]
                 if sink.interactive:
                     tools = dependencies.tools(
                         claimed, view, turn_row, _last_reply(context, message)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import LiteralString
 
 from bot.config import Settings
-from bot.conversation.history import blank_texts
+from bot.conversation.history import delete_texts
 from bot.memories.person_data import erase_person
 from bot.runtime.database import database
 from bot.runtime.operators import in_database, owner_required
@@ -55,7 +55,7 @@ async def _forget(pool: Pool, people: dict[Person, list[re.Match[str]]]) -> None
         if any(line[3] for line in lines):
             await erase_person(pool, person)
         messages = [(line[5], line[6]) for line in lines if line[5]]
-        blank = partial(blank_texts, person=person, update_notices=_no_notices)
+        blank = partial(delete_texts, person=person, update_notices=_no_notices)
         await forget_again(pool, person, [line[4] for line in lines if line[4]], messages, blank)
         said = [f"{channel}/{ts}" for channel, ts in messages]
         await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})

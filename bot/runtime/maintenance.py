@@ -38,7 +38,6 @@ _AT_ONCE = 5_000
 _HOUR_SECONDS, _MINUTE_SECONDS = 3_600, 60
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
-    "DELETE FROM forgotten WHERE expires_at < now()",
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",

@@ -35,7 +35,7 @@ from bot.pipeline.turn import TurnDependencies
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
-from bot.runtime.memory_models import create_former, create_verifier
+from bot.runtime.memory_models import create_former
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
@@ -63,8 +63,7 @@ class Application:
             pool, self.queue, slack, grace_hours=settings.uninstall_grace_hours
         )
         self.notices = ChangeNotices(pool, self.queue, slack, self.profiles)
-        verifier = create_verifier(settings)
-        former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
+        former = create_former(settings, pool, embedder, schemas=schemas)
         self.quotas = Quotas(pool, settings.person_messages_per_hour)
         self.formation_jobs = FormationJobs(
             pool=pool,
@@ -180,15 +179,12 @@ class Application:
             style=settings.style,
             attachments=Attachments(slack, files),
             tools=open_tools(
-                pool,
-                embedder,
+                former,
                 self.memory_actions,
                 self.controls,
                 self.slash_commands.shows,
                 self.modals.audiences,
                 self.viewed_channels,
-                schemas,
-                verifier=verifier,
                 notices=self.notices,
             ),
         )

@@ -28,7 +28,7 @@ from bot.runtime.wiring import Application
 from bot.users.access import RefusalNotices
 from bot.users.workspaces import DEPARTED
 from bot.views.dates import plain_minute
-from memory import warm_up
+from memory import Former
 
 REPLIES_AT_ONCE = 64
 BACKGROUND_JOBS_AT_ONCE = 8
@@ -87,7 +87,7 @@ def _make_ready() -> None:
     now = datetime.now(UTC)
     for language in LANGUAGES:
         say(language, "late", time=plain_minute(now, UTC, language))
-    warm_up()
+    Former.warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.
     gc.freeze()

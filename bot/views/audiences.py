@@ -90,7 +90,7 @@ def audience_form(language: Language, memory: Memory, zone: tzinfo) -> SlackView
         blocks,
         callback=AUDIENCE_FORM,
         submit="form_save",
-        metadata={"memory": memory.reference},
+        metadata={"memory": memory.key},
     )
 
 
@@ -124,7 +124,7 @@ def move_question(
         move = button(
             MOVE_ACTION,
             text,
-            f"{audience} {memory.reference}",
+            f"{audience} {memory.key}",
             accessibility_label=label,
         )
         blocks.append(section(line, move))

@@ -21,7 +21,7 @@ from bot.views.blocks import (
 )
 from bot.views.dates import day
 from bot.views.labels import audience_name, describe, last_day, with_mentions
-from memory import Entry, Question, subject
+from memory import Change, Question
 
 UNDO_CHANGE_ACTION = "undo_change"
 ANSWER_ACTION = "answer_question"
@@ -46,17 +46,17 @@ def changes_of(surface: str) -> list[UUID]:
     return [UUID(bytes=urlsafe_b64decode(f"{name}==")) for name in surface.split()[1:]]
 
 
-def adds_to_list(entry: Entry) -> bool:
+def adds_to_list(entry: Change) -> bool:
     """Say whether a change tells more than the list of memories, which shows what is new."""
     return entry.undone_at is not None or entry.action in ("updated", "removed", "moved")
 
 
-def can_be_undone(entry: Entry) -> bool:
+def can_be_undone(entry: Change) -> bool:
     """Say whether an Undo makes sense for a change; whether it still works shows when clicked."""
     return entry.action != "confirmed" and entry.undone_at is None
 
 
-def can_be_undone_alone(entry: Entry) -> bool:
+def can_be_undone_alone(entry: Change) -> bool:
     """Say whether the history shows an Undo for a change.
 
     Also for a confirmation: the change before it can be undone only after it.
@@ -65,24 +65,22 @@ def can_be_undone_alone(entry: Entry) -> bool:
     return (confirmed or can_be_undone(entry)) and not entry.changed_since
 
 
-def change_line(language: Language, entry: Entry, zone: tzinfo) -> str:
+def change_line(language: Language, entry: Change, zone: tzinfo) -> str:
     """Return a change as one line of mrkdwn."""
     before, after = _memory_text(language, entry.before), _memory_text(language, entry.after)
     if entry.undone_at is not None:
         return say(language, "change_undone", line=_line(language, entry, before, after))
     line = _line(language, entry, before, after)
-    ends = (entry.after or {}).get("expires_at")
-    if ends and entry.action in ("remembered", "updated"):
-        line += " " + last_day(language, datetime.fromisoformat(ends), zone)
+    if entry.expires_at and entry.action in ("remembered", "updated"):
+        line += " " + last_day(language, entry.expires_at, zone)
     return line
 
 
-def _line(language: Language, entry: Entry, before: str, after: str) -> str:
+def _line(language: Language, entry: Change, before: str, after: str) -> str:
     match entry.action:
         case "removed":
-            # Of what has ended nothing is kept, not even what it was; what only hides a wider
-            # memory says nothing of its own.
-            what = before or _subject_line(entry) or say(language, "change_nameless")
+            # Of what has ended nothing is kept, not even what it was.
+            what = before or say(language, "change_nameless")
             return say(language, "forgotten", what=what)
         case "moved":
             where = audience_name(language, entry.namespace.audience)
@@ -98,10 +96,6 @@ def _line(language: Language, entry: Entry, before: str, after: str) -> str:
     return say(language, "change_remembered", what=after)
 
 
-def _subject_line(entry: Entry) -> str:
-    return escaped(subject(entry.kind, (entry.after or {}).get("content") or {}))
-
-
 def _memory_text(language: Language, value: Mapping[str, Any] | None) -> str:
     if value is None:
         return ""
@@ -109,7 +103,7 @@ def _memory_text(language: Language, value: Mapping[str, Any] | None) -> str:
     return with_mentions(escaped(text))
 
 
-def undo_button(language: Language, entry: Entry, surface: str) -> Block:
+def undo_button(language: Language, entry: Change, surface: str) -> Block:
     """Return the Undo of a change; `surface` says what to update after a click."""
     after = entry.after or entry.before or {}
     what = describe(language, entry.kind, after.get("content") or {})
@@ -128,13 +122,13 @@ def _undo(language: Language, what: str, value: str) -> Block:
     )
 
 
-def change_block(language: Language, entry: Entry, text: str, surface: str) -> Block:
+def change_block(language: Language, entry: Change, text: str, surface: str) -> Block:
     """Return a section about a change, with its Undo where that makes sense for it alone."""
     undo = undo_button(language, entry, surface) if can_be_undone_alone(entry) else None
     return section(text, undo)
 
 
-def changes_made_payload(language: Language, entries: Sequence[Entry], zone: tzinfo) -> Payload:
+def changes_made_payload(language: Language, entries: Sequence[Change], zone: tzinfo) -> Payload:
     """Return what was just changed, with one Undo for all of it."""
     lines = [change_line(language, entry, zone) for entry in entries]
     text = "\n".join(lines)
@@ -185,7 +179,7 @@ def _said_at(question: Question) -> datetime:
     return datetime.fromisoformat(at) if isinstance(at, str) else question.at
 
 
-def notable_changes(entries: Sequence[Entry]) -> list[Entry]:
+def notable_changes(entries: Sequence[Change]) -> list[Change]:
     """Return the changes worth telling, in the order they were made: of each memory the last.
 
     A confirmation is not among them.

@@ -83,30 +83,31 @@ def period_asked(
 def forget_period_question(
     language: Language,
     found: Numbered,
+    count: int,
     messages: int,
     value: str,
     asked: str,
     zone: tzinfo,
 ) -> Payload:
-    """Return what of a period would be forgotten: its memories, and how many messages.
+    """Return what of a period would be forgotten: `count` memories, and how many messages.
 
-    Without either, only the history of changes has something. `asked` is the question that names
-    the period.
+    `found` are the newest of the memories. Without either, only the history of changes has
+    something. `asked` is the question that names the period.
     """
     shown = found[:MAX_SHOWN]
     title = say(language, "forget_changes_ask", question=asked)
-    if found or messages:
+    if count or messages:
         title = say(
             language,
             "forget_period_ask",
             question=asked,
-            memories=say(language, "counted_memories", count=len(found)),
+            memories=say(language, "counted_memories", count=count),
             messages=say(language, "counted_messages", count=messages),
         )
     lines = [memory_line(language, number, memory, zone) for number, memory in shown]
     blocks: list[Block] = [section(title), *map(section, joined_lines(lines))]
-    if len(found) > len(shown):
-        blocks.append(note(say(language, "forget_period_more", count=len(found) - len(shown))))
+    if count > len(shown):
+        blocks.append(note(say(language, "forget_period_more", count=count - len(shown))))
     forget = _confirmed_button(language, FORGET_PERIOD_ACTION, "forget_period_button", value, title)
     blocks.append(actions(forget))
     return ephemeral_payload("\n".join([title, *lines]), blocks)
@@ -136,16 +137,18 @@ def nothing_to_forget(language: Language) -> Payload:
 
 
 def forgotten_notice(
-    language: Language, memories: Sequence[Memory], undo: str, zone: tzinfo
+    language: Language, memories: Sequence[Memory], count: int, undo: str, zone: tzinfo
 ) -> Payload:
-    """Return what was forgotten, with its Undo."""
-    if len(memories) == 1:
+    """Return what was forgotten, with its Undo; "": there is none, because only texts were."""
+    if count == 1:
         what = describe_escaped(language, memories[0], zone)
         text = say(language, "forgotten", what=what)
-    elif not memories:
+    elif not count:
         text = say(language, "forgotten_words")
     else:
-        text = say(language, "forgotten_many", count=len(memories))
+        text = say(language, "forgotten_many", count=count)
+    if not undo:
+        return ephemeral_payload(text)
     take_back = button(UNDO_ACTION, say(language, "undo_button"), undo)
     blocks = [section(text), actions(take_back), note(say(language, "undo_note"))]
     return ephemeral_payload(text, blocks)
@@ -169,7 +172,7 @@ def forget_form(language: Language, memory: Memory, zone: tzinfo) -> SlackView:
         [section(describe_escaped(language, memory, zone)), question],
         callback=FORGET_FORM,
         submit="forget_button",
-        metadata={"memory": memory.reference},
+        metadata={"memory": memory.key},
     )
 
 
@@ -178,7 +181,7 @@ def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:
     return button(
         FORGET_ACTION,
         say(language, "forget_button"),
-        json.dumps({"memories": [memory.reference for memory in memories]}),
+        json.dumps({"memories": [memory.key for memory in memories]}),
         style="danger",
     )
 

@@ -20,7 +20,7 @@ from bot.views.blocks import (
 from bot.views.changes import change_block, change_line, question_blocks
 from bot.views.dates import minute
 from bot.views.views import SlackView, information_view
-from memory import Entry, Question
+from memory import Change, Question
 
 HISTORY_PAGE = 8
 _QUESTIONS = 10  # of two blocks each; a message has 50
@@ -49,7 +49,7 @@ class HistoryPage:
     are those of one notice: its surface.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Change, ...]
     questions: tuple[Question, ...] = ()
     links: Mapping[str, str]
     since: datetime | None = None
@@ -104,7 +104,7 @@ def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:
     return blocks
 
 
-def entry_line(language: Language, entry: Entry, links: Mapping[str, str], zone: tzinfo) -> str:
+def entry_line(language: Language, entry: Change, links: Mapping[str, str], zone: tzinfo) -> str:
     """Return a change with its moment and who made it, as two lines of mrkdwn.
 
     `links` are those of `HistoryPage`.

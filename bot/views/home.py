@@ -33,7 +33,7 @@ from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_tex
 from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
 from bot.views.settings import pause_options, retention_text
 from bot.views.views import SlackView, with_banner
-from memory import MAX_MEMORIES, Entry, Question
+from memory import MAX_MEMORIES, Change, Question
 
 HOME = "home"
 HOME_PAUSE_ACTION = "home_pause"
@@ -86,7 +86,7 @@ class HomePage:
     incognito: Incognito = field(default_factory=Incognito)
     refusal: Refusal | None = None
     listing: Listing = field(default_factory=Listing)
-    changes: Sequence[Entry] = ()
+    changes: Sequence[Change] = ()
     questions: Sequence[Question] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     handling: DataHandling = field(default_factory=DataHandling)

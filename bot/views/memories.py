@@ -130,7 +130,7 @@ def _groups(language: Language, found: Numbered, zone: tzinfo) -> list[Block]:
 
 def _rows(language: Language, found: Numbered, zone: tzinfo) -> list[Block]:
     return [
-        with_menu(language, memory_line(language, number, memory, zone), memory.reference)
+        with_menu(language, memory_line(language, number, memory, zone), memory.key)
         for number, memory in found
     ]
 
@@ -214,10 +214,10 @@ def memory_blocks(
             say(language, "used_as_of", day=day(memory.updated_at, zone, language)),
             say(language, "used_where", where=audience_name(language, memory.namespace.audience)),
         ]
-        if at := last_used.get(memory.reference):
+        if at := last_used.get(memory.key):
             details.append(say(language, "used_last", day=minute(at, zone, language)))
-        if link := links.get(memory.reference):
+        if link := links.get(memory.key):
             details.append(f"<{link}|{say(language, 'used_source')}>")
         text = f"{describe_escaped(language, memory, zone)}\n{' · '.join(details)}"
-        blocks.append(with_menu(language, text, memory.reference))
+        blocks.append(with_menu(language, text, memory.key))
     return blocks

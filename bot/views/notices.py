@@ -26,7 +26,7 @@ from bot.views.changes import (
     undo_button,
 )
 from bot.views.modal_triggers import VIEW_ACTION
-from memory import Entry, Question
+from memory import Change, Question
 
 _QUESTIONS = 3
 
@@ -39,7 +39,7 @@ class NoticeContent:
     """
 
     surface: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Change, ...]
     questions: tuple[Question, ...] = ()
 
     def __bool__(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from bot.locale import Language, say
 from bot.views.blocks import Payload, button, ephemeral_payload, escaped, question_payload
-from memory import MAX_MEMORIES, Reason, RefusedProposal
+from memory import MAX_MEMORIES, Reason, Refusal
 
 STORE_ACTION = "store_anyway"
 _SENTENCE_LIMIT = 1_500  # characters of a sentence in the value of a button
@@ -16,33 +16,15 @@ _VALUE_LIMIT = 2_000  # Slack's limit for the value of a button
 _SENTENCES: Mapping[Reason, str] = {
     "no_evidence": "refused_not_found",
     "unsupported": "refused_not_said",
+    "not_asserted": "refused_not_asserted",
     "other_person": "refused_other_person",
-    "past": "refused_past",
-    "hypothetical": "refused_hypothetical",
-    "question": "refused_question",
-    "joke": "refused_joke",
-    "request": "refused_request",
-    "ended": "refused_ended",
     "sensitive": "refused_sensitive",
     "secret": "refused_secret",
-    "link": "refused_link",
-    "invalid": "refused_invalid",
-    "unknown_kind": "refused_invalid",
-    "too_many": "refused_too_many",
-    "wider_audience": "refused_elsewhere",
-    "nothing_to_remove": "refused_gone",
-    "deleted_meanwhile": "refused_gone",
-    "asked_already": "refused_asked",
     "full": "memories_full",
-    "unusable_answer": "refused_unchecked",
-    "unusable_verdict": "refused_unchecked",
-    "refused_verdict": "refused_unchecked",
+    "unusable": "refused_unchecked",
 }
-# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never. The
-# other reasons come without a sentence that could be a memory.
-_WITHOUT_BUTTON = frozenset[Reason](
-    {"secret", "sensitive", "nothing_to_remove", "asked_already", "full"}
-)
+# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
+_WITHOUT_BUTTON = frozenset[Reason]({"secret", "sensitive", "full"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +57,7 @@ def parse_quoted_sentence(value: str) -> QuotedSentence | None:
     return QuotedSentence(**{name: str(part) for name, part in given.items()})
 
 
-def quoted_sentence_of(refused: RefusedProposal) -> QuotedSentence | None:
+def quoted_sentence_of(refused: Refusal) -> QuotedSentence | None:
     """Return the sentence that a refused proposal quotes, or None."""
     if refused.evidence is None:
         return None

@@ -243,7 +243,8 @@ class ControlTools:
             if isinstance(found, str):
                 return _error(found)
             period = found
-        if not any(await self._memory_actions.of_period(self._message.person, period)):
+        taken, messages = await self._memory_actions.of_period(self._message.person, period)
+        if not (taken.count or taken.others or messages):
             return {"done": False, "not_found": True}
         self.forgets = True
         self._show_after(given, partial(self._memory_actions.period_proposed, period=period))

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from pydantic import BaseModel
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
@@ -34,17 +33,15 @@ from bot.views.memory_state import consent_question
 from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
     DM,
-    Embedder,
     FormationResult,
+    Former,
     MemoryOff,
     MemoryTools,
     MemoryView,
     Person,
     PersonMessage,
-    Pool,
-    RefusedProposal,
+    Refusal,
     UserFact,
-    Verifier,
     memory_tools,
     read_arguments,
     redact_json,
@@ -58,7 +55,7 @@ _REFUSALS_SHOWN = 3
 class ToolResults:
     """Results of the tool calls of one message.
 
-    `recalled` are the references of the memories that the model has looked up. `changes` are the
+    `recalled` are the keys of the memories that the model has looked up. `changes` are the
     changes of memories that were made already, by the ids of the ledger, and `questions` the ids of
     the questions that the words left open. `removal_proposed`: the person is asked by a button
     whether to forget something. `shown` are the messages to show the person after the reply.
@@ -110,7 +107,7 @@ class Toolbox:
         if memory.to_forget and not controls.forgets_everything:
             shown.append(partial(self.actions.proposed, memories=memory.to_forget))
         return ToolResults(
-            recalled=[one.reference for one in memory.shown],
+            recalled=[one.key for one in memory.shown],
             changes=[change.id for change in memory.changes if change.action != "confirmed"],
             questions=[question.id for question in memory.questions],
             removal_proposed=bool(memory.to_forget) or controls.forgets,
@@ -125,7 +122,7 @@ class Toolbox:
         _, controls = self._tools
         return bool(self.results.changes or self.results.questions or controls.changed)
 
-    def _refusal(self, refused: RefusedProposal) -> PayloadMaker:
+    def _refusal(self, refused: Refusal) -> PayloadMaker:
         async def shown(person: Person, language: Language) -> Payload:
             del person
             return refusal_payload(
@@ -175,16 +172,13 @@ OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow, str | None
 
 
 def open_tools(
-    pool: Pool,
-    embedder: Embedder,
+    former: Former,
     memory_actions: MemoryActions,
     controls: MemoryControls,
     shows: Mapping[str, Show],
     audiences: AudienceChanges,
     viewing: ViewedChannels,
-    schemas: Sequence[type[BaseModel]],
     *,
-    verifier: Verifier | None,
     notices: ChangeNotices,
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, row, and the reply before it.
@@ -195,7 +189,10 @@ def open_tools(
 
     @cache
     def definitions(in_dm: bool, off: bool) -> list[Definition]:
-        return [*([] if off else memory_tools(tuple(schemas))), *control_tools(shows, in_dm=in_dm)]
+        return [
+            *([] if off else memory_tools(tuple(former.schemas))),
+            *control_tools(shows, in_dm=in_dm),
+        ]
 
     def opened(
         claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow, last_reply: str | None
@@ -225,14 +222,7 @@ def open_tools(
                 reply_to=final_question(last_reply or ""),
             )
             memory = MemoryTools(
-                pool,
-                embedder,
-                view,
-                said,
-                schemas=schemas,
-                in_commit=permitted,
-                verifier=verifier,
-                off=off,
+                former, view, said, batch_id=turn_row.id, in_commit=permitted, off=off
             )
             return memory, ControlTools(
                 controls, memory_actions, shows, audiences, viewing, message, turn_row
@@ -245,7 +235,7 @@ def open_tools(
             message,
             turn_row,
             [same_for_everyone(consent_question)] if memory_state.needs_consent_question else [],
-            keeps_facts=UserFact in schemas,
+            keeps_facts=UserFact in former.schemas,
         )
 
     return opened
