@@ -20,6 +20,7 @@ from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.people import has_opened_home
 from bot.slack.messages import Message
+from bot.slack.permalinks import MessageKey
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_question
 from bot.ui.panel import EVERYTHING, Done
@@ -27,11 +28,12 @@ from bot.ui.reader import Reader
 from memory import (
     ChangeGone,
     Forgotten,
+    Gone,
     KiokuMemoryError,
     Person,
     Selection,
-    changes,
     forget,
+    list_changes,
     selected,
     source_changed,
     transaction_timeout,
@@ -125,8 +127,8 @@ async def forget_all_of(app: App, person: Person, selection: Selection) -> Forgo
 
 
 async def _delete_texts(
-    app: App, person: Person, connection: AsyncConnection[DictRow], gone: Any
-) -> int:
+    app: App, person: Person, connection: AsyncConnection[DictRow], gone: Gone
+) -> list[MessageKey]:
     await update_notices(app, connection, person, gone.batches)
     if await has_opened_home(connection, person):
         await publish_later(connection, app.queue, person)
@@ -160,7 +162,7 @@ async def take_back(
     `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
     """
     person = message.person
-    entries = await changes(app.pool, person, ids=ids) if ids else []
+    entries = await list_changes(app.pool, person, ids=ids) if ids else []
     new = [entry.key for entry in entries if entry.before is None]
     try:
         undone = await undo_changes(app.pool, app.embedder, person, ids=ids) if ids else []

@@ -34,7 +34,7 @@ from memory import (
     Person,
     Selection,
     function_tool,
-    lock_for_forgetting,
+    lock_person,
     person_transaction,
     search_memories,
     selected,
@@ -211,7 +211,7 @@ class ControlTools:
         message, person = self._message, self._message.person
         # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await delete_texts(connection, person, [self._turn_row.id])
             last = await message_before(connection, message)
         self.changed = self.switched_off = True
