@@ -41,7 +41,7 @@ from bot.ui.forms import (
     settings_form,
 )
 from bot.ui.lines import changes_line, off_line
-from bot.ui.messages import forget_everything_question, on_button
+from bot.ui.messages import forget_question, on_button
 from bot.ui.panel import (
     ADD,
     ANSWER,
@@ -385,6 +385,8 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     del app, channel
     words = " ".join(click.value.split())
     if words.casefold() in _EVERYTHING:
-        question = forget_everything_question(click.reader)
+        question = forget_question(
+            click.reader, click.reader.say("forget_everything_ask"), "everything"
+        )
         return Done(line=question["text"], buttons=question["blocks"][-1]["elements"])
     return Position(list="forget", of=words[:100])

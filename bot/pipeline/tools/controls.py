@@ -37,7 +37,6 @@ from memory import (
     lock_person,
     person_transaction,
     search_memories,
-    selected,
 )
 
 Arguments = Mapping[str, Any]
@@ -170,8 +169,8 @@ class ControlTools:
         selection = await self._selection(given)
         if isinstance(selection, str):
             return _error(selection)
-        found = await selected(self._app.pool, self._message.person, selection)
-        if not found.count and not selection.everything:
+        person = self._message.person
+        if await forget_question_about(self._app, person, self._reader, selection) is None:
             return {"done": False, "not_found": True}
         self._ask_to_forget(selection)
         return {"proposed": True, "done": False}
