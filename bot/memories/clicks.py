@@ -41,11 +41,12 @@ from bot.ui.forms import (
     settings_form,
 )
 from bot.ui.lines import changes_line, off_line
-from bot.ui.messages import forget_question, on_button
+from bot.ui.messages import forget_button, on_button
 from bot.ui.panel import (
     ADD,
     ANSWER,
     DELETE,
+    EVERYTHING,
     EXPORT,
     FEEDBACK,
     FORGET,
@@ -385,8 +386,6 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     del app, channel
     words = " ".join(click.value.split())
     if words.casefold() in _EVERYTHING:
-        question = forget_question(
-            click.reader, click.reader.say("forget_everything_ask"), "everything"
-        )
-        return Done(line=question["text"], buttons=question["blocks"][-1]["elements"])
+        line = click.reader.say("forget_everything_ask")
+        return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
     return Position(list="forget", of=words[:100])

@@ -97,7 +97,12 @@ def on_question(reader: Reader, off: Off, scope: str) -> Payload:
 
 def forget_question(reader: Reader, text: str, value: str) -> Payload:
     """Return what would be forgotten, with the button that forgets it."""
-    return payload(text, button(FORGET, reader.say("menu_forget"), value, style="danger"))
+    return payload(text, forget_button(reader, value))
+
+
+def forget_button(reader: Reader, value: str) -> Block:
+    """Return the button that forgets what `value` selects."""
+    return button(FORGET, reader.say("menu_forget"), value, style="danger")
 
 
 def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
