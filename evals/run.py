@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
-from bot.runtime.memory_models import create_former, create_verifier
+from bot.runtime.memory_models import create_former
 from bot.runtime.operators import operators_pool
 from bot.runtime.output import ProgressBar
 from bot.runtime.problem import Problem
@@ -33,7 +33,7 @@ from memory import (
     PersonMessage,
     Pool,
     Question,
-    add_memory,
+    add_memories,
     check_database,
     embedding_space,
     erase,
@@ -152,16 +152,15 @@ class _Runner:
         namespace = person.namespace(case.audience)
         before: dict[str, Stored] = {}
         for given in case.existing:
-            made = await add_memory(
+            [made] = await add_memories(
                 self._pool,
                 self._embedder,
                 namespace,
                 given.kind,
-                given.content,
-                _SOURCE,
+                [(given.content, _SOURCE)],
                 schemas=self._schemas,
             )
-            content = made.after or {}
+            content = (made.after or {})["content"]
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
         zone = ZoneInfo(case.zone)
         said_at = datetime.now(UTC) - timedelta(days=case.days_ago)
@@ -201,7 +200,6 @@ class _Runner:
                 self._pool,
                 self._embedder,
                 schemas=self._schemas,
-                verifier=create_verifier(self._settings, [counter]),
                 callbacks=[counter],
             )
         return self._formers[language]

@@ -22,7 +22,7 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     model = memory.memory_model(
         model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url)
     )
-    former = memory.Former(pool, embedder, model, verifier=memory.Verifier(model))
+    former = memory.Former(pool, embedder, model)
 
     @entrypoint()
     async def turn(text: str) -> str:
@@ -35,8 +35,8 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
         typed = memory.PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
         formed = await former.form(view, [typed])
         for change in formed.changes:
-            content = change.after or change.before or {}
-            print(f"{change.action}: {memory.subject(change.kind, content)}")
+            value = change.after or change.before or {}
+            print(f"{change.action}: {memory.subject(change.kind, value['content'])}")
         return reply.output_text
 
     print("### tell")
@@ -46,20 +46,20 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     print("### forget")
     await turn.ainvoke("I'm sick of ramen")
 
-    print("### the ledger")
-    entries = await memory.history(pool, alice)
-    for entry in entries:
-        print(entry.actor, entry.action, entry.kind)
+    print("### the changes")
+    changes = await memory.list_changes(pool, alice)
+    for change in changes:
+        print(change.actor, change.action, change.kind)
     print("### undo the newest change")
-    await memory.undo_change(pool, embedder, alice, entries[0].id)
+    await memory.undo_change(pool, embedder, alice, changes[0].id)
     listed = await memory.list_memories(pool, alice)
     print(sorted(memory.subject(one.kind, one.content) for one in listed))
     print("### forget everything, and undo it")
-    forgotten = await memory.forget(pool, alice, None)
-    left = [*await memory.list_memories(pool, alice), *await memory.history(pool, alice)]
-    print(len(forgotten.memories), left)
-    if forgotten.undo:
-        print(len(await memory.undo_forget(pool, alice, forgotten.undo)))
+    forgotten = await memory.forget(pool, alice, memory.Selection(everything=True))
+    left = [*await memory.list_memories(pool, alice), *await memory.list_changes(pool, alice)]
+    print(forgotten.count, left)
+    if forgotten.id:
+        print(await memory.undo_forgetting(pool, alice, forgotten.id))
 
 
 async def main() -> None:

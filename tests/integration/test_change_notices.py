@@ -14,10 +14,11 @@ from bot.types import PersonSettings
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
 from bot.views.changes import EVERY_CHANGE
-from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_transaction
+from memory import DM, PUBLIC, Person, Pool, memory_view, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.integration.test_ledger import Ledger, food
+from tests.integration.test_versions import Ledger, food
+from tests.memories import add_memory
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database

@@ -22,8 +22,7 @@ from bot.users.incognito import read_incognito, switch_on
 from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import END_INCOGNITO_ACTION, INCOGNITO_OFF_ACTION
-from memory import Person, history, open_questions, person_transaction
-from memory.formation.user_store import UserStore
+from memory import Former, Person, list_changes, open_questions, person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
@@ -708,7 +707,7 @@ async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
         case "everything":
             await actions.everything_forgotten(said.person, "en")
         case "period":
-            await actions.forget(said.person, "en", [], Period(thread=said.thread))
+            await actions.period_forgotten(said.person, "en", Period(thread=said.thread).value())
         case _:
             await reword(app, said, "Never mind" if how == "edited" else "")
     assert "error" in await tools.call("memory_change", json.dumps(LIKES_NATTO))
@@ -759,7 +758,7 @@ async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
 
 async def noticed(app: App, said: Message) -> None:
     """Check that the one change of a message has its notice, and a job that shows it."""
-    [entry] = await history(app.pool, said.person)
+    [entry] = await list_changes(app.pool, said.person)
     [notice] = app.rows(
         "SELECT turn_id, changes FROM change_notices WHERE user_id = %s", said.user_id
     )
@@ -829,5 +828,5 @@ async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The notice of a change that Stop kept from being told was added with the change."""
-    committed = held_after(monkeypatch, UserStore, "commit")
+    committed = held_after(monkeypatch, Former, "commit")
     await noticed(app, await stopped_after(app, committed, REMEMBER))

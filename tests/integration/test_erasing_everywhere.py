@@ -18,7 +18,7 @@ from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.slack import files
 from bot.users.requests import begin_request
 from bot.views.erasing import erase_form, erased_view
-from memory import Person, lock_for_forgetting, person_transaction
+from memory import Person, lock_person, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -276,7 +276,7 @@ async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
         " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
     )
     async with person_transaction(app.pool, person) as connection:
-        await lock_for_forgetting(connection, person)
+        await lock_person(connection, person)
         begun = asyncio.create_task(begin_request(app.pool, person))
         await until(lambda: app.rows(waits))
     await begun

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import psycopg
 
-from bot.conversation.history import blank_texts, restore_texts
+from bot.conversation.history import delete_texts
 from bot.memories.person_data import erase_person
-from memory import forget, undo_forget
+from memory import Selection, forget, undo_forgetting
 from memory.postgres.embedded import find_binaries
 from tests.conftest import login_of, owner_rows
 from tests.integration.app import App
 from tests.kioku_process import Ended, ended
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "inbox_events", "processes", "listening", "catching_up", "forgotten")
+WITHOUT = ("procrastinate_*", "inbox_events", "processes", "listening", "catching_up")
 
 
 def run(program: str, *options: str) -> None:
@@ -71,11 +71,12 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     [row] = owner_rows(app.database, "SELECT now()::text AS at")
-    blank = partial(blank_texts, person=who, update_notices=nothing)
-    await forget(app.pool, who, [keys["ramen"].reference], blank_texts=blank)
-    back = await forget(app.pool, who, [keys["tempura"].reference], blank_texts=blank)
-    assert back.undo is not None
-    await undo_forget(app.pool, who, back.undo, restore_texts=restore_texts)
+    delete = partial(delete_texts, person=who, update_notices=nothing)
+    chosen = Selection(keys=[keys["ramen"].key])
+    await forget(app.pool, who, chosen, delete_texts=delete)
+    back = await forget(app.pool, who, Selection(keys=[keys["tempura"].key]))
+    assert back.id is not None
+    await undo_forgetting(app.pool, who, back.id)
     await erase_person(app.pool, app.person(bob))
 
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
@@ -85,7 +86,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert keys["tempura"].key not in printed.out
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
-    assert {"store", "turns", "memory_changes"} <= naming(empty_database, "ramen")
+    assert {"store", "turns", "memory_versions"} <= naming(empty_database, "ramen")
 
     bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
     lines.write_text(bad)
@@ -99,7 +100,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         done = await kioku(tmp_path, empty_database, "forget-again", str(lines))
         assert done.code == 0, done.err
     assert naming(empty_database, "ramen") == set()
-    assert naming(empty_database, bob.user) <= {"forgotten_keys", "forgotten_sources"}
+    assert naming(empty_database, bob.user) <= {"memory_versions", "forgotten_sources"}
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
     assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])
     assert naming(empty_database, "tempura") >= {"store", "turns"}

@@ -14,14 +14,14 @@ from psycopg.rows import DictRow
 
 from bot.conversation import turns
 from bot.conversation.claimed_message import claim_refusal
-from bot.conversation.history import blank_texts, restore_texts
+from bot.conversation.history import delete_texts
 from bot.locale import say
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.views.memory_state import END_INCOGNITO_ACTION, RESUME_ACTION
-from memory import forget, undo_forget
+from memory import Selection, forget
 from memory.store.forgetting import Forgotten
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
@@ -54,8 +54,8 @@ def back(app: App) -> None:
 async def forget_everything(app: App, message: Message) -> Forgotten:
     """Forget everything of a message's person, its texts too."""
     person = message.person
-    blank = partial(blank_texts, person=person, update_notices=nothing)
-    return await forget(app.pool, person, None, blank_texts=blank)
+    delete = partial(delete_texts, person=person, update_notices=nothing)
+    return await forget(app.pool, person, Selection(everything=True), delete_texts=delete)
 
 
 async def drain(app: App, message: Message) -> None:
@@ -377,19 +377,14 @@ async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App
     assert "peanuts" not in app.request_texts()[-1]
 
 
-@pytest.mark.parametrize("undone", [False, True])
-async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App, undone: bool) -> None:
-    """It is answered and not kept; Undo brings it back before it is answered."""
+async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App) -> None:
+    """It is answered and not kept."""
     waiting = await app.receive(app.slack.place(), "I am allergic to peanuts")
-    undo = (await forget_everything(app, waiting)).undo
-    assert undo is not None
-    if undone:
-        await undo_forget(app.pool, waiting.person, undo, restore_texts=restore_texts)
+    assert (await forget_everything(app, waiting)).id is not None
     app.script("Noted.")
     await drain(app, waiting)
-    kept = "I am allergic to peanuts" if undone else ""
-    assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == (kept, kept)
-    assert len(app.formations(waiting.person)) == undone
+    assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == ("", "")
+    assert app.formations(waiting.person) == []
 
 
 async def test_a_message_that_is_forgotten_while_its_turn_begins_is_not_kept(

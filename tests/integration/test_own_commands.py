@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from bot.locale import LANGUAGES, Language, say
 from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from bot.views.subcommands import MEMORIES
-from memory import MAX_MEMORIES, Memory, Person, edit_memory, history, undo_change
+from memory import MAX_MEMORIES, Memory, Person, Selection, edit_memory, list_changes, undo_change
 from playground.blocks import view_errors
 from tests.integration.app import App
 from tests.integration.messages import says
@@ -274,7 +274,7 @@ def ledger(app: App, who: Person) -> list[str]:
 
 async def undo_newest(app: App, who: Person) -> None:
     """Undo a person's newest change."""
-    [entry] = await history(app.pool, who, limit=1)
+    [entry] = await list_changes(app.pool, who, limit=1)
     await undo_change(app.pool, app.embedder, who, entry.id)
 
 
@@ -366,7 +366,7 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
         "evidence": "I live in Tokyo",
     }
     change = await edit_memory(
-        app.pool, app.embedder, who, memory.reference, {"fact": "I live in Tokyo"}, source
+        app.pool, app.embedder, who, memory.key, {"fact": "I live in Tokyo"}, source
     )
     await undo_change(app.pool, app.embedder, who, change.id)
     assert len(ledger(app, who)) == 3
@@ -407,7 +407,7 @@ async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) 
     memory, _ = await undone_update(app, place)
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
     done = await actions.period_forgotten(who, "en", pressed)
-    await actions.forgotten(who, "en", json.dumps({"memories": [memory.reference]}))
+    await actions.forgotten(who, "en", json.dumps({"memories": [memory.key]}))
     await actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert ledger(app, who) == []
 
@@ -463,15 +463,15 @@ async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
     who, modals = app.person(place), app.wiring.modals
     await memories(app, place, "add I love ramen")
     app.rows(
-        'UPDATE store SET value = value || \'{"expires_at": "2099-01-31T20:00:00+00:00"}\','
+        "UPDATE store SET expires_at = '2099-01-31 20:00:00+00',"
         " updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
         who.namespace("dm").prefix,
     )
     [memory] = await app.memories(who)
     for shown in (
-        await modals.audiences.form(who, "en", memory.reference),
-        await modals.editing.forget_form(who, "en", memory.reference),
-        await app.wiring.memory_actions.forget(who, "en", [memory.reference]),
+        await modals.audiences.form(who, "en", memory.key),
+        await modals.editing.forget_form(who, "en", memory.key),
+        await app.wiring.memory_actions.forget(who, "en", Selection(keys=[memory.key])),
     ):
         text = json.dumps(shown)
         assert "Feb 1, 2099" in text
@@ -516,7 +516,7 @@ async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None
     for _ in range(2):
         source = {"kind": "command", "evidence": "I live in Tokyo"}
         await edit_memory(
-            app.pool, app.embedder, who, memory.reference, {"fact": "I live in Tokyo"}, source
+            app.pool, app.embedder, who, memory.key, {"fact": "I live in Tokyo"}, source
         )
     for line in ("Confirmed: I live in Tokyo", "Updated: I live in Tokyo (was: I live in Osaka)"):
         page = await changes.history(who, "en")

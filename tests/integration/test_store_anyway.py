@@ -12,7 +12,7 @@ from bot.memories.person_data import erase_person
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
-from memory import forget
+from memory import Selection, forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.responses_server import counted_tokens
@@ -29,11 +29,11 @@ RAINS = "It rains."
 VERDICTS = [
     ({"supported": False}, "refused_not_said"),
     ({"about": "other"}, "refused_other_person"),
-    ({"modality": "past"}, "refused_past"),
-    ({"modality": "hypothetical"}, "refused_hypothetical"),
-    ({"modality": "question"}, "refused_question"),
-    ({"modality": "joke"}, "refused_joke"),
-    ({"modality": "request"}, "refused_request"),
+    ({"modality": "past"}, "refused_not_asserted"),
+    ({"modality": "hypothetical"}, "refused_not_asserted"),
+    ({"modality": "question"}, "refused_not_asserted"),
+    ({"modality": "joke"}, "refused_not_asserted"),
+    ({"modality": "request"}, "refused_not_asserted"),
     ({"valid_until": "2020-01-01"}, "refused_ended"),
 ]
 
@@ -279,7 +279,7 @@ async def test_the_button_does_nothing_while_memory_is_off(verified: Verified) -
     assert paused["replace_original"] is False
     await controls.resume(who)
     assert "Remembered" in (await clicked(app, place, held))["text"]
-    await forget(app.pool, who, None)
+    await forget(app.pool, who, Selection(everything=True))
     assert (await clicked(app, place, held))["text"] == say("en", "remember_forgotten")
     assert await app.memories(who) == []
 

@@ -38,7 +38,7 @@ from bot.views.memories import (
 from bot.views.notices import NoticeContent, notice_payload
 from bot.views.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
 from bot.views.views import loading_view, payload_view
-from memory import Entry, Question, Reason
+from memory import Change, Question, Reason
 from playground.blocks import view_errors
 from tests.unit.memories import LANGUAGE, NOON, PERSON, TEXTS, entry, memory, question, value
 from tests.unit.test_surfaces import fits
@@ -78,7 +78,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
     ],
     ids=lambda one: getattr(one, "action", ""),
 )
-def test_each_change_is_one_line(changed: Entry, line: str) -> None:
+def test_each_change_is_one_line(changed: Change, line: str) -> None:
     """A change is said in one line: what it is now, and what it was."""
     assert change_line("en", changed, UTC) == line
 
@@ -148,7 +148,7 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
     ],
     ids=["one", "long", "two", "mixed", "one of two undone", "both undone"],
 )
-def test_a_notice_is_one_line(entries: list[Entry], line: str) -> None:
+def test_a_notice_is_one_line(entries: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo and Details."""
     payload = notice_payload("en", NoticeContent(surface="notice 1", entries=tuple(entries)), UTC)
     assert fits(payload)
@@ -299,7 +299,7 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                 assert fits(payload)
                 assert "<b>" not in payload["text"]
                 offered = STORE_ACTION in json.dumps(payload)
-                never = ("secret", "sensitive", "nothing_to_remove", "asked_already", "full")
+                never = ("secret", "sensitive", "unusable", "unusable", "full")
                 assert offered == (reason not in never)
                 bare = refusal_payload(language, reason, None, can_store=True)
                 kindless = refusal_payload(
@@ -312,7 +312,7 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
 @given(LANGUAGE, st.one_of(TEXTS, st.text(min_size=1_400, max_size=2_000)))
 def test_the_button_holds_the_sentence(language: Language, text: str) -> None:
     """What a button holds fits Slack's limit and can be read again, cut off where it is long."""
-    payload = refusal(language, "past", text)
+    payload = refusal(language, "not_asserted", text)
     assert fits(payload)
     held = parse_quoted_sentence(payload["blocks"][1]["elements"][0]["value"])
     assert held is not None
@@ -350,8 +350,8 @@ def test_every_list_of_memories_used_fits(
         used = ReplyMemories(
             turn=str(uuid4()),
             memories=shown,
-            links={m.reference: "https://example.slack.com/archives/C1/p1" for m in shown},
-            last_used={m.reference: NOON for m in shown},
+            links={m.key: "https://example.slack.com/archives/C1/p1" for m in shown},
+            last_used={m.key: NOON for m in shown},
             others=others,
             more=forgotten,
             forgotten=forgotten,

@@ -26,7 +26,7 @@ from bot.views import subcommands
 from bot.views.blocks import escaped, plain_text, section
 from bot.views.labels import with_mentions
 from bot.views.reply import fallback
-from memory import redact, search_words
+from memory import redact
 from memory.credentials.detection import find_credentials, holds_secret
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model.text import clean, folded, lettered, letters, name_of, parse_json
@@ -101,7 +101,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
         *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
-        *(clean, folded, lettered, letters, name_of, parse_json, search_words, final_question),
+        *(clean, folded, lettered, letters, name_of, parse_json, final_question),
         *(escaped, plain_text, section, with_mentions, fallback, title_of, query_in, framed),
         *(find_credentials, holds_secret, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, payloads.received),
