@@ -25,17 +25,18 @@ from bot.ui.modal_triggers import USED_ACTION
 from bot.ui.notices import notice_payload
 from bot.ui.views import sentence_view
 from memory import (
+    Former,
     MemoryTools,
     Person,
     PersonMessage,
-    add_memory,
-    history,
+    list_changes,
     move_memory,
     person_transaction,
 )
 from tests.e2e.stored import VECTOR
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.memories import add_memory, no_model
 
 KINDS = ("dm", "public", "private", "mpim", "connect", "unknown")
 # Asked in a conversation of this kind: what was said in which kind may be drawn on, wherever else
@@ -194,11 +195,10 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
 
     view = await app.wiring.app.audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
-    tools = MemoryTools(app.pool, app.embedder, view, words)
+    tools = MemoryTools(Former(app.pool, app.embedder, no_model), view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))
     assert case.shows(found) == case.seen
-    for said, reference in case.references.items():
-        identity = reference.partition("/")[2]
+    for said, identity in case.references.items():
         given = {"action": "delete", "evidence": "forget all the stews", "id": identity}
         deleted = json.loads(await tools.call("memory_change", json.dumps(given)))
         assert ("error" in deleted) == (said not in case.seen)
@@ -258,7 +258,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     payload = notice_payload("en", await notices.content(case.bystander, where), UTC)
     assert "noticed fact" not in json.dumps(payload)
     assert await changes.undo(case.bystander, str(change.id)) == "undo_gone"
-    assert await history(app.pool, case.bystander) == []
+    assert await list_changes(app.pool, case.bystander) == []
     mine = await changes.page(case.person, "en", "")
     assert mine["response_type"] == "ephemeral"
     assert "noticed fact" in json.dumps(mine)
@@ -287,7 +287,7 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
         ("dm", set[str]()),
     ):
         change = await move_memory(app.pool, embedder, person, reference, audience)
-        reference = change.reference
+        reference = change.key
         for channel in (partner, secret, general):
             await app.ask(PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?")
             assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)

@@ -156,7 +156,7 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(
         app.script("Hello.")
         await commented(app, feedback, await app.ask(place, "Good morning"), comment)
     [memory] = await app.memories(told.person)
-    named = json.dumps({"memories": [memory.reference]})
+    named = json.dumps({"memories": [memory.key]})
     await app.wiring.memory_actions.forgotten(told.person, "en", named)
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}
     assert left == {("bad", ""), ("bad", "Too long.")}

@@ -36,7 +36,6 @@ from memory import (
     PUBLIC,
     Change,
     Memory,
-    add_memory,
     edit_memory,
     memory_view,
     person_transaction,
@@ -45,7 +44,8 @@ from tests.conftest import Server, owner_rows
 from tests.integration.app import App, eventually, receiving
 from tests.integration.modal_user import ModalUser
 from tests.integration.playground_slack import PlaygroundSlack
-from tests.integration.test_ledger import Ledger
+from tests.integration.test_versions import Ledger
+from tests.memories import add_memory
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -84,7 +84,7 @@ class Visit(ModalUser):
 
     async def like(self, food: str, level: int) -> Change:
         """Let the person edit how much they like a food."""
-        reference = (await self.memory_of(food)).reference
+        reference = (await self.memory_of(food)).key
         liked = {"food_name": food, "preference": level}
         app, source = self.app, {"kind": "modal"}
         return await edit_memory(app.pool, app.embedder, self.person, reference, liked, source)

@@ -78,7 +78,7 @@ async def test_without_embeddings_the_order_is_that_of_the_prompt(app: App) -> N
     await tell(app, app.person(place))
     message = await app.ask(place, "Where is a good soup of beans?")
     recalled = app.turn(message)["recalled"]
-    stored = {m.reference: m for m in await app.memories(message.person)}
+    stored = {m.key: m for m in await app.memories(message.person)}
     expected = [str(stored[reference].content["food_name"]) for reference in recalled[:5]]
     app.rows("UPDATE turns SET question = '' WHERE id = %s RETURNING id", app.turn(message)["id"])
     assert foods(await used(app, message)) == expected

@@ -14,25 +14,26 @@ from bot.conversation.periods import Period
 from memory import (
     PUBLIC,
     Pool,
-    add_memory,
+    Selection,
     create_pool,
     edit_memory,
     erase,
     export_memories,
     forget,
-    history,
+    list_changes,
     list_memories,
     memory_page,
     move_memory,
     undo_change,
-    undo_forget,
+    undo_forgetting,
 )
 from tests.conftest import login_of
 from tests.integration.app import App
 from tests.integration.counted import CountedConnection, count_statements
 from tests.integration.deliveries import nothing
+from tests.memories import add_memory
 
-HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
+HOT = ("store", "store_vectors", "memory_versions", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
 _PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
 # What names rows of a table: its namespace, whose it is, or the rows themselves.
@@ -91,21 +92,21 @@ async def everything(app: App, suffix: str) -> str:
         app.pool,
         app.embedder,
         person,
-        ramen.reference,
+        ramen.key,
         {**ramen.content, "description": "with a soft egg"},
         source,
     )
     await undo_change(app.pool, app.embedder, person, change.id)
-    moved = await move_memory(app.pool, app.embedder, person, ramen.reference, PUBLIC)
-    await history(app.pool, person)
+    moved = await move_memory(app.pool, app.embedder, person, ramen.key, PUBLIC)
+    await list_changes(app.pool, person)
     for fact in ("I live in Osaka", "So I live in Osaka"):
         content = {"fact": fact}
         await add_memory(
             app.pool, app.embedder, person.namespace(PUBLIC), "UserFact", content, source
         )
-    gone = await forget(app.pool, person, [moved.reference])
-    assert gone.undo is not None
-    await undo_forget(app.pool, person, gone.undo)
+    gone = await forget(app.pool, person, Selection(keys=[moved.key]))
+    assert gone.id is not None
+    await undo_forgetting(app.pool, person, gone.id)
     await export_memories(app.pool, person)
     await actions.everything_proposed(person, "en")
     await actions.period_forgotten(person, "en", Period().value())
@@ -125,4 +126,4 @@ async def test_every_statement_names_one_person(app: App) -> None:
         assert _BOUND.search(text), f"Nothing says whose rows these are: {text}"
         for table in _TABLE.findall(text):
             told[table] += 1
-    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_changes")), told
+    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_versions")), told

@@ -10,9 +10,10 @@ import pytest
 from bot.locale import say
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.types import Policy
-from memory import PUBLIC, Embedder, Person, add_memory, list_memories
+from memory import PUBLIC, Embedder, Person, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.memories import add_memory
 
 # One migrated database for all of these tests; each has people, and mostly a team, of its own.
 pytestmark = pytest.mark.one_database

@@ -21,6 +21,7 @@ from bot.slack.messages import Message
 from bot.access import check_request
 from memory import (
     PUBLIC,
+    Selection,
     forget,
     open_questions,
     person_transaction,
@@ -129,7 +130,7 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place, "I love ramen")
-    await forget(app.pool, app.person(place), None)
+    await forget(app.pool, app.person(place), Selection(everything=True))
     assert await pointed_at(app, place, "I love ramen") == say("en", "remember_forgotten")
     assert await app.memories(app.person(place)) == []
 
@@ -264,7 +265,9 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             )
             await end_history(app.pool, 30)
         case "forgotten":
-            await app.wiring.memory_actions.forget(said.person, "en", [sushi[0].reference])
+            await app.wiring.memory_actions.forget(
+                said.person, "en", Selection(keys=[sushi[0].key])
+            )
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:
                 await delete_texts(connection, said.person, [app.turn(said)["id"]])

@@ -20,12 +20,12 @@ from memory import (
     PUBLIC,
     SCHEMAS,
     Embedder,
+    Former,
     MemoryTools,
     Namespace,
     Person,
     PersonMessage,
     Pool,
-    Verifier,
     memory_model,
     memory_tools,
     memory_view,
@@ -60,23 +60,18 @@ class ToolTest:
         *,
         own: Namespace = OWN,
         schemas: Any = SCHEMAS,
-        verified: bool = True,
         off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
         words = PersonMessage(text=text, channel="D1", ts="100.000100", origin="tool")
-        verifier = Verifier(
-            lambda: memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
-        )
-        return MemoryTools(
+        base_url = self.model.base_url
+        former = Former(
             self.pool,
             self.embedder,
-            memory_view(own),
-            words,
+            lambda: memory_model(model="scripted", api_key="none", base_url=base_url),
             schemas=schemas,
-            verifier=verifier if verified else None,
-            off=off,
         )
+        return MemoryTools(former, memory_view(own), words, off=off)
 
     def put(self, namespace: Namespace, name: str) -> str:
         """Store a food and return its key."""
@@ -310,7 +305,7 @@ async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
     [
         ("What shall I eat?", RAMEN, "I love ramen", "no_evidence"),
         ("", RAMEN, "I love ramen", "no_evidence"),
-        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "link"),
+        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "unusable"),
     ],
 )
 async def test_only_what_is_quoted_is_stored(
@@ -332,11 +327,10 @@ async def test_only_what_is_quoted_is_stored(
     [
         ({"supported": False}, "unsupported"),
         ({"about": "other"}, "other_person"),
-        ({"modality": "hypothetical"}, "hypothetical"),
-        ({"modality": "question"}, "question"),
-        ({"valid_until": "2020-01-01"}, "ended"),
-        ("no verdict", "unusable_verdict"),
-        ("refusal", "refused_verdict"),
+        ({"modality": "hypothetical"}, "not_asserted"),
+        ({"valid_until": "2020-01-01"}, "not_asserted"),
+        ("no verdict", "unusable"),
+        ("refusal", "unusable"),
     ],
     ids=str,
 )
