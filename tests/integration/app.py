@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -16,8 +17,11 @@ from slack_bolt.async_app import AsyncBoltRequest
 from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
-from bot.pipeline.backfill.backfill import Backfill
 from bot.conversation.unformed import FORM_MEMORIES
+from bot.memories.clicks import ACTIONS, Click
+from bot.memories.switches import turn_off
+from bot.people import People
+from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
@@ -29,7 +33,6 @@ from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from bot.people import People
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
@@ -127,6 +130,22 @@ class App:
     async def memories(self, person: Person) -> list[Memory]:
         """Return a person's memories."""
         return await list_memories(self.pool, person)
+
+    async def click(self, person: Person, action: str, value: str = "") -> Any:
+        """Do what a click of a person in a message does; return what is shown for it."""
+        reader = await self.wiring.app.people.reader(person)
+        return await ACTIONS[action](
+            self.wiring.app, Click(person=person, reader=reader, value=value)
+        )
+
+    async def off(self, place: PersonThread, scope: str = "", until: datetime | None = None) -> str:
+        """Switch memory off for the person of a place; return the ts of what they wrote for it.
+
+        Not a moment before that: clocks do not differ here.
+        """
+        since = str(self.slack.say(place.user, "dm", "Turn memory off")["ts"])
+        await turn_off(self.wiring.app, self.person(place), scope, until=until, since=since)
+        return since
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Execute a statement as the database's owner; return its rows."""

@@ -336,7 +336,7 @@ async def test_messages_that_are_too_long_together_are_read_in_parts(
     formed = await former.form(ALICE_DM, said)
     assert len(model.requests) == 5
     assert [change.action for change in formed.changes] == ["remembered", "remembered"]
-    assert reasons(formed) == ["unusable_answer"]
+    assert reasons(formed) == ["unusable"]
 
 
 async def test_a_refused_connection_is_an_outage(
@@ -450,7 +450,7 @@ async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -
 
     formed = await trial.form(words("そばが好きです"), in_commit=note)
     assert formed.changes == ()
-    assert reasons(formed) == ["unusable_answer"]
+    assert reasons(formed) == ["unusable"]
     assert ran == [True]
     assert len(await trial.rows()) == 1
 
