@@ -34,8 +34,7 @@ from typing import IO, Any, Protocol
 _ROOT = Path(__file__).resolve().parent.parent
 _MODULES = (
     "bot.runtime.service",
-    "bot.runtime.commands",
-    "bot.runtime.doctor",
+    "bot.runtime.local",
     "playground.server",
     "playground.model.server",
 )

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
-from bot.users.workspaces import AWAY
+from bot.workspaces import AWAY
 from memory import NO_FORGETTING, Pool, person_transaction
 
 STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"

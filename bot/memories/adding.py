@@ -107,7 +107,7 @@ _PROBLEMS = (
 async def add_lines(
     app: App, person: Person, reader: Reader, lines: Sequence[str], audience: str = DM
 ) -> Done:
-    """Remember lines now: what is formed of a line, else the line as a fact; say what was stored."""
+    """Remember lines now: what is formed of a line, else the line itself as a fact."""
     source = Source(lines=lines, view=memory_view(person.namespace(audience)))
     return await _add(app, person, reader, source)
 
@@ -326,7 +326,7 @@ def _why_not(reader: Reader, problem: Exception, text: str) -> str:
         case MessageChanged():
             return reader.say("remember_changed")
         case QuotaExceeded():
-            return problem.refusal(reader.language)
+            return problem.refusal(reader)
         case _Unlearned():
             return reader.say(problem.key)
     return reader.say("command_failed")

@@ -32,13 +32,13 @@ from bot.ui.forms import (
     delete_errors,
     delete_form,
     edit_form,
+    edited_content,
     field_error,
     metadata_of,
     read_memory_form,
     read_settings_form,
     receipt_view,
     settings_form,
-    with_level,
 )
 from bot.ui.lines import changes_line, off_line
 from bot.ui.messages import forget_everything_question, on_button
@@ -108,8 +108,11 @@ Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
 
 
-async def _switch(app: App, click: Click) -> Done:
-    return await switched(app, click.person, click.reader, click.value)
+def _of_value(
+    work: Callable[[App, Person, Reader, str], Awaitable[Result]],
+) -> Action:
+    """Return the action that does `work` with the value of what was clicked."""
+    return lambda app, click: work(app, click.person, click.reader, click.value)
 
 
 async def _answer(app: App, click: Click) -> Done:
@@ -202,10 +205,6 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     return Done(line=line, undo=undo)
 
 
-async def _remember(app: App, click: Click) -> Done:
-    return await remember_as_typed(app, click.person, click.reader, click.value)
-
-
 async def _open_add(app: App, click: Click) -> Done | SlackView:
     if refusal := app.policy.refuses_person(click.person):
         return Done(line=click.reader.say(refusal))
@@ -222,33 +221,25 @@ async def _open_settings(app: App, click: Click) -> SlackView:
     return settings_form(click.reader, settings, **click.metadata)
 
 
-async def _export(app: App, click: Click) -> Done:
-    return await send_export(app, click.person, click.reader)
-
-
 async def _open_delete(app: App, click: Click) -> SlackView:
     del app
     return delete_form(click.reader, **click.metadata)
 
 
-async def _feedback(app: App, click: Click) -> Done | SlackView | None:
-    return await rate(app, click.person, click.reader, click.value)
-
-
 ACTIONS: Mapping[str, Action] = {
-    SWITCH: _switch,
+    SWITCH: _of_value(switched),
     ANSWER: _answer,
     SEARCH: _search,
     MENU: _menu,
     SHOW: _show,
     FORGET: _forget,
     UNDO: _undo,
-    REMEMBER: _remember,
+    REMEMBER: _of_value(remember_as_typed),
     ADD: _open_add,
     SETTINGS: _open_settings,
-    EXPORT: _export,
+    EXPORT: _of_value(send_export),
     DELETE: _open_delete,
-    FEEDBACK: _feedback,
+    FEEDBACK: _of_value(rate),
 }
 """What each click does, by its action id."""
 
@@ -295,7 +286,7 @@ async def _edit(
     memory = await find_memory(app.pool, person, key)
     if memory is None:
         return Done(line=reader.say("memory_gone"))
-    whole = with_level(memory.kind, memory.content, submitted.content)
+    whole = edited_content(memory.kind, memory.content, submitted.content)
     made: list[Change] = []
     try:
         if whole != memory.content:
@@ -391,7 +382,7 @@ async def memories_typed(app: App, click: Click, channel: str) -> Result:
 
 async def forget_typed(app: App, click: Click, channel: str) -> Result:
     """Answer ``/forget``: the panel with the question what to forget."""
-    del channel
+    del app, channel
     words = " ".join(click.value.split())
     if words.casefold() in _EVERYTHING:
         question = forget_everything_question(click.reader)

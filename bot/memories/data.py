@@ -111,9 +111,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "version": memories["version"],
         "exported_at": datetime.now(UTC).isoformat(),
         "person": person.ids,
-        "received_by": {
-            flow.purpose: f"{flow.model} at {flow.host}" for flow in data_flows(settings)
-        },
+        "received_by": data_flows(settings),
         **memories,
         **rows,
         "messages": redact_json(rows["messages"]),
@@ -214,7 +212,7 @@ def _plain(row: DictRow) -> dict[str, Any]:
 # --- sent to the person, and deleted in Slack --------------------------------------------------
 
 
-async def send_export(app: App, person: Person, reader: Reader) -> Done:
+async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
     A person who is erased meanwhile gets none.

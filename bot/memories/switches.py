@@ -11,8 +11,7 @@ from bot.app import App
 from bot.conversation.off_record import discard_words
 from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
 from bot.types import Off, PersonSettings
-from bot.ui.lines import off_line
-from bot.ui.messages import off_button, on_button
+from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
 from memory import Person, lock_for_forgetting, person_transaction
@@ -66,12 +65,6 @@ async def switched(app: App, person: Person, reader: Reader, value: str) -> Done
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
     off = await turn_off(app, person, scope, until=ends[what])
     return off_done(reader, off, scope)
-
-
-def off_done(reader: Reader, off: Off, scope: str) -> Done:
-    """Return that memory was switched off, with the button that switches it on."""
-    line = f"{off_line(reader, off)} {reader.say('off_means')}"
-    return Done(line=line, buttons=[on_button(reader, scope)])
 
 
 def tomorrow(reader: Reader, now: datetime) -> datetime:

@@ -44,16 +44,15 @@ def create_chat_model(
 
     `callbacks` are notified of each call. Raises what `memory.memory_model` raises.
     """
-    provider, _ = provider_and_name(settings.memory_model_name)
-    own = provider == "openai"
+    name = settings.memory_model_name
+    own = provider_and_name(name)[0] == "openai"
     chat = memory_model(
-        model=settings.memory_model_name,
+        model=name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
-        api="responses" if settings.memory_model_name == settings.memory_model else "chat",
+        api="responses" if name == settings.memory_model else "chat",
     )
-    if callbacks:
-        chat.callbacks = list(callbacks)
+    chat.callbacks = [*callbacks]
     return chat
 
 
@@ -72,10 +71,5 @@ def create_former(
     callbacks: Sequence[BaseCallbackHandler] = (),
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
-    return Former(
-        pool,
-        embedder,
-        partial(create_chat_model, settings, callbacks),
-        schemas=schemas,
-        verifier=verifier,
-    )
+    model = partial(create_chat_model, settings, callbacks)
+    return Former(pool, embedder, model, schemas=schemas, verifier=verifier)

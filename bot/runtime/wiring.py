@@ -30,7 +30,7 @@ from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.users.workspaces import Workspaces
+from bot.workspaces import Workspaces
 from memory import Embedder, load_schemas
 
 
@@ -86,18 +86,19 @@ class Application:
             source_updates=self.source_updates,
             slack=slack,
         )
+        self.turns = Turns(
+            pool,
+            schedule_formation=lambda connection, namespace: schedule_formation(
+                connection, app.queue, settings, namespace
+            ),
+            consent=settings.consent,
+            repeat_notice=partial(repeat_notice, app.queue),
+            quotas=app.quotas,
+        )
         self.turn_dependencies = TurnDependencies(
             pool=pool,
             slack=slack,
-            turns=Turns(
-                pool,
-                schedule_formation=lambda connection, namespace: schedule_formation(
-                    connection, app.queue, settings, namespace
-                ),
-                consent=settings.consent,
-                repeat_notice=partial(repeat_notice, app.queue),
-                quotas=app.quotas,
-            ),
+            turns=self.turns,
             audiences=app.audiences,
             embedder=app.embedder,
             replier=Replier(connections.reply_models, may_search=settings.web_search),

@@ -34,16 +34,6 @@ from bot.ui.panel import (
 from bot.ui.reader import Reader
 from memory import MAX_MEMORIES, Change, Person, Question, Reason, Refusal
 
-_REFUSALS: dict[Reason, str] = {
-    "no_evidence": "refused_not_found",
-    "unusable": "refused_unusable",
-    "secret": "refused_secret",
-    "unsupported": "refused_not_said",
-    "not_asserted": "refused_not_asserted",
-    "other_person": "refused_other_person",
-    "sensitive": "refused_sensitive",
-    "full": "memories_full",
-}
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
@@ -85,10 +75,10 @@ def consent_question(reader: Reader) -> Payload:
     return payload(reader.say("consent_ask"), *consent_buttons(reader))
 
 
-def off_payload(reader: Reader, off: Off, scope: str) -> Payload:
+def off_done(reader: Reader, off: Off, scope: str) -> Done:
     """Return that memory was switched off, with the button that switches it on."""
-    text = f"{off_line(reader, off)} {reader.say('off_means')}"
-    return payload(text, on_button(reader, scope))
+    line = f"{off_line(reader, off)} {reader.say('off_means')}"
+    return Done(line=line, buttons=[on_button(reader, scope)])
 
 
 def on_button(reader: Reader, scope: str = "") -> Block:
@@ -125,7 +115,7 @@ def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: st
 def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
     """Return why a sentence of the person was not stored."""
     what = escaped(" ".join(sentence.split()))
-    return reader.say(_REFUSALS[reason], what=what, limit=MAX_MEMORIES)
+    return reader.say(f"refused_{reason}", what=what, limit=MAX_MEMORIES)
 
 
 def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Payload:

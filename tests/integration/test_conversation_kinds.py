@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.people import People
 from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
-from bot.people import People
 from memory import DM, PUBLIC, Person, Pool
 from tests.conftest import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
@@ -179,7 +179,10 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
-    people, replica = People(pool, slack.installations(), "notice"), People(pool, slack.installations(), "notice")
+    people, replica = (
+        People(pool, slack.installations(), "notice"),
+        People(pool, slack.installations(), "notice"),
+    )
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await people.language(ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})

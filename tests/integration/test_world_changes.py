@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from bot.people import People
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.audiences import Audiences
 from bot.slack.messages import Message
-from bot.people import People
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -285,4 +285,6 @@ async def test_users_info_tells_of_a_deactivation(app: App) -> None:
     app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
     app.slack.control("users/update", {"user": place.user, "deleted": True})
     person = app.slack.message(place).person
-    assert (await People(app.pool, app.slack.installations(), "notice").settings(person)).deactivated
+    assert (
+        await People(app.pool, app.slack.installations(), "notice").settings(person)
+    ).deactivated
