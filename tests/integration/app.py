@@ -18,6 +18,7 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
+from bot.memories.adding import add_lines, remember_message
 from bot.memories.clicks import ACTIONS, Click
 from bot.memories.switches import turn_off
 from bot.people import People
@@ -33,7 +34,8 @@ from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from memory import Embedder, Memory, Person, Pool, list_memories
+from bot.ui.panel import Done
+from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -137,6 +139,18 @@ class App:
         return await ACTIONS[action](
             self.wiring.app, Click(person=person, reader=reader, value=value)
         )
+
+    async def point_at(self, place: PersonThread, text: str, **more: Any) -> Done:
+        """Use *Remember This* on the message of a place; return what is said."""
+        person = self.person(place)
+        reader = await self.wiring.app.people.reader(person)
+        message = {"user": place.user, "ts": place.ts, "text": text, **more}
+        return await remember_message(self.wiring.app, person, reader, place.channel, message)
+
+    async def add(self, person: Person, *lines: str, audience: str = DM) -> Done:
+        """Add memories as the form does; return what is said."""
+        reader = await self.wiring.app.people.reader(person)
+        return await add_lines(self.wiring.app, person, reader, lines, audience)
 
     async def off(self, place: PersonThread, scope: str = "", until: datetime | None = None) -> str:
         """Switch memory off for the person of a place; return the ts of what they wrote for it.

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from langchain_core.language_models import BaseChatModel
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +21,7 @@ from memory import (
     PUBLIC,
     SCHEMAS,
     Embedder,
+    Former,
     MemoryTools,
     Namespace,
     Person,
@@ -60,23 +62,18 @@ class ToolTest:
         *,
         own: Namespace = OWN,
         schemas: Any = SCHEMAS,
-        verified: bool = True,
         off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
         words = PersonMessage(text=text, channel="D1", ts="100.000100", origin="tool")
-        verifier = Verifier(
-            lambda: memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
+
+        def chat() -> BaseChatModel:
+            return memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
+
+        former = Former(
+            self.pool, self.embedder, chat, schemas=schemas, verifier=Verifier(chat)
         )
-        return MemoryTools(
-            self.pool,
-            self.embedder,
-            memory_view(own),
-            words,
-            schemas=schemas,
-            verifier=verifier if verified else None,
-            off=off,
-        )
+        return MemoryTools(former, memory_view(own), words, off=off)
 
     def put(self, namespace: Namespace, name: str) -> str:
         """Store a food and return its key."""
