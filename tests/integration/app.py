@@ -15,6 +15,7 @@ import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
@@ -63,6 +64,11 @@ class App:
     def embedder(self) -> Embedder:
         """The application's embedder."""
         return self.wiring.turn_dependencies.embedder
+
+    @property
+    def turns(self) -> Turns:
+        """The application's turns."""
+        return self.wiring.turn_dependencies.turns
 
     @property
     def maintenance(self) -> Maintenance:

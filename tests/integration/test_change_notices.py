@@ -7,13 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from bot.notices.change_notices import NOTICE, SHOW, ChangeNotices
+from bot.ui.changes import EVERY_CHANGE
 from slack_sdk.errors import SlackApiError
 
-from bot.notices.change_notices import NOTICE, SHOW, ChangeNotices
+from bot.people import People, choose
 from bot.types import PersonSettings
-from bot.people import People
-from bot.people import choose
-from bot.ui.changes import EVERY_CHANGE
 from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread

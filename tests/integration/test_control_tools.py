@@ -192,6 +192,7 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
     root = await app.ask(place, "<@BOT> I love ramen")
     assert await app.form(root, audience)
     waiting = await app.ask(place, "<@BOT> I live in Osaka", thread_ts=root.ts)
+    words = app.turn(waiting)["words"]
     if off:
         await app.off(place)
     for action in ACTIONS:
@@ -208,8 +209,8 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
             app.rows("DELETE FROM memory_off WHERE user_id = %s RETURNING 1", place.user)
             assert app.turn(waiting)["words"] == ""
             app.rows(
-                "UPDATE turns SET words = '<@BOT> I live in Osaka', formed_at = NULL"
-                " WHERE question_ts = %s RETURNING 1",
+                "UPDATE turns SET words = %s, formed_at = NULL WHERE question_ts = %s RETURNING 1",
+                words,
                 waiting.ts,
             )
         assert kept(app, place.user, without=asked.ts) == before, action

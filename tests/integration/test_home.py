@@ -10,15 +10,7 @@ from functools import partial
 from typing import Any, LiteralString
 
 import pytest
-from psycopg import AsyncConnection
-from slack_sdk.errors import SlackApiError
-
 from bot.listeners.actions import _view
-from bot.locale import say
-from bot.memories.home import PUBLISH
-from bot.memories.data import erase_person
-from bot.runtime.wiring import Application
-from bot.users.incognito import EVERYWHERE, switch_on
 from bot.ui.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.ui.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.ui.home import HOME_PAUSE_ACTION
@@ -31,6 +23,14 @@ from bot.ui.home_list import (
 )
 from bot.ui.memory_state import RESUME_ACTION
 from bot.ui.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION, MENU_ACTION
+from bot.users.incognito import EVERYWHERE, switch_on
+from psycopg import AsyncConnection
+from slack_sdk.errors import SlackApiError
+
+from bot.locale import say
+from bot.memories.data import erase_person
+from bot.memories.home import PUBLISH
+from bot.runtime.wiring import Application
 from memory import (
     DM,
     PUBLIC,

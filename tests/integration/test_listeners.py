@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
-
 from bot.listeners.responder import person_of
+
 from bot.locale import say
 from memory import InvalidNamespace, Person, Pool
 from tests.conftest import Server, owner_rows

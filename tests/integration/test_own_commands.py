@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from bot.ui.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
+from bot.ui.subcommands import MEMORIES
 from psycopg.types.json import Jsonb
 
 from bot.locale import LANGUAGES, Language, say
-from bot.ui.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
-from bot.ui.subcommands import MEMORIES
 from memory import MAX_MEMORIES, Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
 from tests.integration.app import App

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.access import check_request
 from bot.conversation.off_record import delete_texts
 from bot.conversation.unformed import read_unformed
 from bot.locale import say
@@ -18,7 +19,6 @@ from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.audiences import ConversationKind
 from bot.slack.messages import Message
-from bot.access import check_request
 from memory import (
     PUBLIC,
     forget,

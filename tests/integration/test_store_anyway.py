@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-
-from bot.locale import say
-from bot.memories.data import erase_person
 from bot.ui.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.ui.home_list import ListPosition
 from bot.ui.refusals import STORE_ACTION, QuotedSentence
+
+from bot.locale import say
+from bot.memories.data import erase_person
 from memory import forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread

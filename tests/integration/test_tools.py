@@ -70,9 +70,7 @@ class ToolTest:
         def chat() -> BaseChatModel:
             return memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
 
-        former = Former(
-            self.pool, self.embedder, chat, schemas=schemas, verifier=Verifier(chat)
-        )
+        former = Former(self.pool, self.embedder, chat, schemas=schemas, verifier=Verifier(chat))
         return MemoryTools(former, memory_view(own), words, off=off)
 
     def put(self, namespace: Namespace, name: str) -> str:
