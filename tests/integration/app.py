@@ -21,6 +21,7 @@ from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
 from bot.memories.adding import add_lines, remember_message
 from bot.memories.clicks import ACTIONS, Click
+from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill.backfill import Backfill
@@ -35,7 +36,7 @@ from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from bot.ui.panel import Done
+from bot.ui.panel import Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
@@ -157,6 +158,14 @@ class App:
         """Add memories as the form does; return what is said."""
         reader = await self.wiring.app.people.reader(person)
         return await add_lines(self.wiring.app, person, reader, lines, audience)
+
+    async def panel(
+        self, person: Person, position: Position | None = None, *, home: bool = False
+    ) -> Content:
+        """Return what a person's panel shows."""
+        core = self.wiring.app
+        reader = await core.people.reader(person)
+        return await read_panel(core, person, reader, position or Position(), home=home)
 
     async def off(self, place: PersonThread, scope: str = "", until: datetime | None = None) -> str:
         """Switch memory off for the person of a place; return the ts of what they wrote for it.

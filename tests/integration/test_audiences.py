@@ -13,7 +13,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.listeners.interactions import person_of
-from bot.memories.panel import read_panel
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.prompt import NOT_IN_DM
 from bot.slack.messages import read_message
@@ -64,7 +63,7 @@ class Case:
 
     async def panel(self, person: Person, position: Position | None = None) -> Content:
         """Return what a person's panel shows."""
-        return await read_panel(self.app.wiring.app, person, position or Position(), home=False)
+        return await self.app.panel(person, position)
 
     def shows(self, what: object) -> set[str]:
         """Return which of the memories a text or payload tells of, by where each was said."""

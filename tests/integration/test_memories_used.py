@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from bot.memories.panel import read_panel
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.ui.panel import UNDO, Position
 from memory import DM, Person
@@ -34,10 +33,10 @@ async def test_they_are_in_the_order_of_the_prompt(app: App) -> None:
     recalled = app.turn(message)["recalled"]
     assert len(recalled) == len(FOODS)
     used = Position(list="used", of=str(app.turn(message)["id"]))
-    shown = await read_panel(app.wiring.app, message.person, used, home=False)
+    shown = await app.panel(message.person, used)
     assert [one.key for one in shown.memories] == recalled
     await app.click(message.person, "forget", f"keys {recalled[0]}")
-    shown = await read_panel(app.wiring.app, message.person, used, home=False)
+    shown = await app.panel(message.person, used)
     assert [one.key for one in shown.memories] == recalled[1:]
 
 

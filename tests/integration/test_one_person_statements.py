@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from bot.memories.panel import read_panel
 from bot.ui.panel import EVERYTHING, FORGET, SWITCH, UNDO, Position
 from memory import (
     PUBLIC,
@@ -70,14 +69,14 @@ def named(params: Any) -> set[str]:
 
 async def everything(app: App, suffix: str) -> str:
     """Let somebody do all that can be done with memories; return whose scope it was."""
-    place, core = app.slack.place(), app.wiring.app
+    place = app.slack.place()
     message = await app.ask(place, f"I love ramen and I'm interested in Rust{suffix}")
     person = message.person
     await app.wiring.formation_jobs.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
     for shown in (Position(), Position(of="ramen"), Position(list="changes")):
-        await read_panel(core, person, shown, home=True)
+        await app.panel(person, shown, home=True)
     source = {"kind": "modal", "channel": message.channel_id, "ts": message.ts}
     content = {**ramen.content, "description": "with a soft egg"}
     change = await edit_memory(app.pool, app.embedder, person, ramen.key, content, source)

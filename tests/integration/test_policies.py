@@ -9,7 +9,6 @@ import pytest
 
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.locale import say
-from bot.memories.panel import read_panel
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.types import Policy
 from bot.ui.panel import ADD, EXPORT, FORGET, Position
@@ -129,7 +128,7 @@ async def test_what_is_theirs_stays_theirs(make_app: MakeApp) -> None:
     person = app.person(place)
     assert "soba" in (await app.add(person, "I love soba")).line
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
-    shown = await read_panel(closed.wiring.app, person, Position(), home=True)
+    shown = await closed.panel(person, Position(), home=True)
     assert (len(shown.memories), shown.refusal) == (1, "policy_person")
     refusal = say("en", "policy_person")
     assert (await closed.add(person, "I live in Osaka")).line == refusal

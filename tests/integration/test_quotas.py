@@ -9,7 +9,6 @@ from aiohttp import web
 
 from bot.access import QuotaExceeded
 from bot.locale import LANGUAGES, say
-from bot.memories.panel import read_panel
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
@@ -85,7 +84,7 @@ async def test_embeddings_of_searches_and_forms_count_like_messages(make_app: Ma
         await ann.remember("ramen")
 
         async def search(words: str) -> bool:
-            found = await read_panel(app.wiring.app, ann.person, Position(of=words), home=False)
+            found = await app.panel(ann.person, Position(of=words))
             return found.similar
 
         async def edit_to(food: str) -> Place:

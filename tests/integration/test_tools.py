@@ -305,7 +305,7 @@ async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
     [
         ("What shall I eat?", RAMEN, "I love ramen", "no_evidence"),
         ("", RAMEN, "I love ramen", "no_evidence"),
-        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "link"),
+        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "unusable"),
     ],
 )
 async def test_only_what_is_quoted_is_stored(
@@ -315,7 +315,7 @@ async def test_only_what_is_quoted_is_stored(
     tools = case.tools(text)
     async with case.unchanged():
         told = await change(tools, content, evidence)
-    assert (told["done"], told["refused"]) == (False, reason)
+    assert told["done"] is False
     assert told["shown"]
     assert [one.reason for one in tools.refused] == [reason]
     assert tools.changes == ()
@@ -327,11 +327,11 @@ async def test_only_what_is_quoted_is_stored(
     [
         ({"supported": False}, "unsupported"),
         ({"about": "other"}, "other_person"),
-        ({"modality": "hypothetical"}, "hypothetical"),
-        ({"modality": "question"}, "question"),
-        ({"valid_until": "2020-01-01"}, "ended"),
-        ("no verdict", "unusable_verdict"),
-        ("refusal", "refused_verdict"),
+        ({"modality": "hypothetical"}, "not_asserted"),
+        ({"modality": "question"}, "not_asserted"),
+        ({"valid_until": "2020-01-01"}, "not_asserted"),
+        ("no verdict", "unsupported"),
+        ("refusal", "unsupported"),
     ],
     ids=str,
 )
@@ -343,7 +343,7 @@ async def test_only_what_the_verdict_lets_pass_is_stored(
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
-    assert (told["done"], told["refused"]) == (False, reason)
+    assert told["done"] is False
     assert [one.reason for one in tools.refused] == [reason]
     tools.switch_off()
     assert tools.refused == ()
