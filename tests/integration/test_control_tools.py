@@ -192,11 +192,13 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
     root = await app.ask(place, "<@BOT> I love ramen")
     assert await app.form(root, audience)
     waiting = await app.ask(place, "<@BOT> I live in Osaka", thread_ts=root.ts)
-    words = app.turn(waiting)["words"]
     if off:
         await app.off(place)
     for action in ACTIONS:
         before = kept(app, place.user)
+        unformed = app.rows(
+            "SELECT id, words FROM turns WHERE user_id = %s AND formed_at IS NULL", place.user
+        )
         app.script_calls(*(settings_call(action, **one) for one in _HOSTILE))
         asked = await app.ask(place, "<@BOT> what is the weather?", thread_ts=root.ts)
         switches = action in ("pause", "incognito")
@@ -208,11 +210,12 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
         if not off and switches:
             app.rows("DELETE FROM memory_off WHERE user_id = %s RETURNING 1", place.user)
             assert app.turn(waiting)["words"] == ""
-            app.rows(
-                "UPDATE turns SET words = %s, formed_at = NULL WHERE question_ts = %s RETURNING 1",
-                words,
-                waiting.ts,
-            )
+            for turn in unformed:
+                app.rows(
+                    "UPDATE turns SET words = %s, formed_at = NULL WHERE id = %s RETURNING 1",
+                    turn["words"],
+                    turn["id"],
+                )
         assert kept(app, place.user, without=asked.ts) == before, action
         assert app.turn(asked)["off_record"] is (off or switches or action == "do_not_remember")
     assert off or "Osaka" in json.dumps(await app.form(waiting, audience))

@@ -120,6 +120,7 @@ async def test_feedback_is_taken_along_and_erased(app: App) -> None:
     assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
     late = await submit(app, asked.person, bad, "x")
     assert says(late, "feedback_too_late")
+    app.script("Hello.")
     again = await app.ask(place, "hello again")
     await app.click(again.person, FEEDBACK, values(app, again)[0])
     app.rows(

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from bot.listeners.responder import person_of
 
+from bot.listeners.interactions import person_of
 from memory import InvalidNamespace, Person, Pool
 from tests.conftest import Server, owner_rows
 from tests.integration.app import App, MakeApp, eventually, receiving

@@ -13,6 +13,7 @@ from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
 from bot.ui.panel import Position
+from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import Place, SlackPerson, shown
@@ -161,7 +162,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     for refused in refusals:
         assert 0 < refused.minutes <= 60
         for language in LANGUAGES:
-            assert "5" in refused.refusal(language)
+            assert "5" in refused.refusal(Reader(language))
     for other in (Person("T1", "U2"), Person("T2", "U1")):
         await app.wiring.app.quotas.admit(other)
     app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
