@@ -26,7 +26,7 @@ LEAVE = "Sarah is on leave"
 RAINS = "It rains."
 # How a verdict refuses, and what the person is told.
 VERDICTS = [
-    ({"supported": False}, "refused_not_said"),
+    ({"supported": False}, "refused_unsupported"),
     ({"about": "other"}, "refused_other_person"),
     ({"modality": "past"}, "refused_not_asserted"),
     ({"modality": "hypothetical"}, "refused_not_asserted"),
@@ -135,14 +135,14 @@ async def test_a_person_with_five_thousand_memories_is_told_so(app: App) -> None
         " FROM generate_series(1, 4999) AS n RETURNING key",
         who.namespace("dm").prefix,
     )
-    full = say("en", "memories_full", limit=MAX_MEMORIES)
+    full = say("en", "refused_full", limit=MAX_MEMORIES)
     for text in ("I love sushi", "My badge number ends in 7"):
         assert full in (await app.add(who, text)).line
     create = {"action": "create", "evidence": "I love natto"}
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     app.script_calls(("memory_change", {**create, "content": content}))
     asked = await app.ask(place, "Remember that I love natto")
-    assert says(app.shown(asked), "memories_full", limit=MAX_MEMORIES)
+    assert says(app.shown(asked), "refused_full", limit=MAX_MEMORIES)
     assert len(await app.memories(who)) == MAX_MEMORIES
     said = await app.ask(place, "I don't like ramen any more. I love udon.")
     assert "udon" not in str(await app.form(said))

@@ -16,7 +16,7 @@ import pytest
 from bot.conversation.off_record import delete_texts
 from bot.locale import Language, say
 from bot.memories.forgetting import forget_all_of
-from bot.memories.switches import turn_off, turn_on
+from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.notices import SHOW_NOTICE
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
@@ -440,6 +440,33 @@ async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
     assert say("en", "off") in footer(app, asked)
     await app.click(who, SWITCH, "on")
     assert "sushi" not in json.dumps(await app.form(waiting))
+
+
+async def test_the_panel_has_what_waits_formed_at_once(app: App) -> None:
+    """Opened right after a message it says that it is still read, and that is formed now."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love pizza")
+    [before] = app.formations(said.person)
+    assert before["due_in"] > 2
+    assert (await app.panel(said.person)).unformed == 1
+    [now] = app.formations(said.person)
+    assert now["due_in"] <= 0
+    await app.form(said)
+    shown = await app.panel(said.person)
+    assert (len(shown.memories), shown.unformed) == (1, 0)
+
+
+async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> None:
+    """With *only when I ask* nothing is formed of what is said, also later; a tool stores it."""
+    place = app.slack.place()
+    who = app.person(place)
+    await change_settings(app.wiring.app, who, eagerness="asked")
+    assert await app.form(await app.ask(place, "I love ramen")) == []
+    app.script_calls(REMEMBER)
+    await app.ask(place, "Remember that I love natto")
+    await change_settings(app.wiring.app, who, eagerness="balanced")
+    said = await app.ask(place, "I love soba")
+    assert sorted(one["food_name"] for one in await app.form(said)) == ["natto", "soba"]
 
 
 async def begun(app: App, said: Message) -> Toolbox:

@@ -18,6 +18,9 @@ from tests.integration.app import App
 pytestmark = pytest.mark.one_database
 
 
+AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+
 async def asked_to_forget(app: App, place: Any, **given: Any) -> str:
     """Let the model propose to forget; return the value of the button."""
     app.script_calls(("memory_settings", {"action": "forget", **given}))
@@ -57,7 +60,7 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     long_ago(app, old.ts, who)
     await app.form(await app.ask(place, "I love sushi"))
     fresh = await app.ask(place, "I love natto")
-    value = await asked_to_forget(app, place, since=datetime.now(UTC).date().isoformat())
+    value = await asked_to_forget(app, place, since=AN_HOUR_AGO)
     assert await foods(app, who) == ["ramen", "sushi"]
     later = await app.ask(place, "I love tempura")
     done = await app.click(who, FORGET, value)
@@ -81,7 +84,7 @@ async def test_a_button_forgets_of_who_pressed_it_alone(app: App) -> None:
     ann, bo = app.slack.place(), app.slack.place()
     for place, text in ((ann, "I love ramen"), (bo, "I love sushi")):
         await app.form(await app.ask(place, text))
-    value = await asked_to_forget(app, ann, since=datetime.now(UTC).date().isoformat())
+    value = await asked_to_forget(app, ann, since=AN_HOUR_AGO)
     done = await app.click(app.person(bo), FORGET, value)
     assert await foods(app, app.person(ann)) == ["ramen"]
     assert await foods(app, app.person(bo)) == []

@@ -201,6 +201,16 @@ async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None
     assert len([one for one in await ann.seen() if "ramen" in shown(one)]) == 1
 
 
+async def test_words_that_slack_has_changed_are_found(ann: SlackPerson) -> None:
+    """Slack sends links and `&` in its own markup."""
+    for fact in ("My blog is example.com", "I work in R&D"):
+        await ann.app.add(ann.person, fact)
+    assert "My blog is" in shown(await ann.command("/forget <http://example.com|example.com>"))
+    answer = shown(await ann.command("/memories R&amp;D"))
+    assert "I work in" in answer
+    assert "My blog" not in answer
+
+
 async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
     """What the shortcut on a message has stored is told to the person alone."""
     channel = ann.app.slack.channel("public", ann.user)

@@ -339,7 +339,7 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
         said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     meanwhile(monkeypatch, lambda: hear(app, said, text))
-    assert await pointed_at(app, here, "I love ramen") == say("en", "remember_changed")
+    assert say("en", "remember_changed") in await pointed_at(app, here, "I love ramen")
     assert await app.memories(said.person) == []
     if answered and text:
         [sushi] = await app.form(said)
