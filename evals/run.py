@@ -16,7 +16,7 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
 from bot.runtime.database import operators_pool, progress
-from bot.runtime.memory_models import create_former, create_verifier
+from bot.runtime.memory_models import create_former
 from bot.runtime.problems import Problem
 from evals.cases import Case, chosen_cases, load_cases
 from evals.report import Prices, Report, Result, Usage, UsageCounter
@@ -32,7 +32,7 @@ from memory import (
     PersonMessage,
     Pool,
     Question,
-    add_memory,
+    add_memories,
     check_database,
     embedding_space,
     erase,
@@ -148,13 +148,12 @@ class _Runner:
         namespace = person.namespace(case.audience)
         before: dict[str, Stored] = {}
         for given in case.existing:
-            made = await add_memory(
+            [made] = await add_memories(
                 self._pool,
                 self._embedder,
                 namespace,
                 given.kind,
-                given.content,
-                _SOURCE,
+                [(given.content, _SOURCE)],
                 schemas=self._schemas,
             )
             content = made.after or {}
@@ -197,7 +196,6 @@ class _Runner:
                 self._pool,
                 self._embedder,
                 schemas=self._schemas,
-                verifier=create_verifier(self._settings, [counter]),
                 callbacks=[counter],
             )
         return self._formers[language]

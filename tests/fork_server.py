@@ -306,12 +306,12 @@ def _build_models() -> None:
 
 
 def _prepare() -> None:
-    from memory import warm_up
+    from memory import Former
     from playground.model import request_types
 
     for module in _MODULES:
         import_module(module)
-    warm_up()
+    Former.warm_up()
     request_types.load()
     _build_models()
     assert threading.active_count() == 1, "A process with threads cannot be forked."

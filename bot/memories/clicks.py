@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
@@ -41,11 +41,12 @@ from bot.ui.forms import (
     settings_form,
 )
 from bot.ui.lines import changes_line, off_line
-from bot.ui.messages import forget_everything_question, on_button
+from bot.ui.messages import forget_button, on_button
 from bot.ui.panel import (
     ADD,
     ANSWER,
     DELETE,
+    EVERYTHING,
     EXPORT,
     FEEDBACK,
     FORGET,
@@ -68,9 +69,9 @@ from memory import (
     InvalidContent,
     Person,
     answer_question,
-    changes,
     edit_memory,
     find_memory,
+    list_changes,
     move_memory,
     person_transaction,
     transaction_timeout,
@@ -103,6 +104,7 @@ class Click:
         return dict(self.origin or {})
 
 
+_ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 # A line about what was done, a form to open, the position to show, or nothing to show.
 Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
@@ -118,9 +120,8 @@ def _of_value(
 async def _answer(app: App, click: Click) -> Done:
     """Answer a question: ``QUESTION yes|no|both``."""
     reader = click.reader
-    question, _, answer = click.value.partition(" ")
-    if answer not in ("yes", "no", "both"):
-        raise ValueError("This button answers nothing.")
+    question, _, given = click.value.partition(" ")
+    answer = _ANSWERS[given]
     try:
         done = await answer_question(app.pool, app.embedder, click.person, UUID(question), answer)
     except ChangedSince:
@@ -192,14 +193,14 @@ async def _update_notices(app: App, person: Person, done: Sequence[Change]) -> N
     """Update the notices that tell of the memories of these changes."""
     batches: set[UUID] = set()
     for key in {one.key for one in done}:
-        batches |= {one.batch for one in await changes(app.pool, person, key=key) if one.batch}
+        batches |= {one.batch for one in await list_changes(app.pool, person, key=key) if one.batch}
     async with person_transaction(app.pool, person) as connection:
         await update_notices(app, connection, person, batches)
 
 
 async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo."""
-    made = await changes(app.pool, click.person, ids=[one.id for one in done])
+    made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made) or click.reader.say("undo_gone")
     undo = f"change {made[0].id}" if len(made) == 1 else f"notice {made[0].batch}" if made else None
     return Done(line=line, undo=undo)
@@ -385,6 +386,6 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     del app, channel
     words = " ".join(click.value.split())
     if words.casefold() in _EVERYTHING:
-        question = forget_everything_question(click.reader)
-        return Done(line=question["text"], buttons=question["blocks"][-1]["elements"])
+        line = click.reader.say("forget_everything_ask")
+        return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
     return Position(list="forget", of=words[:100])

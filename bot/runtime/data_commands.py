@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import LiteralString
 
 from bot.config import Settings
-from bot.conversation.history import blank_texts
+from bot.conversation.history import delete_forgotten_texts
 from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
@@ -115,7 +115,7 @@ async def _forget(settings: Settings, people: Mapping[Person, Sequence[re.Match[
             if any(line[3] for line in lines):
                 await erase_person(pool, person)
             messages = [(line[5], line[6]) for line in lines if line[5]]
-            blank = partial(blank_texts, person=person)
+            blank = partial(delete_forgotten_texts, person=person)
             keys = [line[4] for line in lines if line[4]]
             await again(pool, person, keys, messages, blank)
             said = [f"{channel}/{ts}" for channel, ts in messages]

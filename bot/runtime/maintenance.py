@@ -36,7 +36,6 @@ _PEOPLE_AT_ONCE = 200
 _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
-    "DELETE FROM forgotten WHERE expires_at < now()",
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from bot.config import Settings
-from memory import Embedder, Former, Pool, Verifier, memory_model, provider_and_name
+from memory import Embedder, Former, Pool, memory_model, provider_and_name
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -56,20 +56,14 @@ def create_chat_model(
     return chat
 
 
-def create_verifier(settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()) -> Verifier:
-    """Return the verifier of proposals."""
-    return Verifier(partial(create_chat_model, settings, callbacks), sensitive=settings.sensitive)
-
-
 def create_former(
     settings: Settings,
     pool: Pool,
     embedder: Embedder,
     *,
     schemas: Sequence[type[BaseModel]],
-    verifier: Verifier | None,
     callbacks: Sequence[BaseCallbackHandler] = (),
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
     model = partial(create_chat_model, settings, callbacks)
-    return Former(pool, embedder, model, schemas=schemas, verifier=verifier)
+    return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

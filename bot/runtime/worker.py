@@ -29,7 +29,7 @@ from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.ui.reader import Reader
 from bot.workspaces import DEPARTED
-from memory import warm_up
+from memory import Former
 
 _REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
 _WARM_UP_SECONDS = 0.2
@@ -88,7 +88,7 @@ def _make_ready() -> None:
     for language in LANGUAGES:
         reader = Reader(language)
         reader.say("late", time=reader.plain_minute(now))
-    warm_up()
+    Former.warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.
     gc.freeze()

@@ -20,7 +20,6 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
 from bot.ui.panel import (
-    EVERYTHING,
     FORGET,
     REMEMBER,
     SHOW,
@@ -98,12 +97,12 @@ def on_question(reader: Reader, off: Off, scope: str) -> Payload:
 
 def forget_question(reader: Reader, text: str, value: str) -> Payload:
     """Return what would be forgotten, with the button that forgets it."""
-    return payload(text, button(FORGET, reader.say("menu_forget"), value, style="danger"))
+    return payload(text, forget_button(reader, value))
 
 
-def forget_everything_question(reader: Reader) -> Payload:
-    """Return the question before everything is forgotten."""
-    return forget_question(reader, reader.say("forget_everything_ask"), EVERYTHING)
+def forget_button(reader: Reader, value: str) -> Block:
+    """Return the button that forgets what `value` selects."""
+    return button(FORGET, reader.say("menu_forget"), value, style="danger")
 
 
 def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
