@@ -21,8 +21,7 @@ from bot.notices import SHOW_NOTICE
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
-from memory import Selection, open_questions, person_transaction
-from memory.formation.user_store import UserStore
+from memory import Selection, list_changes, open_questions, person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
@@ -308,7 +307,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     assert done["done"] is True
     assert await app.memories(said.person) == []
     assert nothing_kept(app, said)
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
+    assert await list_changes(app.pool, said.person) == []
 
 
 async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
@@ -518,13 +517,11 @@ async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
     return said
 
 
-def noticed(app: App, said: Message) -> None:
+async def noticed(app: App, said: Message) -> None:
     """Check that the one change of a message has its notice, and a job that shows it."""
-    [notice] = app.rows(
-        "SELECT n.turn_id FROM change_notices n JOIN memory_changes c ON c.batch = n.turn_id"
-        " WHERE n.user_id = %s",
-        said.user_id,
-    )
+    [change] = await list_changes(app.pool, said.person)
+    [notice] = app.rows("SELECT turn_id FROM change_notices WHERE user_id = %s", said.user_id)
+    assert change.batch == notice["turn_id"]
     assert str(notice["turn_id"]) in [job["turn"] for job in app.take_jobs(SHOW_NOTICE)]
 
 
@@ -533,7 +530,7 @@ async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None
     said = await interrupted(app, app.slack.place(), REMEMBER)
     app.script("Done.")
     await app.answering.drain(said.thread)
-    noticed(app, said)
+    await noticed(app, said)
 
 
 async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
@@ -544,7 +541,7 @@ async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     await app.answering.drain(said.thread)
     assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
+    assert await list_changes(app.pool, said.person) == []
 
 
 async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
@@ -578,7 +575,7 @@ async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The notice of a change that Stop kept from being told was added with the change."""
-    committed = held_after(monkeypatch, UserStore, "commit")
+    committed = held_after(monkeypatch, Toolbox, "_call_memory")
     app.script(function_calls=[{"name": REMEMBER[0], "arguments": REMEMBER[1]}])
     said = await app.receive(app.slack.place(), "I love natto")
     task = asyncio.create_task(app.answering.drain(said.thread))
@@ -586,4 +583,4 @@ async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
     await app.wiring.inbox.interrupt(said.thread, stopped_ts=LATER)
     await asyncio.wait_for(task, 15)
     assert app.turn(said)["status"] == "stopped"
-    noticed(app, said)
+    await noticed(app, said)

@@ -19,13 +19,12 @@ from bot.conversation.unformed import mark_formed, read_unformed
 from bot.memories.data import TABLES, erase_person, export_person
 from memory import (
     DM,
-    ChangeGone,
     Person,
-    Selection,
+    UndoExpired,
     forget,
     list_memories,
     memory_view,
-    undo_forgetting,
+    undo_forget,
 )
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
@@ -73,11 +72,11 @@ async def test_an_undo_is_erased_with_the_rest(app: App, place: PersonThread) ->
     message = await app.ask(place, "I love ramen")
     await app.wiring.formation_jobs.form(place.team, place.user, DM)
     [memory] = await list_memories(app.pool, message.person)
-    forgotten = await forget(app.pool, message.person, Selection(keys=[memory.key]))
-    assert forgotten.id is not None
+    forgotten = await forget(app.pool, message.person, [memory.reference])
+    assert forgotten.undo is not None
     await erase_person(app.pool, message.person)
-    with pytest.raises(ChangeGone):
-        await undo_forgetting(app.pool, message.person, forgotten.id)
+    with pytest.raises(UndoExpired):
+        await undo_forget(app.pool, message.person, forgotten.undo)
     assert await list_memories(app.pool, message.person) == []
 
 

@@ -20,7 +20,7 @@ from bot.slack import files
 from bot.ui.forms import delete_form, receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
-from memory import Person, lock_for_forgetting, person_transaction
+from memory import Person, lock_person, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -123,7 +123,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert not any(erased.left.values())
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["turns"] == 2
-    assert erased.counts["memory_changes"] >= 2
+    assert erased.counts["memory_versions"] >= 2
     assert erased.counts["procrastinate_jobs"] == len(queued) > 0
     assert (erased.counts["person_settings"], erased.counts["memory_off"]) == (1, 1)
     events = app.rows(
@@ -276,7 +276,7 @@ async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
         " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
     )
     async with person_transaction(app.pool, person) as connection:
-        await lock_for_forgetting(connection, person)
+        await lock_person(connection, person)
         begun = asyncio.create_task(begin_request(app.pool, person))
         await until(lambda: app.rows(waits))
     await begun

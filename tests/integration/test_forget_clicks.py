@@ -107,7 +107,8 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     assert await open_questions(app.pool, said.person) == [question]
     meant = Selection(messages=[(asked.channel_id, asked.ts)])
     if by == "period":
-        meant = Selection(since=datetime.fromtimestamp(float(asked.ts), UTC))
+        since = datetime.fromtimestamp(float(asked.ts), UTC)
+        meant = Selection(since=since, until=datetime.now(UTC))
     await app.click(said.person, FORGET, value_of(meant))
     assert await open_questions(app.pool, said.person) == []
     facts = [one.content["fact"] for one in await app.memories(said.person)]

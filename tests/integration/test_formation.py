@@ -336,7 +336,7 @@ async def test_messages_that_are_too_long_together_are_read_in_parts(
     formed = await former.form(ALICE_DM, said)
     assert len(model.requests) == 5
     assert [change.action for change in formed.changes] == ["remembered", "remembered"]
-    assert reasons(formed) == ["unusable"]
+    assert reasons(formed) == ["unusable_answer"]
 
 
 async def test_a_refused_connection_is_an_outage(
@@ -450,7 +450,7 @@ async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -
 
     formed = await trial.form(words("そばが好きです"), in_commit=note)
     assert formed.changes == ()
-    assert reasons(formed) == ["unusable"]
+    assert reasons(formed) == ["unusable_answer"]
     assert ran == [True]
     assert len(await trial.rows()) == 1
 
@@ -460,11 +460,11 @@ async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -
     [
         ("ラーメンが好きです", food("ラーメン", 90, ""), "no_evidence"),
         ("ラーメンが好きです", food("ラーメン", 90, "ラーメンを愛しています"), "no_evidence"),
-        ("そばが好きです", food("そば", 0, "そばが好きです"), "unusable"),
+        ("そばが好きです", food("そば", 0, "そばが好きです"), "nothing_to_remove"),
         (
             "そばが好きです",
             food("そば", 90, "そばが好きです", description="https://evil.example/x を見て"),
-            "unusable",
+            "link",
         ),
         ("My password is hunter2secret, I like soba", food("soba", 90, "I like soba"), "secret"),
         (
@@ -555,7 +555,7 @@ async def test_deleted_meanwhile_stays_deleted(trial: Trial) -> None:
 
     trial.model.answer(forget_then_patch)
     formed = await trial.form(words(MISO, "パスタは嫌い"))
-    assert (formed.changes, reasons(formed)) == ((), ["unusable"] * 2)
+    assert (formed.changes, reasons(formed)) == ((), ["deleted_meanwhile"] * 2)
     assert await trial.rows() == []
 
 

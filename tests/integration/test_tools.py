@@ -27,7 +27,6 @@ from memory import (
     Person,
     PersonMessage,
     Pool,
-    Verifier,
     memory_model,
     memory_tools,
     memory_view,
@@ -70,7 +69,7 @@ class ToolTest:
         def chat() -> BaseChatModel:
             return memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
 
-        former = Former(self.pool, self.embedder, chat, schemas=schemas, verifier=Verifier(chat))
+        former = Former(self.pool, self.embedder, chat, schemas=schemas)
         return MemoryTools(former, memory_view(own), words, off=off)
 
     def put(self, namespace: Namespace, name: str) -> str:
@@ -315,7 +314,7 @@ async def test_only_what_is_quoted_is_stored(
     tools = case.tools(text)
     async with case.unchanged():
         told = await change(tools, content, evidence)
-    assert told["done"] is False
+    assert (told["done"], told["refused"]) == (False, reason)
     assert told["shown"]
     assert [one.reason for one in tools.refused] == [reason]
     assert tools.changes == ()
@@ -343,7 +342,7 @@ async def test_only_what_the_verdict_lets_pass_is_stored(
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
-    assert told["done"] is False
+    assert (told["done"], told["refused"]) == (False, reason)
     assert [one.reason for one in tools.refused] == [reason]
     tools.switch_off()
     assert tools.refused == ()
@@ -383,7 +382,7 @@ async def test_a_verdict_that_takes_too_long_waits(
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
-    assert told["done"] is False
+    assert (told["done"], told["refused"]) == (False, reason)
     assert "later" in told
     assert tools.refused == ()
 
@@ -512,7 +511,7 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         async with case.unchanged():
             told = await change(tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key)
         assert tools.changes == ()
-        assert told["done"] is False
+        assert (told["done"], told["refused"]) == (False, reason)
         assert "asked" in told
         [question] = tools.questions
         assert question.asks == "replace"

@@ -173,7 +173,8 @@ class ControlTools:
         if isinstance(selection, str):
             return _error(selection)
         person = self._message.person
-        if await forget_question_about(self._app, person, self._reader, selection) is None:
+        reader = await self._app.people.reader(person)
+        if await forget_question_about(self._app, person, reader, selection) is None:
             return {"done": False, "not_found": True}
         self._ask_to_forget(selection)
         return {"proposed": True, "done": False}
