@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -10,30 +9,22 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.periods import Period
+from bot.ui.panel import EVERYTHING, FORGET, SWITCH, UNDO, Position
 from memory import (
     PUBLIC,
     Pool,
-    Selection,
     create_pool,
     edit_memory,
     erase,
     export_memories,
-    forget,
-    list_changes,
     list_memories,
-    memory_page,
     move_memory,
-    undo_change,
-    undo_forgetting,
 )
 from tests.conftest import login_of
 from tests.integration.app import App
 from tests.integration.counted import CountedConnection, count_statements
-from tests.integration.deliveries import nothing
-from tests.memories import add_memory
 
-HOT = ("store", "store_vectors", "memory_versions", "memory_expiries", "memory_questions")
+HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
 _PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
 # What names rows of a table: its namespace, whose it is, or the rows themselves.
@@ -83,33 +74,22 @@ async def everything(app: App, suffix: str) -> str:
     person = message.person
     await app.wiring.formation_jobs.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
-    actions = dataclasses.replace(app.wiring.memory_actions, update_notices=nothing)
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
-    await actions.listed(person, "en")
-    await memory_page(app.pool, person, size=10)
+    for shown in (Position(), Position(of="ramen"), Position(list="changes")):
+        await app.panel(person, shown, home=True)
     source = {"kind": "modal", "channel": message.channel_id, "ts": message.ts}
-    change = await edit_memory(
-        app.pool,
-        app.embedder,
-        person,
-        ramen.key,
-        {**ramen.content, "description": "with a soft egg"},
-        source,
-    )
-    await undo_change(app.pool, app.embedder, person, change.id)
-    moved = await move_memory(app.pool, app.embedder, person, ramen.key, PUBLIC)
-    await list_changes(app.pool, person)
+    content = {**ramen.content, "description": "with a soft egg"}
+    change = await edit_memory(app.pool, app.embedder, person, ramen.key, content, source)
+    await app.click(person, UNDO, f"change {change.id}")
+    await move_memory(app.pool, app.embedder, person, ramen.key, PUBLIC)
     for fact in ("I live in Osaka", "So I live in Osaka"):
-        content = {"fact": fact}
-        await add_memory(
-            app.pool, app.embedder, person.namespace(PUBLIC), "UserFact", content, source
-        )
-    gone = await forget(app.pool, person, Selection(keys=[moved.key]))
-    assert gone.id is not None
-    await undo_forgetting(app.pool, person, gone.id)
+        await app.add(person, fact, audience=PUBLIC)
+    gone = await app.click(person, FORGET, f"keys {ramen.key}")
+    await app.click(person, UNDO, gone.undo)
     await export_memories(app.pool, person)
-    await actions.everything_proposed(person, "en")
-    await actions.period_forgotten(person, "en", Period().value())
+    await app.click(person, SWITCH, "off")
+    await app.click(person, SWITCH, "on")
+    await app.click(person, FORGET, EVERYTHING)
     await erase(app.pool, person)
     return person.scope
 
@@ -126,4 +106,4 @@ async def test_every_statement_names_one_person(app: App) -> None:
         assert _BOUND.search(text), f"Nothing says whose rows these are: {text}"
         for table in _TABLE.findall(text):
             told[table] += 1
-    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_versions")), told
+    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_changes")), told
