@@ -21,7 +21,7 @@ from memory import (
     Embedder,
     Person,
     Pool,
-    add_memory,
+    add_memories,
     packaged_migrations,
 )
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
@@ -202,14 +202,8 @@ async def test_vectors_of_the_stand_in_are_replaced(
 
 
 async def _remember(pool: Pool, embedder: Embedder) -> None:
-    await add_memory(
-        pool,
-        embedder,
-        Person("T1", "U1").namespace(DM),
-        "UserFact",
-        {"fact": "plays the cello"},
-        {"kind": "command", "evidence": "plays the cello"},
-    )
+    given = {"fact": "plays the cello"}, {"kind": "command", "evidence": "plays the cello"}
+    await add_memories(pool, embedder, Person("T1", "U1").namespace(DM), "UserFact", [given])
 
 
 @pytest.fixture

@@ -18,11 +18,16 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from bot.app import App
+from bot.config import Settings
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_texts, has_texts
+from bot.conversation.history import delete_forgotten_texts, has_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
+from bot.queue.queue import Queue
+from bot.slack.client import Installations, only
+from bot.types import PersonSettings
 from memory import (
     DM,
     PUBLIC,
@@ -148,7 +153,7 @@ class Data:
         self, *keys: str, everything: bool = False, person: Person = ALICE
     ) -> Forgotten:
         """Forget as the application does."""
-        delete = partial(delete_texts, person=person, update_notices=nothing)
+        delete = partial(delete_forgotten_texts, person=person)
         selection = Selection(keys=keys, everything=everything)
         return await forget(self.pool, person, selection, delete_texts=delete)
 
@@ -240,7 +245,7 @@ async def test_an_answer_ends_after_the_forgetting_that_is_under_way(data: Data)
     begun, blanked, ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slowly(connection: AsyncConnection[DictRow], gone: Gone) -> list[tuple[str, str]]:
-        taken = await delete_texts(connection, gone, person=ALICE, update_notices=nothing)
+        taken = await delete_forgotten_texts(connection, gone, person=ALICE)
         blanked.set()
         await ending.wait()
         return taken
@@ -412,24 +417,35 @@ class _Kinds:
         return False
 
 
-class _Notices:
-    """Notices that are not shown."""
+class _People:
+    """People without any settings."""
 
-    async def add_notice(self, *_: object, delay: float) -> None:
-        del delay
+    async def settings(self, person: Person) -> PersonSettings:
+        del person
+        return PersonSettings()
 
 
 def learning(pool: Pool, former: Former) -> FormationJobs:
-    """Return what forms memories after a reply, without its queue."""
+    """Return what forms memories after a reply; Slack is away."""
+    unused: Any = None
+    kinds: Any = _Kinds()
+    people: Any = _People()
     return FormationJobs(
-        pool=pool,
-        queue=None,  # type: ignore[arg-type]
-        former=former,
-        audiences=_Kinds(),  # type: ignore[arg-type]
-        mode="background",
-        quiet_seconds=0,
-        consent="notice",
-        notices=_Notices(),  # type: ignore[arg-type]
+        App(
+            settings=Settings(),
+            pool=pool,
+            queue=Queue(pool),
+            slack=Installations(only(None), base_url="http://127.0.0.1:9/"),
+            embedder=unused,
+            former=former,
+            schemas=former.schemas,
+            policy=unused,
+            quotas=unused,
+            people=people,
+            audiences=kinds,
+            permalinks=unused,
+            files=unused,
+        )
     )
 
 

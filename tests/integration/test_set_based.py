@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_texts
-from bot.conversation.periods import Period
+from bot.conversation.history import delete_forgotten_texts
 from bot.conversation.turns import TurnContext
 from bot.memories.data import erase_person
-from bot.notices.change_notices import ChangeNotices
+from bot.notices import update_notices
 from bot.queue.queue import Queue
-from bot.slack.client import Installations
 from memory import (
     DM,
     PUBLIC,
+    Gone,
     Pool,
     Selection,
     create_pool,
@@ -68,10 +68,12 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
     now(), now()
 FROM generate_series(1, %(turns)s) AS n;
-INSERT INTO change_notices (turn_id, team_id, user_id, changes, ts)
-SELECT t.id, %(team)s, %(user)s, ARRAY[c.id], '1763600000.000100'
-FROM (SELECT id, row_number() OVER () AS n FROM turns) t
+INSERT INTO change_notices (turn_id, team_id, user_id, ts)
+SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM turns LIMIT %(memories)s;
+UPDATE memory_versions SET batch = t.turn_id
+FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) t
 JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) c USING (n)
+WHERE memory_versions.id = c.id
 """
 
 
@@ -112,11 +114,15 @@ def count(database: str, table: str) -> int:
     return int(row["count"])
 
 
-def update_notices(pool: Pool) -> Any:
-    """Return what lets notices be shown again, as the app does."""
-    unused: Any = None
-    slack = Installations(unused, base_url="http://127.0.0.1:9/")
-    return ChangeNotices(pool, Queue(pool), slack, unused).update_notices
+async def forgotten(pool: Pool, selection: Selection) -> Forgotten:
+    """Forget as the app does, with the notices and texts that say it."""
+    app: Any = SimpleNamespace(queue=Queue(pool))
+
+    async def delete(connection: Any, gone: Gone) -> list[tuple[str, str]]:
+        await update_notices(app, connection, ANN, gone.batches)
+        return await delete_forgotten_texts(connection, gone, person=ANN)
+
+    return await forget(pool, ANN, selection, delete_texts=delete)
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
@@ -124,8 +130,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     fill(database)
     before = digests(database)
     with counted() as sent:
-        delete = partial(delete_texts, person=ANN, update_notices=update_notices(pool))
-        done = await forget(pool, ANN, Selection(everything=True), delete_texts=delete)
+        done = await forgotten(pool, Selection(everything=True))
         assert len(sent) <= MOST, sent
     assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
@@ -166,17 +171,10 @@ async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: 
     before = digests(database)
     counts = []
     for messages in (2, 400):
-        period = Period(since=1763600001, until=1763600001 + messages)
+        since = datetime.fromtimestamp(1763600001, UTC)
         with counted() as sent:
-            since, until = period.ends()
-            done = await forget(
-                pool,
-                ANN,
-                Selection(since=since, until=until),
-                delete_texts=partial(
-                    delete_texts, person=ANN, period=period, update_notices=update_notices(pool)
-                ),
-            )
+            until = since + timedelta(seconds=messages)
+            done = await forgotten(pool, Selection(since=since, until=until))
             forgetting = len(sent)
         assert done.count == {2: 1, 400: 320}[messages]
         hidden = "memory_versions WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"

@@ -8,10 +8,10 @@ from unittest.mock import MagicMock
 
 import pytest
 import yaml
+from bot.listeners.commands import register
 from jsonschema import Draft7Validator
 
 from bot.listeners.app import EVENTS
-from bot.listeners.commands import register
 from bot.runtime.manifest import manifest_scopes
 from docs.reference.generate import called_methods
 from playground.web_api.methods import load_methods

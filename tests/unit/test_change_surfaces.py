@@ -9,12 +9,7 @@ from typing import get_args
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bot.locale import LANGUAGES, Language, say
 from bot.ui.audiences import audience_form, move_question
-from bot.ui.blocks import Payload
 from bot.ui.changes import (
     can_be_undone_alone,
     change_line,
@@ -38,6 +33,11 @@ from bot.ui.memories import (
 from bot.ui.notices import NoticeContent, notice_payload
 from bot.ui.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
 from bot.ui.views import loading_view, payload_view
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.ui.blocks import Payload
 from memory import Entry, Question, Reason
 from playground.blocks import view_errors
 from tests.unit.memories import LANGUAGE, NOON, PERSON, TEXTS, entry, memory, question, value

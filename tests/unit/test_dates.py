@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from bot.ui.dates import day, minute, plain_day, plain_minute, plain_moment
 
 from bot.locale import Language
-from bot.ui.dates import day, minute, plain_day, plain_minute, plain_moment
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 # Already the next day in Tokyo.

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-
-from bot.locale import LANGUAGES, Language
 from bot.ui.feedback import feedback_form, parse_rating, read_comment
 from bot.ui.modal_triggers import FEEDBACK_ACTION, opens_modal
+
+from bot.locale import LANGUAGES, Language
 from bot.ui.reply import feedback_block
 
 TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")

@@ -7,11 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-
-from bot.locale import LANGUAGES, Language, say
-from bot.types import MemoryOffReason, PersonSettings, Policy
-from bot.ui.blocks import Block, section
 from bot.ui.home import (
     HOME_PAUSE_ACTION,
     DataFlow,
@@ -34,6 +29,11 @@ from bot.ui.home_list import (
 from bot.ui.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
 from bot.ui.modal_triggers import HOME_MORE_ACTION, MENU_ACTION
 from bot.ui.views import SlackView, blocks_up_to_click, home_with_banner, is_banner
+from hypothesis import given, settings
+
+from bot.locale import LANGUAGES, Language, say
+from bot.types import MemoryOffReason, PersonSettings, Policy
+from bot.ui.blocks import Block, section
 from playground.blocks import view_errors
 from tests.unit.memories import LANGUAGE, NOON, TEXTS, entry, memory, question, value
 

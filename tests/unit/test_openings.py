@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from bot.ui.modal_triggers import ACTIONS, MY_MEMORIES, opens_modal
 
 

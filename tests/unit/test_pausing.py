@@ -7,12 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from bot.ui.settings import pause_form, pause_form_errors, read_pause_form
+from bot.ui.time_forms import may_end_pause, past_period, pause_end
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.ui.settings import pause_form, pause_form_errors, read_pause_form
-from bot.ui.time_forms import may_end_pause, past_period, pause_end
 from playground.blocks import view_errors
 
 TOKYO = ZoneInfo("Asia/Tokyo")

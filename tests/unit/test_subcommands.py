@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bot.locale import LANGUAGES, Language, say
 from bot.ui.subcommands import (
     HELP,
     MEMORIES,
@@ -20,6 +16,10 @@ from bot.ui.subcommands import (
     parse_memories,
     sentence_in,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
 
 FORGET = tuple(use for uses in HELP["help_forget"].values() for use in uses)
 

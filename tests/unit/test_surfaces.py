@@ -10,12 +10,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bot.locale import LANGUAGES, Language, say
-from bot.types import Citation, MemoryState, PersonSettings, Reply
-from bot.ui.blocks import LINE_LIMIT, ephemeral_payload, escaped
 from bot.ui.erasing import erase_form
 from bot.ui.forgetting import (
     FORGET_ALL_ACTION,
@@ -29,6 +23,12 @@ from bot.ui.forgetting import (
 from bot.ui.labels import describe, kind_title
 from bot.ui.memories import PAGE_SIZE, memory_list, numbered, search_results
 from bot.ui.modal_triggers import ERASE_ACTION
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.types import Citation, MemoryState, PersonSettings, Reply
+from bot.ui.blocks import LINE_LIMIT, ephemeral_payload, escaped
 from bot.ui.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 from tests.unit.memories import LANGUAGE, NOON, TEXTS, food, memory
