@@ -382,7 +382,7 @@ async def test_a_verdict_that_takes_too_long_waits(
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
-    assert (told["done"], told["refused"]) == (False, reason)
+    assert told["done"] is False
     assert "later" in told
     assert tools.refused == ()
 
@@ -511,7 +511,7 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         async with case.unchanged():
             told = await change(tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key)
         assert tools.changes == ()
-        assert (told["done"], told["refused"]) == (False, reason)
+        assert told["done"] is False
         assert "asked" in told
         [question] = tools.questions
         assert question.asks == "replace"
