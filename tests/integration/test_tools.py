@@ -329,8 +329,8 @@ async def test_only_what_is_quoted_is_stored(
         ({"modality": "hypothetical"}, "not_asserted"),
         ({"modality": "question"}, "not_asserted"),
         ({"valid_until": "2020-01-01"}, "not_asserted"),
-        ("no verdict", "unsupported"),
-        ("refusal", "unsupported"),
+        ("no verdict", "unusable"),
+        ("refusal", "unusable"),
     ],
     ids=str,
 )
