@@ -21,7 +21,6 @@ from memory import (
     Embedder,
     Person,
     Pool,
-    add_memories,
     packaged_migrations,
 )
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
@@ -37,6 +36,7 @@ from tests.kioku_process import (
     wait_for,
 )
 from tests.loopback import free_port
+from tests.memories import add_memory
 
 pytestmark = pytest.mark.slow
 
@@ -202,8 +202,14 @@ async def test_vectors_of_the_stand_in_are_replaced(
 
 
 async def _remember(pool: Pool, embedder: Embedder) -> None:
-    given = {"fact": "plays the cello"}, {"kind": "command", "evidence": "plays the cello"}
-    await add_memories(pool, embedder, Person("T1", "U1").namespace(DM), "UserFact", [given])
+    await add_memory(
+        pool,
+        embedder,
+        Person("T1", "U1").namespace(DM),
+        "UserFact",
+        {"fact": "plays the cello"},
+        {"kind": "command", "evidence": "plays the cello"},
+    )
 
 
 @pytest.fixture

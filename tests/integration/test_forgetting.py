@@ -18,16 +18,11 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.app import App
-from bot.config import Settings
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.history import delete_forgotten_texts, has_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
-from bot.queue.queue import Queue
-from bot.slack.client import Installations, only
-from bot.types import PersonSettings
 from memory import (
     DM,
     PUBLIC,
@@ -48,6 +43,7 @@ from memory import (
 )
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
+from tests.integration.app import App
 from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, remove
@@ -409,44 +405,13 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     assert context.forgotten == {"1.1", "1.19"}
 
 
-class _Kinds:
-    """Conversations that are not shared."""
-
-    async def is_shared(self, namespace: Namespace) -> bool:
-        del namespace
-        return False
-
-
-class _People:
-    """People without any settings."""
-
-    async def settings(self, person: Person) -> PersonSettings:
-        del person
-        return PersonSettings()
-
-
-def learning(pool: Pool, former: Former) -> FormationJobs:
-    """Return what forms memories after a reply; Slack is away."""
-    unused: Any = None
-    kinds: Any = _Kinds()
-    people: Any = _People()
-    return FormationJobs(
-        App(
-            settings=Settings(),
-            pool=pool,
-            queue=Queue(pool),
-            slack=Installations(only(None), base_url="http://127.0.0.1:9/"),
-            embedder=unused,
-            former=former,
-            schemas=former.schemas,
-            policy=unused,
-            quotas=unused,
-            people=people,
-            audiences=kinds,
-            permalinks=unused,
-            files=unused,
-        )
+def learning(app: App, former: Former) -> FormationJobs:
+    """Return what forms Alice's memories after a reply; she wants no notices."""
+    app.rows(
+        "INSERT INTO person_settings (team_id, user_id, notices, profile_at)"
+        " VALUES ('T1', 'U1', false, now()) RETURNING 1"
     )
+    return FormationJobs(replace(app.wiring.app, former=former))
 
 
 def liking(name: str) -> Call:
@@ -458,7 +423,7 @@ def liking(name: str) -> Call:
     "meanwhile", ["words = '', question = ''", "formed_at = now()"], ids=["forgotten", "formed"]
 )
 async def test_words_forgotten_while_they_are_formed(
-    data: Data, former: Former, model: ScriptedModel, meanwhile: LiteralString
+    app: App, data: Data, former: Former, model: ScriptedModel, meanwhile: LiteralString
 ) -> None:
     """A formation writes nothing of words that were forgotten, or formed by another, meanwhile."""
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
@@ -472,7 +437,7 @@ async def test_words_forgotten_while_they_are_formed(
         return [liking("ramen"), liking("sushi")]
 
     model.answer(answer, [liking("sushi")])
-    await learning(data.pool, former).form("T1", "U1", DM)
+    await learning(app, former).form("T1", "U1", DM)
     names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
@@ -480,7 +445,7 @@ async def test_words_forgotten_while_they_are_formed(
 
 
 async def test_a_yes_is_read_with_the_question_it_answers(
-    data: Data, former: Former, model: ScriptedModel
+    app: App, data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """The question at the end of our last reply is shown beside the words that answer it."""
     await data.turn("1.1", "hello", "Hi! Do you like ramen? Do you like soba?")
@@ -488,7 +453,7 @@ async def test_a_yes_is_read_with_the_question_it_answers(
     await data.turn("1.3", "Good night", "Sleep well.", formed=False)
     liked = {"food_name": "soba", "preference": 80, "evidence": "Yes"}
     model.answer([("UserFoodPreference", liked)])
-    await learning(data.pool, former).form("T1", "U1", DM)
+    await learning(app, former).form("T1", "U1", DM)
     assert model.last.text.count("Do you like soba?") == 1
     assert "ramen" not in model.last.text
     assert "Noted" not in model.last.text
@@ -497,7 +462,7 @@ async def test_a_yes_is_read_with_the_question_it_answers(
 
 
 async def test_words_about_which_the_person_was_asked_remove_nothing(
-    data: Data, former: Former, model: ScriptedModel
+    app: App, data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """A request to forget that waits for its click is not carried out by formation."""
     data.remember("ramen")
@@ -506,7 +471,7 @@ async def test_words_about_which_the_person_was_asked_remove_nothing(
     )
     before = data.everything("store", "store_vectors")
     model.answer(lambda shown: [remove(shown.id_of("ramen"))])
-    await learning(data.pool, former).form("T1", "U1", DM)
+    await learning(app, former).form("T1", "U1", DM)
     assert data.everything("store", "store_vectors") == before
     [turn] = data.rows("SELECT formed_at FROM turns")
     assert turn["formed_at"] is not None

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
+from bot.app import App
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_forgotten_texts
 from bot.conversation.turns import TurnContext
 from bot.memories.data import erase_person
-from bot.notices import update_notices
+from bot.memories.forgetting import forget_all_of
 from bot.queue.queue import Queue
 from memory import (
     DM,
     PUBLIC,
-    Gone,
     Pool,
     Selection,
     create_pool,
-    forget,
     memory_view,
     undo_forgetting,
 )
@@ -70,10 +68,10 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
 FROM generate_series(1, %(turns)s) AS n;
 INSERT INTO change_notices (turn_id, team_id, user_id, ts)
 SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM turns LIMIT %(memories)s;
-UPDATE memory_versions SET batch = t.turn_id
-FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) t
-JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) c USING (n)
-WHERE memory_versions.id = c.id
+UPDATE memory_versions v SET batch = told.turn_id
+FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) told
+JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) known USING (n)
+WHERE v.id = known.id
 """
 
 
@@ -114,15 +112,10 @@ def count(database: str, table: str) -> int:
     return int(row["count"])
 
 
-async def forgotten(pool: Pool, selection: Selection) -> Forgotten:
-    """Forget as the app does, with the notices and texts that say it."""
-    app: Any = SimpleNamespace(queue=Queue(pool))
-
-    async def delete(connection: Any, gone: Gone) -> list[tuple[str, str]]:
-        await update_notices(app, connection, ANN, gone.batches)
-        return await delete_forgotten_texts(connection, gone, person=ANN)
-
-    return await forget(pool, ANN, selection, delete_texts=delete)
+def app_of(pool: Pool) -> App:
+    """Return what forgetting needs of the app."""
+    unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(App))
+    return App(**{**unused, "pool": pool, "queue": Queue(pool)})
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
@@ -130,7 +123,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     fill(database)
     before = digests(database)
     with counted() as sent:
-        done = await forgotten(pool, Selection(everything=True))
+        done = await forget_all_of(app_of(pool), ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
     assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
@@ -171,10 +164,11 @@ async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: 
     before = digests(database)
     counts = []
     for messages in (2, 400):
-        since = datetime.fromtimestamp(1763600001, UTC)
+        since, until = (
+            datetime.fromtimestamp(1763600001 + seconds, UTC) for seconds in (0, messages)
+        )
         with counted() as sent:
-            until = since + timedelta(seconds=messages)
-            done = await forgotten(pool, Selection(since=since, until=until))
+            done = await forget_all_of(app_of(pool), ANN, Selection(since=since, until=until))
             forgetting = len(sent)
         assert done.count == {2: 1, 400: 320}[messages]
         hidden = "memory_versions WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"

@@ -5,15 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
-from bot.memories.clicks import ACTIONS, Click
-from bot.memories.forgetting import forget_all_of
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.slack.messages import Message
-from bot.ui.reader import Reader
-from memory import (
-    Selection,
-    list_changes,
-)
+from bot.ui.panel import EVERYTHING, FORGET, UNDO
+from memory import list_changes
 from tests.integration.app import App
 from tests.integration.test_order import changed
 
@@ -22,15 +17,8 @@ pytestmark = pytest.mark.one_database
 
 
 async def forget_everything(app: App, message: Message) -> str:
-    """Forget all of the message's author, as the command does; return the value of its Undo."""
-    gone = await forget_all_of(app.wiring.app, message.person, Selection(everything=True))
-    return f"forgetting {gone.id}"
-
-
-async def undo(app: App, message: Message, value: str) -> None:
-    """Press *Undo* as the message's author."""
-    click = Click(person=message.person, reader=Reader("en"), value=value)
-    await ACTIONS["undo"](app.wiring.app, click)
+    """Forget all of the message's author; return the value of its Undo."""
+    return str((await app.click(message.person, FORGET, EVERYTHING)).undo)
 
 
 async def change_in_slack(app: App, message: Message, text: str | None) -> None:
@@ -66,9 +54,9 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     """What the message alone said before it was changed does not come back."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
-    value = await forget_everything(app, message)
+    undo = await forget_everything(app, message)
     await change_in_slack(app, message, text)
-    await undo(app, message, value)
+    await app.click(message.person, UNDO, undo)
     await update(app)
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
@@ -80,8 +68,8 @@ async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
     message = await app.ask(app.slack.place(), "I love ramen")
     await change_in_slack(app, message, "I love sushi")
     await app.form(message)
-    value = await forget_everything(app, message)
-    await undo(app, message, value)
+    undo = await forget_everything(app, message)
+    await app.click(message.person, UNDO, undo)
     await update(app)
     assert app.turn(message)["question"] == ""
     assert await foods(app, message) == ["sushi"]
@@ -93,7 +81,7 @@ async def test_undo_of_a_removal_leaves_nothing_of_a_deleted_message(app: App) -
     await app.form(message)
     for _ in ("the formation", "its Undo"):
         [newest, *_older] = await list_changes(app.pool, message.person, limit=5)
-        await undo(app, message, f"change {newest.id}")
+        await app.click(message.person, UNDO, f"change {newest.id}")
         if not await app.memories(message.person):
             await change_in_slack(app, message, None)
     assert await foods(app, message) == ["ramen"]
