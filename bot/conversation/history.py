@@ -60,7 +60,6 @@ async def blank_texts(
     *,
     person: Person,
     period: Period | None = None,
-    
 ) -> list[dict[str, Any]]:
     """Blank the turns that are sources of these memories, and the texts that name one of them.
 

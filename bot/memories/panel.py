@@ -101,11 +101,11 @@ async def _similar(app: App, person: Person, words: str) -> list[Memory]:
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
     position = content.position
-    if position.list == "notice":
-        told = await changes(app.pool, person, batch=UUID(position.of))
-        return replace(content, changes=told)
     end = position.page * PAGE_SIZE
-    found = await changes(app.pool, person, key=position.of or None, limit=end + 1)
+    if position.list == "notice":
+        found = await changes(app.pool, person, batch=UUID(position.of))
+    else:
+        found = await changes(app.pool, person, key=position.of or None, limit=end + 1)
     return replace(content, changes=found[end - PAGE_SIZE : end], older=len(found) > end)
 
 

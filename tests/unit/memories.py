@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from enum import Enum
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
-from bot.locale import LANGUAGES
-from memory import Entry, Memory, Person, Question
+from memory import Change, Memory, Person, PersonMessage, Question, Refusal
+from memory.formation.evidence import Evidence, TypedMessage
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LANGUAGE = st.sampled_from(LANGUAGES)
-# What a person's words can hold that Slack reads as markup.
-TEXTS = st.one_of(
-    st.text(max_size=400),
-    st.sampled_from(
-        ["&" * 400, "<!channel>" * 40, "`*_~" * 100, "あ" * 400, "x" * 300, "x" * 3_000]
-    ),
+REASONS = (
+    *("no_evidence", "unusable", "secret", "unsupported"),
+    *("not_asserted", "other_person", "sensitive", "full"),
 )
+
+
+class Size(Enum):
+    """A size."""
+
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Pet(BaseModel):
+    """An operator's own kind, with one field of each shape."""
+
+    name: str = Field(description="What it is called")
+    size: Size | None = None
+    temper: Literal["calm", "wild"] | None = None
+    age: Annotated[int, Field(ge=0, le=30)] | None = None
+    weight: float | None = None
+    tame: bool | None = None
+    toys: list[str] | None = None
+    story: str | None = Field(None, max_length=500)
 
 
 def memory(
@@ -36,26 +53,21 @@ def memory(
     )
 
 
-def food(name: str, number: int = 1, **content: Any) -> Memory:
-    """Return a taste."""
-    return memory(number, kind="UserFoodPreference", food_name=name, **content)
-
-
 def value(text: str, **more: Any) -> dict[str, Any]:
     """Return a stored fact."""
     return {"kind": "UserFact", "content": {"fact": text}, **more}
 
 
-def entry(
+def change(
     action: Any = "remembered",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     *,
     number: int = 1,
     **more: Any,
-) -> Entry:
+) -> Change:
     """Return a change."""
-    return Entry(
+    return Change(
         id=UUID(int=number),
         namespace=more.pop("namespace", PERSON.namespace("dm")),
         key=more.pop("key", f"key-{number}"),
@@ -86,3 +98,12 @@ def question(
         after=value(after) if after is not None else None,
         at=NOON,
     )
+
+
+def refusal(reason: Any, text: str | None) -> Refusal:
+    """Return why something that was said in a channel, or nothing, was not stored."""
+    evidence = None
+    if text is not None:
+        said = PersonMessage(text=text, channel="C0123456789", ts="1795737600.000100")
+        evidence = Evidence(message=TypedMessage(said), text=text)
+    return Refusal(reason=reason, evidence=evidence)
