@@ -32,7 +32,7 @@ def payload(text: str, *buttons: Block) -> Payload:
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
     """Return a section of mrkdwn; Slack does not turn plain names and addresses in it into links.
 
-    Of a text that is too long the first lines are shown. `accessory` is the element beside the text.
+    Of a long text the first lines are shown. `accessory` is the element beside it.
     """
     return {
         "type": "section",

@@ -36,10 +36,10 @@ TABLES = [
     "turns",
     "inbox_events",
     "person_settings",
-    "incognito_threads",
     "memory_changes",
     "memory_questions",
     "memory_expiries",
+    "memory_off",
     "forgotten",
     "forgotten_keys",
     "forgotten_sources",
@@ -47,7 +47,6 @@ TABLES = [
     "feedback",
     "notices",
     "person_requests",
-    "quiet_threads",
     "sent_files",
     "viewed",
 ]
@@ -65,8 +64,8 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
     " VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, '1.0', %(thread)s)",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
-    "INSERT INTO incognito_threads (team_id, user_id, thread)"
-    " VALUES (%(team)s, %(user)s, %(thread)s)",
+    "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
+    " VALUES (%(team)s, %(user)s, %(channel)s, now())",
     "INSERT INTO memory_expiries VALUES (%(prefix)s, 'k', now() + interval '1 hour')",
     "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor) VALUES"
     " (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered', 'formation')",
@@ -79,8 +78,8 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
     "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
-    "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
-    " SELECT id, team_id, user_id, '{}' FROM turns"
+    "INSERT INTO change_notices (turn_id, team_id, user_id)"
+    " SELECT id, team_id, user_id FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
     " SELECT id, team_id, user_id, 'good' FROM turns"
@@ -89,7 +88,6 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",
     "INSERT INTO person_requests (team_id, user_id, hour, requests)"
     " VALUES (%(team)s, %(user)s, now(), 1)",
-    "INSERT INTO quiet_threads VALUES (%(team)s, %(user)s, %(thread)s)",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
     "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",
 )
