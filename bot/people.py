@@ -18,7 +18,6 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
-from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM, Message
@@ -291,18 +290,15 @@ class People:
         self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
         self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 
-    async def language(
+    async def reader(
         self, person: Person, text: str = "", *, settings: PersonSettings | None = None
-    ) -> Language:
-        """Return the language to answer a person in; where unknown, that of `text`.
+    ) -> Reader:
+        """Return the language to answer a person in, and their time zone.
 
-        It is the one they chose, else their Slack's, which Slack does not tell of people of other
-        workspaces. Without `text` their last message counts. `settings` are theirs, if just read.
+        It is the language they chose, else their Slack's, which Slack does not tell of people of
+        other workspaces: then that of `text`. `settings` are theirs, if just read.
         """
-        settings = await self.settings(person, settings=settings)
-        if not (text or settings.language or settings.locale):
-            text = await self._last_words(person)
-        return settings.reply_language(text)
+        return Reader.of(await self.settings(person, settings=settings), text)
 
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None
@@ -330,13 +326,6 @@ class People:
             said = known[1]
             return replace(settings, locale=said.locale, time_zone=said.time_zone)
         return await asyncio.shield(self._ask(person, settings))
-
-    async def reader(
-        self, person: Person, text: str = "", *, settings: PersonSettings | None = None
-    ) -> Reader:
-        """Return the language, as `language` does, and the time zone of a person."""
-        settings = await self.settings(person, settings=settings)
-        return Reader(await self.language(person, text, settings=settings), settings.zone)
 
     async def is_off(self, message: Message) -> bool:
         """Return whether memory is off now where a message was written."""
@@ -391,21 +380,6 @@ class People:
         except OperationalError as error:
             log.warning("a person's settings could not be read: %s", fault(error))
             return PersonSettings()
-
-    async def _last_words(self, person: Person) -> str:
-        try:
-            with transaction_timeout(_PATIENCE_SECONDS):
-                async with person_transaction(self._pool, person) as connection:
-                    found = await connection.execute(
-                        "SELECT words FROM turns WHERE team_id = %(team)s AND user_id = %(user)s"
-                        " AND words <> '' ORDER BY question_ts DESC LIMIT 1",
-                        person.ids,
-                    )
-                    row = await found.fetchone()
-        except OperationalError as error:
-            log.warning("a person's last message could not be read: %s", fault(error))
-            return ""
-        return row["words"] if row else ""
 
     def _ask(self, person: Person, settings: PersonSettings) -> asyncio.Task[PersonSettings]:
         """Ask Slack, once for all who want to know at the same time."""

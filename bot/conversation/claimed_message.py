@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
-from bot.users.workspaces import AWAY
+from bot.workspaces import AWAY
 from memory import NO_FORGETTING, Pool, person_transaction
 
 STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
@@ -110,7 +110,7 @@ async def finish(
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
-    Waits for a running `lock_for_forgetting` of its author: the next statement sees its result.
+    Waits for a running `lock_person` of its author: the next statement sees its result.
     Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
     worker: the turn must not end so.
     """

@@ -29,7 +29,7 @@ from bot.logs import fault
 from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
-from bot.users.workspaces import Workspaces
+from bot.workspaces import Workspaces
 from memory import OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from bot.slack.messages import (
     typed,
     user_key,
 )
-from bot.users.workspaces import Workspaces
+from bot.workspaces import Workspaces
 from memory import Person
 
 # A conversion is reported by a message in the channel, any other change by an event of its own.

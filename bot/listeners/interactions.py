@@ -259,7 +259,7 @@ class Interactions:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             done = Done(line=_sentence(click.reader, error), beside=True)
             shown = done_payload(click.reader, done)
-        in_place = "actions" in body or "view" in body
+        in_place = "actions" in body or ("view" in body and origin.position is not None)
         replaces = in_place and not (done and done.beside)
         if isinstance(result, Position) and origin.position is None:
             replaces = False
@@ -298,9 +298,11 @@ class Interactions:
             )
 
     async def _panel(self, click: Click, position: Position, done: Done | None) -> Payload:
-        content = await read_panel(self._app, click.person, position, home=False)
-        blocks = panel(click.reader, content, done)
-        return {"text": done.line if done else click.reader.say("memories_title"), "blocks": blocks}
+        # Read again: the person may just have chosen another language.
+        reader = await self._app.people.reader(click.person)
+        content = await read_panel(self._app, click.person, reader, position, home=False)
+        text = done.line if done else reader.say("memories_title")
+        return {"text": text, "blocks": panel(reader, content, done)}
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -323,7 +325,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
     if isinstance(error, QuotaExceeded):
-        return error.refusal(reader.language)
+        return error.refusal(reader)
     database = isinstance(error, OperationalError | OutcomeUnknown)
     return reader.say("command_uncertain" if database else "command_broke")
 

@@ -13,7 +13,7 @@ from bot.locale import known_language
 from bot.memories.panel import data_handling, read_panel
 from bot.people import note_home_opened
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import error_code, retry_on_rate_limit
+from bot.slack.client import error_code, is_passing, retry_on_rate_limit
 from bot.types import PersonSettings
 from bot.ui.panel import Content, Done, Position, home_view
 from bot.ui.reader import Reader
@@ -24,20 +24,6 @@ log = logging.getLogger(__name__)
 PUBLISH = "publish_home"
 # For a click: a person is waiting.
 _CLICK_SECONDS = 10.0
-# The next attempt would be refused for the same reason.
-_IN_VAIN = frozenset(
-    {
-        "user_not_found",
-        "account_inactive",
-        "not_authed",
-        "invalid_auth",
-        "token_revoked",
-        "token_expired",
-        "team_access_not_granted",
-        "invalid_arguments",
-        "view_too_large",
-    }
-)
 
 
 async def home_opened(app: App, person: Person) -> None:
@@ -75,9 +61,9 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
     if not erased:
         await show_home(app, person, Position(), seconds=60.0)
         return
-    settings = PersonSettings(language=known_language(erased) or "en", agreed=True)
-    content = Content(is_new=True, handling=data_handling(app, settings))
-    await _publish(app, person, Reader.of(settings), content, None, 60.0)
+    reader = Reader(known_language(erased) or "en")
+    content = Content(is_new=True, handling=data_handling(app, reader, PersonSettings()))
+    await _publish(app, person, reader, content, None, 60.0)
 
 
 async def show_home(
@@ -89,9 +75,9 @@ async def show_home(
     seconds: float = _CLICK_SECONDS,
 ) -> None:
     """Publish a Home at a position; `said` is what the click that led to it did."""
-    content = await read_panel(app, person, position, home=True)
-    settings = await app.people.settings(person, settings=content.settings)
-    await _publish(app, person, Reader.of(settings), content, said, seconds)
+    reader = await app.people.reader(person)
+    content = await read_panel(app, person, reader, position, home=True)
+    await _publish(app, person, reader, content, said, seconds)
 
 
 async def _publish(
@@ -104,10 +90,7 @@ async def _publish(
             lambda: client.views_publish(user_id=person.user_id, view=view), seconds=seconds
         )
     except SlackApiError as error:
-        code = error_code(error)
-        if code == "not_enabled":
-            log.warning("the Home tab is off: switch it on in the app's settings at Slack")
-        elif code in _IN_VAIN:
-            log.warning("a Home was refused: %s", code)
-        else:
+        if is_passing(error):
             raise
+        # The next attempt would be refused for the same reason.
+        log.warning("a Home was refused: %s", error_code(error))

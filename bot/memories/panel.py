@@ -16,13 +16,16 @@ from bot.conversation.unformed import form_now
 from bot.people import read_off_conversations, read_settings
 from bot.slack.permalinks import MessageKey
 from bot.types import PersonSettings
-from bot.ui.panel import PAGE_SIZE, Content, DataFlow, DataHandling, Position
+from bot.ui.blocks import escaped
+from bot.ui.lines import kept_for
+from bot.ui.panel import PAGE_SIZE, Content, Position
+from bot.ui.reader import Reader
 from memory import (
     DM,
     Change,
     Memory,
     Person,
-    changes,
+    list_changes,
     list_memories,
     memory_page,
     memory_view,
@@ -37,7 +40,9 @@ _SIMILAR = 5
 _SIMILARITY = 0.3
 
 
-async def read_panel(app: App, person: Person, position: Position, *, home: bool) -> Content:
+async def read_panel(
+    app: App, person: Person, reader: Reader, position: Position, *, home: bool
+) -> Content:
     """Return what the panel shows at a position; unread messages of the person are formed now."""
     unformed = await form_now(app.pool, app.queue, app.settings, person)
     # Read here and now: what another process knows of the person may be half a minute old.
@@ -47,14 +52,13 @@ async def read_panel(app: App, person: Person, position: Position, *, home: bool
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
-        settings=settings,
         off=settings.off(app.settings.consent),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=app.policy.refuses_person(person),
         questions=questions,
         unformed=unformed,
-        handling=data_handling(app, settings) if home else None,
+        handling=data_handling(app, reader, settings) if home else (),
     )
     match position.list:
         case "changes" | "notice":
@@ -101,11 +105,12 @@ async def _similar(app: App, person: Person, words: str) -> list[Memory]:
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
     position = content.position
-    end = position.page * PAGE_SIZE
     if position.list == "notice":
-        found = await changes(app.pool, person, batch=UUID(position.of))
+        found = await list_changes(app.pool, person, batch=UUID(position.of))
     else:
-        found = await changes(app.pool, person, key=position.of or None, limit=end + 1)
+        limit = position.page * PAGE_SIZE + 1
+        found = await list_changes(app.pool, person, key=position.of or None, limit=limit)
+    end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], older=len(found) > end)
 
 
@@ -128,7 +133,7 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
 
 
 async def _has_stored(app: App, person: Person) -> bool:
-    return await has_texts(app.pool, person) or bool(await changes(app.pool, person, limit=1))
+    return await has_texts(app.pool, person) or bool(await list_changes(app.pool, person, limit=1))
 
 
 def _last_source(change: Change) -> MessageKey | None:
@@ -139,33 +144,39 @@ def _last_source(change: Change) -> MessageKey | None:
     return (str(said[-1]["channel"]), str(said[-1]["ts"])) if said else None
 
 
-def data_handling(app: App, settings: PersonSettings) -> DataHandling:
-    """Return where a person's data goes and how long it is kept."""
-    return DataHandling(
-        flows=data_flows(app.settings),
-        days=app.policy.retention_days_for(settings.retention_days),
-        history_days=app.settings.history_days,
-        policy=app.policy,
-        stand_in=app.settings.stand_in,
-    )
+def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:
+    """Return who receives a person's data, how long it is kept, and where Kioku answers."""
+    lines = [reader.say("home_kept_where")]
+    if app.settings.stand_in:
+        lines.append(reader.say("home_flow_stand_in"))
+    else:
+        flows = data_flows(app.settings).items()
+        lines += [reader.say(f"home_flow_{name}", receiver=escaped(to)) for name, to in flows]
+    days, texts = app.policy.retention_days_for(settings.retention_days), app.settings.history_days
+    lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
+    lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
+    if app.policy.channels:
+        channels = reader.say("listed").join(f"<#{one}>" for one in sorted(app.policy.channels))
+        lines.append(reader.say("home_policy_channels", channels=channels[:1_000]))
+    else:
+        lines.append(reader.say("home_policy_everywhere"))
+    if not app.settings.stand_in:  # the stand-in does not search
+        lines.append(
+            reader.say("home_policy_web" if app.policy.web_search else "home_policy_no_web")
+        )
+    return lines
 
 
-def data_flows(settings: Settings) -> list[DataFlow]:
-    """Return the receivers of a person's words, one for each purpose.
+def data_flows(settings: Settings) -> dict[str, str]:
+    """Return the receivers of a person's words, as ``MODEL at HOST``, by their purpose.
 
     The fallback model gets what the reply model gets, while that does not answer. A model of
     another provider than OpenAI's API has the provider's name as its host.
     """
-    flows = [_of_api("replies", settings, settings.reply_model)]
-    if settings.fallback_model is not None:
-        flows.append(_of_api("fallback", settings, settings.fallback_model))
-    provider, model = provider_and_name(settings.memory_model_name)
-    memories = DataFlow(purpose="memories", model=model, host=provider)
-    if provider == "openai":
-        memories = _of_api("memories", settings, model)
-    return [*flows, memories, _of_api("search", settings, settings.embedding_model)]
-
-
-def _of_api(purpose: str, settings: Settings, model: str) -> DataFlow:
     host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
-    return DataFlow(purpose=purpose, model=model, host=host)
+    provider, model = provider_and_name(settings.memory_model_name)
+    flows = {"replies": f"{settings.reply_model} at {host}"}
+    if settings.fallback_model is not None:
+        flows["fallback"] = f"{settings.fallback_model} at {host}"
+    flows["memories"] = f"{model} at {host if provider == 'openai' else provider}"
+    return {**flows, "search": f"{settings.embedding_model} at {host}"}

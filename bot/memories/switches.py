@@ -11,11 +11,10 @@ from bot.app import App
 from bot.conversation.off_record import discard_words
 from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
 from bot.types import Off, PersonSettings
-from bot.ui.lines import off_line
-from bot.ui.messages import off_button, on_button
+from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import Person, lock_for_forgetting, person_transaction
+from memory import Person, lock_person, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ async def turn_off(
     discarded. Waits for memory writes that are under way.
     """
     async with person_transaction(app.pool, person) as connection:
-        await lock_for_forgetting(connection, person)
+        await lock_person(connection, person)
         begins = await switch_off(connection, person, scope, until=until, since=since)
         await discard_words(connection, person, scope, begins)
     app.people.invalidate(person)
@@ -66,12 +65,6 @@ async def switched(app: App, person: Person, reader: Reader, value: str) -> Done
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
     off = await turn_off(app, person, scope, until=ends[what])
     return off_done(reader, off, scope)
-
-
-def off_done(reader: Reader, off: Off, scope: str) -> Done:
-    """Return that memory was switched off, with the button that switches it on."""
-    line = f"{off_line(reader, off)} {reader.say('off_means')}"
-    return Done(line=line, buttons=[on_button(reader, scope)])
 
 
 def tomorrow(reader: Reader, now: datetime) -> datetime:

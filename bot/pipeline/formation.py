@@ -56,8 +56,8 @@ class FormationJobs:
     async def form(self, team: str, user: str, audience: str) -> None:
         """Form memories from the words of the person that are not formed yet.
 
-        Nothing happens while the person has memory switched off; of somebody who wants to be
-        remembered only when they ask for it the words are done with. If the model refuses every request,
+        Nothing happens while the person has memory switched off. Of somebody who wants to be
+        remembered only when they ask for it, nothing is formed. If the model refuses every request,
         which only the operator can change, they stay until the next attempt, in an hour. Raises
         `memory.FormationUnavailable` while the model is unavailable: the words stay, and the job is
         tried again.

@@ -115,7 +115,7 @@ def create_turn(
                 shown = with_notes(await sink.reader(), text, left_out, newest_only=newest_only)
                 await sink.finish(
                     shown,
-                    recalled=bool(recalled) and outcome != "failed",
+                    recalled=bool(recalled) and model is not None,
                     can_be_rated=model is not None,
                 )
                 if outcome == "answered":

@@ -26,11 +26,11 @@ from bot.pipeline.turn import TurnDependencies
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
-from bot.runtime.memory_models import create_former, create_verifier
+from bot.runtime.memory_models import create_former
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.users.workspaces import Workspaces
+from bot.workspaces import Workspaces
 from memory import Embedder, load_schemas
 
 
@@ -39,14 +39,13 @@ def create_app(connections: Connections) -> App:
     settings, pool, slack = connections.settings, connections.pool, connections.slack
     schemas = load_schemas(settings.schemas)
     embedder = Embedder(connections.model, connections.space)
-    verifier = create_verifier(settings)
     return App(
         settings=settings,
         pool=pool,
         queue=Queue(pool),
         slack=slack,
         embedder=embedder,
-        former=create_former(settings, pool, embedder, schemas=schemas, verifier=verifier),
+        former=create_former(settings, pool, embedder, schemas=schemas),
         schemas=schemas,
         policy=policy_of(settings),
         quotas=Quotas(pool, settings.person_messages_per_hour),
@@ -86,18 +85,19 @@ class Application:
             source_updates=self.source_updates,
             slack=slack,
         )
+        self.turns = Turns(
+            pool,
+            schedule_formation=lambda connection, namespace: schedule_formation(
+                connection, app.queue, settings, namespace
+            ),
+            consent=settings.consent,
+            repeat_notice=partial(repeat_notice, app.queue),
+            quotas=app.quotas,
+        )
         self.turn_dependencies = TurnDependencies(
             pool=pool,
             slack=slack,
-            turns=Turns(
-                pool,
-                schedule_formation=lambda connection, namespace: schedule_formation(
-                    connection, app.queue, settings, namespace
-                ),
-                consent=settings.consent,
-                repeat_notice=partial(repeat_notice, app.queue),
-                quotas=app.quotas,
-            ),
+            turns=self.turns,
             audiences=app.audiences,
             embedder=app.embedder,
             replier=Replier(connections.reply_models, may_search=settings.web_search),

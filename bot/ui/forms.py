@@ -24,7 +24,7 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
-from bot.ui.lines import audience_name, credentials_named, kept_for
+from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
 from bot.ui.reader import Reader
 from memory import (
     DM,
@@ -62,14 +62,7 @@ _AUDIENCE, _CONVERSATION, _LINES = "audience", "conversation", "lines"
 _WORD, _COMMENT = "word", "comment"
 # Markers of lists, with which pasted lines begin.
 _BULLETS = "-–*•·▪◦ \t"
-_ERRORS: Mapping[str, str] = {
-    "missing": "form_missing",
-    "number": "form_number",
-    "range": "form_range",
-    "long": "form_too_long",
-    "secret": "form_secret",
-    "ended": "form_ended",
-}
+_ERRORS = frozenset({"missing", "number", "range", "long", "secret", "ended"})
 _RETENTION = (0, 30, 90, 180, 365)
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _RECEIPT = {"store": "counted_memories", "memory_versions": "deleted_changes"}
@@ -376,10 +369,10 @@ def _errors(
 
 def field_error(reader: Reader, code: str, field: Field | None = None, *, text: str = "") -> str:
     """Return why a field with this text cannot be stored; `code` is of `memory.InvalidContent`."""
-    key = _ERRORS.get(code, "form_invalid")
+    key = f"form_{code}" if code in _ERRORS else "form_invalid"
     if key == "form_range":
         return (_hint(reader, field) if field else "") or reader.say("form_invalid")
-    if key == "form_too_long":
+    if key == "form_long":
         return reader.say(key, count=field.max_length if field else FIELD_LIMIT)
     if key == "form_secret":
         return secret_error(reader, text)
@@ -405,17 +398,20 @@ def lines_error(reader: Reader, lines: Sequence[str]) -> str:
     if len(lines) > LINES_LIMIT:
         return reader.say("add_too_many", limit=LINES_LIMIT)
     if any(len(line) > FIELD_LIMIT for line in lines):
-        return reader.say("form_too_long", count=FIELD_LIMIT)
+        return reader.say("form_long", count=FIELD_LIMIT)
     secret = next((line for line in lines if redact(line).removed), None)
     return secret_error(reader, secret) if secret else ""
 
 
-def with_level(kind: str, content: Mapping[str, Any], entered: Mapping[str, Any]) -> dict[str, Any]:
+def edited_content(
+    kind: str, content: Mapping[str, Any], entered: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return `content` with what was entered; a sentence about the level before goes with it."""
     whole = {**content, **entered}
     level = LEVEL_FIELDS.get(kind, "")
     changed = str(whole.get(level)) != str(content.get(level))
-    if changed and whole.get("description") == content.get("description"):
+    same = whole.get("description") == content.get("description")
+    if changed and same and says_nothing_more(kind, content):
         whole["description"] = None
     return whole
 

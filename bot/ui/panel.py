@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, cast, get_args
 
-from bot.types import Off, PersonSettings, Policy, Refusal
+from bot.types import Off, Refusal
 from bot.ui.blocks import (
     BLOCK_ID_LIMIT,
     OPTION_VALUE,
@@ -34,7 +34,6 @@ from bot.ui.lines import (
     audience_name,
     can_be_undone,
     change_line,
-    kept_for,
     memory_line,
     off_line,
     question_line,
@@ -66,13 +65,6 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
     "store": (("yes", "ask_store"), ("no", "ask_not_store")),
 }
-_FLOWS = {
-    "replies": "home_flow_replies",
-    "fallback": "home_flow_fallback",
-    "memories": "home_flow_memories",
-    "search": "home_flow_search",
-}
-_CHANNELS = 20
 _DIVIDER: Block = {"type": "divider"}
 
 List: TypeAlias = Literal["memories", "forget", "changes", "notice", "used"]
@@ -136,42 +128,16 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataFlow:
-    """A receiver of a person's words for one purpose: a model, and its host."""
-
-    purpose: str
-    model: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataHandling:
-    """The receivers and retention of a person's data, and what the operator allows.
-
-    `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
-    the texts of conversations are. `stand_in`: there is no language model, and nothing leaves the
-    machine.
-    """
-
-    flows: Sequence[DataFlow] = ()
-    days: int | None = None
-    history_days: int = 30
-    policy: Policy = field(default_factory=Policy)
-    stand_in: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """Everything that one person's panel shows at a position.
 
     `found` is the number of memories there, on all pages, `total` that of all memories. `similar`:
     none has the words, these are the nearest. `links` lead to the message that a memory, by its
-    key, or a change, by its id, came from. `unformed` messages are not read yet. `handling` is
-    shown in Home only.
+    key, or a change, by its id, came from. `unformed` messages are not read yet. `handling` says
+    where data goes, in Home only.
     """
 
     position: Position = field(default_factory=Position)
-    settings: PersonSettings = field(default_factory=PersonSettings)
     off: Off | None = None
     asks: bool = False
     off_in: Sequence[str] = ()
@@ -186,7 +152,7 @@ class Content:
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
     is_new: bool = False
-    handling: DataHandling | None = None
+    handling: Sequence[str] = ()
 
 
 def home_view(reader: Reader, content: Content, said: Done | None = None) -> SlackView:
@@ -207,10 +173,10 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     else:
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)
-    if content.refusal is None:
-        blocks.append(_controls(reader, content))
-    if content.handling is not None:
-        blocks += [_DIVIDER, *_data_handling(reader, content.handling)]
+    blocks.append(_controls(reader, content))
+    if content.handling:
+        blocks += [_DIVIDER, header(reader.say("home_where"))]
+        blocks += [section(bulleted(content.handling)), note(reader.say("home_end"))]
     return blocks
 
 
@@ -246,7 +212,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.total:
         lines.insert(0, reader.say("panel_count", count=content.total))
     if content.total >= MAX_MEMORIES:
-        lines.append(reader.say("memories_full", limit=MAX_MEMORIES))
+        lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.off_in:
@@ -391,7 +357,7 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
 
 def _controls(reader: Reader, content: Content) -> Block:
     """Return the buttons for everything else; of somebody new only *Add*."""
-    on = content.off is None and not content.asks
+    on = content.off is None and not content.asks and content.refusal is None
     add = button(ADD, reader.say("add_button"), "add", style="primary")
     rest = [
         button(SHOW, reader.say("changes_title"), Position(list="changes").value),
@@ -413,33 +379,3 @@ def _controls(reader: Reader, content: Content) -> Block:
     ]
     shown = [*([add] if on else []), *([] if content.is_new and on else rest)]
     return actions(*shown, block_id=content.position.block_id("controls"))
-
-
-def _data_handling(reader: Reader, handling: DataHandling) -> list[Block]:
-    """Return who receives the person's data, how long it is kept, and what the operator allows."""
-    lines = [reader.say("home_kept_where")]
-    if handling.stand_in:
-        lines.append(reader.say("home_flow_stand_in"))
-    else:
-        lines += [
-            reader.say(_FLOWS[one.purpose], model=escaped(one.model), host=one.host)
-            for one in handling.flows
-        ]
-    lines.append(reader.say("settings_kept", period=kept_for(reader, handling.days)))
-    texts = min(handling.history_days, handling.days or handling.history_days)
-    lines.append(reader.say("home_texts_kept", period=kept_for(reader, texts)))
-    lines.append(_where_allowed(reader, handling.policy))
-    if not handling.stand_in:  # the stand-in does not search
-        web = "home_policy_web" if handling.policy.web_search else "home_policy_no_web"
-        lines.append(reader.say(web))
-    end = note(reader.say("home_end"))
-    return [header(reader.say("home_where")), section(bulleted(lines)), end]
-
-
-def _where_allowed(reader: Reader, policy: Policy) -> str:
-    if not policy.channels:
-        return reader.say("home_policy_everywhere")
-    named = [f"<#{channel}>" for channel in sorted(policy.channels)[:_CHANNELS]]
-    more = len(policy.channels) - len(named)
-    where = reader.say("listed").join(named) + (f" (+{more})" if more else "")
-    return reader.say("home_policy_channels", channels=where)

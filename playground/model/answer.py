@@ -40,9 +40,11 @@ class Message:
     """A message item with one or more text parts.
 
     `annotations` are url citations of the last part: url, title, start_index, end_index.
+    `refuses`: the parts are refusals, which say why there is no answer.
     """
 
     parts: tuple[str, ...]
+    refuses: bool = False
     phase: Phase | None = None
     annotations: tuple[dict[str, Any], ...] = ()
 
@@ -61,6 +63,7 @@ class Answer:
     text: str = ""
     calls: tuple[Call, ...] = ()
     annotations: tuple[dict[str, Any], ...] = ()
+    refuses: bool = False
     web_search: bool = False
     items: tuple[Item, ...] = ()
 
@@ -72,8 +75,8 @@ class Answer:
         queries = [annotation["title"] for annotation in self.annotations]
         search = (Search(query=(queries or ["news"])[0]),) if self.web_search else ()
         said = self.text or not self.calls
-        message = (Message(parts=(self.text,), annotations=self.annotations),) if said else ()
-        return (*search, *message, *self.calls)
+        message = Message(parts=(self.text,), annotations=self.annotations, refuses=self.refuses)
+        return (*search, *([message] if said else []), *self.calls)
 
     def summary(self) -> dict[str, Any]:
         """The answer's entry in the journal."""

@@ -84,9 +84,16 @@ class OutputEvents:
         content: list[dict[str, Any]] = []
         *others, last = message.parts
         for text in others:
-            yield from self._part(item, content, text, [])
+            yield from self._part(item, content, text, [], refuses=message.refuses)
         annotations = [{"type": "url_citation", **one} for one in message.annotations]
-        yield from self._part(item, content, last, annotations, done=status is not None)
+        yield from self._part(
+            item,
+            content,
+            last,
+            annotations,
+            done=status is not None,
+            refuses=message.refuses,
+        )
         if status is not None:
             yield self._item("done", {**item, "status": status, "content": content})
 
@@ -98,12 +105,16 @@ class OutputEvents:
         annotations: Sequence[dict[str, Any]],
         *,
         done: bool = True,
+        refuses: bool = False,
     ) -> Iterator[Event]:
         where = {
             "item_id": item["id"],
             "output_index": len(self.output),
             "content_index": len(content),
         }
+        if refuses:
+            yield from self._refusal(where, content, text, done=done)
+            return
         empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
         yield self.emit("response.content_part.added", **where, part=empty)
         for piece in self._pieces(text):
@@ -121,6 +132,19 @@ class OutputEvents:
         yield self.emit("response.output_text.done", **where, text=text, logprobs=[])
         yield self.emit("response.content_part.done", **where, part=part)
         content.append(part)
+
+    def _refusal(
+        self, where: dict[str, Any], content: list[dict[str, Any]], text: str, *, done: bool
+    ) -> Iterator[Event]:
+        part = {"type": "refusal", "refusal": ""}
+        yield self.emit("response.content_part.added", **where, part=part)
+        for piece in self._pieces(text):
+            yield self.emit("response.refusal.delta", **where, delta=piece)
+        if done:
+            part = {**part, "refusal": text}
+            yield self.emit("response.refusal.done", **where, refusal=text)
+            yield self.emit("response.content_part.done", **where, part=part)
+            content.append(part)
 
     def _call(self, call: Call) -> Iterator[Event]:
         item = {

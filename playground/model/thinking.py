@@ -38,7 +38,9 @@ def answer_to(prompt: Prompt) -> Answer:
         said = langmem.spoken(prompt.last_user_text)
         filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)
         return Answer(text=_json(filled if prompt.schema else {}))
-    return Answer(text=tool_use.words_for(prompt) or replies.reply_to(prompt))
+    text = tool_use.words_for(prompt) or replies.reply_to(prompt)
+    # A sentence that it does not understand is no answer: it is neither rated nor made of memories.
+    return Answer(text=text, refuses=text == replies.texts_for(prompt)["unknown"])
 
 
 def _found(query: str) -> Answer:

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.users.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
+from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
 from memory import Pool, transaction
 from tests.conftest import rows_of
 from tests.integration.app import App

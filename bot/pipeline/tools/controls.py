@@ -19,18 +19,24 @@ from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.messages import Message
+from bot.types import Off
 from bot.ui.blocks import Payload, payload
-from bot.ui.messages import PayloadMaker, off_payload, on_question, open_payload
+from bot.ui.messages import (
+    PayloadMaker,
+    done_payload,
+    off_done,
+    on_question,
+    open_payload,
+)
 from bot.ui.reader import Reader
 from memory import (
     DM,
     Person,
     Selection,
     function_tool,
-    lock_for_forgetting,
+    lock_person,
     person_transaction,
     search_memories,
-    selected,
 )
 
 Arguments = Mapping[str, Any]
@@ -41,14 +47,14 @@ VIEW_TOOL = "read_current_view"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
-open: a button that opens the list of what you remember of them, with settings, export and the rest; \
-`words` to search it, or list changes for recent changes with Undo. Do not repeat the list.
+open: a button that opens the list of what you remember of them, with settings, export and \
+everything else; `words` search it; list changes: recent changes with Undo. Do not repeat the list.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this conversation only. resume: memory on again (only proposed).
-forget: what has all of `words`, or what they told you from `since` to `until`, or everything; only \
-proposed: they get a button and decide; say so.
-do_not_remember: delete the text of this message, as for off the record; which: previous_message \
-(only proposed) for the one before."""
+forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
+only proposed: they get a button and decide; say so.
+do_not_remember: delete the text of this message, as for off the record; which previous_message \
+(only proposed): the one before."""
 _VIEW = (
     "Read what the person looks at in Slack: a channel's newest messages or a message with its"
     ' thread. For "this channel", "this message" and the like, where it is not in this'
@@ -135,7 +141,7 @@ class ControlTools:
         since = self._message.ts
         off = await turn_off(self._app, self._message.person, scope, until=until, since=since)
         self.changed = self.switched_off = True
-        self._show("off", _made(off_payload, off, scope))
+        self._show("off", _made(_off, off, scope))
         return until.isoformat(timespec="minutes") if until else "until they switch it on"
 
     async def _pause(self, given: Arguments) -> Definition:
@@ -163,8 +169,8 @@ class ControlTools:
         selection = await self._selection(given)
         if isinstance(selection, str):
             return _error(selection)
-        found = await selected(self._app.pool, self._message.person, selection)
-        if not found.count and not selection.everything:
+        person = self._message.person
+        if await forget_question_about(self._app, person, self._reader, selection) is None:
             return {"done": False, "not_found": True}
         self._ask_to_forget(selection)
         return {"proposed": True, "done": False}
@@ -204,7 +210,7 @@ class ControlTools:
         message, person = self._message, self._message.person
         # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await delete_texts(connection, person, [self._turn_row.id])
             last = await message_before(connection, message)
         self.changed = self.switched_off = True
@@ -233,6 +239,10 @@ def _made(make: Any, *arguments: Any) -> PayloadMaker:
         return shown
 
     return made
+
+
+def _off(reader: Reader, off: Off, scope: str) -> Payload:
+    return done_payload(reader, off_done(reader, off, scope))
 
 
 def _not_remembered(reader: Reader) -> Payload:
