@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from memory import Change, Memory, Person, PersonMessage, Question, Refusal
+from memory import Change, Memory, Person, PersonMessage, Question, Reason, Refusal
 from memory.formation.evidence import Evidence, TypedMessage
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-REASONS = (
-    *("no_evidence", "unusable", "secret", "unsupported"),
-    *("not_asserted", "other_person", "sensitive", "full"),
-)
+BATCH = UUID(int=9)
+REASONS = sorted(get_args(Reason))
 
 
 class Size(Enum):
@@ -77,6 +75,7 @@ def change(
         before=before,
         after=after,
         at=NOON + timedelta(seconds=number),
+        batch=more.pop("batch", BATCH),
         **more,
     )
 
@@ -97,6 +96,7 @@ def question(
         else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
         after=value(after) if after is not None else None,
         at=NOON,
+        batch=BATCH,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory.store.words import SubjectTerms
 
 from bot.slack.messages import typed
 from memory.formation.evidence import (
@@ -23,7 +24,6 @@ from memory.formation.evidence import (
 from memory.model.namespace import DM, Person
 from memory.model.text import lettered, letters
 from memory.store.memories import Memory
-from memory.store.words import SubjectTerms
 
 QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
     (Path(__file__).parent.parent / "data" / "mangled_quotes.toml").read_text("utf-8")

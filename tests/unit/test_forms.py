@@ -6,16 +6,16 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
+from bot.ui.adding import LINES_LIMIT, add_errors, add_form, lines_of
+from bot.ui.form_fields import MAX_FIELDS, fields_of
+from bot.ui.views import language_of_view, metadata_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.payloads import UNREADABLE
-from bot.ui.adding import LINES_LIMIT, add_errors, add_form, lines_of
-from bot.ui.form_fields import MAX_FIELDS, fields_of
 from bot.ui.forms import memory_form, read_form
-from bot.ui.views import language_of_view, metadata_of
 from memory import SCHEMAS, UserFact, checked_schemas
 from memory.model.schemas import UserFoodPreference
 from playground.blocks import view_errors

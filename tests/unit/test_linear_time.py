@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import TypeAlias
 
 import pytest
+from bot.ui.labels import with_mentions
+from bot.views import subcommands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +24,7 @@ from bot.pipeline.responses.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages, payloads
 from bot.slack.attached import attached_to
-from bot.views import subcommands
 from bot.ui.blocks import escaped, plain_text, section
-from bot.ui.labels import with_mentions
 from bot.ui.reply import fallback
 from memory import redact, search_words
 from memory.credentials.detection import find_credentials, holds_secret

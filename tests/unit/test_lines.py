@@ -135,7 +135,7 @@ def test_describe(language: Language, kind: str, content: dict[str, Any], line: 
             "Updated: I live in Tokyo (was: I live in Osaka) (undone)",
         ),
         (
-            change("remembered", None, {**OSAKA, "expires_at": "2026-11-27T00:00:00+00:00"}),
+            change("remembered", None, OSAKA, expires_at=datetime(2026, 11, 27, tzinfo=UTC)),
             "Remembered: I live in Osaka (until <!date^1795737599^{date_short}|Nov 26, 2026>)",
         ),
     ],

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 
 from bot.locale import LANGUAGES
 from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
+from bot.memories.panel import data_handling
 from bot.types import Eagerness, Off, PersonErased, PersonSettings, Policy
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted, spoken
 from bot.ui.forms import (
@@ -36,11 +38,10 @@ from bot.ui.lines import change_line, changes_line, memory_line, off_line, quest
 from bot.ui.messages import (
     consent_question,
     done_payload,
-    forget_everything_question,
     forget_question,
     notice_payload,
     off_button,
-    off_payload,
+    off_done,
     on_button,
     on_question,
     open_payload,
@@ -53,8 +54,6 @@ from bot.ui.panel import (
     PAGE_SIZE,
     WORDS_LIMIT,
     Content,
-    DataFlow,
-    DataHandling,
     Done,
     List,
     Position,
@@ -126,7 +125,6 @@ def contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
 VALUES = st.sampled_from([*_FIELDS]).flatmap(
     lambda kind: st.fixed_dictionaries(
         {"kind": st.just(kind), "content": contents(kind)},
-        optional={"expires_at": MOMENTS.map(datetime.isoformat)},
     )
 )
 MEMORIES = st.builds(
@@ -150,6 +148,8 @@ CHANGES = st.builds(
     before=st.none() | VALUES,
     after=st.none() | VALUES,
     at=MOMENTS,
+    batch=st.just(TURN),
+    expires_at=st.none() | MOMENTS,
     undone_at=st.none() | MOMENTS,
     changed_since=st.booleans(),
 )
@@ -162,6 +162,7 @@ QUESTIONS = st.builds(
     before=VALUES,
     after=st.none() | VALUES,
     at=MOMENTS,
+    batch=st.just(TURN),
 )
 OFFS = st.builds(Off, until=st.none() | MOMENTS, here=st.booleans())
 POSITIONS = st.builds(
@@ -177,24 +178,36 @@ SETTINGS = st.builds(
     language=st.sampled_from([None, *LANGUAGES]),
     retention_days=st.none() | st.integers(1, 36_500),
 )
+
+
+def handling(
+    reader: Reader, *, model: str = "some-model", channels: int = 0, **more: Any
+) -> list[str]:
+    """Return what Home says of where data goes."""
+    settings = {
+        "stand_in": False,
+        "history_days": 30,
+        "openai_base_url": "https://api.example.com/v1",
+        "reply_model": model,
+        "fallback_model": model,
+        "memory_model_name": f"openai:{model}",
+        "embedding_model": model,
+    }
+    policy = Policy(
+        channels=frozenset(f"C{number:09}" for number in range(channels)),
+        web_search=more.pop("web_search", True),
+    )
+    app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more), policy=policy)
+    return data_handling(app, reader, PersonSettings())
+
+
 HANDLING = st.builds(
-    DataHandling,
-    flows=st.lists(
-        st.builds(
-            DataFlow,
-            purpose=st.sampled_from(["replies", "fallback", "memories", "search"]),
-            model=TEXTS.map(lambda text: text[:100]),
-            host=st.just("h" * 250),
-        ),
-        max_size=4,
-    ),
-    days=st.none() | st.integers(1, 36_500),
-    policy=st.builds(
-        Policy,
-        channels=st.integers(0, 200).map(lambda n: frozenset(f"C{k:09}" for k in range(n))),
-        web_search=st.booleans(),
-    ),
+    handling,
+    READERS,
+    model=TEXTS.map(lambda text: text[:100]),
+    channels=st.integers(0, 200),
     stand_in=st.booleans(),
+    web_search=st.booleans(),
 )
 
 
@@ -224,7 +237,6 @@ def panels(draw: st.DrawFn) -> Content:
     links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
     return Content(
         position=draw(POSITIONS),
-        settings=draw(SETTINGS),
         off=draw(st.none() | OFFS.map(lambda off: replace(off, here=False))),
         asks=draw(st.booleans()),
         off_in=[f"C{n:010}" for n in range(draw(st.integers(0, 20)))],
@@ -239,7 +251,7 @@ def panels(draw: st.DrawFn) -> Content:
         links=links | {str(one.id): LINK for one in changes if links},
         unformed=draw(st.integers(0, 100)),
         is_new=draw(st.booleans()),
-        handling=draw(st.none() | HANDLING),
+        handling=draw(st.just([]) | HANDLING),
     )
 
 
@@ -340,7 +352,7 @@ def heard(blocks: Sequence[Block]) -> None:
 def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a message."""
     view_fits(home_view(reader, content, said))
-    blocks = panel(reader, replace(content, handling=None), said)
+    blocks = panel(reader, replace(content, handling=[]), said)
     message_fits({"text": reader.say("memories_title"), "blocks": [*_at_most_three(blocks)]})
     for block in blocks:
         if any("action_id" in element for element in elements_of(block)):
@@ -408,10 +420,9 @@ def test_every_other_message_fits(
     for payload in (
         done_payload(reader, said),
         consent_question(reader),
-        off_payload(reader, off, scope),
+        done_payload(reader, off_done(reader, off, scope)),
         on_question(reader, off, scope),
         forget_question(reader, forget, EVERYTHING),
-        forget_everything_question(reader),
         open_payload(reader, "memories", text),
         open_payload(reader, "changes", text),
     ):
@@ -444,10 +455,7 @@ def test_every_refusal_fits(reader: Reader, reason: Any, text: str) -> None:
 def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
     """What a button selects is read from its value again."""
     value = value_of(selection)
-    assert value_of(selection_of(value)) == value
-    assert replace(selection_of(value), messages=(), keys=()) == replace(
-        selection, messages=(), keys=()
-    )
+    assert selection_of(value) == selection
     assert len(value) <= 2_000
 
 
@@ -539,13 +547,14 @@ def test_what_can_be_switched_and_added(reader: Reader, content: Content) -> Non
     }
     switch = {one for one in offered if one.startswith("memory_switch")}
     if content.refusal:
-        assert not offered
+        assert not switch
     elif content.asks:
         assert switch == {"memory_switch_1", "memory_switch_2"}
     else:
         assert switch == {"memory_switch"}
     assert ("add" in offered) is (content == Content())
-    assert ("delete_all" in offered) is (content.refusal is None)
+    # Also who may not use the app any more takes along and deletes what there is.
+    assert {"export", "forget", "delete_all"} <= offered
 
 
 def test_pages_are_turned_within_what_is_found() -> None:
@@ -593,19 +602,14 @@ def test_forgetting_comes_first_where_it_is_asked_for() -> None:
 @pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
 def test_where_data_goes_is_said(reader: Reader) -> None:
     """Each purpose names its model and host; with the stand-in nothing leaves the machine."""
-    flows = [DataFlow(purpose="memories", model="some-model", host="api.example.com")]
-
-    def said(**handling: Any) -> str:
-        content = Content(handling=DataHandling(flows=flows, **handling))
-        return json.dumps(home_view(reader, content), ensure_ascii=False)
-
-    policy = Policy(channels=frozenset({"C1", "C2"}), web_search=False)
-    text = said(policy=policy)
-    for part in ("some-model", "api.example.com", "<#C1>", reader.say("home_policy_no_web")):
+    text = "\n".join(handling(reader, channels=22, web_search=False))
+    assert text.count("some-model") == 4
+    for part in ("api.example.com", "<#C000000000>", reader.say("home_policy_no_web")):
         assert part in text
+    assert text.count("<#") == 20
     assert reader.say("home_policy_everywhere") not in text
-    alone = said(stand_in=True)
-    assert "some-model" not in alone
+    alone = handling(reader, stand_in=True)
+    assert "some-model" not in "".join(alone)
     assert reader.say("home_flow_stand_in") in alone
     assert reader.say("home_policy_web") not in alone
 
