@@ -320,7 +320,8 @@ def read_memory_form(
         lines = lines_of(_text(view, _LINES))
         errors = {_LINES: reason} if (reason := lines_error(reader, lines)) else {}
     else:
-        schema = next(schema for schema in schemas if schema.__name__ == kind)
+        # LookupError: a kind that the operator has removed meanwhile.
+        schema = {one.__name__: one for one in schemas}[kind]
         state = view["state"]["values"]
         shown = {field.name: field for field in _all_fields(schema) if field.block_id in state}
         content = {name: _value(view, field) for name, field in shown.items()}
@@ -358,7 +359,7 @@ def _errors(
         }
     else:
         return {}
-    first = next(iter(shown.values()))
+    [first, *_] = shown.values()
     return {
         (field := shown.get(name, first)).block_id: field_error(
             reader, code, field, text=str(content.get(name))

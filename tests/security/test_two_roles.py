@@ -36,12 +36,9 @@ TABLES = [
     "turns",
     "inbox_events",
     "person_settings",
-    "memory_changes",
+    "memory_versions",
     "memory_questions",
-    "memory_expiries",
     "memory_off",
-    "forgotten",
-    "forgotten_keys",
     "forgotten_sources",
     "change_notices",
     "feedback",
@@ -50,7 +47,7 @@ TABLES = [
     "sent_files",
     "viewed",
 ]
-_OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
+_OF_NAMESPACES = ("store", "store_vectors")
 
 
 # One row of each table for a person.
@@ -66,18 +63,14 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
     " VALUES (%(team)s, %(user)s, %(channel)s, now())",
-    "INSERT INTO memory_expiries VALUES (%(prefix)s, 'k', now() + interval '1 hour')",
-    "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor) VALUES"
-    " (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered', 'formation')",
-    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, expires_at)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k', '{}',"
-    " now() + interval '1 hour')",
-    "INSERT INTO forgotten VALUES"
-    " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
+    "INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, batch)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered',"
+    " 'formation', gen_random_uuid())",
+    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, batch,"
+    " expires_at, messages) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k',"
+    " '{}', gen_random_uuid(), now() + interval '1 hour', '[]')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
-    "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
     "INSERT INTO change_notices (turn_id, team_id, user_id)"
     " SELECT id, team_id, user_id FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
