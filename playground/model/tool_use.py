@@ -1,5 +1,4 @@
 """Calls of memory, settings, view and search tools, and the replies based on their outputs."""
-# ruff: noqa: E501 - a reply is one line of the table
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_every_key_is_used() -> None:
     nodes = [node for tree in sources().values() for node in ast.walk(tree)]
     named = {one.value for one in nodes if isinstance(one, ast.Constant)}
     begun = {
-        start.value
+        str(start.value)
         for key in nodes
         if isinstance(key, ast.JoinedStr) and isinstance(start := key.values[0], ast.Constant)
         if re.fullmatch("[a-z]+_(?:[a-z]+_)*", str(start.value))
