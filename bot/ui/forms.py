@@ -358,6 +358,8 @@ def _errors(
             if name in shown or name not in schema.model_fields
         }
     else:
+        codes = {}
+    if not codes:
         return {}
     [first, *_] = shown.values()
     return {

@@ -170,10 +170,17 @@ def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict
     assert read(UserFoodPreference, state(**values)).errors == errors
 
 
-def test_a_form_without_its_fields_is_malformed() -> None:
-    """Every form has a field, so a submission without one is not read as an empty memory."""
+def test_a_form_without_fields_changes_none() -> None:
+    """What no input can hold is kept, and not read as an empty memory; where it is used may change.
+
+    A kind that the operator has removed meanwhile has no form.
+    """
+    long = {"fact": "x" * 2_001}
+    assert list(elements(form(UserFact, long))) == ["audience", "conversation"]
+    given = read(UserFact, state(audience=("public",)))
+    assert (given.content, given.errors, given.audience) == ({}, {}, "public")
     with pytest.raises(UNREADABLE):
-        read(UserFoodPreference, {})
+        read_memory_form({**form(Pet, {"name": "x"}), "state": {"values": {}}}, SCHEMAS)
 
 
 def test_a_description_goes_with_its_level() -> None:
