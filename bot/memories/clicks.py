@@ -98,6 +98,11 @@ class Click:
     origin: Mapping[str, str] | None = None
 
     @property
+    def in_home(self) -> bool:
+        """Whether Home shows what the click leads to."""
+        return self.metadata.get("home") == "yes"
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What a form returns with its submission, so that its result is shown where it began."""
         return dict(self.origin or {})
@@ -108,8 +113,13 @@ Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
 
 
-async def _switch(app: App, click: Click) -> Done:
-    return await switched(app, click.person, click.reader, click.value)
+async def _switch(app: App, click: Click) -> Result:
+    done = await switched(app, click.person, click.reader, click.value)
+    if click.position is None:
+        return done
+    # The panel says itself whether memory is on.
+    on = click.value == "on"
+    return click.position if on else Done(line=click.reader.say("off_means"))
 
 
 async def _answer(app: App, click: Click) -> Done:
@@ -134,7 +144,7 @@ async def _menu(app: App, click: Click) -> Result:
     what, _, key = click.value.partition(" ")
     match what:
         case "forget":
-            return await forget_selected(app, click.person, click.reader, f"keys {key}")
+            return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
     memory = await find_memory(app.pool, click.person, key)
@@ -159,8 +169,12 @@ async def _search(app: App, click: Click) -> Position:
 
 
 async def _forget(app: App, click: Click) -> Done:
-    done = await forget_selected(app, click.person, click.reader, click.value)
-    return replace(done, position=Position())
+    return replace(await _forget_keys(app, click, click.value), position=Position())
+
+
+async def _forget_keys(app: App, click: Click, value: str) -> Done:
+    in_home = click.in_home
+    return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
 
 
 async def _undo(app: App, click: Click) -> Done:
