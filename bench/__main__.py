@@ -37,7 +37,7 @@ from bench.retrieval import measure as retrieval
 from bench.search import measure as search
 from bench.side_by_side import Progress
 from bench.systems import NotRecalled
-from bot.runtime.output import ProgressBar
+from bot.runtime.database import progress
 
 _TROUBLE = (TimeoutError, OSError, RuntimeError, aiohttp.ClientError, psycopg.Error)
 
@@ -82,10 +82,8 @@ async def run(names: list[str], chosen: Plan) -> dict[str, float]:
 
 
 async def _measured(name: str, ground: Ground, chosen: Plan) -> dict[str, float]:
-    bar = ProgressBar(f"of {name}")
     began = time.monotonic()
-    found = await PARTS[name](ground, chosen, bar.show)
-    bar.end()
+    found = await PARTS[name](ground, chosen, progress(f"of {name}"))
     print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 

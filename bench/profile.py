@@ -24,7 +24,7 @@ from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
-from bot.runtime.output import ProgressBar
+from bot.runtime.database import progress
 
 PICTURE = ROOT / "docs" / "media" / "turn-profile.svg"
 TURNS = 60
@@ -116,13 +116,12 @@ async def run(turns: int = TURNS) -> dict[str, Any]:
 
 async def _ask(replies: Replies, people: Sequence[str]) -> list[float]:
     """Let people ask one after the other; return the milliseconds until each has their reply."""
-    bar = ProgressBar("turns")
+    show = progress("turns")
     ready = []
     for number, one in enumerate(people):
         [reply] = await replies.of([await replies.ask(one, QUESTION)])
         ready.append(reply.ready or 0.0)
-        bar.show(number + 1, len(people))
-    bar.end()
+        show(number + 1, len(people))
     return ready
 
 

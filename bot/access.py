@@ -13,13 +13,13 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.config import Settings
-from bot.locale import Language, say
 from bot.people import People
 from bot.slack.client import Installations, error_code
 from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message
 from bot.types import Policy, Refusal
 from bot.ui.blocks import payload
+from bot.ui.reader import Reader
 from memory import (
     DM,
     NO_FORGETTING,
@@ -82,9 +82,9 @@ class QuotaExceeded(Exception):
         """Whole minutes until the next hour of the clock; at least one."""
         return max(1, -(-int(self.seconds) // 60))
 
-    def refusal(self, language: Language) -> str:
+    def refusal(self, reader: Reader) -> str:
         """Return the sentence for a request, not a message, that was not carried out."""
-        return say(language, "limit_requests", limit=self.limit, count=self.minutes)
+        return reader.say("limit_requests", limit=self.limit, count=self.minutes)
 
 
 _MOMENT: LiteralString = "COALESCE(event.reopened_at, event.received_at)"

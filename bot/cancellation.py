@@ -1,8 +1,9 @@
-"""Ending a task for certain."""
+"""Ending tasks for certain, and the whole command at a signal."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import Any
 
 _AGAIN_SECONDS = 0.5
@@ -18,3 +19,17 @@ async def cancel_until_done(task: asyncio.Task[Any]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_AGAIN_SECONDS)
+
+
+def stopped_by_signal() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set; the first one cancels the calling task, too."""
+    loop, task, stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+
+    def stopped() -> None:
+        if not stop.is_set() and task is not None:
+            task.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped)
+    return stop

@@ -6,25 +6,22 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from dotenv import dotenv_values
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     ValidationInfo,
-    field_validator,
 )
-
-# Source: https://platform.openai.com/docs/guides/reasoning
-Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
-_IDS = {"allowed_channels": r"[CG][A-Z0-9]{2,}", "allowed_users": r"[UW][A-Z0-9]{2,}"}
 # What Kubernetes sets for a Service that is called `kioku`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
@@ -34,104 +31,98 @@ class SettingsError(Exception):
     """A setting is wrong; the message says which and why, without its value."""
 
 
+def _setting(field: str) -> str:
+    """Return the name of a field's setting."""
+    others = field.startswith(("slack_", "openai_", "database_")) or field == "port"
+    return field.upper() if others else f"KIOKU_{field.upper()}"
+
+
+def _keys(value: SecretStr) -> SecretStr:
+    for key in value.get_secret_value().split(","):
+        if not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=", key.strip()):
+            raise ValueError("what `openssl rand -base64 32` prints is needed")
+    return value
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
+    # Only now: `kioku up` starts other processes before this import.
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(value.get_secret_value())
+    except ProgrammingError:  # its text quotes the address, password and all
+        wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+        raise ValueError(f"an address such as {wanted} is needed") from None
+    if checked.field_name == "database_owner_url" and checked.data.get("database_url") is None:
+        raise ValueError("write the address of the user that serves into DATABASE_URL, too")
+    return value
+
+
+_Address: TypeAlias = Annotated[str, Field(pattern="^https?://")]
+_Folder: TypeAlias = Annotated[_Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")]
+_Public: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])"),
+    AfterValidator(lambda url: url.rstrip("/")),
+]
+_Conninfo: TypeAlias = Annotated[SecretStr, AfterValidator(_conninfo)]
+_Days: TypeAlias = Annotated[int, Field(ge=1, le=36_500)]
+_Channel: TypeAlias = Annotated[str, Field(pattern="^[CG][A-Z0-9]{2,}$")]
+_User: TypeAlias = Annotated[str, Field(pattern="^[UW][A-Z0-9]{2,}$")]
+_Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
+# Source: https://platform.openai.com/docs/guides/reasoning
+_Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+_Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
 class Settings(BaseModel):
     """All settings, from the environment or `.env`; names as in `.env.example`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, alias_generator=_setting
+    )
 
-    slack_bot_token: SecretStr | None = Field(None, alias="SLACK_BOT_TOKEN")
-    slack_app_token: SecretStr | None = Field(None, alias="SLACK_APP_TOKEN")
-    slack_signing_secret: SecretStr | None = Field(None, alias="SLACK_SIGNING_SECRET")
-    slack_client_id: str | None = Field(None, alias="SLACK_CLIENT_ID")
-    slack_client_secret: SecretStr | None = Field(None, alias="SLACK_CLIENT_SECRET")
-    secret_key: SecretStr | None = Field(None, alias="KIOKU_SECRET_KEY")
-    public_url: str | None = Field(None, alias="KIOKU_PUBLIC_URL")
-    slack_api_url: str = Field("https://slack.com/api/", alias="SLACK_API_URL")
-    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
-    openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
-    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
-    database_owner_url: SecretStr | None = Field(None, alias="DATABASE_OWNER_URL")
-    host: str | None = Field(None, alias="KIOKU_HOST")
-    port: int = Field(3000, alias="PORT", ge=0, le=65535)
-    metrics_port: int = Field(0, alias="KIOKU_METRICS_PORT", ge=0, le=65535)
-    reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL")
-    reasoning_effort: Effort | None = Field(None, alias="KIOKU_REASONING_EFFORT")
-    fallback_model: str | None = Field(None, alias="KIOKU_FALLBACK_MODEL")
-    style: str | None = Field(None, alias="KIOKU_STYLE", max_length=2_000)
-    memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL")
-    embedding_model: str = Field("text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL")
-    sensitive: Literal["store", "ask", "never"] | None = Field(None, alias="KIOKU_SENSITIVE")
-    schemas: str | None = Field(None, alias="KIOKU_SCHEMAS")
-    formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
-    formation_delay: float = Field(4.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
-    consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")
-    web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
-    allowed_channels: frozenset[str] = Field(frozenset(), alias="KIOKU_ALLOWED_CHANNELS")
-    allowed_users: frozenset[str] = Field(frozenset(), alias="KIOKU_ALLOWED_USERS")
-    person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
-    api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
-    history_days: int = Field(30, alias="KIOKU_HISTORY_DAYS", ge=1, le=36_500)
-    retention_days: int | None = Field(None, alias="KIOKU_RETENTION_DAYS", ge=1, le=36_500)
-    uninstall_grace_hours: int = Field(24, alias="KIOKU_UNINSTALL_GRACE_HOURS", ge=0, le=8_760)
-    data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator(*_IDS, mode="before")
-    @classmethod
-    def _listed(cls, value: object, checked: ValidationInfo) -> object:
-        if not isinstance(value, str):
-            return value
-        found = frozenset(value.replace(",", " ").split())
-        if not all(re.fullmatch(_IDS[str(checked.field_name)], one) for one in found):
-            raise ValueError("ids of Slack's are needed, such as C0123ABCD or U0123ABCD")
-        return found
-
-    @field_validator("data_dir")
-    @classmethod
-    def _at_home(cls, value: Path) -> Path:
-        return value.expanduser()  # of what is in .env, no shell replaces the ~
-
-    @field_validator("secret_key")
-    @classmethod
-    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
-        for key in value.get_secret_value().split(",") if value else ():
-            if not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=", key.strip()):
-                raise ValueError("what `openssl rand -base64 32` prints is needed")
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _public(cls, value: str | None) -> str | None:
-        if value and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", value):
-            raise ValueError("an address that begins with https:// is needed")
-        return value and value.rstrip("/")
-
-    @field_validator("slack_api_url", "openai_base_url")
-    @classmethod
-    def _address(cls, value: str | None, checked: ValidationInfo) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("an address that begins with http:// or https:// is needed")
-        return f"{value.rstrip('/')}/" if value and checked.field_name == "slack_api_url" else value
-
-    @field_validator("database_url", "database_owner_url")
-    @classmethod
-    def _conninfo(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            # Only now: `kioku up` starts other processes before this import.
-            from psycopg import ProgrammingError
-            from psycopg.conninfo import conninfo_to_dict
-
-            try:
-                conninfo_to_dict(value.get_secret_value())
-            except ProgrammingError:  # its text quotes the address, password and all
-                wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-                raise ValueError(f"an address such as {wanted} is needed") from None
-        return value
+    slack_bot_token: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_client_id: str | None = None
+    slack_client_secret: SecretStr | None = None
+    secret_key: Annotated[SecretStr, AfterValidator(_keys)] | None = None
+    public_url: _Public | None = None
+    slack_api_url: _Folder = "https://slack.com/api/"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: _Address | None = None
+    database_url: _Conninfo | None = None
+    database_owner_url: _Conninfo | None = None
+    host: str | None = None
+    port: _Port = 3000
+    metrics_port: _Port = 0
+    reply_model: str = "gpt-6-luna"
+    reasoning_effort: _Effort | None = None
+    fallback_model: str | None = None
+    style: Annotated[str, Field(max_length=2_000)] | None = None
+    memory_model: str = "gpt-6-luna"
+    embedding_model: str = "text-embedding-3-small"
+    sensitive: Literal["store", "ask", "never"] | None = None
+    schemas: str | None = None
+    formation: Literal["background", "hot", "off"] = "background"
+    formation_delay: Annotated[float, Field(ge=0, le=3_600)] = 4.0
+    consent: Literal["notice", "ask"] = "notice"
+    web_search: bool = True
+    allowed_channels: Annotated[frozenset[_Channel], BeforeValidator(_split)] = frozenset()
+    allowed_users: Annotated[frozenset[_User], BeforeValidator(_split)] = frozenset()
+    person_messages_per_hour: Annotated[int, Field(ge=0)] = 120
+    api_token: SecretStr | None = None
+    history_days: _Days = 30
+    retention_days: _Days | None = None
+    uninstall_grace_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Path(".kioku")
+    log_level: Annotated[_Level, BeforeValidator(str.upper)] = "INFO"
 
     @property
     def has_model(self) -> bool:

@@ -30,7 +30,7 @@ from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
 from bot.ui.reader import Reader
-from memory import DM, Person, Pool, changes, open_questions, person_statement
+from memory import DM, Person, Pool, list_changes, open_questions, person_statement
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,7 @@ async def _payload(app: App, person: Person, row: DictRow, turn: UUID) -> Payloa
     To somebody who wants no notices only the questions come, which would else expire unseen.
     """
     settings: PersonSettings = await app.people.settings(person)
-    told = await changes(app.pool, person, batch=turn)
+    told = await list_changes(app.pool, person, batch=turn)
     questions = await open_questions(app.pool, person, batch=turn)
     if not (settings.notices or row["shown"] or row["ts"]):
         told = []

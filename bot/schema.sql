@@ -488,10 +488,10 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
                     SELECT FROM person_settings WHERE retention_days IS NOT NULL))
             GROUP BY 1, 2
             UNION ALL
-            SELECT memory_changes.team_id, memory_changes.user_id, min(memory_changes.at)
-            FROM memory_changes
-            WHERE of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL)
+            SELECT version.team_id, version.user_id, min(version.at)
+            FROM memory_versions AS version WHERE version.deleted_at IS NULL
+                AND (of_all IS NOT NULL OR EXISTS (
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL))
             GROUP BY 1, 2
         ), kept AS (
             SELECT old.team_id, old.user_id, old.oldest,

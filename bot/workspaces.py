@@ -222,6 +222,7 @@ async def purge_due(pool: Pool) -> None:
 
     For the start of a process that Slack may refuse: without another one no job would run.
     """
-    await execute_statement(
-        pool, "SELECT purge_workspace(team_id) FROM workspaces WHERE purge_at <= now()"
-    )
+    for row in await execute_statement(
+        pool, "SELECT team_id, purge_workspace(team_id) FROM workspaces WHERE purge_at <= now()"
+    ):
+        log.warning("workspace %s uninstalled the app: its rows are deleted", row["team_id"])

@@ -9,14 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.config import Settings, SettingsError, load_settings
+from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
-from bot.runtime.output import tell
-from bot.runtime.problem import Problem
+from bot.runtime.problems import Problem, explained
 from bot.telemetry import disable_telemetry
 from evals.report import STAND_IN, Prices, Report
 from evals.run import CASES, Options, measured
-from memory import KiokuMemoryError
 
 
 def _options(arguments: Sequence[str] | None) -> Options:
@@ -67,11 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         set_up_logging("WARNING")
         _evaluate(settings, options)
-    except (SettingsError, Problem, KiokuMemoryError) as problem:
-        sys.stderr.write(f"evals: {problem}\n")
-        return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception as error:
+        if (sentence := explained(error)) is None:
+            raise
+        sys.stderr.write(f"evals: {sentence}\n")
+        return 1
     return 0
 
 
@@ -87,15 +87,15 @@ def _evaluate(settings: Settings, options: Options) -> None:
         report = asyncio.run(go())
     except asyncio.CancelledError:
         raise Problem("Stopped before the end: the invented people were erased.") from None
-    tell(report.table())
+    print(report.table())
     for line in report.failed():
-        tell(f"  {line.partition(':')[0]}")
+        print(f"  {line.partition(':')[0]}")
     if unanswered := report.unanswered():
-        tell(f"The model did not answer for: {', '.join(unanswered)}.")
+        print(f"The model did not answer for: {', '.join(unanswered)}.")
     if report.stand_in:
-        tell(STAND_IN)
+        print(STAND_IN)
     if options.output is not None or not report.stand_in:
-        tell(f"Wrote {_write(report, settings, options)}.")
+        print(f"Wrote {_write(report, settings, options)}.")
 
 
 def _write(report: Report, settings: Settings, options: Options) -> Path:

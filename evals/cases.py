@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bot.runtime.problem import Problem
+from bot.runtime.problems import Problem
 
 Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until"]
 

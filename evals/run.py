@@ -15,10 +15,9 @@ from zoneinfo import ZoneInfo
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
-from bot.runtime.memory_models import create_former, create_verifier
-from bot.runtime.operators import operators_pool
-from bot.runtime.output import ProgressBar
-from bot.runtime.problem import Problem
+from bot.runtime.database import operators_pool, progress
+from bot.runtime.memory_models import create_former
+from bot.runtime.problems import Problem
 from evals.cases import Case, chosen_cases, load_cases
 from evals.report import Prices, Report, Result, Usage, UsageCounter
 from evals.scoring import Outcome, Stored, score
@@ -33,7 +32,7 @@ from memory import (
     PersonMessage,
     Pool,
     Question,
-    add_memory,
+    add_memories,
     check_database,
     embedding_space,
     erase,
@@ -77,8 +76,7 @@ async def measured(settings: Settings, options: Options) -> Report:
         )
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(operators_pool(settings))
-        client = create_openai_client(settings)
-        stack.push_async_callback(client.close)
+        client = await stack.enter_async_context(create_openai_client(settings))
         space = await embedding_space(client, settings.embedding_model)
         await check_database(pool, space, migrations())
         runner = _Runner(settings, pool, Embedder(client, space), options)
@@ -109,13 +107,13 @@ class _Runner:
 
     async def run(self, cases: Sequence[Case]) -> list[Result]:
         """Run all cases, a few at a time; the results are in the order of `cases`."""
-        bar = ProgressBar("cases")
+        show = progress("cases")
         places = asyncio.Semaphore(self._options.concurrency)
 
         async def one(case: Case) -> Result:
             async with places:
                 result = await self._result(case)
-                bar.show(self._answered + self._unanswered, len(cases))
+                show(self._answered + self._unanswered, len(cases))
                 return result
 
         try:
@@ -123,8 +121,6 @@ class _Runner:
                 tasks = [group.create_task(one(case)) for case in cases]
         except* Problem as problems:
             raise problems.exceptions[0] from None
-        finally:
-            bar.end()
         return [task.result() for task in tasks]
 
     async def _result(self, case: Case) -> Result:
@@ -152,13 +148,12 @@ class _Runner:
         namespace = person.namespace(case.audience)
         before: dict[str, Stored] = {}
         for given in case.existing:
-            made = await add_memory(
+            [made] = await add_memories(
                 self._pool,
                 self._embedder,
                 namespace,
                 given.kind,
-                given.content,
-                _SOURCE,
+                [(given.content, _SOURCE)],
                 schemas=self._schemas,
             )
             content = made.after or {}
@@ -201,7 +196,6 @@ class _Runner:
                 self._pool,
                 self._embedder,
                 schemas=self._schemas,
-                verifier=create_verifier(self._settings, [counter]),
                 callbacks=[counter],
             )
         return self._formers[language]

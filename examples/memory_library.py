@@ -22,7 +22,7 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     model = memory.memory_model(
         model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url)
     )
-    former = memory.Former(pool, embedder, model, verifier=memory.Verifier(model))
+    former = memory.Former(pool, embedder, model)
 
     @entrypoint()
     async def turn(text: str) -> str:
@@ -46,8 +46,8 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     print("### forget")
     await turn.ainvoke("I'm sick of ramen")
 
-    print("### the ledger")
-    entries = await memory.history(pool, alice)
+    print("### the changes")
+    entries = await memory.list_changes(pool, alice)
     for entry in entries:
         print(entry.actor, entry.action, entry.kind)
     print("### undo the newest change")
@@ -55,11 +55,11 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     listed = await memory.list_memories(pool, alice)
     print(sorted(memory.subject(one.kind, one.content) for one in listed))
     print("### forget everything, and undo it")
-    forgotten = await memory.forget(pool, alice, None)
-    left = [*await memory.list_memories(pool, alice), *await memory.history(pool, alice)]
-    print(len(forgotten.memories), left)
-    if forgotten.undo:
-        print(len(await memory.undo_forget(pool, alice, forgotten.undo)))
+    forgotten = await memory.forget(pool, alice, memory.Selection(everything=True))
+    left = [*await memory.list_memories(pool, alice), *await memory.list_changes(pool, alice)]
+    print(forgotten.count, left)
+    if forgotten.id:
+        print(await memory.undo_forgetting(pool, alice, forgotten.id))
 
 
 async def main() -> None:

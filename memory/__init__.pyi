@@ -14,34 +14,25 @@ from .formation.chat_model import (
     memory_model as memory_model,
     provider_and_name as provider_and_name,
 )
+from .formation.commit import FormationResult as FormationResult
 from .formation.evidence import (
     OMITTED as OMITTED,
     PersonMessage as PersonMessage,
 )
-from .formation.former import (
-    warm_up as warm_up,
-)
-from .formation.model_check import (
-    calls_memory_tools as calls_memory_tools,
-)
-from .formation.proposals import (
+from .formation.former import Former as Former
+from .formation.model_check import calls_memory_tools as calls_memory_tools
+from .formation.proposal import (
     Reason as Reason,
-    RefusedProposal as RefusedProposal,
+    Refusal as Refusal,
 )
 from .formation.questions import (
     Question as Question,
+    answer_question as answer_question,
+    open_questions as open_questions,
 )
-from .formation.source_changes import (
-    is_source as is_source,
-    source_deleted as source_deleted,
-    source_edited as source_edited,
+from .formation.sources import (
+    source_changed as source_changed,
     sources_among as sources_among,
-)
-from .formation.user_store import (
-    FormationResult as FormationResult,
-)
-from .formation.verdicts import (
-    Verifier as Verifier,
 )
 from .metrics import (
     count as count,
@@ -66,7 +57,6 @@ from .model.errors import (
     MemoryModelRefused as MemoryModelRefused,
     MemoryFull as MemoryFull,
     MemoryOff as MemoryOff,
-    UndoExpired as UndoExpired,
 )
 from .model.namespace import (
     DM as DM,
@@ -96,12 +86,10 @@ from .postgres.database import (
     person_transaction as person_transaction,
     transaction as transaction,
 )
-from .postgres.embedded import (
-    EmbeddedPostgres as EmbeddedPostgres,
-)
+from .postgres.embedded import EmbeddedPostgres as EmbeddedPostgres
 from .postgres.locks import (
     NO_FORGETTING as NO_FORGETTING,
-    lock_for_forgetting as lock_for_forgetting,
+    lock_person as lock_person,
 )
 from .postgres.migrate import (
     Migration as Migration,
@@ -116,7 +104,9 @@ from .recall.search import (
     similar_memories as similar_memories,
 )
 from .store.edits import (
-    add_memory as add_memory,
+    add_memories as add_memories,
+    edit_memory as edit_memory,
+    move_memory as move_memory,
     validated as validated,
 )
 from .store.erasing import (
@@ -129,70 +119,41 @@ from .store.expiry import (
     expire_due as expire_due,
     expire_unconfirmed as expire_unconfirmed,
 )
-from .store.export import (
-    export_memories as export_memories,
-)
+from .store.export import export_memories as export_memories
 from .store.forgetting import (
-    Undo as Undo,
-    undo_forget as undo_forget,
-    forgotten_messages as forgotten_messages,
-)
-from .store.forgotten import (
+    Forgotten as Forgotten,
+    Gone as Gone,
+    Selection as Selection,
+    forget as forget,
     forget_again as forget_again,
+    forgotten_messages as forgotten_messages,
     forgotten_since as forgotten_since,
-)
-from .store.ledger import (
-    Entry as Entry,
-    changes_named as changes_named,
-    history as history,
+    selected as selected,
+    undo_forgetting as undo_forgetting,
 )
 from .store.memories import (
+    MAX_MEMORIES as MAX_MEMORIES,
     Memory as Memory,
+    find_memory as find_memory,
     list_memories as list_memories,
+    named_in as named_in,
+    search_memories as search_memories,
 )
-from .store.origins import (
-    stored_from as stored_from,
+from .store.pages import memory_page as memory_page
+from .store.reembedding import reembed as reembed
+from .store.undo import (
+    undo_change as undo_change,
+    undo_changes as undo_changes,
 )
-from .store.reembedding import (
-    reembed as reembed,
+from .store.versions import (
+    Change as Change,
+    list_changes as list_changes,
 )
-from .store.rows import MAX_MEMORIES as MAX_MEMORIES
-from .store.words import (
-    SubjectTerms as SubjectTerms,
-    matching as matching,
-    search_words as search_words,
-)
-from .tools.arguments import (
-    read_arguments as read_arguments,
-)
+from .tools.arguments import read_arguments as read_arguments
 from .tools.definitions import (
     function_tool as function_tool,
     memory_tools as memory_tools,
 )
+from .tools.memory_tools import MemoryTools as MemoryTools
 
 __all__: list[str]
-
-from .shim import (
-    Change as Change,
-    Refusal as Refusal,
-    Former as Former,
-    MemoryTools as MemoryTools,
-    Selection as Selection,
-    Forgotten as Forgotten,
-    selected as selected,
-    forget as forget,
-    undo_forgetting as undo_forgetting,
-    changes as changes,
-    open_questions as open_questions,
-    answer_question as answer_question,
-    source_changed as source_changed,
-    find_memory as find_memory,
-    edit_memory as edit_memory,
-    move_memory as move_memory,
-    add_memories as add_memories,
-    undo_change as undo_change,
-    undo_changes as undo_changes,
-    search_memories as search_memories,
-    memory_page as memory_page,
-    MemoryPage as MemoryPage,
-)

@@ -34,8 +34,7 @@ from typing import IO, Any, Protocol
 _ROOT = Path(__file__).resolve().parent.parent
 _MODULES = (
     "bot.runtime.service",
-    "bot.runtime.commands",
-    "bot.runtime.doctor",
+    "bot.runtime.local",
     "playground.server",
     "playground.model.server",
 )
@@ -307,12 +306,12 @@ def _build_models() -> None:
 
 
 def _prepare() -> None:
-    from memory import warm_up
+    from memory import Former
     from playground.model import request_types
 
     for module in _MODULES:
         import_module(module)
-    warm_up()
+    Former.warm_up()
     request_types.load()
     _build_models()
     assert threading.active_count() == 1, "A process with threads cannot be forked."

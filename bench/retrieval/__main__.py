@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.ground import open_ground
 from bench.retrieval.measure import ask
 from bench.retrieval.questions import Someone, locomo_people, our_people
-from bot.runtime.output import ProgressBar
+from bot.runtime.database import progress
 
 
 def real_settings() -> dict[str, str] | None:
@@ -27,12 +27,10 @@ def real_settings() -> dict[str, str] | None:
 
 async def run(people: Sequence[Someone]) -> dict[str, float]:
     """Return the metrics of these people."""
-    bar = ProgressBar("people")
     with tempfile.TemporaryDirectory(prefix="kb-") as folder:
         async with open_ground(Path(folder)) as ground:
             settings = real_settings() or ground.model_settings()
-            found = await ask(ground, people, bar.show, settings=settings)
-    bar.end()
+            found = await ask(ground, people, progress("people"), settings=settings)
     return found
 
 

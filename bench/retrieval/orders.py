@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.retrieval.questions import Someone
-from memory import DM, Embedder, Person, Pool, add_memory, memory_view, recall_memories
+from memory import DM, Embedder, Person, Pool, add_memories, memory_view, recall_memories
 
 ORDERS = ("cosine", "lexical", "blend")
 MOST = 10
@@ -80,8 +80,9 @@ async def ranked(pool: Pool, embedder: Embedder, someone: Someone, number: int) 
     vectors = await _embedded(embedder, texts)
     names: dict[str, str] = {}
     for one in someone.known:
-        change = await add_memory(pool, embedder, namespace, one.kind, one.content, source)
-        names[change.reference] = one.name
+        given = [(one.content, source)]
+        [change] = await add_memories(pool, embedder, namespace, one.kind, given)
+        names[change.key] = one.name
     asked = await _embedded(embedder, [question.text for question in someone.questions])
     lexical, best = Lexical(texts), {order: list[list[str]]() for order in ORDERS}
     surest: list[float] = []
@@ -89,7 +90,7 @@ async def ranked(pool: Pool, embedder: Embedder, someone: Someone, number: int) 
         found = await recall_memories(
             pool, embedder, memory_view(namespace), question.text, whole=0, instructions=False
         )
-        best["cosine"].append([names[memory.reference] for memory in found.memories])
+        best["cosine"].append([names[memory.key] for memory in found.memories])
         cosines = [sum(map(float.__mul__, vector, one)) for one in vectors]
         surest.append(max(cosines))
         words = lexical.scores(question.text)

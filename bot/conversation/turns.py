@@ -81,8 +81,9 @@ _KEPT: LiteralString = (
     " AND excluded.question = '' AND excluded.words = '')"
 )
 _FORGOTTEN_SINCE: LiteralString = (
-    "EXISTS (SELECT FROM forgotten f WHERE f.team_id = turns.team_id"
-    " AND f.user_id = turns.user_id AND f.expires_at > now() AND f.id <> ALL(%s))"
+    "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = turns.team_id"
+    " AND f.user_id = turns.user_id AND f.channel = ''"
+    " AND f.forgotten_at > now() - interval '1 day' AND f.forgotten_id <> ALL(%s))"
 )
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
@@ -99,7 +100,7 @@ class TurnRow:
     message had not been stopped, edited or deleted when the row was stored. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
     `forgotten`: the message was forgotten while it waited, so its texts are not stored.
-    `forgettings` are the ids of what the person forgot before, with an Undo that has not expired.
+    `forgettings` are the ids of what the person forgot on that day before.
     `again`: an earlier attempt has begun the turn.
     """
 
@@ -307,8 +308,9 @@ async def _read(
         "SELECT state.*, event.attempts, event.status, event.revision, event.interrupted,"
         " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
-        " ARRAY(SELECT id FROM forgotten WHERE team_id = %(team)s AND user_id = %(user)s"
-        "  AND expires_at > now()) AS forgettings,"
+        " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"
+        "  AND user_id = %(user)s AND channel = ''"
+        "  AND forgotten_at > now() - interval '1 day') AS forgettings,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY question_ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"

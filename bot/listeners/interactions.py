@@ -325,7 +325,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
     if isinstance(error, QuotaExceeded):
-        return error.refusal(reader.language)
+        return error.refusal(reader)
     database = isinstance(error, OperationalError | OutcomeUnknown)
     return reader.say("command_uncertain" if database else "command_broke")
 

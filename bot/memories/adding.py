@@ -45,8 +45,8 @@ from memory import (
     Refusal,
     UserFact,
     add_memories,
-    changes,
     forgotten_messages,
+    list_changes,
     memory_view,
     open_questions,
     person_transaction,
@@ -326,7 +326,7 @@ def _why_not(reader: Reader, problem: Exception, text: str) -> str:
         case MessageChanged():
             return reader.say("remember_changed")
         case QuotaExceeded():
-            return problem.refusal(reader.language)
+            return problem.refusal(reader)
         case _Unlearned():
             return reader.say(problem.key)
     return reader.say("command_failed")
@@ -334,7 +334,7 @@ def _why_not(reader: Reader, problem: Exception, text: str) -> str:
 
 async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:
     """Return what was stored and asked, and what was not stored and why."""
-    stored = await changes(app.pool, person, batch=batch)
+    stored = await list_changes(app.pool, person, batch=batch)
     questions = await open_questions(app.pool, person, batch=batch)
     left = dict(outcome.left)
     if not (stored or questions or left) and len(outcome.refused) == 1:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
@@ -41,11 +41,12 @@ from bot.ui.forms import (
     settings_form,
 )
 from bot.ui.lines import changes_line, off_line
-from bot.ui.messages import forget_everything_question, on_button
+from bot.ui.messages import forget_button, on_button
 from bot.ui.panel import (
     ADD,
     ANSWER,
     DELETE,
+    EVERYTHING,
     EXPORT,
     FEEDBACK,
     FORGET,
@@ -68,9 +69,9 @@ from memory import (
     InvalidContent,
     Person,
     answer_question,
-    changes,
     edit_memory,
     find_memory,
+    list_changes,
     move_memory,
     person_transaction,
     transaction_timeout,
@@ -108,11 +109,13 @@ class Click:
         return dict(self.origin or {})
 
 
+_ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 # A line about what was done, a form to open, the position to show, or nothing to show.
 Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
 
 
+<<<<<<< HEAD
 async def _switch(app: App, click: Click) -> Result:
     done = await switched(app, click.person, click.reader, click.value)
     if click.position is None:
@@ -120,14 +123,20 @@ async def _switch(app: App, click: Click) -> Result:
     # The panel says itself whether memory is on.
     on = click.value == "on"
     return click.position if on else Done(line=click.reader.say("off_means"))
+=======
+def _of_value(
+    work: Callable[[App, Person, Reader, str], Awaitable[Result]],
+) -> Action:
+    """Return the action that does `work` with the value of what was clicked."""
+    return lambda app, click: work(app, click.person, click.reader, click.value)
+>>>>>>> ui
 
 
 async def _answer(app: App, click: Click) -> Done:
     """Answer a question: ``QUESTION yes|no|both``."""
     reader = click.reader
-    question, _, answer = click.value.partition(" ")
-    if answer not in ("yes", "no", "both"):
-        raise ValueError("This button answers nothing.")
+    question, _, given = click.value.partition(" ")
+    answer = _ANSWERS[given]
     try:
         done = await answer_question(app.pool, app.embedder, click.person, UUID(question), answer)
     except ChangedSince:
@@ -203,21 +212,17 @@ async def _update_notices(app: App, person: Person, done: Sequence[Change]) -> N
     """Update the notices that tell of the memories of these changes."""
     batches: set[UUID] = set()
     for key in {one.key for one in done}:
-        batches |= {one.batch for one in await changes(app.pool, person, key=key) if one.batch}
+        batches |= {one.batch for one in await list_changes(app.pool, person, key=key) if one.batch}
     async with person_transaction(app.pool, person) as connection:
         await update_notices(app, connection, person, batches)
 
 
 async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo."""
-    made = await changes(app.pool, click.person, ids=[one.id for one in done])
+    made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made) or click.reader.say("undo_gone")
     undo = f"change {made[0].id}" if len(made) == 1 else f"notice {made[0].batch}" if made else None
     return Done(line=line, undo=undo)
-
-
-async def _remember(app: App, click: Click) -> Done:
-    return await remember_as_typed(app, click.person, click.reader, click.value)
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:
@@ -236,33 +241,25 @@ async def _open_settings(app: App, click: Click) -> SlackView:
     return settings_form(click.reader, settings, **click.metadata)
 
 
-async def _export(app: App, click: Click) -> Done:
-    return await send_export(app, click.person, click.reader)
-
-
 async def _open_delete(app: App, click: Click) -> SlackView:
     del app
     return delete_form(click.reader, **click.metadata)
 
 
-async def _feedback(app: App, click: Click) -> Done | SlackView | None:
-    return await rate(app, click.person, click.reader, click.value)
-
-
 ACTIONS: Mapping[str, Action] = {
-    SWITCH: _switch,
+    SWITCH: _of_value(switched),
     ANSWER: _answer,
     SEARCH: _search,
     MENU: _menu,
     SHOW: _show,
     FORGET: _forget,
     UNDO: _undo,
-    REMEMBER: _remember,
+    REMEMBER: _of_value(remember_as_typed),
     ADD: _open_add,
     SETTINGS: _open_settings,
-    EXPORT: _export,
+    EXPORT: _of_value(send_export),
     DELETE: _open_delete,
-    FEEDBACK: _feedback,
+    FEEDBACK: _of_value(rate),
 }
 """What each click does, by its action id."""
 
@@ -408,6 +405,6 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     del app, channel
     words = " ".join(click.value.split())
     if words.casefold() in _EVERYTHING:
-        question = forget_everything_question(click.reader)
-        return Done(line=question["text"], buttons=question["blocks"][-1]["elements"])
+        line = click.reader.say("forget_everything_ask")
+        return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
     return Position(list="forget", of=words[:100])

@@ -33,7 +33,7 @@ from memory import (
     delete_each,
     erase,
     export_memories,
-    lock_for_forgetting,
+    lock_person,
     person_transaction,
     redact_json,
     transaction_timeout,
@@ -212,7 +212,7 @@ def _plain(row: DictRow) -> dict[str, Any]:
 # --- sent to the person, and deleted in Slack --------------------------------------------------
 
 
-async def send_export(app: App, person: Person, reader: Reader) -> Done:
+async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
     A person who is erased meanwhile gets none.
@@ -250,7 +250,7 @@ async def _note_file(pool: Pool, person: Person, request: str, file: str) -> Non
     """Store the id of a file before it is sent to the person."""
     async with person_transaction(pool, person) as connection:
         # The next statement sees an erasing that came before, and a later one sees the file.
-        await lock_for_forgetting(connection, person)
+        await lock_person(connection, person)
         await check_request(connection, person, request)
         await connection.execute(
             "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%s, %s, %s)"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -20,6 +18,8 @@ from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.people import has_opened_home
 from bot.slack.messages import Message
+from bot.slack.permalinks import MessageKey
+from bot.ui.blocks import Payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_question
 from bot.ui.panel import EVERYTHING, Done
@@ -27,11 +27,12 @@ from bot.ui.reader import Reader
 from memory import (
     ChangeGone,
     Forgotten,
+    Gone,
     KiokuMemoryError,
     Person,
     Selection,
-    changes,
     forget,
+    list_changes,
     selected,
     source_changed,
     transaction_timeout,
@@ -48,56 +49,50 @@ _NAMED = 5
 
 def selection_of(value: str) -> Selection:
     """Return what the value of a button selects. Raises `ValueError` for any other text."""
-    kind, _, rest = value.partition(" ")
-    if kind == EVERYTHING:
-        return Selection(everything=True)
-    if kind == "keys" and rest:
-        return Selection(keys=rest.split())
-    if kind == "said":
-        said = json.loads(rest)
-        return Selection(
-            channel=said.get("channel"),
-            messages=[tuple(one) for one in said.get("messages", ())],
-            since=_moment(said.get("since")),
-            until=_moment(said.get("until")),
-        )
+    match value.split(" "):
+        case [str(everything)] if everything == EVERYTHING:
+            return Selection(everything=True)
+        case ["keys", *keys] if keys:
+            return Selection(keys=keys)
+        case ["message", channel, ts]:
+            return Selection(messages=[(channel, ts)])
+        case ["time", since, until]:
+            ends = [datetime.fromtimestamp(float(end), UTC) for end in (since, until)]
+            return Selection(since=ends[0], until=ends[1])
     raise ValueError("This button selects nothing.")
 
 
 def value_of(selection: Selection) -> str:
-    """Return the value of the button that forgets a selection."""
+    """Return the value of the button that forgets a selection, as `selection_of` reads it."""
     if selection.everything:
         return EVERYTHING
     if selection.keys:
         return f"keys {' '.join(selection.keys)}"
-    said = {
-        "channel": selection.channel,
-        "messages": list(selection.messages),
-        "since": selection.since.isoformat() if selection.since else None,
-        "until": selection.until.isoformat() if selection.until else None,
-    }
-    return f"said {json.dumps({name: value for name, value in said.items() if value})}"
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    if selection.messages:
+        [(channel, ts)] = selection.messages
+        return f"message {channel} {ts}"
+    ends = (end.timestamp() if end else 0.0 for end in (selection.since, selection.until))
+    return f"time {' '.join(map(str, ends))}"
 
 
 async def forget_question_about(
     app: App, person: Person, reader: Reader, selection: Selection
-) -> dict[str, Any] | None:
-    """Return the question whether to forget a selection; None where nothing is there."""
+) -> Payload | None:
+    """Return the question whether to forget a selection; None for memories that are not there.
+
+    What was said at a time may be stored without a memory of it.
+    """
+    if selection.everything:
+        return forget_question(reader, reader.say("forget_everything_ask"), EVERYTHING)
     found = await selected(app.pool, person, selection)
-    if not found.count and not selection.everything:
+    if not (found.count or selection.messages or selection.until):
         return None
-    text = reader.say("forget_everything_ask")
-    if not selection.everything:
-        named = [memory_line(reader, one) for one in found.memories[:_NAMED]]
-        what = reader.say("listed").join(named)
-        if more := found.count - len(named):
-            what = reader.say("and_more", what=what, count=more)
-        text = reader.say("forget_ask", what=what)
-    return forget_question(reader, text, value_of(selection))
+    what = reader.say("listed").join(memory_line(reader, one) for one in found.memories[:_NAMED])
+    if (more := found.count - _NAMED) > 0:
+        what = reader.say("and_more", what=what, count=more)
+    if selection.messages or selection.until:
+        what = f"{reader.say('forget_said')} {what}".strip()
+    return forget_question(reader, reader.say("forget_ask", what=what), value_of(selection))
 
 
 async def forget_selected(
@@ -131,8 +126,13 @@ async def forget_all_of(
 
 
 async def _delete_texts(
+<<<<<<< HEAD
     app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Any
 ) -> int:
+=======
+    app: App, person: Person, connection: AsyncConnection[DictRow], gone: Gone
+) -> list[MessageKey]:
+>>>>>>> ui
     await update_notices(app, connection, person, gone.batches)
     if publish and await has_opened_home(connection, person):
         await publish_later(connection, app.queue, person)
@@ -166,7 +166,7 @@ async def take_back(
     `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
     """
     person = message.person
-    entries = await changes(app.pool, person, ids=ids) if ids else []
+    entries = await list_changes(app.pool, person, ids=ids) if ids else []
     new = [entry.key for entry in entries if entry.before is None]
     try:
         undone = await undo_changes(app.pool, app.embedder, person, ids=ids) if ids else []

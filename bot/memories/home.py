@@ -13,7 +13,7 @@ from bot.locale import known_language
 from bot.memories.panel import data_handling, read_panel
 from bot.people import note_home_opened
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import error_code, retry_on_rate_limit
+from bot.slack.client import error_code, is_passing, retry_on_rate_limit
 from bot.types import PersonSettings
 from bot.ui.panel import Content, Done, Position, home_view
 from bot.ui.reader import Reader
@@ -24,20 +24,6 @@ log = logging.getLogger(__name__)
 PUBLISH = "publish_home"
 # For a click: a person is waiting.
 _CLICK_SECONDS = 10.0
-# The next attempt would be refused for the same reason.
-_IN_VAIN = frozenset(
-    {
-        "user_not_found",
-        "account_inactive",
-        "not_authed",
-        "invalid_auth",
-        "token_revoked",
-        "token_expired",
-        "team_access_not_granted",
-        "invalid_arguments",
-        "view_too_large",
-    }
-)
 
 
 async def home_opened(app: App, person: Person) -> None:
@@ -104,10 +90,7 @@ async def _publish(
             lambda: client.views_publish(user_id=person.user_id, view=view), seconds=seconds
         )
     except SlackApiError as error:
-        code = error_code(error)
-        if code == "not_enabled":
-            log.warning("the Home tab is off: switch it on in the app's settings at Slack")
-        elif code in _IN_VAIN:
-            log.warning("a Home was refused: %s", code)
-        else:
+        if is_passing(error):
             raise
+        # The next attempt would be refused for the same reason.
+        log.warning("a Home was refused: %s", error_code(error))

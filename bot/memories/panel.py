@@ -24,7 +24,7 @@ from memory import (
     Change,
     Memory,
     Person,
-    changes,
+    list_changes,
     list_memories,
     memory_page,
     memory_view,
@@ -105,10 +105,10 @@ async def _similar(app: App, person: Person, words: str) -> list[Memory]:
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
     position = content.position
     if position.list == "notice":
-        found = await changes(app.pool, person, batch=UUID(position.of))
+        found = await list_changes(app.pool, person, batch=UUID(position.of))
     else:
         limit = position.page * PAGE_SIZE + 1
-        found = await changes(app.pool, person, key=position.of or None, limit=limit)
+        found = await list_changes(app.pool, person, key=position.of or None, limit=limit)
     end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], older=len(found) > end)
 
@@ -139,7 +139,7 @@ async def _has_stored(app: App, person: Person) -> bool:
             (person.team_id, person.user_id),
         )
         answered = await found.fetchone() is not None
-    return answered or bool(await changes(app.pool, person, limit=1))
+    return answered or bool(await list_changes(app.pool, person, limit=1))
 
 
 def _last_source(change: Change) -> MessageKey | None:

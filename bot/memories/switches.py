@@ -14,7 +14,7 @@ from bot.types import Off, PersonSettings
 from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import Person, lock_for_forgetting, person_transaction
+from memory import Person, lock_person, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ async def turn_off(
     discarded. Waits for memory writes that are under way.
     """
     async with person_transaction(app.pool, person) as connection:
-        await lock_for_forgetting(connection, person)
+        await lock_person(connection, person)
         begins = await switch_off(connection, person, scope, until=until, since=since)
         await discard_words(connection, person, scope, begins)
     app.people.invalidate(person)

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import hmac
-import json
-import logging
-import re
 import time
-from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 from uuid import uuid4
 
 from aiohttp import web
 from psycopg import OperationalError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.access import QuotaExceeded
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.locale import language_of
-from bot.logs import fault, log_fields
+from bot.logs import log_fields
 from bot.pipeline.turn import create_turn
 from bot.runtime.wiring import Application
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.payloads import storable
 from bot.types import Task
-from bot.ui.messages import PayloadMaker
 from bot.ui.reader import Reader
 from memory import DM
 
-log = logging.getLogger(__name__)
+
+class _Call(BaseModel):
+    user_id: str = Field(pattern=r"^[A-Z0-9]{1,64}$")
+    prompt: Annotated[str, AfterValidator(storable), Field(pattern=r"\S")]
 
 
 class _Collected:
@@ -37,7 +36,7 @@ class _Collected:
     received_text = text = ""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        self.who = reader
 
     async def __aenter__(self) -> Self:
         return self
@@ -46,9 +45,10 @@ class _Collected:
     def expect(self) -> None: ...
     async def check(self) -> None: ...
     async def task(self, task: Task) -> None: ...
+    async def show(self, makers: object) -> None: ...
 
     async def reader(self) -> Reader:
-        return self._reader
+        return self.who
 
     async def write(self, piece: str) -> None:
         self.received_text += piece
@@ -59,15 +59,13 @@ class _Collected:
     async def finish(self, text: str, **_: bool) -> None:
         self.text = text
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> None: ...
-
 
 async def answer(wiring: Application, user_id: str, prompt: str) -> str:
     """Answer a call in the namespace ``("chat", "API", user_id, "dm")``.
 
     Raises `aiohttp.web.HTTPException`.
     """
-    language, ts = language_of(None, prompt), f"{time.time():.6f}"
+    sink, ts = _Collected(Reader(language_of(None, prompt))), f"{time.time():.6f}"
     message = Message(
         event_id=uuid4().hex,
         team_id=API_TEAM,
@@ -80,20 +78,16 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
         audience=DM,
         addressed=True,
     )
-    # Not in the inbox: the caller waits for the answer, and asks again without one.
-    claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
-    sink = _Collected(Reader(language))
     try:
         await wiring.quotas.admit(message.person)
         with log_fields(team=API_TEAM):
             turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
-            outcome = await turn.ainvoke(claimed)
+            outcome = await turn.ainvoke(ClaimedMessage(id=0, message=message, earlier_attempts=0))
     except QuotaExceeded as used_up:
-        raise web.HTTPTooManyRequests(text=used_up.refusal(language) + "\n") from None
-    except OperationalError as error:
-        log.warning("a question over HTTP was not answered: %s", fault(error))
-        text = "The memory cannot be reached just now: please ask again in a minute.\n"
-        raise web.HTTPServiceUnavailable(text=text) from None
+        raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
+    except OperationalError:
+        away = "The memory cannot be reached just now: please ask again in a minute.\n"
+        raise web.HTTPServiceUnavailable(text=away) from None
     if outcome == "failed":
         raise web.HTTPServiceUnavailable(text=sink.text)
     return sink.text
@@ -110,24 +104,18 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
     if not (token and right and scheme.lower() == "bearer"):
         raise web.HTTPUnauthorized(text="The bearer token is missing or wrong.\n")
     try:
-        sent = json.loads(body)
-        user_id, prompt = sent["user_id"], storable(sent["prompt"])
-        if re.fullmatch("[A-Z0-9]{1,64}", user_id) and prompt.strip():
-            return user_id, prompt
-    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
-        pass
-    text = (
-        'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n'
-    )
-    raise web.HTTPBadRequest(text=text)
+        sent = _Call.model_validate_json(body)
+    except ValidationError:
+        form = '{"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits'
+        raise web.HTTPBadRequest(text=f"Send JSON: {form}.\n") from None
+    return sent.user_id, sent.prompt
 
 
 def add_ask(application: web.Application, wiring: Application, token: str) -> None:
     """Add ``POST /ask`` for callers that show `token`."""
 
     async def ask(request: web.Request) -> web.Response:
-        authorization = request.headers.get("authorization", "")
-        call = read_call(authorization, await request.read(), token)
+        call = read_call(request.headers.get("authorization", ""), await request.read(), token)
         return web.Response(text=await answer(wiring, *call))
 
     application.router.add_post("/ask", ask)

@@ -1,8 +1,8 @@
 """One function for each thing that can be wrong: it returns what is right, or raises `Problem`.
 
 `kioku run` and `up` end with the first problem, `doctor` prints all of them, and `setup` calls the
-check of each value that is typed. Other processes are started before Slack's SDK, psycopg and
-openai are imported, so those are imported where they are used.
+check of each value that is typed. Large packages are imported where they are used, as in
+`bot.runtime.problems`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import LiteralString, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from bot import VERSION
 from bot.config import FIELDS, STAND_IN_EMBEDDING_MODEL, Settings
-from bot.runtime.problem import (
+from bot.logs import fault
+from bot.runtime.problems import (
     APP_TOKEN,
     BOT_TOKEN,
     NO_EVENTS,
     NO_MODEL,
+    TOKENS,
     UNBOUND_LOGIN,
-    WHERE,
     Problem,
-    slack_problem,
-    well_formed,
+    ask_slack,
+    explained,
+    token,
     without_secrets,
 )
 from memory import load_schemas
@@ -33,9 +35,6 @@ from memory import load_schemas
 Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
 
 _OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
-_CLOCK_SECONDS = 60  # Slack's signatures are good for five minutes
-_LONG_SECONDS = 120.0
-_ASK_SECONDS = 20.0
 _TODO = {
     401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
     403: "allow the model for this key, or set {name} to another",
@@ -43,36 +42,23 @@ _TODO = {
     429: "add credit to the provider's account",
     0: "set {name} to another model, or look into the server's log",
 }
+_CLOCK_SECONDS = 60  # Slack's signatures are good for five minutes
+_LONG_SECONDS = 120.0
+_ASK_SECONDS = 20.0
 _FEWEST_TOKENS = 16  # the API takes no smaller limit
-_GUARDS: LiteralString = (
-    "SELECT session_user::text AS login,"
-    " ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname IN (session_user, 'kioku_app')"
-    " AND (rolsuper OR rolbypassrls OR pg_has_role(rolname, (SELECT relowner FROM pg_class"
-    " WHERE oid = to_regclass('store')), 'USAGE'))) AS unbound,"
-    " ARRAY(SELECT DISTINCT polrelid::regclass::text FROM pg_policy"
-    " JOIN pg_class ON pg_class.oid = polrelid WHERE NOT relrowsecurity ORDER BY 1) AS unprotected"
-)
 
 
-async def check_settings(settings: Settings, *, receives: bool = True) -> str:
-    """Check what needs no connection: tokens' forms, settings that need each other, packages.
-
-    A worker does not receive events: it needs the bot token alone.
-    """
-    for problem in _contradictions(settings, receives):
+async def check_settings(settings: Settings) -> str:
+    """Check what needs no connection: tokens' forms, settings that need each other, packages."""
+    for problem in _contradictions(settings):
         raise Problem(problem)
     load_schemas(settings.schemas)
     return "No value is missing or of a wrong form."
 
 
-def _contradictions(settings: Settings, receives: bool) -> Iterator[str]:
+def _contradictions(settings: Settings) -> Iterator[str]:
     from bot.runtime.memory_models import missing_extra
 
-    if settings.database_url is None and settings.database_owner_url is not None:
-        yield (
-            "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
-            " serves into DATABASE_URL."
-        )
     several = settings.slack_client_id is not None or settings.slack_client_secret is not None
     if several and settings.slack_bot_token is not None:
         yield (
@@ -85,15 +71,14 @@ def _contradictions(settings: Settings, receives: bool) -> Iterator[str]:
                 f"To install Kioku in several workspaces {name} is needed:"
                 " docs/how-to/several-workspaces.md says where it comes from."
             )
-    given = [name for name in WHERE if getattr(settings, FIELDS[name]) is not None]
+    given = [name for name in TOKENS if getattr(settings, FIELDS[name]) is not None]
     for name in given:
-        well_formed(settings, name)
-    half = receives and not several and settings.slack_signing_secret is None
-    if half and len(given) == 1:
-        [lacks] = WHERE.keys() - given
+        token(settings, name)
+    if not several and settings.slack_signing_secret is None and len(given) == 1:
+        [lacks] = TOKENS.keys() - given
         yield (
-            f"{given[0]} is set without {lacks}: copy it from your app's {WHERE[lacks]}, or run"
-            " `kioku setup`, which asks for both."
+            f"{given[0]} is set without {lacks}: copy it from your app's {TOKENS[lacks][1]}, or"
+            " run `kioku setup`, which asks for both."
         )
     key, url = settings.openai_api_key, settings.openai_base_url
     own = url is None or urlsplit(url).hostname == "api.openai.com"
@@ -109,75 +94,58 @@ def _contradictions(settings: Settings, receives: bool) -> Iterator[str]:
 
 async def check_bot_token(settings: Settings) -> str:
     """Ask Slack whose token it is; compare its scopes with the manifest's, its clock with ours."""
-    if settings.slack_client_id is not None:
-        url = settings.public_url
+    if (url := settings.public_url) and settings.slack_client_id is not None:
         return (
             f"{url}/slack/install installs Kioku in a workspace. In your app's OAuth & Permissions"
             f" {url}/slack/oauth_redirect has to be a Redirect URL."
         )
     if settings.slack_bot_token is None and settings.slack_app_token is None:
         return "None is set: `kioku up` opens the playground; `kioku setup` connects a workspace."
-    from bot.runtime.manifest import manifest_scopes, optional_scopes
-    from bot.slack.client import SLACK_FAULTS, create_client, retry_on_rate_limit
+    from bot.runtime.manifest import manifest_scopes
 
-    client = create_client(well_formed(settings, BOT_TOKEN), settings.slack_api_url)
-    try:
-        answer = await retry_on_rate_limit(client.auth_test)
-    except SLACK_FAULTS as error:
-        raise slack_problem(settings.slack_api_url, BOT_TOKEN, error) from None
+    answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
     if not answer.get("bot_id"):
         raise Problem(
-            f"{BOT_TOKEN} is not a bot token: copy it from your app's {WHERE[BOT_TOKEN]}."
+            f"{BOT_TOKEN} is not a bot token: copy it from your app's {TOKENS[BOT_TOKEN][1]}."
         )
     granted = set(answer.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")) - {""}
-    if granted and (missing := sorted(manifest_scopes() - granted)):
+    needed, optional = manifest_scopes()
+    if granted and (missing := sorted(needed - granted)):
         raise Problem(
             f"The app lacks {', '.join(missing)}: put manifest.yml into your app's App Manifest,"
             " then install the app again (Install App)."
+        )
+    ours = time.time()
+    theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
+    if abs(seconds := round(ours - theirs)) > _CLOCK_SECONDS:
+        raise Problem(
+            f"This clock is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} Slack's,"
+            " which may refuse its own signatures: let the system set the time (NTP)."
         )
     link = urlencode({"app": answer.get("app_id"), "team": answer.get("team_id")})
     found = (
         f"Kioku is {answer.get('user')} in workspace {answer.get('team')}:"
         f" https://slack.com/app_redirect?{link}"
     )
-    if granted and (lacking := sorted(optional_scopes() - granted)):
+    if granted and (lacking := sorted(optional - granted)):
         found += f" Without {', '.join(lacking)} no files can be sent or read."
-    if (wrong := _clock(answer.headers)) and settings.slack_app_token is None:
-        raise Problem(f"Slack's signatures may be refused.{wrong}")
-    return found + wrong
-
-
-def _clock(headers: Mapping[str, str]) -> str:
-    """Return a sentence if this machine's clock is wrong by Slack's; "" if it is right."""
-    date = parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else time.time()
-    seconds = round(time.time() - date)
-    if abs(seconds) <= _CLOCK_SECONDS:
-        return ""
-    how = "ahead of" if seconds > 0 else "behind"
-    return f" This clock is {abs(seconds)} s {how} Slack's: let the system set the time (NTP)."
+    return found
 
 
 async def check_events(settings: Settings) -> str:
     """Check how events come in: the app token opens Socket Mode, or there is a signing secret."""
-    if settings.slack_app_token is None:
-        if settings.slack_signing_secret is not None:
-            return (
-                "Events come by HTTP, signed. In your app turn Socket Mode off and give"
-                " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
-                " Interactivity and the slash commands."
-            )
-        if settings.slack_bot_token is None and settings.slack_client_id is None:
-            return "Events come from the playground."
-        raise Problem(NO_EVENTS)
-    from bot.slack.client import SLACK_FAULTS, create_client, retry_on_rate_limit
-
-    token = well_formed(settings, APP_TOKEN)
-    client = create_client(None, settings.slack_api_url)
-    try:
-        await retry_on_rate_limit(lambda: client.apps_connections_open(app_token=token))
-    except SLACK_FAULTS as error:
-        raise slack_problem(settings.slack_api_url, APP_TOKEN, error) from None
-    return "Socket Mode works."
+    if settings.slack_app_token is not None:
+        await ask_slack(settings, APP_TOKEN, "apps.connections.open")
+        return "Socket Mode works."
+    if settings.slack_signing_secret is not None:
+        return (
+            "Events come by HTTP, signed. In your app turn Socket Mode off and give"
+            " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
+            " Interactivity and the slash commands."
+        )
+    if settings.slack_bot_token is None and settings.slack_client_id is None:
+        return "Events come from the playground."
+    raise Problem(NO_EVENTS)
 
 
 async def check_database(settings: Settings) -> str:
@@ -189,29 +157,21 @@ async def check_database(settings: Settings) -> str:
             raise Problem(f"{there} is no folder that can be written to: change KIOKU_DATA_DIR.")
         return f"The first `kioku up` makes one in {folder}."
     from bot.conversation.operating_state import read_operating_state
-    from bot.queue.migrations import migrations
-    from bot.runtime.connections import create_openai_client
-    from bot.runtime.operators import operators_pool
-    from memory import check_database, embedding_space, execute_statement
+    from bot.runtime.connections import create_openai_client, open_pool
+    from bot.runtime.database import database
+    from memory import check_access, embedding_space
 
     model = settings.embedding_model
     if not settings.has_model and "embedding_model" not in settings.model_fields_set:
         model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
-    async with operators_pool(settings) as pool:
+    async with database(settings, beside=True) as addresses:
+        bound = await check_access(addresses.login)
         async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
             space = await embedding_space(client, model)
-        await check_database(pool, space, migrations())
-        [row] = await execute_statement(pool, _GUARDS)
-        state = await read_operating_state(pool)
-    if row["login"] in row["unbound"]:
+        async with open_pool(addresses.login, space) as pool:
+            state = await read_operating_state(pool)
+    if not bound:
         raise Problem(UNBOUND_LOGIN)
-    if row["unbound"]:
-        raise Problem(
-            "kioku_app reaches everybody's rows: run `ALTER ROLE kioku_app NOSUPERUSER NOBYPASSRLS`"
-            " and let another role own the tables."
-        )
-    if row["unprotected"]:
-        raise Problem(f"ENABLE ROW LEVEL SECURITY is missing for {', '.join(row['unprotected'])}.")
     oldest = state.oldest_seconds or 0.0
     if oldest > _LONG_SECONDS:
         raise Problem(
@@ -299,3 +259,27 @@ CHECKS: Mapping[str, Check] = {
     "Remembering": check_remembering,
 }
 """Each check by its name, in the order in which an operator sets things up."""
+
+
+async def doctor(
+    settings: Settings, *, live: bool, user: str | None, channel: str | None, yes: bool
+) -> int:
+    """Print what each check found; return 1 if one found a problem, else 0.
+
+    With `live`, what Slack's documentation leaves open is tried instead.
+    """
+    if live:
+        from bot.runtime.live import try_live
+
+        return await try_live(settings, user, channel, yes)
+    problems = 0
+    for name, check in CHECKS.items():
+        try:
+            found = f"✓ {name}: {await check(settings)}"
+        except Exception as error:  # noqa: BLE001 - the next check is made all the same
+            problems += 1
+            sentence = explained(error) or f"it cannot be looked at ({fault(error)})."
+            found = f"✗ {name}: {sentence}"
+        print(found)
+    print("\nNothing is wrong." if not problems else "\nBegin with the first ✗.")
+    return 1 if problems else 0

@@ -5,51 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import inspect
+import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from bot import VERSION
-from bot.config import Settings, SettingsError, load_settings
+from bot.config import load_settings
 from bot.logs import set_up_logging
-from bot.runtime.output import quiet_without_reader
 from bot.telemetry import disable_telemetry
 
-# The function of each command, in this package, and its help.
-_COMMANDS = {
-    "up": (
-        "commands:up",
-        "run everything here: real Slack if its tokens are set, else the playground",
-    ),
-    "setup": (
-        "setup:set_up",
-        "connect Kioku to your Slack workspace: asks for each token and checks it",
-    ),
-    "migrate": ("commands:migrate_database", "bring the database up to this version"),
-    "run": ("commands:run", "run the app on a server, by Socket Mode or HTTP"),
-    "doctor": ("", "check each part, and say what to do where one is not right"),
-    "export": (
-        "data_commands:export",
-        "write everything about a person to a file",
-    ),
-    "erase": (
-        "data_commands:erase",
-        "erase a person: memories, conversation, settings; it cannot be undone",
-    ),
-    "forgotten": (
-        "forgotten_commands:forgotten",
-        "print what was forgotten or erased since a time, as ids, for `kioku forget-again`",
-    ),
-    "forget-again": (
-        "forgotten_commands:forget_from",
-        "delete from a restored database what was forgotten or erased since its backup",
-    ),
-}
-# The others end by themselves and say what they did; only what went wrong is logged besides.
+# The others say themselves what they did and what went wrong.
 _LOGGED = ("up", "run", "migrate")
 
 
@@ -59,42 +29,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kioku {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    added = {}
-    for name, (function, help_text) in _COMMANDS.items():
-        added[name] = commands.add_parser(name, help=help_text, description=help_text)
-        added[name].set_defaults(function=function)
-    added["run"].add_argument(
-        "--role",
-        choices=("all", "front", "worker"),
-        default="all",
-        help="front: receive and store; worker: answer and remember; any number of each",
-    )
-    added["migrate"].add_argument(
+
+    def command(name: str, function: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(function=function)
+        return added
+
+    up = "run everything here: real Slack if its tokens are set, else the playground"
+    command("up", "local:up", up)
+    setup = "connect Kioku to your Slack workspace: asks for each token and checks it"
+    command("setup", "setup:set_up", setup)
+    migrate = command("migrate", "database:migrate", "bring the database up to this version")
+    migrate.add_argument(
         "--yes",
         action="store_true",
         help="embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking",
     )
-    _add_doctor(added["doctor"])
-    for name in ("export", "erase"):
-        added[name].add_argument("--team", required=True, metavar="T…", help="the workspace's id")
-        added[name].add_argument("--user", required=True, metavar="U…", help="the person's id")
-    out = added["export"].add_argument("--out", type=Path, metavar="FILE")
-    out.help = "a new file; else it is printed"
-    added["erase"].add_argument("--yes", action="store_true", help="do not ask for the id again")
-    added["forgotten"].add_argument(
-        "--since",
-        type=_moment,
-        required=True,
-        metavar="DATE",
-        help="when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC",
-    )
-    added["forget-again"].add_argument(
-        "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
-    )
-    return parser
-
-
-def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    command("run", "service:run", "run the app on a server, by Socket Mode or HTTP")
+    look = "check each part, and say what to do where one is not right"
+    doctor = command("doctor", "checks:doctor", look)
     doctor.add_argument(
         "--live",
         action="store_true",
@@ -103,6 +56,39 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
     doctor.add_argument("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
+    export = command("export", "data_commands:export", "write everything about a person to a file")
+    gone = "erase a person: memories, conversation, settings; it cannot be undone"
+    erase = command("erase", "data_commands:erase", gone)
+    for one in (export, erase):
+        one.add_argument(
+            "--team", type=_slack_id, required=True, metavar="T…", help="the workspace's id"
+        )
+        one.add_argument(
+            "--user", type=_slack_id, required=True, metavar="U…", help="the person's id"
+        )
+    export.add_argument("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
+    erase.add_argument("--yes", action="store_true", help="do not ask for the id again")
+    since = "print what was forgotten or erased since a time, as ids, for `kioku forget-again`"
+    command("forgotten", "data_commands:forgotten", since).add_argument(
+        "--since",
+        type=_moment,
+        required=True,
+        metavar="DATE",
+        help="when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC",
+    )
+    again = "delete from a restored database what was forgotten or erased since its backup"
+    command("forget-again", "data_commands:forget_again", again).add_argument(
+        "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
+    )
+    return parser
+
+
+def _slack_id(text: str) -> str:
+    if not re.fullmatch("[A-Z0-9]{1,32}", text):
+        raise argparse.ArgumentTypeError(
+            "give Slack's id, such as T0123ABCD or U0123ABCD: the person's profile in Slack has it"
+        )
+    return text
 
 
 def _moment(text: str) -> datetime:
@@ -113,53 +99,37 @@ def _moment(text: str) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
-@quiet_without_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     parser = _parser()
     chosen = vars(parser.parse_args(arguments))
-    command, function = chosen.pop("command"), chosen.pop("function", "")
+    command = chosen.pop("command")
     if command is None:
         parser.print_help()
         return 0
     disable_telemetry()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # typeshed: any TextIO
     try:
-        if command == "doctor":
-            return _doctor(**chosen)
         settings = load_settings()
-        level = settings.log_level if command in _LOGGED else "WARNING"
-        set_up_logging(level)
-        return _run(function, settings, chosen)
-    except SettingsError as problem:
-        return _refuse(problem)
+        set_up_logging(settings.log_level if command in _LOGGED else "CRITICAL")
+        # Only now: help and a wrong setting need not wait for the rest.
+        module, _, name = chosen.pop("function").partition(":")
+        done = getattr(import_module(f"bot.runtime.{module}"), name)(settings, **chosen)
+        code = asyncio.run(done) if inspect.iscoroutine(done) else done
+        sys.stdout.flush()
+    except asyncio.CancelledError:  # by a signal
+        return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except BrokenPipeError:  # as of `yes` in `yes | head -1`
+        # Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:
+        from bot.runtime.problems import explained
 
-
-def _doctor(**given: Any) -> int:
-    from bot.runtime.doctor import doctor
-
-    set_up_logging("ERROR")
-    return asyncio.run(doctor(**given))
-
-
-def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
-    # Only now: help and a wrong setting need not wait for the rest.
-    from bot.runtime.problem import ArgumentProblem, Problem
-    from memory import KiokuMemoryError
-
-    module, _, name = function.partition(":")
-    run = getattr(import_module(f"bot.runtime.{module}"), name)
-    try:
-        if inspect.iscoroutinefunction(run):
-            asyncio.run(run(settings, **given))
-        else:
-            run(settings, **given)
-    except (Problem, KiokuMemoryError) as problem:
-        return _refuse(problem, 2 if isinstance(problem, ArgumentProblem) else 1)
-    return 0
-
-
-def _refuse(problem: Exception, code: int = 1) -> int:
-    print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - output of a command
-    return code
+        if (sentence := explained(error)) is None:
+            raise
+        print(f"kioku: {sentence}", file=sys.stderr)
+        return 1
+    return code or 0

@@ -1,112 +1,123 @@
-"""``kioku export`` and ``erase``: the data of one person."""
+"""``kioku export``, ``erase``, ``forgotten`` and ``forget-again``: people's data."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
+import re
+from collections import defaultdict
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import LiteralString
 
 from bot.config import Settings
+from bot.conversation.history import delete_forgotten_texts
 from bot.memories.data import EXPORTED, erase_person, export_person
-from bot.runtime.operators import in_database
-from bot.runtime.output import tell
-from bot.runtime.problem import ArgumentProblem, Problem
-from bot.types import PersonErased
-from memory import InvalidNamespace, Person, Pool
+from bot.runtime.database import database, operators_pool
+from bot.runtime.problems import Problem
+from memory import Person, forgotten_since, person_statement
+from memory import forget_again as again
+
+_LINE = re.compile(
+    r"([A-Z0-9]{1,32})\t([A-Z0-9]{1,32})\t(?:(erased)|key\t([^\t\0]{1,512})"
+    r"|message\t([A-Z0-9]{1,32})\t([0-9]{1,10}[.][0-9]{1,9}))"
+)
+_BLANK: LiteralString = (
+    "UPDATE turns SET question = '', words = '', reply = NULL,"
+    " formed_at = COALESCE(formed_at, now()) WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND channel_id || '/' || question_ts = ANY(%(messages)s)"
+)
+_NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
-def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
-    """Write everything about a person to a new file, or to standard output.
+async def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
+    """Write everything about a person to a new file, which only its owner can read, or print it.
 
-    The file can be read by its owner only. Raises `Problem`, also if nothing is stored.
+    Raises `Problem`, also if nothing is stored.
     """
-    person = _person(team, user)
-
-    async def read(pool: Pool) -> dict[str, Any]:
+    person = Person(team, user)
+    async with operators_pool(settings) as pool:
         document = await export_person(pool, person, settings)
-        if not any(document[name] for name in EXPORTED):
-            raise _nothing_stored(person)
-        return document
-
-    document = in_database(settings, read)
-    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    if not any(document[name] for name in EXPORTED):
+        raise Problem(_NOTHING.format(person))
+    text = json.dumps(document, ensure_ascii=False, indent=2)
     if out is None:
-        sys.stdout.write(text)
+        print(text)
         return
-    _write(out, text)
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    except FileExistsError:
+        raise Problem(f"{out} is there already: name a new file.") from None
+    except OSError as error:
+        raise Problem(f"{out} cannot be written ({os.strerror(error.errno or 0)}).") from None
     count = len(document["memories"]) + len(document["conversation"])
-    tell(f"Wrote {count} memories and turns to {out}.")
+    print(f"Wrote {count} memories and turns to {out}.")
 
 
-def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
-    """Erase a person, once the operator has typed their id again, and print the receipt.
-
-    Raises `Problem` where they have not, where nothing is stored, or where something is still
-    there afterwards.
-    """
-    person = _person(team, user)
+def erase(settings: Settings, *, team: str, user: str, yes: bool) -> Coroutine[None, None, None]:
+    """Return what erases a person, once the operator has typed their id again. Raises `Problem`."""
+    typed = user
     if not yes:
-        _confirm(user)
+        try:
+            typed = input(f"Type {user} to erase everything about this person: ").strip()
+        except EOFError:  # standard input is closed
+            typed = ""
+    if typed != user:
+        raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
+    return _erase(settings, Person(team, user))
 
-    async def erased_now(pool: Pool) -> PersonErased:
+
+async def _erase(settings: Settings, person: Person) -> None:
+    """Erase a person and print the receipt. Raises `Problem`, also if something is still there."""
+    async with operators_pool(settings) as pool:
         erased = await erase_person(pool, person)
-        if not erased.total and not any(erased.left.values()):
-            raise _nothing_stored(person)
-        return erased
-
-    erased = in_database(settings, erased_now)
-    tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
+    if not erased.total and not any(erased.left.values()):
+        raise Problem(_NOTHING.format(person))
+    print(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
-        tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
-    _tell_what_stays(erased)
+        print(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
+    if erased.files:
+        print(f"Files in Slack that the running application deletes: {erased.files}.")
+    print("Messages in Slack stay; the person deletes them there (More actions > Delete message).")
+    kept = erased.never_formed_messages
+    print(f"Kept: {kept} message reference(s) (channel and time), which form no memory again.")
     if any(erased.left.values()):
         raise Problem("New data was stored during the erasure: run the command again.")
 
 
-def _confirm(user: str) -> None:
+async def forgotten(settings: Settings, *, since: datetime) -> None:
+    """Print a line for each thing that was forgotten from a time on: ids, separated by tabs."""
+    async with database(settings, beside=True) as addresses:
+        for ids in await forgotten_since(addresses.owner, since):
+            print("\t".join(filter(None, ids)))
+
+
+def forget_again(settings: Settings, *, file: Path) -> Coroutine[None, None, None]:
+    """Return what deletes that which a file's lines name. Raises `Problem` for a bad line."""
+    people: dict[Person, list[re.Match[str]]] = defaultdict(list)
     try:
-        typed = input(f"Type {user} to erase everything about this person: ").strip()
-    except EOFError:  # standard input is closed
-        typed = ""
-    if typed != user:
-        raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            if (found := _LINE.fullmatch(line)) is None:
+                raise Problem(f"{file}, line {number}, is not a line of `kioku forgotten`.")
+            people[Person(found[1], found[2])].append(found)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{file} cannot be read ({error}).") from None
+    return _forget(settings, people)
 
 
-def _tell_what_stays(erased: PersonErased) -> None:
-    """Print what will be deleted in Slack, and what stays under the person's id."""
-    if erased.files:
-        files = "1 file" if erased.files == 1 else f"{erased.files} files"
-        tell(f"The running application deletes {files} in Slack.")
-    tell("Messages in Slack stay; the person deletes them there (More actions > Delete message).")
-    kept = erased.never_formed_messages
-    references, them = f"{kept} message references", "them"
-    if kept == 1:
-        references, them = "1 message reference", "it"
-    tell(f"Kept: {references} (channel and time), so that no memory is formed from {them} again.")
-
-
-def _nothing_stored(person: Person) -> Problem:
-    return Problem(f"Nothing is stored about {person.user_id} in {person.team_id}: check both ids.")
-
-
-def _person(team: str, user: str) -> Person:
-    try:
-        return Person(team, user)
-    except InvalidNamespace:
-        raise ArgumentProblem(
-            "--team and --user are Slack's ids, such as T0123ABCD and U0123ABCD: copy them from"
-            " the person's profile in Slack."
-        ) from None
-
-
-def _write(to: Path, text: str) -> None:
-    try:
-        descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Problem(f"{to} is there already: name a new file.") from None
-    except OSError as error:
-        raise Problem(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None
+async def _forget(settings: Settings, people: Mapping[Person, Sequence[re.Match[str]]]) -> None:
+    async with operators_pool(settings) as pool:
+        for person, lines in people.items():
+            if any(line[3] for line in lines):
+                await erase_person(pool, person)
+            messages = [(line[5], line[6]) for line in lines if line[5]]
+            blank = partial(delete_forgotten_texts, person=person)
+            keys = [line[4] for line in lines if line[4]]
+            await again(pool, person, keys, messages, blank)
+            said = [f"{channel}/{ts}" for channel, ts in messages]
+            await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
+    print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")

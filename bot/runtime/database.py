@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,12 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
-from bot.runtime.output import ProgressBar
-from bot.runtime.problem import Problem, cannot_connect
 from memory import EmbeddedPostgres
 
 if TYPE_CHECKING:
-    from memory import EmbeddingSpaceMismatch
+    from memory import EmbeddingSpaceMismatch, Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,28 +30,51 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
     With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs.
-    Without an owner's address `DATABASE_URL` is used for both. Raises `Problem`.
+    Without an owner's address `DATABASE_URL` is used for both.
     """
     if (url := settings.database_url) is not None:
         owner = settings.database_owner_url or url
         yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
-    if settings.database_owner_url is not None:
-        raise Problem(
-            "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
-            " serves into DATABASE_URL."
-        )
     server = EmbeddedPostgres(settings.data_dir.resolve())
     addresses = Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
     if beside and await asyncio.to_thread(server.is_running):
         yield addresses
         return
-    await asyncio.to_thread(server.start)
+    starting = asyncio.ensure_future(asyncio.to_thread(server.start))
     try:
+        await asyncio.shield(starting)
         await asyncio.to_thread(server.ensure_database, "kioku")
         yield addresses
     finally:
+        await asyncio.wait({starting})  # a thread goes on though its caller is cancelled
         await asyncio.to_thread(server.stop)
+
+
+@asynccontextmanager
+async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Open a small pool on the database of `settings`, also beside a running `kioku up`."""
+    from bot.runtime.connections import open_pool
+
+    async with database(settings, beside=True) as addresses, open_pool(addresses.login) as pool:
+        yield pool
+
+
+async def migrate(settings: Settings, *, yes: bool) -> None:
+    """Bring the database of `settings` up to this version and say what was done.
+
+    If the memories were embedded with another model, it asks whether to embed them again.
+    """
+
+    def again(mismatch: EmbeddingSpaceMismatch) -> bool:
+        if yes or not sys.stdin.isatty():
+            return yes
+        ask = "Embed all memories again with the configured model? [y/N] "
+        return input(f"They were embedded with {mismatch.stored.model}. {ask}").lower() == "y"
+
+    async with database(settings) as addresses:
+        done = await migrated(settings, addresses, embed_again=again)
+    print(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
 
 
 async def migrated(
@@ -64,23 +86,18 @@ async def migrated(
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
     Memories that were embedded with the stand-in are embedded again; others if `embed_again`
-    returns true.
-    Raises `Problem`, and `EmbeddingSpaceMismatch` if it does not.
+    returns true. Raises `EmbeddingSpaceMismatch` if it does not, and `psycopg.Error`.
     """
-    import psycopg
-
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, migrate, reembed
+    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, reembed
+    from memory import migrate as apply
 
-    owner, login = addresses.owner, addresses.login
-    client = create_openai_client(settings)
-
-    async def apply() -> list[str]:
+    async with create_openai_client(settings) as client:
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(migrate, owner, space, migrations(), login=login, roles=[QUEUE_ROLE])
-        bar = ProgressBar("memories")
-        embed = partial(reembed, owner, Embedder(client, space), progress=bar.show)
+        login, roles = addresses.login, [QUEUE_ROLE]
+        step = partial(apply, addresses.owner, space, migrations(), login=login, roles=roles)
+        embedder, shown = Embedder(client, space), progress("memories")
         try:
             done = await asyncio.to_thread(step)
         except EmbeddingSpaceMismatch as mismatch:
@@ -88,27 +105,20 @@ async def migrated(
             stand_in = mismatch.stored.model == STAND_IN_EMBEDDING_MODEL
             if not (mismatch.empty or stand_in or embed_again(mismatch)):
                 raise
-            await embed()
+            await reembed(addresses.owner, embedder, progress=shown)
             done = await asyncio.to_thread(step)
-        await embed()  # what an interrupted run has left
-        bar.end()
+        await reembed(addresses.owner, embedder, progress=shown)  # what an interrupted run left
         return done
 
-    try:
-        return await apply()
-    except psycopg.errors.InsufficientPrivilege:
-        raise Problem(
-            "This database user may not create tables, roles or pgvector's extension: as a"
-            " superuser, run `CREATE EXTENSION vector` in the database and give its owner"
-            " CREATEROLE. Then write the owner's address into DATABASE_OWNER_URL and run `kioku"
-            " migrate`."
-        ) from None
-    except psycopg.errors.FeatureNotSupported:
-        raise Problem(
-            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-            " brings it."
-        ) from None
-    except psycopg.OperationalError as error:
-        raise cannot_connect(error) from None
-    finally:
-        await client.close()
+
+def progress(what: str) -> Callable[[int, int], None]:
+    """Return a function that tells how many are done of how many, once for each tenth."""
+    told = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal told
+        if (tenths := done * 10 // max(total, 1)) > told:
+            told = tenths
+            print(f"{done} of {total} {what}", file=sys.stderr, flush=True)
+
+    return show

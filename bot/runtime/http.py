@@ -2,84 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TypeAlias
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import fault
-from bot.runtime.problem import cannot_open
+from bot.runtime.problems import cannot_open
 from bot.slack.payloads import UNREADABLE
 
 log = logging.getLogger(__name__)
 
-Ready: TypeAlias = Callable[[], Awaitable[str | None]]
-EVENTS_PATH = "/slack/events"
 # Longer than the idle timeout of usual reverse proxies (60), so that the proxy closes first.
 _KEEP_ALIVE_SECONDS = 75.0
 _LAST_REQUESTS_SECONDS = 10.0
-_CHECK_SECONDS = 2.0
 
 
 def create_web_app(
-    *, ready: Ready, app: AsyncApp | None = None, signing_secret: str | None = None
+    unready: Callable[[], Awaitable[str | None]],
+    app: AsyncApp,
+    signing_secret: str | None = None,
 ) -> web.Application:
     """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
-    `ready` returns None, or one sentence about what is missing. It is awaited once in two seconds
-    at most, however many ask. Bolt's own web application would also serve an installation of its
-    own, with tokens in files, wherever SLACK_CLIENT_ID is in the environment.
+    `unready` returns None, or one sentence about what is missing. Bolt's own web application would
+    also serve an installation of its own, with tokens in files, wherever SLACK_CLIENT_ID is in the
+    environment, and write the body of an unsigned request into the log.
     """
     application = web.Application()
-    if app is not None and signing_secret is not None:
-        application.middlewares.append(_signed(SignatureVerifier(signing_secret)))
-        application.router.add_post(EVENTS_PATH, partial(_dispatched, app))
-    checking = asyncio.Lock()
-    checked_at, problem = -math.inf, None
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        nonlocal checked_at, problem
-        async with checking:
-            if time.monotonic() - checked_at > _CHECK_SECONDS:
-                problem = await ready()
-                checked_at = time.monotonic()
+        problem = await unready()
         return web.Response(text=f"{problem or 'ready'}\n", status=503 if problem else 200)
 
-    application.router.add_get("/healthz", healthz)
-    application.router.add_get("/readyz", readyz)
-    return application
+    async def slack(request: web.Request) -> web.Response:
+        """Dispatch what Slack signed within five minutes.
 
-
-async def _dispatched(app: AsyncApp, request: web.Request) -> web.Response:
-    return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
-
-
-def _signed(verifier: SignatureVerifier) -> Middleware:
-    """Return a middleware that lets requests through which Slack signed within five minutes.
-
-    Bolt's own writes the body of an unsigned request into the log.
-    Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
-    """
-
-    @web.middleware
-    async def verified(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        if request.path != EVENTS_PATH:
-            return await handler(request)
+        Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
+        """
         try:
             signed = verifier.is_valid_request(await request.read(), dict(request.headers))
         # A timestamp that is no number, a body that is no text, a signature that is not ASCII.
@@ -88,17 +55,25 @@ def _signed(verifier: SignatureVerifier) -> Middleware:
         if not signed:
             return web.Response(status=401, text="The request is not signed by Slack.\n")
         try:
-            return await handler(request)
+            sent = await to_bolt_request(request)
         except UNREADABLE as error:
             log.warning("a request from Slack could not be read: %s", fault(error))
             return web.Response()
+        return await to_aiohttp_response(await app.async_dispatch(sent))
 
-    return verified
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    if signing_secret is not None:
+        verifier = SignatureVerifier(signing_secret)
+        application.router.add_post("/slack/events", slack)
+    return application
 
 
 @asynccontextmanager
-async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `application` at `host`; yield the port. Raises `Problem` if it is taken."""
+async def serving(
+    application: web.Application, host: str, port: int, setting: str = "PORT"
+) -> AsyncIterator[int]:
+    """Serve `application` at `host` and `port`, of `setting`; yield the port. Raises `Problem`."""
     runner = web.AppRunner(
         application,
         access_log=None,
@@ -109,8 +84,8 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
     try:
         try:
             await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise cannot_open(port, error) from None
+        except (OSError, OverflowError) as error:
+            raise cannot_open(port, error, setting) from None
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,8 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import VERSION
 from bot.config import Settings
 from bot.logs import fault
-from bot.runtime.output import tell
-from bot.runtime.problem import BOT_TOKEN, Problem, slack_problem, well_formed
+from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack, token
 from bot.slack.client import (
     SLACK_FAULTS,
     create_client,
@@ -44,36 +42,42 @@ async def try_live(settings: Settings, user: str | None, channel: str | None, ye
     """
     if user is None:
         raise Problem("Say who you are: --user U… (in Slack: your profile, ⋮, Copy member ID).")
-    client = create_client(well_formed(settings, BOT_TOKEN), settings.slack_api_url)
-    try:
-        me = await retry_on_rate_limit(client.auth_test)
-        dm = await direct_message(client, user)
-    except SLACK_FAULTS as error:
-        raise slack_problem(settings.slack_api_url, BOT_TOKEN, error) from None
+    me = await ask_slack(settings, BOT_TOKEN, "auth.test")
+    client = create_client(token(settings, BOT_TOKEN), settings.slack_api_url)
+    dm = await direct_message(client, user)
     if dm is None:
         raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
     where = f"the direct message with {user}" + (f" and {channel}" if channel else "")
     question = f"Kioku writes into {where} of {me['team']} and deletes it. Go on? [y/N] "
     if not yes and (not sys.stdin.isatty() or await asyncio.to_thread(input, question) != "y"):
         raise Problem("Nothing was tried: answer y, or give --yes.")
-    live = _Live(client, team=me["team_id"], user=user, dm=dm["id"], channel=channel or "")
+    live = _Live(client, team=me["team_id"], user=user, dm=dm["id"])
+    trials = {
+        "A direct message takes a message with metadata": live.first,
+        "A session is `processing`, with a status line, then `active`": live.session,
+        "A stream in a direct message is appended to and stopped": live.stream,
+        "`chat.update` of a notice replaces its text and its blocks": live.notice,
+        "A forwarded message is in `attachments`": live.forwarded,
+    }
+    if channel:
+        in_channel = partial(live.stream, channel)
+        trials["A stream in a channel's thread has a recipient"] = in_channel
     seen_at = f"{datetime.now(UTC):%Y-%m-%d}, {me['team_id']}, Kioku {VERSION}"
-    failed = 0
-    tell("| Behaviour | Seen | When and where |\n|---|---|---|")
+    failed = False
+    print("| Behaviour | Seen | When and where |\n|---|---|---|")
     try:
-        for what, trial in live.trials():
+        for what, trial in trials.items():
             try:
                 seen = await trial()
             except (*SLACK_FAULTS, Problem) as error:
-                failed += 1
                 why = str(error) if isinstance(error, Problem) else error_code(error)
-                seen = f"**no**: {why or fault(error)}"
-            tell(f"| {what} | {seen} | {seen_at} |")
+                seen, failed = f"**no**: {why or fault(error)}", True
+            print(f"| {what} | {seen} | {seen_at} |")
             if not live.root:
                 break  # everything else is in its thread
     finally:
         left = await asyncio.shield(live.clean_up())
-    tell("\nThese rows belong into docs/reality.md, below “What was seen”: please send them.")
+    print("\nThese rows belong into docs/reality.md, below “What was seen”: please send them.")
     if left:
         raise Problem(f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand.")
     return 1 if failed else 0
@@ -87,24 +91,8 @@ class _Live:
     team: str
     user: str
     dm: str
-    channel: str
     root: str = ""
     posted: list[tuple[str, str]] = field(default_factory=list)
-
-    def trials(self) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
-        """Return each trial with the behaviour that it tries, in order."""
-        found: list[tuple[str, Callable[[], Awaitable[str]]]] = [
-            ("A direct message takes a message with metadata", self._first),
-            ("A session is `processing`, with a status line, then `active`", self._session),
-            (
-                "A stream in a direct message is appended to and stopped",
-                partial(self._stream, self.dm),
-            ),
-            ("`chat.update` of a notice replaces its text and its blocks", self._notice),
-            ("A forwarded message is in `attachments`", self._forwarded),
-            ("A stream in a channel's thread has a recipient", partial(self._stream, self.channel)),
-        ]
-        return found if self.channel else found[:-1]
 
     async def _post(self, channel: str, text: str, **more: Any) -> str:
         post = partial(self.client.chat_postMessage, channel=channel, text=text, **more)
@@ -120,7 +108,7 @@ class _Live:
             return dict(found[0])
         raise Problem("the message is not in its thread")
 
-    async def _first(self) -> str:
+    async def first(self) -> str:
         metadata = {"event_type": "kioku_doctor", "event_payload": {"live": True}}
         self.root = await self._post(self.dm, _FIRST, metadata=metadata)
         message = await self._read(self.dm, self.root, self.root)
@@ -128,7 +116,7 @@ class _Live:
             raise Problem("the metadata did not come back")
         return "yes; the metadata came back"
 
-    async def _session(self) -> str:
+    async def session(self) -> str:
         await self._set_session("processing")
         for shown in ("is being examined…", ""):
             await self.client.assistant_threads_setStatus(
@@ -142,9 +130,10 @@ class _Live:
             channel_id=self.dm, thread_ts=self.root, status=status, initiator_user_id=self.user
         )
 
-    async def _stream(self, channel: str) -> str:
+    async def stream(self, channel: str = "") -> str:
         """Stream a task and text in chunks, stop with a footer, and read it back."""
-        root = self.root if channel == self.dm else await self._post(channel, _FIRST)
+        root = await self._post(channel, _FIRST) if channel else self.root
+        channel = channel or self.dm
         task = {"type": "task_update", "id": "doctor", "title": "Streaming"}
         started = await self.client.chat_startStream(
             channel=channel,
@@ -164,7 +153,7 @@ class _Live:
             raise Problem("the streamed text is not in the message")
         return f"yes; read back with {', '.join(sorted(message))}"
 
-    async def _notice(self) -> str:
+    async def notice(self) -> str:
         blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": _OLD}}]
         ts = await self._post(self.dm, _OLD, thread_ts=self.root, blocks=blocks)
         blocks = json.loads(json.dumps(blocks).replace(_OLD, _NEW))
@@ -174,12 +163,11 @@ class _Live:
             raise Problem("the old text is still there")
         return "yes; the old text is gone"
 
-    async def _forwarded(self) -> str:
+    async def forwarded(self) -> str:
         """Post a link to our own first message, which Slack unfolds as it does a forwarded one."""
         link = await self.client.chat_getPermalink(channel=self.dm, message_ts=self.root)
-        ts = await self._post(
-            self.dm, str(link["permalink"]), thread_ts=self.root, unfurl_links=True
-        )
+        url = str(link["permalink"])
+        ts = await self._post(self.dm, url, thread_ts=self.root, unfurl_links=True)
         for _ in range(6):
             message = await self._read(self.dm, self.root, ts)
             if attachments := message.get("attachments"):

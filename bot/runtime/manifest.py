@@ -36,20 +36,12 @@ def create_app_url() -> str:
     return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(filled_in, safe='')}"
 
 
-def manifest_scopes() -> frozenset[str]:
-    """Return the bot scopes that ``manifest.yml`` asks for and the app cannot do without."""
-    return _scopes("bot") - _scopes("bot_optional")
+def manifest_scopes() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the bot scopes that the app needs, and those that whoever installs it may decline.
 
-
-def optional_scopes() -> frozenset[str]:
-    """Return the bot scopes that the person who installs the app may decline: those for files.
-
-    They are in ``bot`` too, where Slack wants them.
+    The latter are for files. In ``manifest.yml`` they are listed in ``bot`` too, as Slack wants.
     Source: https://docs.slack.dev/reference/app-manifest#oauth
     """
-    return _scopes("bot_optional")
-
-
-def _scopes(kind: str) -> frozenset[str]:
-    content = yaml.safe_load(manifest_path().read_text("utf-8"))
-    return frozenset(content["oauth_config"]["scopes"].get(kind, []))
+    scopes = yaml.safe_load(manifest_path().read_text("utf-8"))["oauth_config"]["scopes"]
+    optional = frozenset(scopes.get("bot_optional", []))
+    return frozenset(scopes["bot"]) - optional, optional

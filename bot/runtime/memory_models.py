@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from bot.config import Settings
-from memory import Embedder, Former, Pool, Verifier, memory_model, provider_and_name
+from memory import Embedder, Former, Pool, memory_model, provider_and_name
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -44,22 +44,16 @@ def create_chat_model(
 
     `callbacks` are notified of each call. Raises what `memory.memory_model` raises.
     """
-    provider, _ = provider_and_name(settings.memory_model_name)
-    own = provider == "openai"
+    name = settings.memory_model_name
+    own = provider_and_name(name)[0] == "openai"
     chat = memory_model(
-        model=settings.memory_model_name,
+        model=name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
-        api="responses" if settings.memory_model_name == settings.memory_model else "chat",
+        api="responses" if name == settings.memory_model else "chat",
     )
-    if callbacks:
-        chat.callbacks = list(callbacks)
+    chat.callbacks = [*callbacks]
     return chat
-
-
-def create_verifier(settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()) -> Verifier:
-    """Return the verifier of proposals."""
-    return Verifier(partial(create_chat_model, settings, callbacks), sensitive=settings.sensitive)
 
 
 def create_former(
@@ -68,14 +62,8 @@ def create_former(
     embedder: Embedder,
     *,
     schemas: Sequence[type[BaseModel]],
-    verifier: Verifier | None,
     callbacks: Sequence[BaseCallbackHandler] = (),
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
-    return Former(
-        pool,
-        embedder,
-        partial(create_chat_model, settings, callbacks),
-        schemas=schemas,
-        verifier=verifier,
-    )
+    model = partial(create_chat_model, settings, callbacks)
+    return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

@@ -6,52 +6,30 @@ asked of PostgreSQL at each scrape. Format: https://prometheus.io/docs/instrumen
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import get_args
 
+from aiohttp import web
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    start_http_server,
+    generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
 from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.failures import Cause
-from bot.runtime.problem import cannot_open
+from bot.runtime.http import serving
 from memory import Pool, recorded
 
-STEPS = {
-    "drain": "All waiting messages of a thread",
-    "turn": "One message, from its claim to the end of its answer",
-    "reply ready": "One message, from its storing to the end of its reply in Slack",
-    "begin": "Reading settings, history and memories, and storing the turn",
-    "search": "Searching the memories",
-    "embed": "One call of the embedding model",
-    "model": "All calls of the reply model for one answer",
-    "first token": "One call of the reply model, until its first text",
-    "end": "Storing the answer and scheduling formation",
-    "formation": "One run of formation: the messages of one person and audience",
-    "extract": "The memory model's proposals for one run",
-    "verdict": "The verdicts on the proposals of one run",
-    "commit": "Storing what one run formed",
-    "inbox": "Storing a message before Slack is acknowledged",
-    "slack post": "chat.postMessage",
-    "slack start": "chat.startStream",
-    "slack append": "chat.appendStream",
-    "slack stop": "chat.stopStream",
-    "slack delete": "chat.delete",
-}
-"""The steps that are measured, and what each is; other steps are left out."""
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "turns": ("Messages that were answered, by outcome", ("outcome",)),
     "formations": ("Runs of formation, by outcome", ("outcome",)),
@@ -65,25 +43,30 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 ERRORS = (*get_args(Cause), "database_away", "delivery", "turn")
 """The kinds of ``kioku_errors_total``."""
 GAUGES = {
-    "database_up": "1 if PostgreSQL answered this scrape, else 0",
-    "processes": "Running processes of this installation",
-    "messages_waiting": "Messages that wait for an answer",
-    "oldest_message_seconds": "Age of the oldest of them; 0 without one",
-    "jobs_due": "Jobs that are due",
-    "oldest_job_seconds": "How long the job of them that was scheduled first has been due",
-    "jobs_later": "Jobs that are scheduled for later",
-    "jobs_failed": "Jobs that failed and are not tried again",
+    "database_up": ("1 if PostgreSQL answered this scrape, else 0", ""),
+    "processes": ("Running processes of this installation", "processes"),
+    "messages_waiting": ("Messages that wait for an answer", "waiting"),
+    "oldest_message_seconds": ("Age of the oldest of them; 0 without one", "oldest_seconds"),
+    "jobs_due": ("Jobs that are due", "due"),
+    "oldest_job_seconds": (
+        "How long the job of them that was scheduled first has been due",
+        "overdue",
+    ),
+    "jobs_later": ("Jobs that are scheduled for later", "later"),
+    "jobs_failed": ("Jobs that failed and are not tried again", "failed_jobs"),
 }
-"""The gauges, read from PostgreSQL and equal in each process, without the prefix: help."""
+"""The gauges, read from PostgreSQL and equal in each process, without the prefix: help, field."""
 _WAIT_SECONDS = 1.5
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
-class Metrics:
-    """The metrics of one process."""
+class Metrics(logging.Handler):
+    """The metrics of one process; as a handler of logs it counts warnings and errors."""
 
     def __init__(self, pool: Pool) -> None:
-        self.registry = registry = CollectorRegistry()
+        super().__init__(logging.WARNING)
+        self._pool = pool
+        self._registry = registry = CollectorRegistry()
         self._steps = Histogram(
             "kioku_step_seconds", "Durations", ["step"], buckets=_BUCKETS, registry=registry
         )
@@ -95,54 +78,39 @@ class Metrics:
             for value in values:
                 # From 0 on: Prometheus sees no increase in a first value.
                 self._counters[name].labels(value)
-        registry.register(_State(pool))
+        self._gauges = {
+            name: Gauge(f"kioku_{name}", text, registry=registry)
+            for name, (text, _) in GAUGES.items()
+        }
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
     def step(self, name: str, seconds: float) -> None:
         """Record the duration of a step."""
-        if name in STEPS:
-            self._steps.labels(name).observe(seconds)
+        self._steps.labels(name).observe(seconds)
 
     def count(self, name: str, amount: float, labels: dict[str, str]) -> None:
         """Add to a counter."""
         self._counters[name].labels(**labels).inc(amount)
 
-
-class _State(Collector):
-    """The gauges: asked of PostgreSQL by the event loop, while the server's thread waits."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._loop = asyncio.get_running_loop()
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        values = {**dict.fromkeys(GAUGES, float("nan")), "database_up": 0.0}
-        with suppress(OperationalError):  # database_up says so
-            read = read_operating_state(self._pool, wait=_WAIT_SECONDS)
-            state = asyncio.run_coroutine_threadsafe(read, self._loop).result()
-            values = {
-                "database_up": 1.0,
-                "processes": state.processes,
-                "messages_waiting": state.waiting,
-                "oldest_message_seconds": state.oldest_seconds or 0.0,
-                "jobs_due": state.due,
-                "oldest_job_seconds": state.overdue or 0.0,
-                "jobs_later": state.later,
-                "jobs_failed": state.failed_jobs,
-            }
-        for name, text in GAUGES.items():
-            yield GaugeMetricFamily(f"kioku_{name}", text, value=values[name])
-
-
-class _LogCounter(logging.Handler):
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__(logging.WARNING)
-        self._metrics = metrics
-
     def emit(self, record: logging.LogRecord) -> None:
+        """Count a record of the log."""
         level, logger = record.levelname.lower(), record.name.split(".")[0]
-        self._metrics.count("log_records", 1, {"level": level, "logger": logger})
+        self.count("log_records", 1, {"level": level, "logger": logger})
+
+    async def page(self, _: web.Request) -> web.Response:
+        """Answer a scrape; what PostgreSQL does not answer in time is not a number."""
+        state = None
+        with suppress(OperationalError):  # database_up says so
+            state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
+        for name, (_text, field) in GAUGES.items():
+            if field:
+                value = float("nan") if state is None else getattr(state, field) or 0
+            else:
+                value = state is not None
+            self._gauges[name].set(value)
+        headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+        return web.Response(body=generate_latest(self._registry), headers=headers)
 
 
 @asynccontextmanager
@@ -151,17 +119,12 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
 
     Raises `Problem` if it is taken.
     """
-    metrics = Metrics(pool)
-    handler = _LogCounter(metrics)
-    try:
-        server, _ = start_http_server(port, host, metrics.registry)
-    except OSError as error:
-        raise cannot_open(port, error, "KIOKU_METRICS_PORT") from None
-    logging.getLogger().addHandler(handler)
+    metrics, application = Metrics(pool), web.Application()
+    application.router.add_get("/metrics", metrics.page)
+    logging.getLogger().addHandler(metrics)
     try:
         with recorded(metrics.step, metrics.count):
-            yield server.server_port
+            async with serving(application, host, port, "KIOKU_METRICS_PORT") as opened:
+                yield opened
     finally:
-        logging.getLogger().removeHandler(handler)
-        await asyncio.to_thread(server.shutdown)
-        server.server_close()
+        logging.getLogger().removeHandler(metrics)

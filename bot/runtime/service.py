@@ -1,82 +1,155 @@
-"""The running application: what each role opens at the start and closes at the end."""
+"""One process of the app: what it opens at the start and closes at the end."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Literal, TypeAlias
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 
-from aiohttp import web
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
+from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
+from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
+from bot.pipeline.backfill.window import BackfillWindow
 from bot.runtime.ask import add_ask
+from bot.runtime.checks import check_settings
 from bot.runtime.connections import connected
-from bot.runtime.front import Front, open_front
+from bot.runtime.database import database
 from bot.runtime.http import create_web_app, serving
+from bot.runtime.metrics import serving_metrics
+from bot.runtime.oauth import add_oauth
+from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
 from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
 
-Role: TypeAlias = Literal["all", "front", "worker"]
+_ANSWER_SECONDS = 5.0
+# Four of these without an answer and the SDK opens a new connection.
+_PING_SECONDS = 5.0
+_CONNECT_SECONDS = 30.0
+
+
+async def run(settings: Settings) -> None:
+    """Serve Slack until SIGINT or SIGTERM: by Socket Mode with an app token, else over HTTP.
+
+    Any number of processes share a database. Raises what `bot.runtime.problems.explained` explains.
+    """
+    stop = stopped_by_signal()
+    await check_settings(settings)
+    if not settings.has_model:
+        raise Problem(NO_MODEL)
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise Problem(NO_EVENTS)
+    async with (
+        database(settings) as addresses,
+        open_service(settings, addresses.login, host=settings.listens_on) as port,
+    ):
+        print(f"Kioku is ready on port {port}.")
+        try:
+            await stop.wait()
+        finally:
+            print("Kioku is finishing what it has begun …")
 
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, conninfo: str, *, role: Role = "all", host: str | None = None
+    settings: Settings, conninfo: str, *, host: str | None = None
 ) -> AsyncIterator[int]:
-    """Run one process of the app, of which any number of each role share a database.
+    """Receive, answer and remember; with `host` serve HTTP there, on `PORT`. Yields the port.
 
-    A front receives and stores, a worker answers and remembers, and ``all`` does both. With
-    `host` it serves HTTP there, on `PORT`; yields the port. Leaving it drains what runs and
-    closes everything. Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the
-    operator.
+    Leaving it drains what runs and closes everything.
     """
     async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(connected(settings, conninfo))
-        wiring = Application(connections)
-        await wiring.queue.open()
-        if role != "front":
-            await stack.enter_async_context(open_worker(wiring))
-        front = None
-        if role != "worker":
-            front = await stack.enter_async_context(open_front(wiring))
+        enter = stack.enter_async_context
+        connections = await enter(connected(settings, conninfo))
+        if settings.metrics_port:
+            pool, port = connections.pool, settings.metrics_port
+            await enter(serving_metrics(pool, settings.listens_on, port))
+        app = Application(connections)
+        await app.queue.open()
+        await enter(open_worker(app))
+        bolt = build_app(app)
+        stack.push_async_callback(app.interactions.wait_until_idle, _ANSWER_SECONDS)
+        by_socket = settings.slack_app_token is not None
+        socket = await enter(socket_mode(bolt, settings) if by_socket else nullcontext())
+
+        async def unreached() -> str | None:
+            if socket is not None and not await socket.is_connected():
+                return "Slack's Socket Mode is not connected."
+            return None
+
+        async def served_teams() -> list[str]:
+            if await unreached():
+                return []
+            # Messages written while a workspace is not served are read when it is served again.
+            teams = await connections.teams()
+            return [team for team in teams if await app.workspaces.serves(team)]
+
+        async def unready() -> str | None:
+            one = connections.installation
+            return (
+                await unreached()
+                or await connections.database_problem()
+                or (await app.workspaces.problem(one.team_id) if one else None)
+            )
+
+        await enter(BackfillWindow(connections.pool, app.queue, teams=served_teams).marked())
         port = settings.port
         if host is not None:
-            application = _web_application(wiring, front)
-            port = await stack.enter_async_context(serving(application, host, port))
-        if settings.metrics_port:
-            from bot.runtime.metrics import serving_metrics
-
-            metrics = serving_metrics(connections.pool, settings.listens_on, settings.metrics_port)
-            await stack.enter_async_context(metrics)
+            secret = None if by_socket else settings.slack_signing_secret
+            web = create_web_app(unready, bolt, secret.get_secret_value() if secret else None)
+            if settings.api_token is not None:
+                add_ask(web, app, settings.api_token.get_secret_value())
+            if connections.store is not None:
+                add_oauth(web, settings, connections.store)
+            port = await enter(serving(web, host, port))
         try:
             yield port
         finally:
-            # At once: what the front still stores is for other workers.
-            wiring.queue.begin_to_stop()
+            # At once: what is still stored from now on is for other processes.
+            app.queue.begin_to_stop()
 
 
-def _web_application(wiring: Application, front: Front | None) -> web.Application:
-    connections = wiring.connections
-    one = connections.installation
-
-    async def ready() -> str | None:
-        problem = await front.problem() if front is not None else None
-        return (
-            problem
-            or await connections.database_problem()
-            or (await wiring.workspaces.problem(one.team_id) if one else None)
-        )
-
-    secret, token = connections.settings.slack_signing_secret, connections.settings.api_token
-    application = create_web_app(
-        ready=ready,
-        app=front.app if front is not None and front.socket is None else None,
-        signing_secret=secret.get_secret_value() if secret else None,
+def build_app(app: Application) -> CheckedApp:
+    """Return the Bolt app."""
+    return create_app(
+        slack=app.connections.slack,
+        inbox=app.inbox,
+        changes=app.change_events,
+        workspaces=app.workspaces,
+        interactions=app.interactions,
     )
-    if front is not None and token is not None:
-        add_ask(application, wiring, token.get_secret_value())
-    if front is not None and connections.store is not None:
-        from bot.runtime.oauth import add_oauth
 
-        add_oauth(application, connections.settings, connections.slack, connections.store)
-    return application
+
+@asynccontextmanager
+async def socket_mode(
+    app: CheckedApp, settings: Settings, *, ping_seconds: float = _PING_SECONDS
+) -> AsyncIterator[SocketModeClient]:
+    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.problems.Problem`."""
+    handler = SocketModeHandler(app, token(settings, APP_TOKEN), ping_interval=ping_seconds)
+    client = handler.client
+    keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
+    try:
+        # The SDK would ask for an address for ever, whatever Slack says of the token.
+        opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")
+        client.wss_uri = str(opened["url"])
+        connecting = client.connect()  # type: ignore[no-untyped-call]
+        try:
+            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+        except TimeoutError:
+            raise away(settings.slack_api_url) from None
+        yield client
+    finally:
+        await cancel_until_done(keeper)
+        await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+async def _keep_fresh(client: SocketModeClient, seconds: float) -> None:
+    """Drop the address of a connection that is not there.
+
+    Slack's addresses are good once, for half a minute. The SDK would try the same one for ever.
+    """
+    while True:
+        await asyncio.sleep(seconds)
+        if not await client.is_connected():
+            client.wss_uri = None

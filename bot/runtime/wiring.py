@@ -26,7 +26,7 @@ from bot.pipeline.turn import TurnDependencies
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
-from bot.runtime.memory_models import create_former, create_verifier
+from bot.runtime.memory_models import create_former
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
@@ -39,14 +39,13 @@ def create_app(connections: Connections) -> App:
     settings, pool, slack = connections.settings, connections.pool, connections.slack
     schemas = load_schemas(settings.schemas)
     embedder = Embedder(connections.model, connections.space)
-    verifier = create_verifier(settings)
     return App(
         settings=settings,
         pool=pool,
         queue=Queue(pool),
         slack=slack,
         embedder=embedder,
-        former=create_former(settings, pool, embedder, schemas=schemas, verifier=verifier),
+        former=create_former(settings, pool, embedder, schemas=schemas),
         schemas=schemas,
         policy=policy_of(settings),
         quotas=Quotas(pool, settings.person_messages_per_hour),

@@ -1,4 +1,4 @@
-"""The worker: it answers the messages that wait, and remembers what was said."""
+"""The jobs of a process: it answers the messages that wait, and remembers what was said."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.ui.reader import Reader
 from bot.workspaces import DEPARTED
-from memory import warm_up
+from memory import Former
 
-REPLIES_AT_ONCE = 64
-BACKGROUND_JOBS_AT_ONCE = 8
+_REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
 # Seconds before each retry of a formation: five within about an hour, then one a day for five days.
@@ -40,30 +39,30 @@ _DAY = 86_400
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 
 
-def _powers(base: int, number: int) -> tuple[int, ...]:
-    """Return waits of `base`, `base` squared, and so on."""
-    return tuple(base**n for n in range(1, number + 1))
+# The same of other jobs, by queue.
+_WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(1, 9))}
 
 
 def register_work(wiring: Application) -> None:
     """Register the function of each job."""
-    queue = wiring.queue
-    answering = create_answering(wiring)
-    queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
-    catching_up = Backfill(wiring.missed_messages)
-    for name, work, queue_name, waits in (
-        (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
-        (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
-        (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
-        (SHOW_NOTICE, partial(show_notice, wiring.app), REPLIES, _powers(2, 6)),
-        (PUBLISH, partial(publish_home, wiring.app), REPLIES, _powers(2, 8)),
-        (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
-        (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
-        (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
-        (DELETE_FILE, partial(delete_file, wiring.connections.slack), BACKGROUND, _powers(4, 8)),
+    queue, workspaces = wiring.queue, wiring.workspaces
+    updates, missed = wiring.source_updates, wiring.missed_messages
+    backfill, delete = Backfill(missed), partial(delete_file, wiring.connections.slack)
+    for name, place, work in (
+        (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
+        (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
+        (READ_FOLLOW_UPS, REPLIES, missed.follow_ups),
+        (CATCH_UP, REPLIES, backfill.plan),
+        (READ_ON, REPLIES, backfill.read_on),
+        (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
+        (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
+        (DELETE_FILE, BACKGROUND, delete),
     ):
-        queue.register(name, queue_name, wiring.workspaces.while_served(work), waits=waits)
-    queue.register(DEPARTED, BACKGROUND, wiring.workspaces.departed, waits=_powers(4, 8))
+        queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
+    form = workspaces.while_served(wiring.formation_jobs.form)
+    queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
+    queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_WAITS[REPLIES])
+    queue.register(DEPARTED, BACKGROUND, workspaces.departed, waits=_WAITS[BACKGROUND])
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
 
@@ -72,7 +71,7 @@ async def open_worker(wiring: Application) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
     register_work(wiring)
     queue = wiring.queue
-    queue.start(replies=REPLIES_AT_ONCE, background=BACKGROUND_JOBS_AT_ONCE)
+    queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
@@ -87,8 +86,9 @@ def _make_ready() -> None:
     """Read what the first message would wait for: both catalogues, how dates are written."""
     now = datetime.now(UTC)
     for language in LANGUAGES:
-        Reader(language).say("late", time=Reader(language).plain_minute(now))
-    warm_up()
+        reader = Reader(language)
+        reader.say("late", time=reader.plain_minute(now))
+    Former.warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.
     gc.freeze()
@@ -96,14 +96,8 @@ def _make_ready() -> None:
 
 def create_maintenance(wiring: Application) -> Maintenance:
     """Return the periodic maintenance of the installation."""
-    settings = wiring.connections.settings
-    return Maintenance(
-        wiring.connections.pool,
-        wiring.queue,
-        history_days=settings.history_days,
-        retention_days=settings.retention_days,
-        people=wiring.app.people,
-    )
+    connections = wiring.connections
+    return Maintenance(connections.pool, wiring.queue, wiring.app.people, connections.settings)
 
 
 def create_answering(wiring: Application) -> ThreadWorker:

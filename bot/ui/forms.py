@@ -60,14 +60,7 @@ _AUDIENCE, _CONVERSATION, _LINES = "audience", "conversation", "lines"
 _WORD, _COMMENT = "word", "comment"
 # Markers of lists, with which pasted lines begin.
 _BULLETS = "-–*•·▪◦ \t"
-_ERRORS: Mapping[str, str] = {
-    "missing": "form_missing",
-    "number": "form_number",
-    "range": "form_range",
-    "long": "form_too_long",
-    "secret": "form_secret",
-    "ended": "form_ended",
-}
+_ERRORS = frozenset({"missing", "number", "range", "long", "secret", "ended"})
 _RETENTION = (0, 30, 90, 180, 365)
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _RECEIPT = {"store": "counted_memories", "memory_versions": "deleted_changes"}
@@ -367,10 +360,10 @@ def _errors(
 
 def field_error(reader: Reader, code: str, field: Field | None = None, *, text: str = "") -> str:
     """Return why a field with this text cannot be stored; `code` is of `memory.InvalidContent`."""
-    key = _ERRORS.get(code, "form_invalid")
+    key = f"form_{code}" if code in _ERRORS else "form_invalid"
     if key == "form_range":
         return (_hint(reader, field) if field else "") or reader.say("form_invalid")
-    if key == "form_too_long":
+    if key == "form_long":
         return reader.say(key, count=field.max_length if field else FIELD_LIMIT)
     if key == "form_secret":
         return secret_error(reader, text)
@@ -396,7 +389,7 @@ def lines_error(reader: Reader, lines: Sequence[str]) -> str:
     if len(lines) > LINES_LIMIT:
         return reader.say("add_too_many", limit=LINES_LIMIT)
     if any(len(line) > FIELD_LIMIT for line in lines):
-        return reader.say("form_too_long", count=FIELD_LIMIT)
+        return reader.say("form_long", count=FIELD_LIMIT)
     secret = next((line for line in lines if redact(line).removed), None)
     return secret_error(reader, secret) if secret else ""
 

@@ -24,16 +24,6 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
     "UserInstruction": (),
 }
-_CREDENTIALS: Mapping[str, str] = {
-    "access_key": "credential_access_key",
-    "bank_account": "credential_bank_account",
-    "card_number": "credential_card_number",
-    "id_number": "credential_id_number",
-    "my_number": "credential_my_number",
-    "password": "credential_password",
-    "private_key": "credential_private_key",
-    "security_code": "credential_security_code",
-}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
 # A user's id, as Slack makes them, unless it was cut off.
 _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
@@ -240,7 +230,7 @@ def kept_for(reader: Reader, days: int | None) -> str:
 
 def credentials_named(reader: Reader, kinds: Sequence[str]) -> str:
     """Return kinds of credentials as a sentence lists them: “a password and a card number”."""
-    *others, last = (reader.say(_CREDENTIALS[kind]) for kind in kinds)
+    *others, last = (reader.say(f"credential_{kind}") for kind in kinds)
     if not others:
         return last
     return reader.say("list_and", others=reader.say("listed").join(others), last=last)

@@ -20,7 +20,6 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
 from bot.ui.panel import (
-    EVERYTHING,
     FORGET,
     REMEMBER,
     SHOW,
@@ -34,16 +33,6 @@ from bot.ui.panel import (
 from bot.ui.reader import Reader
 from memory import MAX_MEMORIES, Change, Person, Question, Reason, Refusal
 
-_REFUSALS: dict[Reason, str] = {
-    "no_evidence": "refused_not_found",
-    "unusable": "refused_unusable",
-    "secret": "refused_secret",
-    "unsupported": "refused_not_said",
-    "not_asserted": "refused_not_asserted",
-    "other_person": "refused_other_person",
-    "sensitive": "refused_sensitive",
-    "full": "memories_full",
-}
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
@@ -108,12 +97,12 @@ def on_question(reader: Reader, off: Off, scope: str) -> Payload:
 
 def forget_question(reader: Reader, text: str, value: str) -> Payload:
     """Return what would be forgotten, with the button that forgets it."""
-    return payload(text, button(FORGET, reader.say("menu_forget"), value, style="danger"))
+    return payload(text, forget_button(reader, value))
 
 
-def forget_everything_question(reader: Reader) -> Payload:
-    """Return the question before everything is forgotten."""
-    return forget_question(reader, reader.say("forget_everything_ask"), EVERYTHING)
+def forget_button(reader: Reader, value: str) -> Block:
+    """Return the button that forgets what `value` selects."""
+    return button(FORGET, reader.say("menu_forget"), value, style="danger")
 
 
 def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
@@ -125,7 +114,7 @@ def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: st
 def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
     """Return why a sentence of the person was not stored."""
     what = escaped(" ".join(sentence.split()))
-    return reader.say(_REFUSALS[reason], what=what, limit=MAX_MEMORIES)
+    return reader.say(f"refused_{reason}", what=what, limit=MAX_MEMORIES)
 
 
 def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Payload:

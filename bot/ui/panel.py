@@ -216,7 +216,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.handling:  # of an ephemeral message Slack says so itself
         lines.append(reader.say("only_you"))
     if content.total >= MAX_MEMORIES:
-        lines.append(reader.say("memories_full", limit=MAX_MEMORIES))
+        lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.off_in:

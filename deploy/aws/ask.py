@@ -49,7 +49,6 @@ async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
     opened = connected(
         settings,
         url.get_secret_value() if url else "",
-        min_connections=0,
         installation=Installation(team_id=API_TEAM, bot_user_id=""),
     )
     async with opened as connections:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bot.logs import fault
 from bot.runtime.database import database, migrated
+from bot.runtime.problems import Problem, explained
 from deploy.aws.secrets import read_settings
 
 
@@ -17,5 +19,8 @@ def handler(event: object, context: object) -> dict[str, Any]:
 
 async def _migrate() -> list[str]:
     settings = read_settings()
-    async with database(settings) as addresses:
-        return await migrated(settings, addresses)
+    try:
+        async with database(settings) as addresses:
+            return await migrated(settings, addresses)
+    except Exception as error:  # noqa: BLE001 - a sentence where there is one
+        raise Problem(explained(error) or fault(error)) from None

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bench import scaling
 from bot.runtime.cli import _parser
-from bot.runtime.metrics import COUNTERS, GAUGES, STEPS
+from bot.runtime.metrics import COUNTERS, GAUGES
 from docs.reference.slack_reasons import EVENTS, SCOPES
 from memory import LEVEL_FIELDS, SCHEMAS
 from memory.model.schemas import SUBJECT_FIELDS
@@ -242,14 +242,8 @@ def metrics_counters() -> str:
 
 def metrics_gauges() -> str:
     """Return the gauges."""
-    rows = [(code(f"kioku_{name}"), text) for name, text in GAUGES.items()]
+    rows = [(code(f"kioku_{name}"), text) for name, (text, _) in GAUGES.items()]
     return table(("metric", "what it is"), rows)
-
-
-def metrics_steps() -> str:
-    """Return the measured steps."""
-    rows = [(code(name), text) for name, text in STEPS.items()]
-    return table(("step", "what is measured"), rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -260,7 +254,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "slack_commands": slack_commands,
     "metrics_counters": metrics_counters,
     "metrics_gauges": metrics_gauges,
-    "metrics_steps": metrics_steps,
 }
 
 

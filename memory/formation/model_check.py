@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memory.formation.chat_model import ModelCallFailed
-from memory.formation.former import instructions_for
-from memory.formation.store_manager import StoreManager, UnusableAnswer
+from memory.formation.extract import StoreManager, UnusableAnswer
 from memory.model.namespace import DM, Person
 from memory.model.schemas import SCHEMAS
 
@@ -25,7 +24,7 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
     from langgraph.store.memory import InMemoryStore
 
     store = InMemoryStore()
-    manager = StoreManager(model, SCHEMAS, instructions_for(SCHEMAS))
+    manager = StoreManager(model, SCHEMAS)
     try:
         await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
     except ModelCallFailed as fault:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
@@ -13,23 +13,37 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.decisions import NewQuestion
+from memory.formation.decide import NewQuestion
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
-from memory.store import rows
-from memory.store.batch import BATCH
-from memory.store.dependents import QUESTION_MESSAGES
-from memory.store.memories import Keyed, Memory, MessageKey
-from memory.store.unit_of_work import Change, Step, commit_steps
+from memory.store.edits import kept_end
+from memory.store.memories import OF_IDS, Keyed, Memory, MessageKey, person_range, reread, room
+from memory.store.versions import Change, Step, commit_steps
 
 OPEN_DAYS = 14
 
 QuestionAnswer: TypeAlias = Literal["yes", "no", "both"]
 _COLUMNS: LiteralString = (
-    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, batch,"
-    f" {QUESTION_MESSAGES} AS messages"
+    "id, kind, audience, key, narrow_key, before, after, ends_at, batch, at, messages"
+)
+# One question of a kind about a memory is open at a time; the same one again stays as it is.
+_SAME: LiteralString = (
+    f"{OF_IDS} AND kind = %(kind)s AND audience = %(audience)s"
+    " AND (key = %(key)s OR kind = 'store')"
+    " AND before->'content' = %(before)s::jsonb->'content'"
+    " AND after->'content' IS NOT DISTINCT FROM %(after)s::jsonb->'content'"
+)
+_ASK: LiteralString = (
+    f"WITH same AS (SELECT {_COLUMNS} FROM memory_questions WHERE {_SAME} AND expires_at > now()"
+    f" LIMIT 1), gone AS (DELETE FROM memory_questions WHERE {OF_IDS} AND kind = %(kind)s"
+    " AND audience = %(audience)s AND key = %(key)s AND id NOT IN (SELECT id FROM same)),"
+    " new AS (INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, narrow_key,"
+    " before, after, ends_at, batch, messages, expires_at) SELECT %(id)s, %(team)s, %(user)s,"
+    " %(kind)s, %(audience)s, %(key)s, %(narrow)s, %(before)s, %(after)s, %(ends_at)s, %(batch)s,"
+    " %(messages)s, %(expires_at)s WHERE NOT EXISTS (SELECT FROM same)"
+    f" RETURNING {_COLUMNS}) SELECT * FROM same UNION ALL SELECT * FROM new"
 )
 
 
@@ -40,7 +54,7 @@ class Question(Keyed):
     ``replace``: replace `before` with `after`? ``remove``: remove it? ``widen``: apply a change
     made in a narrower audience to this memory too (`after` None: remove it)? ``store``: remember
     `after` (`before` has empty content)? `before` and `after` are whole stored values. `messages`
-    are those that it was asked because of.
+    are those that it was asked because of, `batch` is that of its notice.
     """
 
     id: UUID
@@ -48,79 +62,41 @@ class Question(Keyed):
     before: dict[str, Any]
     after: dict[str, Any] | None
     at: datetime
+    batch: UUID
+    ends_at: datetime | None = None
+    narrow_key: str | None = None
     messages: tuple[MessageKey, ...] = ()
-    batch: Any = None
 
 
 async def ask(
-    connection: AsyncConnection[DictRow], own: Namespace, questions: Iterable[NewQuestion]
-) -> list[Question]:
-    """Store questions and return them; a question that is already open is returned unchanged.
-
-    Each replaces an open question of the same kind about the same memory.
-    """
-    made: list[Question] = []
-    person = own.person
-    for one in questions:
-        audience = one.row.namespace.audience if one.row else own.audience
-        key = one.row.key if one.row else str(uuid4())
-        before = one.row.value if one.row else {"kind": (one.value or {})["kind"], "content": {}}
-        if known := await _same_open_question(connection, person, one, audience, before):
-            made.append(known)
-            continue
-        await connection.execute(
-            "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
-            " AND audience = %s AND key = %s",
-            (person.team_id, person.user_id, one.asks, audience, key),
-        )
-        stored = await connection.execute(
-            "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key,"
-            " narrow_audience, narrow_key, before, after, messages, expires_at, batch)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            f" RETURNING {_COLUMNS}",
-            (
-                uuid4(),
-                person.team_id,
-                person.user_id,
-                one.asks,
-                audience,
-                key,
-                own.audience if one.narrow else None,
-                one.narrow,
-                Jsonb(before),
-                Jsonb(one.value) if one.value else None,
-                Jsonb([{"channel": channel, "ts": ts} for channel, ts in one.messages]),
-                datetime.now(UTC) + timedelta(days=OPEN_DAYS),
-                BATCH.get(),
-            ),
-        )
-        made += [_question(person, record) for record in await stored.fetchall()]
-    return made
-
-
-async def _same_open_question(
     connection: AsyncConnection[DictRow],
-    person: Person,
-    question: NewQuestion,
-    audience: str,
-    before: dict[str, Any],
-) -> Question | None:
-    found = await connection.execute(
-        f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
-        " AND audience = %s AND (key = %s OR kind = 'store') AND expires_at > now()"
-        " AND before->'content' = %s AND after->'content' IS NOT DISTINCT FROM %s",
-        (
-            person.team_id,
-            person.user_id,
-            question.asks,
-            audience,
-            question.row.key if question.row else "",
-            Jsonb(before["content"]),
-            Jsonb(question.value["content"]) if question.value else None,
-        ),
-    )
-    record = await found.fetchone()
-    return _question(person, record) if record else None
+    own: Namespace,
+    questions: Iterable[NewQuestion],
+    batch: UUID,
+) -> list[Question]:
+    """Store questions and return them; a question that is already open is returned unchanged."""
+    made: list[Question] = []
+    for one in questions:
+        before = one.row.value if one.row else {"kind": (one.value or {})["kind"], "content": {}}
+        found = await connection.execute(
+            _ASK,
+            {
+                **own.person.ids,
+                "id": uuid4(),
+                "kind": one.asks,
+                "audience": one.row.namespace.audience if one.row else own.audience,
+                "key": one.row.key if one.row else str(uuid4()),
+                "narrow": one.narrow,
+                "before": Jsonb(before),
+                "after": Jsonb(one.value) if one.value else None,
+                "ends_at": one.expires_at,
+                "batch": batch,
+                "messages": Jsonb([{"channel": channel, "ts": ts} for channel, ts in one.messages]),
+                "expires_at": datetime.now(UTC) + timedelta(days=OPEN_DAYS),
+            },
+        )
+        made += [_question(own.person, record) for record in await found.fetchall()]
+    return made
 
 
 def _question(person: Person, record: DictRow) -> Question:
@@ -129,28 +105,29 @@ def _question(person: Person, record: DictRow) -> Question:
         asks=record["kind"],
         namespace=person.namespace(record["audience"]),
         key=record["key"],
+        narrow_key=record["narrow_key"],
         before=record["before"],
-        batch=record["batch"],
         after=record["after"],
-        messages=tuple(
-            (str(one["channel"]), str(one["ts"]))
-            for one in record["messages"] or ()
-            if one.get("channel") and one.get("ts")
-        ),
+        ends_at=record["ends_at"],
+        batch=record["batch"],
+        messages=tuple((str(one["channel"]), str(one["ts"])) for one in record["messages"]),
         at=record["at"],
     )
 
 
-async def open_questions(pool: Pool, person: Person) -> list[Question]:
+async def open_questions(
+    pool: Pool, person: Person, *, batch: UUID | None = None
+) -> list[Question]:
     """Return the open questions, oldest first, without those whose memory has changed since."""
     found = await person_statement(
         pool,
         person,
-        f"SELECT {_COLUMNS} FROM memory_questions q WHERE team_id = %s AND user_id = %s"
-        " AND expires_at > now() AND (kind = 'store' OR EXISTS (SELECT FROM store"
-        " WHERE store.prefix = %s || '.' || q.audience AND store.key = q.key"
+        f"SELECT {_COLUMNS} FROM memory_questions q WHERE {OF_IDS} AND expires_at > now()"
+        " AND (%(batch)s::uuid IS NULL OR batch = %(batch)s)"
+        " AND (kind = 'store' OR EXISTS (SELECT FROM store WHERE store.key = q.key"
+        " AND store.prefix = %(low)s || q.audience"
         " AND store.value->'content' = q.before->'content')) ORDER BY at, id",
-        (person.team_id, person.user_id, person.prefix),
+        {**person_range(person), "batch": batch},
     )
     return [_question(person, record) for record in found]
 
@@ -161,58 +138,55 @@ async def answer_question(
     """Apply the person's answer and delete the question; return the changes that it made.
 
     ``both`` keeps both memories for ``replace``, means ``yes`` for ``store`` and ``no`` for the
-    other kinds. Raises `ChangeGone` (answered, forgotten or expired), `ChangedSince` (the memory
-    has changed; the question is deleted), `MemoryFull` and `EmbeddingsUnavailable` (the question
-    stays open).
+    other kinds. The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or
+    expired), `ChangedSince` (the memory has changed; the question is deleted), `MemoryFull` and
+    `EmbeddingsUnavailable` (the question stays open).
     """
-    async with person_transaction(pool, person) as connection:
-        record = await _open(connection, person, question_id)
-    question = _question(person, record)
-    narrow = record["narrow_audience"]
-    namespaces = [question.namespace, *([person.namespace(narrow)] if narrow else [])]
+    values = {**person.ids, "id": question_id}
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        record = await _open(connection, person, question_id)
-        await _drop(connection, person, question_id)
+        question = await _open(connection, person, question_id)
+        await connection.execute(_DROP, values)
         if answer == "no" or (answer == "both" and question.asks in ("remove", "widen")):
             return []
         if question.asks == "store":
-            step = await _stored(connection, question)
-            if step.before is None and await rows.room(connection, person) < 1:
-                raise MemoryFull("The person has as many memories as are kept.")
-            return [step]
-        current = await rows.fetch(connection, question.namespace, question.key)
+            return [await _stored(connection, question)]
+        keys = [key for key in (question.key, question.narrow_key) if key]
+        rows = await reread(connection, person, keys=keys)
+        current = rows.get(question.key)
         if current is None or current.content != question.before["content"]:
             raise ChangedSince("The memory has changed since the question was asked.")
         if answer == "both":
             return [_beside(question, str(uuid4()))]
-        return [*await _narrow(connection, question, record), _instead(question, current)]
+        return [
+            *_narrow(question, rows.get(question.narrow_key or "")),
+            _instead(question, current),
+        ]
 
+    async with person_transaction(pool, person) as connection:
+        batch = (await _open(connection, person, question_id)).batch
     try:
-        return await commit_steps(pool, embedder, person, namespaces, decide)
+        return await commit_steps(pool, embedder, person, decide, batch=batch)
     except ChangedSince:
-        async with person_transaction(pool, person) as connection:
-            await _drop(connection, person, question_id)
+        await person_statement(pool, person, _DROP, values)
         raise
 
 
-async def _open(connection: AsyncConnection[DictRow], person: Person, question_id: UUID) -> DictRow:
+_DROP: LiteralString = f"DELETE FROM memory_questions WHERE {OF_IDS} AND id = %(id)s"
+
+
+async def _open(
+    connection: AsyncConnection[DictRow], person: Person, question_id: UUID
+) -> Question:
     found = await connection.execute(
-        f"SELECT {_COLUMNS} FROM memory_questions WHERE id = %s AND team_id = %s AND user_id = %s"
-        " AND expires_at > now() FOR UPDATE",
-        (question_id, person.team_id, person.user_id),
+        f"SELECT {_COLUMNS} FROM memory_questions WHERE {OF_IDS} AND id = %(id)s"
+        " AND expires_at > now()",
+        {**person.ids, "id": question_id},
     )
     record = await found.fetchone()
     if record is None:
         raise ChangeGone("The question was answered already or has expired.")
-    return record
-
-
-async def _drop(connection: AsyncConnection[DictRow], person: Person, question_id: UUID) -> None:
-    await connection.execute(
-        "DELETE FROM memory_questions WHERE id = %s AND team_id = %s AND user_id = %s",
-        (question_id, person.team_id, person.user_id),
-    )
+    return _question(person, record)
 
 
 def _beside(question: Question, key: str) -> Step:
@@ -222,60 +196,64 @@ def _beside(question: Question, key: str) -> Step:
         namespace=question.namespace,
         key=key,
         before=None,
-        after={
-            **(question.after or {}),
-            "sources": rows.added_sources(question.before, question.after),
-        },
+        after={**(question.after or {}), "sources": added_sources(question.before, question.after)},
+        expires_at=question.ends_at,
+        message=next(iter(question.messages), None),
     )
 
 
 async def _stored(connection: AsyncConnection[DictRow], question: Question) -> Step:
     """Return the step that stores a memory; one that is now known about its subject is changed."""
-    after = question.after or {}
+    after, own = question.after or {}, question.namespace
     kind, content = str(after["kind"]), after["content"]
-    found = await rows.reread(connection, question.namespace, [kind])
-    known = next((one for one in found if same_thing(kind, one.content, content)), None)
-    if known is None:
-        return _beside(question, question.key)
-    if not known.hides:
-        content = {**known.content, **{k: v for k, v in content.items() if v is not None}}
-    step = _instead(replace(question, after={**after, "content": content}), known)
-    entries = list(known.value.get("supersedes") or [])
-    entries += [one for one in after.get("supersedes") or [] if one not in entries]
-    return replace(
-        step, after={**(step.after or {}), **({"supersedes": entries} if entries else {})}
-    )
+    found = await reread(connection, own.person, of=own, kinds=[kind])
+    alike = (one for one in found.values() if same_thing(kind, one.content, content))
+    if (known := next(alike, None)) is not None:
+        said = {name: value for name, value in content.items() if value is not None}
+        entries = [*(known.value.get("supersedes") or []), *(after.get("supersedes") or [])]
+        value = {**after, "content": {**known.content, **said}}
+        step = _instead(question, known, value)
+        if entries and step.after is not None:
+            step.after["supersedes"] = [e for n, e in enumerate(entries) if e not in entries[:n]]
+        return step
+    if await room(connection, own.person) < 1:
+        raise MemoryFull("The person has as many memories as are kept.")
+    return _beside(question, question.key)
 
 
-def _instead(question: Question, current: Memory) -> Step:
-    after = None
-    if question.after is not None:
-        known = current.value.get("sources") or []
-        added = rows.added_sources(question.before, question.after)
-        after = {
-            **rows.without_end_of_another(current, question.after["content"]),
-            **{k: v for k, v in question.after.items() if k != "supersedes"},
-            "sources": [*known, *(one for one in added if one not in known)],
-        }
-    return Step.on(current, "removed" if after is None else "updated", "question", after)
+def _instead(question: Question, current: Memory, value: Mapping[str, Any] | None = None) -> Step:
+    """Return the step that gives a memory the value of the question, or `value`, or removes it."""
+    value = value or question.after
+    if value is None:
+        return Step.on(current, "removed", "question", None)
+    known = [*current.sources]
+    added = added_sources(question.before, question.after)
+    after = {
+        **current.value,
+        **{name: one for name, one in value.items() if name != "supersedes"},
+        "sources": [*known, *(one for one in added if one not in known)],
+    }
+    end = question.ends_at or kept_end(current, value["content"])
+    return Step.on(current, "updated", "question", after, expires_at=end)
 
 
-async def _narrow(
-    connection: AsyncConnection[DictRow], question: Question, record: DictRow
-) -> list[Step]:
+def _narrow(question: Question, current: Memory | None) -> list[Step]:
     """Return steps that remove the narrower memory that superseded a wider one changed here.
 
     Raises `ChangedSince` if it no longer says what the wider one would.
     """
-    if record["narrow_key"] is None:
-        return []
-    namespace = question.namespace.person.namespace(record["narrow_audience"])
-    current = await rows.fetch(connection, namespace, record["narrow_key"])
     if current is None:
         return []
-    wanted = question.after
-    if not (current.hides if wanted is None else current.content == wanted["content"]):
+    if question.after is None or current.content != question.after["content"]:
         raise ChangedSince("The narrower memory has changed since the question was asked.")
     if len(current.supersedes) > 1:
         return []
     return [Step.on(current, "removed", "question", None)]
+
+
+def added_sources(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> Sequence[dict[str, Any]]:
+    """Return the sources that a change of a stored value has added."""
+    known = (before or {}).get("sources") or []
+    return [one for one in (after or {}).get("sources") or [] if one not in known]

@@ -61,15 +61,14 @@ class MemoryOff(KiokuMemoryError):
 
 
 class ChangeGone(KiokuMemoryError):
-    """The change or question no longer exists: it was forgotten, expired, undone or answered."""
+    """A change, question or forgetting has expired, is undone or answered, and cannot be used.
+
+    Also: a memory that was forgotten.
+    """
 
 
 class ChangedSince(KiokuMemoryError):
     """The memory has changed since that change or question."""
-
-
-class UndoExpired(KiokuMemoryError):
-    """The Undo of a forgetting has expired (ten minutes), was used already, or is malformed."""
 
 
 class MemoryFull(KiokuMemoryError):

@@ -1,4 +1,4 @@
-"""Advisory transaction locks for writing and for forgetting a person's memories."""
+"""The advisory transaction lock of a person, under which their memories are written."""
 
 from __future__ import annotations
 
@@ -8,33 +8,27 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.embedding_space import EmbeddingSpace
-from memory.model.namespace import Namespace, Person
+from memory.model.namespace import Person
 
-_SHARED: LiteralString = "pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
 _EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended(%s, 0))"
-NO_FORGETTING: LiteralString = f"(SELECT {_SHARED}) IS NOT NULL"
-"""A condition, always true, that waits for the end of `lock_for_forgetting` and locks against it.
+NO_FORGETTING: LiteralString = (
+    "(SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))) IS NOT NULL"
+)
+"""A condition, always true, that waits for a running write and locks against others.
 
-Its parameter is `Person.prefix`. The next statement of the transaction sees what was forgotten.
+Its parameter is `Person.prefix`. The next statement of the transaction sees what was written.
 """
 
 
-async def lock_for_writing(
-    connection: AsyncConnection[DictRow], person: Person, *namespaces: Namespace
-) -> EmbeddingSpace:
-    """Lock `namespaces` against other writers and against forgetting, until the transaction ends.
-
-    Returns the space of the stored vectors.
-    """
-    prefixes = sorted({namespace.prefix for namespace in namespaces})
-    locks = [_SHARED, *[_EXCLUSIVE] * len(prefixes)]
-    # Evaluated from left to right: in the same order in every transaction.
-    select = f"SELECT {', '.join(locks)}, model, dimensions FROM kioku_embedding_space"
-    found = await connection.execute(select.encode(), (person.prefix, *prefixes))
+async def lock_for_writing(connection: AsyncConnection[DictRow], person: Person) -> EmbeddingSpace:
+    """Take the lock as `lock_person` does; return the space of the stored vectors."""
+    found = await connection.execute(
+        f"SELECT {_EXCLUSIVE}, model, dimensions FROM kioku_embedding_space", (person.prefix,)
+    )
     [row] = await found.fetchall()
     return EmbeddingSpace(row["model"], row["dimensions"])
 
 
-async def lock_for_forgetting(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Lock all of the person's namespaces against writers, until the transaction ends."""
+async def lock_person(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Lock all of the person's memories against other writers, until the transaction ends."""
     await connection.execute(f"SELECT {_EXCLUSIVE}", (person.prefix,))

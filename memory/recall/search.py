@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 from psycopg import DataError
 
-from memory.embeddings.embedder import Embedder
+from memory.embeddings.embedder import Embedder, literal
 from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
@@ -18,13 +18,15 @@ from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import (
     COLUMNS,
+    READABLE,
+    UNEXPIRED,
     Memory,
-    checked,
-    current_condition,
+    current,
+    current_in,
     from_json,
-    view_condition,
+    in_view,
+    read_within,
 )
-from memory.store.rows import COMPARABLE, compared, other_model
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +37,10 @@ NEAREST = 40
 MAX_INSTRUCTIONS = 20
 # A literal, so that PostgreSQL uses the partial index store_instructions.
 _INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
+# The vectors are of another model after `reembed`, until the application is started again.
+_COMPARABLE: LiteralString = (
+    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +79,11 @@ async def recall_memories(
     else:
         rows = [from_json(row) for row in first]
     if len(rows) <= whole:
-        memories = checked(sorted(rows, key=lambda row: row["updated_at"], reverse=True), view)
-        return Recalled(memories=_instructions_first(memories) if instructions else tuple(memories))
+        newest = sorted(rows, key=lambda row: row["updated_at"], reverse=True)
+        memories = current(read_within(newest, view))
+        if instructions:
+            memories.sort(key=lambda memory: memory.kind != INSTRUCTION_KIND)
+        return Recalled(memories=tuple(memories))
     try:
         [vector] = await embedder.embed([question])
         nearest = await _select(pool, view, vector, space=embedder.space, instructions=instructions)
@@ -82,8 +91,94 @@ async def recall_memories(
     except (EmbeddingsUnavailable, DataError) as error:
         # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        newest = await _select(pool, view, None, space=embedder.space, instructions=instructions)
-        return Recalled(memories=newest, newest_only=True)
+        found = await _select(pool, view, None, space=embedder.space, instructions=instructions)
+        return Recalled(memories=found, newest_only=True)
+
+
+def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
+    """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
+
+    Its value is a JSON array, for `first`. Evaluate it in a transaction of `view.person`.
+    """
+    select, parameters = _select_first(view, SMALL_SET)
+    return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
+
+
+def _select_first(view: MemoryView, whole: int) -> tuple[LiteralString, dict[str, Any]]:
+    """Return a query for a small set; more than `whole` rows mean that the set is large."""
+    where, parameters = in_view(view)
+    return (
+        f"SELECT {COLUMNS} FROM store WHERE {where} AND {UNEXPIRED} LIMIT {whole + 1}",
+        parameters,
+    )
+
+
+async def _select(
+    pool: Pool,
+    view: MemoryView,
+    vector: Sequence[float] | None,
+    *,
+    space: EmbeddingSpace,
+    instructions: bool,
+) -> tuple[Memory, ...]:
+    """Return the nearest memories to `vector`, which is of `space`, or, without one, the newest.
+
+    With `instructions` these come first. Raises `EmbeddingsUnavailable` if no vector is of `space`.
+    """
+    where, values = current_in(view, "store")
+    rows: LiteralString = f"FROM store WHERE {where} AND {UNEXPIRED}"
+    parts: list[LiteralString] = []
+    if instructions:
+        parts.append(
+            f"SELECT {COLUMNS}, 1 AS part, NULL::float8 AS distance {rows} AND {_INSTRUCTION}"
+            f" ORDER BY updated_at DESC LIMIT {MAX_INSTRUCTIONS}"
+        )
+    if vector is None:
+        parts.append(
+            f"SELECT {COLUMNS}, 2 AS part, NULL::float8 AS distance {rows}"
+            f" ORDER BY updated_at DESC LIMIT {NEAREST}"
+        )
+    else:
+        near, more = _nearest(view, space, [vector], NEAREST)
+        values |= more
+        parts.append(f"SELECT {COLUMNS}, 2 AS part, distance FROM ({near}) AS near")
+    each: LiteralString = ") UNION ALL (".join(parts)
+    found = await person_statement(
+        pool,
+        view.person,
+        f"SELECT * FROM (({each})) AS found ORDER BY part, distance, updated_at DESC, key",
+        values,
+    )
+    if vector is not None and not any(row["part"] == 2 for row in found):
+        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
+    unique = {(row["prefix"], row["key"]): row for row in found}
+    return tuple(current(read_within(unique.values(), view)))
+
+
+def _nearest(
+    view: MemoryView, space: EmbeddingSpace, vectors: Sequence[Sequence[float]], limit: int
+) -> tuple[LiteralString, dict[str, Any]]:
+    """Return a query for the rows nearest to each of `vectors`, with `rank` 1 for the nearest.
+
+    `limit` rows of each; none if the stored vectors are of another space.
+    """
+    where, values = current_in(view, "store_vectors")
+    values |= {
+        "model": space.model,
+        "dimensions": space.dimensions,
+        "vectors": list(map(literal, vectors)),
+        "nearest": limit,
+    }
+    return (
+        f"SELECT {COLUMNS}, distance, row_number() OVER (PARTITION BY place ORDER BY distance, key)"
+        " AS rank FROM unnest(%(vectors)s::text[]::vector[]) WITH ORDINALITY"
+        " AS said (vector, place)"
+        " CROSS JOIN LATERAL (SELECT prefix, key, embedding <=> said.vector AS distance"
+        f" FROM store_vectors WHERE {where} AND {_COMPARABLE}"
+        " ORDER BY distance, key LIMIT %(nearest)s) AS nearest JOIN store USING (prefix, key)"
+        f" WHERE {UNEXPIRED}",
+        values,
+    )
 
 
 async def similar_memories(
@@ -99,85 +194,44 @@ async def similar_memories(
 
     The most similar come first, `most` at the most. Empty if embeddings are unavailable.
     """
-    where, values = view_condition(view)
     try:
-        [vector] = await embedder.embed([text])
+        near, values = _nearest(view, embedder.space, await embedder.embed([text]), most)
         found = await person_statement(
             pool,
             view.person,
-            f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-            f" FROM store_vectors WHERE {where} AND {COMPARABLE}) near"
-            " JOIN store USING (prefix, key)"
-            " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
-            {**values, **compared(embedder.space, vector), "furthest": 1 - least, "most": most},
+            f"SELECT * FROM ({near}) AS near WHERE distance <= %(furthest)s ORDER BY rank",
+            {**values, "furthest": 1 - least},
         )
     except (EmbeddingsUnavailable, DataError) as error:
         _log.warning("similar memories could not be searched: %s", type(error).__name__)
         return []
-    return checked(found, view)
+    return current(read_within(found, view))
 
 
-def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
-    """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
-
-    Its value is a JSON array, for `first`. Evaluate it in a transaction of `view.person`.
-    """
-    select, parameters = _select_first(view, SMALL_SET)
-    return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
-
-
-def _select_first(view: MemoryView, whole: int) -> tuple[LiteralString, dict[str, Any]]:
-    """Return a query for a small set; more than `whole` rows mean that the set is large."""
-    where, parameters = view_condition(view)
-    return f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
-
-
-def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
-    return tuple(sorted(memories, key=lambda memory: memory.kind != INSTRUCTION_KIND))
-
-
-async def _select(
+async def nearest_to_each(
     pool: Pool,
+    embedder: Embedder,
     view: MemoryView,
-    vector: Sequence[float] | None,
-    *,
-    space: EmbeddingSpace,
-    instructions: bool,
-) -> tuple[Memory, ...]:
-    """Return the nearest memories to `vector`, which is of `space`, or, without one, the newest.
+    kinds: Sequence[str],
+    texts: Sequence[str],
+    limit: int,
+) -> list[Memory]:
+    """Return at most `limit` memories of `kinds`, nearest to each of `texts` in turn, exactly.
 
-    With `instructions` these come first. Raises `EmbeddingsUnavailable` if no vector is of `space`.
+    One embedding call, with no connection held. Raises `EmbeddingsUnavailable`, also if the stored
+    vectors are of another model.
     """
-    where, values = current_condition(view, "store")
-    newest: LiteralString = f"FROM store WHERE {where}"
-    parts: list[LiteralString] = []
-    if instructions:
-        parts.append(
-            f"SELECT {COLUMNS}, 1 AS part, NULL::float8 AS distance {newest} AND {_INSTRUCTION}"
-            f" ORDER BY updated_at DESC LIMIT {MAX_INSTRUCTIONS}"
+    near, values = _nearest(view, embedder.space, await embedder.embed(texts), limit)
+    try:
+        found = await person_statement(
+            pool,
+            view.person,
+            f"SELECT * FROM ({near}) AS near WHERE {READABLE} ORDER BY rank, distance",
+            {**values, "kinds": kinds},
         )
-    if vector is None:
-        parts.append(
-            f"SELECT {COLUMNS}, 2 AS part, NULL::float8 AS distance {newest}"
-            f" ORDER BY updated_at DESC LIMIT {NEAREST}"
-        )
-    else:
-        where, more = current_condition(view, "store_vectors")
-        values |= {**more, **compared(space, vector)}
-        parts.append(
-            f"SELECT {COLUMNS}, 2 AS part, distance FROM"
-            " (SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
-            f" FROM store_vectors WHERE {where} AND {COMPARABLE}"
-            f" ORDER BY distance, key LIMIT {NEAREST}) nearest JOIN store USING (prefix, key)"
-        )
-    each: LiteralString = ") UNION ALL (".join(parts)
-    rows = await person_statement(
-        pool,
-        view.person,
-        f"SELECT * FROM (({each})) AS found ORDER BY part, distance, updated_at DESC, key",
-        values,
-    )
-    if vector is not None and not any(row["part"] == 2 for row in rows):
-        raise other_model()
-    unique = {(row["prefix"], row["key"]): row for row in rows}
-    return tuple(checked(list(unique.values()), view))
+    except DataError:  # vectors of different dimensions
+        found = []
+    if not found:
+        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
+    unique = {(row["prefix"], row["key"]): row for row in found}
+    return read_within(list(unique.values())[:limit], view)

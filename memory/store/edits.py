@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,14 +15,11 @@ from memory.credentials.detection import holds_secret
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import Namespace, Person
-from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing
+from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subject
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
-from memory.store import rows
-from memory.store.ledger import content_at
-from memory.store.memories import Memory, stored_memory
-from memory.store.rows import with_source
-from memory.store.unit_of_work import (
+from memory.store.memories import OF_IDS, Memory, MessageKey, reread, room
+from memory.store.versions import (
     Action,
     Actor,
     AfterWrite,
@@ -109,20 +106,22 @@ def _codes_by_field(problem: ValidationError) -> dict[str, str]:
     return codes
 
 
-async def add_memory(
-    pool: Pool,
-    embedder: Embedder,
-    namespace: Namespace,
-    kind: str,
-    content: Mapping[str, Any],
-    source: Mapping[str, Any],
-    *,
-    schemas: Sequence[type[BaseModel]] = SCHEMAS,
-) -> Change:
-    """Store a memory that the person wrote, as `add_memories` does."""
-    given = [(content, source)]
-    [change] = await add_memories(pool, embedder, namespace, kind, given, schemas=schemas)
-    return change
+def with_source(
+    sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return `sources` with `new`, which replaces an earlier source of the same message."""
+    known = [dict(one) for one in sources]
+    message = (new.get("channel"), new.get("ts"))
+    if None in message:
+        return [*known, dict(new)]
+    others = [one for one in known if (one.get("channel"), one.get("ts")) != message]
+    return known if new in known else [*others, dict(new)]
+
+
+def kept_end(row: Memory, content: Mapping[str, Any]) -> datetime | None:
+    """Return the expiry of `row`, if `content` has the same subject."""
+    same = subject(row.kind, content) == subject(row.kind, row.content)
+    return row.expires_at if same else None
 
 
 async def add_memories(
@@ -133,24 +132,25 @@ async def add_memories(
     given: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
     """Store memories that the person wrote, in one transaction; return a change for each.
 
     `given` are contents with their sources; a memory about the same subject is updated. A source is
     an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal`` or
-    ``tool``. `in_commit` is awaited last in the writing transaction, under the lock against
-    forgetting; an exception from it rolls everything back. Raises `InvalidContent`, `MemoryFull`
-    and `EmbeddingsUnavailable`.
+    ``tool``. `in_commit` is awaited last in the writing transaction, under the person's lock; an
+    exception from it rolls everything back. Raises `InvalidContent`, `MemoryFull` and
+    `EmbeddingsUnavailable`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        known = await rows.reread(connection, namespace, [kind])
+        known = await reread(connection, namespace.person, of=namespace, kinds=[kind])
         steps = []
         for whole, (content, source) in zip(contents, given, strict=True):
-            same = next((one for one in known if same_thing(kind, one.content, whole)), None)
-            if same is not None:
+            alike = (one for one in known.values() if same_thing(kind, one.content, whole))
+            if (same := next(alike, None)) is not None:
                 steps.append(_edited(same, _over(same.content, whole, _given(content)), source))
                 continue
             steps.append(
@@ -166,79 +166,76 @@ async def add_memories(
                         "sources": [dict(source)],
                         "confirmed_at": _now(),
                     },
+                    message=_message(source),
                 )
             )
         new = sum(step.before is None for step in steps)
-        if new and new > await rows.room(connection, namespace.person):
+        if new and new > await room(connection, namespace.person):
             raise MemoryFull("The person has as many memories as are kept.")
         return steps
 
-    return await commit_steps(
-        pool, embedder, namespace.person, [namespace], decide, in_commit=in_commit
-    )
+    person = namespace.person
+    return await commit_steps(pool, embedder, person, decide, batch=batch, in_commit=in_commit)
 
 
 async def edit_memory(
     pool: Pool,
     embedder: Embedder,
     person: Person,
-    reference: str,
+    key: str,
     content: Mapping[str, Any],
     source: Mapping[str, Any],
     *,
     seen: datetime | None = None,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    batch: UUID | None = None,
 ) -> Change:
     """Replace the content of a memory with what the person wrote.
 
     `seen` is its `updated_at` when it was shown to the person: if it has changed since, only the
     fields that the person changed are written. Raises `ChangeGone` (deleted), `ChangedSince` (the
-    ledger no longer has the version that was shown), `InvalidContent` and `EmbeddingsUnavailable`.
+    version that was shown is not kept), `InvalidContent` and `EmbeddingsUnavailable`.
     """
-    named = await _named(pool, person, reference)
-    namespace, key = named.namespace, named.key
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        current = await _existing_row(connection, namespace, key)
+        current = await _existing(connection, person, key)
         whole = validated(current.kind, content, schemas)
         if seen is not None and seen != current.updated_at:
-            base = await content_at(connection, person, key, seen)
+            base = await _content_at(connection, person, key, seen)
             own = {name for name, value in whole.items() if value != base.get(name)}
             whole = _over(current.content, whole, own)
         return [_edited(current, whole, source)]
 
-    return await _one(pool, embedder, person, [namespace], decide)
+    return await _one(pool, embedder, person, decide, batch)
 
 
 async def move_memory(
     pool: Pool,
     embedder: Embedder,
     person: Person,
-    reference: str,
+    key: str,
     audience: str,
     *,
     actor: Actor = "command",
+    batch: UUID | None = None,
 ) -> Change:
-    """Move a memory to another audience, wider or narrower.
+    """Move a memory to another audience, wider or narrower; its key, value and dates stay.
 
-    Its key, value, dates and vector stay. A reference from before another move is followed. Raises
-    `ChangeGone` (deleted), `ChangedSince` (it has that audience already, or another memory about
-    the same subject has it, which it does not supersede) and `InvalidNamespace`.
+    Raises `ChangeGone` (deleted), `ChangedSince` (it has that audience already, or another memory
+    about the same subject has it, which it does not supersede), `InvalidNamespace` and
+    `EmbeddingsUnavailable`.
     """
-    named = await _named(pool, person, reference)
-    origin, key = named.namespace, named.key
     target = person.namespace(audience)
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        current = await _existing_row(connection, origin, key)
-        vectors = await rows.vectors_of(connection, [current.row_key])
-        if target == origin or await rows.fetch(connection, target, key):
+        row = await _existing(connection, person, key)
+        if row.namespace == target:
             raise ChangedSince("The memory has this audience already.")
-        known = await rows.reread(connection, target, [current.kind])
+        known = await reread(connection, person, of=target, kinds=[row.kind])
         if any(
-            same_thing(current.kind, one.content, current.content)
-            for one in known
-            if one.row_key not in current.superseded_rows
+            same_thing(row.kind, one.content, row.content)
+            for one in known.values()
+            if one.key not in row.supersedes
         ):
             raise ChangedSince("A memory about the same subject has this audience already.")
         return [
@@ -247,54 +244,60 @@ async def move_memory(
                 actor=actor,
                 namespace=target,
                 key=key,
-                before=current,
-                after=current.value,
-                moved_from=origin,
-                dates=(current.created_at, current.updated_at),
-                vector=vectors.get(current.row_key),
+                before=row,
+                after=row.value,
+                expires_at=row.expires_at,
+                dates=(row.created_at, row.updated_at),
             )
         ]
 
-    return await _one(pool, embedder, person, [origin, target], decide)
+    return await _one(pool, embedder, person, decide, batch)
 
 
-async def _named(pool: Pool, person: Person, reference: str) -> Memory:
-    if found := await stored_memory(pool, person, reference):
-        return found
-    raise ChangeGone("There is no such memory.")
+async def _existing(connection: AsyncConnection[DictRow], person: Person, key: str) -> Memory:
+    found = await reread(connection, person, keys=[key])
+    if key not in found:
+        raise ChangeGone("There is no such memory.")
+    return found[key]
 
 
-async def _existing_row(
-    connection: AsyncConnection[DictRow], namespace: Namespace, key: str
-) -> Memory:
-    current = await rows.fetch(connection, namespace, key)
-    if current is None:
-        raise ChangeGone("The memory was forgotten.")
-    return current
+async def _content_at(
+    connection: AsyncConnection[DictRow], person: Person, key: str, updated_at: datetime
+) -> dict[str, Any]:
+    """Return the content that a memory had with this `updated_at`; raises `ChangedSince`."""
+    found = await connection.execute(
+        f"SELECT value->'content' AS content FROM memory_versions WHERE {OF_IDS}"
+        " AND key = %(key)s AND updated_at = %(at)s ORDER BY number DESC LIMIT 1",
+        {**person.ids, "key": key, "at": updated_at},
+    )
+    record = await found.fetchone()
+    if record is None:
+        raise ChangedSince("The memory has changed since it was shown.")
+    return dict(record["content"])
 
 
 def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
     value = {
-        **rows.without_end_of_another(current, content),
+        **current.value,
         "content": content,
-        "sources": with_source(current.value.get("sources") or [], dict(source)),
+        "sources": with_source(current.sources, dict(source)),
         "confirmed_at": _now(),
     }
     action: Action = "confirmed" if content == current.content else "updated"
-    return Step.on(current, action, actor_of(str(source.get("kind")), "command"), value)
+    actor, end = actor_of(str(source.get("kind")), "command"), kept_end(current, content)
+    return Step.on(current, action, actor, value, expires_at=end, message=_message(source))
+
+
+def _message(source: Mapping[str, Any]) -> MessageKey | None:
+    channel, ts = source.get("channel"), source.get("ts")
+    return (str(channel), str(ts)) if channel and ts else None
 
 
 async def _one(
-    pool: Pool,
-    embedder: Embedder,
-    person: Person,
-    namespaces: Sequence[Namespace],
-    decide: Decide,
+    pool: Pool, embedder: Embedder, person: Person, decide: Decide, batch: UUID | None
 ) -> Change:
-    done = await commit_steps(pool, embedder, person, namespaces, decide)
-    if not done:
-        raise ChangeGone("The memory was forgotten in the meantime.")
-    return done[0]
+    [change] = await commit_steps(pool, embedder, person, decide, batch=batch)
+    return change
 
 
 def _now() -> str:

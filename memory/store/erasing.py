@@ -5,39 +5,38 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import LiteralString, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, person_transaction
-from memory.postgres.locks import lock_for_forgetting
+from memory.postgres.database import Pool
+from memory.store.forgetting import shown
 from memory.store.memories import OF_IDS, OF_PERSON, person_range
 
 # Deletes or counts rows of the application's tables in the same transaction, by table.
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
 
 _TABLES: Mapping[LiteralString, LiteralString] = {
-    **dict.fromkeys(("memory_expiries", "store_vectors", "store"), OF_PERSON),
-    **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), OF_IDS),
+    "store_vectors": OF_PERSON,
+    "store": OF_PERSON,
+    "memory_versions": OF_IDS,
+    "memory_questions": OF_IDS,
 }
-# Records the ids (channel, ts) of the memories' source messages: they are never formed again.
 _SOURCE_MESSAGES: LiteralString = (
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-    " SELECT gen_random_uuid(), %(team)s, %(user)s, message->>'channel', message->>'ts' FROM ("
-    " SELECT DISTINCT jsonb_build_object('channel', s->>'channel', 'ts', s->>'ts') AS message"
-    " FROM store, jsonb_array_elements(CASE jsonb_typeof(value->'sources') WHEN 'array'"
-    f" THEN value->'sources' ELSE '[]' END) AS s WHERE {OF_PERSON}"
-    " AND s->>'channel' IS NOT NULL AND s->>'ts' IS NOT NULL) AS said"
-    " WHERE NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = %(team)s"
-    " AND f.user_id = %(user)s AND f.channel = message->>'channel' AND f.ts = message->>'ts')"
+    " SELECT gen_random_uuid(), %(team)s, %(user)s, channel, ts FROM (SELECT DISTINCT"
+    " one->>'channel' AS channel, one->>'ts' AS ts FROM store,"
+    f" jsonb_path_query(value, '$.sources[*]') AS one WHERE {OF_PERSON}) AS said"
+    " WHERE channel <> '' AND ts <> '' AND NOT EXISTS (SELECT FROM forgotten_sources f"
+    f" WHERE {OF_IDS} AND f.channel = said.channel AND f.ts = said.ts)"
 )
 # One row without a key says that the person was erased.
 _RECORD: LiteralString = (
-    f"WITH keys AS (DELETE FROM forgotten_keys WHERE {OF_IDS})"
-    " INSERT INTO forgotten_keys (forgotten_id, team_id, user_id)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s)"
+    "INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action, actor, batch,"
+    " deleted_at) VALUES (gen_random_uuid(), %(team)s, %(user)s, '', '', '', 'forgotten',"
+    " 'command', gen_random_uuid(), now())"
 )
 
 
@@ -67,23 +66,23 @@ async def erase(
     deleted them. Idempotent.
     """
     parameters = person_range(person)
-    async with person_transaction(pool, person) as connection:
-        await lock_for_forgetting(connection, person)
+    async with shown(pool, person) as connection:
         await connection.execute(_SOURCE_MESSAGES, parameters)
         counts = await also(connection) if also is not None else {}
         counts |= await delete_each(connection, _TABLES, parameters)
         if any(counts.values()):
             await connection.execute(_RECORD, parameters)
-    async with person_transaction(pool, person) as connection:
+    async with shown(pool, person) as connection:
         still = await left(connection) if left is not None else {}
-        still |= await count_each(connection, _TABLES, parameters)
+        tables = {**_TABLES, "memory_versions": f"{OF_IDS} AND key <> ''"}
+        still |= await count_each(connection, tables, parameters)
     return Erased(at=datetime.now(UTC), counts=counts, left=still)
 
 
 async def delete_each(
     connection: AsyncConnection[DictRow],
     tables: Mapping[LiteralString, LiteralString],
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, Any],
 ) -> dict[str, int]:
     """Delete the rows that each table's condition selects, in one statement; return their numbers.
 
@@ -102,7 +101,7 @@ async def delete_each(
 async def count_each(
     connection: AsyncConnection[DictRow],
     tables: Mapping[LiteralString, LiteralString],
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, Any],
 ) -> dict[str, int]:
     """Return the number of rows that each table's condition selects, in one statement."""
     counts = ", ".join(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read
+from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, Memory, person_range, read
 
 FORMAT = "kioku-export"
 VERSION = 1
@@ -20,7 +20,7 @@ VERSION = 1
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     """Return the stored data about a person's memories as one document.
 
-    Besides its `format` and `version` it has `memories` (oldest first), `changes` (the ledger),
+    Besides its `format` and `version` it has `memories` (oldest first), `changes` (the versions),
     `questions`, and `forgotten`: ids of messages whose memories were forgotten. Rows without a
     kind, or with a text as content, as LangMem's own tools write them, are left out.
     """
@@ -29,15 +29,15 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
         changes = await _all(
             connection,
             person,
-            "SELECT id, audience, key, kind, action, actor, moved_from, before, after,"
-            " created_at, updated_at, at, undone_at FROM memory_changes",
-            "at, id",
+            "SELECT id, key, audience, kind, action, actor, value, expires_at, channel, ts, batch,"
+            " at FROM memory_versions",
+            "number",
         )
         questions = await _all(
             connection,
             person,
-            "SELECT id, kind, audience, key, narrow_audience, narrow_key, before, after, messages,"
-            " at, expires_at FROM memory_questions",
+            "SELECT id, kind, audience, key, before, after, ends_at, messages, batch, at,"
+            " expires_at FROM memory_questions",
             "at, id",
         )
         forgotten = await _all(
@@ -45,6 +45,7 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
             person,
             "SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources",
             "forgotten_at, channel, ts",
+            "channel <> ''",
         )
     return {
         "format": FORMAT,
@@ -63,6 +64,7 @@ def _memory_entry(row: Memory) -> dict[str, Any]:
         "key": row.key,
         "created_at": row.created_at.isoformat(),
         "updated_at": row.updated_at.isoformat(),
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         **row.value,
     }
 
@@ -90,10 +92,13 @@ async def _rows(connection: AsyncConnection[DictRow], person: Person) -> list[Me
 
 
 async def _all(
-    connection: AsyncConnection[DictRow], person: Person, select: Any, order: Any
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    select: LiteralString,
+    order: LiteralString,
+    where: LiteralString = "true",
 ) -> list[DictRow]:
     found = await connection.execute(
-        f"{select} WHERE team_id = %s AND user_id = %s ORDER BY {order}",
-        (person.team_id, person.user_id),
+        f"{select} WHERE {OF_IDS} AND {where} ORDER BY {order}", person.ids
     )
     return await found.fetchall()

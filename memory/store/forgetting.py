@@ -1,346 +1,327 @@
-"""Forgetting of memories, with Undo for ten minutes."""
+"""Forgetting of memories, with Undo for ten minutes.
+
+A forgetting marks versions. Marked versions are hidden by row-level security from everything but
+the functions here, and deleted when ten minutes are over (`memory.store.expiry`).
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory.model.errors import UndoExpired
+from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
-from memory.postgres.locks import lock_for_forgetting
-from memory.store import rows
-from memory.store.dependents import (
-    DEPENDENT_ROWS,
-    delete_dependents,
-    earlier_contents,
-    earlier_keys,
-    keys_of,
-    put_entries_back,
-    read_dependents,
-    take_entries,
-)
+from memory.postgres.locks import lock_person
 from memory.store.memories import (
     COLUMNS,
-    MOVED_SINCE,
+    OF_IDS,
     OF_PERSON,
+    SUBJECT,
     Memory,
     MessageKey,
-    RowKey,
-    from_json,
-    named_rows,
+    message_columns,
     person_range,
-    read,
+    read_own,
+    subjects,
 )
-from memory.store.origins import ComesFrom, StoredFrom, stored_from
-from memory.store.quotations import blank_quotes, put_quotes_back, remove_quotes
-from memory.store.row_copies import RowCopy, put_memories, put_rows, read_rows
-from memory.store.undo_payload import UndoPayload, decrypt, encrypt, new_key
+from memory.store.versions import WRITE_EARLIER
 
 UNDO_MINUTES = 10
-
-# Deletes, in the same transaction, the application's texts about these memories' sources (None: all
-# texts of the person), and returns them as JSON values for Undo. `places` in such a value are the
-# (channel, ts) of the messages it is about. The ids are those of ledger entries and questions that
-# are deleted besides those of the memories.
-BlankTexts: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Sequence[Memory] | None, Collection[UUID]],
-    Awaitable[list[dict[str, Any]]],
-]
-# Returns, in the same transaction, what says whether something is to be forgotten.
-ReadOrigin: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[ComesFrom]]
-RestoreTexts: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]
-]
+_LISTED = 20  # memories of a `Forgotten`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undo:
-    """The Undo of a forgetting: the id of its ciphertext and the only copy of its key."""
+class Selection:
+    """What to forget; the parts are joined by OR.
+
+    `keys` are those of memories, `messages` (channel, ts) what comes from them. `channel` with
+    `since` (inclusive) and `until` (exclusive) is one part: what comes from a message there and
+    then; without a source message the time of the row decides, for any channel. A memory that
+    comes from elsewhere, too, is forgotten whole. `questions` are ids of open questions.
+    """
+
+    keys: Collection[str] = ()
+    messages: Collection[MessageKey] = ()
+    channel: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    everything: bool = False
+    questions: Collection[UUID] = ()
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of the statements that use `_FROM`."""
+        ranged = (self.channel, self.since, self.until) != (None, None, None)
+        return {
+            "chosen": list(self.keys),
+            **message_columns(self.messages),
+            "channel": self.channel,
+            "since": (self.since.timestamp() if self.since else -1.0) if ranged else None,
+            "until": self.until.timestamp() if self.until else float("inf"),
+            "everything": self.everything,
+            "questions": list(self.questions),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """What is being forgotten, for the application's texts.
+
+    `id` is the forgetting's, which its versions have as `forgotten_id`. `messages` are those that
+    it comes from. `subjects` are needles for the SQL function ``says``: a text that contains one
+    names what is forgotten. `batches` are those of the changes and questions that are deleted.
+    """
 
     id: UUID
-    key: str
-
-    def token(self) -> str:
-        """Return it as a string for a button's value."""
-        return f"{self.id.hex}.{self.key}"
-
-    @classmethod
-    def from_token(cls, token: str) -> Undo:
-        """Parse a button's value; raises `UndoExpired` if it is malformed."""
-        name, _, key = token.partition(".")
-        try:
-            return cls(id=UUID(hex=name), key=key)
-        except ValueError:
-            raise UndoExpired("The Undo is malformed.") from None
+    selection: Selection
+    messages: Sequence[MessageKey]
+    subjects: Sequence[str]
+    batches: Collection[UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """The forgotten memories; `undo` is None if there was nothing to forget.
+    """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `just_now`: nothing was found because it was forgotten within the last minute, with an Undo.
+    `count` is the number of memories, `memories` the newest of them; `others` of removed memories,
+    single changes and questions. `just_now`: nothing was found, and the person has forgotten
+    something within the last minute.
     """
 
-    memories: tuple[Memory, ...]
-    undo: Undo | None
+    id: UUID | None = None
+    count: int = 0
+    memories: tuple[Memory, ...] = ()
+    others: int = 0
     just_now: bool = False
 
 
+# Deletes the application's texts about it in the same transaction: those of `messages`, and those
+# that name one of `subjects`. Returns the messages of the deleted texts, which form nothing again.
+DeleteTexts: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Gone], Awaitable[Collection[MessageKey]]
+]
+
+_ARGUMENTS: LiteralString = (
+    "%(channels)s::text[], %(times)s::text[], %(channel)s, %(since)s::float8, %(until)s::float8"
+)
+_MINE: LiteralString = f"{OF_IDS} AND deleted_at IS NULL"
+_SAID: LiteralString = "value->'sources'"
+_SAID_THEN: LiteralString = (
+    "COALESCE(value->'sources', '[]') || jsonb_build_object('channel', channel, 'ts', ts)"
+)
+# A memory that is there is selected by its row, one that was removed by any of its versions.
+_KEYS: LiteralString = (
+    f"(SELECT key FROM store WHERE {OF_PERSON} AND (%(everything)s OR key = ANY(%(chosen)s)"
+    f" OR comes_from({_SAID}, created_at, {_ARGUMENTS}))"
+    f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (%(everything)s"
+    f" OR key = ANY(%(chosen)s) OR comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
+    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
+)
+# What a question was asked because of, or what it is about.
+_ABOUT: LiteralString = (
+    f"{OF_IDS} AND (%(everything)s OR id = ANY(%(questions)s::uuid[]) OR key = ANY(%(keys)s)"
+    " OR narrow_key = ANY(%(keys)s)"
+    " OR jsonb_path_query_array(after, '$.supersedes[*].key') ?| %(keys)s"
+    f" OR comes_from(messages, at, {_ARGUMENTS})"
+    " OR says(jsonb_path_query_array(after, '$.content.*')::text, %(subjects)s))"
+)
+# The vector goes with the newest version, so that an Undo embeds nothing.
+_VECTOR: LiteralString = (
+    "(SELECT embedding FROM store_vectors e WHERE e.prefix = %(low)s || v.audience"
+    " AND e.key = v.key AND NOT EXISTS (SELECT FROM memory_versions n WHERE"
+    f" {OF_IDS} AND n.key = v.key AND n.number > v.number)"
+    " ORDER BY field_name <> 'content' LIMIT 1)"
+)
+_MARK: LiteralString = (
+    f"UPDATE memory_versions v SET deleted_at = now(), forgotten_id = %(id)s, vector = {_VECTOR}"
+    f" WHERE {_MINE} AND (key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
+    f" OR comes_from({_SAID}, NULL, {_ARGUMENTS}))"
+)
+_MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s AND action <> 'forgotten'"
+# Removed memories about the same subjects.
+_MARK_REMOVED: LiteralString = (
+    f"UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s WHERE {_MINE}"
+    f" AND key IN (SELECT key FROM memory_versions WHERE {_MINE} AND value IS NOT NULL"
+    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})"
+    f" AND (kind, plain_text({SUBJECT})) IN (SELECT kind, plain_text({SUBJECT})"
+    f" FROM memory_versions WHERE {_MARKED} AND value IS NOT NULL))"
+)
+# A memory without an unmarked version is forgotten whole. Of each, and of each single version, ids
+# are left.
+_DELETE: LiteralString = (
+    "WITH marked AS MATERIALIZED (SELECT id, key, EXISTS (SELECT FROM memory_versions stays WHERE"
+    f" {_MINE} AND stays.key = v.key) AS stays FROM memory_versions v WHERE {_MARKED}),"
+    f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN"
+    f" (SELECT key FROM marked WHERE NOT stays) RETURNING {COLUMNS}),"
+    " ids AS (INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action,"
+    " actor, batch, deleted_at, forgotten_id) SELECT gen_random_uuid(), %(team)s, %(user)s, name,"
+    " '', '', 'forgotten', 'command', %(id)s, now(), %(id)s FROM (SELECT DISTINCT"
+    " CASE WHEN stays THEN id::text ELSE key END AS name FROM marked) AS named)"
+    f" SELECT {COLUMNS}, count, others FROM (SELECT (SELECT count(*) FROM gone) AS count,"
+    " (SELECT count(DISTINCT CASE WHEN stays THEN id::text ELSE key END) FROM marked)"
+    " - (SELECT count(*) FROM gone) AS others) AS counted LEFT JOIN (SELECT * FROM gone"
+    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}) AS listed ON true"
+    " ORDER BY updated_at DESC, prefix, key"
+)
+_TOLD: LiteralString = (
+    "SELECT COALESCE(array_agg(DISTINCT said.message)"
+    " FILTER (WHERE said.message IS NOT NULL), '{}') AS messages,"
+    " COALESCE(array_agg(DISTINCT needle) FILTER (WHERE btrim(needle) <> ''), '{}')"
+    " AS subjects, array_agg(DISTINCT key) AS keys FROM (SELECT key,"
+    f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle, {_SAID_THEN} AS sources"
+    f" FROM memory_versions WHERE {_MARKED}) AS marked"
+    " LEFT JOIN LATERAL (SELECT ARRAY[one->>'channel', one->>'ts'] AS message"
+    " FROM jsonb_path_query(sources, '$[*]') AS one"
+    " WHERE one->>'channel' <> '' AND one->>'ts' <> '') AS said ON true"
+)
+# Other memories from the same messages keep the link. Versions of other forgettings have no quote
+# either: an Undo of those would bring back what was forgotten here.
+_UNQUOTE: tuple[LiteralString, ...] = tuple(
+    f"UPDATE {table} SET value = without_quotes(value, %(channels)s, %(times)s) WHERE {whose}"
+    f" AND comes_from({_SAID}, NULL, %(channels)s, %(times)s, NULL, NULL, NULL)"
+    for table, whose in (
+        ("store", OF_PERSON),
+        ("memory_versions", f"{OF_IDS} AND forgotten_id IS DISTINCT FROM %(id)s"),
+    )
+)
+_RECORD: LiteralString = (
+    "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+    " SELECT %(id)s, %(team)s, %(user)s, channel, ts FROM unnest(%(channels)s::text[],"
+    " %(times)s::text[]) AS said (channel, ts) UNION SELECT %(id)s, %(team)s, %(user)s, '', ''"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+@asynccontextmanager
+async def shown(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Open a transaction of the person, under their lock, in which marked versions are visible."""
+    async with person_transaction(pool, person) as connection:
+        await connection.execute("SELECT set_config('kioku.forgotten', 'shown', true)")
+        await lock_person(connection, person)
+        yield connection
+
+
 async def forget(
-    pool: Pool,
-    person: Person,
-    references: Sequence[str] | None,
-    *,
-    questions: Collection[UUID] = (),
-    origin: ReadOrigin | None = None,
-    blank_texts: BlankTexts | None = None,
+    pool: Pool, person: Person, selection: Selection, *, delete_texts: DeleteTexts | None = None
 ) -> Forgotten:
-    """Delete memories: rows, vectors, ledger entries, questions, and the texts of `blank_texts`.
+    """Forget memories: rows, versions, questions, and the application's texts, in one transaction.
 
-    `references` are `Memory.reference`s of this person; None means all memories. A memory that was
-    moved since is found by its key. Unknown references and those of other people match nothing. If
-    only the ledger still has a memory, its entries are deleted. `questions` are the ids of open
-    questions to delete besides those about these memories. `origin` selects, besides, what comes
-    from some messages or from a time, as `stored_from` does: memories, those that only the ledger
-    has, questions, and single ledger entries of memories that stay. Runs in one transaction, under
-    a lock that stops formation for this person: what it has written before is selected, too.
+    Texts and questions are deleted at once. Rows and versions come back by `undo_forgetting`
+    within `UNDO_MINUTES`. Removed memories about the same subjects are forgotten, too; other
+    memories from the same messages lose their quotes. Keys of other people match nothing.
     """
-    async with person_transaction(pool, person) as connection:
-        await lock_for_forgetting(connection, person)
-        await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
-        found = StoredFrom()
-        if origin is not None:
-            found = await stored_from(connection, person, await origin(connection))
-        wanted = None if references is None else [*references, *found.references]
-        asked = [*questions, *found.questions]
-        stored = await _rows(connection, person, wanted)
-        keys = None
-        if wanted is not None:
-            keys = [*keys_of(wanted), *found.keys, *(row["key"] for row in stored)]
-            keys += await earlier_keys(connection, person, stored)
-        payload = await read_dependents(connection, person, keys, asked)
-        await take_entries(connection, person, found.entries, payload)
-        memories = [read(row) for row in stored]
-        # In a thread: reading thousands of entries takes tenths of a second.
-        known = memories + await asyncio.to_thread(earlier_contents, payload, memories, person)
-        if blank_texts is not None:
-            about = None if keys is None else known
-            besides = [*asked, *found.entries]
-            payload.texts.extend(await blank_texts(connection, about, besides))
-        if not memories and not payload.texts and not any(payload.rows.values()):
-            just_now = await _forgotten_just_now(connection, person)
-            return Forgotten(memories=(), undo=None, just_now=just_now)
-        if keys is not None:
-            payload.quotes.extend(await blank_quotes(connection, person, known, keys))
-        undo = await _store_undo(connection, person, stored, payload)
-        # ON DELETE CASCADE deletes the vectors and expiries of the rows.
-        await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
-        await delete_dependents(connection, person, keys, asked)
-        messages = {key for memory in known for key in memory.source_messages}
-        await _record_forgotten(
-            connection,
-            person,
-            undo,
-            {*(keys or ()), *(m.key for m in known), *map(str, (*asked, *found.entries))},
-            messages.union(*map(_message_keys, payload.texts)),
-        )
-    return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
+    async with shown(pool, person) as connection:
+        return await _forget(connection, person, uuid4(), selection, delete_texts)
 
 
-async def undo_forget(
-    pool: Pool, person: Person, undo: Undo, *, restore_texts: RestoreTexts | None = None
-) -> list[Memory]:
-    """Undo a `forget`: restore the same rows, values, dates and vectors. Works once.
-
-    A memory that was formed again in the meantime stays. If something else of the same message was
-    forgotten in the meantime, neither texts nor quotes of that message are restored. Raises
-    `UndoExpired`.
-    """
-    async with person_transaction(pool, person) as connection:
-        await lock_for_forgetting(connection, person)
-        payload = await _taken_payload(connection, person, undo)
-        stored = await asyncio.to_thread(_stored, payload)
-        await _restore(connection, payload, stored)
-        await put_entries_back(connection, person, payload)
-        await put_quotes_back(connection, person, payload.quotes)
-        await connection.execute(
-            "WITH keys AS (DELETE FROM forgotten_keys WHERE forgotten_id = %(id)s)"
-            " DELETE FROM forgotten_sources WHERE forgotten_id = %(id)s",
-            {"id": undo.id},
-        )
-        if restore_texts is not None:
-            left = await _still_forgotten(connection, person)
-            await restore_texts(
-                connection, [one for one in payload.texts if not left & _message_keys(one)]
-            )
-    return [memory for memory in map(read, stored) if not memory.hides]
+async def selected(pool: Pool, person: Person, selection: Selection) -> Forgotten:
+    """Return what `forget` would forget now, without `id`; nothing is changed."""
+    async with shown(pool, person) as connection:
+        found = await _forget(connection, person, uuid4(), selection, None)
+        await connection.execute("ROLLBACK AND CHAIN")
+    return replace(found, id=None)
 
 
-async def _taken_payload(
-    connection: AsyncConnection[DictRow], person: Person, undo: Undo
-) -> UndoPayload:
-    """Delete the ciphertext and return its decrypted content.
-
-    It has no quotes of messages of which something was forgotten later.
-    """
-    found = await connection.execute(
-        "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
-        " AND expires_at >= now() RETURNING ciphertext, expires_at",
-        (undo.id, person.team_id, person.user_id),
-        binary=True,
-    )
-    row = await found.fetchone()
-    if row is None:
-        raise UndoExpired("The Undo has expired or was used already.")
-    payload = await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
-    found = await connection.execute(
-        "SELECT channel, ts FROM forgotten_sources JOIN forgotten ON id = forgotten_id"
-        " WHERE (forgotten.team_id, forgotten.user_id) = (%s, %s) AND forgotten.expires_at > %s",
-        (person.team_id, person.user_id, row["expires_at"]),
-    )
-    if later := {(one["channel"], one["ts"]) for one in await found.fetchall()}:
-        await asyncio.to_thread(remove_quotes, payload, later)
-    return payload
-
-
-def _message_keys(text: dict[str, Any]) -> set[MessageKey]:
-    return {(channel, ts) for channel, ts in text.get("places") or []}
-
-
-async def _record_forgotten(
+async def _forget(
     connection: AsyncConnection[DictRow],
     person: Person,
-    undo: Undo,
-    keys: Collection[str],
-    messages: Collection[MessageKey],
-) -> None:
-    """Record the ids of what was forgotten, and of messages that are not to be formed again."""
-    await connection.execute(
-        "WITH keys AS (INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
-        " SELECT %(id)s, %(team)s, %(user)s, unnest(%(keys)s::text[]))"
-        " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-        " SELECT %(id)s, %(team)s, %(user)s, channel, ts"
-        " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)",
-        {
-            "id": undo.id,
-            **person.ids,
-            "keys": [*keys],
-            "channels": [channel for channel, _ in messages],
-            "times": [ts for _, ts in messages],
-        },
+    identity: UUID,
+    selection: Selection,
+    delete_texts: DeleteTexts | None,
+    also: Collection[MessageKey] = (),
+) -> Forgotten:
+    values = {**person_range(person), **subjects(), **selection.parameters(), "id": identity}
+    await connection.execute(WRITE_EARLIER, {**values, "keys": None})
+    await connection.execute(_MARK, values)
+    if not selection.everything:
+        await connection.execute(_MARK_REMOVED, values)
+    [told] = await (await connection.execute(_TOLD, values)).fetchall()
+    rows = await (await connection.execute(_DELETE, values)).fetchall()
+    messages = {*also, *((channel, ts) for channel, ts in told["messages"])}
+    about = {"keys": told["keys"] or [], "subjects": told["subjects"]}
+    found = await connection.execute(
+        f"DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch", values | about
+    )
+    asked = [row["batch"] for row in await found.fetchall()]
+    found = await connection.execute(
+        f"SELECT DISTINCT batch FROM memory_versions WHERE {OF_IDS} AND forgotten_id = %(id)s",
+        values,
+    )
+    gone = Gone(
+        id=identity,
+        selection=selection,
+        messages=[*messages],
+        subjects=told["subjects"],
+        batches={*asked, *(row["batch"] for row in await found.fetchall())},
+    )
+    if delete_texts is not None:
+        messages.update(await delete_texts(connection, gone))
+    others = rows[0]["others"] + len(asked)
+    if not (rows[0]["count"] or others or messages):
+        return Forgotten(just_now=await _just_now(connection, person))
+    values |= message_columns(messages)
+    for statement in (*_UNQUOTE, _RECORD):
+        await connection.execute(statement, values)
+    return Forgotten(
+        id=identity,
+        count=rows[0]["count"],
+        memories=tuple(read_own([row for row in rows if row["key"] is not None], person)),
+        others=others,
     )
 
 
-async def _forgotten_just_now(connection: AsyncConnection[DictRow], person: Person) -> bool:
+async def _just_now(connection: AsyncConnection[DictRow], person: Person) -> bool:
     found = await connection.execute(
-        "SELECT FROM forgotten WHERE team_id = %s AND user_id = %s"
-        " AND expires_at > now() + make_interval(mins => %s) LIMIT 1",
-        (person.team_id, person.user_id, UNDO_MINUTES - 1),
+        f"SELECT FROM forgotten_sources WHERE {OF_IDS}"
+        " AND forgotten_at > now() - interval '1 minute' LIMIT 1",
+        person.ids,
     )
     return await found.fetchone() is not None
 
 
-async def _still_forgotten(connection: AsyncConnection[DictRow], person: Person) -> set[MessageKey]:
-    found = await connection.execute(
-        "SELECT channel, ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s",
-        (person.team_id, person.user_id),
-    )
-    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
+_BRING_BACK: LiteralString = (
+    "WITH back AS MATERIALIZED (SELECT DISTINCT ON (key) * FROM memory_versions v"
+    f" WHERE {_MARKED} AND EXISTS (SELECT FROM memory_versions t WHERE {OF_IDS}"
+    " AND t.forgotten_id = %(id)s AND t.action = 'forgotten' AND t.key = v.key)"
+    " ORDER BY key, number DESC),"
+    " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
+    " SELECT %(low)s || audience, key, value, created_at, updated_at, expires_at FROM back"
+    " WHERE value IS NOT NULL ON CONFLICT DO NOTHING RETURNING prefix, key),"
+    " vectors AS (INSERT INTO store_vectors"
+    " (prefix, key, field_name, embedding, created_at, updated_at)"
+    " SELECT put.prefix, key, 'content', vector, now(), now() FROM put JOIN back USING (key)"
+    " WHERE vector IS NOT NULL) SELECT count(*) AS count FROM put"
+)
+_SHOW: LiteralString = (
+    "WITH ids AS (DELETE FROM memory_versions"
+    f" WHERE {OF_IDS} AND forgotten_id = %(id)s AND action = 'forgotten'),"
+    f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s)"
+    " UPDATE memory_versions SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
+    f" WHERE {_MARKED} AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
+)
 
 
-_ROWS: LiteralString = f"SELECT {COLUMNS}, to_jsonb(store)::text AS line FROM store"
+async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
+    """Undo a forgetting: restore its rows, vectors and versions; return the number of rows.
 
-
-async def _rows(
-    connection: AsyncConnection[DictRow], person: Person, references: Sequence[str] | None
-) -> list[DictRow]:
-    if references is None:
-        found = await connection.execute(
-            f"{_ROWS} WHERE {OF_PERSON} FOR UPDATE", person_range(person)
-        )
-        return await found.fetchall()
-    found = await connection.execute(
-        f"{_ROWS} JOIN (SELECT prefix, key, min(number) AS number FROM ({MOVED_SINCE}) AS named"
-        " GROUP BY prefix, key) AS wanted USING (prefix, key) ORDER BY number FOR UPDATE OF store",
-        named_rows(person, references),
-    )
-    stored = await found.fetchall()
-    return stored + await _rows_that_only_hide(connection, person, stored)
-
-
-async def _rows_that_only_hide(
-    connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
-) -> list[DictRow]:
-    """Return rows of narrower audiences that only hide one of these memories."""
-    if not forgotten:
-        return []
-    found = await connection.execute(
-        f"{_ROWS} WHERE {OF_PERSON} AND CASE jsonb_typeof(value->'supersedes') WHEN 'array'"
-        " THEN jsonb_array_length(value->'supersedes') = 1 END"
-        " AND value->'supersedes'->0->>'key' = ANY(%(keys)s) FOR UPDATE",
-        {**person_range(person), "keys": [row["key"] for row in forgotten]},
-    )
-    taken = {(row["prefix"], row["key"]) for row in forgotten}
-    return [
-        row
-        for row in await found.fetchall()
-        if read(row).hides and (row["prefix"], row["key"]) not in taken
-    ]
-
-
-async def _store_undo(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    stored: Sequence[DictRow],
-    payload: UndoPayload,
-) -> Undo:
-    payload.rows["store"] = [(row["line"], None) for row in stored]
-    if stored:
-        payload.rows["store_vectors"] = await read_rows(
-            connection,
-            "store_vectors",
-            "(t.prefix, t.key) IN (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
-            {"prefixes": [row["prefix"] for row in stored], "keys": [row["key"] for row in stored]},
-        )
-    undo = Undo(id=uuid4(), key=new_key())
-    ciphertext = await asyncio.to_thread(encrypt, payload, undo.key)
-    await connection.execute(
-        "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
-        " VALUES (%s, %s, %s, %s, clock_timestamp() + make_interval(mins => %s))",
-        (undo.id, person.team_id, person.user_id, ciphertext, UNDO_MINUTES),
-    )
-    return undo
-
-
-def _stored(payload: UndoPayload) -> list[DictRow]:
-    """Return the rows of ``store`` with the types that psycopg returns."""
-    return [from_json(json.loads(line)) for line, _ in payload.rows.get("store", ())]
-
-
-async def _restore(
-    connection: AsyncConnection[DictRow], payload: UndoPayload, stored: Sequence[DictRow]
-) -> None:
-    """Insert the rows again; rows stored again in the meantime keep their value and vector."""
-    restored = await put_memories(connection, payload.rows.get("store", ()))
-    values = {(row["prefix"], row["key"]): row["value"] for row in stored}
-    await rows.set_expiries(connection, {key: values[key] for key in restored})
-    vectors = [row for row in payload.rows.get("store_vectors", ()) if _row_key(row) in restored]
-    await put_rows(connection, "store_vectors", vectors)
-    for table in DEPENDENT_ROWS:
-        await put_rows(connection, table, payload.rows.get(table, ()))
-
-
-def _row_key(copy: RowCopy) -> RowKey:
-    row = json.loads(copy[0])
-    return (row["prefix"], row["key"])
+    A message that quotes something else that was forgotten since stays without its quote. Raises
+    `ChangeGone` after `UNDO_MINUTES`, and a second time.
+    """
+    async with shown(pool, person) as connection:
+        values = {**person_range(person), "id": identity}
+        found = await connection.execute(_BRING_BACK, values)
+        [back] = await found.fetchall()
+        restored = await connection.execute(_SHOW, values)
+        if not restored.rowcount:
+            raise ChangeGone("The Undo has expired or was used already.")
+    return int(back["count"])
 
 
 async def forgotten_messages(
@@ -348,7 +329,48 @@ async def forgotten_messages(
 ) -> set[str]:
     """Return the ``ts`` of messages in `channel` whose memories this person has forgotten."""
     found = await connection.execute(
-        "SELECT ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s AND channel = %s",
-        (person.team_id, person.user_id, channel),
+        f"SELECT ts FROM forgotten_sources WHERE {OF_IDS} AND channel = %(channel)s",
+        {**person.ids, "channel": channel},
     )
     return {row["ts"] for row in await found.fetchall()}
+
+
+# --- after a backup was restored ---------------------------------------------------------------
+
+_SINCE: LiteralString = (
+    "SELECT team_id, user_id, CASE WHEN key = '' THEN 'erased' ELSE 'key' END AS what,"
+    " NULLIF(key, '') AS key, NULL FROM memory_versions WHERE action = 'forgotten'"
+    " AND at >= %(since)s UNION SELECT team_id, user_id, 'message', channel, ts"
+    " FROM forgotten_sources WHERE forgotten_at >= %(since)s AND channel <> ''"
+    " ORDER BY 1, 2, 3, 4, 5"
+)
+
+
+async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | None, ...]]:
+    """Return the ids of what was forgotten from a time on; needs the database's owner.
+
+    Each is a team, a user, and "erased" (the person), "key" and the key of a memory or the id of a
+    version, or "message" and the channel and ts of one; shorter ones end with None.
+    """
+    async with await AsyncConnection.connect(conninfo) as owner:
+        return await (await owner.execute(_SINCE, {"since": since})).fetchall()
+
+
+async def forget_again(
+    pool: Pool,
+    person: Person,
+    keys: Sequence[str],
+    messages: Sequence[MessageKey],
+    delete_texts: DeleteTexts,
+) -> None:
+    """Delete what a restored database has of these ids, as `forget` does but without Undo.
+
+    No memory is formed from `messages` again. Idempotent.
+    """
+    identity = uuid4()
+    selection = Selection(keys=keys)
+    async with shown(pool, person) as connection:
+        await _forget(connection, person, identity, selection, delete_texts, messages)
+        await connection.execute(
+            f"DELETE FROM memory_versions WHERE {_MARKED}", {**person.ids, "id": identity}
+        )

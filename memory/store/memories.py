@@ -1,44 +1,47 @@
-"""Reading of one person's memories."""
+"""One person's memories: rows of LangGraph's `store`, and how they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, LiteralString, TypeAlias
 
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
-from memory.model.dates import parse_timestamp
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import MemoryView, Namespace, Person
-from memory.model.schemas import level, thing
+from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool, person_statement
 
 RowKey: TypeAlias = tuple[str, str]  # prefix, key
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
-COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
+MAX_MEMORIES = 5_000
+"""The most memories of a person, of all audiences; a restored or moved one is no new one."""
+COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at, expires_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
 # The same of a table without prefixes.
 OF_IDS: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-# The rows that `named_rows` names: each where it was named, else where it was moved.
-MOVED_SINCE: LiteralString = (
-    "SELECT DISTINCT ON (number) own.prefix, own.key, number"
-    " FROM unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
-    " AS given (prefix, key, number)"
-    f" JOIN (SELECT prefix, key FROM store WHERE {OF_PERSON}) AS own USING (key)"
-    " WHERE own.prefix = given.prefix OR EXISTS (SELECT FROM memory_changes WHERE"
-    f" {OF_IDS} AND memory_changes.key = own.key"
-    " AND moved_from IS NOT NULL)"
-    " ORDER BY number, own.prefix <> given.prefix, own.prefix"
+UNEXPIRED: LiteralString = "(expires_at IS NULL OR expires_at > now())"
+# Other tools may have written rows of another shape into `store`.
+READABLE: LiteralString = (
+    "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
+)
+ROOM: LiteralString = (
+    f"{MAX_MEMORIES} - (SELECT count(*) FROM (SELECT FROM store WHERE {OF_PERSON}"
+    f" LIMIT {MAX_MEMORIES}) AS kept)"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyed:
-    """The namespace and key of a memory: of itself, or of a change or a question about it."""
+    """The namespace and key of a memory: of itself, or of a change or a question about it.
+
+    The key is the memory's id: editing and moving keep it.
+    """
 
     namespace: Namespace
     key: str
@@ -48,19 +51,15 @@ class Keyed:
         """The primary key of the memory's row: prefix and key."""
         return (self.namespace.prefix, self.key)
 
-    @property
-    def reference(self) -> str:
-        """The memory's id within the person's namespaces: ``AUDIENCE/KEY``."""
-        return f"{self.namespace.audience}/{self.key}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory(Keyed):
-    """One memory: a row of LangGraph's `store` table; `value` is the stored JSON."""
+    """One memory; `value` is the stored JSON, `expires_at` None if it never expires."""
 
     value: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+    expires_at: datetime | None = None
 
     @property
     def kind(self) -> str:
@@ -79,29 +78,13 @@ class Memory(Keyed):
         return tuple(one for one in _list(self.value.get("sources")) if isinstance(one, dict))
 
     @property
-    def supersedes(self) -> tuple[tuple[str, str], ...]:
-        """The memories of other audiences that it supersedes: (audience, key) of each."""
+    def supersedes(self) -> tuple[str, ...]:
+        """The keys of the memories of wider audiences that it supersedes in its own."""
         return tuple(
-            (str(one.get("audience")), str(one.get("key")))
+            str(one.get("key"))
             for one in _list(self.value.get("supersedes"))
             if isinstance(one, dict)
         )
-
-    @property
-    def superseded_rows(self) -> list[RowKey]:
-        """The primary keys of the memories that it supersedes."""
-        person = self.namespace.person
-        return [(f"{person.prefix}.{audience}", key) for audience, key in self.supersedes]
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """The time at which it expires; None: never."""
-        return ends_at(self.value)
-
-    @property
-    def hides(self) -> bool:
-        """Whether it only hides a wider memory, which was removed for this audience."""
-        return bool(self.supersedes) and level(self.kind, self.content) == 0
 
     @property
     def source_messages(self) -> list[MessageKey]:
@@ -113,49 +96,32 @@ class Memory(Keyed):
         ]
 
 
-def person_range(person: Person) -> dict[str, str]:
+def person_range(person: Person) -> dict[str, Any]:
     """Return the parameters of `OF_PERSON`, which selects the person's prefixes, and `OF_IDS`."""
     return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
-def named_rows(person: Person, references: Iterable[str]) -> dict[str, Any]:
-    """Return the parameters of `MOVED_SINCE`; malformed references are left out."""
-    row_keys: list[RowKey] = []
-    for reference in dict.fromkeys(references):
-        audience, _, key = reference.partition("/")
-        with suppress(InvalidNamespace):
-            row_keys.append((person.namespace(audience).prefix, key))
-    return {
-        **person_range(person),
-        "prefixes": [prefix for prefix, _ in row_keys],
-        "keys": [key for _, key in row_keys],
-    }
-
-
-def view_condition(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
+def in_view(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
     """Return an SQL condition on `prefix` for the namespaces of `view`, and its parameters."""
     if view.audiences is None:
-        return OF_PERSON, {**person_range(view.person)}
+        return OF_PERSON, person_range(view.person)
     prefixes = [view.person.namespace(audience).prefix for audience in view.audiences]
     return "prefix = ANY(%(prefixes)s)", {"prefixes": prefixes}
 
 
-def current_condition(
-    view: MemoryView, table: LiteralString
-) -> tuple[LiteralString, dict[str, Any]]:
-    """Return `view_condition` for `table`, without rows that a row of the view supersedes."""
-    where, values = view_condition(view)
+def current_in(view: MemoryView, table: LiteralString) -> tuple[LiteralString, dict[str, Any]]:
+    """Return `in_view` for `table`, without rows that a row of the view supersedes."""
+    where, values = in_view(view)
     # value ? 'supersedes' is the condition of the partial index store_superseding.
     superseded: LiteralString = (
         "SELECT FROM store AS newer, jsonb_path_query(newer.value, '$.supersedes[*]') AS entry"
         f" WHERE {where} AND newer.value ? 'supersedes' AND {table}.key = entry->>'key'"
-        f" AND {table}.prefix = %(person)s || (entry->>'audience')"
+        f" AND {table}.key <> newer.key"
     )
-    values["person"] = f"{view.person.prefix}."
     return f"{where} AND NOT EXISTS ({superseded})", values
 
 
-def read(row: DictRow) -> Memory:
+def read(row: Mapping[str, Any]) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
     return Memory(
         namespace=Namespace.from_prefix(row["prefix"]),
@@ -163,46 +129,21 @@ def read(row: DictRow) -> Memory:
         value=row["value"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        expires_at=row["expires_at"],
     )
 
 
 def from_json(row: Mapping[str, Any]) -> DictRow:
     """Return a `store` row that PostgreSQL converted to JSON as `read` takes it."""
-    times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")}
-    return {**row, **times}
+    times = ("created_at", "updated_at", "expires_at")
+    return {**row, **{t: row[t] and datetime.fromisoformat(row[t]) for t in times}}
 
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def thing_of(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return a key that is equal for memories about the same subject in one audience."""
-    kind = str(value["kind"])
-    return (namespace.prefix, kind, thing(kind, value["content"]))
-
-
-def ends_at(value: Mapping[str, Any]) -> datetime | None:
-    """Return the expiry of a stored value."""
-    return _moment(value.get("expires_at"))
-
-
-def _moment(text: object) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_timestamp(str(text))
-    except ValueError:
-        return None
-
-
-def unexpired(memories: Iterable[Memory]) -> list[Memory]:
-    """Return the memories that have not expired."""
-    now = datetime.now(UTC)
-    return [one for one in memories if (end := one.expires_at) is None or end > now]
-
-
-def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
+def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person.
 
     That would mean that the query was wrong.
@@ -213,34 +154,18 @@ def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     return memories
 
 
-def checked(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
-    """Convert `rows`; drop memories that `view` excludes, that expired or are superseded there.
-
-    Raises as `read_own` does.
-    """
-    seen = [memory for memory in read_own(rows, view.person) if view.allows(memory.namespace)]
-    gone = {key for memory in seen for key in memory.superseded_rows}
-    return unexpired(m for m in seen if m.row_key not in gone and not m.hides)
+def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
+    """Convert `rows`; raises `InvalidNamespace` for a row outside `view`."""
+    memories = [read(row) for row in rows]
+    if not all(view.allows(memory.namespace) for memory in memories):
+        raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
+    return memories
 
 
-async def stored_memory(pool: Pool, person: Person, reference: str) -> Memory | None:
-    """Return the row that a `Memory.reference` names, also one that only hides a wider memory.
-
-    A memory keeps its key when it is moved, so one that was moved since is found, too.
-    """
-    rows = await person_statement(
-        pool,
-        person,
-        f"SELECT {COLUMNS} FROM store JOIN ({MOVED_SINCE}) AS named USING (prefix, key)",
-        named_rows(person, [reference]),
-    )
-    return next(iter(unexpired(read_own(rows, person))), None)
-
-
-async def find_memory(pool: Pool, person: Person, reference: str) -> Memory | None:
-    """Return the memory that a `Memory.reference` names, moved since or not; None without one."""
-    found = await stored_memory(pool, person, reference)
-    return None if found is None or found.hides else found
+def current(memories: Sequence[Memory]) -> list[Memory]:
+    """Return the memories that no other of them supersedes."""
+    gone = {key for memory in memories for key in memory.supersedes if key != memory.key}
+    return [memory for memory in memories if memory.key not in gone]
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
@@ -248,7 +173,137 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
     rows = await person_statement(
         pool,
         person,
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY updated_at DESC, prefix, key",
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
+        " ORDER BY updated_at DESC, prefix, key",
         person_range(person),
     )
-    return unexpired(memory for memory in read_own(rows, person) if not memory.hides)
+    return read_own(rows, person)
+
+
+async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
+    """Return the memory with this key, in whatever audience it is now; None without one."""
+    rows = await person_statement(
+        pool,
+        person,
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND key = %(key)s AND {UNEXPIRED}",
+        {**person_range(person), "key": key},
+    )
+    return next(iter(read_own(rows, person)), None)
+
+
+async def newest(pool: Pool, view: MemoryView, kinds: Sequence[str], limit: int) -> list[Memory]:
+    """Return the memories of `kinds` in `view`, newest first."""
+    where, values = in_view(view)
+    found = await person_statement(
+        pool,
+        view.person,
+        f"SELECT {COLUMNS} FROM store WHERE {where} AND {READABLE} AND {UNEXPIRED}"
+        " ORDER BY updated_at DESC, key LIMIT %(limit)s",
+        {**values, "kinds": kinds, "limit": limit},
+    )
+    return read_within(found, view)
+
+
+async def reread(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    keys: Iterable[str] = (),
+    of: Namespace | None = None,
+    kinds: Sequence[str] = (),
+) -> dict[str, Memory]:
+    """Return the person's rows with these keys, and those of `kinds` in the namespace `of`."""
+    found = await connection.execute(
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
+        f" AND (key = ANY(%(keys)s) OR prefix = %(own)s AND {READABLE})",
+        {
+            **person_range(person),
+            "keys": list(keys),
+            "own": of.prefix if of else None,
+            "kinds": list(kinds),
+        },
+    )
+    return {one.key: one for one in read_own(await found.fetchall(), person)}
+
+
+async def room(connection: AsyncConnection[DictRow], person: Person) -> int:
+    """Return how many new memories of a person may be stored before there are `MAX_MEMORIES`."""
+    found = await connection.execute(f"SELECT {ROOM} AS room", person_range(person))
+    [row] = await found.fetchall()
+    return int(row["room"])
+
+
+# --- words -----------------------------------------------------------------------------------
+
+_VALUES: LiteralString = (
+    "(SELECT string_agg(one #>> '{}', ' ') FROM jsonb_path_query(value, '$.content.*') AS one)"
+)
+_QUOTES: LiteralString = (
+    "(SELECT string_agg(one #>> '{}', ' ')"
+    " FROM jsonb_path_query(value, '$.sources[*].evidence') AS one)"
+)
+_WORDS: LiteralString = (
+    "(SELECT array_agg(CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' '"
+    " ELSE needle(word) END) FROM regexp_split_to_table(btrim(plain_text(%(words)s)), ' ') AS word)"
+)
+# 1: the content has all words; 2: the content and the quotes have. Of `found` only the best count,
+# because one message can be the evidence of several memories.
+WITH_WORDS: LiteralString = (
+    "SELECT *, min(rank) OVER () AS best FROM (SELECT mine.*, CASE"
+    " WHEN NOT EXISTS (SELECT FROM unnest(w.needles) AS n WHERE strpos(plain_text("
+    f"{_VALUES}), n) = 0) THEN 1"
+    " WHEN NOT EXISTS (SELECT FROM unnest(w.needles) AS n WHERE strpos(plain_text(concat_ws(' ',"
+    f" {_VALUES}, {_QUOTES})), n) = 0) THEN 2 END AS rank"
+    f" FROM (SELECT {_WORDS} AS needles OFFSET 0) AS w,"
+    f" (SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}) AS mine) AS ranked"
+    " WHERE rank IS NOT NULL"
+)
+
+
+async def search_memories(
+    pool: Pool, person: Person, words: str, *, whole_words: bool = False
+) -> list[Memory]:
+    """Return the memories whose content has all `words`, newest first; if none has, see its quotes.
+
+    A word is found at the beginning of a longer one; with `whole_words` or with one or two letters
+    it is not. Words of scripts without spaces are found anywhere. Empty without words.
+    """
+    rows = await person_statement(
+        pool,
+        person,
+        f"SELECT {COLUMNS} FROM ({WITH_WORDS}) AS found WHERE rank = best"
+        " AND btrim(plain_text(%(words)s)) <> '' ORDER BY updated_at DESC, prefix, key",
+        {**person_range(person), "words": words, "whole": whole_words},
+    )
+    return read_own(rows, person)
+
+
+# The subject of a stored value, as `memory.model.schemas.subject` returns it.
+SUBJECT: LiteralString = (
+    "COALESCE(NULLIF(value->'content'->>(%(fields)s::jsonb->>(value->>'kind')), ''), (SELECT"
+    " one #>> '{}' FROM jsonb_path_query(value, '$.content.* ? (@.type() == \"string\")') AS one"
+    " WHERE one <> '\"\"' LIMIT 1))"
+)
+
+
+def subjects() -> dict[str, Any]:
+    """Return the parameter of `SUBJECT`."""
+    return {"fields": Jsonb(dict(SUBJECT_FIELDS))}
+
+
+async def named_in(pool: Pool, person: Person, text: str) -> list[Memory]:
+    """Return the memories whose subject `text` contains, newest first."""
+    rows = await person_statement(
+        pool,
+        person,
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
+        f" AND btrim(needle({SUBJECT})) <> '' AND says(%(text)s, ARRAY[needle({SUBJECT})])"
+        " ORDER BY updated_at DESC, prefix, key",
+        {**person_range(person), **subjects(), "text": text},
+    )
+    return read_own(rows, person)
+
+
+def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
+    """Return messages as two parameters of the same length, `channels` and `times`."""
+    return {"channels": [c for c, _ in messages], "times": [ts for _, ts in messages]}

@@ -12,7 +12,7 @@ from memory.embeddings.embedder import Embedder
 from memory.embeddings.vectors import vector_array
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.schemas import searchable_text
-from memory.store.rows import VECTOR_FIELD
+from memory.store.versions import VECTOR_FIELD
 
 BATCH = 64
 # Called with the number of embedded memories and the total.
@@ -29,10 +29,10 @@ _WITHOUT: LiteralString = (
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
-    Vectors of another model are deleted first, with those in the ledger and in what an Undo of
-    forgetting needs. The application may run: it answers from the newest memories, and stores none
-    until it is restarted with the model. An interrupted run is continued by the next one. Needs the
-    owner of the tables. Raises `EmbeddingsUnavailable` and `psycopg.OperationalError`.
+    Vectors of another model are deleted first, and so is what an Undo of forgetting needs. The
+    application may run: it answers from the newest memories, and stores none until it is restarted
+    with the model. An interrupted run is continued by the next one. Needs the owner of the tables.
+    Raises `EmbeddingsUnavailable` and `psycopg.OperationalError`.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
@@ -61,8 +61,10 @@ async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingS
             for statement in (
                 sql.SQL("TRUNCATE store_vectors"),
                 sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(size),
-                sql.SQL("UPDATE memory_changes SET vector = NULL WHERE vector IS NOT NULL"),
-                sql.SQL("DELETE FROM forgotten"),
+                sql.SQL(
+                    "DELETE FROM memory_versions"
+                    " WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"
+                ),
             ):
                 await connection.execute(statement)
 

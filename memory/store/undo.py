@@ -1,9 +1,10 @@
-"""Undo of changes: the value, dates and vector from before them are written again."""
+"""Undo of changes: a new version with the value and dates from before them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -12,134 +13,114 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, person_transaction
-from memory.store import rows
-from memory.store.ledger import ENTRY_COLUMNS, Entry, changes_named, read_entry
-from memory.store.memories import Memory, RowKey, ends_at, thing_of
-from memory.store.unit_of_work import Change, Step, commit_steps
+from memory.model.schemas import thing
+from memory.postgres.database import Pool
+from memory.store.memories import Memory, reread
+from memory.store.versions import VERSIONS, Change, Step, commit_steps, list_changes
+
+_NAMED: LiteralString = (
+    f"{VERSIONS} AND (v.id = ANY(%(ids)s) OR v.batch = %(batch)s) ORDER BY v.number DESC"
+)
 
 
-async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Entry:
-    """Undo a change: restore the value, dates and vector from before it. The Undo is an entry too.
+async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Change:
+    """Undo a change; return the change that this is, which can be undone as well.
 
-    Raises `ChangeGone` (forgotten, erased, expired or undone already), `ChangedSince` (the memory
-    was changed after it) and, only after a change of the embedding model, `EmbeddingsUnavailable`.
+    Raises `ChangeGone` (forgotten, expired or undone already), `ChangedSince` (the memory is not as
+    the change left it, or the same was remembered again) and `EmbeddingsUnavailable`.
     """
-    done = await undo_changes(pool, embedder, person, [change_id])
-    found = await changes_named(pool, person, [one.id for one in done] or [change_id])
-    if done:
-        return found[0]
-    if any(map(_can_be_undone, found)):
-        raise ChangedSince("The memory has changed since.")
-    raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
+    if done := await undo_changes(pool, embedder, person, ids=[change_id]):
+        return done[0]
+    found = await list_changes(pool, person, ids=[change_id])
+    if not found or found[0].undone_at is not None or found[0].actor == "expiry":
+        raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
+    raise ChangedSince("The memory has changed since.")
 
 
 async def undo_changes(
-    pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID]
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    *,
+    ids: Collection[UUID] = (),
+    batch: UUID | None = None,
 ) -> list[Change]:
-    """Undo changes as `undo_change` does, the newest first, in one transaction.
+    """Undo named changes, or those of a batch, the newest first, in one transaction.
 
-    Changes that cannot be undone are skipped. The number of statements does not depend on the
-    number of changes. Raises `EmbeddingsUnavailable` as `undo_change` does.
+    Returns one change for each memory; what cannot be undone is left as it is. The number of
+    statements does not depend on the number of changes. Raises `EmbeddingsUnavailable`.
     """
-    async with person_transaction(pool, person) as connection:
-        found = await _undoable(connection, person, ids)
-    namespaces = {namespace for entry, _ in found for namespace in entry.namespaces}
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        steps = await _undo_steps(connection, await _undoable(connection, person, ids))
-        await connection.execute(
-            "UPDATE memory_changes SET undone_at = now()"
-            " WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
-            (list(steps), person.team_id, person.user_id),
-        )
-        return list(steps.values())
+        values = {**person.ids, "ids": list(ids), "batch": batch}
+        found = await (await connection.execute(_NAMED, values)).fetchall()
+        by_key: dict[str, list[DictRow]] = {}
+        for row in found:
+            by_key.setdefault(row["key"], []).append(row)
+        rows = await reread(connection, person, keys=by_key)
+        steps = [
+            step
+            for key, versions in by_key.items()
+            if (step := _step(person, rows.get(key), versions)) is not None
+        ]
+        return await _without_known_subjects(connection, person, steps)
 
-    return await commit_steps(pool, embedder, person, list(namespaces), decide) if found else []
-
-
-async def _undoable(
-    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID]
-) -> list[tuple[Entry, DictRow]]:
-    """Return the entries that can be undone, newest first."""
-    found = await connection.execute(
-        f"SELECT {ENTRY_COLUMNS}, created_at, updated_at, vector_send(vector) AS vector"
-        " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
-        " ORDER BY at DESC, id DESC FOR UPDATE",
-        (list(ids), person.team_id, person.user_id),
-    )
-    records = [(read_entry(person, record), record) for record in await found.fetchall()]
-    return [(entry, record) for entry, record in records if _can_be_undone(entry)]
+    return await commit_steps(pool, embedder, person, decide)
 
 
-def _can_be_undone(entry: Entry) -> bool:
-    ended = ends_at(entry.before or {})
-    return (
-        entry.undone_at is None
-        and not (entry.before is None and entry.after is None)
-        and (ended is None or ended > datetime.now(UTC))
-    )
-
-
-async def _undo_steps(
-    connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]]
-) -> dict[UUID, Step]:
-    """Return the step that undoes each entry, without entries whose memory has changed since."""
-    origins = {entry.moved_from or entry.namespace for entry, _ in found}
-    row_keys = {
-        (namespace.prefix, entry.key) for entry, _ in found for namespace in entry.namespaces
-    }
-    current = await rows.fetch_all(connection, list(row_keys))
-    kinds = [entry.kind for entry, _ in found if entry.after is None]
-    known = {
-        thing_of(row.namespace, row.value)
-        for one in origins
-        if kinds
-        for row in await rows.reread(connection, one, kinds)
-        if row.row_key not in row_keys
-    }
-    steps: dict[UUID, Step] = {}
-    for entry, record in found:
-        step = _undo_step(entry, record, current, known)
-        if step is None:
-            continue
-        steps[entry.id] = step
-        current.pop(entry.row_key, None)
-        if step.after is not None and step.dates is not None:
-            row = Memory(
-                namespace=step.namespace,
-                key=step.key,
-                value=step.after,
-                created_at=step.dates[0],
-                updated_at=step.dates[1],
-            )
-            current[row.row_key] = row
-    return steps
-
-
-def _undo_step(
-    entry: Entry,
-    record: DictRow,
-    rows_now: Mapping[RowKey, Memory],
-    known: Set[tuple[str, str, str]],
-) -> Step | None:
-    """Return the step that undoes an entry; None if the memory has changed since."""
-    current = rows_now.get(entry.row_key)
-    if (current.value if current else None) != entry.after:
+def _step(person: Person, row: Memory | None, versions: Sequence[DictRow]) -> Step | None:
+    """Return the step that takes back as many of a memory's `versions`, newest first, as it can."""
+    state: tuple[Any, ...] = (None,)
+    if row is not None:
+        state = (row.value, row.namespace.audience, row.expires_at)
+    last: DictRow | None = None
+    for version in versions:
+        known = last is not None or version["in_effect"]
+        if known and _state(version["value"], version["audience"], version["expires_at"]) == state:
+            if version["action"] != "remembered" and version["before_audience"] is None:
+                break  # the version before it is not kept
+            last = version
+            state = _state(version["before"], version["before_audience"], version["before_end"])
+    if last is None:
         return None
-    namespace = entry.moved_from or entry.namespace
-    if entry.moved_from and (namespace.prefix, entry.key) in rows_now:
-        return None  # another memory has its key
-    if current is None and entry.before and thing_of(namespace, entry.before) in known:
-        return None  # the same was remembered again
+    value, end = last["before"], last["before_end"]
+    if value is not None and end is not None and end <= datetime.now(UTC):
+        return None
+    if value is None and row is None:
+        return None
+    audience = last["before_audience"] if value is not None else last["audience"]
     return Step(
-        action="restored" if entry.before else "removed",
+        action="removed" if value is None else "restored",
         actor="undo",
-        namespace=namespace,
-        key=entry.key,
-        before=current,
-        after=entry.before,
-        moved_from=entry.namespace if entry.moved_from else None,
-        dates=(record["created_at"], record["updated_at"]) if entry.before else None,
-        vector=bytes(record["vector"]) if record["vector"] else None,
+        namespace=person.namespace(audience),
+        key=last["key"],
+        before=row,
+        after=value,
+        expires_at=end,
+        dates=None if value is None else (last["before_created"], last["before_updated"]),
+        undoes=last["number"],
     )
+
+
+def _state(value: Any, audience: str, end: datetime | None) -> tuple[Any, ...]:
+    return (None,) if value is None else (value, audience, end)
+
+
+async def _without_known_subjects(
+    connection: AsyncConnection[DictRow], person: Person, steps: Sequence[Step]
+) -> list[Step]:
+    """Return the steps, without those that bring back what was remembered again since."""
+    back = [step for step in steps if step.before is None and step.after is not None]
+    known = {
+        (row.namespace, row.kind, thing(row.kind, row.content))
+        for namespace in {step.namespace for step in back}
+        for row in (
+            await reread(connection, person, of=namespace, kinds=[one.kind for one in back])
+        ).values()
+    }
+    return [
+        step
+        for step in steps
+        if step not in back
+        or (step.namespace, step.kind, thing(step.kind, (step.after or {})["content"])) not in known
+    ]

@@ -10,31 +10,28 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse
+from memory.formation.commit import FormationResult, InCommit
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.proposals import RefusedProposal
+from memory.formation.extract import load
+from memory.formation.former import Former
+from memory.formation.proposal import Refusal
 from memory.formation.questions import Question
-from memory.formation.store_manager import load
-from memory.formation.user_store import FormationResult, InCommit, UserStore
-from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
-from memory.model.schemas import SCHEMAS, level, subject
-from memory.postgres.database import Pool
+from memory.model.schemas import level, subject
 from memory.recall.search import recall_memories
-from memory.store.memories import Memory, list_memories
-from memory.store.unit_of_work import Change
+from memory.store.memories import Memory, find_memory
+from memory.store.versions import Change
 from memory.tools.arguments import read_arguments
 from memory.tools.definitions import (
     CHANGE_DESCRIPTION,
@@ -70,31 +67,29 @@ _CREDENTIALS = "It holds a password, key or number that is never stored: say so.
 class MemoryTools(BaseStore):
     """The tools for one message of one person, and the store that LangMem's own tools call.
 
-    `view` determines which memories are readable; `words` is the message, and a tool stores only
-    what it says. The model refers to memories only by id. `in_commit` is awaited, with the
-    result, inside each transaction that writes; `MemoryOff` raised there undoes it. With `off`
-    every call is an error; without `verifier` only the evidence rule decides.
+    `view` determines which memories are readable; a tool stores only what `message` says. The model
+    refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
+    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With `off`
+    every call is an error.
 
     `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
     proposed, `questions` what the person is asked after the reply, `tokens` what the verdicts have
     used, and `refused` the proposals that no later call stored after all.
     """
 
-    pool: Pool
-    embedder: Embedder
+    former: Former
     view: MemoryView
     message: PersonMessage
     _: KW_ONLY
-    schemas: Sequence[type[BaseModel]] = SCHEMAS
+    batch_id: UUID | None = None
     in_commit: InCommit | None = None
-    verifier: Verifier | None = None
     off: bool = False
     shown: tuple[Memory, ...] = field(default=(), init=False)
     to_forget: tuple[Memory, ...] = field(default=(), init=False)
     changes: tuple[Change, ...] = field(default=(), init=False)
     questions: tuple[Question, ...] = field(default=(), init=False)
     tokens: TokenUse = field(default_factory=Counter, init=False)
-    refused: tuple[RefusedProposal, ...] = field(default=(), init=False)
+    refused: tuple[Refusal, ...] = field(default=(), init=False)
     # The memory that one call of LangMem's tools changes, and its result.
     _target: Memory | None = field(default=None, init=False)
     _found: list[Memory] = field(default_factory=list, init=False)
@@ -175,9 +170,9 @@ class MemoryTools(BaseStore):
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
         kind = content.get("kind") if isinstance(content, dict) else None
-        schema = next((one for one in self.schemas if one.__name__ == kind), None)
+        schema = next((one for one in self.former.schemas if one.__name__ == kind), None)
         if not isinstance(content, dict) or schema is None:
-            kinds = ", ".join(one.__name__ for one in self.schemas)
+            kinds = ", ".join(one.__name__ for one in self.former.schemas)
             return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
         fields = {name: value for name, value in content.items() if name in schema.model_fields}
         try:
@@ -205,7 +200,7 @@ class MemoryTools(BaseStore):
                         "done": change.action,
                         "id": change.key,
                         "kind": change.kind,
-                        "content": change.after,
+                        "content": (change.after or {}).get("content"),
                     }
                     for change in outcome.changes
                 ]
@@ -246,13 +241,17 @@ class MemoryTools(BaseStore):
         return [await self._answer(op) for op in ops]
 
     async def _memory(self, key: str) -> Memory | None:
-        memories = await list_memories(self.pool, self.view.person)
-        return next((m for m in memories if m.key == key and self.view.allows(m.namespace)), None)
+        found = await find_memory(self.former.pool, self.view.person, key)
+        return found if found and self.view.allows(found.namespace) else None
 
     async def _answer(self, op: Op) -> Result:
         if isinstance(op, SearchOp):
             recalled = await recall_memories(
-                self.pool, self.embedder, self.view, op.query or " ", instructions=False
+                self.former.pool,
+                self.former.embedder,
+                self.view,
+                op.query or " ",
+                instructions=False,
             )
             self._found = list(recalled.memories)[: op.limit]
             return [_item(memory) for memory in self._found]
@@ -271,32 +270,31 @@ class MemoryTools(BaseStore):
         """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
         content = dict((op.value or {}).get("content") or {})
         kind = str(content.pop("kind", ""))
-        message = TypedMessage(self.message)
-        memory = self._target
-        store = await UserStore.load(
-            self.pool,
-            self.embedder,
-            self.view,
-            [message],
-            schemas=self.schemas,
-            also=[memory] if memory else [],
-        )
-        namespace, key = (memory.namespace, memory.key) if memory else (self.view.own, op.key)
-        await store.aput(namespace.parts, key, {"kind": kind, "content": content})
+        said = [TypedMessage(self.message)]
+        target, refused, spent = self._target, list[Refusal](), Counter[tuple[str, str]]()
+        known = await self.former.known(self.view, said)
+        if target is not None:
+            known = replace(known, rows={**known.rows, target.key: target})
+        where = target.namespace if target else self.view.own
+        write = PutOp(where.parts, op.key, {"kind": kind, "content": content})
         try:
             async with asyncio.timeout(JUDGED_WITHIN):
-                self.tokens = self.tokens + await store.judge(self.verifier)
-            self._outcome = await store.commit(self.in_commit, at=datetime.now(UTC))
+                judged = await self.former.judged(self.view, [write], said, known, refused, spent)
+            self._outcome = await self.former.commit(
+                self.view, said, judged, known, refused, self.batch_id, self.in_commit
+            )
         except (TimeoutError, FormationUnavailable):
-            self._outcome = FormationResult(changes=(), refused=(), late=True)
+            self._outcome = FormationResult(late=True)
             return
+        finally:
+            self.tokens = self.tokens + spent
         self.changes += self._outcome.changes
         self.questions += self._outcome.questions
 
 
 def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
     """Return `known` and `new`, each memory once, as it was read last."""
-    return tuple({memory.reference: memory for memory in (*known, *new)}.values())
+    return tuple({memory.key: memory for memory in (*known, *new)}.values())
 
 
 def _item(memory: Memory) -> SearchItem:

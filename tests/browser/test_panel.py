@@ -12,8 +12,8 @@ from tests.browser.visitor import Playground, Visitor
 from tests.integration.person import LOCALES
 
 LIKED: dict[Language, tuple[str, str]] = {
-    "en": ("I like ramen. I like soba.", "ramen"),
-    "ja": ("ラーメンが好きです。そばが好きです。", "ラーメン"),
+    "en": ("I like ramen. I like soba.", "soba"),
+    "ja": ("ラーメンが好きです。そばが好きです。", "そば"),
 }
 
 
@@ -34,7 +34,7 @@ async def test_the_panel(
     ann = await visit(kioku, person, phone=phone, theme=theme, reduced_motion="reduce")
     said, word = LIKED[language]
     await ann.ask(said)
-    await use(ann, await ann.remembered(say(language, "food", what=word)), language)
+    await use(ann, await ann.remembered(word), language)
     await ann.page.get_by_role("tab").nth(1).click()
     await use(ann, ann.page.locator(".home"), language)
 
@@ -55,6 +55,7 @@ async def use(ann: Visitor, panel: Locator, language: Language) -> None:
     await ann.page.get_by_role("menuitem", name=say(language, "menu_forget")).click()
     await expect(panel).to_contain_text(say(language, "undo_note"))
     await named("button", "undo_button").click()
+    await expect(panel).to_contain_text(say(language, "undone", count=1))
     await named("button", "all_memories").click()
     await expect(rows).to_have_count(2)
     await named("combobox", "switch_placeholder").select_option("off")

@@ -31,17 +31,12 @@ APOLOGY = say("en", "turn_failed")
 
 @dataclass(frozen=True)
 class Stage:
-    """A workspace, a front, workers that ask the model through a gateway each, and the database."""
+    """A workspace, processes that ask the model through a gateway each, and the database."""
 
     workspace: Workspace
     fleet: Fleet
     gateways: list[Gateway]
     stored: Stored
-
-    @property
-    def workers(self) -> list[Replica]:
-        """The processes that answer."""
-        return self.fleet.named("worker")
 
     def say_many(self) -> list[Said]:
         """Let many people write one message each."""
@@ -64,26 +59,24 @@ class Stage:
 
 
 @contextmanager
-def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[Stage]:
+def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[Stage]:
     """Open a playground with the app in it; processes that end are started again."""
     with ExitStack() as stack:
         enter = stack.enter_context
         slack = enter(open_playground())
         conninfo = enter(fresh_database(postgres))
         usual = {
-            **slack.slack_settings,
+            **slack.socket_settings,
             **slack.model_settings,
             "DATABASE_URL": conninfo,
             "PORT": "0",
         }
-        gateways = [enter(gateway(slack.openai_base_url)) for _ in range(workers)]
-        front = {**usual, **slack.socket_settings}
+        gateways = [enter(gateway(slack.openai_base_url)) for _ in range(processes)]
         folder.mkdir(exist_ok=True)
-        replicas = [Replica("front", ("run", "--role", "front"), front, folder)]
-        for number, passing in enumerate(gateways):
-            settings = {**usual, "OPENAI_BASE_URL": passing.base_url}
-            name = f"worker-{number}"
-            replicas.append(Replica(name, ("run", "--role", "worker"), settings, folder))
+        replicas = [
+            Replica(f"app-{n}", ("run",), {**usual, "OPENAI_BASE_URL": one.base_url}, folder)
+            for n, one in enumerate(gateways)
+        ]
         fleet = enter(closing(Fleet(replicas, forked)))
         fleet.begin("")
         stored = enter(closing(Stored(conninfo, str(slack.info["team_id"]))))
@@ -93,8 +86,8 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
 @pytest.mark.timeout(900)
 def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     """Whatever was in progress when a process was killed, five times, is answered in the end."""
-    with stage(postgres, tmp_path / "app", workers=1) as staged:
-        [passing], [worker] = staged.gateways, staged.workers
+    with stage(postgres, tmp_path / "app", processes=1) as staged:
+        [passing], [process] = staged.gateways, staged.fleet.replicas
         passing.open.clear()
         prompts: list[str] = []
         passing.seen = prompts.append
@@ -103,9 +96,9 @@ def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) 
             # All at once; after two crashes one at a time.
             least = MANY if kill < ALONE_AFTER_CRASHES else 1
             until(lambda least=least: len(prompts) >= least, "prompts", 60)  # type: ignore[misc]
-            staged.fleet.kill(worker)
+            staged.fleet.kill(process)
             prompts.clear()
-            until(lambda: worker.look() == "runs", "a worker that runs again", 60)
+            until(lambda: process.look() == "runs", "a process that runs again", 60)
         passing.open.set()
         staged.wait(150)
         assert [staged.status(one) for one in said] == ["done"] * MANY
@@ -114,23 +107,23 @@ def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) 
             assert answer != APOLOGY
 
 
-def _kill(fleet: Fleet, worker: Replica, body: str) -> None:
+def _kill(fleet: Fleet, process: Replica, body: str) -> None:
     if POISON in body:
-        fleet.kill(worker)
+        fleet.kill(process)
 
 
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message",
-    because="A worker that was killed leaves a stream of another message live.",
+    because="A process that was killed leaves a stream of another message live.",
 )
 @pytest.mark.timeout(900)
 def test_what_ends_its_process_each_time_gets_the_apology_alone(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     """A message that kills its process is given up after a few crashes, the others are answered."""
-    with stage(postgres, tmp_path / "app", workers=2) as staged:
-        for passing, worker in zip(staged.gateways, staged.workers, strict=True):
-            passing.seen = partial(_kill, staged.fleet, worker)
+    with stage(postgres, tmp_path / "app", processes=2) as staged:
+        for passing, process in zip(staged.gateways, staged.fleet.replicas, strict=True):
+            passing.seen = partial(_kill, staged.fleet, process)
         [eve] = staged.workspace.people(1)
         poison = staged.workspace.say(eve, f"Tell me {POISON}")
         said = staged.say_many()

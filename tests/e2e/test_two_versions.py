@@ -68,7 +68,7 @@ def taken_by(world: World) -> list[set[str]]:
 def test_every_message_is_answered_once_by_two_versions(
     postgres: EmbeddedPostgres, tmp_path: Path, next_version: Path
 ) -> None:
-    """An old and a new front and worker at once share the work; nothing is lost or doubled."""
+    """An old and a new process at once share the work; nothing is lost or doubled."""
     with (
         open_playground() as slack,
         fresh_database(postgres) as conninfo,

@@ -14,22 +14,22 @@ import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
+from bot.people import People
 from bot.pipeline.backfill.backfill import Backfill
-from bot.conversation.unformed import FORM_MEMORIES
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
-from bot.runtime.front import build_app
 from bot.runtime.http import create_web_app
 from bot.runtime.maintenance import Maintenance
+from bot.runtime.service import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from bot.people import People
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
@@ -301,11 +301,7 @@ def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | No
     """Return the maintenance of an application that is installed in no workspace."""
     slack = Installations(only(None), base_url="http://127.0.0.1/")
     return Maintenance(
-        pool,
-        queue,
-        history_days=30,
-        retention_days=retention_days,
-        people=People(pool, slack, "notice"),
+        pool, queue, People(pool, slack, "notice"), Settings(retention_days=retention_days)
     )
 
 
@@ -318,7 +314,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
 
     wiring = app.wiring
     bolt = build_app(wiring)
-    routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
+    routes = create_web_app(ready, bolt, signing_secret)
     async with serving(routes) as url:
         yield bolt, f"{url}/slack/events"
 

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 
 from bot.pipeline.reply import Replier
-from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
+from memory import Embedder, EmbeddingSpace, Former, Pool, memory_model
 from tests.conftest import Server, open_playground
 from tests.integration.app import App, MakeApp, open_app
 from tests.integration.deliveries import Sender, Thread, open_sender
@@ -61,7 +61,7 @@ def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former
     def chat() -> BaseChatModel:
         return memory_model(model="scripted", api_key="none", base_url=model.base_url)
 
-    return Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    return Former(pool, model_embedder, chat)
 
 
 @pytest.fixture(scope="session")

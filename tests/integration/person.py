@@ -157,10 +157,14 @@ class SlackPerson:
     async def press(self, place: Place, action: str, value: str = "", **more: Any) -> None:
         """Click an element of a message or view, whose value begins with `value`."""
         element = find(place, action, "" if action == "search" else value)
-        where = {"view_id": place["id"]} if "hash" in place else {
-            "channel": place.get("channel", "dm"),
-            "message_ts": place["ts"],
-        }
+        where = (
+            {"view_id": place["id"]}
+            if "hash" in place
+            else {
+                "channel": place.get("channel", "dm"),
+                "message_ts": place["ts"],
+            }
+        )
         chosen = element["chosen"] or value
         body = {"user": self.user, **where, **more}
         body |= {"action_id": element["action_id"], "block_id": element["block_id"]}

@@ -7,9 +7,13 @@ from typing import TypeAlias
 
 import pytest
 
+from bot.memories.clicks import ACTIONS, Click
+from bot.memories.panel import read_panel
 from bot.people import is_off
 from bot.slack.client import NOTICE_METADATA
-from memory import person_transaction
+from bot.ui.panel import Position, panel
+from bot.ui.reader import Reader
+from memory import Selection, forget, list_changes, person_transaction
 from tests.conftest import Server
 from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
@@ -296,3 +300,47 @@ async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
         await ann.click(below, "forget")
         assert await ann.foods() != before
     assert below.get("metadata") == NOTICE_METADATA
+
+
+async def foreign_values(ann: SlackPerson) -> list[tuple[str, str]]:
+    """Return an action and a value of each kind that names something of Ann's."""
+    app = ann.app
+    message = await ann.say("I love curry")
+    await app.form(message)
+    turn = app.turn(message)["id"]
+    memory = await ann.memory("ramen")
+    [change, *_] = await list_changes(app.pool, ann.person, key=memory.key)
+    gone = await forget(app.pool, ann.person, Selection(keys=[(await ann.memory("sushi")).key]))
+    return [
+        ("undo", f"change {change.id}"),
+        ("undo", f"notice {change.batch}"),
+        ("undo", f"forgetting {gone.id}"),
+        ("forget", f"keys {memory.key}"),
+        ("forget", f"message {message.channel_id} {message.ts}"),
+        ("memory_menu", f"forget {memory.key}"),
+        ("memory_menu", f"edit {memory.key}"),
+        ("memory_menu", f"history {memory.key}"),
+        ("show", f"changes 1 {memory.key}"),
+        ("show", f"notice 1 {change.batch}"),
+        ("show", f"used 1 {turn}"),
+        ("feedback", f"good {turn}"),
+        ("answer", f"{change.id} yes"),
+    ]
+
+
+async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
+    ann: SlackPerson,
+) -> None:
+    """A value names a memory, never a person: it is looked for among those of who clicks."""
+    app, bo = ann.app.wiring.app, SlackPerson(ann.app)
+    values = await foreign_values(ann)
+    before = await ann.app.memories(ann.person)
+    reader = Reader("en")
+    for action, value in values:
+        done = await ACTIONS[action](app, Click(person=bo.person, reader=reader, value=value))
+        position = done if isinstance(done, Position) else Position()
+        content = await read_panel(app, bo.person, reader, position, home=True)
+        said = f"{done} {panel(reader, content)}"
+        assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (action, said)
+    assert await ann.app.memories(ann.person) == before
+    assert ann.app.rows("SELECT 1 FROM feedback WHERE user_id IN (%s, %s)", ann.user, bo.user) == []

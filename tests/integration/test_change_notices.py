@@ -272,7 +272,7 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
         app.pool,
         app.wiring.queue,
         app.slack.installations(),
-        Profiles(app.pool, app.slack.installations()),
+        People(app.pool, app.slack.installations()),
     )
     await fresh.show(**job)
     assert notices_seen(app, place) == []

@@ -36,6 +36,7 @@ from tests.kioku_process import (
     running_fresh,
     wait_for,
 )
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -229,9 +230,9 @@ def test_the_extension_that_is_missing_is_named(
     owner = psycopg.conninfo.make_conninfo(empty_database, user="stranger")
     settings = {**slack_settings(slack), "DATABASE_URL": owner}
     assert refused(ended(tmp_path, "migrate", **settings)) == (
-        "This database user may not create tables, roles or pgvector's extension: as a superuser,"
-        " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then write"
-        " the owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
+        "This database user may not do that: write the address of the database's owner into"
+        " DATABASE_OWNER_URL. An owner who may not create roles or pgvector's extension needs a"
+        " superuser: `CREATE EXTENSION vector` in the database, CREATEROLE for the owner."
     )
     with psycopg.connect(empty_database, autocommit=True) as superuser:
         superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
@@ -317,6 +318,17 @@ def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> 
             wait_for(
                 lambda: fetched(f"{url}/readyz") == (503, "Slack's Socket Mode is not connected.\n")
             )
+
+
+def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, database: str) -> None:
+    """`kioku run` answers Prometheus on `KIOKU_METRICS_PORT`, and not on its public port."""
+    port = free_port()
+    given = {**slack_settings(slack), "DATABASE_URL": login_of(database)}
+    url = f"http://127.0.0.1:{port}/metrics"
+    with running(tmp_path, "run", **given, KIOKU_METRICS_PORT=str(port)) as kioku:
+        assert fetched(f"{ready(kioku)}/metrics")[0] == 404
+        assert "kioku_database_up 1.0" in fetched(url)[1]
+        wait_for(lambda: "kioku_processes 1.0" in fetched(url)[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

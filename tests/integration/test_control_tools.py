@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.memories.person_data import TABLES
+from bot.memories.data import TABLES
 from bot.pipeline.tools.controls import SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
 from bot.users.incognito import EVERYWHERE

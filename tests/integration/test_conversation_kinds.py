@@ -179,7 +179,7 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
-    people, replica = Profiles(pool, slack.installations()), Profiles(pool, slack.installations())
+    people, replica = People(pool, slack.installations()), People(pool, slack.installations())
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await people.language(ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
@@ -202,14 +202,14 @@ async def test_an_old_profile_keeps_nobody_waiting(
 ) -> None:
     """What Slack said long ago is used until it has answered again, which is not waited for."""
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-    assert await Profiles(pool, slack.installations()).language(ann) == "ja"
+    assert await People(pool, slack.installations()).language(ann) == "ja"
     owner_rows(
         database,
         "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
         ann.user_id,
     )
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
-    people = Profiles(pool, slack.installations())
+    people = People(pool, slack.installations())
     assert [await people.language(ann, "hello") for _ in range(2)] == ["ja", "ja"]
     async with asyncio.timeout(10):
         while await people.language(ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
@@ -220,7 +220,7 @@ async def test_an_old_profile_keeps_nobody_waiting(
 async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, pool: Pool) -> None:
     """Once Slack has refused to say who a person is, it is not asked of others until it may be."""
     slack.fault("users.info", error="ratelimited", retry_after=60, times=1)
-    people = Profiles(pool, slack.installations())
+    people = People(pool, slack.installations())
     for _ in range(3):
         person = Person(slack.team_id, slack.person(locale="ja-JP")[0])
         assert await people.language(person, "hello") == "en"
@@ -237,7 +237,7 @@ async def test_an_answer_without_the_person_says_nothing(
         return {"ok": True}
 
     monkeypatch.setattr(AsyncWebClient, "users_info", users_info)
-    people = Profiles(pool, slack.installations())
+    people = People(pool, slack.installations())
     assert await people.is_active(Person(slack.team_id, "U1")) is None
 
 
@@ -246,7 +246,7 @@ async def test_an_unknown_language_is_that_of_the_words(
     slack: PlaygroundSlack, pool: Pool, fault: dict[str, Any]
 ) -> None:
     """While Slack does not say, the script of the message decides."""
-    people = Profiles(pool, slack.installations())
+    people = People(pool, slack.installations())
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     slack.fault("users.info", **fault)
     assert await people.language(ann, "hello") == "en"
@@ -258,7 +258,7 @@ async def test_the_languages_of_many_are_bounded(
 ) -> None:
     """Of very many people the one seen longest ago is forgotten first, here; not for good."""
     monkeypatch.setattr("bot.users.profiles._KEPT", 2)
-    people = Profiles(pool, slack.installations())
+    people = People(pool, slack.installations())
     humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
     for human in [*humans, humans[2], humans[0]]:
         assert await people.language(human) == "ja"

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
 from psycopg.conninfo import make_conninfo
 
 from bot.config import load_settings
 from bot.runtime.checks import CHECKS
-from bot.runtime.problem import Problem
-from memory import EmbeddedPostgres, KiokuMemoryError
+from bot.runtime.problems import explained
+from memory import EmbeddedPostgres
 from tests.conftest import ROOT, SPACE, Server, json_server, login_of, owner_rows
 from tests.integration.relay import relay
 from tests.kioku_process import ended
@@ -66,8 +65,8 @@ class SetUp:
         settings = load_settings({**self.settings, **changed}, dotenv=None)
         try:
             return await CHECKS[name](settings)
-        except (Problem, KiokuMemoryError) as problem:
-            said = str(problem)
+        except Exception as problem:  # noqa: BLE001 - what the doctor explains
+            said = str(explained(problem))
         # Only how tokens begin may be told.
         bare = re.sub(r"(?:, |\()xoxb-…|\(xapp-…|begin with x(?:oxb|app)-:", "", said)
         assert not [one for one in ("hunter2", "xoxb-", "xapp-", "sk-secret") if one in bare]
@@ -139,7 +138,7 @@ def test_a_newcomer_is_told_what_there_is(tmp_path: Path) -> None:
     assert f"✓ Database: The first `kioku up` makes one in {tmp_path / '.kioku'}." in done.out
     assert "✓ Model: None is set: `kioku up` answers with the stand-in" in done.out
     wrong = ended(tmp_path, "doctor", PORT="door")
-    assert (wrong.code, wrong.out[:6]) == (1, "✗ PORT")
+    assert (wrong.code, wrong.out, wrong.err[:12]) == (1, "", "kioku: PORT:")
     assert not list(tmp_path.iterdir())
 
 
@@ -160,22 +159,17 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
     (
         "Settings",
         {"SLACK_BOT_TOKEN": "xapp-playground"},
-        "✗ SLACK_BOT_TOKEN contains an app-level token, but must begin with xoxb-: copy it from",
+        "✗ SLACK_BOT_TOKEN must begin with xoxb-: copy it from your app's OAuth & Permissions",
     ),
     (
         "Settings",
         {"SLACK_APP_TOKEN": "secret"},
-        "✗ SLACK_APP_TOKEN contains something else, but must begin with xapp-: copy it from your",
+        "✗ SLACK_APP_TOKEN must begin with xapp-: copy it from your app's Basic Information",
     ),
     (
         "Settings",
         {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": "secret"},
         "✗ OPENAI_API_KEY has to begin with sk-: copy it from https://platform.openai.com/api-keys",
-    ),
-    (
-        "Settings",
-        {"DATABASE_URL": "", "DATABASE_OWNER_URL": NOWHERE},
-        "✗ DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user",
     ),
     ("Settings", {"KIOKU_SCHEMAS": "UserFact,Pet"}, "✗ KIOKU_SCHEMAS names Pet, which is none of"),
     ("Bot token", {"SLACK_BOT_TOKEN": ""}, "✗ SLACK_BOT_TOKEN is not set: copy it from your app's"),
@@ -298,7 +292,7 @@ async def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: 
 
 async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Server) -> None:
     """Slack being down, and an app token without its scope, each have their own sentence."""
-    slack.call("/_playground/faults", {"method": "auth.test", "status": 503})
+    slack.call("/_playground/faults", {"method": "auth.test", "status": 503, "times": 9})
     said = await set_up.check("Bot token")
     assert said.startswith(f"✗ Slack does not answer at {slack.url}/api/: check the network")
     slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
@@ -307,15 +301,10 @@ async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Serv
 
 
 async def test_a_clock_that_is_wrong_is_told(set_up: SetUp, slack: Server) -> None:
-    """Where requests are signed it is a problem; by Socket Mode it is good to know."""
+    """Slack's signatures would be refused, and expiry goes by the wrong time."""
     with relay(slack, behind=600) as url:
-        by_socket = await set_up.check("Bot token", SLACK_API_URL=url)
-        signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2", "SLACK_API_URL": url}
-        by_http = await set_up.check("Bot token", **signed)
-    end = "s ahead of Slack's: let the system set the time (NTP)."
-    assert (by_socket[:5], by_http[:2]) == ("Kioku", WRONG)
-    assert by_socket.endswith(end)
-    assert by_http.endswith(end)
+        said = await set_up.check("Bot token", SLACK_API_URL=url)
+    assert re.match(r"✗ This clock is \d+ s ahead of Slack's, which may refuse", said), said
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -372,23 +361,10 @@ def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
         owner_rows(conninfo, undo)
 
 
-async def test_roles_that_do_not_guard_are_told(set_up: SetUp, database: str) -> None:
-    """The owner is not to serve; an application that nothing binds, and open tables, are named."""
+async def test_an_owner_who_serves_is_told(set_up: SetUp, database: str) -> None:
+    """The tables' owner is bound by no row-level security, so another user is to serve."""
     said = await set_up.check("Database", DATABASE_URL=database)
     assert said.startswith("✗ The user of DATABASE_URL owns the tables, is a superuser or has BYP")
-    for right in ("SUPERUSER", "BYPASSRLS"):
-        with done_and_undone(
-            database, f"ALTER ROLE kioku_app {right}", f"ALTER ROLE kioku_app NO{right}"
-        ):
-            said = await set_up.check("Database")
-        assert said.startswith("✗ kioku_app reaches everybody's rows: run `ALTER ROLE kioku_app")
-    with psycopg.connect(database) as connection:
-        connection.execute("ALTER TABLE turns DISABLE ROW LEVEL SECURITY")
-    said = await set_up.check("Database")
-    assert said == "✗ ENABLE ROW LEVEL SECURITY is missing for turns."
-    with psycopg.connect(database) as connection:
-        connection.execute("ALTER TABLE store OWNER TO kioku_app")
-    assert (await set_up.check("Database")).startswith("✗ kioku_app reaches everybody's rows")
 
 
 async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str) -> None:

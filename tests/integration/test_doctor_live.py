@@ -166,16 +166,16 @@ def test_nothing_is_tried_without_permission(tmp_path: Path, slack: Server, pers
     """Without a person, a token, a conversation or a yes nothing is posted, and no DM is opened."""
     other = Person(slack)
     for arguments, change, sentence in [
-        (["--yes"], {}, "✗ Say who you are: --user U…"),
-        (["--yes", "--user", other.id], {}, f"✗ {other.id} has no direct message with Kioku yet:"),
-        (["--user", "U1"], {"SLACK_BOT_TOKEN": ""}, "✗ SLACK_BOT_TOKEN is not set: copy it from"),
-        (["--user", "U1"], {"SLACK_BOT_TOKEN": "xoxb-1"}, "✗ Slack refuses SLACK_BOT_TOKEN (inva"),
-        (["--user", "U1"], {"SLACK_API_URL": "http://127.0.0.1:1"}, "✗ Slack does not answer at"),
-        (["--user", person.id], {}, "✗ Nothing was tried: answer y, or give --yes."),
+        (["--yes"], {}, "Say who you are: --user U…"),
+        (["--yes", "--user", other.id], {}, f"{other.id} has no direct message with Kioku yet:"),
+        (["--user", "U1"], {"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set: copy it from"),
+        (["--user", "U1"], {"SLACK_BOT_TOKEN": "xoxb-1"}, "Slack refuses SLACK_BOT_TOKEN (inva"),
+        (["--user", "U1"], {"SLACK_API_URL": "http://127.0.0.1:1"}, "Slack does not answer at"),
+        (["--user", person.id], {}, "Nothing was tried: answer y, or give --yes."),
     ]:
         done = ended(tmp_path, "doctor", "--live", *arguments, **{**slack.slack_settings, **change})
-        assert done.out.startswith(sentence), done.out
-        assert done.code == 1
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(f"kioku: {sentence}"), done.err
     calls = [name for name, _ in person.sent]
     assert not [call for call in calls if call.startswith(("chat.", "assistant."))]
     assert "conversations.open" not in calls

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 
 from bot.config import load_settings
 from bot.conversation.unformed import mark_formed, read_unformed
-from bot.memories.person_data import TABLES, erase_person, export_person
+from bot.memories.data import TABLES, erase_person, export_person
 from memory import (
     DM,
     Person,

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.locale import say
 from bot.memories.data_requests import Exporter
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.slack import files
 from bot.access import begin_request

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from bot.config import Settings, load_settings
-from bot.runtime.problem import Problem
+from bot.runtime.problems import Problem
 from evals.report import Report, Usage
 from evals.run import Options, measured
 from tests.conftest import SPACE, Server

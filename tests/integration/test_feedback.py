@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.memories.feedback import Feedback
-from bot.memories.person_data import erase_person, export_person
+from bot.memories.data import erase_person, export_person
 from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
 from bot.ui.feedback import feedback_form, parse_rating

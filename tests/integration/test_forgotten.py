@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from bot.conversation.history import blank_texts, restore_texts
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from memory import forget, undo_forget
 from memory.postgres.embedded import find_binaries
 from tests.conftest import login_of, owner_rows

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from bot.listeners.actions import _view
 from bot.locale import say
 from bot.memories.home import PUBLISH
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from bot.runtime.wiring import Application
 from bot.users.incognito import EVERYWHERE, switch_on
 from bot.ui.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION

@@ -86,7 +86,7 @@ def ready(kioku: Running) -> str:
     found = re.fullmatch(r"Kioku is ready at (http://127\.0\.0\.1:\d+)", kioku.line())
     assert found, kioku.errors
     assert "stand-in model" in kioku.line()
-    assert kioku.line() == "  Use it in your Slack: kioku setup"
+    assert re.fullmatch(r"  Use it in your Slack: \S+ -m bot setup", kioku.line())
     assert "Ctrl-C" in kioku.line()
     return found[1]
 

@@ -14,7 +14,7 @@ import pytest
 from bot.conversation.inbox import ANSWER
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import PostedMessages
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App

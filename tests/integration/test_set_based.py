@@ -17,7 +17,7 @@ from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.history import blank_texts, origin_in, restore_texts
 from bot.conversation.periods import Period
 from bot.conversation.turns import TurnContext
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import Queue
 from bot.slack.client import Installations

@@ -61,7 +61,7 @@ def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) 
     typed = [slack.info["app_token"], slack.info["bot_token"], slack.info["app_token"], ""]
     code, shown = on_terminal(tmp_path, ": ", typed, "setup", **elsewhere(slack))
     assert code == 0, shown
-    assert "✗ SLACK_BOT_TOKEN contains an app-level token" in shown
+    assert "✗ SLACK_BOT_TOKEN must begin with xoxb-: copy it" in shown
     assert "✓ Kioku is kioku in workspace Playground: https://slack.com/app_redirect?app=" in shown
     assert create_app_url() in shown.replace("\r\n", "\n")
     assert f"Written to {tmp_path / '.env'}. Start Kioku with `make up`" in shown

@@ -15,19 +15,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from cryptography.fernet import Fernet, MultiFernet
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
-from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
 from bot.logs import set_up_logging
-from bot.runtime.oauth import STATE_SECONDS, OAuthStates
-from bot.runtime.problem import Problem
+from bot.runtime.oauth import STATE_SECONDS, InstallationStore
+from bot.runtime.problems import Problem
 from bot.runtime.service import open_service
 from bot.slack.client import Installations, NotInstalled
-from bot.users.installations import InstallationStore, UnreadableToken
 from memory import Person, Pool, create_pool, list_memories
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
 from tests.loopback import free_port
@@ -305,7 +302,7 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
 
 
 async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
-    slack: Slack, stand_in: Server, database: str, monkeypatch: pytest.MonkeyPatch
+    slack: Slack, stand_in: Server, database: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another browser, a state that is too old or that nobody issued: nothing is stored."""
     team = slack.teams[1]
@@ -324,8 +321,8 @@ async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
         assert tokens(database) == []
         assert await app.back(address, cookie) == 200
         assert len(tokens(database)) == 1
-    state = await OAuthStates(MultiFernet([Fernet(KEYS[0])])).async_issue()
-    later = OAuthStates(MultiFernet([Fernet(KEYS[0])]))
+    state = await store_over(slack, pool).async_issue()
+    later = store_over(slack, pool)
     assert await later.async_consume(state)
     now = time.time()
     monkeypatch.setattr("cryptography.fernet.time.time", lambda: now + STATE_SECONDS + 2)
@@ -383,11 +380,13 @@ async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
 
 def store_over(slack: Slack, pool: Pool, *keys: str) -> InstallationStore:
     """Return a store that rotates tokens in the playground."""
-    info = slack.server.info
-    rotator = AsyncTokenRotator(
-        client_id=info["client_id"], client_secret=info["client_secret"], client=slack.client()
+    settings = Settings(
+        slack_client_id=slack.server.info["client_id"],
+        slack_client_secret=SecretStr(slack.server.info["client_secret"]),
+        secret_key=SecretStr(",".join(keys or KEYS[:1])),
+        slack_api_url=slack.server.info["slack_api_url"],
     )
-    return InstallationStore(pool, keys or KEYS[:1], rotator)
+    return InstallationStore(pool, settings)
 
 
 async def saved(store: InstallationStore, answer: Any) -> str:
@@ -505,5 +504,5 @@ async def test_no_other_workspaces_token_is_ever_used(
         one,
         two,
     )
-    with pytest.raises(UnreadableToken):
+    with pytest.raises(Problem, match="does not decrypt"):
         await store.find(one)

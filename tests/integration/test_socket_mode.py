@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.config import Settings
 from bot.listeners.app import CheckedApp
-from bot.runtime.front import socket_mode
+from bot.runtime.service import socket_mode
 from bot.slack.client import create_client
 from tests.loopback import serving
 
@@ -79,7 +81,8 @@ async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack
         request_verification_enabled=False,
     )
     slack.dead = 1
-    async with socket_mode(app, "xapp-1", client, ping_seconds=0.1) as connection:
+    settings = Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=client.base_url)
+    async with socket_mode(app, settings, ping_seconds=0.1) as connection:
         assert await connection.is_connected()
         assert slack.given >= 2
         [line] = slack.open

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.memories.person_data import erase_person
+from bot.memories.data import erase_person
 from bot.ui.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.ui.home_list import ListPosition
 from bot.ui.refusals import STORE_ACTION, QuotedSentence

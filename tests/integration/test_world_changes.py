@@ -240,7 +240,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})
-    people = Profiles(app.pool, app.slack.installations())
+    people = People(app.pool, app.slack.installations())
     app.slack.fault("users.info", error="internal_error", times=1)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user)
@@ -271,7 +271,7 @@ async def test_one_workspace_without_an_answer_keeps_nobody_elsewhere(app: App) 
         " SELECT 'T0REFUSED', 'U0' || number, now() - interval '60 days'"
         " FROM generate_series(1, 40) AS number"
     )
-    people = Profiles(app.pool, app.slack.installations())
+    people = People(app.pool, app.slack.installations())
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user) == []
     [kept] = app.rows("SELECT count(*) FROM person_settings WHERE team_id = 'T0REFUSED'")
@@ -285,4 +285,4 @@ async def test_users_info_tells_of_a_deactivation(app: App) -> None:
     app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
     app.slack.control("users/update", {"user": place.user, "deleted": True})
     person = app.slack.message(place).person
-    assert (await Profiles(app.pool, app.slack.installations()).settings(person)).deactivated
+    assert (await People(app.pool, app.slack.installations()).settings(person)).deactivated

@@ -1,6 +1,6 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
-Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
+Four processes, two by Socket Mode and two by HTTP, serve a playground.
 The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
 ``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
 attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
@@ -73,18 +73,18 @@ class Runs:
         with self._stage("turns") as staged:
             staged.fleet.begin("")
             load.stop(staged, self.table)
-            staged.fleet.begin("worker")
+            staged.fleet.begin("")
             load.order(staged, self.table)
 
     def backlog(self) -> None:
-        """Ten thousand events wait when the workers come back."""
+        """Ten thousand events wait when the processes come back."""
         with self._stage("backlog", KIOKU_FORMATION="off") as staged:
             load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
 
     def texts(self) -> None:
-        """One person sends the worst texts to one front and one worker, ten others talk."""
+        """One person sends the worst texts to one process, ten others talk."""
         with self._stage("texts", KIOKU_PERSON_MESSAGES_PER_HOUR="0") as staged:
-            staged.fleet.begin("front-http", "worker-1")
+            staged.fleet.begin("http-0")
             worst_texts(staged, self.table, 60 * self._scale)
 
     def links(self) -> None:

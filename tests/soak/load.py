@@ -15,7 +15,7 @@ from tests.soak.record import Record
 from tests.soak.stage import Stage
 from tests.soak.table import Table, percentiles, tell
 
-MODEL_MS = 300
+MODEL_MS, OUTAGE_MS = 300, 60_000
 RAPID = 20
 STREAMS = 20
 STREAM_EVERY, STREAMING_SECONDS = 6.5, 15.0
@@ -137,7 +137,7 @@ def stop(stage: Stage, table: Table) -> None:
     _until_streaming(crowd, STREAMS)
     missing = STREAMS - len(_streams(crowd))
     stage.workspace.model("settings", {"token_ms": QUICK_MS})
-    codes = [wait() for wait in [worker.retire() for worker in stage.fleet.named("worker")]]
+    codes = [wait() for wait in [one.retire() for one in stage.fleet.replicas]]
     messages = crowd.messages()
     table.check("streams that were not under way", [f"{missing} of {STREAMS}"] * bool(missing))
     table.check("exit codes other than 0", [str(code) for code in codes if code])
@@ -157,9 +157,10 @@ def _streams(crowd: Crowd) -> list[Json]:
 def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
     """What waits after an outage is answered in order, and who writes now does not wait."""
     table.part(f"Backlog: {count} waiting events after an outage")
-    crowd = Crowd(stage, parts=1, first_token_ms=MODEL_MS)
+    # The only process answers next to none of what it stores, and ends.
+    crowd = Crowd(stage, parts=1, first_token_ms=OUTAGE_MS)
     fleet, workspace = stage.fleet, stage.workspace
-    fleet.begin("front")
+    fleet.begin("http-0")
     threads = count // MESSAGES_EACH
     people = workspace.people(threads // THREADS_EACH)
     begin = time.monotonic()
@@ -178,10 +179,13 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
     table.fact("seconds to store them", f"{time.monotonic() - begin:.0f}")
     tell(f"     stored in {time.monotonic() - begin:.0f} s")
     waiting = len(crowd.questions)
+    [stored] = fleet.named("http-0")
+    stored.retire()()
+    workspace.model("settings", {"first_token_ms": MODEL_MS})
     newest = max(float(one.said.ts) for one in crowd.questions)
     threading.Event().wait(max(0.0, newest + OUTAGE_SECONDS - time.time()))
     begin, wall = time.monotonic(), time.time()
-    fleet.begin("worker")
+    fleet.begin("")
     fresh: list[Question] = []
     due = time.monotonic() + FRESH_EVERY
 

@@ -1,4 +1,4 @@
-"""A workspace with two fronts and two workers in it, by Socket Mode and HTTP."""
+"""A workspace with four processes of the app in it: two by Socket Mode, two by HTTP."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def stage(
     """Open a playground for an app that has not been started: `Fleet.begin` does it."""
     folder.mkdir(exist_ok=True)
     with open_playground("--retry-delays", RETRY_DELAYS) as slack:
-        port = free_port()
         usual = {
             **slack.slack_settings,
             **slack.model_settings,
@@ -43,17 +42,18 @@ def stage(
             "PORT": "0",
             **settings,
         }
-        socket_mode = {**usual, **slack.socket_settings}
-        http = {**usual, "SLACK_SIGNING_SECRET": slack.info["signing_secret"], "PORT": str(port)}
-        front, worker = (("run", "--role", role) for role in ("front", "worker"))
+        by_socket = {**usual, **slack.socket_settings}
+        signed = {**usual, "SLACK_SIGNING_SECRET": slack.info["signing_secret"]}
+        ports = [free_port(), free_port()]
         replicas = [
-            Replica("front-socket", front, socket_mode, folder),
-            Replica("front-http", front, http, folder),
-            Replica("worker-1", worker, usual, folder),
-            Replica("worker-2", worker, usual, folder),
+            *(Replica(f"socket-{n}", ("run",), by_socket, folder) for n in range(2)),
+            *(
+                Replica(f"http-{n}", ("run",), {**signed, "PORT": str(port)}, folder)
+                for n, port in enumerate(ports)
+            ),
         ]
-        url = f"http://127.0.0.1:{port}/slack/events"
+        urls = [f"http://127.0.0.1:{port}/slack/events" for port in ports]
         with closing(Fleet(replicas, start)) as fleet:
             workspace = Workspace(slack)
-            workspace.playground("delivery", {"mode": "both", "urls": [url]})
+            workspace.playground("delivery", {"mode": "both", "urls": urls})
             yield Stage(workspace, fleet, postgres, conninfo)

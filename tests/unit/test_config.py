@@ -63,15 +63,24 @@ GOOD: list[tuple[str, str, Any]] = [
 BAD: list[tuple[str, str, str]] = [
     ("KIOKU_SECRET_KEY", "secret", "what `openssl rand -base64 32` prints is needed"),
     ("KIOKU_SECRET_KEY", f"{KEY},", "what `openssl rand -base64 32` prints is needed"),
-    ("KIOKU_PUBLIC_URL", "http://kioku.example.com", "an address that begins with https://"),
-    ("KIOKU_PUBLIC_URL", "http://127.0.0.1.example.com", "an address that begins with https://"),
+    (
+        "KIOKU_PUBLIC_URL",
+        "http://kioku.example.com",
+        "string should match pattern '^(https://|http://(local",
+    ),
+    (
+        "KIOKU_PUBLIC_URL",
+        "http://127.0.0.1.example.com",
+        "string should match pattern '^(https://|http://(local",
+    ),
     ("PORT", "http", "input should be a valid integer"),
     ("PORT", "65536", "input should be less than or equal to 65535"),
     ("PORT", "-1", "input should be greater than or equal to 0"),
-    ("SLACK_API_URL", "slack.com", "an address that begins with http:// or https:// is needed"),
-    ("OPENAI_BASE_URL", "localhost:8100", "an address that begins with http:// or https://"),
+    ("SLACK_API_URL", "slack.com", "string should match pattern '^https?://'"),
+    ("OPENAI_BASE_URL", "localhost:8100", "string should match pattern '^https?://'"),
     ("DATABASE_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@HOST:5432/"),
     ("DATABASE_OWNER_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@"),
+    ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", "write the address of the user that serves"),
     (
         "KIOKU_REASONING_EFFORT",
         "much",
@@ -83,9 +92,9 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_FORMATION_DELAY", "soon", "input should be a valid number"),
     ("KIOKU_FORMATION_DELAY", "3601", "input should be less than or equal to 3600"),
     ("KIOKU_FORMATION_DELAY", "nan", "input should be less than or equal to 3600"),
-    ("KIOKU_ALLOWED_CHANNELS", "#general", "ids of Slack's are needed, such as C0123ABCD"),
-    ("KIOKU_ALLOWED_CHANNELS", "U0123ABCD", "ids of Slack's are needed, such as C0123ABCD"),
-    ("KIOKU_ALLOWED_USERS", "@ann", "ids of Slack's are needed, such as C0123ABCD or U0123ABCD"),
+    ("KIOKU_ALLOWED_CHANNELS", "#general", "string should match pattern '^[CG][A-Z0-9]{2,}$'"),
+    ("KIOKU_ALLOWED_CHANNELS", "U0123ABCD", "string should match pattern '^[CG][A-Z0-9]{2,}$'"),
+    ("KIOKU_ALLOWED_USERS", "@ann", "string should match pattern '^[UW][A-Z0-9]{2,}$'"),
     ("KIOKU_HISTORY_DAYS", "0", "input should be greater than or equal to 1"),
     ("KIOKU_RETENTION_DAYS", "36501", "input should be less than or equal to 36500"),
     ("KIOKU_UNINSTALL_GRACE_HOURS", "-1", "input should be greater than or equal to 0"),
@@ -128,7 +137,8 @@ def test_good_values(subtests: pytest.Subtests) -> None:
     for name, value, read in GOOD:
         with subtests.test(name=name, value=value, read=read):
             for given in (value, f"  {value}\n"):
-                assert getattr(load(**{name: given}), FIELDS[name]) == read
+                served = {"DATABASE_URL": "postgresql://u:p@h/d"}
+                assert getattr(load(**served | {name: given}), FIELDS[name]) == read
 
 
 def test_bad_values(subtests: pytest.Subtests) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.runtime.problem import Problem
+from bot.runtime.problems import Problem
 from evals.cases import load_cases
 from memory import validated
 from tests.conftest import ROOT

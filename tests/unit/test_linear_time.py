@@ -19,7 +19,7 @@ from bot.pipeline import addresses
 from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
-from bot.runtime.problem import without_secrets
+from bot.runtime.problems import without_secrets
 from bot.slack import messages, payloads
 from bot.slack.attached import attached_to
 from bot.views import subcommands

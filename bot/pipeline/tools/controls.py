@@ -34,10 +34,9 @@ from memory import (
     Person,
     Selection,
     function_tool,
-    lock_for_forgetting,
+    lock_person,
     person_transaction,
     search_memories,
-    selected,
 )
 
 Arguments = Mapping[str, Any]
@@ -170,8 +169,8 @@ class ControlTools:
         selection = await self._selection(given)
         if isinstance(selection, str):
             return _error(selection)
-        found = await selected(self._app.pool, self._message.person, selection)
-        if not found.count and not selection.everything:
+        person = self._message.person
+        if await forget_question_about(self._app, person, self._reader, selection) is None:
             return {"done": False, "not_found": True}
         self._ask_to_forget(selection)
         return {"proposed": True, "done": False}
@@ -211,7 +210,7 @@ class ControlTools:
         message, person = self._message, self._message.person
         # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
+            await lock_person(connection, person)
             await delete_texts(connection, person, [self._turn_row.id])
             last = await message_before(connection, message)
         self.changed = self.switched_off = True

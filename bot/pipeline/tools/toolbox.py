@@ -203,7 +203,7 @@ def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
                 reply_to=final_question(last_reply or ""),
             )
             memory = MemoryTools(
-                app.former, view, said, batch=turn_row.id, in_commit=permitted, off=off
+                app.former, view, said, batch_id=turn_row.id, in_commit=permitted, off=off
             )
             return memory, ControlTools(app, viewing, message, turn_row)
 

@@ -1,27 +1,28 @@
-"""Verdicts: a second, independent model call that judges all proposals of a run.
+"""Verdicts: a second, independent model call that judges all proposals of a run, and its rules.
 
 The call answers for each proposal whether the quoted sentence, in its context, says this about the
-person now. The answers are fields of a schema; `memory.formation.verdict_rules` decides on them.
-A run without proposals makes no call.
+person now. The answers are fields of a schema; `refusal` and `asks_first` decide on them. A run
+without proposals makes no call.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from memory.formation.chat_model import ModelCallFailed, TokenUse, counted_tokens, failing_once
 from memory.formation.evidence import TypedMessage
-from memory.formation.proposals import ProposedWrite
+from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
-from memory.model.schemas import level
+from memory.model.dates import EARLIEST, LATEST
+from memory.model.namespace import DM, Namespace
+from memory.model.schemas import INSTRUCTION_KIND
 from memory.model.text import clean_content
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SensitivePolicy: TypeAlias = Literal["store", "ask", "never"]
-Problem: TypeAlias = Literal["unusable_verdict", "refused_verdict"]
-Sensitive: TypeAlias = Literal[
-    "none", "health", "religion", "orientation", "politics", "union", "crime"
-]
 
 VERDICT_INSTRUCTIONS = """\
 You check what another model wants to remember about a person, the speaker. Call MemoryVerdicts
@@ -56,20 +53,6 @@ may mean something else; else "none".
 sensitive: the special category that the values reveal, else "none"."""
 
 
-class Verdict(BaseModel):
-    """The model's verdict on one proposal."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    index: int
-    supported: bool
-    about: Literal["speaker", "other"]
-    modality: Literal["asserted", "past", "hypothetical", "question", "joke", "request"]
-    valid_until: date | None = None
-    conflict: Literal["none", "replaces", "unclear"]
-    sensitive: Sensitive = "none"
-
-
 class MemoryVerdicts(BaseModel):
     """One verdict for each proposal, by its index."""
 
@@ -79,81 +62,87 @@ class MemoryVerdicts(BaseModel):
 _TOOL = MemoryVerdicts.__name__
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictResult:
-    """The verdicts by proposal index, and the tokens used.
+def verdict_model(model: BaseChatModel) -> Any:
+    """Return `model` for `judge`: it is told to call `MemoryVerdicts`, and fails at once."""
+    return failing_once(model).bind_tools([MemoryVerdicts], tool_choice=_TOOL)
 
-    `problem` is why there are no verdicts: the model declined, or both answers were malformed.
+
+@step("verdict")
+async def judge(
+    model: Any, proposals: Sequence[Proposal], messages: Sequence[TypedMessage], tokens: TokenUse
+) -> list[Proposal] | None:
+    """Return the proposals, whose evidence is in `messages`, with the verdicts of `verdict_model`.
+
+    None: the model declined, or both of its answers were malformed, after which there is no third.
+    The tokens used are added to `tokens`. No database connection is held. Raises
+    `FormationUnavailable` if the model does not answer.
     """
+    from langsmith import tracing_context
 
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-    tokens: TokenUse = field(default_factory=Counter)
-    problem: Problem | None = None
+    prompt = [("system", VERDICT_INSTRUCTIONS), ("user", request_text(proposals, messages))]
+    with tracing_context(enabled=False):
+        for _ in range(2):
+            try:
+                answer = await model.ainvoke(prompt)
+            except ModelCallFailed as fault:
+                if fault.final:
+                    return None
+                raise fault.error() from None
+            tokens.update(counted_tokens(answer))
+            if answer.additional_kwargs.get("refusal"):
+                _log.warning("the memory model declined to give verdicts")
+                return None
+            if found := {one.index: one for one in reversed(_entries(answer))}:
+                return [replace(one, verdict=found.get(i)) for i, one in enumerate(proposals)]
+    _log.warning("the memory model's verdicts were malformed twice")
+    return None
 
 
-class Verifier:
-    """Requests verdicts from `model`, a LangChain chat model or a factory of one.
+def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None) -> Reason | None:
+    """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
+    verdict = proposal.verdict
+    if verdict is None or not verdict.supported:
+        return "unsupported"
+    may_be_request = proposal.removes or proposal.kind == INSTRUCTION_KIND
+    ended = proposal.removes and verdict.modality == "past"
+    asked_for = may_be_request and verdict.modality == "request"
+    if verdict.modality != "asserted" and not (asked_for or ended):
+        return "not_asserted"
+    if proposal.removes:
+        return None
+    if verdict.sensitive != "none" and sensitive == "never":
+        return "sensitive"
+    if verdict.about == "other" and verdict.sensitive == "none":
+        return "other_person"
+    if verdict.valid_until is not None:
+        end = end_of(verdict.valid_until, proposal.evidence.original.zone)
+        if end is not None and end <= at:
+            return "not_asserted"
+    return None
 
-    `sensitive` is the policy for sensitive information; `memory.formation.verdict_rules` applies
-    it. None: what people say about themselves in a direct message is stored; in all other cases the
-    person is asked.
+
+def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None) -> bool:
+    """Return whether the person is asked before a proposal, which has a verdict, is stored.
+
+    `sensitive` is the policy for sensitive information. None: what people say about themselves in a
+    direct message is stored; in all other cases the person is asked.
     """
+    verdict = proposal.verdict
+    if verdict is None or verdict.conflict == "unclear":
+        return True
+    if proposal.removes:
+        return proposal.in_excess
+    if verdict.sensitive == "none" or (sensitive == "store" and verdict.about == "speaker"):
+        return False
+    return sensitive == "ask" or verdict.about == "other" or own.audience != DM
 
-    def __init__(
-        self,
-        model: BaseChatModel | Callable[[], BaseChatModel],
-        *,
-        sensitive: SensitivePolicy | None = None,
-    ) -> None:
-        self._model = model
-        self._bound: Any = None
-        self.sensitive = sensitive
 
-    @step("verdict")
-    async def judge(
-        self, proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]
-    ) -> VerdictResult:
-        """Return the verdicts for `proposals`, whose evidence is in `messages`.
-
-        A malformed answer is requested once more. No database connection is held. Raises
-        `FormationUnavailable` if the model does not answer.
-        """
-        tokens: TokenUse = Counter()
-        request = request_text(proposals, messages)
-        found = await self._answer(request, tokens)
-        if isinstance(found, str):
-            return VerdictResult(tokens=tokens, problem=found)
-        return VerdictResult(verdicts=_by_index(found, len(proposals)), tokens=tokens)
-
-    async def _answer(self, request: str, tokens: TokenUse) -> list[Verdict] | Problem:
-        """Return the entries of the answer, or why there are none; add its tokens to `tokens`."""
-        from langsmith import tracing_context
-
-        prompt = [("system", VERDICT_INSTRUCTIONS), ("user", request)]
-        with tracing_context(enabled=False):
-            for _ in range(2):
-                try:
-                    answer = await self._chat().ainvoke(prompt)
-                except ModelCallFailed as fault:
-                    if fault.final:
-                        return "refused_verdict"
-                    raise fault.error() from None
-                tokens += counted_tokens(answer)
-                if answer.additional_kwargs.get("refusal"):
-                    _log.warning("the memory model declined to give verdicts")
-                    return "refused_verdict"
-                if found := _entries(answer):
-                    return found
-        _log.warning("the memory model's verdicts were malformed twice")
-        return "unusable_verdict"
-
-    def _chat(self) -> Any:
-        from langchain_core.language_models import BaseChatModel
-
-        if self._bound is None:
-            model = self._model if isinstance(self._model, BaseChatModel) else self._model()
-            self._bound = failing_once(model).bind_tools([MemoryVerdicts], tool_choice=_TOOL)
-        return self._bound
+def end_of(day: date, zone: tzinfo) -> datetime | None:
+    """Return the end (UTC) of `day` in `zone`; None, for no end, for one after 2099."""
+    if day.year >= LATEST.year:
+        return None
+    day = max(day, EARLIEST.date())
+    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def _entries(answer: AIMessage) -> list[Verdict]:
@@ -172,15 +161,6 @@ def _entries(answer: AIMessage) -> list[Verdict]:
     return [verdict for entry in entries if (verdict := _read(entry)) is not None]
 
 
-def _by_index(verdicts: Sequence[Verdict], count: int) -> dict[int, Verdict]:
-    """Return the first verdict of each index below `count`."""
-    found: dict[int, Verdict] = {}
-    for one in verdicts:
-        if 0 <= one.index < count:
-            found.setdefault(one.index, one)
-    return found
-
-
 def _read(entry: object) -> Verdict | None:
     if not isinstance(entry, dict):
         return None
@@ -191,7 +171,7 @@ def _read(entry: object) -> Verdict | None:
         return None
 
 
-def request_text(proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]) -> str:
+def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]) -> str:
     """Return the request: the date, each proposal, and the typed text if there are removals."""
     newest = max(messages, key=lambda one: one.original.said_at).original
     today = newest.said_at.astimezone(newest.zone)
@@ -205,9 +185,9 @@ def request_text(proposals: Sequence[ProposedWrite], messages: Sequence[TypedMes
     return "\n".join([*_framed("now", [now]), *typed, *_framed("proposals", lines)])
 
 
-def _line(index: int, one: ProposedWrite, today: datetime) -> dict[str, Any]:
+def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
     target, said = one.target, one.evidence.original
-    old = None if target is None or level(target.kind, target.content) == 0 else target.content
+    old = None if target is None else target.content
     change = "remove" if one.removes else "change" if old else "add"
     said_on = said.said_at.astimezone(said.zone).date()
     line = {

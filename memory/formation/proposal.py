@@ -2,72 +2,69 @@
 
 A proposal passes if it quotes the person (`memory.formation.evidence`), has a known kind with valid
 fields, contains no credentials and no link that the person did not type, and stays within the
-namespace. `memory.formation.verdicts` judges its meaning.
+namespace. `memory.formation.verdict` judges its meaning.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal, TypeAlias
 
 from langgraph.store.base import PutOp
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memory.credentials.detection import holds_secret
 from memory.credentials.redaction import is_redacted
 from memory.formation.evidence import (
     Evidence,
-    PersonMessage,
     TypedMessage,
     find_evidence,
     links_not_typed,
     whole_message,
 )
 from memory.model.namespace import Namespace
-from memory.model.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
+from memory.model.schemas import SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
-from memory.store.memories import Memory, RowKey
+from memory.store.memories import Memory
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
-MAX_NEW = 8  # new memories from one message
-MAX_PROPOSALS = 40  # of a run
 
 Reason: TypeAlias = Literal[
-    # by the evidence rule
-    "no_evidence",
-    "link",
-    "invalid",
-    "unknown_kind",
-    "too_many",
-    "secret",
-    "wider_audience",
-    "nothing_to_remove",
-    "asked_already",
-    # by the verdict
-    "unsupported",
-    "other_person",
-    "past",
-    "hypothetical",
-    "question",
-    "joke",
-    "request",
-    "ended",
-    "sensitive",
-    # by the rows at the time of the commit
-    "deleted_meanwhile",
-    "full",
-    # for all proposals of a run
-    "unusable_answer",
-    "unusable_verdict",
-    "refused_verdict",
+    "no_evidence",  # the quote is not in the person's words
+    "secret",  # it contains a credential
+    "unsupported",  # by the verdict: the sentence does not say it
+    "not_asserted",  # by the verdict: past, hypothetical, a question, joke or request, or ended
+    "other_person",  # by the verdict
+    "sensitive",  # by the verdict and the installation's policy
+    "full",  # the person has as many memories as are kept
+    "unusable",  # an invalid field, a link that was not typed, a row that is gone, a bad answer
 ]
 
 
+Sensitive: TypeAlias = Literal[
+    "none", "health", "religion", "orientation", "politics", "union", "crime"
+]
+
+
+class Verdict(BaseModel):
+    """The model's verdict on one proposal."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    index: int
+    supported: bool
+    about: Literal["speaker", "other"]
+    modality: Literal["asserted", "past", "hypothetical", "question", "joke", "request"]
+    valid_until: date | None = None
+    conflict: Literal["none", "replaces", "unclear"]
+    sensitive: Sensitive = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedProposal:
-    """A proposal that was not stored: the reason, and the evidence, if it quoted any."""
+class Refusal:
+    """A proposal that is not stored: the reason, and the evidence, if it quoted any."""
 
     reason: Reason
     kind: str = ""
@@ -80,8 +77,8 @@ class RefusedProposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposedWrite:
-    """A write or removal that passed the evidence rule.
+class Proposal:
+    """A write or removal that passed the evidence rule, with its verdict once there is one.
 
     `content` is the proposed content, `target` the row that it changes or removes (None: the memory
     is new). `by_name`: the model proposed a new memory, and the row about the same thing was found
@@ -96,6 +93,7 @@ class ProposedWrite:
     by_name: bool = False
     in_excess: bool = False
     schema: type[BaseModel] | None = None
+    verdict: Verdict | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -116,27 +114,27 @@ class ProposedWrite:
         kept = {k: v for k, v in content.items() if any_field or k in self.content}
         return {**kept, **self.values}
 
-    def refused(self, reason: Reason) -> RefusedProposal:
+    def refused(self, reason: Reason) -> Refusal:
         """Return this proposal as refused."""
-        return RefusedProposal(reason=reason, kind=self.kind, evidence=self.evidence)
+        return Refusal(reason=reason, kind=self.kind, evidence=self.evidence)
 
 
 def read_writes(
     writes: Iterable[PutOp],
-    rows: Mapping[RowKey, Memory],
+    rows: Mapping[str, Memory],
     messages: Sequence[TypedMessage],
     *,
     own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
-) -> tuple[list[ProposedWrite], list[RefusedProposal]]:
+) -> tuple[list[Proposal], list[Refusal]]:
     """Return buffered writes as proposals, and those that the evidence rule refused."""
-    proposals: list[ProposedWrite] = []
-    refused: list[RefusedProposal] = []
+    proposals: list[Proposal] = []
+    refused: list[Refusal] = []
     removals = 0
     for write in writes:
-        target = rows.get((".".join(write.namespace), write.key))
+        target = rows.get(write.key)
         found = _read(write, target, messages, own=own, schemas=schemas)
-        if isinstance(found, RefusedProposal):
+        if isinstance(found, Refusal):
             refused.append(found)
             continue
         if found.removes:
@@ -146,42 +144,6 @@ def read_writes(
     return proposals, refused
 
 
-def pair(proposals: Sequence[ProposedWrite], rows: Iterable[Memory]) -> list[ProposedWrite]:
-    """Give each new proposal the row about the same thing, if there is one.
-
-    Of several rows about it the first of `rows` counts: those of the own namespace come first.
-    """
-    known: dict[tuple[str, str], Memory] = {}
-    for row in rows:
-        known.setdefault((row.kind, thing(row.kind, row.content)), row)
-
-    def paired(one: ProposedWrite) -> ProposedWrite:
-        if one.target is not None:
-            return one
-        target = known.get((one.kind, thing(one.kind, one.content)))
-        return replace(one, target=target, by_name=target is not None)
-
-    return [paired(one) for one in proposals]
-
-
-def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[RefusedProposal]]:
-    """Return the proposals, without those of more than `MAX_NEW` new memories from one message.
-
-    A run has `MAX_PROPOSALS` at most: the request for their verdicts must fit a model's context.
-    """
-    kept: list[ProposedWrite] = []
-    refused: list[RefusedProposal] = []
-    new = Counter[PersonMessage]()
-    for one in proposals:
-        message = one.evidence.original
-        new[message] += one.target is None and not one.removes
-        if (new[message] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
-            refused.append(one.refused("too_many"))
-        else:
-            kept.append(one)
-    return kept, refused
-
-
 def _read(
     write: PutOp,
     target: Memory | None,
@@ -189,25 +151,25 @@ def _read(
     *,
     own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
-) -> ProposedWrite | RefusedProposal:
+) -> Proposal | Refusal:
     if target is None and tuple(write.namespace) != own.parts:
-        return RefusedProposal(reason="wider_audience")
+        return Refusal(reason="unusable")
     if write.value is None:
         return _removal(target, messages)
     kind, content = str(write.value.get("kind")), dict(write.value.get("content") or {})
     evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
     if evidence is None:
-        return RefusedProposal(reason="no_evidence", kind=kind)
+        return Refusal(reason="no_evidence", kind=kind)
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
-        return RefusedProposal(reason="unknown_kind", kind=kind, evidence=evidence)
+        return Refusal(reason="unusable", kind=kind, evidence=evidence)
     try:
         content = schema.model_validate(clean_content(content)).model_dump(mode="json")
     except ValidationError:
-        return RefusedProposal(reason="invalid", kind=kind, evidence=evidence)
+        return Refusal(reason="unusable", kind=kind, evidence=evidence)
     if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
-        return RefusedProposal(reason="invalid", kind=kind, evidence=evidence)
-    proposal = ProposedWrite(
+        return Refusal(reason="unusable", kind=kind, evidence=evidence)
+    proposal = Proposal(
         kind=kind,
         content=content,
         evidence=evidence,
@@ -219,9 +181,9 @@ def _read(
     if any(holds_secret(text) or is_redacted(text) for text in quoted):
         return proposal.refused("secret")
     if links_not_typed(content, messages):
-        return proposal.refused("link")
+        return proposal.refused("unusable")
     if proposal.removes and evidence.original.removal_proposed:
-        return proposal.refused("asked_already")
+        return proposal.refused("unusable")
     return proposal
 
 
@@ -232,21 +194,16 @@ def _defaults(schema: type[BaseModel] | None) -> dict[str, Any]:
     return schema.model_construct().model_dump(mode="json", include=set(schema.model_fields))
 
 
-def _removal(
-    target: Memory | None, messages: Sequence[TypedMessage]
-) -> ProposedWrite | RefusedProposal:
+def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposal | Refusal:
     """Return a removal, which has no quote: its source is the newest message that may remove."""
     if target is None:
-        return RefusedProposal(reason="nothing_to_remove")
+        return Refusal(reason="unusable")
     newest = next((one for one in reversed(messages) if not one.original.removal_proposed), None)
     if newest is None:
-        return RefusedProposal(reason="asked_already", kind=target.kind)
-    content = target.content
-    if target.kind in LEVEL_FIELDS:
-        content[LEVEL_FIELDS[target.kind]] = 0
-    return ProposedWrite(
+        return Refusal(reason="unusable", kind=target.kind)
+    return Proposal(
         kind=target.kind,
-        content=content,
+        content=target.content,
         evidence=whole_message(newest),
         target=target,
         removes=True,

@@ -1,0 +1,185 @@
+"""`kioku up`: everything on one machine.
+
+Importing the whole application takes about a second, so it is done only after PostgreSQL and the
+playground have begun to start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from shlex import quote
+from shutil import which
+
+from pydantic import SecretStr
+
+from bot.cancellation import stopped_by_signal
+from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.runtime.checks import check_settings
+from bot.runtime.database import database, migrated
+from bot.runtime.manifest import create_app_url, manifest_path
+from bot.runtime.problems import Problem, cannot_open
+
+_FORMATION_DELAY = 1.0
+_READY_SECONDS = 20.0
+_PORT_SECONDS = 3.0
+_POLL_SECONDS = 0.1
+
+
+async def up(settings: Settings) -> None:
+    """Run everything on this machine until SIGINT or SIGTERM.
+
+    Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
+    set, else the stand-in.
+    """
+    stop = stopped_by_signal()
+    if settings.slack_client_id is not None:
+        raise Problem(
+            "SLACK_CLIENT_ID is set, but `kioku up` serves one workspace: start `kioku run`, or"
+            " remove SLACK_CLIENT_ID."
+        )
+    await check_settings(settings)
+    in_slack = settings.slack_app_token is not None
+    if not in_slack:
+        await _free(settings.port)
+    async with AsyncExitStack() as stack:
+        # The database first: its lock lets one `kioku up` into the data directory.
+        addresses = await stack.enter_async_context(database(settings))
+        started = None
+        if not in_slack or not settings.has_model:
+            started = await stack.enter_async_context(_playground(settings, in_slack=in_slack))
+        from bot.runtime.service import open_service
+
+        told = await _told(settings, started) if started is not None else {}
+        adapted = _adapted(settings, told, in_slack=in_slack)
+        await migrated(adapted, addresses)
+        host = adapted.listens_on if settings.api_token else None
+        port = await stack.enter_async_context(open_service(adapted, addresses.login, host=host))
+        _welcome(adapted, port, "" if in_slack else told["url"])
+        try:
+            await stop.wait()
+        finally:
+            print("\nKioku is finishing what it has begun …")
+
+
+async def _free(port: int) -> None:
+    """Return when `port` of this machine is free; raise `Problem` if it stays taken."""
+    patience = _PORT_SECONDS
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            # The playground of a killed run may be about to leave it.
+            if patience <= 0:
+                raise cannot_open(port, error) from None
+        await asyncio.sleep(_POLL_SECONDS)
+        patience -= _POLL_SECONDS
+
+
+@asynccontextmanager
+async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Process]:
+    """Start the playground on `PORT` (in Slack: on any port, for its model only).
+
+    It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `Problem`.
+    """
+    folder = settings.data_dir.resolve()
+    command = [
+        *(sys.executable, "-m", "playground", "--exit-with-parent"),
+        *("--port", "0" if in_slack else str(settings.port)),
+        *("--manifest", str(manifest_path()), "--native-name", "記憶"),
+        *("--data-dir", str(folder / "playground")),
+        "--no-model" if settings.has_model else "--paced",
+        *("--create-app-url", create_app_url(), "--setup-command", _command("setup")),
+    ]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = _log(settings).open("wb")
+    except OSError as error:
+        raise Problem(
+            f"{error.filename} cannot be used ({error.strerror}): set KIOKU_DATA_DIR to another"
+            " folder."
+        ) from None
+    with log:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            # terminate() may collect the process behind the event loop's back.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+        await process.communicate()
+
+
+def _log(settings: Settings) -> Path:
+    return settings.data_dir.resolve() / "playground.log"
+
+
+async def _told(settings: Settings, playground: Process) -> dict[str, str]:
+    """Wait until the playground is ready; return its addresses and tokens. Raises `Problem`."""
+    line = b""
+    if playground.stdout is not None:
+        with contextlib.suppress(TimeoutError):
+            line = await asyncio.wait_for(playground.stdout.readline(), _READY_SECONDS)
+    if not line:
+        raise Problem(
+            f"The playground did not start: see {_log(settings)} and fix the cause, or set"
+            " KIOKU_DATA_DIR to another folder."
+        )
+    told: dict[str, str] = json.loads(line)
+    return told
+
+
+def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Settings:
+    """Return the settings with the playground in Slack's place, its model in the model's."""
+    changes: dict[str, object] = {}
+    defaults: dict[str, object] = {"formation_delay": _FORMATION_DELAY}
+    if not in_slack:
+        changes["slack_api_url"] = told["slack_api_url"]
+        changes["slack_bot_token"] = SecretStr(told["bot_token"])
+        changes["slack_app_token"] = SecretStr(told["app_token"])
+        changes["port"] = settings.port and settings.port + 1  # the playground has PORT itself
+    if not settings.has_model:
+        changes["openai_base_url"] = told["openai_base_url"]
+        changes["openai_api_key"] = SecretStr("stand-in")
+        defaults["reply_model"] = defaults["memory_model"] = STAND_IN_MODEL
+        defaults["embedding_model"] = STAND_IN_EMBEDDING_MODEL
+    given = settings.model_fields_set
+    changes |= {name: value for name, value in defaults.items() if name not in given}
+    return settings.model_copy(update=changes)
+
+
+def _welcome(settings: Settings, port: int, playground: str) -> None:
+    print(f"Kioku is ready {f'at {playground}' if playground else 'in your Slack workspace'}")
+    if settings.stand_in:
+        print(
+            "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
+            " language model. Set OPENAI_API_KEY for a real one."
+        )
+    else:
+        address = settings.openai_base_url or "https://api.openai.com/v1"
+        print(f"  Answers come from {settings.reply_model} at {address}.")
+    if settings.api_token is not None:
+        print(f"  POST /ask is at http://127.0.0.1:{port}/ask")
+    if playground:
+        print(f"  Use it in your Slack: {_command('setup')}")
+    print("  Stop with Ctrl-C; nothing is lost.")
+
+
+def _command(name: str) -> str:
+    """Return how to run a command of `kioku` from here: as this one was run."""
+    path = Path(program := sys.argv[0])
+    if path.name == "__main__.py":
+        return f"{quote(sys.orig_argv[0])} -m bot {name}"
+    return f"{path.name if which(path.name) == program else quote(program)} {name}"

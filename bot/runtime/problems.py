@@ -1,0 +1,143 @@
+"""What stops a command: one sentence for the operator, with what to do and without a secret.
+
+Other processes are started before Slack's SDK, psycopg and openai are imported, so those are
+imported where they are used.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bot.config import FIELDS, Settings, SettingsError
+from memory import KiokuMemoryError
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+BOT_TOKEN, APP_TOKEN = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
+TOKENS = {
+    BOT_TOKEN: ("xoxb-", "OAuth & Permissions (Bot User OAuth Token, xoxb-…)"),
+    APP_TOKEN: (
+        "xapp-",
+        "Basic Information, App-Level Tokens (xapp-…, with the scope connections:write)",
+    ),
+}
+_REFUSED = {
+    "access_denied": "Socket Mode is off: turn it on in your app's Socket Mode page.",
+    "token_expired": "{name} has expired: turn token rotation off in your app's OAuth &"
+    " Permissions, install it again and copy the new token.",
+    "missing_scope": "{name} lacks a scope that it needs: make a new one at {where}.",
+    "": "Slack refuses {name} ({code}): install the app again if it was removed, and copy the token"
+    " from your app's {where}.",
+}
+NO_MODEL = (
+    "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks the"
+    " Responses API. (`kioku up` runs with a stand-in model.)"
+)
+NO_EVENTS = (
+    "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for"
+    " HTTP (both from your app's Basic Information)."
+)
+UNBOUND_LOGIN = (
+    "The user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its address"
+    " into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run `kioku migrate`, which"
+    " creates that user."
+)
+_RETRIES = 3
+
+
+class Problem(Exception):
+    """What is wrong and what to do about it, in one sentence without a secret."""
+
+
+def explained(error: Exception) -> str | None:
+    """Return what to tell the operator of an error that ended a command; None: it is a bug."""
+    import psycopg
+    from psycopg import errors
+
+    if isinstance(error, (Problem, SettingsError, KiokuMemoryError)):
+        return str(error)
+    if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
+        return "The database is not up to date: run `kioku migrate`."
+    if isinstance(error, errors.InsufficientPrivilege):
+        return (
+            "This database user may not do that: write the address of the database's owner into"
+            " DATABASE_OWNER_URL. An owner who may not create roles or pgvector's extension needs a"
+            " superuser: `CREATE EXTENSION vector` in the database, CREATEROLE for the owner."
+        )
+    if isinstance(error, errors.FeatureNotSupported):
+        return (
+            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+            " brings it."
+        )
+    if not isinstance(error, psycopg.OperationalError):
+        return None
+    text = str(error)  # may quote the address, so only what is known to be in it is told
+    if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
+        return (
+            "PostgreSQL refuses the user or the password: correct DATABASE_URL and"
+            " DATABASE_OWNER_URL."
+        )
+    if "does not exist" in text:
+        return "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL."
+    return "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+
+
+def cannot_open(port: int, error: Exception, setting: str = "PORT") -> Problem:
+    """Return what to say when `port`, of `setting`, cannot be listened on."""
+    number = error.errno if isinstance(error, OSError) else None
+    why = os.strerror(number) if number else "65535 is the highest"
+    return Problem(f"Port {port} cannot be opened ({why}): set {setting} to a free one.")
+
+
+def without_secrets(url: str) -> str:
+    """Return an address without the user, password and query it may hold."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def token(settings: Settings, name: str) -> str:
+    """Return the token of setting `name`. Raises `Problem` where it cannot be one."""
+    given, (begin, where) = getattr(settings, FIELDS[name]), TOKENS[name]
+    if given is None:
+        raise Problem(f"{name} is not set: copy it from your app's {where}.")
+    value: str = given.get_secret_value()
+    if not value.startswith(begin):
+        raise Problem(f"{name} must begin with {begin}: copy it from your app's {where}.")
+    return value
+
+
+def away(url: str) -> Problem:
+    """Return what to say when Slack does not answer at `url`."""
+    return Problem(
+        f"Slack does not answer at {without_secrets(url)}: check the network, a proxy that may be"
+        " needed (HTTPS_PROXY), and SLACK_API_URL."
+    )
+
+
+async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
+    """Call a method without arguments, with the token of setting `name`.
+
+    After a rate limit, a server error or a lost connection it is called again, three times at most.
+    Raises `Problem`.
+    """
+    from slack_sdk.http_retry import builtin_async_handlers as retry
+
+    from bot.slack.client import SLACK_FAULTS, create_client, error_code
+
+    client = create_client(token(settings, name), settings.slack_api_url)
+    client.retry_handlers += [
+        retry.AsyncConnectionErrorRetryHandler(_RETRIES),
+        retry.AsyncRateLimitErrorRetryHandler(_RETRIES),
+        retry.AsyncServerErrorRetryHandler(_RETRIES),
+    ]
+    try:
+        return await client.api_call(method)
+    except SLACK_FAULTS as error:
+        code = error_code(error)
+        if code in ("", "ratelimited"):
+            raise away(settings.slack_api_url) from None
+        sentence = _REFUSED.get(code, _REFUSED[""])
+        raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None

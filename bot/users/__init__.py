@@ -1,1 +1,0 @@
-"""People and workspaces: profile, settings, access, quotas."""

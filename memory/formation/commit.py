@@ -1,0 +1,148 @@
+"""Commit what was decided: memories, questions and the application's rows, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import LiteralString, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.decide import Decisions, decide, messages_of
+from memory.formation.evidence import PersonMessage
+from memory.formation.proposal import Proposal, Refusal
+from memory.formation.questions import Question, ask
+from memory.formation.verdict import SensitivePolicy
+from memory.metrics import step
+from memory.model.errors import ChangedSince, FormationUnavailable
+from memory.model.namespace import Namespace
+from memory.postgres.database import Pool
+from memory.store.memories import (
+    MAX_MEMORIES,
+    OF_IDS,
+    ROOM,
+    Memory,
+    message_columns,
+    person_range,
+    reread,
+)
+from memory.store.versions import Change, Step, actor_of, commit_steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormationResult:
+    """The result of a run: what its notice shows.
+
+    Of a change that supersedes a memory of a wider audience, `before` is the wider one's value.
+    `accepted` are the messages from which a change or a question came, or that say again what is
+    stored. `late`: the model took longer than the deadline; nothing was written, and `in_commit`
+    was not called.
+    """
+
+    changes: tuple[Change, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    questions: tuple[Question, ...] = ()
+    accepted: tuple[PersonMessage, ...] = ()
+    late: bool = False
+
+
+InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
+
+_ALLOWED: LiteralString = (
+    f"SELECT {ROOM} AS room, ARRAY(SELECT ARRAY[channel, ts] FROM forgotten_sources WHERE {OF_IDS}"
+    " AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])))"
+    " AS forgotten"
+)
+
+
+@step("commit")
+async def commit(
+    pool: Pool,
+    embedder: Embedder,
+    own: Namespace,
+    proposals: Sequence[Proposal],
+    known: Collection[Memory],
+    *,
+    origin: str,
+    sensitive: SensitivePolicy | None,
+    refused: Sequence[Refusal],
+    batch: UUID | None,
+    in_commit: InCommit | None,
+) -> FormationResult:
+    """Write the accepted proposals and await `in_commit` with the result, in one transaction.
+
+    The rows are read again under the person's lock. Proposals from messages that the person has
+    forgotten are refused. `known` are the rows that were shown to the model, `refused` what the
+    result has besides. No connection is held while texts are embedded. Raises
+    `EmbeddingsUnavailable`, and `FormationUnavailable` if the rows keep changing.
+    """
+    person, at, batch = own.person, datetime.now(UTC), batch or uuid4()
+    decisions, formed = Decisions(), FormationResult()
+    keys = {one.target.key for one in proposals if one.target}
+    keys |= {row.key for row in known if row.namespace != own}
+    keys |= {key for row in known for key in row.supersedes}
+
+    def decided(
+        judged: Sequence[Proposal], rows: Collection[Memory], room: int = MAX_MEMORIES
+    ) -> Decisions:
+        actor = actor_of(origin, "formation")
+        return decide(judged, rows, own=own, at=at, actor=actor, sensitive=sensitive, room=room)
+
+    async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
+        nonlocal decisions
+        if not proposals:
+            return []
+        said = {key for one in proposals for key in messages_of(one)}
+        values = {**person_range(person), **message_columns(said)}
+        [allowed] = await (await connection.execute(_ALLOWED, values)).fetchall()
+        kinds = [one.kind for one in proposals]
+        rows = await reread(connection, person, keys=keys, of=own, kinds=kinds)
+        forgotten = {(channel, ts) for channel, ts in allowed["forgotten"]}
+        gone = [one for one in proposals if not forgotten.isdisjoint(messages_of(one))]
+        left = [one for one in proposals if one not in gone]
+        decisions = decided(left, rows.values(), allowed["room"])
+        decisions.refused += [one.refused("unusable") for one in gone]
+        return decisions.steps
+
+    async def written(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
+        nonlocal formed
+        formed = FormationResult(
+            changes=tuple(
+                replace(one, before=wider.value)
+                if (wider := decisions.wider.get(one.key)) and one.before is None
+                else one
+                for one in changes
+            ),
+            refused=(*refused, *decisions.refused),
+            questions=tuple(await ask(connection, own, decisions.questions, batch)),
+            accepted=_accepted(proposals, decisions.refused),
+        )
+        if in_commit is not None:
+            await in_commit(connection, formed)
+
+    # If no row has changed since it was read, these are the texts that the transaction writes.
+    likely = decided(proposals, known).steps
+    texts = list(dict.fromkeys(one.text for one in likely if one.text is not None))
+    vectors = await embedder.packed(texts) if texts else None
+    try:
+        await commit_steps(
+            pool, embedder, person, steps, batch=batch, in_commit=written, vectors=vectors
+        )
+    except ChangedSince:
+        raise FormationUnavailable(
+            "These memories keep changing; the messages remain queued."
+        ) from None
+    return formed
+
+
+def _accepted(
+    proposals: Sequence[Proposal], refused: Sequence[Refusal]
+) -> tuple[PersonMessage, ...]:
+    """Return the messages of the proposals that were not refused."""
+    others = {id(one.evidence) for one in refused}
+    said = [one.evidence.original for one in proposals if id(one.evidence) not in others]
+    return tuple(dict.fromkeys(said))

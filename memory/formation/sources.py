@@ -1,0 +1,167 @@
+"""Updates of memories whose source message was deleted or edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, LiteralString, TypeAlias
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
+from memory.model.namespace import Person
+from memory.model.schemas import SUBJECT_FIELDS
+from memory.postgres.database import Pool
+from memory.store.memories import (
+    COLUMNS,
+    OF_IDS,
+    OF_PERSON,
+    UNEXPIRED,
+    Memory,
+    MessageKey,
+    message_columns,
+    person_range,
+    read_own,
+    reread,
+)
+from memory.store.versions import Action, AfterWrite, Change, Step, commit_steps
+
+Source: TypeAlias = Mapping[str, Any]
+
+_AMONG: LiteralString = (
+    "SELECT channel, ts FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts),"
+    " jsonb_build_array(jsonb_build_object('channel', channel, 'ts', ts)) AS message"
+    f" WHERE EXISTS (SELECT FROM store WHERE {OF_PERSON} AND value->'sources' @> message)"
+    f" OR EXISTS (SELECT FROM memory_questions WHERE {OF_IDS} AND messages @> message)"
+)
+_VERSIONS: LiteralString = (
+    "SELECT key, number, undoes, action, value, expires_at, channel, ts FROM memory_versions"
+    f" WHERE {OF_IDS} AND key = ANY(%(keys)s) ORDER BY number"
+)
+_UNQUOTE: LiteralString = (
+    "UPDATE memory_versions SET value = without_quotes(value, %(channels)s, %(times)s)"
+    f" WHERE {OF_IDS} AND key <> ALL(%(stay)s) AND comes_from(value->'sources', NULL, %(channels)s,"
+    " %(times)s, NULL, NULL, NULL)"
+)
+
+
+async def sources_among(
+    connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
+) -> list[MessageKey]:
+    """Return those of `messages` that a memory of the person comes from, or an open question.
+
+    Within the caller's `person_transaction`.
+    """
+    found = await connection.execute(_AMONG, {**person_range(person), **message_columns(messages)})
+    return [(row["channel"], row["ts"]) for row in await found.fetchall()]
+
+
+async def source_changed(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    channel: str,
+    ts: str,
+    words: PersonMessage | None,
+    *,
+    batch: UUID | None = None,
+    in_commit: AfterWrite | None = None,
+) -> list[Change]:
+    """Take what a message no longer says from the person's memories; None: it was deleted.
+
+    Evidence that `words`, the new version, still contains verbatim stays; the caller queues the new
+    text for formation. A memory without another source is removed. For one with other sources, the
+    changes that came from the message are taken back and those of other sources stay. No version
+    keeps a quote of the earlier text, and open questions because of the message are deleted.
+    `in_commit` is awaited with the changes, in the transaction. Raises `EmbeddingsUnavailable`,
+    with nothing changed.
+    """
+    said = None if words is None else [TypedMessage(words)]
+    values = {
+        **person_range(person),
+        **message_columns([(channel, ts)]),
+        "message": Jsonb([{"channel": channel, "ts": ts}]),
+    }
+
+    def gone(source: Source) -> bool:
+        if (source.get("channel"), source.get("ts")) != (channel, ts):
+            return False
+        return said is None or find_evidence(str(source.get("evidence") or ""), said) is None
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        await connection.execute(
+            f"DELETE FROM memory_questions WHERE {OF_IDS} AND messages @> %(message)s", values
+        )
+        found = await connection.execute(
+            f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
+            " AND value->'sources' @> %(message)s ORDER BY created_at, key",
+            values,
+        )
+        all_rows = read_own(await found.fetchall(), person)
+        rows = [row for row in all_rows if any(map(gone, row.sources))]
+        wider = await reread(connection, person, keys=[k for row in rows for k in row.supersedes])
+        keys = [row.key for row in rows]
+        found = await connection.execute(_VERSIONS, {**values, "keys": keys})
+        versions: dict[str, list[DictRow]] = {key: [] for key in keys}
+        for record in await found.fetchall():
+            versions[record["key"]].append(record)
+        stay = [row.key for row in all_rows if row not in rows]
+        await connection.execute(_UNQUOTE, {**values, "stay": stay})
+        return [_step(row, gone, versions[row.key], wider, (channel, ts)) for row in rows]
+
+    return await commit_steps(pool, embedder, person, decide, batch=batch, in_commit=in_commit)
+
+
+def _step(
+    row: Memory,
+    gone: Callable[[Source], bool],
+    versions: Sequence[DictRow],
+    wider: Mapping[str, Memory],
+    message: MessageKey,
+) -> Step:
+    left = [source for source in row.sources if not gone(source)]
+    start = next((wider[key] for key in row.supersedes if key in wider), None)
+    content, end = _supported(row, left, versions, start)
+    ended = end is not None and end <= datetime.now(UTC)
+    after = {**row.value, "content": content, "sources": left} if left and not ended else None
+    action: Action = "updated" if after else "removed"
+    return Step.on(row, action, "source", after, expires_at=end, message=message)
+
+
+def _supported(
+    row: Memory, left: Sequence[Source], versions: Sequence[DictRow], start: Memory | None
+) -> tuple[dict[str, Any], datetime | None]:
+    """Return content and expiry, built again from the versions whose sources are left.
+
+    `start` is the wider memory that `row` supersedes.
+    """
+    about = SUBJECT_FIELDS.get(row.kind)
+    led: list[DictRow] = []  # the versions that led to the row, without undone ones
+    for version in versions:
+        if version["undoes"] is None:
+            led.append(version)
+        else:
+            led = [one for one in led if one["number"] < version["undoes"]]
+    if about is None or not led or led[0]["action"] != "remembered":
+        return row.content, row.expires_at  # the first versions are not kept
+    content = start.content if start else {}
+    end = start.expires_at if start else None
+    messages = {(source.get("channel"), source.get("ts")) for source in left}
+    old: dict[str, Any] = {}
+    known: datetime | None = None
+    for version in led:
+        new, until = (version["value"] or {}).get("content") or {}, version["expires_at"]
+        message = (version["channel"], version["ts"])
+        if None in message or message in messages:
+            changed = {name: value for name, value in new.items() if value != old.get(name)}
+            confirms = new if None not in message else {}
+            content |= changed or confirms  # a confirmation states the whole content
+            if not changed or about in changed or until != known:
+                end = until  # otherwise a detail was added, which keeps the expiry
+        old, known = new, until
+    content.setdefault(about, row.content.get(about))
+    return {name: content.get(name) for name in row.content}, end

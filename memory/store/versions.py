@@ -1,0 +1,420 @@
+"""Versions: every write of memories, and their changes as the versions tell them.
+
+`write` is the only function that writes rows of `store` and versions of a memory that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import Embedder
+from memory.embeddings.vectors import vector_array
+from memory.model.errors import ChangedSince, EmbeddingsUnavailable
+from memory.model.namespace import Namespace, Person
+from memory.model.schemas import searchable_text
+from memory.postgres.database import Pool, person_statement, person_transaction
+from memory.postgres.locks import lock_for_writing
+from memory.store.memories import OF_IDS, OF_PERSON, Keyed, Memory, MessageKey, person_range
+
+Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
+Actor: TypeAlias = Literal[
+    "formation", "tool", "command", "modal", "source", "expiry", "undo", "question",
+]  # fmt: skip
+
+VECTOR_FIELD = "content"
+_ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command", "modal": "modal"}
+_ATTEMPTS = 4
+# Rows of one statement, whose parameters are built without yielding to the event loop.
+_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Keyed):
+    """A change of one memory: a version, and the value before it.
+
+    `before` and `after` are whole stored values, None where there was or is no memory, `expires_at`
+    is the memory's after it. `batch` is
+    the same for all changes of one notice, `moved_from` the previous namespace of a moved memory,
+    `undone_at` the time of its Undo. `changed_since`: the memory is not as the change left it, so
+    that it cannot be undone; only `list_changes` looks the last two up.
+    """
+
+    id: UUID
+    kind: str
+    action: Action
+    actor: Actor
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    at: datetime
+    batch: UUID
+    expires_at: datetime | None = None
+    moved_from: Namespace | None = None
+    undone_at: datetime | None = None
+    changed_since: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Keyed):
+    """One write: the current row (None: it is new) and the new value (None: the row is deleted).
+
+    A memory moves to `namespace` if the row is in another one. `dates` (created_at, updated_at)
+    replace the current time. `message` is the one that the change comes from, `undoes` the number
+    of the first version that it takes back.
+    """
+
+    action: Action
+    actor: Actor
+    before: Memory | None
+    after: dict[str, Any] | None
+    expires_at: datetime | None = None
+    dates: tuple[datetime, datetime] | None = None
+    message: MessageKey | None = None
+    undoes: int | None = None
+
+    @classmethod
+    def on(
+        cls,
+        row: Memory,
+        action: Action,
+        actor: Actor,
+        after: dict[str, Any] | None,
+        *,
+        expires_at: datetime | None = None,
+        message: MessageKey | None = None,
+    ) -> Step:
+        """Return the step that gives a row a new value, or deletes it."""
+        return cls(
+            action=action,
+            actor=actor,
+            namespace=row.namespace,
+            key=row.key,
+            before=row,
+            after=after,
+            expires_at=expires_at,
+            message=message,
+        )
+
+    @property
+    def kind(self) -> str:
+        """The kind of the memory."""
+        return str(self.after["kind"]) if self.after else self.before.kind if self.before else ""
+
+    @property
+    def text(self) -> str | None:
+        """The text to embed; None if the row is deleted or keeps its vector."""
+        if self.after is None:
+            return None
+        text, row = searchable_text(self.after["content"]), self.before
+        kept = row is not None and row.namespace == self.namespace
+        return None if kept and row and searchable_text(row.content) == text else text
+
+
+Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
+AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
+
+
+class _VectorsMissing(Exception):
+    """Rolls back a transaction because vectors of `texts` are missing."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+
+async def commit_steps(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    decide: Decide,
+    *,
+    batch: UUID | None = None,
+    in_commit: AfterWrite | None = None,
+    vectors: Mapping[str, bytes] | None = None,
+) -> list[Change]:
+    """Write the steps that `decide` returns for the current rows, in one transaction.
+
+    Runs under the person's lock. If `vectors` lack a text, the transaction is rolled back, the
+    texts are embedded without a connection, and `decide` is called again. `in_commit` is awaited
+    last, with the changes. Raises `EmbeddingsUnavailable`, also where a vector is needed and the
+    stored ones are of another model than `embedder`'s, and `ChangedSince` if the rows keep
+    changing.
+    """
+    known = dict(vectors or {})
+    batch = batch or uuid4()
+
+    async def attempt(connection: AsyncConnection[DictRow]) -> list[Change]:
+        space = await lock_for_writing(connection, person)
+        steps = await decide(connection)
+        wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
+        if wanted and space != embedder.space:
+            raise EmbeddingsUnavailable(f"The memories are embedded with {space.model} now.")
+        if lacking := [text for text in wanted if text not in known]:
+            raise _VectorsMissing(lacking)
+        done = await write(connection, person, steps, known, batch=batch)
+        if in_commit is not None:
+            await in_commit(connection, done)
+        return done
+
+    for _ in range(_ATTEMPTS):
+        try:
+            async with person_transaction(pool, person) as connection:
+                return await attempt(connection)
+        except _VectorsMissing as lacking:
+            known |= await embedder.packed(lacking.texts)
+    raise ChangedSince("These memories keep changing: try again in a moment.")
+
+
+# Columns of a step, with their types.
+_STEP: Mapping[LiteralString, LiteralString] = {
+    "id": "uuid",
+    "prefix": "text",
+    "key": "text",
+    "audience": "text",
+    "kind": "text",
+    "value": "jsonb",
+    "expires_at": "timestamptz",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+    "action": "text",
+    "actor": "text",
+    "channel": "text",
+    "ts": "text",
+    "undoes": "bigint",
+}
+_VERSION: LiteralString = (
+    "id, key, audience, kind, value, expires_at, created_at, updated_at, action, actor,"
+    " channel, ts, undoes, at"
+)
+# Rows that another tool wrote have no version: the first change gives them one, with the number 0.
+WRITE_EARLIER: LiteralString = (
+    "INSERT INTO memory_versions (id, number, team_id, user_id, key, audience, kind, value,"
+    " expires_at, created_at, updated_at, action, actor, batch, at)"
+    " SELECT gen_random_uuid(), 0, %(team)s, %(user)s, key, split_part(prefix, '.', 4),"
+    " COALESCE(value->>'kind', 'Memory'), value, expires_at, created_at, updated_at, 'remembered',"
+    " 'formation', gen_random_uuid(), updated_at FROM store"
+    f" WHERE {OF_PERSON} AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s)) AND NOT EXISTS"
+    f" (SELECT FROM memory_versions v WHERE {OF_IDS} AND v.key = store.key)"
+)
+_WRITE: LiteralString = (
+    "WITH given AS (SELECT * FROM unnest("
+    + ", ".join(f"%({name})s::{type_}[]" for name, type_ in _STEP.items())
+    + f") WITH ORDINALITY AS given ({', '.join(_STEP)}, place)),"
+    # Rows of one statement get increasing times.
+    " timed AS MATERIALIZED (SELECT *, clock_timestamp() + (place - 1) * interval '1 microsecond'"
+    " AS at FROM given),"
+    " new AS (SELECT id, prefix, key, audience, kind, value, expires_at,"
+    " CASE WHEN value IS NOT NULL THEN COALESCE(created_at, at) END AS created_at,"
+    " CASE WHEN value IS NOT NULL THEN COALESCE(updated_at, at) END AS updated_at,"
+    " action, actor, channel, ts, undoes, at, place FROM timed),"
+    f" earlier AS ({WRITE_EARLIER}),"
+    f" gone AS (DELETE FROM store USING new WHERE {OF_PERSON.replace('prefix', 'store.prefix')}"
+    " AND store.key = new.key AND (new.value IS NULL OR store.prefix <> new.prefix)),"
+    " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
+    " SELECT prefix, key, value, created_at, updated_at, expires_at FROM new"
+    " WHERE value IS NOT NULL ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value,"
+    " created_at = EXCLUDED.created_at, updated_at = EXCLUDED.updated_at,"
+    " expires_at = EXCLUDED.expires_at, ttl_minutes = NULL)"
+    f" INSERT INTO memory_versions (team_id, user_id, batch, {_VERSION})"
+    f" SELECT %(team)s, %(user)s, %(batch)s, {_VERSION} FROM new ORDER BY place RETURNING id, at"
+)
+_SET_VECTORS: LiteralString = (
+    "WITH new AS (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[],"
+    " %(vectors)b::vector[]) AS new (prefix, key, embedding)),"
+    " gone AS (DELETE FROM store_vectors v USING new WHERE v.prefix = new.prefix"
+    " AND v.key = new.key AND v.field_name <> %(field)s)"
+    " INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
+    " SELECT prefix, key, %(field)s, embedding, clock_timestamp(), clock_timestamp() FROM new"
+    " ON CONFLICT (prefix, key, field_name)"
+    " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at"
+)
+
+
+async def write(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    steps: Sequence[Step],
+    vectors: Mapping[str, bytes],
+    *,
+    batch: UUID,
+) -> list[Change]:
+    """Write rows of `store` with their vectors, and a version for each step, in order.
+
+    Two statements, whatever the number of steps, as long as no memory has two of them. `vectors`
+    (by text) are in pgvector's binary format. The caller holds the person's lock, and has read
+    the rows under it.
+    """
+    done: list[Change] = []
+    for several in _batches(steps):
+        values = [_values(step) for step in several]
+        found = await connection.execute(
+            _WRITE,
+            {
+                **person_range(person),
+                "batch": batch,
+                "keys": [step.key for step in several],
+                **{name: [one[name] for one in values] for name in _STEP},
+            },
+        )
+        times = {row["id"]: row["at"] for row in await found.fetchall()}
+        done += [
+            _change(step, one["id"], times[one["id"]], batch)
+            for step, one in zip(several, values, strict=True)
+        ]
+        if given := [(step, vectors[step.text]) for step in several if step.text is not None]:
+            await connection.execute(
+                _SET_VECTORS,
+                {
+                    "prefixes": [step.namespace.prefix for step, _ in given],
+                    "keys": [step.key for step, _ in given],
+                    "vectors": await vector_array(connection, [vector for _, vector in given]),
+                    "field": VECTOR_FIELD,
+                },
+            )
+    return done
+
+
+def _batches(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Split steps, in order, into batches of up to `_BATCH` with each memory once."""
+    batch: dict[str, Step] = {}
+    for step in steps:
+        if step.key in batch or len(batch) == _BATCH:
+            yield [*batch.values()]
+            batch = {}
+        batch[step.key] = step
+    if batch:
+        yield [*batch.values()]
+
+
+def _values(step: Step) -> dict[str, Any]:
+    channel, ts = step.message or (None, None)
+    created, updated = step.dates or (step.before.created_at if step.before else None, None)
+    return {
+        "id": uuid4(),
+        "prefix": step.namespace.prefix,
+        "key": step.key,
+        "audience": step.namespace.audience,
+        "kind": step.kind,
+        "value": None if step.after is None else Jsonb(step.after),
+        "expires_at": None if step.after is None else step.expires_at,
+        "created_at": created,
+        "updated_at": updated,
+        "action": step.action,
+        "actor": step.actor,
+        "channel": channel,
+        "ts": ts,
+        "undoes": step.undoes,
+    }
+
+
+def _change(step: Step, identity: UUID, at: datetime, batch: UUID) -> Change:
+    row = step.before
+    moved = row is not None and step.after is not None and row.namespace != step.namespace
+    return Change(
+        id=identity,
+        namespace=step.namespace,
+        key=step.key,
+        kind=step.kind,
+        action=step.action,
+        actor=step.actor,
+        before=row.value if row else None,
+        after=step.after,
+        at=at,
+        batch=batch,
+        expires_at=step.expires_at,
+        moved_from=row.namespace if moved and row else None,
+    )
+
+
+def actor_of(source_kind: str, default: Actor) -> Actor:
+    """Return the actor of a change whose source is of this kind; messages have the default."""
+    return _ACTORS.get(source_kind, default)
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+_SAME_MEMORY: LiteralString = f"{OF_IDS} AND key = v.key"
+# Without the version before it, what a change has changed is not known.
+VERSIONS: LiteralString = (
+    "SELECT v.*, p.value AS before, p.audience AS before_audience, p.expires_at AS before_end,"
+    " p.created_at AS before_created, p.updated_at AS before_updated,"
+    " (now.value IS NULL AND v.value IS NULL OR (now.value, now.audience, now.expires_at)"
+    " IS NOT DISTINCT FROM (v.value, v.audience, v.expires_at))"
+    " AND (v.action = 'remembered' OR p.number IS NOT NULL) AS in_effect, u.at AS undone_at"
+    " FROM memory_versions v"
+    f" LEFT JOIN LATERAL (SELECT * FROM memory_versions WHERE {_SAME_MEMORY}"
+    "  AND number < v.number ORDER BY number DESC LIMIT 1) p ON true"
+    f" CROSS JOIN LATERAL (SELECT * FROM memory_versions WHERE {_SAME_MEMORY}"
+    "  ORDER BY number DESC LIMIT 1) now"
+    f" LEFT JOIN LATERAL (SELECT at FROM memory_versions undo WHERE {_SAME_MEMORY}"
+    "  AND number > v.number AND undoes <= v.number AND NOT EXISTS (SELECT FROM memory_versions"
+    f"  WHERE {OF_IDS} AND key = undo.key AND number > undo.number AND undoes <= undo.number"
+    "  AND undoes > v.number) ORDER BY number DESC LIMIT 1) u ON true"
+    " WHERE v.team_id = %(team)s AND v.user_id = %(user)s"
+)
+_CHANGES: LiteralString = (
+    f"{VERSIONS} AND (%(key)s::text IS NULL OR v.key = %(key)s)"
+    " AND (%(batch)s::uuid IS NULL OR v.batch = %(batch)s)"
+    " AND (%(ids)s::uuid[] IS NULL OR v.id = ANY(%(ids)s))"
+    " AND (%(before)s::timestamptz IS NULL OR v.at < %(before)s)"
+    " ORDER BY v.number DESC LIMIT %(limit)s"
+)
+
+
+async def list_changes(
+    pool: Pool,
+    person: Person,
+    *,
+    key: str | None = None,
+    batch: UUID | None = None,
+    ids: Collection[UUID] | None = None,
+    before: datetime | None = None,
+    limit: int = 20,
+) -> list[Change]:
+    """Return a person's changes, newest first: all, those of a memory, of a batch, or named ones.
+
+    Only those `before` a time. `limit` does not apply to a batch or `ids`.
+    """
+    rows = await person_statement(
+        pool,
+        person,
+        _CHANGES,
+        {
+            **person.ids,
+            "key": key,
+            "batch": batch,
+            "ids": None if ids is None else list(ids),
+            "before": before,
+            "limit": limit if ids is None and batch is None else None,
+        },
+    )
+    return [read_change(person, row) for row in rows]
+
+
+def read_change(person: Person, row: DictRow) -> Change:
+    """Convert a row of `VERSIONS`."""
+    came_from = person.namespace(row["before_audience"] or row["audience"])
+    here = person.namespace(row["audience"])
+    moved = came_from != here and row["before"] is not None and row["value"] is not None
+    return Change(
+        id=row["id"],
+        namespace=here,
+        key=row["key"],
+        kind=row["kind"],
+        action=row["action"],
+        actor=row["actor"],
+        before=row["before"],
+        after=row["value"],
+        at=row["at"],
+        batch=row["batch"],
+        expires_at=row["expires_at"],
+        moved_from=came_from if moved else None,
+        undone_at=row["undone_at"],
+        changed_since=not row["in_effect"],
+    )

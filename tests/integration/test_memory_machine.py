@@ -1,0 +1,514 @@
+"""Any sequence of what people do with memories leaves what a model in a hundred lines says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import openai
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from memory import (
+    DM,
+    PUBLIC,
+    Change,
+    ChangedSince,
+    ChangeGone,
+    Embedder,
+    FormationResult,
+    Former,
+    Person,
+    PersonMessage,
+    Pool,
+    Selection,
+    add_memories,
+    answer_question,
+    create_pool,
+    edit_memory,
+    expire_due,
+    forget,
+    list_changes,
+    list_memories,
+    memory_view,
+    move_memory,
+    recall_memories,
+    source_changed,
+    undo_change,
+    undo_changes,
+    undo_forgetting,
+)
+from memory.formation.evidence import Evidence, TypedMessage
+from memory.formation.extract import Known
+from memory.formation.proposal import Proposal, Verdict
+from memory.model.schemas import UserFoodPreference
+from memory.store.memories import Memory
+from tests.conftest import SPACE, login_of
+from tests.integration.scripted_model import scripted_model
+
+KIND = "UserFoodPreference"
+CHANNELS = {DM: "D1", PUBLIC: "C1", "G1": "G1"}
+PEOPLE = (Person("T1", "U1"), Person("T1", "U12"))
+FIELDS = ("food_name", "cuisine", "preference", "description")
+START = 1_700_000_000
+NUMBERS = count(START)
+PERSONS, AUDIENCES = st.sampled_from(PEOPLE), st.sampled_from([*CHANNELS])
+PLACES, LEVELS = st.integers(0, 30), st.integers(1, 99)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A memory: what each message (or form, without a ts) said of it, one after the other."""
+
+    audience: str
+    word: str
+    said: tuple[tuple[str, dict[str, Any]], ...]
+    ends: bool = False
+
+    @property
+    def content(self) -> dict[str, Any]:
+        content: dict[str, Any] = {**dict.fromkeys(FIELDS), "food_name": self.word}
+        for _, fields in self.said:
+            content |= fields
+        return content
+
+    @property
+    def messages(self) -> set[str]:
+        return {ts for ts, _ in self.said if ts}
+
+    def with_(self, ts: str, **fields: Any) -> State:
+        return replace(self, said=(*self.said, (ts, fields)))
+
+    def without(self, ts: str) -> State | None:
+        left = tuple(one for one in self.said if one[0] != ts)
+        return replace(self, said=left) if left else None
+
+
+@dataclass
+class Model:
+    """One person: what is remembered by key, changes by id, forgettings, questions, messages."""
+
+    now: dict[str, State] = field(default_factory=dict)
+    made: dict[UUID, tuple[str, State | None, State | None]] = field(default_factory=dict)
+    forgotten: dict[UUID, dict[str, State]] = field(default_factory=dict)
+    asked: dict[str, tuple[UUID, dict[str, Any], int, str]] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)  # ts: channel
+    deleted: set[str] = field(default_factory=set)
+    ever: dict[str, set[str]] = field(default_factory=dict)  # the messages of each key
+    gone: set[str] = field(default_factory=set)  # words and quotes that nothing holds after a purge
+
+    def set(self, change: Change, after: State | None) -> None:
+        """Take a change into the model."""
+        self.made[change.id] = (change.key, self.now.pop(change.key, None), after)
+        if after is not None:
+            self.now[change.key] = after
+            self.ever.setdefault(change.key, set()).update(after.messages)
+
+    def undo(self, change: UUID) -> tuple[str, State | None] | None:
+        """Return what an Undo leaves, None if it is refused."""
+        key, before, after = self.made[change]
+        return (key, before) if self.now.get(key) is after and before is not after else None
+
+    def forget(self, identity: UUID, keys: Iterable[str]) -> None:
+        """Forget memories; the changes of others that may have gone with them are not undone."""
+        self.forgotten[identity] = {key: self.now.pop(key) for key in keys if key in self.now}
+        self.made.clear()
+        said = {ts for key in keys for ts in self.ever.get(key, ())}
+        self.asked = {k: a for k, a in self.asked.items() if k not in keys and a[3] not in said}
+
+    def delete(self, ts: str) -> dict[str, State | None]:
+        """Return what the memories of a deleted message become."""
+        self.deleted.add(ts)
+        self.asked = {key: asked for key, asked in self.asked.items() if asked[3] != ts}
+        return {k: state.without(ts) for k, state in self.now.items() if ts in state.messages}
+
+    def purge(self) -> set[str]:
+        """End every Undo; return the words and quotes of what is gone."""
+        for states in self.forgotten.values():
+            self.gone |= {state.word for state in states.values()}
+            self.gone |= {quote(ts) for state in states.values() for ts in state.messages}
+        self.forgotten.clear()
+        self.gone |= {quote(ts) for ts in self.deleted}
+        return self.gone
+
+    def pick(self, place: int) -> str | None:
+        """Return a key."""
+        return sorted(self.now)[place % len(self.now)] if self.now else None
+
+
+def quote(ts: str) -> str:
+    """Return a word that only the message with this ts has."""
+    return f"quote{ts.partition('.')[0]}"
+
+
+@dataclass(frozen=True)
+class World:
+    """The database, and the event loop of all sequences."""
+
+    pool: Pool
+    former: Former
+    database: str
+    run: Any
+
+
+class Sequences(RuleBasedStateMachine):
+    """What people do; `world` is set by the test."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        with psycopg.connect(self.world.database) as owner:
+            owner.execute(
+                "TRUNCATE store, store_vectors, memory_versions, memory_questions,"
+                " forgotten_sources"
+            )
+        self.models = {person: Model() for person in PEOPLE}
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine."""
+        return self.world.run(work)
+
+    def say(self, person: Person, audience: str, *, asks: bool = False, ends: bool = False) -> Any:
+        """Return what a new message of a person proposes: a function of content and target."""
+        ts, channel = f"{next(NUMBERS)}.000100", CHANNELS[audience]
+        self.models[person].messages[ts] = channel
+        words = PersonMessage(text=f"I love this {quote(ts)}", channel=channel, ts=ts)
+        evidence = Evidence(message=TypedMessage(words), text=words.text)
+        until = datetime.now(UTC).date() + timedelta(days=9) if ends else None
+
+        def proposed(content: dict[str, Any] | None, target: Memory | None = None) -> Proposal:
+            return Proposal(
+                kind=KIND,
+                content=content or {},
+                evidence=evidence,
+                target=target,
+                removes=content is None,
+                schema=UserFoodPreference,
+                verdict=Verdict(
+                    index=0,
+                    supported=True,
+                    about="speaker",
+                    modality="asserted",
+                    conflict="unclear" if asks else "none",
+                    valid_until=until,
+                ),
+            )
+
+        return ts, proposed
+
+    def form(self, person: Person, audience: str, *proposals: Proposal) -> FormationResult:
+        """Commit judged proposals."""
+        view = memory_view(person.namespace(audience))
+        said = [proposals[0].evidence.message]
+        rows = {one.target.key: one.target for one in proposals if one.target}
+        known = Known(rows=rows, whole=True)
+        formed = self.do(self.world.former.commit(view, said, proposals, known, []))
+        assert isinstance(formed, FormationResult)
+        assert not formed.refused
+        return formed
+
+    def row(self, person: Person, key: str) -> Memory:
+        """Return a stored memory."""
+        found = self.do(list_memories(self.world.pool, person))
+        return next(one for one in found if one.key == key)
+
+    @rule(person=PERSONS, audience=AUDIENCES, two=st.booleans(), level=LEVELS, ends=st.booleans())
+    def remember(self, person: Person, audience: str, two: bool, level: int, ends: bool) -> None:
+        """Say one or two new things in a message."""
+        ts, proposed = self.say(person, audience, ends=ends)
+        words = [f"food{next(NUMBERS)}" for _ in range(1 + two)]
+        none = dict.fromkeys(FIELDS)
+        contents = [{**none, "food_name": word, "preference": level} for word in words]
+        formed = self.form(person, audience, *map(proposed, contents))
+        for word, change in zip(words, formed.changes, strict=True):
+            state = State(audience, word, ((ts, {"preference": level}),), ends)
+            self.models[person].set(change, state)
+
+    @rule(person=PERSONS, level=LEVELS)
+    def add(self, person: Person, level: int) -> None:
+        """Write a memory by a command."""
+        word = f"food{next(NUMBERS)}"
+        given = [({"food_name": word, "preference": level}, {"kind": "command"})]
+        own = person.namespace(DM)
+        [change] = self.do(
+            add_memories(self.world.pool, self.world.former.embedder, own, KIND, given)
+        )
+        self.models[person].set(change, State(DM, word, (("", {"preference": level}),)))
+
+    @rule(person=PERSONS, place=PLACES, level=LEVELS, how=st.sampled_from(["say", "ask", "edit"]))
+    def correct(self, person: Person, place: int, level: int, how: str) -> None:
+        """Say or write more about a memory, or leave a question about it."""
+        model = self.models[person]
+        if (key := model.pick(place)) is None:
+            return
+        state, note = model.now[key], f"note {next(NUMBERS)}"
+        fields = {"preference": level, "description": note}
+        if how == "edit":
+            content = {**state.content, **fields}
+            change = self.do(
+                edit_memory(
+                    self.world.pool,
+                    self.world.former.embedder,
+                    person,
+                    key,
+                    content,
+                    {"kind": "modal"},
+                )
+            )
+            model.set(change, state.with_("", **fields))
+            return
+        ts, proposed = self.say(person, state.audience, asks=how == "ask")
+        proposal = proposed({**state.content, **fields}, self.row(person, key))
+        formed = self.form(person, state.audience, proposal)
+        if how == "ask":
+            model.asked[key] = (formed.questions[0].id, state.content, level, ts)
+            model.messages[f"{ts} {note}"] = ""
+        else:
+            model.set(formed.changes[0], state.with_(ts, **fields))
+
+    @rule(person=PERSONS, place=PLACES, answer=st.sampled_from(["yes", "no"]))
+    def answer(self, person: Person, place: int, answer: Any) -> None:
+        """Answer an open question."""
+        model = self.models[person]
+        if not model.asked:
+            return
+        key = sorted(model.asked)[place % len(model.asked)]
+        question, content, level, ts = model.asked.pop(key)
+        state = model.now.get(key)
+        work = answer_question(
+            self.world.pool, self.world.former.embedder, person, question, answer
+        )
+        if answer == "yes" and (state is None or state.content != content):
+            with pytest.raises(ChangedSince):
+                self.do(work)
+            return
+        for change in self.do(work):
+            assert state is not None
+            note = change.after["content"]["description"]
+            model.set(change, state.with_(ts, preference=level, description=note))
+
+    @rule(person=PERSONS, place=PLACES)
+    def retract(self, person: Person, place: int) -> None:
+        """Say that a memory does not hold any more."""
+        model = self.models[person]
+        if key := model.pick(place):
+            _, proposed = self.say(person, model.now[key].audience)
+            audience = model.now[key].audience
+            formed = self.form(person, audience, proposed(None, self.row(person, key)))
+            model.set(formed.changes[0], None)
+
+    @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
+    def move(self, person: Person, place: int, audience: str) -> None:
+        """Let a memory be used elsewhere."""
+        model = self.models[person]
+        if (key := model.pick(place)) and model.now[key].audience != audience:
+            work = move_memory(self.world.pool, self.world.former.embedder, person, key, audience)
+            model.set(self.do(work), replace(model.now[key], audience=audience))
+
+    @rule(person=PERSONS, place=PLACES, batch=st.booleans())
+    def undo(self, person: Person, place: int, batch: bool) -> None:
+        """Undo a change, or the newest batch."""
+        model = self.models[person]
+        if not model.made:
+            return
+        made = [*model.made][-1 - place % len(model.made)]
+        left = model.undo(made)
+        pool, embedder = self.world.pool, self.world.former.embedder
+        if batch:
+            [change] = self.do(list_changes(pool, person, ids=[made]))
+            others = [one.id for one in self.do(list_changes(pool, person, batch=change.batch))]
+            expected = {}
+            for one in others:
+                if found := model.undo(one):
+                    expected[found[0]] = found[1]
+            for done in self.do(undo_changes(pool, embedder, person, batch=change.batch)):
+                model.set(done, expected.pop(done.key))
+            assert not expected
+        elif left is None:
+            with pytest.raises((ChangeGone, ChangedSince)):
+                self.do(undo_change(pool, embedder, person, made))
+        else:
+            model.set(self.do(undo_change(pool, embedder, person, made)), left[1])
+
+    @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "period", "place", "all"]))
+    def forget(self, person: Person, place: int, what: str) -> None:
+        """Forget a memory, a period, a conversation or everything."""
+        model = self.models[person]
+        times = [ts for ts in model.messages if " " not in ts]
+        if what == "one":
+            key = model.pick(place)
+            keys, selection = {key} if key else set(), Selection(keys=[key] if key else ["none"])
+        elif what == "all":
+            keys, selection = {*model.now}, Selection(everything=True)
+        elif not times:
+            return
+        else:
+            ts = times[place % len(times)]
+            chosen = {ts} if what == "period" else {t for t in times if model.messages[t] == "G1"}
+            moment = datetime.fromtimestamp(float(ts) - 0.0001, UTC)
+            end = moment + timedelta(seconds=0.5)
+            selection = Selection(since=moment, until=end)
+            if what == "place":
+                selection = Selection(channel="G1")
+            keys = {k for k, state in model.now.items() if state.messages & chosen}
+            removed = {*model.ever} - {*model.now} - {k for f in model.forgotten.values() for k in f}
+            keys |= {key for key in removed if model.ever[key] & chosen}
+            model.asked = {k: asked for k, asked in model.asked.items() if asked[3] not in chosen}
+        done = self.do(forget(self.world.pool, person, selection))
+        assert done.count == len(keys & {*model.now})
+        if done.id is not None:
+            model.forget(done.id, keys)
+            if what == "all":
+                model.asked.clear()
+
+    @rule(person=PERSONS, place=PLACES)
+    def unforget(self, person: Person, place: int) -> None:
+        """Take a forgetting back; messages that were deleted meanwhile are taken from it."""
+        model = self.models[person]
+        if not model.forgotten:
+            return
+        identity = [*model.forgotten][place % len(model.forgotten)]
+        states = model.forgotten.pop(identity)
+        back = self.do(undo_forgetting(self.world.pool, person, identity))
+        assert back == len(states)
+        model.now |= states
+        model.made.clear()
+        with pytest.raises(ChangeGone):
+            self.do(undo_forgetting(self.world.pool, person, identity))
+        for ts in [*model.deleted]:
+            self._source_gone(person, ts, None)
+
+    @rule(person=PERSONS, place=PLACES, edited=st.booleans())
+    def delete_message(self, person: Person, place: int, edited: bool) -> None:
+        """Delete a message in Slack, or edit it so that it says nothing of it any more."""
+        times = [ts for ts in self.models[person].messages if " " not in ts]
+        if times:
+            ts = times[place % len(times)]
+            channel = self.models[person].messages[ts]
+            words = PersonMessage(text="Never mind.", channel=channel, ts=ts) if edited else None
+            self._source_gone(person, ts, words)
+
+    def _source_gone(self, person: Person, ts: str, words: PersonMessage | None) -> None:
+        model = self.models[person]
+        pool, embedder = self.world.pool, self.world.former.embedder
+        expected = model.delete(ts)
+        changes = self.do(
+            source_changed(pool, embedder, person, model.messages[ts], ts, words)
+        )
+        assert {change.key for change in changes} == {*expected}
+        for change in changes:
+            model.set(change, expected[change.key])
+
+    @rule(person=PERSONS)
+    def expire(self, person: Person) -> None:
+        """Let what ends end."""
+        ending = {key for key, state in self.models[person].now.items() if state.ends}
+        with psycopg.connect(self.world.database) as owner:
+            owner.execute(
+                "UPDATE store SET expires_at = now() - interval '1 second'"
+                " WHERE key = ANY(%s)",
+                [[*ending]],
+            )
+        ended = self.do(expire_due(self.world.pool))
+        assert {change.key for change in ended} == ending
+        for key in ending:
+            self.models[person].gone.add(self.models[person].now.pop(key).word)
+            self.models[person].asked.pop(key, None)
+        made = self.models[person].made
+        self.models[person].made = {i: one for i, one in made.items() if one[0] not in ending}
+
+    @rule()
+    def purge(self) -> None:
+        """Let ten minutes pass: what was forgotten is in no column of any table."""
+        with psycopg.connect(self.world.database, autocommit=True) as owner:
+            owner.execute(
+                "UPDATE memory_versions SET deleted_at = now() - interval '11 minutes'"
+                " WHERE deleted_at IS NOT NULL"
+            )
+            self.do(expire_due(self.world.pool))
+            tables = owner.execute(
+                "SELECT relname FROM pg_class WHERE relkind = 'r'"
+                " AND relnamespace = 'public'::regnamespace"
+            ).fetchall()
+            everything = "\n".join(
+                str(row) for [table] in tables for row in owner.execute(f"TABLE {table}")
+            )
+        gone = {word for model in self.models.values() for word in model.purge()}
+        assert [word for word in gone if word in everything] == []
+
+    @invariant()
+    def each_sees_their_own(self) -> None:
+        """The rows of each person are those of the model, and no change is of another key."""
+        for person, model in self.models.items():
+            rows = self.do(list_memories(self.world.pool, person))
+            assert {
+                row.key: (
+                    row.namespace.audience,
+                    row.content,
+                    {ts for _, ts in row.source_messages},
+                    row.expires_at is not None,
+                )
+                for row in rows
+            } == {
+                key: (state.audience, state.content, state.messages, state.ends)
+                for key, state in model.now.items()
+            }
+            view = memory_view(person.namespace("G1"))
+            pool, embedder = self.world.pool, self.world.former.embedder
+            seen = self.do(recall_memories(pool, embedder, view, "food"))
+            assert {one.key for one in seen.memories} == {
+                key for key, state in model.now.items() if state.audience in (PUBLIC, "G1")
+            }
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for all sequences."""
+    with asyncio.Runner() as made:
+        yield made
+
+
+def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, database: str) -> None:
+    """Two people in three audiences do anything in any order: 2,000 steps and more."""
+
+    async def opened() -> tuple[Any, openai.AsyncOpenAI, Pool]:
+        serving = scripted_model()
+        served = await serving.__aenter__()
+        client = openai.AsyncOpenAI(api_key="none", base_url=served.base_url, max_retries=0)
+        pool = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
+        await pool.open()
+        return serving, client, pool
+
+    async def closed() -> None:
+        await pool.close()
+        await client.close()
+        await serving.__aexit__(None, None, None)
+
+    serving, client, pool = runner.run(opened())
+
+    class Here(Sequences):
+        world = World(pool, Former(pool, Embedder(client, SPACE), lambda: None), database, runner.run)  # type: ignore[arg-type, return-value]
+
+    try:
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Here,
+            settings=settings(
+                max_examples=50,
+                stateful_step_count=45,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        runner.run(closed())
