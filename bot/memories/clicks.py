@@ -115,7 +115,13 @@ Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
 
 
-<<<<<<< HEAD
+def _of_value(
+    work: Callable[[App, Person, Reader, str], Awaitable[Result]],
+) -> Action:
+    """Return the action that does `work` with the value of what was clicked."""
+    return lambda app, click: work(app, click.person, click.reader, click.value)
+
+
 async def _switch(app: App, click: Click) -> Result:
     done = await switched(app, click.person, click.reader, click.value)
     if click.position is None:
@@ -123,13 +129,6 @@ async def _switch(app: App, click: Click) -> Result:
     # The panel says itself whether memory is on.
     on = click.value == "on"
     return click.position if on else Done(line=click.reader.say("off_means"))
-=======
-def _of_value(
-    work: Callable[[App, Person, Reader, str], Awaitable[Result]],
-) -> Action:
-    """Return the action that does `work` with the value of what was clicked."""
-    return lambda app, click: work(app, click.person, click.reader, click.value)
->>>>>>> ui
 
 
 async def _answer(app: App, click: Click) -> Done:
@@ -247,7 +246,7 @@ async def _open_delete(app: App, click: Click) -> SlackView:
 
 
 ACTIONS: Mapping[str, Action] = {
-    SWITCH: _of_value(switched),
+    SWITCH: _switch,
     ANSWER: _answer,
     SEARCH: _search,
     MENU: _menu,

@@ -126,13 +126,8 @@ async def forget_all_of(
 
 
 async def _delete_texts(
-<<<<<<< HEAD
-    app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Any
-) -> int:
-=======
-    app: App, person: Person, connection: AsyncConnection[DictRow], gone: Gone
+    app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Gone
 ) -> list[MessageKey]:
->>>>>>> ui
     await update_notices(app, connection, person, gone.batches)
     if publish and await has_opened_home(connection, person):
         await publish_later(connection, app.queue, person)

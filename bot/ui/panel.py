@@ -199,10 +199,9 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     text = reader.say("panel_on") if off is None else off_line(reader, off)
     options = [option(reader.say(key), value) for value, key in _SWITCHES.items()]
     # Slack tells of a choice only if it differs from the one before.
-    if off is None:
-        chosen = "" if content.off_in else "on"
-    else:
-        chosen = "off" if off.until is None else ""
+    chosen = "on" if off is None else "off"
+    if content.off_in or (off and off.until):
+        chosen = ""
     switch = select(
         options,
         chosen,
