@@ -199,8 +199,8 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     text = reader.say("panel_on") if off is None else off_line(reader, off)
     options = [option(reader.say(key), value) for value, key in _SWITCHES.items()]
     # Slack tells of a choice only if it differs from the one before.
-    chosen = "on" if off is None else "off"
-    if content.off_in or (off and off.until):
+    chosen = "off" if off else "on"
+    if off.until if off else content.off_in:
         chosen = ""
     switch = select(
         options,
