@@ -146,26 +146,22 @@ class Settings(BaseModel):
 
     def secret_keys(self) -> list[str]:
         """Return the keys of KIOKU_SECRET_KEY in URL-safe base64; the first one encrypts."""
-        keys = self.secret_key.get_secret_value() if self.secret_key else ""
-        return [
-            key.strip().replace("+", "-").replace("/", "_")
-            for key in keys.split(",")
-            if key.strip()
-        ]
+        if self.secret_key is None:
+            return []
+        keys = self.secret_key.get_secret_value().replace("+", "-").replace("/", "_")
+        return [key.strip() for key in keys.split(",")]
 
     def model_key(self) -> str:
         """Return the key to send; servers that need none get a placeholder."""
         return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
 
 
-FIELDS: dict[str, str] = {
-    field.alias: name for name, field in Settings.model_fields.items() if field.alias
-}
+FIELDS = {_setting(name): name for name in Settings.model_fields}
 """The field of `Settings` for each setting."""
 
 
 def load_settings(
-    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+    environment: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(".env")
 ) -> Settings:
     """Read the settings from the environment, then from `dotenv` for what is not set there.
 
@@ -175,10 +171,9 @@ def load_settings(
     try:
         file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
     except (OSError, UnicodeDecodeError):
-        todo = "make it readable for this user, in UTF-8"
-        raise SettingsError(f"The file {dotenv} cannot be read: {todo}.") from None
+        raise SettingsError(f"Make {dotenv} readable for this user, in UTF-8.") from None
     given: dict[str, str] = {}
-    for values in (file, os.environ if environment is None else environment):
+    for values in (file, environment):
         stripped = {name: (value or "").strip() for name, value in values.items()}
         given |= {name: value for name, value in stripped.items() if value}
     for name in sorted(given.keys() - FIELDS.keys()):

@@ -20,7 +20,6 @@ _OAUTH = "slack_bolt.oauth"
 # These put the text of an exception they report into their own message.
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
 
-
 # The fields of what is being answered or formed; ids only. Tasks that it starts share the dict.
 _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
 

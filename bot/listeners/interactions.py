@@ -260,7 +260,7 @@ class Interactions:
             done = Done(line=_sentence(click.reader, error), beside=True)
             shown = done_payload(click.reader, done)
         in_place = "actions" in body or ("view" in body and origin.position is not None)
-        replaces = in_place and not (done and done.beside)
+        replaces = in_place and not (done and done.beside and origin.position is None)
         if isinstance(result, Position) and origin.position is None:
             replaces = False
         try:

@@ -26,7 +26,7 @@ from bot.people import is_off, read_settings
 from bot.slack.messages import author_key, typed
 from bot.ui.blocks import escaped
 from bot.ui.forms import field_error, secret_error
-from bot.ui.lines import changes_line, off_line, question_line
+from bot.ui.lines import changes_line, notable_changes, off_line, question_line
 from bot.ui.messages import on_button, refusal_line, refusal_payload
 from bot.ui.panel import Done, answer_buttons
 from bot.ui.reader import Reader
@@ -334,7 +334,7 @@ def _why_not(reader: Reader, problem: Exception, text: str) -> str:
 
 async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:
     """Return what was stored and asked, and what was not stored and why."""
-    stored = await list_changes(app.pool, person, batch=batch)
+    stored = notable_changes(await list_changes(app.pool, person, batch=batch))
     questions = await open_questions(app.pool, person, batch=batch)
     left = dict(outcome.left)
     if not (stored or questions or left) and len(outcome.refused) == 1:

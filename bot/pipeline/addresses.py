@@ -144,9 +144,8 @@ def can_carry(match: regex.Match[str]) -> bool:
     following = match.string[match.end() : match.end() + 1]
     has_more = len(path) > 1 or (tail.endswith(("/", "?", "#")) and following.strip() != "")
     has_more |= "@" in name.strip("@") or match.string.endswith("//", 0, match.start())
-    return any(
-        piece.startswith("www.") or (is_domain(piece) and (has_more or _has_subdomain(piece)))
-        for piece in pieces
+    return "www." in name or any(
+        is_domain(piece) and (has_more or _has_subdomain(piece)) for piece in pieces
     )
 
 

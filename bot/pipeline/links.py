@@ -44,8 +44,10 @@ _SYNTAX = regex.compile(
     r"|<(?=\d[^<>\s|.:/]*+[.:/][^<>\s|]*+\|)"
 )
 _PING = r"[@#]([A-Z][A-Z0-9]+)|!(here|channel|everyone|subteam|date)(?:\^[^<>|]*+)?"
-# What Slack could read as a link or a ping even in code.
-_ANGLE_IN_CODE = regex.compile(rf"<(?=(?:{_PING})[|>]|[^<>\s|.:/]*+[.:/][^<>\s|]*+\|)")
+# What Slack could read as a link or a ping even in code, or the beginning of one.
+_ANGLE_IN_CODE = regex.compile(
+    rf"<(?=(?:{_PING})[|>]|[^<>\s|.:/]*+[.:/][^<>\s|]*+\||[^<>\s|`]*+\Z)"
+)
 _WEB = regex.compile(r"\A(?:https?|ftp)://[/\\]*+", regex.IGNORECASE)
 _SCHEME = regex.compile(r"\A([A-Za-z][A-Za-z0-9+\-]*+):[/\\ ]*+")
 _DOT = regex.compile(rf"[.{DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from procrastinate.schema import SchemaManager
 
-from memory import Migration, Pool, execute_statement, packaged_migrations
+from memory import Migration, packaged_migrations
 
 # The first schema of ours, and the last of procrastinate's migrations that it contains.
 _FIRST = "procrastinate/3.10"
@@ -72,14 +72,3 @@ def queue_migrations(first: str = _FIRST, contained: str = _CONTAINED) -> list[M
 def migrations() -> list[Migration]:
     """Return the schema steps of the bot: the queue's own, then ours."""
     return [*queue_migrations(), *packaged_migrations("bot")]
-
-
-async def may_use_queue(pool: Pool) -> bool:
-    """Return whether the user that connects may work on the queue's tables.
-
-    Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
-    """
-    [row] = await execute_statement(
-        pool, "SELECT has_table_privilege(session_user, 'procrastinate_jobs', 'INSERT') AS allowed"
-    )
-    return bool(row["allowed"])

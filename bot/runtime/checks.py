@@ -104,10 +104,6 @@ async def check_bot_token(settings: Settings) -> str:
     from bot.runtime.manifest import manifest_scopes
 
     answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
-    if not answer.get("bot_id"):
-        raise Problem(
-            f"{BOT_TOKEN} is not a bot token: copy it from your app's {TOKENS[BOT_TOKEN][1]}."
-        )
     granted = set(answer.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")) - {""}
     needed, optional = manifest_scopes()
     if granted and (missing := sorted(needed - granted)):

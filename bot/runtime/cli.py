@@ -9,10 +9,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from bot import VERSION
 from bot.config import load_settings
@@ -30,56 +31,43 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kioku {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    def command(name: str, function: str, text: str) -> argparse.ArgumentParser:
+    def command(name: str, function: str, text: str) -> Callable[..., argparse.Action]:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(function=function)
-        return added
+        return added.add_argument
 
-    up = "run everything here: real Slack if its tokens are set, else the playground"
-    command("up", "local:up", up)
-    setup = "connect Kioku to your Slack workspace: asks for each token and checks it"
-    command("setup", "setup:set_up", setup)
-    migrate = command("migrate", "database:migrate", "bring the database up to this version")
-    migrate.add_argument(
-        "--yes",
-        action="store_true",
-        help="embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking",
-    )
+    text = "run everything here: real Slack if its tokens are set, else the playground"
+    command("up", "local:up", text)
+    text = "connect Kioku to your Slack workspace: asks for each token and checks it"
+    command("setup", "setup:set_up", text)
+    add = command("migrate", "database:migrate", "bring the database up to this version")
+    text = "embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking"
+    add("--yes", action="store_true", help=text)
     command("run", "service:run", "run the app on a server, by Socket Mode or HTTP")
-    look = "check each part, and say what to do where one is not right"
-    doctor = command("doctor", "checks:doctor", look)
-    doctor.add_argument(
-        "--live",
-        action="store_true",
-        help="try in Slack what is not documented, and delete what was posted",
-    )
-    doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
-    doctor.add_argument("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
-    doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
-    export = command("export", "data_commands:export", "write everything about a person to a file")
-    gone = "erase a person: memories, conversation, settings; it cannot be undone"
-    erase = command("erase", "data_commands:erase", gone)
-    for one in (export, erase):
-        one.add_argument(
-            "--team", type=_slack_id, required=True, metavar="T…", help="the workspace's id"
-        )
-        one.add_argument(
-            "--user", type=_slack_id, required=True, metavar="U…", help="the person's id"
-        )
-    export.add_argument("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
-    erase.add_argument("--yes", action="store_true", help="do not ask for the id again")
-    since = "print what was forgotten or erased since a time, as ids, for `kioku forget-again`"
-    command("forgotten", "data_commands:forgotten", since).add_argument(
-        "--since",
-        type=_moment,
-        required=True,
-        metavar="DATE",
-        help="when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC",
-    )
-    again = "delete from a restored database what was forgotten or erased since its backup"
-    command("forget-again", "data_commands:forget_again", again).add_argument(
-        "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
-    )
+    text = "check each part, and say what to do where one is not right"
+    add = command("doctor", "checks:doctor", text)
+    text = "try in Slack what is not documented, and delete what was posted"
+    add("--live", action="store_true", help=text)
+    add("--user", metavar="U…", help="whose direct message --live may use")
+    add("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
+    add("--yes", action="store_true", help="let --live begin without asking")
+    text = "write everything about a person to a file"
+    export = command("export", "data_commands:export", text)
+    text = "erase a person: memories, conversation, settings; it cannot be undone"
+    erase = command("erase", "data_commands:erase", text)
+    for add in (export, erase):
+        an_id: dict[str, Any] = {"type": _slack_id, "required": True}
+        add("--team", metavar="T…", help="the workspace's id", **an_id)
+        add("--user", metavar="U…", help="the person's id", **an_id)
+    export("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
+    erase("--yes", action="store_true", help="do not ask for the id again")
+    text = "print what was forgotten or erased since a time, as ids, for `kioku forget-again`"
+    add = command("forgotten", "data_commands:forgotten", text)
+    text = "when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC"
+    add("--since", type=_moment, required=True, metavar="DATE", help=text)
+    text = "delete from a restored database what was forgotten or erased since its backup"
+    add = command("forget-again", "data_commands:forget_again", text)
+    add("file", type=Path, metavar="FILE", help="the output of `kioku forgotten`")
     return parser
 
 

@@ -94,13 +94,13 @@ class Maintenance:
             log.warning("found %d thread(s) that waited without a job", len(threads))
 
     async def _expire(self) -> None:
-        if ended := await expire_due(self.pool):
-            log.info("%d memories ended, as their words said", len(ended))
         for statement in _EXPIRED:
             await execute_statement(self.pool, statement)
         [row] = await execute_statement(self.pool, "SELECT * FROM clear_away(%s)", (_AT_ONCE,))
         if row["events"] or row["turns"]:
             log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
+        if ended := await expire_due(self.pool):
+            log.info("%d memories ended, as their words said", len(ended))
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:

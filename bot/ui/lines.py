@@ -159,8 +159,13 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
 
 
 def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
-    """Return changes in one line: a single one in its words, several by their number."""
+    """Return changes in one line: a single one in its words, several by their number.
+
+    Empty if none is worth telling.
+    """
     told = notable_changes(entries)
+    if not told:
+        return ""
     kept = [entry for entry in told if entry.undone_at is None]
     shown = kept or told
     if len(shown) == 1 and len(line := change_line(reader, shown[0])) <= LINE_LIMIT:

@@ -198,9 +198,9 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     off = content.off
     text = reader.say("panel_on") if off is None else off_line(reader, off)
     options = [option(reader.say(key), value) for value, key in _SWITCHES.items()]
-    # Slack tells of a choice only if it differs from the one before.
-    chosen = "off" if off else "on"
-    if off.until if off else content.off_in:
+    # Slack sends nothing for the option that is shown as chosen.
+    chosen = "on" if off is None else "off" if off.until is None else ""
+    if content.off_in and chosen == "on":
         chosen = ""
     switch = select(
         options,

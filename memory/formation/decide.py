@@ -207,8 +207,8 @@ class _Run:
             "confirmed_at": self._at.isoformat(),
         }
         if wider is not None:
-            entry = {"key": wider.key}
-            value["supersedes"] = [e for e in kept.get("supersedes") or [] if e != entry] + [entry]
+            others = [e for e in kept.get("supersedes") or [] if e.get("key") != wider.key]
+            value["supersedes"] = [*others, {"key": wider.key}]
         restated = source not in said and (
             content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
         )
@@ -251,7 +251,7 @@ class _Run:
             (
                 (key, draft)
                 for key, draft in self._drafts.items()
-                if draft.value and {"key": row.key} in (draft.value.get("supersedes") or [])
+                if any(e.get("key") == row.key for e in (draft.value or {}).get("supersedes") or ())
             ),
             (str(uuid.uuid4()), None),
         )

@@ -28,7 +28,7 @@ from memory.store.memories import (
     read_own,
     reread,
 )
-from memory.store.versions import Action, AfterWrite, Change, Step, commit_steps
+from memory.store.versions import IS_FIRST, Action, AfterWrite, Change, Step, commit_steps
 
 Source: TypeAlias = Mapping[str, Any]
 
@@ -39,8 +39,8 @@ _AMONG: LiteralString = (
     f" OR EXISTS (SELECT FROM memory_questions WHERE {OF_IDS} AND messages @> message)"
 )
 _VERSIONS: LiteralString = (
-    "SELECT key, number, undoes, action, value, expires_at, channel, ts FROM memory_versions"
-    f" WHERE {OF_IDS} AND key = ANY(%(keys)s) ORDER BY number"
+    f"SELECT key, number, undoes, value, expires_at, channel, ts, {IS_FIRST} AS is_first"
+    f" FROM memory_versions v WHERE {OF_IDS} AND key = ANY(%(keys)s) ORDER BY number"
 )
 _UNQUOTE: LiteralString = (
     "UPDATE memory_versions SET value = without_quotes(value, %(channels)s, %(times)s)"
@@ -146,13 +146,12 @@ def _supported(
             led.append(version)
         else:
             led = [one for one in led if one["number"] < version["undoes"]]
-    if about is None or not led or led[0]["action"] != "remembered":
+    if about is None or not led or not led[0]["is_first"]:
         return row.content, row.expires_at  # the first versions are not kept
     content = start.content if start else {}
     end = start.expires_at if start else None
     messages = {(source.get("channel"), source.get("ts")) for source in left}
-    old: dict[str, Any] = {}
-    known: datetime | None = None
+    old, known = content, end
     for version in led:
         new, until = (version["value"] or {}).get("content") or {}, version["expires_at"]
         message = (version["channel"], version["ts"])

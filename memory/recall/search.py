@@ -232,6 +232,9 @@ async def nearest_to_each(
     except DataError:  # vectors of different dimensions
         found = []
     if not found:
-        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
+        select: LiteralString = f"SELECT {_COMPARABLE} AS comparable"
+        [row] = await person_statement(pool, view.person, select, values)
+        if not row["comparable"]:
+            raise EmbeddingsUnavailable("The memories are embedded with another model now.")
     unique = {(row["prefix"], row["key"]): row for row in found}
     return read_within(list(unique.values())[:limit], view)

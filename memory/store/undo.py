@@ -77,7 +77,7 @@ def _step(person: Person, row: Memory | None, versions: Sequence[DictRow]) -> St
     for version in versions:
         known = last is not None or version["in_effect"]
         if known and _state(version["value"], version["audience"], version["expires_at"]) == state:
-            if version["action"] != "remembered" and version["before_audience"] is None:
+            if version["before_audience"] is None and not version["is_first"]:
                 break  # the version before it is not kept
             last = version
             state = _state(version["before"], version["before_audience"], version["before_end"])

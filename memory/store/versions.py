@@ -109,12 +109,8 @@ class Step(Keyed):
 
     @property
     def text(self) -> str | None:
-        """The text to embed; None if the row is deleted or keeps its vector."""
-        if self.after is None:
-            return None
-        text, row = searchable_text(self.after["content"]), self.before
-        kept = row is not None and row.namespace == self.namespace
-        return None if kept and row and searchable_text(row.content) == text else text
+        """The text to embed; None if the row is deleted."""
+        return None if self.after is None else searchable_text(self.after["content"])
 
 
 Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
@@ -340,13 +336,15 @@ def actor_of(source_kind: str, default: Actor) -> Actor:
 # --- reading -----------------------------------------------------------------------------------
 
 _SAME_MEMORY: LiteralString = f"{OF_IDS} AND key = v.key"
-# Without the version before it, what a change has changed is not known.
+# Whether `v` is the first version of its memory; of others the one before it may be deleted.
+IS_FIRST: LiteralString = "(v.number = 0 OR v.created_at = v.at)"
 VERSIONS: LiteralString = (
     "SELECT v.*, p.value AS before, p.audience AS before_audience, p.expires_at AS before_end,"
     " p.created_at AS before_created, p.updated_at AS before_updated,"
     " (now.value IS NULL AND v.value IS NULL OR (now.value, now.audience, now.expires_at)"
     " IS NOT DISTINCT FROM (v.value, v.audience, v.expires_at))"
-    " AND (v.action = 'remembered' OR p.number IS NOT NULL) AS in_effect, u.at AS undone_at"
+    f" AND (p.number IS NOT NULL OR {IS_FIRST}) AS in_effect, {IS_FIRST} AS is_first,"
+    " u.at AS undone_at"
     " FROM memory_versions v"
     f" LEFT JOIN LATERAL (SELECT * FROM memory_versions WHERE {_SAME_MEMORY}"
     "  AND number < v.number ORDER BY number DESC LIMIT 1) p ON true"

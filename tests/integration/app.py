@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -14,9 +15,14 @@ import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
+from bot.memories.adding import add_lines, remember_message
+from bot.memories.clicks import ACTIONS, Click
+from bot.memories.panel import read_panel
+from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.responses.request import ModelRequests
@@ -30,7 +36,8 @@ from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from memory import Embedder, Memory, Person, Pool, list_memories
+from bot.ui.panel import Content, Done, Position
+from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -58,6 +65,11 @@ class App:
     def embedder(self) -> Embedder:
         """The application's embedder."""
         return self.wiring.turn_dependencies.embedder
+
+    @property
+    def turns(self) -> Turns:
+        """The application's turns."""
+        return self.wiring.turn_dependencies.turns
 
     @property
     def maintenance(self) -> Maintenance:
@@ -127,6 +139,42 @@ class App:
     async def memories(self, person: Person) -> list[Memory]:
         """Return a person's memories."""
         return await list_memories(self.pool, person)
+
+    async def click(self, person: Person, action: str, value: str = "") -> Any:
+        """Do what a click of a person in a message does; return what is shown for it."""
+        reader = await self.wiring.app.people.reader(person)
+        return await ACTIONS[action](
+            self.wiring.app, Click(person=person, reader=reader, value=value)
+        )
+
+    async def point_at(self, place: PersonThread, text: str, **more: Any) -> Done:
+        """Use *Remember This* on the message of a place; return what is said."""
+        person = self.person(place)
+        reader = await self.wiring.app.people.reader(person)
+        message = {"user": place.user, "ts": place.ts, "text": text, **more}
+        return await remember_message(self.wiring.app, person, reader, place.channel, message)
+
+    async def add(self, person: Person, *lines: str, audience: str = DM) -> Done:
+        """Add memories as the form does; return what is said."""
+        reader = await self.wiring.app.people.reader(person)
+        return await add_lines(self.wiring.app, person, reader, lines, audience)
+
+    async def panel(
+        self, person: Person, position: Position | None = None, *, home: bool = False
+    ) -> Content:
+        """Return what a person's panel shows."""
+        core = self.wiring.app
+        reader = await core.people.reader(person)
+        return await read_panel(core, person, reader, position or Position(), home=home)
+
+    async def off(self, place: PersonThread, scope: str = "", until: datetime | None = None) -> str:
+        """Switch memory off for the person of a place; return the ts of what they wrote for it.
+
+        Not a moment before that: clocks do not differ here.
+        """
+        since = str(self.slack.say(place.user, "dm", "Turn memory off")["ts"])
+        await turn_off(self.wiring.app, self.person(place), scope, until=until, since=since)
+        return since
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Execute a statement as the database's owner; return its rows."""

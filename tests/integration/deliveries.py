@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from bot.access import Quotas
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import TurnRow, Turns
 from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
+from bot.people import People
 from bot.slack.client import Installations
 from bot.types import MemoryState, PersonSettings
-from bot.people import People
-from bot.access import Quotas
 from memory import DM, Pool, create_pool, memory_view
 from tests.conftest import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from bot.locale import Language, say
@@ -225,9 +226,8 @@ def elements(place: Place) -> list[dict[str, Any]]:
 def find(place: Place, action: str, value: str = "") -> dict[str, Any]:
     """Return the first element of an action that has such a value or option."""
     for element in elements(place):
-        if element["action_id"].partition("_")[0] != action and element["action_id"] != action:
-            if not element["action_id"].startswith(f"{action}_"):
-                continue
+        if re.sub("_[0-9]+$", "", element["action_id"]) != action:
+            continue
         values = [str(element.get("value", ""))]
         values += [option["value"] for option in element.get("options", [])]
         chosen = next((one for one in values if one.startswith(value)), None)

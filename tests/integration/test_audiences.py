@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.listeners.responder import person_of
-from bot.locale import say
-from bot.memories.changes import ChangeHistory
-from bot.notices.change_notices import SHOW, ChangeNotices
+from bot.listeners.interactions import person_of
+from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.prompt import NOT_IN_DM
 from bot.slack.messages import read_message
-from bot.slack.permalinks import Permalinks
-from bot.people import People
-from bot.ui.modal_triggers import USED_ACTION
-from bot.ui.notices import notice_payload
-from bot.ui.views import sentence_view
-from memory import (
-    MemoryTools,
-    Person,
-    PersonMessage,
-    add_memory,
-    history,
-    move_memory,
-    person_transaction,
-)
+from bot.ui.panel import FORGET, MENU, UNDO, Content, Position, panel
+from bot.ui.reader import Reader
+from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.e2e.stored import VECTOR
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -63,7 +49,7 @@ class Case:
     place: PersonThread
     other: PersonThread
     seen: frozenset[str]
-    references: dict[str, str]
+    keys: dict[str, str]
 
     @property
     def person(self) -> Person:
@@ -75,10 +61,14 @@ class Case:
         """Somebody else in the same conversation."""
         return Person(self.app.slack.team_id, self.other.user)
 
+    async def panel(self, person: Person, position: Position | None = None) -> Content:
+        """Return what a person's panel shows."""
+        return await self.app.panel(person, position)
+
     def shows(self, what: object) -> set[str]:
         """Return which of the memories a text or payload tells of, by where each was said."""
         text = what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)
-        return {said for said in self.references if dish(said) in text}
+        return {said for said in self.keys if dish(said) in text}
 
 
 def dish(said: str) -> str:
@@ -94,7 +84,7 @@ def conversation(app: App, kind: str, user: str, other: str) -> str:
 
 
 def remembered(app: App, person: Person, audience: str, food: str) -> str:
-    """Store a memory; return its reference."""
+    """Store a memory; return its key."""
     key = str(uuid4())
     value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
     with psycopg.connect(app.database) as owner:
@@ -108,7 +98,7 @@ def remembered(app: App, person: Person, audience: str, food: str) -> str:
             " VALUES (%s, %s, 'content', %s)",
             (prefix, key, VECTOR),
         )
-    return f"{audience}/{key}"
+    return key
 
 
 @pytest.fixture(params=[(kind, same) for kind in KINDS for same in (True, False)], ids=str)
@@ -120,7 +110,7 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     person = Person(app.slack.team_id, user)
     channels = {kind: conversation(app, kind, user, other) for kind in KINDS}
     audiences = {**channels, "dm": "dm", "public": "public"}
-    references = {kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS}
+    keys = {kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS}
     channel = channels[asked] if same else conversation(app, asked, user, other)
     if asked == "unknown":
         app.slack.fault("conversations.info", error="channel_not_found", times=None)
@@ -131,7 +121,7 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
             other, other_team, conversation(app, "dm", other, user), "1.0", "1.0"
         )
     seen = ELSEWHERE[asked] | ({asked} if same else set())
-    yield Case(app, asked, place, elsewhere, frozenset(seen), references)
+    yield Case(app, asked, place, elsewhere, frozenset(seen), keys)
     app.slack.clear()
 
 
@@ -164,15 +154,9 @@ async def test_what_is_not_remembered_while_memory_is_off_is_said(app: App) -> N
     """The stand-in follows the prompt that says so, also where the person told it before."""
     dm = app.slack.place()
     assert await app.form(await app.ask(dm, "I like ramen"))
-    await app.ask(dm, "Pause your memory for 2 hours")
+    await app.off(dm)
     [reply] = app.replies(await app.ask(dm, "What food do I like?"))
     assert reply == "Memory is off for this message, so I remember nothing about you."
-
-
-def notices_of(case: Case) -> ChangeNotices:
-    """Return what tells people of changes."""
-    slack, pool = case.app.slack.installations(), case.app.pool
-    return ChangeNotices(pool, case.app.wiring.queue, slack, People(pool, slack, "notice"))
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
@@ -183,23 +167,18 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(prompt) == case.seen
 
     turn = app.turn(message)
-    assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
-    listed: set[str] = set()
-    for value in (str(turn["id"]), f"{turn['id']} others"):
-        body = {"actions": [{"action_id": USED_ACTION, "value": value}]}
-        listed |= case.shows(await app.wiring.modals.content(body, case.person, "en"))
-        theirs = await app.wiring.modals.content(body, case.bystander, "en")
-        assert theirs == sentence_view("en", "used_title", say("en", "used_others"))
-    assert listed == case.seen
+    assert set(turn["recalled"]) == {case.keys[said] for said in case.seen}
+    used = Position(list="used", of=str(turn["id"]))
+    assert case.shows(panel(Reader("en"), await case.panel(case.person, used))) == case.seen
+    assert (await case.panel(case.bystander, used)).memories == []
 
     view = await app.wiring.app.audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
-    tools = MemoryTools(app.pool, app.embedder, view, words)
+    tools = MemoryTools(app.wiring.app.former, view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))
     assert case.shows(found) == case.seen
-    for said, reference in case.references.items():
-        identity = reference.partition("/")[2]
-        given = {"action": "delete", "evidence": "forget all the stews", "id": identity}
+    for said, key in case.keys.items():
+        given = {"action": "delete", "evidence": "forget all the stews", "id": key}
         deleted = json.loads(await tools.call("memory_change", json.dumps(given)))
         assert ("error" in deleted) == (said not in case.seen)
 
@@ -222,47 +201,38 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    actions = app.wiring.memory_actions
-    listed = await actions.listed(case.person, "en")
-    assert listed["response_type"] == "ephemeral"
-    assert case.shows(listed) == set(KINDS)
-    assert case.shows(await actions.listed(case.bystander, "en")) == set()
-    assert case.shows(await actions.searched(case.bystander, "en", "stew")) == set()
+    mine = panel(Reader("en"), await case.panel(case.person))
+    assert case.shows(mine) == set(KINDS)
+    for position in (Position(), Position(of="stew"), Position(list="changes")):
+        theirs = await case.panel(case.bystander, position)
+        assert (list(theirs.memories), list(theirs.changes)) == ([], [])
 
-    message = await app.ask(case.place, "hello")
-    turn = app.turn(message)
-    notices = notices_of(case)
-    change = await add_memory(
-        app.pool,
-        app.embedder,
-        case.person.namespace(turn["audience"]),
-        "UserFact",
-        {"fact": "noticed fact"},
-        {"kind": "modal", "evidence": "noticed fact"},
-    )
-    async with person_transaction(app.pool, case.person) as connection:
-        await notices.add_notice(connection, case.person, turn["id"], [change.id])
-    [job] = [args for args in app.take_jobs(SHOW) if args["user"] == case.person.user_id]
-    await notices.show(**job)
+    app.script_calls(("memory_change", NOTICED))
+    message = await app.ask(case.place, "noticed fact")
+    for job in app.take_jobs(SHOW_NOTICE):
+        await show_notice(app.wiring.app, **job)
     seen = await _seen(app, case.place)
     assert [m for m in seen if "noticed fact" in m]
     assert case.shows("\n".join(m for m in seen if "noticed fact" in m)) <= case.seen
     if case.asked != "dm":
         assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
 
-    where = f"notice {job['turn']}"
-    links = Permalinks(app.slack.installations())
-    update = app.wiring.source_updates.update_from_changed
-    changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.app.people, update)
-    assert not await notices.content(case.bystander, where)
-    payload = notice_payload("en", await notices.content(case.bystander, where), UTC)
-    assert "noticed fact" not in json.dumps(payload)
-    assert await changes.undo(case.bystander, str(change.id)) == "undo_gone"
-    assert await history(app.pool, case.bystander) == []
-    mine = await changes.page(case.person, "en", "")
-    assert mine["response_type"] == "ephemeral"
-    assert "noticed fact" in json.dumps(mine)
-    assert UUID(job["turn"])
+    turn = str(app.turn(message)["id"])
+    shown = Position(list="notice", of=turn)
+    [change] = (await case.panel(case.person, shown)).changes
+    assert list((await case.panel(case.bystander, shown)).changes) == []
+    clicks = [(UNDO, f"notice {turn}"), (UNDO, f"change {change.id}"), (MENU, f"edit {change.key}")]
+    clicks += [(MENU, f"forget {change.key}"), (FORGET, f"keys {change.key}")]
+    for action, value in clicks:
+        assert "noticed" not in (await app.click(case.bystander, action, value)).line
+    assert change.key in [one.key for one in await app.memories(case.person)]
+
+
+NOTICED = {
+    "action": "create",
+    "evidence": "noticed fact",
+    "content": {"kind": "UserFact", "fact": "noticed fact"},
+}
 
 
 async def _seen(app: App, place: PersonThread) -> list[str]:
@@ -278,16 +248,14 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
     person = Person(app.slack.team_id, user)
     partner, secret = app.slack.channel("connect", user), app.slack.channel("private", user)
     general = app.slack.channel("public", user)
-    reference = remembered(app, person, "dm", dish("dm"))
-    embedder = app.embedder
+    key = remembered(app, person, "dm", dish("dm"))
     for audience, seen in (
         (partner, {partner}),
         ("public", {general, secret}),
         (secret, {secret}),
         ("dm", set[str]()),
     ):
-        change = await move_memory(app.pool, embedder, person, reference, audience)
-        reference = change.reference
+        await move_memory(app.pool, app.embedder, person, key, audience)
         for channel in (partner, secret, general):
             await app.ask(PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?")
             assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)

@@ -9,15 +9,12 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.notices.change_notices import NOTICE, SHOW, ChangeNotices
-from bot.types import PersonSettings
-from bot.people import People
-from bot.people import choose
-from bot.ui.changes import EVERY_CHANGE
-from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_transaction
+from bot.memories.switches import change_settings
+from bot.notices import SHOW_NOTICE, add_notice, show_notice
+from bot.ui.panel import ANSWER, FORGET, UNDO
+from memory import Person, Pool, add_memories, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.integration.test_ledger import Ledger, food
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -30,31 +27,35 @@ async def idle(pool: Pool) -> None:
         await connection.execute("DELETE FROM procrastinate_jobs")
 
 
-@pytest.fixture
-def notices(app: App) -> ChangeNotices:
-    """The notices of the wired application."""
-    return app.wiring.notices
+async def added(app: App, person: Person, turn: UUID) -> None:
+    """Add the notice of a turn."""
+    async with person_transaction(app.pool, person) as connection:
+        await add_notice(app.wiring.app, connection, person, turn)
 
 
-async def formed(
-    app: App, notices: ChangeNotices, channel: str = "dm"
-) -> tuple[PersonThread, dict[str, Any]]:
+async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str, Any]]:
     """Let somebody say what is remembered; return where, and the arguments of the notice's job."""
     place = app.slack.place(channel=channel)
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
-    change = await add_memory(
+    said = {"kind": "message", "evidence": "I love ramen"}
+    said |= {"channel": place.channel, "ts": message.ts}
+    await add_memories(
         app.pool,
         app.embedder,
         message.person.namespace(turn["audience"]),
         "UserFoodPreference",
-        {"food_name": "ramen", "preference": 90},
-        {"kind": "message", "evidence": "I love ramen", "channel": place.channel, "ts": message.ts},
+        [({"food_name": "ramen", "preference": 90}, said)],
+        batch=turn["id"],
     )
-    async with person_transaction(app.pool, message.person) as connection:
-        await notices.add_notice(connection, message.person, turn["id"], [change.id])
-    [job] = app.take_jobs(SHOW)
+    await added(app, message.person, turn["id"])
+    [job] = app.take_jobs(SHOW_NOTICE)
     return place, job
+
+
+async def show(app: App, job: dict[str, Any]) -> None:
+    """Do the job that shows a notice."""
+    await show_notice(app.wiring.app, **job)
 
 
 def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
@@ -63,18 +64,18 @@ def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
     return [m for m in seen if "Remembered: " in json.dumps(m)]
 
 
-async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNotices) -> None:
+async def test_a_job_that_runs_twice_shows_the_same(app: App) -> None:
     """In a DM its message is set to the same text again; elsewhere the person sees it once.
 
     In a DM it is a message of its own, in the thread of the answer, which stays as it was.
     """
     for kind in ("dm", "public"):
-        place, job = await formed(app, notices, kind)
+        place, job = await formed(app, kind)
         assert set(job) == {"team", "user", "turn"}
         before = _answers(app, place)
-        await notices.show(**job)
+        await show(app, job)
         [first] = notices_seen(app, place)
-        await notices.show(**job)
+        await show(app, job)
         [second] = notices_seen(app, place)
         assert _nameless(first) == _nameless(second)
         assert bool(first.get("is_ephemeral")) == (kind == "public")
@@ -82,9 +83,7 @@ async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNot
         assert _answers(app, place)[: len(before)] == before
 
 
-async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
-    app: App, notices: ChangeNotices
-) -> None:
+async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(app: App) -> None:
     """What is not committed leaves no notice, and no job to show one."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
@@ -95,12 +94,12 @@ async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
 
     async def dying() -> None:
         async with person_transaction(app.pool, message.person) as connection:
-            await notices.add_notice(connection, message.person, turn["id"], [UUID(int=1)])
+            await add_notice(app.wiring.app, connection, message.person, turn["id"])
             raise Away
 
     with pytest.raises(Away):
         await dying()
-    assert app.jobs(SHOW) == []
+    assert app.jobs(SHOW_NOTICE) == []
     assert app.rows("SELECT 1 FROM change_notices WHERE turn_id = %s", turn["id"]) == []
 
 
@@ -109,12 +108,10 @@ async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
     assert len(notices_seen(app, place)) == 1
-    assert app.jobs(SHOW) == []
+    assert app.jobs(SHOW_NOTICE) == []
 
 
-async def test_a_notice_that_slack_refuses_is_shown_by_its_job(
-    app: App, notices: ChangeNotices
-) -> None:
+async def test_a_notice_that_slack_refuses_is_shown_by_its_job(app: App) -> None:
     """What fails at the end of a formation is tried again within a minute.
 
     While Slack is in trouble the job fails, to be run again; then it shows the notice.
@@ -124,67 +121,64 @@ async def test_a_notice_that_slack_refuses_is_shown_by_its_job(
     app.slack.fault("chat.postMessage", status=500)
     await app.form(message)
     assert notices_seen(app, place) == []
-    [job] = app.jobs(SHOW)
+    [job] = app.jobs(SHOW_NOTICE)
     assert 50 < job["due_in"] <= 60
     app.slack.fault("chat.postMessage", status=500)
     with pytest.raises(SlackApiError):
-        await notices.show(**job["args"])
+        await show(app, job["args"])
     assert notices_seen(app, place) == []
-    await notices.show(**job["args"])
+    await show(app, job["args"])
     assert len(notices_seen(app, place)) == 1
-    assert app.jobs(SHOW) == []
+    assert app.jobs(SHOW_NOTICE) == []
 
 
-async def test_the_undo_of_a_notice_restores_what_an_answer_removed(
-    app: App, notices: ChangeNotices
-) -> None:
+async def test_the_undo_of_a_notice_takes_back_what_an_answer_changed(app: App) -> None:
     """What the answer to a question changed is part of the notice, and of its one Undo."""
-    message = await app.ask(app.slack.place(), "I love soba")
-    ledger = Ledger(app.pool, app.embedder, app.database)
-    for audience, level in ((PUBLIC, 40), (DM, 95)):
-        seen = memory_view(message.person.namespace(audience))
-        formed = await ledger.say(
-            "I love soba", ts=f"{level}.0", content=food("soba", level), seen=seen
-        )
-    [question] = formed.questions
-    turn = app.turn(message)["id"]
-    async with person_transaction(app.pool, message.person) as connection:
-        await notices.add_notice(connection, message.person, turn, [], [question.id])
-    before = ledger.printed("store", "store_vectors")
-    changes, surface = app.wiring.modals.changes, f"{NOTICE} {turn}"
-    await changes.answer(message.person, str(question.id), "yes", surface)
-    assert len((await notices.content(message.person, surface)).entries) == 2
-    assert await changes.undo(message.person, EVERY_CHANGE, surface) is None
-    assert ledger.printed("store", "store_vectors") == before
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I live in Osaka"))
+    said = await app.ask(place, "I live in Tokyo")
+    assert [one["fact"] for one in await app.form(said)] == ["I live in Osaka"]
+    [value] = _values(_answers(app, place)[-1:], f"{ANSWER}_0")
+    assert value.endswith("yes")
+    await app.click(said.person, ANSWER, value)
+    assert [one.content["fact"] for one in await app.memories(said.person)] == ["I live in Tokyo"]
+    turn = app.turn(said)["id"]
+    await app.click(said.person, UNDO, f"notice {turn}")
+    assert [one.content["fact"] for one in await app.memories(said.person)] == ["I live in Osaka"]
 
 
-async def test_an_undo_changes_the_notice(app: App, notices: ChangeNotices) -> None:
-    """A click on the notice, and one in its details, changes its message and nothing else."""
-    changes = app.wiring.modals.changes
-    for in_modal in (False, True):
-        place, job = await formed(app, notices)
-        await notices.show(**job)
-        [shown], answers = notices_seen(app, place), _answers(app, place)
-        person, surface = Person(app.slack.team_id, place.user), f"{NOTICE} {job['turn']}"
-        value = f"{EVERY_CHANGE} {surface}"
-        if in_modal:
-            await changes.undone_in_modal(person, "en", value)
-            [after] = notices_seen(app, place)
-            assert (after["ts"], after["text"][-8:]) == (shown["ts"], "(undone)")
-            assert len(_answers(app, place)) == len(answers)
-        else:
-            told = await changes.undone(person, "en", value)
-            assert told is not None
-            assert told["text"].endswith("(undone)")
-            assert "replace_original" not in told
+async def test_an_undo_changes_the_notice(app: App) -> None:
+    """A click anywhere else changes its message and no other one; its button goes."""
+    place, job = await formed(app)
+    await show(app, job)
+    [shown], answers = notices_seen(app, place), _answers(app, place)
+    person = Person(app.slack.team_id, place.user)
+    done = await app.click(person, UNDO, f"notice {job['turn']}")
+    assert done.line.startswith("Forgotten: Likes ramen")
+    for again in app.take_jobs(SHOW_NOTICE):
+        await show(app, again)
+    [after] = notices_seen(app, place)
+    assert (after["ts"], after["text"][-8:]) == (shown["ts"], "(undone)")
+    assert _values([after], UNDO) == []
+    assert len(_answers(app, place)) == len(answers)
 
 
-async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(
-    app: App, notices: ChangeNotices
-) -> None:
+async def test_what_is_forgotten_leaves_its_notice(app: App) -> None:
+    """Forgotten anywhere, a memory is not told of below the answer any more."""
+    place, job = await formed(app)
+    await show(app, job)
+    person = Person(app.slack.team_id, place.user)
+    [memory] = await app.memories(person)
+    await app.click(person, FORGET, f"keys {memory.key}")
+    for again in app.take_jobs(SHOW_NOTICE):
+        await show(app, again)
+    assert notices_seen(app, place) == []
+
+
+async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(app: App) -> None:
     """What is added to the notice of a turn is shown with the rest, below the newer answer."""
-    place, job = await formed(app, notices)
-    await notices.show(**job)
+    place, job = await formed(app)
+    await show(app, job)
     [before] = notices_seen(app, place)
     turn = UUID(job["turn"])
     said = app.slack.as_app(
@@ -192,37 +186,33 @@ async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(
     )
     app.rows("UPDATE turns SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
     person = Person(app.slack.team_id, place.user)
-    [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
-    async with person_transaction(app.pool, person) as connection:
-        await notices.add_notice(connection, person, turn, [change["id"]])
-    await notices.show(**job)
+    await added(app, person, turn)
+    await show(app, job)
     [after] = notices_seen(app, place)
     assert float(after["ts"]) > float(said["ts"])
-    await notices.show(**job)
+    await show(app, job)
     assert notices_seen(app, place)[0]["ts"] == after["ts"]
 
 
 @pytest.mark.parametrize("error", [None, "message_not_found", "cant_delete_message"])
 async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
-    app: App, notices: ChangeNotices, error: str | None
+    app: App, error: str | None
 ) -> None:
     """Its message goes with what was forgotten; where Slack refuses that, it is not tried again."""
-    place, job = await formed(app, notices)
-    await notices.show(**job)
+    place, job = await formed(app)
+    await show(app, job)
     if error:
         app.slack.fault("chat.delete", error=error)
-    app.rows("DELETE FROM memory_changes WHERE user_id = %s", place.user)
-    await notices.show(**job)
+    app.rows("DELETE FROM memory_versions WHERE user_id = %s", place.user)
+    await show(app, job)
     assert len(notices_seen(app, place)) == (1 if error else 0)
-    assert app.jobs(SHOW) == []
+    assert app.jobs(SHOW_NOTICE) == []
 
 
 @pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
-async def test_a_notice_without_an_answer_above_it_is_seen(
-    app: App, notices: ChangeNotices, in_thread: bool
-) -> None:
+async def test_a_notice_without_an_answer_above_it_is_seen(app: App, in_thread: bool) -> None:
     """In a channel it is shown in the thread only where that has a reply, else beside it."""
-    place, job = await formed(app, notices, "public")
+    place, job = await formed(app, "public")
     [answer] = _answers(app, place)
     app.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
     app.rows("UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
@@ -231,51 +221,48 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
         said = app.slack.say(place.user, place.channel, "more", thread_ts=root)
         moved = "UPDATE turns SET question_ts = %s WHERE question_ts = %s"
         app.rows(moved, said["ts"], root)
-    await notices.show(**job)
+    await show(app, job)
     [message] = notices_seen(app, place)
     assert message["is_ephemeral"]
     assert message.get("thread_ts") == (root if in_thread else None)
 
 
-async def test_a_notice_waits_while_slack_refuses_it(app: App, notices: ChangeNotices) -> None:
+async def test_a_notice_waits_while_slack_refuses_it(app: App) -> None:
     """A notice over the rate limit holds no worker up: its job comes again some seconds later."""
-    place, job = await formed(app, notices)
+    place, job = await formed(app)
     app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1)
-    await notices.show(**job)
+    await show(app, job)
     assert notices_seen(app, place) == []
     [again] = app.rows(
         "SELECT args, scheduled_at > now() + interval '2 s' AS later FROM procrastinate_jobs"
         " WHERE task_name = %s",
-        SHOW,
+        SHOW_NOTICE,
     )
     assert (again["args"], again["later"]) == (job, True)
-    await notices.show(**job)
+    await show(app, job)
     assert len(notices_seen(app, place)) == 1
 
 
 @pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
-async def test_in_an_archived_channel_nobody_is_told(app: App, notices: ChangeNotices) -> None:
+async def test_in_an_archived_channel_nobody_is_told(app: App) -> None:
     """Where nothing can be posted any more the notice is given up; the history has it."""
-    place, job = await formed(app, notices, "public")
+    place, job = await formed(app, "public")
     app.slack.control("channels/update", {"channel": place.channel, "archived": True})
-    await notices.show(**job)
+    await show(app, job)
     assert notices_seen(app, place) == []
 
 
-async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) -> None:
-    """Notices are off for a person who switched them off."""
-    place, job = await formed(app, notices)
+async def test_who_wants_no_notices_gets_none(app: App) -> None:
+    """Notices are off for a person who switched them off; questions come all the same."""
+    place, job = await formed(app)
     person = Person(app.slack.team_id, place.user)
-    async with person_transaction(app.pool, person) as connection:
-        await choose(connection, person, PersonSettings(notices=False))
-    fresh = ChangeNotices(
-        app.pool,
-        app.wiring.queue,
-        app.slack.installations(),
-        People(app.pool, app.slack.installations()),
-    )
-    await fresh.show(**job)
+    await change_settings(app.wiring.app, person, notices=False)
+    await show(app, job)
     assert notices_seen(app, place) == []
+    for text in ("I live in Osaka", "I live in Tokyo"):
+        await app.form(await app.ask(place, text))
+    assert "Remembered: I live in Osaka" not in json.dumps(_answers(app, place))
+    assert len(_values(_answers(app, place), f"{ANSWER}_0")) == 1
 
 
 def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
@@ -285,3 +272,9 @@ def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
 
 def _nameless(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**block, "block_id": ""} for block in message["blocks"]]
+
+
+def _values(messages: list[dict[str, Any]], action: str) -> list[str]:
+    blocks = [block for one in messages for block in one["blocks"]]
+    found = [element for block in blocks for element in block.get("elements", [])]
+    return [one["value"] for one in found if one.get("action_id") == action]

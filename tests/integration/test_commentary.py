@@ -12,6 +12,7 @@ from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.failures import ReplyFailed
+from bot.ui.reader import Reader
 from bot.ui.reply import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
@@ -48,7 +49,7 @@ async def test_commentary_is_a_task_and_no_part_of_the_answer(
     assert reply.text == shown.text == "The release is on Monday."
     assert comments(shown) == ["Let me look that up."]
     assert [task.state for task in shown.tasks] == ["complete"]
-    assert task_chunk("en", shown.tasks[0])["details"] == "Let me look that up."
+    assert task_chunk(Reader("en"), shown.tasks[0])["details"] == "Let me look that up."
 
 
 async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: Server) -> None:

@@ -12,52 +12,17 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.memories.data import TABLES
-from bot.pipeline.tools.controls import SETTINGS_TOOL
+from bot.pipeline.tools.controls import ACTIONS, SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
-from bot.users.incognito import EVERYWHERE
-from memory import Person
 from tests.integration.app import App
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def settings(app: App, user: str) -> dict[str, Any]:
-    """Return a person's row of settings."""
-    [row] = app.rows("SELECT * FROM person_settings WHERE user_id = %s", user)
-    return row
-
-
 def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
     """Return a call of the one tool for everything that is shown and set."""
     return SETTINGS_TOOL, {"action": action, **arguments}
-
-
-async def test_what_deletes_or_switches_on_is_only_proposed(app: App) -> None:
-    """How long to keep, memory on and off, and the end of a pause are questions with buttons."""
-    place = app.slack.place()
-    app.script_calls(settings_call("change", retention_days=30))
-    asked = await app.ask(place, "keep my memories for 30 days")
-    assert app.outputs()[0]["proposed"] is True
-    assert settings(app, place.user)["retention_days"] is None
-    assert "keep_memories_for" in json.dumps(app.shown(asked))
-    app.script_calls(settings_call("change", memory="off"))
-    asked = await app.ask(place, "turn memory off")
-    assert settings(app, place.user)["consent"] == "unknown"
-    assert app.turn(asked)["words"] == "turn memory off"
-    assert "refuse_memory" in json.dumps(app.shown(asked))
-    await app.wiring.controls.refuse(asked.person)
-    app.script_calls(settings_call("change", memory="on"))
-    asked = await app.ask(place, "turn memory on")
-    assert settings(app, place.user)["consent"] == "refused"
-    assert "agree_to_memory" in json.dumps(app.shown(asked))
-    await app.wiring.controls.agree(asked.person)
-    await app.wiring.controls.pause(asked.person)
-    app.script_calls(settings_call("resume"))
-    asked = await app.ask(place, "resume your memory")
-    assert app.outputs() == [{"proposed": True, "done": False}]
-    assert "resume_memory" in json.dumps(app.shown(asked))
-    assert await app.wiring.controls.off(asked.person) == "paused"
 
 
 @pytest.mark.parametrize(
@@ -66,29 +31,21 @@ async def test_what_deletes_or_switches_on_is_only_proposed(app: App) -> None:
         {},
         {"action": "destroy"},
         {"action": ["pause"]},
-        {"action": "quiet_thread"},  # not in a direct message
-        {"action": "change"},
-        {"action": "change", "notices": "no", "language": "fr", "retention_days": -1},
-        {"action": "change", "retention_days": True, "memory": "maybe"},
-        {"action": "forget_period"},
-        {"action": "forget_period", "since": "last year"},
-        {"action": "forget_period", "since": "2026-13-01"},
-        {"action": "forget_period", "since": "2999-01-01"},
-        {"action": "forget_period", "since": "2026-01-02", "until": "2026-01-02"},
-        {"action": "forget_period", "since": "2026-01-02", "until": "yesterday"},
-        {"action": "forget_period", "since": ["2026-01-02"]},
-        {"action": "forget_period", "scope": "previous_message"},
-        {"action": "do_not_remember", "scope": "all"},
-        {"action": "do_not_remember", "scope": ["this_message"]},
+        {"action": "resume"},  # memory is on
+        {"action": "forget"},
+        {"action": "forget", "words": " "},
+        {"action": "forget", "everything": "yes"},
+        {"action": "forget", "since": "last year"},
+        {"action": "forget", "since": "2026-13-01"},
+        {"action": "forget", "since": "2999-01-01"},
+        {"action": "forget", "since": "2026-01-02", "until": "2026-01-02"},
+        {"action": "forget", "since": "2026-01-02", "until": "yesterday"},
+        {"action": "forget", "since": ["2026-01-02"]},
         {"action": "pause", "until": "for ever"},
         {"action": "pause", "until": "tomorrow"},
         {"action": "pause", "until": "2026-01-01"},
         {"action": "pause", "until": "2026-01-01T10:00+09:00"},
-        {"action": "pause", "until": "2999-01-01"},
-        {"action": "pause", "until": "9999-12-31T23:59:59"},
         {"action": "pause", "until": "0001-01-01T00:00:00+14:00"},
-        {"action": "change_where_used", "about": "ramen"},
-        {"action": "change_where_used", "about": " ", "where": "here"},
     ],
     ids=str,
 )
@@ -101,46 +58,41 @@ async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any])
     assert len(app.shown(asked)) == 1
     assert not app.turn(asked)["off_record"]
     assert not app.turn(asked)["asked"]
-    row = settings(app, place.user)
-    assert (row["notices"], row["consent"], row["retention_days"]) == (True, "unknown", None)
+    assert app.rows("SELECT scope FROM memory_off WHERE user_id = %s", place.user) == []
 
 
 @pytest.mark.parametrize(
-    ("given", "now"),
+    ("given", "found"),
     [
         ({"since": "2026-01-01"}, True),
         ({"until": "2999-01-01"}, True),
         ({"since": "2026-01-01T00:00+09:00", "until": "2999-01-01"}, True),
-        ({"since": "2020-01-01T08:00", "until": "2020-01-02T08:00:00Z"}, False),
-        ({"since": "0001-01-01", "until": "0001-01-02"}, False),
-        ({"scope": "this_thread"}, True),
+        ({"since": "2020-01-01T08:00", "until": "2020-01-02T08:00:00Z"}, True),
+        ({"since": "0001-01-01", "until": "0001-01-02"}, True),
+        ({"words": "RAMEN"}, True),
+        ({"words": "zebras"}, False),
+        ({"everything": True}, True),
     ],
     ids=str,
 )
-async def test_forgetting_a_period_is_only_proposed(
-    app: App, given: dict[str, str], now: bool
-) -> None:
+async def test_forgetting_is_only_proposed(app: App, given: dict[str, Any], found: bool) -> None:
     """Nothing goes before the click, and the words that ask for it remove nothing either."""
     place = app.slack.place()
     root = await app.ask(place, "I love ramen")
     assert await app.form(root)
-    app.script_calls(settings_call("forget_period", **given))
+    app.script_calls(settings_call("forget", **given))
     asked = await app.ask(place, "forget it", thread_ts=root.ts)
-    expected = {"proposed": True, "done": False} if now else {"done": False, "not_found": True}
+    expected = {"proposed": True, "done": False} if found else {"done": False, "not_found": True}
     assert app.outputs() == [expected]
-    assert app.turn(asked)["asked"] is now
-    assert ("forget_period" in json.dumps(app.shown(asked))) is now
+    assert app.turn(asked)["asked"] is found
+    assert ('"action_id": "forget"' in json.dumps(app.shown(asked))) is found
     assert len(await app.memories(root.person)) == 1
 
 
-SHOWING = ["show_memories", "show_settings", "show_history", "show_help"]
-
-
-@pytest.mark.parametrize("action", SHOWING)
-async def test_what_is_shown_comes_to_the_asker_only(app: App, action: str) -> None:
+async def test_what_is_shown_comes_to_the_asker_only(app: App) -> None:
     """In a channel a tool that shows something shows it to who asked, and once."""
     place = app.slack.place(channel="public")
-    app.script_calls(settings_call(action), settings_call(action))
+    app.script_calls(settings_call("open"), settings_call("open"))
     asked = await app.ask(place, "<@BOT> show me")
     assert app.outputs() == [{"shown_privately": True}] * 2
     *_, reply, shown = app.shown(asked)
@@ -157,22 +109,16 @@ def offered(app: App) -> dict[str, list[str]]:
     }
 
 
-async def test_tools_depend_on_the_conversation(app: App) -> None:
-    """The view can be read in a direct message only, and a thread be quiet in a channel only."""
-    await app.ask(app.slack.place(), "hello")
+async def test_tools_depend_on_the_conversation_and_on_memory(app: App) -> None:
+    """The view can be read in a direct message only; while memory is off it can be switched on."""
+    place = app.slack.place()
+    await app.ask(place, "hello")
     in_dm = offered(app)
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
     in_channel = offered(app)
     assert set(in_dm) - set(in_channel) == {"read_current_view"}
     assert set(in_channel) == {"search_web", "memory_search", "memory_change", "memory_settings"}
-    assert set(in_channel["memory_settings"]) - set(in_dm["memory_settings"]) == {"quiet_thread"}
-    assert "quiet_thread" not in app.request_texts()[-2]
-
-
-async def test_without_memory_its_settings_stay(app: App) -> None:
-    """While memory is off nothing searches or changes it, and it can be resumed."""
-    place = app.slack.place()
-    await app.wiring.controls.pause(Person(app.slack.team_id, place.user))
+    await app.off(place)
     await app.ask(place, "hello")
     assert set(offered(app)) == {"search_web", "memory_settings", "read_current_view"}
     assert "resume" in offered(app)["memory_settings"]
@@ -186,9 +132,8 @@ async def test_a_plain_message_is_small(app: App) -> None:
 
 async def test_a_model_that_calls_too_often_is_stopped(app: App) -> None:
     """After so many calls for one message the tools answer with an error."""
-    place = app.slack.place()
-    app.script_calls(*[settings_call("resume")] * (MAX_CALLS + 1))
-    await app.ask(place, "resume")
+    app.script_calls(*[settings_call("open")] * (MAX_CALLS + 1))
+    await app.ask(app.slack.place(), "show me")
     *_, last = app.outputs()
     assert "Too many" in last["error"]
 
@@ -196,7 +141,7 @@ async def test_a_model_that_calls_too_often_is_stopped(app: App) -> None:
 def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, Any]]]:
     """Return a person's rows of every table, without those of one message and of what is queued.
 
-    Nor those that say when memory is off, or a thread quiet.
+    Nor those that say when memory is off.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
@@ -218,51 +163,59 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
             " ORDER BY prefix, key",
             (user,),
         ).fetchall()
-    for table in ("person_requests", "incognito_threads", "quiet_threads"):
+    for table in ("person_requests", "memory_off"):
         del found[table]
     return found
 
 
-_TIMES = ("profile_at", "told_at", "seen_at", "changed_at", "pauses")
+_TIMES = ("profile_at", "told_at", "seen_at", "changed_at")
 _SOON = str(date.today() + timedelta(days=30))  # noqa: DTZ011 - any day that is to come
 _HOSTILE: list[dict[str, Any]] = [
     {"until": "2999-01-01T00:00", "since": "2000-01-01"},
-    {"until": _SOON, "scope": "this_message", "notices": False, "language": "ja"},
-    {"scope": "previous_message", "retention_days": 1, "memory": "off"},
-    {"scope": "this_thread", "about": "ramen", "where": "everywhere", "memory": "on"},
-    {"language": "ja", "memory": "off", "notices": False, "retention_days": 0},
+    {"until": _SOON, "which": "this_message", "everything": True},
+    {"which": "previous_message", "words": "ramen", "list": "changes"},
+    {"everything": True},
     {},
 ]
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
-@pytest.mark.parametrize("paused", [False, True])
-async def test_a_hostile_model_loses_nothing(app: App, channel: str, paused: bool) -> None:
+@pytest.mark.parametrize("off", [False, True])
+async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) -> None:
     """It calls every tool with every argument: it can only make Kioku remember less from then on.
 
-    Nothing is deleted but the text of its own message, and nothing is switched on without a click,
-    including words that wait for formation; the language and all other settings stay.
+    Nothing is deleted but the text of its own message, with memory switched off also words that
+    wait for formation; nothing is switched on without a click, and all settings stay.
     """
     place = app.slack.place(channel=channel)
     audience = "dm" if channel == "dm" else "public"
     root = await app.ask(place, "<@BOT> I love ramen")
     assert await app.form(root, audience)
     waiting = await app.ask(place, "<@BOT> I live in Osaka", thread_ts=root.ts)
-    controls = app.wiring.controls
-    if paused:
-        await controls.pause(root.person)
-    for action in offered(app)["memory_settings"]:
-        if action.startswith(("show", "export")):
-            continue
+    if off:
+        await app.off(place)
+    for action in ACTIONS:
         before = kept(app, place.user)
+        unformed = app.rows(
+            "SELECT id, words FROM turns WHERE user_id = %s AND formed_at IS NULL", place.user
+        )
         app.script_calls(*(settings_call(action, **one) for one in _HOSTILE))
         asked = await app.ask(place, "<@BOT> what is the weather?", thread_ts=root.ts)
-        if not paused:
-            await controls.resume(asked.person)
-        await controls.incognito.end(asked.person, EVERYWHERE)
-        await controls.choose(asked.person, notices=True)
+        switches = action in ("pause", "incognito")
+        forever = {"scope": "", "until_at": None} if off else None
+        found = app.rows(
+            "SELECT scope, until_at FROM memory_off WHERE user_id = %s AND scope = ''", place.user
+        )
+        assert not forever or forever in found, action
+        if not off and switches:
+            app.rows("DELETE FROM memory_off WHERE user_id = %s RETURNING 1", place.user)
+            assert app.turn(waiting)["words"] == ""
+            for turn in unformed:
+                app.rows(
+                    "UPDATE turns SET words = %s, formed_at = NULL WHERE id = %s RETURNING 1",
+                    turn["words"],
+                    turn["id"],
+                )
         assert kept(app, place.user, without=asked.ts) == before, action
-        blanked = paused or action in ("pause", "do_not_remember", "incognito_on")
-        assert app.turn(asked)["off_record"] is blanked, action
-    await controls.resume(root.person)
-    assert "Osaka" in json.dumps(await app.form(waiting, audience))
+        assert app.turn(asked)["off_record"] is (off or switches or action == "do_not_remember")
+    assert off or "Osaka" in json.dumps(await app.form(waiting, audience))

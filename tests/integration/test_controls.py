@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,18 +13,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.conversation.periods import Period
+from bot.conversation.off_record import delete_texts
 from bot.locale import Language, say
-from bot.notices.change_notices import SHOW
+from bot.memories.forgetting import forget_all_of
+from bot.memories.switches import change_settings, turn_off, turn_on
+from bot.notices import SHOW_NOTICE
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
-from bot.types import DIRECT, Incognito
-from bot.users.incognito import read_incognito, switch_on
-from bot.people import read_settings
-from bot.ui.forgetting import FORGET_PERIOD_ACTION
-from bot.ui.memory_state import END_INCOGNITO_ACTION, INCOGNITO_OFF_ACTION
-from memory import Person, history, open_questions, person_transaction
-from memory.formation.user_store import UserStore
+from bot.ui.panel import FORGET, SWITCH
+from memory import Selection, list_changes, open_questions, person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
@@ -61,14 +59,10 @@ def footer(app: App, message: Message) -> str:
     return "\n".join(one["text"] for one in elements(app.shown(message), "context"))
 
 
-def buttons(app: App, message: Message) -> list[str]:
-    """Return the action ids of all buttons in a message's thread."""
-    return [one["action_id"] for one in elements(app.shown(message), "actions")]
-
-
-def values(payloads: Sequence[dict[str, Any]], action: str) -> list[str]:
-    """Return the values of the buttons with an action id."""
-    return [one["value"] for one in elements(payloads, "actions") if one["action_id"] == action]
+def pressable(app: App, message: Message, action: str) -> list[str]:
+    """Return the values of the buttons of an action in a message's thread."""
+    found = elements(app.shown(message), "actions")
+    return [one["value"] for one in found if re.sub("_[0-9]+$", "", one["action_id"]) == action]
 
 
 def nothing_kept(app: App, message: Message) -> bool:
@@ -79,41 +73,24 @@ def nothing_kept(app: App, message: Message) -> bool:
     return texts == ("", "", None, None) and turn["off_record"]
 
 
-async def press(app: App, message: Message, action: str) -> None:
-    """Press each button that forgets a period in a message's thread."""
-    for value in values(app.shown(message)[::-1], action):
-        await app.wiring.memory_actions.period_forgotten(message.person, "en", value)
-
-
 async def reword(app: App, message: Message, text: str) -> None:
     """Let a message be edited, or deleted, in Slack."""
     where = message.team_id, message.channel_id, message.ts, message.thread
     await app.wiring.source_updates.reword(*where, question=text, words=text, changed_ts=LATER)
 
 
-def begin_now(app: App, place: PersonThread) -> None:
-    """Let a pause begin now, not a moment early for clocks that differ: here is one clock only."""
-    app.rows(
-        "UPDATE person_settings SET pauses = tstzmultirange(tstzrange(now(), NULL))"
-        " WHERE user_id = %s RETURNING 1",
-        place.user,
-    )
+async def test_off_is_no_read_and_no_write(app: App) -> None:
+    """While memory is off no memory, no history and no fresh words are in the prompt.
 
-
-async def incognito_from_now(app: App, who: Person) -> None:
-    """Switch incognito on, not a moment early for clocks that differ."""
-    async with person_transaction(app.pool, who) as connection:
-        await switch_on(connection, who, DIRECT, since=app.slack.say(who.user_id)["ts"])
-
-
-async def test_paused_is_no_read_and_no_write(app: App) -> None:
-    """While memory is paused no memory, no history and no fresh words are in the prompt."""
+    What was not formed yet is discarded; what was formed is there again when it is on.
+    """
     place = app.slack.place()
     who = app.person(place)
     formed = await app.ask(place, "I love ramen")
     assert await app.form(formed)
     fresh = await app.ask(place, "I love okonomiyaki")
-    await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
+    await app.off(place, until=datetime.now(UTC) + timedelta(hours=2))
+    assert app.turn(fresh)["words"] == ""
     asked = await app.ask(place, "I love tempura. What shall I eat?")
     prompt = app.request_texts()[-1]
     assert "ramen" not in prompt
@@ -122,112 +99,54 @@ async def test_paused_is_no_read_and_no_write(app: App) -> None:
     assert "memory_search" not in prompt
     assert nothing_kept(app, asked)
     assert app.turn(asked)["recalled"] == []
-    assert "paused until" in footer(app, asked)
-    assert "`/memories resume` ends that" in footer(app, asked)
+    assert "*Memory is off until " in footer(app, asked)
     before = app.model_requests()
     assert len(await app.form(fresh)) == 1
     assert app.model_requests() == before
-    [waiting] = app.formations(who)
-    assert 7_100 < waiting["due_in"] < 7_300
-
-
-async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(app: App) -> None:
-    """Resumed, words from before the pause are formed; those said while paused never are."""
-    place = app.slack.place()
-    who = app.person(place)
-    before = await app.ask(place, "I love okonomiyaki")
-    late = await app.receive(place, "I love sushi")
-    await app.wiring.controls.pause(who)
-    begin_now(app, place)
-    during = await app.receive(place, "I love tempura")
-    await app.answering.drain(late.thread)
-    assert app.turn(late)["words"] == "I love sushi"
-    assert "okonomiyaki" not in app.request_texts()[-1]
-    assert not await app.form(before)
-    await app.wiring.controls.resume(who)
-    assert len(app.formations(who)) == 1
-    # Said while paused, answered when it is over.
-    await app.answering.drain(during.thread)
-    assert nothing_kept(app, during)
-    foods = json.dumps(await app.form(before))
-    assert "okonomiyaki" in foods
-    assert "sushi" in foods
-    assert "tempura" not in foods
+    assert await turn_on(app.wiring.app, who)
     after = await app.ask(place, "What shall I eat?")
-    assert "okonomiyaki" in app.request_texts()[-1]
+    assert "ramen" in app.request_texts()[-1]
     assert "tempura" not in app.request_texts()[-1]
-    assert "paused" not in footer(app, after)
+    assert "Memory is off" not in footer(app, after)
+    assert [one["food_name"] for one in await app.form(after)] == ["ramen"]
 
 
-async def test_a_pause_ends_by_itself(app: App) -> None:
-    """When its time is over memory is on again, and what waited is formed by its own job."""
+async def test_it_ends_by_itself(app: App) -> None:
+    """When its time is over memory is on again: what is said then is remembered."""
     place = app.slack.place()
-    who = app.person(place)
-    before = await app.ask(place, "I love okonomiyaki")
-    await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(minutes=1))
-    await app.form(before)
+    await app.off(place, until=datetime.now(UTC) + timedelta(hours=1))
+    during = await app.ask(place, "I love tempura")
     app.rows(
-        "UPDATE person_settings SET pauses ="
-        " tstzmultirange(tstzrange(now() - interval '1 hour', now() - interval '1 minute'))"
-        " WHERE user_id = %s RETURNING 1",
+        "UPDATE memory_off SET until_at = now() WHERE user_id = %s RETURNING 1",
         place.user,
     )
-    assert len(app.formations(who)) == 1
-    assert "okonomiyaki" in json.dumps(await app.form(before))
+    after = await app.ask(place, "I love okonomiyaki")
+    assert nothing_kept(app, during)
+    assert [one["food_name"] for one in await app.form(after)] == ["okonomiyaki"]
 
 
-async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
-    """`/memories` right after a message says that it is still read, and forms it now."""
+async def test_off_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:
+    """Memory switched on while the model answers: the reply does not say that it is off."""
     place = app.slack.place()
-    who = app.person(place)
-    said = await app.ask(place, "I love pizza")
-    [before] = app.formations(who)
-    assert before["due_in"] > 2
-    shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
-    assert shown["text"] == say("en", "memories_unformed", count=1)
-    [now] = app.formations(who)
-    assert now["due_in"] <= 0
-    await app.form(said)
-    shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
-    assert "pizza" in shown["text"]
-    assert say("en", "memories_unformed", count=1) not in str(shown)
-
-
-async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
-    """What waits for the end of a pause is neither formed nor announced."""
-    place = app.slack.place()
-    who = app.person(place)
-    await app.ask(place, "I love pizza")
-    await app.wiring.controls.pause(who)
-    shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
-    assert shown["text"] == say("en", "memories_none")
-    [waiting] = app.formations(who)
-    assert waiting["due_in"] > 2
-
-
-async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:
-    """Memory resumed while the model answers: the reply does not say that it is paused."""
-    place = app.slack.place()
-    who = app.person(place)
-    await app.wiring.controls.pause(who)
+    await app.off(place)
     app.stand_in.call("/_model/settings", {"first_token_ms": 5_000})
     message = await app.receive(place, "Hello")
     task = asyncio.create_task(app.answering.drain(message.thread))
     # The model's journal has a request only once it is answered.
     await until(lambda: app.slack.calls("agents.sessions.setStatus"))
-    await app.wiring.controls.resume(who)
+    await turn_on(app.wiring.app, app.person(place))
     await asyncio.wait_for(task, 30)
     assert app.replies(message)
-    assert "paused" not in footer(app, message)
+    assert say("en", "off") not in footer(app, message)
     app.stand_in.call("/_model/settings", {"first_token_ms": 0})
-    await app.wiring.controls.pause(who)
-    assert "paused" in footer(app, await app.ask(place, "Hello again"))
+    await app.off(place)
+    assert say("en", "off") in footer(app, await app.ask(place, "Hello again"))
 
 
-async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
-    """What the model found while the person paused is thrown away, and formed after resuming."""
+@pytest.mark.parametrize("scope", ["everywhere", "conversation"])
+async def test_off_wins_over_a_formation_under_way(app: App, scope: str) -> None:
+    """What the model found while the person switched memory off is thrown away."""
     place = app.slack.place()
-    who = app.person(place)
     said = await app.ask(place, "I love okonomiyaki")
     for endpoint in ("chat", "responses"):
         app.stand_in.call(
@@ -238,80 +157,75 @@ async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
     running = asyncio.create_task(app.form(said))
     # It has read the words, and the model takes three seconds.
     await until(lambda: app.model_requests() > before)
-    await app.wiring.controls.pause(who)
+    await app.off(place, "" if scope == "everywhere" else place.channel)
     assert await running == []
-    assert app.turn(said)["formed_at"] is None
-    await app.wiring.controls.resume(who)
-    assert await app.form(said)
+    await turn_on(app.wiring.app, said.person)
+    assert await app.form(said) == []
 
 
-async def test_incognito_covers_all_direct_messages(app: App) -> None:
-    """Switched on in one thread of a direct message, it is on in all of them, until switched off.
-
-    What was said before is remembered all the same; what is said meanwhile never is.
-    """
+async def test_off_in_direct_messages_covers_all_of_their_threads(app: App) -> None:
+    """Switched off in one thread of a direct message, it is off in all, until switched on."""
     place = app.slack.place()
     assert await app.form(await app.ask(place, "I love ramen"))
-    before = await app.ask(place, "I love okonomiyaki")
-    switch = await app.ask(place, "Make this thread incognito")
-    assert says(app.shown(switch), "incognito_on_dm")
+    app.script_calls(setting("incognito"))
+    switch = await app.ask(place, "Turn incognito on")
+    assert says(app.shown(switch), "off_here")
     later = await app.ask(place, "I love tempura. What shall I eat?")
     assert "ramen" not in app.request_texts()[-1]
-    assert "okonomiyaki" not in app.request_texts()[-1]
-    assert say("en", "off_incognito_dm") in footer(app, later)
-    assert INCOGNITO_OFF_ACTION in buttons(app, later)
+    assert say("en", "off_here") in footer(app, later)
     assert app.turn(later)["recalled"] == []
     assert nothing_kept(app, switch)
     assert nothing_kept(app, later)
-    off = await app.ask(place, "Turn incognito off")
-    assert say("en", "off_incognito_dm") in footer(app, off)
-    assert nothing_kept(app, off)
-    ended = await app.wiring.controls.incognito.ended(off.person, "en", DIRECT)
-    assert say("en", "incognito_off_dm") in ended["text"]
-    foods = [content["food_name"] for content in await app.form(before)]
-    assert sorted(foods) == ["okonomiyaki", "ramen"]
+    app.script_calls(setting("resume"))
+    asked = await app.ask(place, "Turn incognito off")
+    assert app.outputs() == [{"proposed": True, "done": False}]
+    assert nothing_kept(app, asked)
+    [value] = pressable(app, asked, SWITCH)
+    await app.click(asked.person, SWITCH, value)
     again = await app.ask(place, "What shall I eat?")
     assert "ramen" in app.request_texts()[-1]
     assert "tempura" not in app.request_texts()[-1]
-    assert say("en", "off_incognito_dm") not in footer(app, again)
-    assert len(await app.form(again)) == 2
+    assert say("en", "off_here") not in footer(app, again)
+    assert len(await app.form(again)) == 1
 
 
-async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
-    """In a channel it is the thread's; elsewhere the same person is answered with memory."""
-    place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
-    assert await app.form(await app.ask(place, f"{bot} I love ramen"), "public")
-    root = await app.ask(place, f"{bot} hello")
-    app.script_calls(setting("incognito_on"))
-    switch = await app.ask(place, f"{bot} go incognito", thread_ts=root.ts)
-    assert app.outputs() == [
-        {"incognito": "on", "where": "this thread", "until": "they switch it off"}
-    ]
-    later = await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
+async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> None:
+    """Elsewhere the same person is answered with memory; for others there nothing changes."""
+    place = app.slack.place(channel="public")
+    assert await app.form(await app.ask(place, "<@BOT> I love ramen"), "public")
+    elsewhere = app.slack.channel("public", place.user)
+    other, team = app.slack.person()
+    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    root = await app.ask(place, "<@BOT> hello")
+    await app.off(place, place.channel)
+    later = await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" not in app.request_texts()[-1]
-    assert say("en", "off_incognito") in footer(app, later)
-    assert nothing_kept(app, switch)
+    assert say("en", "off_here") in footer(app, later)
     assert nothing_kept(app, later)
-    assert app.turn(root)["words"] == "hello"
-    await app.ask(place, f"{bot} What shall I eat?")
+    there = app.slack.say(place.user, elsewhere, "hello")
+    far = PersonThread(place.user, place.team, elsewhere, there["ts"], there["ts"])
+    await app.ask(far, "<@BOT> What shall I eat?")
     assert "ramen" in app.request_texts()[-1]
-    [switched] = set(values(app.shown(later), INCOGNITO_OFF_ACTION))
-    who = app.person(place)
-    payload = await app.wiring.controls.incognito.ended(who, "en", switched)
-    assert say("en", "incognito_off_thread") in payload["text"]
-    await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
+    theirs = PersonThread(other, team, place.channel, "", root.ts)
+    said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
+    assert app.turn(said)["words"] == "I love tempura"
+    # Nobody else's click ends it.
+    await app.click(said.person, SWITCH, f"on {place.channel}")
+    await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
+    assert "ramen" not in app.request_texts()[-1]
+    await app.click(root.person, SWITCH, f"on {place.channel}")
+    await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" in app.request_texts()[-1]
 
 
-async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: App) -> None:
-    """A message that waited, and one edited meanwhile, are not remembered after it is off."""
+async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) -> None:
+    """A message that waited, and one edited meanwhile, are not remembered after memory is on."""
     place = app.slack.place()
-    who = app.person(place)
     formed = await app.ask(place, "I love ramen")
     assert await app.form(formed)
     edited = await app.receive(place, "I love soba")
     answered = await app.ask(place, "I love udon")
-    await incognito_from_now(app, who)
+    await app.off(place, place.channel)
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
@@ -321,128 +235,55 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
     await app.wiring.inbox.reopen(
         replace(answered, event_id="Ev2", text="I love natto"), changed_ts=LATER
     )
-    assert await app.wiring.controls.incognito.end(who)
+    assert await turn_on(app.wiring.app, formed.person)
     for message in (edited, answered, queued):
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
-        assert say("en", "off_incognito_dm") not in footer(app, message)
-    assert "ramen" not in app.request_texts()[-1]
+        assert say("en", "off_here") not in footer(app, message)
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
 
 
-async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: App) -> None:
-    """A row of a version that knew no end covers its whole thread until the person ends it."""
-    place = app.slack.place()
-    who = app.person(place)
-    assert await app.form(await app.ask(place, "I love ramen"))
-    root = await app.receive(place, "I love udon")
-    async with person_transaction(app.pool, who) as connection:
-        await connection.execute(
-            "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)",
-            (who.team_id, who.user_id, root.thread),
-        )
-    await app.answering.drain(root.thread)
-    assert nothing_kept(app, root)
-    other = await app.ask(place, "I love soba")
-    assert app.turn(other)["words"] == "I love soba"
-    payload = await app.wiring.slash_commands.memories(who, "en", "incognito off", place.channel)
-    assert payload["text"] == say("en", "incognito_off_dm")
-    below = await app.ask(place, "What shall I eat?", thread_ts=root.ts)
-    assert "ramen" in app.request_texts()[-1]
-    assert app.turn(below)["words"]
-
-
-async def test_the_incognito_command(app: App) -> None:
-    """The command switches direct messages; typed in a channel it says so, and what to do there."""
-    place, channel = app.slack.place(), app.slack.place(channel="public").channel
-    who = app.person(place)
-    typed = app.wiring.slash_commands.memories
-    on = await typed(who, "en", "incognito", place.channel)
-    assert on["text"] == say("en", "incognito_on_dm")
-    assert on["blocks"][-1]["elements"][0]["action_id"] == END_INCOGNITO_ACTION
-    said = await app.ask(place, "I love ramen")
-    assert nothing_kept(app, said)
-    off = await typed(who, "en", "incognito", channel)
-    assert off["text"].split("\n") == [
-        say("en", "incognito_off_dm"),
-        say("en", "incognito_elsewhere"),
-    ]
-    assert (await typed(who, "ja", "シークレット オン", place.channel))["text"] == say(
-        "ja", "incognito_on_dm"
-    )
-    assert (await typed(who, "en", "incognito maybe", place.channel))["text"] == say(
-        "en", "incognito_usage"
-    )
-    async with person_transaction(app.pool, who) as connection:
-        assert await read_incognito(connection, who) == Incognito(direct=True)
-
-
-async def test_incognito_is_one_persons_own(app: App) -> None:
-    """In a thread of two, one person's incognito changes nothing for the other, and says so."""
-    place = app.slack.place(channel="public")
-    other, team = app.slack.person()
-    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    root = await app.ask(place, "<@BOT> hello")
-    async with person_transaction(app.pool, root.person) as connection:
-        await switch_on(connection, root.person, root.thread)
-    theirs = PersonThread(other, team, place.channel, "", root.ts)
-    said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
-    assert app.turn(said)["words"] == "I love tempura"
-    later = await app.ask(place, "<@BOT> hello again", thread_ts=root.ts)
-    assert "Others are remembered as usual" in footer(app, later)
-    incognito = app.wiring.controls.incognito
-    answer = await incognito.ended(said.person, "en", root.thread)
-    assert answer["text"] == say("en", "incognito_not_on")
-    answer = await incognito.ended(root.person, "en", root.thread)
-    assert answer["text"] == say("en", "incognito_off_thread")
-
-
-@pytest.mark.parametrize("why", ["incognito", "paused", "not to be remembered"])
+@pytest.mark.parametrize("why", ["here", "everywhere", "not to be remembered"])
 async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: str) -> None:
     """A message that still waits and is not to be remembered is no fresh word of another thread."""
     place = app.slack.place()
     who = app.person(place)
     await app.receive(place, "I love soba")
     root = await app.ask(place, "hello")
-    if why == "incognito":
-        await incognito_from_now(app, who)
-    if why == "paused":
-        await app.wiring.controls.pause(who)
-        begin_now(app, place)
+    if why != "not to be remembered":
+        await app.off(place, place.channel if why == "here" else "")
     secret = await app.receive(place, "I love natto", thread_ts=root.ts)
-    if why == "paused":
-        await app.wiring.controls.resume(who)
-    if why == "incognito":
-        assert await app.wiring.controls.incognito.end(who)
-    if why == "not to be remembered":
+    if why != "not to be remembered":
+        await turn_on(app.wiring.app, who)
+    else:
         waiting = await app.wiring.inbox.claim(secret.thread)
         assert waiting is not None
         view = await app.wiring.app.audiences.view(secret)
-        turn_row, _ = await app.wiring.turns.begin(
+        turn_row, _ = await app.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
-        await app.wiring.controls.delete_texts(who, turn_row.id)
+        async with person_transaction(app.pool, who) as connection:
+            await delete_texts(connection, who, [turn_row.id])
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
     assert "soba" in app.request_texts()[-1]
 
 
 async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
-    """Words put in place of others while memory is paused are not formed, also not later."""
+    """Words put in place of others while memory is off are not formed, also not later."""
     place = app.slack.place()
-    who = app.person(place)
     said = await app.ask(place, "I love ramen")
-    await app.wiring.controls.pause(who)
+    await app.off(place)
     await reword(app, said, "I love natto")
     assert nothing_kept(app, said)
-    await app.wiring.controls.resume(who)
+    await turn_on(app.wiring.app, said.person)
     assert await app.form(said) == []
 
 
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" its texts are deleted at once, and no tool writes of it."""
     place = app.slack.place()
-    app.script_calls(setting("do_not_remember", scope="this_message"), REMEMBER)
+    app.script_calls(setting("do_not_remember", which="this_message"), REMEMBER)
     said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
     assert done == {"not_remembered": "this_message", "done": True}
@@ -459,14 +300,14 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
 async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     """A model that stores first and reads "don't remember this" later leaves no trace."""
     place = app.slack.place()
-    app.script_calls(REMEMBER, setting("do_not_remember", scope="this_message"))
+    app.script_calls(REMEMBER, setting("do_not_remember"))
     said = await app.ask(place, "I love natto. But don't remember this.")
     stored, done = app.outputs()
     assert stored[0]["done"] == "remembered"
     assert done["done"] is True
     assert await app.memories(said.person) == []
     assert nothing_kept(app, said)
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
+    assert await list_changes(app.pool, said.person) == []
 
 
 async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
@@ -481,8 +322,7 @@ async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
         given = {"action": "update", "id": memory.key, "content": content}
         return "memory_change", {**given, "evidence": f"I live in {city}"}
 
-    forget = setting("do_not_remember", scope="this_message")
-    app.script_calls(moved("Tokyo"), forget)
+    app.script_calls(moved("Tokyo"), setting("do_not_remember"))
     secret = await app.ask(place, "I live in Tokyo. But don't remember this.")
     asked, done = app.outputs()
     assert ("asked" in asked, done["done"]) == (True, True)
@@ -491,40 +331,8 @@ async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
     app.script_calls(moved("Kyoto"))
     await app.ask(place, "I live in Kyoto")
     [question] = await open_questions(app.pool, said.person)
-    app.script_calls(moved("Kyoto"), forget)
+    app.script_calls(moved("Kyoto"), setting("do_not_remember"))
     await app.ask(place, "I live in Kyoto. But don't remember this.")
-    assert await open_questions(app.pool, said.person) == [question]
-
-
-@pytest.mark.parametrize("how", ["message", "command"])
-async def test_questions_of_a_forgotten_period_go_with_it(app: App, how: str) -> None:
-    """The question that quotes what is forgotten goes, and returns with Undo; others stay."""
-    place = app.slack.place()
-    said = await app.ask(place, "I live in Osaka")
-    await app.form(said)
-    began = datetime.now(UTC)
-    if how == "message":
-        asked = await app.ask(place, "I live in Tokyo")
-        await app.form(asked)
-        period = Period(thread=asked.thread)
-    else:
-        await app.wiring.slash_commands.adding.added(
-            said.person, "en", "I live in Tokyo", place.channel
-        )
-        period = Period.between(began, None)
-    [question] = await open_questions(app.pool, said.person)
-    actions = app.wiring.memory_actions
-    other = Period.between(began - timedelta(days=2), began - timedelta(days=1))
-    await actions.period_forgotten(said.person, "en", other.value())
-    assert await open_questions(app.pool, said.person) == [question]
-    offered = await actions.period_proposed(said.person, "en", period)
-    when = "in this thread?" if how == "message" else "since "
-    assert offered["text"].startswith(f"Forget what you told me {when}")
-    done = await actions.period_forgotten(said.person, "en", period.value())
-    assert app.rows("SELECT id FROM memory_questions WHERE user_id = %s", place.user) == []
-    assert [m.content["fact"] for m in await app.memories(said.person)] == ["I live in Osaka"]
-    [token] = [e["value"] for b in done["blocks"] for e in b.get("elements", []) if "value" in e]
-    await actions.brought_back(said.person, "en", token)
     assert await open_questions(app.pool, said.person) == [question]
 
 
@@ -533,82 +341,48 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
-    app.script_calls(setting("do_not_remember", scope="previous_message"))
+    app.script_calls(setting("do_not_remember", which="previous_message"))
     asked = await app.ask(place, "don't remember that")
     assert app.outputs()[0]["proposed"] is True
     assert app.turn(said)["words"] == "I love natto"
     assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1
-    await press(app, asked, FORGET_PERIOD_ACTION)
+    [value] = pressable(app, asked, FORGET)
+    await app.click(said.person, FORGET, value)
     assert app.turn(said)["words"] == ""
     assert await app.memories(said.person) == []
 
 
-async def test_pausing_in_plain_words(app: App) -> None:
-    """Asked in words memory pauses at once, says until when, and does not read the asking."""
-    place = app.slack.place(tz="Asia/Tokyo")
-    tomorrow = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=1)).date().isoformat()
-    app.script_calls(setting("pause", until=tomorrow))
-    asked = await app.ask(place, "I feel ill today, so pause your memory until tomorrow")
-    [output] = app.outputs()
-    until = datetime.fromisoformat(output["until"])
-    assert output["paused"]
-    assert (until.hour, until.utcoffset()) == (9, timedelta(hours=9))
-    assert nothing_kept(app, asked)
-    assert buttons(app, asked) == ["resume_memory"]
-    later = await app.ask(place, "I love soba")
-    assert nothing_kept(app, later)
-    app.script_calls(setting("resume"))
-    await app.ask(place, "remember things again, please")
-    assert app.outputs() == [{"proposed": True, "done": False}]
-    await app.wiring.controls.resume(asked.person)
-    on = await app.ask(place, "I love udon")
-    assert app.turn(on)["words"] == "I love udon"
-
-
 @pytest.mark.parametrize(
-    ("action", "error"), [("resume", "stays off"), ("pause", "nothing to pause")]
+    ("end", "clock"),
+    [("T18:05", "18:05"), ("T18:05+01:00", "02:05"), ("T18:05Z", "03:05"), ("", "08:00")],
 )
-async def test_a_no_is_not_undone(app: App, action: str, error: str) -> None:
-    """A person who switched memory off and asks to resume or to pause reads that it is off."""
-    place = app.slack.place()
-    await app.wiring.controls.refuse(app.person(place))
-    app.script_calls(setting(action))
-    asked = await app.ask(place, action)
-    assert error in app.outputs()[0]["error"]
-    assert says(app.shown(asked), "off_refused")
-
-
-@pytest.mark.parametrize(
-    ("until", "clock"),
-    [("T18:05", "18:05"), ("T18:05+01:00", "02:05"), ("T18:05Z", "03:05"), ("", "09:00")],
-)
-async def test_a_pause_ends_when_the_model_says(app: App, until: str, clock: str) -> None:
+async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) -> None:
     """A time without an offset is the person's; a date alone is its morning."""
+    zone = ZoneInfo("Asia/Tokyo")
     place = app.slack.place(tz="Asia/Tokyo")
-    later = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=40)).date().isoformat()
-    app.script_calls(setting("pause", until=f"{later}{until}"))
-    await app.ask(place, "pause, please")
-    [output] = app.outputs()
-    assert datetime.fromisoformat(output["until"]).strftime("%H:%M") == clock
+    later = (datetime.now(zone) + timedelta(days=40)).date().isoformat()
+    app.script_calls(setting("pause", until=f"{later}{end}"))
+    asked = await app.ask(place, "I feel ill, so pause your memory")
+    [row] = app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user)
+    assert row["until_at"].astimezone(zone).strftime("%H:%M") == clock
+    assert nothing_kept(app, asked)
+    assert pressable(app, asked, SWITCH) == ["on"]
 
 
-async def test_a_pause_without_an_end(app: App) -> None:
-    """Without a moment a pause lasts until it is resumed."""
+async def test_without_a_moment_it_is_off_until_it_is_switched_on(app: App) -> None:
+    """A model cannot end it earlier by naming a moment in the next call."""
     place = app.slack.place()
+    soon = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
     app.script_calls(setting("pause", until=""))
     await app.ask(place, "pause your memory")
-    assert app.outputs() == [{"paused": True, "until": "resumed"}]
-    assert (await app.wiring.controls.pause(app.person(place))).paused_until is None
-
-
-async def test_a_pause_that_is_not_understood_changes_nothing(app: App) -> None:
-    """Words that say no moment are an error for the model."""
-    place = app.slack.place()
-    app.script_calls(setting("pause", until="a while"))
-    asked = await app.ask(place, "pause for a while")
-    assert "ISO 8601" in app.outputs()[0]["error"]
-    assert app.turn(asked)["words"] == "pause for a while"
+    app.script_calls(setting("pause", until=soon))
+    asked = await app.ask(place, "pause your memory")
+    assert "error" in app.outputs()[0]
+    assert app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user) == [
+        {"until_at": None}
+    ]
+    assert say("en", "off") in footer(app, asked)
 
 
 @pytest.mark.parametrize(("locale", "language"), [("en-US", "en"), ("ja-JP", "ja")])
@@ -631,25 +405,24 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     who, audience = app.person(place), "dm" if channel == "dm" else "public"
     mention = "" if channel == "dm" else "<@BOT> "
     first = await app.ask(place, f"{mention}I love ramen")
-    assert buttons(app, first) == ["agree_to_memory", "refuse_memory"]
+    assert pressable(app, first, SWITCH) == ["on", "off"]
     question = app.shown(first)[-1]
+    assert question["text"] == say("en", "consent_ask")
     assert bool(question.get("is_ephemeral")) is (channel == "public")
-    assert (
-        "in a database that your admin runs, and those relevant to a reply are sent"
-        in json.dumps(question)
-    )
     second = await app.ask(place, f"{mention}I love sushi")
-    assert buttons(app, second) == []
-    assert say("en", "off_not_agreed") in footer(app, second)
+    assert pressable(app, second, SWITCH) == []
+    assert say("en", "off") in footer(app, second)
     assert nothing_kept(app, first)
     assert nothing_kept(app, second)
     assert await app.form(second, audience) == []
     assert "memory_change" not in app.request_texts()[-1]
-    answer = await app.wiring.controls.agreed(who, "en")
-    assert answer["text"] == say("en", "consent_agreed")
+    # In one conversation alone it is not switched on: that is no consent.
+    await app.click(who, SWITCH, f"on {place.channel}")
+    assert nothing_kept(app, await app.ask(place, f"{mention}I love udon"))
+    assert (await app.click(who, SWITCH, "on")).line == say("en", "switched_on")
     third = await app.ask(place, f"{mention}I love tempura")
-    assert "tempura" in json.dumps(await app.form(third, audience))
-    assert "ramen" not in json.dumps(await app.form(third, audience))
+    foods = [one["food_name"] for one in await app.form(third, audience)]
+    assert foods == ["tempura"]
 
 
 async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
@@ -657,21 +430,42 @@ async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
     app = await make_app(consent="ask")
     place = app.slack.place()
     who = app.person(place)
-    await app.wiring.controls.agree(who)
+    await app.click(who, SWITCH, "on")
     assert await app.form(await app.ask(place, "I love ramen"))
     waiting = await app.ask(place, "I love sushi")
-    answer = await app.wiring.controls.refused(who, "en")
-    assert answer["text"] == say("en", "consent_refused")
+    await app.click(who, SWITCH, "off")
     asked = await app.ask(place, "What shall I eat?")
     assert "ramen" not in app.request_texts()[-1]
-    assert say("en", "off_refused") in footer(app, asked)
-    await app.wiring.controls.agree(who)
+    assert say("en", "off") in footer(app, asked)
+    await app.click(who, SWITCH, "on")
     assert "sushi" not in json.dumps(await app.form(waiting))
-    [kept] = app.rows(
-        "SELECT consent, consent_at FROM person_settings WHERE user_id = %s", place.user
-    )
-    assert kept["consent"] == "agreed"
-    assert datetime.now(UTC) - kept["consent_at"] < timedelta(minutes=1)
+
+
+async def test_the_panel_has_what_waits_formed_at_once(app: App) -> None:
+    """Opened right after a message it says that it is still read, and that is formed now."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love pizza")
+    [before] = app.formations(said.person)
+    assert before["due_in"] > 2
+    assert (await app.panel(said.person)).unformed == 1
+    [now] = app.formations(said.person)
+    assert now["due_in"] <= 0
+    await app.form(said)
+    shown = await app.panel(said.person)
+    assert (len(shown.memories), shown.unformed) == (1, 0)
+
+
+async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> None:
+    """With *only when I ask* nothing is formed of what is said, also later; a tool stores it."""
+    place = app.slack.place()
+    who = app.person(place)
+    await change_settings(app.wiring.app, who, eagerness="asked")
+    assert await app.form(await app.ask(place, "I love ramen")) == []
+    app.script_calls(REMEMBER)
+    await app.ask(place, "Remember that I love natto")
+    await change_settings(app.wiring.app, who, eagerness="balanced")
+    said = await app.ask(place, "I love soba")
+    assert sorted(one["food_name"] for one in await app.form(said)) == ["natto", "soba"]
 
 
 async def begun(app: App, said: Message) -> Toolbox:
@@ -679,68 +473,34 @@ async def begun(app: App, said: Message) -> Toolbox:
     view = await app.wiring.app.audiences.view(said)
     waiting = await app.wiring.inbox.claim(said.thread)
     assert waiting is not None
-    turn_row, _ = await app.wiring.turns.begin(
+    turn_row, _ = await app.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
     return app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
 
 
-async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
-    """Memory switched off while a turn runs stays unwritten: its tools are refused."""
+@pytest.mark.parametrize(
+    "how", ["off", "off here", "everything", "the message", "deleted", "edited"]
+)
+async def test_a_tool_stores_nothing_of_what_changed_meanwhile(app: App, how: str) -> None:
+    """Memory switched off, or a message forgotten, deleted or edited, while a turn runs."""
     place = app.slack.place()
-    who = app.person(place)
-    tools = await begun(app, await app.receive(place, "Remember that I love natto"))
-    await app.wiring.controls.pause(who)
-    output = await tools.call("memory_change", json.dumps(LIKES_NATTO))
-    assert "switched memory off" in output
-    assert await app.memories(who) == []
-
-
-@pytest.mark.parametrize("how", ["everything", "period", "deleted", "edited"])
-async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
-    app: App, how: str
-) -> None:
-    """What is forgotten, deleted or edited while a tool waits for its verdict is not stored."""
-    said = await app.receive(app.slack.place(), "Remember that I love natto")
+    said = await app.receive(place, "Remember that I love natto")
     tools = await begun(app, said)
-    actions = app.wiring.memory_actions
+    core, here = app.wiring.app, (said.channel_id, said.ts)
     match how:
+        case "off":
+            await turn_off(core, said.person)
+        case "off here":
+            await turn_off(core, said.person, said.channel_id)
         case "everything":
-            await actions.everything_forgotten(said.person, "en")
-        case "period":
-            await actions.forget(said.person, "en", [], Period(thread=said.thread))
+            await forget_all_of(core, said.person, Selection(everything=True))
+        case "the message":
+            await forget_all_of(core, said.person, Selection(messages=[here]))
         case _:
             await reword(app, said, "Never mind" if how == "edited" else "")
     assert "error" in await tools.call("memory_change", json.dumps(LIKES_NATTO))
     assert await app.memories(said.person) == []
-
-
-async def test_a_pause_in_plain_words_shortens_none(app: App) -> None:
-    """A model cannot end a longer pause earlier by a shorter one."""
-    place = app.slack.place()
-    who = app.person(place)
-    soon = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
-    app.script_calls(setting("pause"), setting("pause", until=soon))
-    await app.ask(place, "pause")
-    assert [output["until"] for output in app.outputs()] == ["resumed", "resumed"]
-    async with person_transaction(app.pool, who) as connection:
-        settings = await read_settings(connection, who)
-    assert settings.paused
-    assert settings.paused_until is None
-
-
-async def test_notices_switched_in_plain_words_name_the_settings(app: App) -> None:
-    """The message that says so has the button of the settings; no tool changes the language."""
-    place = app.slack.place()
-    app.script_calls(setting("change", notices=False, language="ja"))
-    asked = await app.ask(place, "stop telling me what you remember")
-    assert app.outputs() == [{"done": ["notices"]}]
-    assert says(app.shown(asked), "settings_notices_off")
-    assert buttons(app, asked) == ["open_settings"]
-    who = app.person(place)
-    async with person_transaction(app.pool, who) as connection:
-        settings = await read_settings(connection, who)
-    assert (settings.notices, settings.language) == (False, None)
 
 
 async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
@@ -759,12 +519,10 @@ async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
 
 async def noticed(app: App, said: Message) -> None:
     """Check that the one change of a message has its notice, and a job that shows it."""
-    [entry] = await history(app.pool, said.person)
-    [notice] = app.rows(
-        "SELECT turn_id, changes FROM change_notices WHERE user_id = %s", said.user_id
-    )
-    assert notice["changes"] == [entry.id]
-    assert str(notice["turn_id"]) in [job["turn"] for job in app.take_jobs(SHOW)]
+    [change] = await list_changes(app.pool, said.person)
+    [notice] = app.rows("SELECT turn_id FROM change_notices WHERE user_id = %s", said.user_id)
+    assert change.batch == notice["turn_id"]
+    assert str(notice["turn_id"]) in [job["turn"] for job in app.take_jobs(SHOW_NOTICE)]
 
 
 async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
@@ -783,7 +541,7 @@ async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     await app.answering.drain(said.thread)
     assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
+    assert await list_changes(app.pool, said.person) == []
 
 
 async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
@@ -813,21 +571,16 @@ def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> async
     return done
 
 
-async def stopped_after(app: App, committed: asyncio.Event, *calls: Call) -> Message:
-    """Let the person press Stop as the last of these tool calls has committed."""
-    app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
+async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notice of a change that Stop kept from being told was added with the change."""
+    committed = held_after(monkeypatch, Toolbox, "_call_memory")
+    app.script(function_calls=[{"name": REMEMBER[0], "arguments": REMEMBER[1]}])
     said = await app.receive(app.slack.place(), "I love natto")
     task = asyncio.create_task(app.answering.drain(said.thread))
     await asyncio.wait_for(committed.wait(), 15)
     await app.wiring.inbox.interrupt(said.thread, stopped_ts=LATER)
     await asyncio.wait_for(task, 15)
     assert app.turn(said)["status"] == "stopped"
-    return said
-
-
-async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The notice of a change that Stop kept from being told was added with the change."""
-    committed = held_after(monkeypatch, UserStore, "commit")
-    await noticed(app, await stopped_after(app, committed, REMEMBER))
+    await noticed(app, said)

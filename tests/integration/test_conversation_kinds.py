@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.people import People
 from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
-from bot.people import People
 from memory import DM, PUBLIC, Person, Pool
 from tests.conftest import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
@@ -177,22 +177,30 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
     assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
 
 
+async def language(people: People, person: Person, text: str = "") -> str:
+    """Return the language in which a person is answered."""
+    return (await people.reader(person, text)).language
+
+
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
-    people, replica = People(pool, slack.installations()), People(pool, slack.installations())
+    people, replica = (
+        People(pool, slack.installations(), "notice"),
+        People(pool, slack.installations(), "notice"),
+    )
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
-    assert await people.language(ann, "hello") == "ja"
+    assert await language(people, ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
-    assert await people.language(ann) == "ja"
-    assert await replica.language(ann) == "ja"
+    assert await language(people, ann) == "ja"
+    assert await language(replica, ann) == "ja"
     assert (await replica.settings(ann)).zone == ZoneInfo("Asia/Tokyo")
     assert len(slack.calls("users.info")) == 1
     await people.changed(ann, {"id": ann.user_id})
     await people.changed(Person("T1", "UNKNOWN"), {})
-    assert await people.language(ann, "こんにちは") == "en"
+    assert await language(people, ann, "こんにちは") == "en"
     assert len(slack.calls("users.info")) == 2
     await people.changed(ann, {"id": ann.user_id, "locale": "ja-JP", "tz": "Asia/Seoul"})
-    assert await people.language(ann) == "ja"
+    assert await language(people, ann) == "ja"
     assert (await people.settings(ann)).zone == ZoneInfo("Asia/Seoul")
     assert len(slack.calls("users.info")) == 2
 
@@ -202,17 +210,17 @@ async def test_an_old_profile_keeps_nobody_waiting(
 ) -> None:
     """What Slack said long ago is used until it has answered again, which is not waited for."""
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-    assert await People(pool, slack.installations()).language(ann) == "ja"
+    assert await language(People(pool, slack.installations(), "notice"), ann) == "ja"
     owner_rows(
         database,
         "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
         ann.user_id,
     )
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
-    people = People(pool, slack.installations())
-    assert [await people.language(ann, "hello") for _ in range(2)] == ["ja", "ja"]
+    people = People(pool, slack.installations(), "notice")
+    assert [await language(people, ann, "hello") for _ in range(2)] == ["ja", "ja"]
     async with asyncio.timeout(10):
-        while await people.language(ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
+        while await language(people, ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
     assert len(slack.calls("users.info")) == 2
 
@@ -220,10 +228,10 @@ async def test_an_old_profile_keeps_nobody_waiting(
 async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, pool: Pool) -> None:
     """Once Slack has refused to say who a person is, it is not asked of others until it may be."""
     slack.fault("users.info", error="ratelimited", retry_after=60, times=1)
-    people = People(pool, slack.installations())
+    people = People(pool, slack.installations(), "notice")
     for _ in range(3):
         person = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-        assert await people.language(person, "hello") == "en"
+        assert await language(people, person, "hello") == "en"
         assert await people.is_active(person) is None
     assert len(slack.calls("users.info")) == 1
 
@@ -237,7 +245,7 @@ async def test_an_answer_without_the_person_says_nothing(
         return {"ok": True}
 
     monkeypatch.setattr(AsyncWebClient, "users_info", users_info)
-    people = People(pool, slack.installations())
+    people = People(pool, slack.installations(), "notice")
     assert await people.is_active(Person(slack.team_id, "U1")) is None
 
 
@@ -246,22 +254,22 @@ async def test_an_unknown_language_is_that_of_the_words(
     slack: PlaygroundSlack, pool: Pool, fault: dict[str, Any]
 ) -> None:
     """While Slack does not say, the script of the message decides."""
-    people = People(pool, slack.installations())
+    people = People(pool, slack.installations(), "notice")
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     slack.fault("users.info", **fault)
-    assert await people.language(ann, "hello") == "en"
-    assert await people.language(ann, "こんにちは") == "ja"
+    assert await language(people, ann, "hello") == "en"
+    assert await language(people, ann, "こんにちは") == "ja"
 
 
 async def test_the_languages_of_many_are_bounded(
     slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of very many people the one seen longest ago is forgotten first, here; not for good."""
-    monkeypatch.setattr("bot.users.profiles._KEPT", 2)
-    people = People(pool, slack.installations())
+    monkeypatch.setattr("bot.people._KEPT", 2)
+    people = People(pool, slack.installations(), "notice")
     humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
     for human in [*humans, humans[2], humans[0]]:
-        assert await people.language(human) == "ja"
+        assert await language(people, human) == "ja"
     asked = [call["args"]["user"] for call in slack.calls("users.info")]
     assert asked == [human.user_id for human in humans]
 

@@ -7,7 +7,6 @@ import json
 import random
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,32 +18,30 @@ from bot.conversation.unformed import mark_formed, read_unformed
 from bot.memories.data import TABLES, erase_person, export_person
 from memory import (
     DM,
+    ChangeGone,
     Person,
-    UndoExpired,
+    Selection,
     forget,
     list_memories,
     memory_view,
-    undo_forget,
+    undo_forgetting,
 )
 from memory.formation.evidence import TypedMessage
-from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFoodPreference
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.memories import ApprovedStore
 
 pytestmark = pytest.mark.slow
 
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
-    *("conversations", "forgotten_keys", "forgotten_sources"),
+    *("conversations", "forgotten_sources"),
     *("kioku_embedding_space", "kioku_migrations", "listening"),
     *("catching_up", "processes"),
     *("workspaces", "store_migrations", "vector_migrations"),
 }
-OF_MEMORY = {
-    *("store", "store_vectors", "memory_expiries", "memory_changes", "memory_questions"),
-    "forgotten",
-}
+OF_MEMORY = {"store", "store_vectors", "memory_versions", "memory_questions"}
 
 
 @pytest.fixture
@@ -72,11 +69,11 @@ async def test_an_undo_is_erased_with_the_rest(app: App, place: PersonThread) ->
     message = await app.ask(place, "I love ramen")
     await app.wiring.formation_jobs.form(place.team, place.user, DM)
     [memory] = await list_memories(app.pool, message.person)
-    forgotten = await forget(app.pool, message.person, [memory.reference])
-    assert forgotten.undo is not None
+    forgotten = await forget(app.pool, message.person, Selection(keys=[memory.key]))
+    assert forgotten.id is not None
     await erase_person(app.pool, message.person)
-    with pytest.raises(UndoExpired):
-        await undo_forget(app.pool, message.person, forgotten.undo)
+    with pytest.raises(ChangeGone):
+        await undo_forgetting(app.pool, message.person, forgotten.id)
     assert await list_memories(app.pool, message.person) == []
 
 
@@ -97,7 +94,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
         own = person.namespace(DM)
         _, ids, words = await read_unformed(app.pool, own, 9)
         said = [TypedMessage(one) for one in words]
-        store = await UserStore.load(
+        store = await ApprovedStore.load(
             app.pool, app.embedder, memory_view(own), said, schemas=[UserFoodPreference]
         )
         for key, name in (("a", "ramen"), ("b", "tempura")):
@@ -109,8 +106,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
                 raise LookupError
 
         try:
-            await store.judge(None)
-            await store.commit(in_commit, at=datetime.now(UTC))
+            await store.commit(in_commit)
         except LookupError:
             outcomes["overtaken"] += 1
 

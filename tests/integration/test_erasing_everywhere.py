@@ -11,14 +11,16 @@ import pytest
 from psycopg import sql
 from slack_sdk.errors import SlackApiError
 
-from bot.locale import say
-from bot.memories.data_requests import Exporter
-from bot.memories.data import erase_person
-from bot.memories.sent_files import DELETE_FILE, delete_file
-from bot.slack import files
 from bot.access import begin_request
-from bot.ui.erasing import erase_form, erased_view
-from memory import Person, lock_for_forgetting, person_transaction
+from bot.locale import say
+from bot.memories import data
+from bot.memories.data import DELETE_FILE, delete_file, erase_person
+from bot.memories.home import home_opened
+from bot.slack import files
+from bot.ui.forms import delete_form, receipt_view
+from bot.ui.panel import EXPORT
+from bot.ui.reader import Reader
+from memory import Person, lock_person, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -58,15 +60,13 @@ def naming(app: App, person: Person) -> dict[str, int]:
 async def lived(app: App, place: PersonThread) -> Person:
     """Let somebody use everything that stores something about them."""
     person = app.person(place)
-    wiring = app.wiring
     asked = await app.ask(place, "I love ramen and I live in Osaka")
     await app.form(asked)
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
-    await wiring.slash_commands.memories(person, "en", "export", place.channel)
-    await wiring.home_publisher.opened(person)
-    await wiring.controls.incognito.begin(person)
-    await wiring.controls.pause(person)
+    await app.click(person, EXPORT)
+    await home_opened(app.wiring.app, person)
+    await app.off(place)
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"
         " ('background', 'form_memories', %s, %s::jsonb, 'failed') RETURNING 1",
@@ -123,9 +123,9 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert not any(erased.left.values())
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["turns"] == 2
-    assert erased.counts["memory_changes"] >= 2
+    assert erased.counts["memory_versions"] >= 2
     assert erased.counts["procrastinate_jobs"] == len(queued) > 0
-    assert (erased.counts["person_settings"], erased.counts["incognito_threads"]) == (1, 1)
+    assert (erased.counts["person_settings"], erased.counts["memory_off"]) == (1, 1)
     events = app.rows(
         "SELECT message, status FROM inbox_events WHERE channel_id = %s ORDER BY ts", place.channel
     )
@@ -141,9 +141,9 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
     assert left.pop("forgotten_keys") == 1
     assert left == {}
-    receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
-    assert say("en", "erased_stays_places", count=erased.never_formed_messages) in receipt
-    assert say("en", "erased_stays_titles") in receipt
+    receipt = json.dumps(receipt_view(Reader("en"), erased), ensure_ascii=False)
+    assert say("en", "stays_sources", count=erased.never_formed_messages) in receipt
+    assert say("en", "stays_titles") in receipt
     assert (await erase_person(app.pool, person)).total == 0
 
 
@@ -206,9 +206,9 @@ async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     before = [m["ts"] for m in seen(app, place)]
     erased = await erase_person(app.pool, person)
     assert erased.files == 1
-    receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
-    assert say("en", "erased_files", count=1) in receipt
-    assert say("en", "erased_stays_messages") in receipt
+    receipt = json.dumps(receipt_view(Reader("en"), erased), ensure_ascii=False)
+    assert say("en", "deleted_files", count=1) in receipt
+    assert say("en", "stays_messages") in receipt
     assert await deleted(app) == 1
     [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
     assert gone == {"id": file["id"], "mode": "tombstone"}
@@ -232,8 +232,8 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
 
     monkeypatch.setattr(files, "_upload", erased)
     before = seen(app, place)
-    told = await app.wiring.exporter.exported(message.person, "en")
-    assert told["text"] == say("en", "export_erased")
+    told = await app.click(message.person, EXPORT)
+    assert told.line == say("en", "export_erased")
     assert seen(app, place) == before
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
 
@@ -249,17 +249,17 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     before = [one["ts"] for one in seen(app, place)]
-    note = Exporter._note
+    note = data._note_file
 
     async def erased(*about: Any) -> None:
         await note(*about)
         await erase_person(app.pool, message.person)
 
-    monkeypatch.setattr(Exporter, "_note", erased)
+    monkeypatch.setattr(data, "_note_file", erased)
     if not answered:
         app.slack.control("faults", {"method": "files.completeUploadExternal", "drop": "after"})
-    told = await app.wiring.exporter.exported(message.person, "en")
-    assert told["text"] == say("en", "export_erased")
+    told = await app.click(message.person, EXPORT)
+    assert told.line == say("en", "export_erased")
     await deleted(app)
     left = [one for one in seen(app, place) if one["ts"] not in before]
     kept = [file for one in left for file in one.get("files", []) if file["mode"] != "tombstone"]
@@ -276,7 +276,7 @@ async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
         " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
     )
     async with person_transaction(app.pool, person) as connection:
-        await lock_for_forgetting(connection, person)
+        await lock_person(connection, person)
         begun = asyncio.create_task(begin_request(app.pool, person))
         await until(lambda: app.rows(waits))
     await begun
@@ -310,4 +310,4 @@ async def test_files_are_noted_as_the_persons_own(app: App) -> None:
 
 def test_the_form_says_what_is_deleted_in_slack() -> None:
     """Before the word is typed, the form says what is deleted in Slack and what stays."""
-    assert say("en", "erase_stays") in json.dumps(erase_form("en"))
+    assert say("en", "delete_stays") in json.dumps(delete_form(Reader("en")))

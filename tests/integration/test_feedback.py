@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.memories.feedback import Feedback
 from bot.memories.data import erase_person, export_person
+from bot.memories.feedback import comment
 from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
-from bot.ui.feedback import feedback_form, parse_rating
+from bot.ui.forms import COMMENT_FORM, comment_form
+from bot.ui.panel import EVERYTHING, FEEDBACK, FORGET
+from bot.ui.reader import Reader
 from memory import Person
 from tests.conftest import ROOT, owner_rows
 from tests.integration.app import App
@@ -20,12 +22,6 @@ from tests.integration.messages import says
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-def feedback(app: App) -> Feedback:
-    """What is tested."""
-    return app.wiring.modals.feedback
 
 
 def values(app: App, message: Message) -> list[str]:
@@ -45,54 +41,53 @@ def stored(app: App, person: Person) -> list[dict[str, Any]]:
     return app.rows("SELECT * FROM feedback WHERE user_id = %s", person.user_id)
 
 
-def submitted(value: str, comment: str = "") -> dict[str, Any]:
-    """Return the submitted form of a button with `value`."""
-    _, turn = parse_rating(value)
-    state = {"comment": {"value": {"value": comment}}}
-    return {**feedback_form("en", turn, ""), "state": {"values": state}}
+async def submit(app: App, who: Person, value: str, text: str) -> dict[str, Any]:
+    """Submit the form of the button for a bad rating, with a comment; return what is shown."""
+    reader = Reader("en")
+    state = {"comment": {"value": {"value": text}}}
+    view = {**comment_form(reader, value.split()[1], ""), "state": {"values": state}}
+    return await comment(app.wiring.app, who, reader, view)
 
 
-async def commented(app: App, feedback: Feedback, asked: Message, comment: str) -> str:
+async def commented(app: App, asked: Message, text: str) -> str:
     """Let a person rate an answer as bad, with a comment; return the value of the button."""
     _, bad = values(app, asked)
-    await feedback.form(asked.person, "en", bad)
-    await feedback.explained(asked.person, "en", submitted(bad, comment))
+    await app.click(asked.person, FEEDBACK, bad)
+    await submit(app, asked.person, bad, text)
     return bad
 
 
-async def test_a_second_rating_replaces_the_first(app: App, feedback: Feedback) -> None:
+async def test_a_second_rating_replaces_the_first(app: App) -> None:
     """A good rating is stored without an answer; a bad one asks for a comment, which it keeps."""
     asked = await app.ask(app.slack.place(), "What shall I eat?")
     good, bad = values(app, asked)
     who = asked.person
-    assert await feedback.clicked(who, "en", good) is None
+    assert await app.click(who, FEEDBACK, good) is None
     [row] = stored(app, who)
     assert (row["turn_id"], row["rating"], row["comment"]) == (app.turn(asked)["id"], "good", "")
 
-    form = await feedback.form(who, "en", bad)
-    assert form["callback_id"] == "feedback_form"
-    done = await feedback.explained(who, "en", submitted(bad, "I said ramen."))
+    form = await app.click(who, FEEDBACK, bad)
+    assert form["callback_id"] == COMMENT_FORM
+    done = await submit(app, who, bad, "I said ramen.")
     assert says(done, "feedback_thanks")
     [row] = stored(app, who)
     assert (row["rating"], row["comment"]) == ("bad", "I said ramen.")
-    again = await feedback.form(who, "en", bad)
+    again = await app.click(who, FEEDBACK, bad)
     assert "I said ramen." in json.dumps(again)
-    assert await feedback.clicked(who, "en", good) is None
+    assert await app.click(who, FEEDBACK, good) is None
     [row] = stored(app, who)
     assert (row["rating"], row["comment"]) == ("good", "")
 
 
-async def test_only_who_asked_can_rate(app: App, feedback: Feedback) -> None:
+async def test_only_who_asked_can_rate(app: App) -> None:
     """Somebody else who clicks is told so, and nothing is stored, of either button."""
     asked = await app.ask(app.slack.place(), "hello")
     good, bad = values(app, asked)
     other = Person(asked.team_id, app.slack.person()[0])
-    answer = await feedback.clicked(other, "en", good)
-    view = await feedback.form(other, "en", bad)
-    await feedback.explained(other, "en", submitted(bad, "x"))
-    assert answer is not None
-    assert answer["text"] == say("en", "feedback_others")
-    assert says(view, "feedback_others")
+    for value in (good, bad):
+        answer = await app.click(other, FEEDBACK, value)
+        assert (answer.line, answer.beside) == (say("en", "feedback_others"), True)
+    assert says(await submit(app, other, bad, "x"), "feedback_too_late")
     assert stored(app, other) == stored(app, asked.person) == []
 
 
@@ -113,20 +108,21 @@ async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     assert "feedback" in json.dumps(app.shown(long)[-1]["blocks"])
 
 
-async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) -> None:
+async def test_feedback_is_taken_along_and_erased(app: App) -> None:
     """A person's export holds their ratings; erasing takes them, as does the end of their turn."""
     place = app.slack.place()
     asked = await app.ask(place, "hello")
-    bad = await commented(app, feedback, asked, "No.")
+    bad = await commented(app, asked, "No.")
     document = await export_person(app.pool, asked.person, app.wiring.connections.settings)
     [one] = document["feedback"]
     assert (one["ts"], one["rating"], one["comment"]) == (asked.ts, "bad", "No.")
     erased = await erase_person(app.pool, asked.person)
     assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
-    late = await feedback.explained(asked.person, "en", submitted(bad, "x"))
+    late = await submit(app, asked.person, bad, "x")
     assert says(late, "feedback_too_late")
+    app.script("Hello.")
     again = await app.ask(place, "hello again")
-    await feedback.clicked(again.person, "en", values(app, again)[0])
+    await app.click(again.person, FEEDBACK, values(app, again)[0])
     app.rows(
         "UPDATE turns SET intended_at = now() - interval '40 days' WHERE question_ts = %s"
         " RETURNING id",
@@ -136,39 +132,34 @@ async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) 
     assert stored(app, again.person) == []
 
 
-async def test_a_comment_goes_with_what_is_forgotten(app: App, feedback: Feedback) -> None:
+async def test_a_comment_goes_with_what_is_forgotten(app: App) -> None:
     """Forgetting everything takes the words people wrote about answers along."""
     asked = await app.ask(app.slack.place(), "I love ramen")
-    await commented(app, feedback, asked, "ramen!")
-    await app.wiring.memory_actions.everything_forgotten(asked.person, "en")
+    await commented(app, asked, "ramen!")
+    await app.click(asked.person, FORGET, EVERYTHING)
     [row] = stored(app, asked.person)
     assert (row["rating"], row["comment"]) == ("bad", "")
 
 
-async def test_comments_that_name_what_is_forgotten_go_with_it(
-    app: App, feedback: Feedback
-) -> None:
+async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None:
     """Forgetting a memory blanks comments that name it, on any answer, and no other comment."""
     place = app.slack.place()
     told = await app.ask(place, "I love ramen")
     await app.form(told)
-    for comment in ("You forgot that I love ramen.", "Too long."):
+    for text in ("You forgot that I love ramen.", "Too long."):
         app.script("Hello.")
-        await commented(app, feedback, await app.ask(place, "Good morning"), comment)
+        await commented(app, await app.ask(place, "Good morning"), text)
     [memory] = await app.memories(told.person)
-    named = json.dumps({"memories": [memory.reference]})
-    await app.wiring.memory_actions.forgotten(told.person, "en", named)
+    await app.click(told.person, FORGET, f"keys {memory.key}")
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}
     assert left == {("bad", ""), ("bad", "Too long.")}
 
 
-async def test_the_documented_query_prints_rated_answers(
-    app: App, feedback: Feedback, database: str
-) -> None:
+async def test_the_documented_query_prints_rated_answers(app: App, database: str) -> None:
     """The query of docs/how-to/style.md prints a JSON object for each rated answer."""
     app.script("The answer itself.")
     asked = await app.ask(app.slack.place(), "The question itself.")
-    await commented(app, feedback, asked, "Too vague.")
+    await commented(app, asked, "Too vague.")
     page = (ROOT / "docs" / "how-to" / "style.md").read_text("utf-8")
     query = page.split("<< 'SQL'\n")[1].split("SQL\n")[0]
     rows = [row["json_build_object"] for row in owner_rows(database, query)]

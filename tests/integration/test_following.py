@@ -1,4 +1,4 @@
-"""Threads the app follows, those it is asked to be quiet in, and the titles of direct messages."""
+"""Threads the app follows, and the titles of direct messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 
 from bot.slack.messages import Message
-from bot.types import DIRECT
-from bot.users.incognito import switch_on
-from memory import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -25,32 +22,6 @@ def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
     return app.slack.message(
         place, event_id=f"Ev{said['ts']}", ts=said["ts"], text=text, **{"addressed": False, **more}
     )
-
-
-async def quiet(app: App, place: PersonThread) -> None:
-    """Let the app be asked to be quiet in the thread of `place`."""
-    app.script_calls(("memory_settings", {"action": "quiet_thread"}), text="I will be quiet.")
-    asked = said_in(app, place, "<@BOT> be quiet in this thread", addressed=True)
-    assert await app.wiring.inbox.store(asked)
-    await app.answering.drain(asked.thread)
-    assert app.outputs()[-1]["quiet"] is True
-
-
-async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: App) -> None:
-    """Follow-ups are answered without a mention; asked to be quiet, only mentions are."""
-    place = app.slack.place(channel="public")
-    assert await app.wiring.inbox.store(said_in(app, place, "<@BOT> hello", addressed=True))
-    await app.answering.drain(f"{app.slack.team_id}.{place.channel}.{place.root}")
-    assert await app.wiring.inbox.store(said_in(app, place, "and what else?"))
-    await app.answering.drain(f"{app.slack.team_id}.{place.channel}.{place.root}")
-    await quiet(app, place)
-    unheard = said_in(app, place, "so, Ben, shall we?")
-    assert not await app.wiring.inbox.store(unheard)
-    mention = said_in(app, place, "<@BOT> come back", addressed=True)
-    assert await app.wiring.inbox.store(mention)
-    assert app.rows("SELECT 1 FROM quiet_threads WHERE thread = %s", unheard.thread) == []
-    assert await app.wiring.inbox.store(said_in(app, place, "and now?"))
-    await app.answering.drain(mention.thread)
 
 
 @pytest.mark.parametrize(
@@ -84,28 +55,6 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
     assert await app.wiring.inbox.store(replace(reply, ts=later)) is followed
 
 
-async def test_a_mention_delivered_again_does_not_end_the_quiet(app: App) -> None:
-    """The mention that asked for quiet, delivered a second time, changes nothing."""
-    place = app.slack.place(channel="private")
-    await quiet(app, place)
-    [row] = app.rows("SELECT message, ts FROM inbox_events WHERE channel_id = %s", place.channel)
-    again = app.slack.message(place, event_id="EvAgain", ts=row["ts"], text="<@BOT> be quiet")
-    assert not await app.wiring.inbox.store(again)
-    assert not await app.wiring.inbox.store(said_in(app, place, "as I said"))
-
-
-async def test_quiet_is_of_one_thread(app: App) -> None:
-    """Another thread of the channel is followed as before; direct messages have no such tool."""
-    place = app.slack.place(channel="public")
-    await quiet(app, place)
-    other = app.slack.say(place.user, place.channel, "another")
-    elsewhere = PersonThread(place.user, place.team, place.channel, other["ts"], other["ts"])
-    assert await app.wiring.inbox.store(said_in(app, elsewhere, "<@BOT> hi", addressed=True))
-    assert await app.wiring.inbox.store(said_in(app, elsewhere, "and?"))
-    await app.ask(app.slack.place(), "hello")
-    assert "quiet_thread" not in app.request_texts()[-1]
-
-
 def titles(app: App) -> list[dict[str, Any]]:
     """Return the arguments of the calls that give an agent session a title."""
     made = app.slack.calls("agents.sessions.setStatus", "agents.sessions.rename")
@@ -120,7 +69,7 @@ def session(app: App, place: PersonThread, ts: str) -> tuple[str, str]:
 
 
 async def test_a_direct_message_names_its_thread(app: App) -> None:
-    """The first question is the title of the thread, said once; there is none in incognito."""
+    """The first question is the title of the thread; there is none while memory is off."""
     place = app.slack.place()
     app.slack.forget_calls()
     first = await app.ask(place, "What shall *we* eat?\nAnd where?")
@@ -131,8 +80,7 @@ async def test_a_direct_message_names_its_thread(app: App) -> None:
     assert len(titles(app)) == 1
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
     assert len(titles(app)) == 1
-    async with person_transaction(app.pool, first.person) as connection:
-        await switch_on(connection, first.person, DIRECT)
+    await app.off(place, place.channel)
     await app.ask(place, "I am pregnant, please tell nobody")
     assert len(titles(app)) == 1
 

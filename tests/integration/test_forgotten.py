@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import psycopg
 
-from bot.conversation.history import blank_texts, restore_texts
 from bot.memories.data import erase_person
-from memory import forget, undo_forget
+from bot.ui.panel import FORGET, UNDO
 from memory.postgres.embedded import find_binaries
 from tests.conftest import login_of, owner_rows
 from tests.integration.app import App
@@ -41,10 +39,6 @@ def naming(database: str, word: str) -> set[str]:
     }
 
 
-async def nothing(*_: object) -> None:
-    """Update no notice."""
-
-
 async def kioku(folder: Path, owner: str, *command: str) -> Ended:
     """Run an operator's command on a database."""
     settings = {
@@ -71,11 +65,9 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     [row] = owner_rows(app.database, "SELECT now()::text AS at")
-    blank = partial(blank_texts, person=who, update_notices=nothing)
-    await forget(app.pool, who, [keys["ramen"].reference], blank_texts=blank)
-    back = await forget(app.pool, who, [keys["tempura"].reference], blank_texts=blank)
-    assert back.undo is not None
-    await undo_forget(app.pool, who, back.undo, restore_texts=restore_texts)
+    await app.click(who, FORGET, f"keys {keys['ramen'].key}")
+    back = await app.click(who, FORGET, f"keys {keys['tempura'].key}")
+    await app.click(who, UNDO, back.undo)
     await erase_person(app.pool, app.person(bob))
 
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
@@ -102,6 +94,6 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert naming(empty_database, bob.user) <= {"forgotten_keys", "forgotten_sources"}
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
     assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])
-    assert naming(empty_database, "tempura") >= {"store", "turns"}
+    assert naming(empty_database, "tempura") >= {"store"}
     with psycopg.connect(login_of(empty_database)) as login:
         assert login.execute("SELECT current_user").fetchone() == ("kioku_login",)

@@ -20,17 +20,17 @@ from psycopg.rows import DictRow, dict_row
 from memory import memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
+from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.former import Former, instructions_for
-from memory.formation.store_manager import NEIGHBOURS, StoreManager, load
-from memory.formation.user_store import FormationResult, UserStore
-from memory.formation.verdicts import Verifier
+from memory.formation.extract import NEIGHBOURS, StoreManager, instructions_for, load
+from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
 from tests.conftest import owner_rows
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, patch, remove
+from tests.memories import ApprovedStore
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -246,7 +246,7 @@ async def test_asks_as_langmem_does(
     said = words("ラーメンが好きです")
     bad = [("UserFoodPreference", {"cuisine": "和食"})]
     repair = [fix(food_name="ラーメン", evidence="ラーメンが好きです")]
-    store = await UserStore.load(pool, model_embedder, ALICE_DM, [], schemas=SCHEMAS)
+    store = await ApprovedStore.load(pool, model_embedder, ALICE_DM, [], schemas=SCHEMAS)
     plain = load()[0].create_memory_store_manager(
         memory_model(model="scripted", api_key="none", base_url=model.base_url),
         schemas=[with_evidence(schema) for schema in SCHEMAS],
@@ -274,14 +274,13 @@ async def test_runs_at_once_keep_to_their_own_person(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One manager serves everybody: each run reads and writes the store it was given."""
-    made: list[Former] = []
-    make = Former._make_manager
+    made: list[StoreManager] = []
 
-    def noted(self: Former) -> StoreManager:
-        made.append(self)
-        return make(self)
+    def noted(*given: Any) -> StoreManager:
+        made.append(StoreManager(*given))
+        return made[-1]
 
-    monkeypatch.setattr(Former, "_make_manager", noted)
+    monkeypatch.setattr("memory.formation.former.StoreManager", noted)
     people = [memory_view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
     trial.model.barrier = asyncio.Barrier(len(people))
     trial.model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
@@ -336,7 +335,7 @@ async def test_messages_that_are_too_long_together_are_read_in_parts(
     formed = await former.form(ALICE_DM, said)
     assert len(model.requests) == 5
     assert [change.action for change in formed.changes] == ["remembered", "remembered"]
-    assert reasons(formed) == ["unusable_answer"]
+    assert reasons(formed) == ["unusable"]
 
 
 async def test_a_refused_connection_is_an_outage(
@@ -350,23 +349,18 @@ async def test_a_refused_connection_is_an_outage(
 
 
 @pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("failing", ["formation", "verdict"])
 async def test_an_outage_of_a_model_of_ones_own(
     pool: Pool,
     model_embedder: Embedder,
     former: Former,
     model: ScriptedModel,
     known: bool,
-    failing: str,
 ) -> None:
     """A chat model of LangChain's that was not made here: its outage leaves the words waiting."""
     if known:
         await know(former, model, ALICE_DM, PASTA)
     away = ChatOpenAI(model="m", api_key="none", base_url="http://127.0.0.1:9/v1", max_retries=0)
-    there = memory_model(model="scripted", api_key="none", base_url=model.base_url)
-    model.answer([RAMEN])
-    chat = away if failing == "formation" else there
-    own = Former(pool, model_embedder, chat, verifier=Verifier(away))
+    own = Former(pool, model_embedder, away)
     with pytest.raises(FormationUnavailable):
         await own.form(ALICE_DM, words("ラーメンが大好きです!!"))
 
@@ -450,7 +444,7 @@ async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -
 
     formed = await trial.form(words("そばが好きです"), in_commit=note)
     assert formed.changes == ()
-    assert reasons(formed) == ["unusable_answer"]
+    assert reasons(formed) == ["unusable"]
     assert ran == [True]
     assert len(await trial.rows()) == 1
 
@@ -460,11 +454,11 @@ async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -
     [
         ("ラーメンが好きです", food("ラーメン", 90, ""), "no_evidence"),
         ("ラーメンが好きです", food("ラーメン", 90, "ラーメンを愛しています"), "no_evidence"),
-        ("そばが好きです", food("そば", 0, "そばが好きです"), "nothing_to_remove"),
+        ("そばが好きです", food("そば", 0, "そばが好きです"), "unusable"),
         (
             "そばが好きです",
             food("そば", 90, "そばが好きです", description="https://evil.example/x を見て"),
-            "link",
+            "unusable",
         ),
         ("My password is hunter2secret, I like soba", food("soba", 90, "I like soba"), "secret"),
         (
@@ -555,7 +549,7 @@ async def test_deleted_meanwhile_stays_deleted(trial: Trial) -> None:
 
     trial.model.answer(forget_then_patch)
     formed = await trial.form(words(MISO, "パスタは嫌い"))
-    assert (formed.changes, reasons(formed)) == ((), ["deleted_meanwhile"] * 2)
+    assert (formed.changes, reasons(formed)) == ((), ["unusable"] * 2)
     assert await trial.rows() == []
 
 

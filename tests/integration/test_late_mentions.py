@@ -148,19 +148,3 @@ async def test_a_thread_that_cannot_be_read_is_left(thread: Thread, error: str) 
     app.slack.fault("conversations.replies", status=500)
     with pytest.raises(SlackApiError):
         await app.wiring.missed_messages.follow_ups(**job)
-
-
-async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: Thread) -> None:
-    """Follow-ups are stored as if they were delivered now: not where the app is to be quiet."""
-    app = thread.app
-    mention = thread.says("<@BOT> one")
-    await app.wiring.inbox.store(mention)
-    thread.says("two")
-    app.rows(
-        "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s) RETURNING 1",
-        mention.team_id,
-        mention.user_id,
-        mention.thread,
-    )
-    await thread.follow_ups()
-    assert thread.stored() == [mention.text]

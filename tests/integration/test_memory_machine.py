@@ -53,6 +53,7 @@ from memory.model.schemas import UserFoodPreference
 from memory.store.memories import Memory
 from tests.conftest import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
+from tests.memories import no_model
 
 KIND = "UserFoodPreference"
 CHANNELS = {DM: "D1", PUBLIC: "C1", "G1": "G1"}
@@ -105,7 +106,7 @@ class Model:
     ever: dict[str, set[str]] = field(default_factory=dict)  # the messages of each key
     gone: set[str] = field(default_factory=set)  # words and quotes that nothing holds after a purge
 
-    def set(self, change: Change, after: State | None) -> None:
+    def take(self, change: Change, after: State | None) -> None:
         """Take a change into the model."""
         self.made[change.id] = (change.key, self.now.pop(change.key, None), after)
         if after is not None:
@@ -218,7 +219,7 @@ class Sequences(RuleBasedStateMachine):
 
     def row(self, person: Person, key: str) -> Memory:
         """Return a stored memory."""
-        found = self.do(list_memories(self.world.pool, person))
+        found: list[Memory] = self.do(list_memories(self.world.pool, person))
         return next(one for one in found if one.key == key)
 
     @rule(person=PERSONS, audience=AUDIENCES, two=st.booleans(), level=LEVELS, ends=st.booleans())
@@ -231,7 +232,7 @@ class Sequences(RuleBasedStateMachine):
         formed = self.form(person, audience, *map(proposed, contents))
         for word, change in zip(words, formed.changes, strict=True):
             state = State(audience, word, ((ts, {"preference": level}),), ends)
-            self.models[person].set(change, state)
+            self.models[person].take(change, state)
 
     @rule(person=PERSONS, level=LEVELS)
     def add(self, person: Person, level: int) -> None:
@@ -242,7 +243,7 @@ class Sequences(RuleBasedStateMachine):
         [change] = self.do(
             add_memories(self.world.pool, self.world.former.embedder, own, KIND, given)
         )
-        self.models[person].set(change, State(DM, word, (("", {"preference": level}),)))
+        self.models[person].take(change, State(DM, word, (("", {"preference": level}),)))
 
     @rule(person=PERSONS, place=PLACES, level=LEVELS, how=st.sampled_from(["say", "ask", "edit"]))
     def correct(self, person: Person, place: int, level: int, how: str) -> None:
@@ -264,7 +265,7 @@ class Sequences(RuleBasedStateMachine):
                     {"kind": "modal"},
                 )
             )
-            model.set(change, state.with_("", **fields))
+            model.take(change, state.with_("", **fields))
             return
         ts, proposed = self.say(person, state.audience, asks=how == "ask")
         proposal = proposed({**state.content, **fields}, self.row(person, key))
@@ -273,7 +274,7 @@ class Sequences(RuleBasedStateMachine):
             model.asked[key] = (formed.questions[0].id, state.content, level, ts)
             model.messages[f"{ts} {note}"] = ""
         else:
-            model.set(formed.changes[0], state.with_(ts, **fields))
+            model.take(formed.changes[0], state.with_(ts, **fields))
 
     @rule(person=PERSONS, place=PLACES, answer=st.sampled_from(["yes", "no"]))
     def answer(self, person: Person, place: int, answer: Any) -> None:
@@ -294,7 +295,7 @@ class Sequences(RuleBasedStateMachine):
         for change in self.do(work):
             assert state is not None
             note = change.after["content"]["description"]
-            model.set(change, state.with_(ts, preference=level, description=note))
+            model.take(change, state.with_(ts, preference=level, description=note))
 
     @rule(person=PERSONS, place=PLACES)
     def retract(self, person: Person, place: int) -> None:
@@ -304,7 +305,7 @@ class Sequences(RuleBasedStateMachine):
             _, proposed = self.say(person, model.now[key].audience)
             audience = model.now[key].audience
             formed = self.form(person, audience, proposed(None, self.row(person, key)))
-            model.set(formed.changes[0], None)
+            model.take(formed.changes[0], None)
 
     @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
     def move(self, person: Person, place: int, audience: str) -> None:
@@ -312,7 +313,7 @@ class Sequences(RuleBasedStateMachine):
         model = self.models[person]
         if (key := model.pick(place)) and model.now[key].audience != audience:
             work = move_memory(self.world.pool, self.world.former.embedder, person, key, audience)
-            model.set(self.do(work), replace(model.now[key], audience=audience))
+            model.take(self.do(work), replace(model.now[key], audience=audience))
 
     @rule(person=PERSONS, place=PLACES, batch=st.booleans())
     def undo(self, person: Person, place: int, batch: bool) -> None:
@@ -331,13 +332,13 @@ class Sequences(RuleBasedStateMachine):
                 if found := model.undo(one):
                     expected[found[0]] = found[1]
             for done in self.do(undo_changes(pool, embedder, person, batch=change.batch)):
-                model.set(done, expected.pop(done.key))
+                model.take(done, expected.pop(done.key))
             assert not expected
         elif left is None:
             with pytest.raises((ChangeGone, ChangedSince)):
                 self.do(undo_change(pool, embedder, person, made))
         else:
-            model.set(self.do(undo_change(pool, embedder, person, made)), left[1])
+            model.take(self.do(undo_change(pool, embedder, person, made)), left[1])
 
     @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "period", "place", "all"]))
     def forget(self, person: Person, place: int, what: str) -> None:
@@ -360,7 +361,9 @@ class Sequences(RuleBasedStateMachine):
             if what == "place":
                 selection = Selection(channel="G1")
             keys = {k for k, state in model.now.items() if state.messages & chosen}
-            removed = {*model.ever} - {*model.now} - {k for f in model.forgotten.values() for k in f}
+            removed = (
+                {*model.ever} - {*model.now} - {k for f in model.forgotten.values() for k in f}
+            )
             keys |= {key for key in removed if model.ever[key] & chosen}
             model.asked = {k: asked for k, asked in model.asked.items() if asked[3] not in chosen}
         done = self.do(forget(self.world.pool, person, selection))
@@ -401,12 +404,10 @@ class Sequences(RuleBasedStateMachine):
         model = self.models[person]
         pool, embedder = self.world.pool, self.world.former.embedder
         expected = model.delete(ts)
-        changes = self.do(
-            source_changed(pool, embedder, person, model.messages[ts], ts, words)
-        )
+        changes = self.do(source_changed(pool, embedder, person, model.messages[ts], ts, words))
         assert {change.key for change in changes} == {*expected}
         for change in changes:
-            model.set(change, expected[change.key])
+            model.take(change, expected[change.key])
 
     @rule(person=PERSONS)
     def expire(self, person: Person) -> None:
@@ -414,8 +415,7 @@ class Sequences(RuleBasedStateMachine):
         ending = {key for key, state in self.models[person].now.items() if state.ends}
         with psycopg.connect(self.world.database) as owner:
             owner.execute(
-                "UPDATE store SET expires_at = now() - interval '1 second'"
-                " WHERE key = ANY(%s)",
+                "UPDATE store SET expires_at = now() - interval '1 second' WHERE key = ANY(%s)",
                 [[*ending]],
             )
         ended = self.do(expire_due(self.world.pool))
@@ -495,11 +495,13 @@ def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, databas
 
     serving, client, pool = runner.run(opened())
 
+    former = Former(pool, Embedder(client, SPACE), no_model)
+
     class Here(Sequences):
-        world = World(pool, Former(pool, Embedder(client, SPACE), lambda: None), database, runner.run)  # type: ignore[arg-type, return-value]
+        world = World(pool, former, database, runner.run)
 
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Here,
             settings=settings(
                 max_examples=50,

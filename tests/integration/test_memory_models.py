@@ -16,7 +16,6 @@ from memory import (
     Former,
     MemoryModelRefused,
     Pool,
-    Verifier,
     memory_model,
     provider_and_name,
 )
@@ -63,7 +62,7 @@ async def test_formation_and_verdict_use_the_chosen_api(
     """Behind a base URL every name goes to /responses, or with the setting to /chat/completions."""
     chat = memory_model(model=given, api_key="none", base_url=model.base_url, api=api)
     model.answer([RAMEN])
-    former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    former = Former(pool, model_embedder, chat)
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
     assert [change.action for change in formed.changes] == ["remembered"]
     path = {"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]
@@ -146,7 +145,7 @@ async def test_a_tool_that_cannot_be_forced_is_asked_for(
 ) -> None:
     """One more request, once in a process, where the refusal names the choice of a tool."""
     chat = memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
-    former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    former = Former(pool, model_embedder, chat)
     model.error_message = message
     model.verdicts.append(status)
     model.answer([RAMEN], [RAMEN])
@@ -214,7 +213,7 @@ async def test_words_that_are_refused_are_not_sent_again(
     model.error_code = code
     model.answer(400)
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert [one.reason for one in formed.refused] == ["unusable_answer"]
+    assert [one.reason for one in formed.refused] == ["unusable"]
 
 
 @pytest.mark.parametrize(
@@ -239,4 +238,4 @@ async def test_a_failed_response_is_judged_by_its_code(
         assert not isinstance(failed.value, MemoryModelRefused)
         return
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert [one.reason for one in formed.refused] == ["unusable_answer"]
+    assert [one.reason for one in formed.refused] == ["unusable"]

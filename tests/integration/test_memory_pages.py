@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from memory import Memory, Person, Pool, list_memories, memory_page
+from memory import Memory, Person, Pool, list_memories, memory_page, named_in, search_memories
+from tests.conftest import owner_rows
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -51,23 +52,24 @@ def fact(text: str, **more: Any) -> dict[str, Any]:
 
 
 async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> None:
-    """Grouped by kind, the newest group first; what is over or only hides another is left out."""
-    over = {"kind": "UserFoodPreference", "content": {"food_name": "okra", "preference": 0}}
+    """Grouped by kind, the newest group first; what is over is left out."""
     store(
         database,
         person,
         fact("one"),
         food("ramen"),
-        fact("ended", expires_at="2020-01-01T00:00:00+00:00"),
-        fact("to come", expires_at="2120-01-01T00:00:00+00:00"),
-        fact("never a moment", expires_at="sometime"),
-        {**over, "supersedes": [{"audience": "public", "key": "k"}]},
-        {**over, "supersedes": []},
-        {**over, "supersedes": None},
+        fact("ended"),
+        fact("to come"),
+        {**food("okra"), "supersedes": None},
         {"content": "what another tool wrote"},
         food("udon"),
     )
     store(database, person, food("soba"), audience="public")
+    for text, end in (("ended", "2020-01-01"), ("to come", "2090-01-01")):
+        statement = (
+            "UPDATE store SET expires_at = %s WHERE value->'content'->>'fact' = %s RETURNING 1"
+        )
+        owner_rows(database, statement, end, text)
     store(database, Person(person.team_id, f"{person.user_id}9"), food("another's"))
     expected = await list_memories(pool, person)
     kinds = list(dict.fromkeys(one.kind for one in expected))
@@ -81,4 +83,58 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
             break
         seen += page.memories
     assert seen == ordered
-    assert page.total == len(expected) == 9
+    assert page.total == len(expected) == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("ramen", ["ramen with eggs"]),
+        ("RAMEN Eggs", ["ramen with eggs"]),
+        ("ram", ["ramen with eggs"]),
+        ("men", []),
+        ("ラーメン", ["味噌ラーメン"]),
+        ("ﾗｰﾒﾝ", ["味噌ラーメン"]),
+        ("C++", ["C++"]),
+        ("C", []),
+        ("python", ["私はPythonが好き"]),
+        ("🍜", ["🍜 forever"]),
+        ("said", ["C++", "🍜 forever"]),
+        ("!?", []),
+        (" ", []),
+    ],
+)
+async def test_words_find_memories(
+    pool: Pool, database: str, person: Person, words: str, found: list[str]
+) -> None:
+    """All words in a content, by their beginnings, else in its quotes; pages count them."""
+    source = {"kind": "message", "evidence": "I said so"}
+    texts = ["ramen with eggs", "味噌ラーメン", "C++", "私はPythonが好き", "🍜 forever"]
+    said = {"C++", "🍜 forever"}
+    store(database, person, *(fact(t, sources=[source] if t in said else []) for t in texts))
+    hits = await search_memories(pool, person, words)
+    assert sorted(one.content["fact"] for one in hits) == sorted(found)
+    if words.strip(" !?"):
+        page = await memory_page(pool, person, size=9, words=words)
+        assert (page.total, list(page.memories)) == (len(found), hits)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Do I like ramen?", ["ramen"]),
+        ("Ramens are fine", ["ramen"]),
+        ("ラーメンはどうですか", ["ラーメン"]),
+        ("I write C.", ["C"]),
+        ("I write C++ and cook", ["C++"]),
+        ("my grammen", []),
+        ("", []),
+    ],
+)
+async def test_a_text_names_the_subjects_that_it_contains(
+    pool: Pool, database: str, person: Person, text: str, found: list[str]
+) -> None:
+    """Short names are whole words, others begin one; punctuation and width make no difference."""
+    store(database, person, *map(food, ["ramen", "ラーメン", "C", "C++", "!"]))
+    named = await named_in(pool, person, text)
+    assert sorted(one.content["food_name"] for one in named) == sorted(found)

@@ -15,7 +15,6 @@ from memory import (
     MemoryModelRefused,
     Pool,
     TokenUse,
-    Verifier,
     memory_model,
 )
 from tests.integration.memory_providers import (
@@ -49,7 +48,7 @@ async def server(
 def former(pool: Pool, model_embedder: Embedder, server: ProviderServer) -> Former:
     """A former whose memories are formed and checked by the provider's model."""
     chat = memory_model(model=server.provider.model)
-    return Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    return Former(pool, model_embedder, chat)
 
 
 @pytest.mark.parametrize("server", [GOOGLE], indirect=True, ids=["google"])
@@ -125,7 +124,7 @@ async def test_words_that_are_too_long_do_not_wait(former: Former, server: Provi
     """What a provider says of a prompt beyond the model's context is final: nothing is formed."""
     server.failing, server.message = 400, server.provider.too_long
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert [one.reason for one in formed.refused] == ["unusable_answer"]
+    assert [one.reason for one in formed.refused] == ["unusable"]
     assert formed.changes == ()
     assert len(server.requests) == 1
 

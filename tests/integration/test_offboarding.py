@@ -33,11 +33,10 @@ NOTE = "workspaces"
 _GIVEN: dict[str, Any] = {
     "status": "done",
     "rating": "good",
-    "consent": "agreed",
+    "eagerness": "balanced",
     "language": "en",
     "retention_days": 30,
     "oldest": "1.0",
-    "page": 1,
 }
 _GIVEN_IN: dict[tuple[str, str], Any] = {
     ("turns", "status"): "answered",
@@ -55,7 +54,6 @@ _BY_TYPE: dict[str, Any] = {
     "jsonb": "{}",
     "ARRAY": [],
     "bytea": b"",
-    "tstzmultirange": "{}",
 }
 
 

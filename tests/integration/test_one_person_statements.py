@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -10,27 +9,20 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.periods import Period
+from bot.ui.panel import EVERYTHING, FORGET, SWITCH, UNDO, Position
 from memory import (
     PUBLIC,
     Pool,
-    add_memory,
     create_pool,
     edit_memory,
     erase,
     export_memories,
-    forget,
-    history,
     list_memories,
-    memory_page,
     move_memory,
-    undo_change,
-    undo_forget,
 )
 from tests.conftest import login_of
 from tests.integration.app import App
 from tests.integration.counted import CountedConnection, count_statements
-from tests.integration.deliveries import nothing
 
 HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
@@ -82,33 +74,22 @@ async def everything(app: App, suffix: str) -> str:
     person = message.person
     await app.wiring.formation_jobs.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
-    actions = dataclasses.replace(app.wiring.memory_actions, update_notices=nothing)
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
-    await actions.listed(person, "en")
-    await memory_page(app.pool, person, size=10)
+    for shown in (Position(), Position(of="ramen"), Position(list="changes")):
+        await app.panel(person, shown, home=True)
     source = {"kind": "modal", "channel": message.channel_id, "ts": message.ts}
-    change = await edit_memory(
-        app.pool,
-        app.embedder,
-        person,
-        ramen.reference,
-        {**ramen.content, "description": "with a soft egg"},
-        source,
-    )
-    await undo_change(app.pool, app.embedder, person, change.id)
-    moved = await move_memory(app.pool, app.embedder, person, ramen.reference, PUBLIC)
-    await history(app.pool, person)
+    content = {**ramen.content, "description": "with a soft egg"}
+    change = await edit_memory(app.pool, app.embedder, person, ramen.key, content, source)
+    await app.click(person, UNDO, f"change {change.id}")
+    await move_memory(app.pool, app.embedder, person, ramen.key, PUBLIC)
     for fact in ("I live in Osaka", "So I live in Osaka"):
-        content = {"fact": fact}
-        await add_memory(
-            app.pool, app.embedder, person.namespace(PUBLIC), "UserFact", content, source
-        )
-    gone = await forget(app.pool, person, [moved.reference])
-    assert gone.undo is not None
-    await undo_forget(app.pool, person, gone.undo)
+        await app.add(person, fact, audience=PUBLIC)
+    gone = await app.click(person, FORGET, f"keys {ramen.key}")
+    await app.click(person, UNDO, gone.undo)
     await export_memories(app.pool, person)
-    await actions.everything_proposed(person, "en")
-    await actions.period_forgotten(person, "en", Period().value())
+    await app.click(person, SWITCH, "off")
+    await app.click(person, SWITCH, "on")
+    await app.click(person, FORGET, EVERYTHING)
     await erase(app.pool, person)
     return person.scope
 

@@ -13,9 +13,10 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from bot.runtime.maintenance import end_what_is_old
-from memory import DM, Embedder, Person, Pool, add_memory, list_memories
+from memory import DM, Embedder, Person, Pool, list_memories
 from tests.conftest import login_of, owner_rows
 from tests.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
+from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
 SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "permalink": None, "evidence": "soba"}

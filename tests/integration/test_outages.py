@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from itertools import accumulate
 from typing import Any
 from unittest.mock import MagicMock
@@ -14,17 +13,13 @@ from psycopg.rows import DictRow
 
 from bot.conversation import turns
 from bot.conversation.claimed_message import claim_refusal
-from bot.conversation.history import blank_texts, restore_texts
+from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import say
-from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
-from bot.ui.memory_state import END_INCOGNITO_ACTION, RESUME_ACTION
-from memory import forget, undo_forget
-from memory.store.forgetting import Forgotten
+from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
 from tests.integration.app import App, MakeApp
-from tests.integration.deliveries import nothing
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 
@@ -51,11 +46,10 @@ def back(app: App) -> None:
     app.wiring.turn_dependencies.replier.models[0].breaker.answered()
 
 
-async def forget_everything(app: App, message: Message) -> Forgotten:
+async def forget_everything(app: App, message: Message) -> Done:
     """Forget everything of a message's person, its texts too."""
-    person = message.person
-    blank = partial(blank_texts, person=person, update_notices=nothing)
-    return await forget(app.pool, person, None, blank_texts=blank)
+    done: Done = await app.click(message.person, FORGET, EVERYTHING)
+    return done
 
 
 async def drain(app: App, message: Message) -> None:
@@ -174,9 +168,9 @@ async def test_one_prompt_that_always_fails_harms_no_other(app: App) -> None:
     place, others = app.slack.place(), app.slack.place()
     poisoned(app)
     asked = await app.receive(place, POISON)
-    for number in range(FAILURES + 2):
+    for _ in range(FAILURES + 2):
         await drain(app, asked)
-        other = await app.ask(others, f"Hello {number}")
+        other = await app.ask(others, "Hello")
         assert app.turn(other)["status"] == "answered"
     assert app.replies(asked) == [WAITING]
     wait_longer(app, asked, "3 minutes")
@@ -309,11 +303,9 @@ def fail_after_the_tools(app: App, *, times: int) -> None:
     app.fault(status=503, times=times)
 
 
-@pytest.mark.parametrize(
-    ("action", "opposite"), [("pause", RESUME_ACTION), ("incognito_on", END_INCOGNITO_ACTION)]
-)
+@pytest.mark.parametrize("action", ["pause", "incognito"])
 async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
-    app: App, action: str, opposite: str
+    app: App, action: str
 ) -> None:
     """The model calls a tool and then is away: the person is told, with the opposite button."""
     place = app.slack.place()
@@ -324,7 +316,7 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     assert app.replies(asked)[0] == say("en", "model_down")
     assert app.event(asked)["status"] == "failed"
     assert due_in(app, asked) is None
-    assert opposite in json.dumps(app.shown(asked))
+    assert SWITCH in json.dumps(app.shown(asked))
 
 
 async def test_a_request_that_fails_after_a_change_is_repeated(app: App) -> None:
@@ -338,13 +330,13 @@ async def test_a_request_that_fails_after_a_change_is_repeated(app: App) -> None
     asked = await app.receive(place, "Please keep nothing in mind today")
     await drain(app, asked)
     assert app.replies(asked)[0] == "I keep nothing in mind."
-    assert json.dumps(app.shown(asked)).count(RESUME_ACTION) == 1
-    assert await app.wiring.controls.off(asked.person) == "paused"
+    assert json.dumps(app.shown(asked)).count(SWITCH) == 1
+    assert len(app.rows("SELECT scope FROM memory_off WHERE user_id = %s", asked.user_id)) == 1
 
 
 async def test_a_message_that_only_looked_something_up_waits(app: App) -> None:
     """Where no tool has changed anything, the message waits for the model as any other."""
-    app.script_calls(("memory_settings", {"action": "show_memories"}))
+    app.script_calls(("memory_settings", {"action": "open"}))
     fail_after_the_tools(app, times=-1)
     asked = await app.receive(app.slack.place(), "What do you know of me?")
     await drain(app, asked)
@@ -377,19 +369,14 @@ async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App
     assert "peanuts" not in app.request_texts()[-1]
 
 
-@pytest.mark.parametrize("undone", [False, True])
-async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App, undone: bool) -> None:
-    """It is answered and not kept; Undo brings it back before it is answered."""
+async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App) -> None:
+    """It is answered and not kept."""
     waiting = await app.receive(app.slack.place(), "I am allergic to peanuts")
-    undo = (await forget_everything(app, waiting)).undo
-    assert undo is not None
-    if undone:
-        await undo_forget(app.pool, waiting.person, undo, restore_texts=restore_texts)
+    await forget_everything(app, waiting)
     app.script("Noted.")
     await drain(app, waiting)
-    kept = "I am allergic to peanuts" if undone else ""
-    assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == (kept, kept)
-    assert len(app.formations(waiting.person)) == undone
+    assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == ("", "")
+    assert app.formations(waiting.person) == []
 
 
 async def test_a_message_that_is_forgotten_while_its_turn_begins_is_not_kept(

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.locale import say
-from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.types import Policy
-from memory import PUBLIC, Embedder, Person, add_memory, list_memories
+from bot.ui.panel import ADD, EXPORT, FORGET, Position
+from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
@@ -119,24 +121,23 @@ async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp)
     nothing_is_kept(app, place.user)
 
 
-async def test_what_is_theirs_stays_theirs(make_app: MakeApp, embedder: Embedder) -> None:
-    """Whose use has ended can see, export and forget; nothing is added or imported."""
-    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
-    person = Person(app.slack.team_id, app.slack.person()[0])
-    content = {"food_name": "soba", "preference": 80}
-    source = {"kind": "command", "evidence": "soba"}
-    await add_memory(
-        app.pool, embedder, person.namespace("dm"), "UserFoodPreference", content, source
-    )
-    commands = app.wiring.slash_commands
-    assert "soba" in (await commands.memories(person, "en", "", ""))["text"]
-    assert "soba" in (await commands.forget(person, "en", "soba", ""))["text"]
+async def test_what_is_theirs_stays_theirs(make_app: MakeApp) -> None:
+    """Whose use has ended can see, export and forget; nothing is added."""
+    app = await make_app()
+    place = app.slack.place(text="I live in Osaka")
+    person = app.person(place)
+    assert "soba" in (await app.add(person, "I love soba")).line
+    closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
+    shown = await closed.panel(person, Position(), home=True)
+    assert (len(shown.memories), shown.refusal) == (1, "policy_person")
     refusal = say("en", "policy_person")
-    assert (await commands.memories(person, "en", "add I live in Osaka", ""))["text"] == refusal
-    said = {"user": person.user_id, "ts": "1.0", "text": "I live in Osaka"}
-    pointed = app.wiring.slash_commands.adding.pointed_at
-    assert (await pointed(person, "en", channel="C1", message=said))["text"] == refusal
-    assert len(await list_memories(app.pool, person)) == 1
+    assert (await closed.add(person, "I live in Osaka")).line == refusal
+    assert (await closed.point_at(place, "I live in Osaka")).line == refusal
+    assert (await closed.click(person, ADD, "add")).line == refusal
+    assert (await closed.click(person, EXPORT, "export")).line == say("en", "exported")
+    [memory] = await list_memories(app.pool, person)
+    assert "soba" in (await closed.click(person, FORGET, f"keys {memory.key}")).line
+    assert await list_memories(app.pool, person) == []
 
 
 @pytest.mark.parametrize("formed", [False, True])

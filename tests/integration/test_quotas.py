@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 from aiohttp import web
 
+from bot.access import QuotaExceeded
 from bot.locale import LANGUAGES, say
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.access import QuotaExceeded
+from bot.ui.panel import Position
+from bot.ui.reader import Reader
 from memory import Person
-from tests.integration.app import App, MakeApp, eventually, receiving
-from tests.integration.modal_user import ModalUser
-from tests.integration.playground_slack import PersonThread
-from tests.integration.test_audiences import remembered
+from tests.integration.app import App, MakeApp, receiving
+from tests.integration.person import Place, SlackPerson, shown
 from tests.integration.test_order import changed
-from tests.integration.test_own_commands import memories
 
 pytestmark = pytest.mark.usefixtures("within_an_hour")
 
@@ -61,54 +59,52 @@ def hourly(limit: int) -> list[str]:
 
 
 async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
-    """`/memories add` counts like a message: beyond the limit no model is called, for either."""
+    """What is added counts like a message: beyond the limit no model is called, for either."""
     app = await make_app(person_messages_per_hour=3)
     place, other = app.slack.place(), app.slack.place()
+    who = app.person(place)
     await app.ask(place, "Hello")
     for number in range(2):
-        assert "Remembered" in (await memories(app, place, f"add I like food {number}"))["text"]
+        assert "Remembered" in (await app.add(who, f"I like food {number}")).line
     before = app.model_requests()
     for number in range(15):
-        answer = await memories(app, place, f"add I like drink {number}")
-        assert answer["text"] in hourly(3)
+        done = await app.add(who, f"I like drink {number}")
+        assert any(one in done.line for one in hourly(3))
     refused = await app.ask(place, "Hello again")
     assert app.model_requests() == before
     assert requests_of(app) == [2]
     assert app.turn(refused)["words"] == ""
-    assert "Remembered" in (await memories(app, other, "add I like tea"))["text"]
+    assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
 
 
 async def test_embeddings_of_searches_and_forms_count_like_messages(make_app: MakeApp) -> None:
     """A search that needs the nearest, and an edit; a search that finds the words needs none."""
     app = await make_app(person_messages_per_hour=2)
     async with receiving(app):
-        ann = ModalUser(app)
-        place = PersonThread(ann.person.user_id, app.slack.team_id, "dm", "", "")
-        remembered(app, ann.person, "dm", "ramen")
+        ann = SlackPerson(app)
+        await ann.remember("ramen")
 
-        async def edit_to(food: str) -> None:
-            typed = {"user": place.user, "channel": "dm", "command": "/memories", "text": "edit 1"}
-            await ann.control("commands", typed)
-            form = await ann.modal("form_edit_title")
-            await ann.submit(form, **{"field.food_name": food})
+        async def search(words: str) -> bool:
+            found = await app.panel(ann.person, Position(of=words))
+            return found.similar
+
+        async def edit_to(food: str) -> Place:
+            panel = await ann.command("/memories")
+            await ann.press(panel, "memory_menu", "edit")
+            await ann.submit(await ann.form_opens(), **{"field.food_name": food})
+            return await ann.changed(panel)
 
         for _ in range(3):
-            assert "ramen" in (await memories(app, place, "search ramen"))["text"]
+            await search("ramen")
         assert requests_of(app) == []
-        await memories(app, place, "search noodles")
+        await search("noodles")
         await edit_to("udon")
-        await ann.modal("undo_button")
         assert requests_of(app) == [2]
-        assert (await memories(app, place, "search noodles"))["text"] in hourly(2)
-        await edit_to("soba")
-
-        async def refused() -> bool:
-            views = (await ann.control(f"views?as={place.user}"))["views"]
-            return any(one in json.dumps(views[-1], ensure_ascii=False) for one in hourly(2))
-
-        await eventually(refused)
-        [memory] = await app.memories(ann.person)
-        assert memory.content["food_name"] == "udon"
+        await search("noodles")
+        assert requests_of(app) == [2]
+        refused = shown(await edit_to("soba"))
+        assert any(one in refused for one in hourly(2))
+        assert await ann.foods() == ["udon"]
 
 
 async def edit(app: App, message: Message, text: str) -> None:
@@ -166,7 +162,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     for refused in refusals:
         assert 0 < refused.minutes <= 60
         for language in LANGUAGES:
-            assert "5" in refused.refusal(language)
+            assert "5" in refused.refusal(Reader(language))
     for other in (Person("T1", "U2"), Person("T2", "U1")):
         await app.wiring.app.quotas.admit(other)
     app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")

@@ -17,6 +17,7 @@ from memory import (
     Memory,
     Person,
     Pool,
+    Selection,
     create_pool,
     forget,
     list_memories,
@@ -27,11 +28,11 @@ from memory import (
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.user_store import UserStore
 from memory.model.schemas import SCHEMAS
 from memory.recall.search import NEAREST, SMALL_SET
 from tests.conftest import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
+from tests.memories import ApprovedStore
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -226,8 +227,8 @@ async def test_neighbours_by_prefix_never_mix(pool: Pool, model_embedder: Embedd
         listed = await list_memories(pool, person)
         assert {m.namespace.person for m in listed} == {person}
         assert len(listed) == 51
-    nothing = await forget(pool, people[0], ["dm/T3.U12 1", "public/T3.U1 1", "../x"])
-    assert nothing.memories == ()
+    nothing = await forget(pool, people[0], Selection(keys=["T3.U12 1", "T3.U1 1", "../x"]))
+    assert nothing.id is None
     assert len(await list_memories(pool, people[1])) == 51
 
 
@@ -246,7 +247,7 @@ async def test_a_superseded_memory_of_a_large_set_is_hidden(
         view = memory_view(person.namespace(audience))
         if read == "formation":
             said = [TypedMessage(PersonMessage(text="Java", channel="D1", ts="1.0"))]
-            store = await UserStore.load(pool, model_embedder, view, said, schemas=SCHEMAS)
+            store = await ApprovedStore.load(pool, model_embedder, view, said, schemas=SCHEMAS)
             return [item.key for item in await store.asearch(view.own.parts)]
         question = "unheard of" if read == "newest" else "Java"
         return texts((await recall_memories(pool, model_embedder, view, question)).memories)

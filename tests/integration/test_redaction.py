@@ -10,7 +10,10 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
+from bot.memories.feedback import comment
 from bot.pipeline.threads import read_thread
+from bot.ui.panel import FEEDBACK
+from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.integration.messages import LATER
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
@@ -141,15 +144,12 @@ async def test_a_tool_stores_nothing_of_it(app: App) -> None:
     assert _WORD not in stored(app)
 
 
-async def test_a_command_is_refused_before_a_model_is_asked(app: App) -> None:
-    """`/memories add` with a credential names its kind and asks no model."""
+async def test_what_is_added_is_refused_before_a_model_is_asked(app: App) -> None:
+    """A line with a credential names its kind and asks no model."""
     place = app.slack.place()
     before = app.model_requests()
-    adding = app.wiring.slash_commands
-    payload = await adding.memories(  # the command as the listener runs it
-        app.slack.message(place).person, "en", f"add my password is {_WORD}", place.channel
-    )
-    assert payload["text"] == say("en", "add_refused_secret", what="a password")
+    done = await app.add(app.person(place), f"my password is {_WORD}")
+    assert done.line == say("en", "form_secret", what="a password")
     assert app.model_requests() == before
     assert _WORD not in stored(app)
 
@@ -168,17 +168,8 @@ async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     place = app.slack.place()
     asked = await app.ask(place, "hello")
     turn = app.turn(asked)["id"]
-    feedback = app.wiring.modals.feedback
-    form = await feedback.form(asked.person, "en", f"bad {turn}")
-    state: dict[str, Any] = {"values": {}}
-    for block in form["blocks"]:
-        element = block.get("element") or {}
-        if element.get("type") == "plain_text_input":
-            state["values"][block["block_id"]] = {
-                element["action_id"]: {"type": "plain_text_input", "value": f"you told {_CARD}"}
-            }
-        elif element:
-            state["values"][block["block_id"]] = {element["action_id"]: {"selected_options": []}}
-    await feedback.explained(asked.person, "en", {**form, "state": state})
+    form = await app.click(asked.person, FEEDBACK, f"bad {turn}")
+    state = {"values": {"comment": {"value": {"value": f"you told {_CARD}"}}}}
+    await comment(app.wiring.app, asked.person, Reader("en"), {**form, "state": state})
     [row] = app.rows("SELECT comment FROM feedback WHERE turn_id = %s", turn)
     assert row["comment"] == "you told [card number removed]"

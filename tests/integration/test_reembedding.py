@@ -13,15 +13,16 @@ import pytest
 from memory import (
     DM,
     SCHEMAS,
+    ChangeGone,
     Embedder,
     EmbeddingSpace,
     EmbeddingsUnavailable,
+    Former,
     MemoryTools,
     Person,
     PersonMessage,
     Pool,
-    UndoExpired,
-    add_memory,
+    Selection,
     check_database,
     forget,
     list_memories,
@@ -29,13 +30,13 @@ from memory import (
     recall_memories,
     reembed,
     similar_memories,
-    undo_forget,
+    undo_forgetting,
 )
 from memory.formation.evidence import TypedMessage
-from memory.formation.user_store import UserStore
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
+from tests.memories import ApprovedStore, add_memory, no_model
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +122,7 @@ async def test_what_happens_meanwhile_counts(
     kept, *_, doomed = await list_memories(remembered, ANN)
 
     async def live() -> None:
-        await forget(remembered, ANN, [doomed.reference])
+        await forget(remembered, ANN, Selection(keys=[doomed.key]))
         owner_rows(database, "UPDATE store SET updated_at = now() WHERE key = %s", kept.key)
 
     small.meanwhile = [live]
@@ -170,14 +171,14 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     None of the old model is stored, and what was forgotten before stays so.
     """
     newest = (await list_memories(remembered, ANN))[0]
-    forgotten = await forget(remembered, ANN, [newest.reference])
-    assert forgotten.undo is not None
+    forgotten = await forget(remembered, ANN, Selection(keys=[newest.key]))
+    assert forgotten.id is not None
     await reembed(database, Small(model_client, space), progress=silent)
     assert await similar_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "a") == []
     with pytest.raises(EmbeddingsUnavailable):
         await add_fact(remembered, embedder)
-    with pytest.raises(UndoExpired):
-        await undo_forget(remembered, ANN, forgotten.undo)
+    with pytest.raises(ChangeGone):
+        await undo_forgetting(remembered, ANN, forgotten.id)
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")
     assert recalled.newest_only
     assert len(recalled.memories) == 40
@@ -196,8 +197,8 @@ async def test_the_running_app_forms_nothing_until_it_is_restarted(
     view = memory_view(ANN.namespace(DM))
     await reembed(database, Small(model_client, space), progress=silent)
     with pytest.raises(EmbeddingsUnavailable, match="another model"):
-        await UserStore.load(remembered, embedder, view, [TypedMessage(said)], schemas=SCHEMAS)
-    tools = MemoryTools(remembered, embedder, view, said)
+        await ApprovedStore.load(remembered, embedder, view, [TypedMessage(said)], schemas=SCHEMAS)
+    tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
     content = {"kind": "UserFact", "fact": "I own a boat"}
     created = {"action": "create", "content": content, "evidence": said.text}
     answer = await tools.call("memory_change", json.dumps(created))

@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.access import check_request
+from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.off_record import delete_texts
 from bot.conversation.unformed import read_unformed
 from bot.locale import say
-from bot.memories import statement_formation
-from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
+from bot.memories import adding
+from bot.memories.switches import turn_off, turn_on
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
-from bot.slack.audiences import ConversationKind
 from bot.slack.messages import Message
-from bot.access import check_request
-from memory import (
-    PUBLIC,
-    forget,
-    open_questions,
-    person_transaction,
-    undo_change,
-)
+from bot.ui.panel import EVERYTHING, FORGET
+from memory import PUBLIC, open_questions, person_transaction, undo_change
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -37,18 +32,9 @@ GONE = pytest.mark.failed_calls(
 )
 
 
-def message(place: PersonThread, text: str, **more: Any) -> dict[str, Any]:
-    """Return a message as Slack sends it with a shortcut."""
-    return {"user": place.user, "ts": place.ts, "text": text, **more}
-
-
 async def pointed_at(app: App, place: PersonThread, text: str, **more: Any) -> str:
     """Use the shortcut on a message of a place; return what it says."""
-    adding = app.wiring.slash_commands.adding
-    answer = await adding.pointed_at(
-        app.person(place), "en", channel=place.channel, message=message(place, text, **more)
-    )
-    return str(answer["text"])
+    return (await app.point_at(place, text, **more)).line
 
 
 async def test_it_is_remembered_where_it_was_said(app: App) -> None:
@@ -96,7 +82,7 @@ async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
         read = await read_unformed(*arguments)
         if not answers:
             answers.append(await pointed_at(app, here, "I love ramen"))
-            [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+            [change] = app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user)
             await undo_change(app.pool, app.embedder, said.person, change["id"])
         return read
 
@@ -113,7 +99,7 @@ async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
         ("You like ramen.", {"bot_id": "B1"}, "remember_not_own"),
         ("&gt; I love ramen", {}, "remember_no_words"),
         ("", {"files": [{"id": "F1"}]}, "remember_no_words"),
-        ("password=hunter2hunter2", {}, "add_refused_secret"),
+        ("password=hunter2hunter2", {}, "form_secret"),
     ],
 )
 async def test_what_teaches_nothing_is_said(
@@ -129,20 +115,20 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place, "I love ramen")
-    await forget(app.pool, app.person(place), None)
+    await app.click(app.person(place), FORGET, EVERYTHING)
     assert await pointed_at(app, place, "I love ramen") == say("en", "remember_forgotten")
     assert await app.memories(app.person(place)) == []
 
 
 async def test_off_is_off(app: App) -> None:
-    """In a pause nothing is remembered; what was said in it stays off the record afterwards."""
+    """Nothing is remembered; what was said then stays off the record afterwards."""
     place = app.slack.place()
-    controls, who = app.wiring.controls, app.person(place)
-    await controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
+    who = app.person(place)
+    await app.off(place)
     said = app.slack.say(place.user, place.channel, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
-    assert "paused" in await pointed_at(app, here, "I love ramen")
-    await controls.resume(who)
+    assert await pointed_at(app, here, "I love ramen") == say("en", "off")
+    await turn_on(app.wiring.app, who)
     assert await pointed_at(app, here, "I love ramen") == say("en", "remember_off_record")
     assert await app.memories(who) == []
 
@@ -155,7 +141,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
         said = await app.ask(place, "I love ramen")
         place = PersonThread(place.user, place.team, place.channel, said.ts, said.ts)
     app.slack.control("channels/update", {"channel": place.channel, "private": False})
-    audiences = app.wiring.turn_dependencies.audiences
+    audiences = app.wiring.app.audiences
     await audiences.invalidate(app.slack.team_id, place.channel)
     await pointed_at(app, place, "I love ramen")
     [ramen] = await app.memories(app.person(place))
@@ -239,7 +225,7 @@ async def test_an_edit_while_memory_is_off_removes_only_what_is_not_said_any_mor
     """The new words are not kept, and what they still say of the old ones stays remembered."""
     said = await app.ask(app.slack.place(), "I love ramen. I love sushi.")
     assert len(await app.form(said)) == 2
-    await app.wiring.controls.pause(said.person)
+    await turn_off(app.wiring.app, said.person)
     await hear(app, said, "I love ramen! I love natto.")
     assert app.turn(said)["words"] == ""
     [ramen] = await app.memories(said.person)
@@ -264,7 +250,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             )
             await end_history(app.pool, 30)
         case "forgotten":
-            await app.wiring.memory_actions.forget(said.person, "en", [sushi[0].reference])
+            await app.click(said.person, FORGET, f"keys {sushi[0].key}")
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:
                 await delete_texts(connection, said.person, [app.turn(said)["id"]])
@@ -328,20 +314,17 @@ async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_alon
     assert await app.memories(said.person) == []
 
 
-def meanwhile(
-    app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
-) -> None:
-    """Do something once, after the first checks, while the audience is looked up."""
-    audiences = app.wiring.app.audiences
-    kind = audiences.kind
+def meanwhile(monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]) -> None:
+    """Do something once, after the first checks, as the request begins."""
+    begin = adding.begin_request
 
-    async def looked_up(team: str, channel: str) -> ConversationKind | None:
-        monkeypatch.setattr(audiences, "kind", kind)
-        found = await kind(team, channel)
+    async def begun(*given: Any, **more: Any) -> str:
+        monkeypatch.setattr(adding, "begin_request", begin)
+        request = await begin(*given, **more)
         await done()
-        return found
+        return request
 
-    monkeypatch.setattr(audiences, "kind", looked_up)
+    monkeypatch.setattr(adding, "begin_request", begun)
 
 
 @pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])
@@ -355,8 +338,8 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
     if answered:
         said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
-    meanwhile(app, monkeypatch, lambda: hear(app, said, text))
-    assert await pointed_at(app, here, "I love ramen") == say("en", "remember_changed")
+    meanwhile(monkeypatch, lambda: hear(app, said, text))
+    assert say("en", "remember_changed") in await pointed_at(app, here, "I love ramen")
     assert await app.memories(said.person) == []
     if answered and text:
         [sushi] = await app.form(said)
@@ -381,7 +364,7 @@ async def test_what_is_deleted_as_it_is_stored_is_removed(
         told.append(asyncio.create_task(hear(app, said, None)))
         await until(lambda: app.rows(waits))
 
-    monkeypatch.setattr(statement_formation, "check_request", checked)
+    monkeypatch.setattr(adding, "check_request", checked)
     assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
     await asyncio.gather(*told)
     assert await app.memories(said.person) == []

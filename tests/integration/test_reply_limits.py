@@ -17,6 +17,7 @@ from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL
+from bot.ui.reader import Reader
 from bot.ui.reply import reply_text, task_chunk
 from memory.formation.chat_model import token_use
 from tests.integration.responses_server import (
@@ -61,7 +62,7 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
     assert MAX_ANSWER - 2_100 < len(reply.text) <= MAX_ANSWER
     assert reply.text == shown.text
     assert reply.text.rstrip().endswith(ending)
-    assert reply_text("en", reply).endswith("Ask me to continue._")
+    assert reply_text(Reader("en"), reply).endswith("Ask me to continue._")
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == 1
     assert spent.total() >= MAX_ANSWER // 8
@@ -266,7 +267,7 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     assert DEFINITION in asked["tools"]
     assert len(asked["tools"]) == 2
     assert search["tools"] == [{"type": "web_search", "user_location": {"type": "approximate"}}]
-    assert {task_chunk("en", task)["details"] for task in shown.tasks} == {search["input"]}
+    assert {task_chunk(Reader("en"), task)["details"] for task in shown.tasks} == {search["input"]}
     assert search["input"].startswith("weather in Kyoto x")
     assert len(search["input"]) == QUERY_CHARACTERS
     output = answered["input"][-1]["output"]
@@ -281,7 +282,7 @@ async def test_a_query_has_the_links_of_an_answer() -> None:
     await model.reply(prompt, shown=shown, web_search=True)
     sent = "https://city.site/k evil[.]com/?q=ramen evil[.]com/?q=soba udon[.]evil[.]com"
     assert model.requests[1]["input"] == sent
-    assert {task_chunk("en", task)["details"] for task in shown.tasks} == {sent}
+    assert {task_chunk(Reader("en"), task)["details"] for task in shown.tasks} == {sent}
 
 
 async def test_tokens_are_counted_once_by_kind() -> None:

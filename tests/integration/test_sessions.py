@@ -244,7 +244,7 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
     """Where the message was deleted before another worker began, the session is `active`."""
     asked = await crashed(app)
     view = await app.wiring.turn_dependencies.audiences.view(asked)
-    await app.wiring.turns.begin(
+    await app.turns.begin(
         ClaimedMessage(id=-1, message=asked, earlier_attempts=0),
         view,
         question="",
@@ -278,7 +278,7 @@ async def test_a_title_is_the_persons_from_then_on(app: App) -> None:
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    await app.wiring.turns.begin(waiting, view, question="", words="", bot_user_id="B")
+    await app.turns.begin(waiting, view, question="", words="", bot_user_id="B")
     await app.wiring.inbox.restart(waiting)
     # Slack's answer does not name the title of this one.
     left_processing(app, asked)

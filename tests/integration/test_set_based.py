@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import blank_texts, origin_in, restore_texts
+from bot.conversation.history import delete_texts
 from bot.conversation.periods import Period
 from bot.conversation.turns import TurnContext
 from bot.memories.data import erase_person
@@ -25,10 +25,11 @@ from memory import (
     DM,
     PUBLIC,
     Pool,
+    Selection,
     create_pool,
     forget,
     memory_view,
-    undo_forget,
+    undo_forgetting,
 )
 from memory.model.namespace import Person
 from memory.store.forgetting import Forgotten
@@ -42,10 +43,7 @@ pytestmark = pytest.mark.slow
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 20
-TABLES = (
-    *("store", "memory_expiries", "memory_changes", "turns", "change_notices"),
-    *("store_vectors", "forgotten_sources"),
-)
+TABLES = (*("store", "store_vectors", "memory_versions", "change_notices", "forgotten_sources"),)
 _FILL = """
 INSERT INTO store (prefix, key, value, created_at, updated_at)
 SELECT %(prefix)s, 'k' || n, jsonb_build_object(
@@ -59,15 +57,11 @@ INSERT INTO store_vectors (prefix, key, field_name, embedding)
 SELECT %(prefix)s, 'k' || n, 'content', (SELECT array_agg(((n * j) %% 997)::real / 997)
     FROM generate_series(1, 256) AS j)::vector
 FROM generate_series(1, %(memories)s) AS n;
-INSERT INTO memory_expiries (prefix, key, expires_at)
-SELECT %(prefix)s, 'k' || n, '2090-01-01' FROM generate_series(1, %(memories)s, 10) AS n;
-UPDATE store SET value = value || '{"expires_at": "2090-01-01T00:00:00+00:00"}'
-WHERE (prefix, key) IN (SELECT prefix, key FROM memory_expiries);
-INSERT INTO memory_changes
-    (id, team_id, user_id, audience, key, kind, action, actor, before, after, vector)
-SELECT gen_random_uuid(), %(team)s, %(user)s, 'dm', s.key, 'UserFact', 'updated', 'formation',
-    s.value, s.value, v.embedding
-FROM store s JOIN store_vectors v USING (prefix, key);
+UPDATE store SET expires_at = '2090-01-01' WHERE right(key, 1) = '0';
+INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, value,
+    expires_at, created_at, updated_at, batch)
+SELECT gen_random_uuid(), %(team)s, %(user)s, 'dm', key, 'UserFact', 'remembered', 'formation',
+    value, expires_at, created_at, updated_at, gen_random_uuid() FROM store;
 INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts, question,
     words, reply, status, ended_at, formed_at)
 SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
@@ -77,7 +71,7 @@ FROM generate_series(1, %(turns)s) AS n;
 INSERT INTO change_notices (turn_id, team_id, user_id, changes, ts)
 SELECT t.id, %(team)s, %(user)s, ARRAY[c.id], '1763600000.000100'
 FROM (SELECT id, row_number() OVER () AS n FROM turns) t
-JOIN (SELECT id, row_number() OVER () AS n FROM memory_changes) c USING (n)
+JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) c USING (n)
 """
 
 
@@ -130,64 +124,63 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     fill(database)
     before = digests(database)
     with counted() as sent:
-        done = await forget(
-            pool,
-            ANN,
-            None,
-            blank_texts=partial(blank_texts, person=ANN, update_notices=update_notices(pool)),
-        )
+        delete = partial(delete_texts, person=ANN, update_notices=update_notices(pool))
+        done = await forget(pool, ANN, Selection(everything=True), delete_texts=delete)
         assert len(sent) <= MOST, sent
-    assert len(done.memories) == MEMORIES
+    assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
     assert count(database, "turns WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0
     shown = "procrastinate_jobs WHERE task_name = 'show_notice'"
     assert count(database, shown) == MEMORIES
-    assert done.undo is not None
+    assert done.id is not None
     with counted() as sent:
-        back = await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
+        assert await undo_forgetting(pool, ANN, done.id) == MEMORIES
         assert len(sent) <= MOST, sent
-    assert len(back) == MEMORIES
     assert digests(database) == before
 
 
 async def undone(pool: Pool, done: Forgotten) -> int:
     """Undo a forgetting, and return the number of statements."""
-    assert done.undo is not None
+    assert done.id is not None
     with counted() as sent:
-        await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
+        await undo_forgetting(pool, ANN, done.id)
         return len(sent)
 
 
 async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: str) -> None:
     """As many statements forget and restore a period of 400 messages as one of two.
 
-    It holds memories, removed ones that only the ledger has, and changes of other memories.
+    It holds memories, removed ones that only have versions, and versions of other memories.
     """
     fill(database, memories=1_500, turns=3_000)
     owner_rows(database, "DELETE FROM store WHERE right(key, 1) IN ('2', '5')")
     owner_rows(
         database,
-        "UPDATE memory_changes SET before = jsonb_set(before, '{sources,0,ts}',"
-        " to_jsonb((1763599000 + substr(key, 2)::int) || '.000100'))"
-        " WHERE substr(key, 2)::int > 1000",
+        "INSERT INTO memory_versions (id, number, team_id, user_id, audience, key, kind, action,"
+        " actor, value, created_at, updated_at, batch)"
+        " SELECT gen_random_uuid(), 0, team_id, user_id, audience, key, kind, action, actor,"
+        " jsonb_set(value, '{sources,0,ts}',"
+        " to_jsonb((1763599000 + substr(key, 2)::int) || '.000100')), created_at, updated_at, batch"
+        " FROM memory_versions WHERE substr(key, 2)::int > 1000 RETURNING 1",
     )
     before = digests(database)
     counts = []
     for messages in (2, 400):
         period = Period(since=1763600001, until=1763600001 + messages)
         with counted() as sent:
+            since, until = period.ends()
             done = await forget(
                 pool,
                 ANN,
-                [],
-                origin=partial(origin_in, person=ANN, period=period),
-                blank_texts=partial(
-                    blank_texts, person=ANN, period=period, update_notices=update_notices(pool)
+                Selection(since=since, until=until),
+                delete_texts=partial(
+                    delete_texts, person=ANN, period=period, update_notices=update_notices(pool)
                 ),
             )
             forgetting = len(sent)
-        assert len(done.memories) == {2: 1, 400: 320}[messages]
-        assert count(database, "memory_changes") == 1_500 - 2 * messages
+        assert done.count == {2: 1, 400: 320}[messages]
+        hidden = "memory_versions WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"
+        assert count(database, hidden) == 2 * messages
         counts.append((forgetting, await undone(pool, done)))
         assert digests(database) == before
     assert counts[0] == counts[1]

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from langchain_core.language_models import BaseChatModel
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,12 +21,12 @@ from memory import (
     PUBLIC,
     SCHEMAS,
     Embedder,
+    Former,
     MemoryTools,
     Namespace,
     Person,
     PersonMessage,
     Pool,
-    Verifier,
     memory_model,
     memory_tools,
     memory_view,
@@ -60,23 +61,16 @@ class ToolTest:
         *,
         own: Namespace = OWN,
         schemas: Any = SCHEMAS,
-        verified: bool = True,
         off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
         words = PersonMessage(text=text, channel="D1", ts="100.000100", origin="tool")
-        verifier = Verifier(
-            lambda: memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
-        )
-        return MemoryTools(
-            self.pool,
-            self.embedder,
-            memory_view(own),
-            words,
-            schemas=schemas,
-            verifier=verifier if verified else None,
-            off=off,
-        )
+
+        def chat() -> BaseChatModel:
+            return memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
+
+        former = Former(self.pool, self.embedder, chat, schemas=schemas)
+        return MemoryTools(former, memory_view(own), words, off=off)
 
     def put(self, namespace: Namespace, name: str) -> str:
         """Store a food and return its key."""
@@ -310,7 +304,7 @@ async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
     [
         ("What shall I eat?", RAMEN, "I love ramen", "no_evidence"),
         ("", RAMEN, "I love ramen", "no_evidence"),
-        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "link"),
+        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "unusable"),
     ],
 )
 async def test_only_what_is_quoted_is_stored(
@@ -332,11 +326,11 @@ async def test_only_what_is_quoted_is_stored(
     [
         ({"supported": False}, "unsupported"),
         ({"about": "other"}, "other_person"),
-        ({"modality": "hypothetical"}, "hypothetical"),
-        ({"modality": "question"}, "question"),
-        ({"valid_until": "2020-01-01"}, "ended"),
-        ("no verdict", "unusable_verdict"),
-        ("refusal", "refused_verdict"),
+        ({"modality": "hypothetical"}, "not_asserted"),
+        ({"modality": "question"}, "not_asserted"),
+        ({"valid_until": "2020-01-01"}, "not_asserted"),
+        ("no verdict", "unsupported"),
+        ("refusal", "unsupported"),
     ],
     ids=str,
 )
@@ -388,7 +382,7 @@ async def test_a_verdict_that_takes_too_long_waits(
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
-    assert told["done"] is False
+    assert (told["done"], told["refused"]) == (False, reason)
     assert "later" in told
     assert tools.refused == ()
 
@@ -517,7 +511,7 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         async with case.unchanged():
             told = await change(tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key)
         assert tools.changes == ()
-        assert told["done"] is False
+        assert (told["done"], told["refused"]) == (False, reason)
         assert "asked" in told
         [question] = tools.questions
         assert question.asks == "replace"

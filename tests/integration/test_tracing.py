@@ -32,7 +32,7 @@ async def main():
     chat = memory_model(model="kioku-stand-in", api_key="x", base_url=base_url)
     async with openai.AsyncOpenAI() as client, create_pool(os.environ["DATABASE_URL"]) as pool:
         space = EmbeddingSpace(os.environ["SPACE"], int(os.environ["DIMENSIONS"]))
-        former = Former(pool, Embedder(client, space), chat, verifier=Verifier(chat))
+        former = Former(pool, Embedder(client, space), chat)
 
         @entrypoint()
         async def app(text: str) -> str:

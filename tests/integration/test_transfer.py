@@ -13,13 +13,14 @@ from memory import (
     Embedder,
     Person,
     Pool,
-    add_memory,
+    Selection,
     edit_memory,
     export_memories,
     forget,
     list_memories,
     move_memory,
 )
+from tests.memories import add_memory
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -59,7 +60,7 @@ class Shelf:
 
     async def add(self, namespace: Any, kind: str, **content: Any) -> str:
         change = await add_memory(self.pool, self.embedder, namespace, kind, content, SOURCE)
-        return change.reference
+        return change.key
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def test_an_export_holds_all_of_it_and_nothing_of_others(shelf: Shelf) -> 
     pgvector = next(
         m for m in await list_memories(shelf.pool, ALICE) if m.content.get("topic") == "pgvector"
     )
-    await forget(shelf.pool, ALICE, [pgvector.reference])
+    await forget(shelf.pool, ALICE, Selection(keys=[pgvector.key]))
     kept = await export_memories(shelf.pool, ALICE)
     assert {entry["audience"] for entry in kept["memories"]} == {DM, PUBLIC, "C0PRIVATE"}
     assert {entry["action"] for entry in kept["changes"]} == {"remembered", "updated", "moved"}

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
 
-from bot.conversation.history import blank_texts
+from bot.conversation.history import delete_texts
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.slack.messages import Message
 from memory import (
-    PUBLIC,
-    Change,
-    Undo,
+    Selection,
     forget,
-    history,
-    move_memory,
+    list_changes,
 )
-from memory.formation import source_changes
-from memory.store.unit_of_work import commit_steps
 from tests.integration.app import App
 from tests.integration.deliveries import nothing
 from tests.integration.test_order import changed
@@ -28,12 +22,11 @@ from tests.integration.test_order import changed
 pytestmark = pytest.mark.one_database
 
 
-async def forget_everything(app: App, message: Message) -> Undo:
-    """Forget all of the message's author, as the command does."""
-    blank = partial(blank_texts, person=message.person, period=None, update_notices=nothing)
-    undo = (await forget(app.pool, message.person, None, blank_texts=blank)).undo
-    assert undo is not None
-    return undo
+async def forget_everything(app: App, message: Message) -> str:
+    """Forget all of the message's author, as the command does; return the value of its Undo."""
+    delete = partial(delete_texts, person=message.person, update_notices=nothing)
+    everything = Selection(everything=True)
+    return str((await forget(app.pool, message.person, everything, delete_texts=delete)).id)
 
 
 async def change_in_slack(app: App, message: Message, text: str | None) -> None:
@@ -66,12 +59,12 @@ async def foods(app: App, message: Message) -> list[str]:
 async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     app: App, text: str | None
 ) -> None:
-    """Neither the old text of the message comes back, nor what it alone said."""
+    """What the message alone said before it was changed does not come back."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
     undo = await forget_everything(app, message)
     await change_in_slack(app, message, text)
-    await app.wiring.memory_actions.brought_back(message.person, "en", undo.token())
+    await app.wiring.memory_actions.brought_back(message.person, "en", undo)
     await update(app)
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
@@ -79,14 +72,14 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
 
 
 async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
-    """What was forgotten after the edit is restored as the edited message says it."""
+    """What was forgotten after the edit is restored as the edited message says it, not the text."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await change_in_slack(app, message, "I love sushi")
     await app.form(message)
     undo = await forget_everything(app, message)
-    await app.wiring.memory_actions.brought_back(message.person, "en", undo.token())
+    await app.wiring.memory_actions.brought_back(message.person, "en", undo)
     await update(app)
-    assert app.turn(message)["question"] == "I love sushi"
+    assert app.turn(message)["question"] == ""
     assert await foods(app, message) == ["sushi"]
 
 
@@ -96,40 +89,10 @@ async def test_undo_of_a_removal_leaves_nothing_of_a_deleted_message(app: App) -
     await app.form(message)
     changes = app.wiring.modals.changes
     for _ in ("the formation", "its Undo"):
-        [newest, *_older] = await history(app.pool, message.person, limit=5)
+        [newest, *_older] = await list_changes(app.pool, message.person, limit=5)
         assert await changes.undo(message.person, str(newest.id)) is None
         if not await app.memories(message.person):
             await change_in_slack(app, message, None)
     assert await foods(app, message) == ["ramen"]
     await update(app)
     assert await foods(app, message) == []
-
-
-async def test_words_that_an_undo_restores_are_formed(app: App) -> None:
-    """What had not been formed when it was forgotten is formed after the Undo."""
-    message = await app.ask(app.slack.place(), "I love ramen")
-    undo = await forget_everything(app, message)
-    app.take_jobs("form_memories")
-    await app.wiring.memory_actions.brought_back(message.person, "en", undo.token())
-    [job] = app.formations(message.person)
-    assert job["args"]["audience"] == app.turn(message)["audience"]
-
-
-async def test_a_deletion_finds_a_memory_that_is_moved_meanwhile(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A memory that is moved before its old namespace is locked is removed from the new one."""
-    message = await app.ask(app.slack.place(), "I love ramen")
-    await app.form(message)
-    [ramen] = await app.memories(message.person)
-    await app.changes.note(changed(message, None))
-    locked = commit_steps
-
-    async def moved_first(*arguments: Any, **more: Any) -> list[Change]:
-        monkeypatch.setattr(source_changes, "commit_steps", locked)
-        await move_memory(app.pool, app.embedder, message.person, ramen.reference, PUBLIC)
-        return await locked(*arguments, **more)
-
-    monkeypatch.setattr(source_changes, "commit_steps", moved_first)
-    await update(app)
-    assert await app.memories(message.person) == []

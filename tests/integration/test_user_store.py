@@ -11,16 +11,16 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 
 from memory.embeddings.embedder import Embedder
+from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.store_manager import NEIGHBOURS
-from memory.formation.user_store import FormationResult, UserStore
+from memory.formation.extract import NEIGHBOURS
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
 from memory.postgres.database import Pool
-from memory.store.edits import add_memory
-from memory.store.rows import rows_within
+from memory.store.memories import read_within
 from tests.conftest import owner_rows
+from tests.memories import ApprovedStore, add_memory
 
 ALICE = Person("T1", "U1")
 OWN = ALICE.namespace(DM)
@@ -112,14 +112,13 @@ class PersonStore:
     def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
         self.pool, self.embedder, self.database = pool, embedder, database
 
-    async def load(self, *messages: str, seen: MemoryView | None = None) -> UserStore:
-        return await UserStore.load(
+    async def load(self, *messages: str, seen: MemoryView | None = None) -> ApprovedStore:
+        return await ApprovedStore.load(
             self.pool, self.embedder, seen or memory_view(OWN), said(*messages), schemas=SCHEMAS
         )
 
-    async def commit(self, store: UserStore) -> FormationResult:
-        await store.judge(None)
-        return await store.commit(at=NOON)
+    async def commit(self, store: ApprovedStore) -> FormationResult:
+        return await store.commit()
 
     async def form(
         self, text: str, value: dict[str, Any], *, key: str = "new", own: Namespace = OWN
@@ -139,10 +138,10 @@ def person_store(pool: Pool, model_embedder: Embedder, database: str) -> PersonS
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (food("soba", 1_000), "invalid"),
-        (food("  "), "invalid"),
-        ({"kind": "UserFoodPreference", "content": {"preference": 80}}, "invalid"),
-        ({"kind": "UserSecret", "content": {"text": "soba"}}, "unknown_kind"),
+        (food("soba", 1_000), "unusable"),
+        (food("  "), "unusable"),
+        ({"kind": "UserFoodPreference", "content": {"preference": 80}}, "unusable"),
+        ({"kind": "UserSecret", "content": {"text": "soba"}}, "unusable"),
     ],
 )
 async def test_what_is_no_valid_memory_is_refused(
@@ -157,7 +156,7 @@ async def test_a_memory_keeps_its_kind(person_store: PersonStore) -> None:
     """A memory is not changed into one of another kind."""
     put(person_store.database, OWN, "a", food("soba"))
     formed = await person_store.form("I love soba", note("loves soba"), key="a")
-    assert reasons(formed) == ["unknown_kind"]
+    assert reasons(formed) == ["unusable"]
     assert stored(person_store.database) == {(DM, "a"): food("soba")}
 
 
@@ -193,9 +192,9 @@ async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     own = ALICE.namespace("C1")
     (change,) = (await person_store.form("I love soba", food("soba", 90), own=own)).changes
     assert change.action == "updated"
-    assert change.before == {"food_name": "soba", "preference": 40}
+    assert (change.before or {})["content"] == {"food_name": "soba", "preference": 40}
     value = stored(person_store.database)[("C1", change.key)]
-    assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
+    assert value["supersedes"] == [{"key": "wide"}]
     assert stored(person_store.database)[("public", "wide")] == food("soba", 40)
 
 
@@ -212,29 +211,21 @@ async def test_two_fields_of_a_wider_memory(person_store: PersonStore) -> None:
     assert (content["preference"], content["description"]) == (50, "duck")
 
 
-@pytest.mark.parametrize("level", [50, 0])
-async def test_a_wider_memory_that_is_superseded_meanwhile(
-    person_store: PersonStore, level: int
-) -> None:
+async def test_a_wider_memory_that_is_superseded_meanwhile(person_store: PersonStore) -> None:
     """What was judged beside a wider memory does not change the one that superseded it since."""
-    wide = {"audience": "public", "key": "wide"}
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
-    store = await person_store.load("Soba with duck", "No more natto, nor soba")
+    store = await person_store.load("Soba with duck")
     duck = food("soba", None)
     duck["content"]["description"] = "duck"
     await store.aput(OWN.parts, "new", quoted(duck, "Soba with duck"))
-    await store.aput(OWN.parts, "newer", quoted(food("soba", 0), "No more natto, nor soba"))
-    narrow = food("soba", level, supersedes=[wide])
+    narrow = food("soba", 50, supersedes=[{"key": "wide"}])
     put(person_store.database, OWN, "narrow", narrow)
     formed = await person_store.commit(store)
-    assert (formed.changes, reasons(formed)) == ((), ["wider_audience"])
+    assert (formed.changes, formed.refused) == ((), ())
     [question] = formed.questions
     assert question.after is not None
     assert question.after["content"]["description"] == "duck"
-    # A row that only hides the wider memory is replaced as a whole.
-    assert (question.asks, question.after["content"]["preference"]) == (
-        ("replace", 50) if level else ("store", 90)
-    )
+    assert (question.asks, question.after["content"]["preference"]) == ("replace", 50)
     assert stored(person_store.database)[(DM, "narrow")] == narrow
 
 
@@ -285,31 +276,22 @@ async def test_a_patch_sets_a_default(person_store: PersonStore) -> None:
     assert value["content"] == book(title="Dune")["content"]
 
 
-async def test_kinds_without_a_level(person_store: PersonStore) -> None:
-    """Without a level a wider memory cannot be removed from here, nor one that hides it."""
-    wide = {"audience": "public", "key": "wide"}
+async def test_a_wider_memory_is_removed_by_a_yes(person_store: PersonStore) -> None:
+    """What is taken back in a narrower audience stays as it is, and the person is asked."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", note("plays go"))
     put(person_store.database, ALICE.namespace(PUBLIC), "other", note("plays chess"))
-    put(person_store.database, OWN, "a", note("plays go daily", supersedes=[wide]))
-    before = stored(person_store.database)
+    put(person_store.database, OWN, "a", note("plays go daily", supersedes=[{"key": "wide"}]))
     store = await person_store.load("forget that I play go", "forget that I play chess")
     assert {item.key for item in await store.asearch(OWN.parts)} == {"a", "other"}
     await store.adelete(OWN.parts, "a")
     await store.adelete(ALICE.namespace(PUBLIC).parts, "other")
-    assert reasons(await person_store.commit(store)) == ["wider_audience"] * 2
-    assert stored(person_store.database) == before
-
-
-async def test_what_supersedes_a_wider_memory_is_not_asked_about(person_store: PersonStore) -> None:
-    """A yes to “forget it?” would bring the wider memory back, so it is not asked."""
-    wide = {"audience": "public", "key": "wide"}
-    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
-    put(person_store.database, OWN, "narrow", food("soba", 40, supersedes=[wide]))
-    store = await person_store.load("No more soba")
-    await store.adelete(OWN.parts, "narrow")
-    put(person_store.database, OWN, "narrow", food("soba", 30, supersedes=[wide]))
     formed = await person_store.commit(store)
-    assert (formed.changes, formed.questions, reasons(formed)) == ((), (), ["wider_audience"])
+    assert [(one.key, one.action) for one in formed.changes] == [("a", "removed")]
+    assert [(one.key, one.asks) for one in formed.questions] == [
+        ("wide", "remove"),
+        ("other", "remove"),
+    ]
+    assert {key for _, key in stored(person_store.database)} == {"wide", "other"}
 
 
 async def test_what_no_longer_hides_anything_can_go(person_store: PersonStore) -> None:
@@ -345,20 +327,6 @@ async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:
     assert fields == [{"field_name": "content"}]
 
 
-async def test_a_row_deleted_during_the_commit_is_reported(person_store: PersonStore) -> None:
-    """A row that vanishes between reading and writing is reported, and has no vector."""
-    put(person_store.database, OWN, "a", food("ramen"))
-    store = await person_store.load("I love ramen")
-    await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
-    owner_rows(
-        person_store.database,
-        "CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
-        " CREATE TRIGGER vanish BEFORE UPDATE ON store FOR EACH ROW EXECUTE FUNCTION vanish()",
-    )
-    assert reasons(await person_store.commit(store)) == ["deleted_meanwhile"]
-    assert owner_rows(person_store.database, "SELECT key FROM store_vectors") == []
-
-
 class MeddlingEmbedder(Embedder):
     """Stores the memory whenever it is asked for a vector."""
 
@@ -388,19 +356,6 @@ async def test_a_memory_stored_during_the_embedding_becomes_a_question(
 def test_rows_of_another_audience_stop_everything(prefix: str) -> None:
     """Should a query ever return another person's or another audience's row, nothing is done."""
     record = {"prefix": prefix, "key": "a", "value": {}, "created_at": NOON, "updated_at": NOON}
+    record["expires_at"] = None
     with pytest.raises(InvalidNamespace, match="another audience"):
-        rows_within([record], memory_view(ALICE.namespace("C1")))
-
-
-async def test_a_fourth_removal_of_a_public_memory_is_ignored(person_store: PersonStore) -> None:
-    """Of four memories told in public three are hidden here; the fourth is not, nor asked about."""
-    names = ["soba", "ramen", "udon", "pasta"]
-    for name in names:
-        put(person_store.database, ALICE.namespace(PUBLIC), name, food(name))
-    store = await person_store.load(*[f"I hate {name}" for name in names])
-    for name in names:
-        await store.adelete(ALICE.namespace(PUBLIC).parts, name)
-    formed = await person_store.commit(store)
-    assert [change.action for change in formed.changes] == ["removed"] * 3
-    assert reasons(formed) == ["wider_audience"]
-    assert {question.asks for question in formed.questions} == {"widen"}
+        read_within([record], memory_view(ALICE.namespace("C1")))

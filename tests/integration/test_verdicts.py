@@ -15,16 +15,14 @@ from langchain_core.language_models import BaseChatModel
 from memory import (
     Former,
     TokenUse,
-    Verifier,
-    add_memory,
     answer_question,
     memory_model,
-    source_deleted,
+    source_changed,
 )
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
+from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage
-from memory.formation.user_store import FormationResult
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from memory.postgres.database import Pool
@@ -42,6 +40,7 @@ from tests.integration.scripted_model import (
     verdict,
 )
 from tests.integration.test_formation import know, reasons, rows
+from tests.memories import add_memory
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -71,7 +70,7 @@ def verifying(
     def chat() -> BaseChatModel:
         return memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
 
-    return Former(pool, embedder, chat, verifier=Verifier(chat, **options))
+    return Former(pool, embedder, chat)
 
 
 async def facts(database: str) -> list[str]:
@@ -111,11 +110,7 @@ async def test_one_request_judges_all_proposals_of_a_run(
     assert await facts(database) == ["I studied in Kyoto", "My dog's name is Rex"]
     assert reasons(formed) == [
         "other_person",
-        "past",
-        "hypothetical",
-        "question",
-        "joke",
-        "request",
+        *["not_asserted"] * 5,
     ]
     assert [one.sentence for one in formed.refused] == said[1:7]
     assert (len(model.requests), len(model.verdict_requests)) == (1, 1)
@@ -262,7 +257,7 @@ async def test_words_the_person_was_asked_about_remove_nothing(
     said = [replace(one, removal_proposed=True) for one in typed("forget that I like pasta")]
     model.verdict_requests.clear()
     formed = await former.form(ALICE_DM, said)
-    assert reasons(formed) == ["asked_already"]
+    assert reasons(formed) == ["unusable"]
     assert model.verdict_requests == []
     assert len(await rows(database)) == 1
 
@@ -323,7 +318,7 @@ async def test_requests_are_for_instructions(
     model.verdicts.append({0: {"modality": "request"}, 1: {"modality": "request"}})
     formed = await former.form(ALICE_DM, typed(said))
     assert [change.kind for change in formed.changes] == ["UserInstruction"]
-    assert reasons(formed) == ["request"]
+    assert reasons(formed) == ["not_asserted"]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +327,7 @@ async def test_requests_are_for_instructions(
         ("2099-01-19", ["2099-01-19T15:00:00+00:00"], []),
         (None, [None], []),
         ("9999-12-31", [None], []),
-        ("2020-01-03", [], ["ended"]),
+        ("2020-01-03", [], ["not_asserted"]),
     ],
 )
 async def test_valid_until_holds_through_that_day_where_the_person_is(
@@ -421,7 +416,7 @@ async def test_a_deleted_message_takes_its_end_along(
             "UPDATE memory_changes SET before = replace(before::text, '2099-', '2020-')::jsonb,"
             " after = replace(after::text, '2099-', '2020-')::jsonb",
         )
-    [change] = await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
+    [change] = await source_changed(pool, model_embedder, ALICE, "D1", said[1].ts, None)
     assert change.action == ("removed" if over else "updated")
     left = [row["value"].get("expires_at") for row in await rows(database)]
     assert left == ([] if over else [ends[0] and "2099-01-19T15:00:00+00:00"])
@@ -609,7 +604,7 @@ async def test_malformed_is_asked_once_more(
             ran.append(formed)
 
         formed = await former.form(ALICE_DM, typed("I play go"), in_commit=note)
-        assert reasons(formed) == ["unusable_verdict"]
+        assert reasons(formed) == ["unusable"]
         assert len(ran) == 1
     assert await facts(database) == ["I play chess"]
 
@@ -631,7 +626,7 @@ async def test_a_refusal_drops_the_proposals(
     model.verdicts.append(answer)
     model.error_code = "content_filter"
     formed = await former.form(ALICE_DM, typed("I play chess"))
-    assert reasons(formed) == ["refused_verdict"]
+    assert reasons(formed) == ["unusable"]
     assert [one.sentence for one in formed.refused] == ["I play chess"]
     assert len(model.verdict_requests) == 1
     assert await rows(database) == []
@@ -669,7 +664,7 @@ async def test_more_than_eight_from_one_message_are_too_many(
         [*[food(f"dish{i}", 80, f"dish{i}") for i in range(10)], food("soup", 80, "and soup")]
     )
     formed = await former.form(ALICE_DM, typed(first, second))
-    assert reasons(formed) == ["too_many", "too_many"]
+    assert reasons(formed) == ["unusable", "unusable"]
     assert len(await rows(database)) == 9
 
 

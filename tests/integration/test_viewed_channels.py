@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.ui.panel import EVERYTHING, FORGET
 from memory import Person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -135,10 +136,8 @@ async def test_what_was_forgotten_is_not_read(app: App) -> None:
     """A message the person had forgotten is none that is read as context."""
     place = app.slack.place(channel="public", text="I love ramen")
     who = Person(app.slack.team_id, place.user)
-    message = {"user": place.user, "ts": place.ts, "text": "I love ramen"}
-    adding = app.wiring.slash_commands.adding
-    await adding.pointed_at(who, "en", channel=place.channel, message=message)
-    await app.wiring.memory_actions.everything_forgotten(who, "en")
+    await app.point_at(place, "I love ramen")
+    await app.click(who, FORGET, EVERYTHING)
     dm = app.slack.say(place.user, "dm", "hi")
     here = PersonThread(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
     await look(app, here, channel_entity(place.channel))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from bot.people import People
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.audiences import Audiences
 from bot.slack.messages import Message
-from bot.people import People
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -240,7 +240,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})
-    people = People(app.pool, app.slack.installations())
+    people = People(app.pool, app.slack.installations(), "notice")
     app.slack.fault("users.info", error="internal_error", times=1)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user)
@@ -271,7 +271,7 @@ async def test_one_workspace_without_an_answer_keeps_nobody_elsewhere(app: App) 
         " SELECT 'T0REFUSED', 'U0' || number, now() - interval '60 days'"
         " FROM generate_series(1, 40) AS number"
     )
-    people = People(app.pool, app.slack.installations())
+    people = People(app.pool, app.slack.installations(), "notice")
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user) == []
     [kept] = app.rows("SELECT count(*) FROM person_settings WHERE team_id = 'T0REFUSED'")
@@ -285,4 +285,6 @@ async def test_users_info_tells_of_a_deactivation(app: App) -> None:
     app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
     app.slack.control("users/update", {"user": place.user, "deleted": True})
     person = app.slack.message(place).person
-    assert (await People(app.pool, app.slack.installations()).settings(person)).deactivated
+    assert (
+        await People(app.pool, app.slack.installations(), "notice").settings(person)
+    ).deactivated

@@ -15,7 +15,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.store.memory import InMemoryStore
 
 from memory import SCHEMAS
-from memory.formation.former import instructions_for
+from memory.formation.extract import instructions_for
 from memory.model.schemas import UserFoodPreference, UserTechInterest, with_evidence
 from tests.playground_model.controls import Controls
 from tests.playground_model.loose import Loose, stand_in

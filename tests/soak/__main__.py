@@ -1,6 +1,6 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
-Four processes, two by Socket Mode and two by HTTP, serve a playground.
+Four processes, three by Socket Mode and one by HTTP, serve a playground.
 The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
 ``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
 attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
@@ -82,9 +82,9 @@ class Runs:
             load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
 
     def texts(self) -> None:
-        """One person sends the worst texts to one process, ten others talk."""
+        """One person sends the worst texts to two processes, ten others talk."""
         with self._stage("texts", KIOKU_PERSON_MESSAGES_PER_HOUR="0") as staged:
-            staged.fleet.begin("http-0")
+            staged.fleet.begin(*load.STORING)
             worst_texts(staged, self.table, 60 * self._scale)
 
     def links(self) -> None:

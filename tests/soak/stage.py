@@ -1,4 +1,4 @@
-"""A workspace with four processes of the app in it: two by Socket Mode, two by HTTP."""
+"""A workspace with four processes of the app in it: three by Socket Mode, one by HTTP."""
 
 from __future__ import annotations
 
@@ -43,17 +43,14 @@ def stage(
             **settings,
         }
         by_socket = {**usual, **slack.socket_settings}
-        signed = {**usual, "SLACK_SIGNING_SECRET": slack.info["signing_secret"]}
-        ports = [free_port(), free_port()]
+        secret, port = slack.info["signing_secret"], free_port()
+        by_http = {**usual, "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
         replicas = [
-            *(Replica(f"socket-{n}", ("run",), by_socket, folder) for n in range(2)),
-            *(
-                Replica(f"http-{n}", ("run",), {**signed, "PORT": str(port)}, folder)
-                for n, port in enumerate(ports)
-            ),
+            Replica("http", ("run",), by_http, folder),
+            *(Replica(f"socket-{n}", ("run",), by_socket, folder) for n in range(3)),
         ]
-        urls = [f"http://127.0.0.1:{port}/slack/events" for port in ports]
+        url = f"http://127.0.0.1:{port}/slack/events"
         with closing(Fleet(replicas, start)) as fleet:
             workspace = Workspace(slack)
-            workspace.playground("delivery", {"mode": "both", "urls": urls})
+            workspace.playground("delivery", {"mode": "both", "urls": [url]})
             yield Stage(workspace, fleet, postgres, conninfo)

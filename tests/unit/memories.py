@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES
-from memory import Entry, Memory, Person, Question
+from memory import Change, Memory, Person, Question
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -53,9 +53,9 @@ def entry(
     *,
     number: int = 1,
     **more: Any,
-) -> Entry:
+) -> Change:
     """Return a change."""
-    return Entry(
+    return Change(
         id=UUID(int=number),
         namespace=more.pop("namespace", PERSON.namespace("dm")),
         key=more.pop("key", f"key-{number}"),
@@ -65,6 +65,7 @@ def entry(
         before=before,
         after=after,
         at=NOON + timedelta(seconds=number),
+        batch=UUID(int=0),
         **more,
     )
 
@@ -85,4 +86,5 @@ def question(
         else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
         after=value(after) if after is not None else None,
         at=NOON,
+        batch=UUID(int=0),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,7 @@ from memory.formation.evidence import (
     links_not_typed,
     whole_message,
 )
-from memory.model.namespace import DM, Person
 from memory.model.text import lettered, letters
-from memory.store.memories import Memory
-from memory.store.words import SubjectTerms
 
 QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
     (Path(__file__).parent.parent / "data" / "mangled_quotes.toml").read_text("utf-8")
@@ -285,28 +281,3 @@ def test_no_quote_joins_parts_that_were_apart(frame: str) -> None:
     assert "bugs" not in said.text
     assert find_evidence("I hate cats", [said]) is None
     assert find_evidence("I hate", [said]) is not None
-
-
-@pytest.mark.parametrize(
-    ("about", "text", "named"),
-    [
-        ("Lives in Rome", "You live in Rome, so take the train.", True),
-        ("Allergic to nuts", "A cake without nuts", True),
-        ("Has a dog named Rex", "Rex will love it", True),
-        ("犬を飼っている", "あなたの犬には", True),
-        ("味噌ラーメン", "ラーメンはどうですか", True),
-        ("Works at Mercari", "My wife works nights and I love chess", False),
-        ("パスタ", "スープはどうですか", False),
-    ],
-)
-def test_what_repeats_something_forgotten(about: str, text: str, named: bool) -> None:
-    """A text with a term of what a memory is about repeats it; common words do not count."""
-    now = datetime.now(UTC)
-    memory = Memory(
-        namespace=Person("T1", "U1").namespace(DM),
-        key="k",
-        value={"kind": "UserFact", "content": {"fact": about}},
-        created_at=now,
-        updated_at=now,
-    )
-    assert SubjectTerms([memory]).found_in(text) == named

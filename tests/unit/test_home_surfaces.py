@@ -58,9 +58,7 @@ def fullest(text: str, words: str = "") -> HomePage:
         ),
         changes=entries,
         questions=[question("replace", text, f"{text}!")] * 9,
-        links=dict.fromkeys(
-            [*(m.reference for m in memories), *(str(e.id) for e in entries)], link
-        ),
+        links=dict.fromkeys([*(m.key for m in memories), *(str(e.id) for e in entries)], link),
         handling=DataHandling(
             flows=[
                 DataFlow(purpose=purpose, model="m" * 100, host="h" * 250)

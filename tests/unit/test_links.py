@@ -209,6 +209,8 @@ def test_an_earlier_answer_gives_addresses_with_a_scheme_only() -> None:
         ("evil.com/&#x68;ttps://", "evil[.]com/"),
         ("x.evil.com&quest;S", "x[.]evil[.]com?S"),
         ("<https://own.site/page?x=1|my page>#b", "[my page](https://own.site/page?x=1) #b"),
+        ("```\n<、evil.com/S|x>\n", "```\n< 、evil.com/S|x>\n"),
+        ("www._SECRET.evil.comx/S", "www[.]_SECRET[.]evil[.]comx/S"),
     ],
 )
 def test_what_two_readers_read_differently_is_text(text: str, shown: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from memory import SCHEMAS, UserFact, load_schemas, subject
-from memory.formation.former import instructions_for
+from memory.formation.extract import instructions_for
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import Episode, UserInstruction, level, with_evidence

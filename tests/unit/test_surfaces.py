@@ -34,7 +34,7 @@ from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_err
 from tests.unit.memories import LANGUAGE, NOON, TEXTS, food, memory
 
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
-UNTIL = "2026-11-27T12:00:00+00:00"
+UNTIL = datetime(2026, 11, 27, 12, tzinfo=UTC)
 TOKYO = timezone(timedelta(hours=9))
 LAST_WEEK = (datetime(2026, 11, 9, tzinfo=TOKYO), datetime(2026, 11, 16, tzinfo=TOKYO))
 
@@ -196,12 +196,12 @@ def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) 
     assert fits(payload)
     buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
     assert [json.loads(b["value"])["memories"] for b in buttons] == [
-        [m.reference] for _, m in found[:MAX_SHOWN]
+        [m.key] for _, m in found[:MAX_SHOWN]
     ]
     every = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
     named = [json.loads(b["value"])["memories"] for b in every]
     whole = 1 < len(texts) <= MAX_SHOWN
-    assert named == ([[m.reference for _, m in found]] if whole else [])
+    assert named == ([[m.key for _, m in found]] if whole else [])
     assert all(b["style"] == "danger" for b in buttons)
     more = say(language, "forget_more", count=len(texts) - MAX_SHOWN)
     assert (more in shown(payload)) == (len(texts) > MAX_SHOWN)
@@ -243,10 +243,10 @@ def test_every_search_is_taken_by_slack(
 def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """What was forgotten is named with its Undo, within Slack's limits."""
     memories = [food(text, i) for i, text in enumerate(texts)]
-    payload = forgotten_notice(language, memories, "id.key", UTC)
+    payload = forgotten_notice(language, memories, len(memories), "id", UTC)
     assert fits(payload)
     [undo] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
-    assert undo["value"] == "id.key"
+    assert undo["value"] == "id"
 
 
 @pytest.mark.parametrize(
@@ -288,9 +288,9 @@ def test_the_question_names_its_period(
 def test_a_period_of_long_memories_is_asked_about(language: Language) -> None:
     """Ten long memories with an end, and how many more there are, fit."""
     long = [food("x" * 400, i) for i in range(12)]
-    long = [replace(one, value={**one.value, "expires_at": UNTIL}) for one in long]
+    long = [replace(one, expires_at=UNTIL) for one in long]
     asked = period_asked(language, *LAST_WEEK, TOKYO)
-    payload = forget_period_question(language, numbered(long), 40, "1 2", asked, UTC)
+    payload = forget_period_question(language, numbered(long), 12, 40, "1 2", asked, UTC)
     assert shown(payload).startswith(asked)
     assert fits(payload)
     lines = [line for line in shown(payload).splitlines() if "xxx" in line]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from bot.app import App
@@ -87,7 +87,6 @@ class ControlTools:
         self._viewing = viewing
         self._message = message
         self._turn_row = turn_row
-        self._reader = Reader.of(turn_row.memory_state.settings)
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self.changed = self.switched_off = self.forgets = False
@@ -132,6 +131,10 @@ class ControlTools:
                 return await self._do_not_remember(given)
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
 
+    async def _zone(self) -> tzinfo:
+        # The turn began before Slack was asked about somebody new.
+        return (await self._app.people.settings(self._message.person)).zone
+
     def _show(self, what: str, make: PayloadMaker) -> None:
         self._shown[what] = make
 
@@ -149,7 +152,7 @@ class ControlTools:
         if self._turn_row.memory_state.off is not None:
             return _error("Memory is off already.")
         if given.get("until"):
-            until = _moment(given["until"], self._reader, at=time(MORNING))
+            until = _moment(given["until"], await self._zone(), at=time(MORNING))
             if until is None or until <= datetime.now(UTC):
                 return _error(
                     "`until` is not a time later than now: write ISO 8601, such as"
@@ -170,7 +173,8 @@ class ControlTools:
         if isinstance(selection, str):
             return _error(selection)
         person = self._message.person
-        if await forget_question_about(self._app, person, self._reader, selection) is None:
+        reader = await self._app.people.reader(person)
+        if await forget_question_about(self._app, person, reader, selection) is None:
             return {"done": False, "not_found": True}
         self._ask_to_forget(selection)
         return {"proposed": True, "done": False}
@@ -190,9 +194,8 @@ class ControlTools:
         if words := str(given.get("words") or "").strip():
             found = await search_memories(self._app.pool, self._message.person, words)
             return Selection(keys=[memory.key for memory in found][:20])
-        ends = {
-            end: _moment(given[end], self._reader) for end in ("since", "until") if given.get(end)
-        }
+        zone = await self._zone()
+        ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
             return (
                 "Give `words`, `everything`, or `since`, `until` or both in ISO 8601, such as"
@@ -249,10 +252,10 @@ def _not_remembered(reader: Reader) -> Payload:
     return payload(reader.say("not_remembered"))
 
 
-def _moment(text: object, reader: Reader, *, at: time = time()) -> datetime | None:
+def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
     """Return the moment of an ISO 8601 date or date-time; None for anything else.
 
-    A date without a time means `at` on that day; a time without an offset is the reader's.
+    A date without a time means `at` on that day; a time without an offset is in `zone`.
     """
     try:
         moment = datetime.combine(date.fromisoformat(str(text).strip()), at)
@@ -261,7 +264,7 @@ def _moment(text: object, reader: Reader, *, at: time = time()) -> datetime | No
             moment = datetime.fromisoformat(str(text).strip())
         except ValueError:
             return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=reader.zone)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _error(sentence: str) -> Definition:

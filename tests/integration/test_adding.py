@@ -1,0 +1,442 @@
+"""What a person adds or points at: formed at once, refused with a reason, stored as typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from bot.locale import say
+from bot.memories.data import erase_person
+from bot.memories.switches import turn_off, turn_on
+from bot.ui.panel import ANSWER, EVERYTHING, FORGET, REMEMBER, UNDO, Done
+from memory import MAX_MEMORIES, Person
+from tests.integration.app import App, MakeApp
+from tests.integration.messages import says
+from tests.integration.playground_slack import PersonThread
+from tests.integration.responses_server import counted_tokens
+from tests.integration.scripted_model import ScriptedModel
+from tests.integration.test_remember_this import changed, meanwhile
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+LEAVE = "Sarah is on leave"
+RAINS = "It rains."
+# How a verdict refuses, and what the person is told.
+VERDICTS = [
+    ({"supported": False}, "refused_unsupported"),
+    ({"about": "other"}, "refused_other_person"),
+    ({"modality": "past"}, "refused_not_asserted"),
+    ({"modality": "hypothetical"}, "refused_not_asserted"),
+    ({"modality": "question"}, "refused_not_asserted"),
+    ({"modality": "joke"}, "refused_not_asserted"),
+    ({"modality": "request"}, "refused_not_asserted"),
+    ({"valid_until": "2020-01-01"}, "refused_not_asserted"),
+]
+
+
+class Verified:
+    """The app whose memory model answers what a test says, and whose settings it may choose."""
+
+    def __init__(self, make_app: MakeApp, model: ScriptedModel) -> None:
+        self._make_app = make_app
+        self.model = model
+
+    async def app(self, **settings: Any) -> App:
+        """Wire the app; replies and embeddings are the stand-in's."""
+        given = {"openai_base_url": self.model.base_url, "memory_model": "scripted", **settings}
+        return await self._make_app(**given)
+
+    def proposes(self, sentence: str, **verdict: Any) -> None:
+        """Let one fact be proposed of a sentence, and judged in this way."""
+        self.model.answer([("UserFact", {"fact": sentence, "evidence": sentence})])
+        self.model.verdicts.append({0: verdict})
+
+
+@pytest.fixture
+async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
+    """The app with a memory model that says what a test says."""
+    return Verified(make_app, model)
+
+
+def values(done: Done, action: str) -> list[str]:
+    """Return the values of the buttons of an action below what was said."""
+    return [one["value"] for one in done.buttons if one["action_id"].startswith(action)]
+
+
+async def facts(app: App, who: Person) -> list[str]:
+    """Return the facts that are remembered of a person."""
+    return sorted(str(one.content.get("fact")) for one in await app.memories(who))
+
+
+async def test_a_line_is_formed_at_once(app: App) -> None:
+    """It is its own evidence, and no news a second time."""
+    who = app.person(app.slack.place())
+    done = await app.add(who, "I love ramen")
+    assert done.line == "Remembered: Likes ramen very much"
+    assert (await app.add(who, "I love ramen")).line == say("en", "add_known")
+    [memory] = await app.memories(who)
+    assert (memory.kind, memory.namespace.audience) == ("UserFoodPreference", "dm")
+    [source] = memory.sources
+    assert (source["kind"], source["evidence"]) == ("command", "I love ramen")
+    assert memory.source_messages == []
+
+
+async def test_a_line_of_which_nothing_is_formed_is_a_fact(app: App) -> None:
+    """In the audience that was chosen."""
+    who = app.person(app.slack.place())
+    await app.add(who, "My badge number ends in 7", audience="public")
+    [memory] = await app.memories(who)
+    assert (memory.kind, memory.namespace.audience) == ("UserFact", "public")
+
+
+async def test_lines_that_do_not_settle_a_change_bring_the_question(app: App) -> None:
+    """Words that contradict a memory leave it as it is until the question is answered."""
+    who = app.person(app.slack.place())
+    await app.add(who, "I live in Osaka")
+    done = await app.add(who, "I live in Tokyo")
+    assert "Osaka" in done.line
+    assert "Tokyo" in done.line
+    assert await facts(app, who) == ["I live in Osaka"]
+    chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
+    await app.click(who, ANSWER, chosen)
+    assert await facts(app, who) == ["I live in Tokyo"]
+
+
+@pytest.mark.parametrize("text", ["\x01", "\u2060", f"The code of the depot is {'7 ' * 1_000}"])
+async def test_what_cannot_be_stored_is_said(app: App, text: str) -> None:
+    """Words without a letter, or too many, are a sentence and no row."""
+    who = app.person(app.slack.place())
+    done = await app.add(who, text)
+    assert (done.undo, done.line == say("en", "add_known")) == (None, False)
+    assert await app.memories(who) == []
+
+
+async def test_nothing_is_added_while_memory_is_off(app: App) -> None:
+    """The line says so, with the button that switches it on."""
+    who = app.person(app.slack.place())
+    await turn_off(app.wiring.app, who)
+    done = await app.add(who, "I love ramen")
+    assert (done.line, values(done, "memory_switch")) == (say("en", "off"), ["on"])
+    assert await app.memories(who) == []
+
+
+async def test_a_person_with_five_thousand_memories_is_told_so(app: App) -> None:
+    """Nothing new is stored and nothing is deleted; what is taken back makes room."""
+    place = app.slack.place()
+    who = app.person(place)
+    await app.add(who, "I love ramen")
+    app.rows(
+        "INSERT INTO store (prefix, key, value, updated_at) SELECT %s, 'k' || n,"
+        " jsonb_build_object('kind', 'UserFact', 'content', jsonb_build_object('fact',"
+        " 'thing ' || n), 'sources', '[]'::jsonb), now() - interval '1 day'"
+        " FROM generate_series(1, 4999) AS n RETURNING key",
+        who.namespace("dm").prefix,
+    )
+    full = say("en", "refused_full", limit=MAX_MEMORIES)
+    for text in ("I love sushi", "My badge number ends in 7"):
+        assert full in (await app.add(who, text)).line
+    create = {"action": "create", "evidence": "I love natto"}
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    app.script_calls(("memory_change", {**create, "content": content}))
+    asked = await app.ask(place, "Remember that I love natto")
+    assert says(app.shown(asked), "refused_full", limit=MAX_MEMORIES)
+    assert len(await app.memories(who)) == MAX_MEMORIES
+    said = await app.ask(place, "I don't like ramen any more. I love udon.")
+    assert "udon" not in str(await app.form(said))
+    assert len(await app.memories(who)) == MAX_MEMORIES - 1
+    assert "sushi" in (await app.add(who, "I love sushi")).line
+    assert full in (await app.add(who, "I love udon")).line
+
+
+@pytest.mark.parametrize(("verdict", "key"), VERDICTS, ids=str)
+async def test_a_refusal_is_said_with_its_reason(
+    verified: Verified, verdict: dict[str, Any], key: str
+) -> None:
+    """What a verdict refuses is not stored; one button stores it as it was typed."""
+    app = await verified.app()
+    who = app.person(app.slack.place())
+    verified.proposes(LEAVE, **verdict)
+    done = await app.add(who, LEAVE)
+    assert done.line == say("en", key, what=LEAVE)
+    assert values(done, REMEMBER) == [f"- - {LEAVE}"]
+    assert await app.memories(who) == []
+
+
+async def test_many_lines_are_one_notice(verified: Verified) -> None:
+    """Each is formed and judged like a message, twenty at once; one Undo takes all of them back.
+
+    Some are proposed by the model, the last ones are not and stored as typed.
+    """
+    app = await verified.app()
+    who = app.person(app.slack.place())
+    books = [f"I own book number {number}" for number in range(48)]
+    lines = [*books[:10], LEAVE, *books[10:]]
+    for begin, end in ((0, 20), (20, 40), (40, 45)):
+        some = [("UserFact", {"fact": one, "evidence": one}) for one in lines[begin:end]]
+        verified.model.answer(some)
+        verified.model.verdicts.append({10: {"about": "other"}} if begin == 0 else {})
+    done = await app.add(who, *lines)
+    assert len(verified.model.verdict_requests) == 3
+    assert await facts(app, who) == sorted(books)
+    assert say("en", "notice_remembered", count=48) in done.line
+    assert say("en", "refused_other_person", what=LEAVE) in done.line
+    assert done.undo
+    await app.click(who, UNDO, done.undo)
+    assert await app.memories(who) == []
+
+
+async def test_what_was_refused_is_stored_by_a_click(verified: Verified) -> None:
+    """The click stores the sentence as a fact, with Undo; a second one finds it there."""
+    app = await verified.app()
+    who = app.person(app.slack.place())
+    verified.proposes(LEAVE, about="other")
+    [held] = values(await app.add(who, LEAVE), REMEMBER)
+    asked = len(verified.model.verdict_requests)
+    stored = await app.click(who, REMEMBER, held)
+    assert stored.line == f"Remembered: {LEAVE}"
+    assert stored.undo
+    assert len(verified.model.verdict_requests) == asked
+    [memory] = await app.memories(who)
+    assert memory.namespace.audience == "dm"
+    assert [(one["kind"], one["evidence"]) for one in memory.sources] == [("command", LEAVE)]
+    assert memory.source_messages == []
+    assert (await app.click(who, REMEMBER, held)).line == say("en", "add_known")
+    assert await facts(app, who) == [LEAVE]
+
+
+async def test_remember_this_stores_the_refused_sentence_alone(verified: Verified) -> None:
+    """It is stored where it was said, quotes its message, and follows it."""
+    app = await verified.app()
+    text = f"{LEAVE}. {RAINS}"
+    place = app.slack.place(channel="private", text=text)
+    who = app.person(place)
+    verified.proposes(LEAVE, about="other")
+    refused = await app.point_at(place, text)
+    assert refused.line == say("en", "refused_other_person", what=f"{LEAVE}.")
+    [held] = values(refused, REMEMBER)
+    await app.click(who, REMEMBER, held)
+    [memory] = await app.memories(who)
+    assert memory.content["fact"] == f"{LEAVE}."
+    assert memory.namespace.audience == place.channel
+    assert memory.source_messages == [(place.channel, place.ts)]
+    await changed(app, place, "edit", text=RAINS)
+    assert await app.memories(who) == []
+
+
+async def test_a_refused_sentence_of_a_private_channel_stays_there(verified: Verified) -> None:
+    """Stored after the channel has become public, it is remembered for the channel alone."""
+    app = await verified.app()
+    place = app.slack.place(channel="private", text=LEAVE)
+    verified.proposes(LEAVE, about="other")
+    [held] = values(await app.point_at(place, LEAVE), REMEMBER)
+    app.slack.control("channels/update", {"channel": place.channel, "private": False})
+    await app.wiring.app.audiences.invalidate(app.slack.team_id, place.channel)
+    await app.click(app.person(place), REMEMBER, held)
+    [memory] = await app.memories(app.person(place))
+    assert memory.namespace.audience == place.channel
+
+
+async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Verified) -> None:
+    """After the reply to "remember that …" the person alone gets the reason and the button."""
+    app = await verified.app(reply_model="kioku-stand-in")
+    place = app.slack.place(channel="public")
+    verified.model.verdicts.append({0: {"about": "other"}})
+    content = {"kind": "UserFact", "fact": LEAVE}
+    app.script_calls(
+        ("memory_change", {"action": "create", "evidence": LEAVE, "content": content}),
+        text="I did not store that.",
+    )
+    said = await app.ask(place, f"<@{app.slack.bot_user_id}> remember that {LEAVE}")
+    [output] = app.outputs()
+    assert (output["done"], output["refused"]) == (False, "other_person")
+    sentence = f"remember that {LEAVE}"
+    told = say("en", "refused_other_person", what=sentence)
+    [shown] = [one for one in app.shown(said) if one["text"] == told]
+    assert shown["is_ephemeral"]
+    held = f"{said.channel_id} {said.ts} {sentence}"
+    assert held == shown["blocks"][-1]["elements"][0]["value"]
+    assert "Remembered: " in (await app.click(said.person, REMEMBER, held)).line
+    [memory] = await app.memories(said.person)
+    assert memory.namespace.audience == "public"
+    assert memory.source_messages == [(said.channel_id, said.ts)]
+
+
+@pytest.mark.parametrize(
+    "proposal",
+    [
+        [],
+        [("UserFact", {"fact": "Bob is here", "evidence": "Bob is here"})],
+        [("UserFact", {"fact": "see https://a.example/b", "evidence": LEAVE})],
+        [("UserPet", {"name": "Rex", "evidence": LEAVE})],
+    ],
+    ids=["nothing", "not_quoted", "link", "kind"],
+)
+async def test_what_no_verdict_refused_is_stored_as_typed(
+    verified: Verified, proposal: list[Any]
+) -> None:
+    """Where nothing usable is proposed of a line, its words are the evidence themselves."""
+    app = await verified.app()
+    verified.model.answer(proposal)
+    done = await app.add(app.person(app.slack.place()), LEAVE)
+    assert done.line == f"Remembered: {LEAVE}"
+
+
+async def test_no_slow_model_is_waited_for(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the deadline the words are stored as typed; of a message they are formed only once."""
+    app = await verified.app()
+    monkeypatch.setattr("bot.memories.adding._DEADLINE", 0.2)
+    verified.model.verdict_delay = 1.0
+    verified.proposes(LEAVE, about="other")
+    assert (await app.add(app.person(app.slack.place()), LEAVE)).line == f"Remembered: {LEAVE}"
+    other = app.slack.place()
+    said = await app.ask(other, "I am vegan")
+    here = PersonThread(other.user, other.team, other.channel, said.ts, said.thread_ts)
+    verified.proposes("I am vegan", about="other")
+    assert (await app.point_at(here, "I am vegan")).line == "Remembered: I am vegan"
+    assert app.turn(said)["formed_at"] is not None
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_line_is_stored_as_typed_while_no_model_judges(
+    verified: Verified, status: int
+) -> None:
+    """A verdict that cannot be had refuses nothing."""
+    app = await verified.app()
+    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
+    verified.model.verdicts.append(status)
+    assert (await app.add(app.person(app.slack.place()), LEAVE)).line == f"Remembered: {LEAVE}"
+
+
+async def test_credentials_are_never_stored(verified: Verified) -> None:
+    """Neither a slow model nor the button lets a password through."""
+    app = await verified.app()
+    place = app.slack.place()
+    who = app.person(place)
+    verified.model.answer(500)
+    secret = "My password is hunter2hunter2"
+    told = say("en", "form_secret", what="a password")
+    assert (await app.add(who, secret)).line == told
+    for where in ("- -", f"{place.channel} {place.ts}"):
+        assert (await app.click(who, REMEMBER, f"{where} {secret}")).line == told
+    assert await app.memories(who) == []
+
+
+async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verified) -> None:
+    """While memory is off, and of what was forgotten since."""
+    app = await verified.app()
+    place = app.slack.place()
+    who = app.person(place)
+    held = f"{place.channel} {float(place.ts) - 60:.6f} {LEAVE}"
+    await turn_off(app.wiring.app, who)
+    assert (await app.click(who, REMEMBER, held)).line == say("en", "off")
+    await turn_on(app.wiring.app, who)
+    assert "Remembered" in (await app.click(who, REMEMBER, held)).line
+    await app.click(who, FORGET, EVERYTHING)
+    assert (await app.click(who, REMEMBER, held)).line == say("en", "remember_forgotten")
+    assert await app.memories(who) == []
+
+
+async def test_where_facts_are_no_kind_nothing_is_offered(verified: Verified) -> None:
+    """Without UserFact among the kinds the reason has no button, and a button stores nothing."""
+    app = await verified.app(schemas="UserFoodPreference")
+    who = app.person(app.slack.place())
+    verified.model.answer([("UserFoodPreference", {"food_name": "ramen", "evidence": "ramen"})])
+    verified.model.verdicts.append({0: {"modality": "joke"}})
+    done = await app.add(who, "ramen")
+    assert done.line == say("en", "refused_not_asserted", what="ramen")
+    assert list(done.buttons) == []
+    await app.click(who, REMEMBER, "- - ramen")
+    assert await app.memories(who) == []
+
+
+async def test_the_tokens_of_a_run_that_ends_early_are_counted(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was used before a verdict failed, or before memory was found off, is counted."""
+    app = await verified.app()
+    verified.model.usage = 100
+    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
+    verified.model.verdicts.append(503)
+    with counted_tokens() as spent:
+        assert "Remembered" in (await app.add(app.person(app.slack.place()), LEAVE)).line
+    assert spent.total() == 100
+    who = app.person(app.slack.place())
+    verified.proposes(LEAVE)
+    meanwhile(monkeypatch, lambda: turn_off(app.wiring.app, who))
+    with counted_tokens() as spent:
+        assert say("en", "off") in (await app.add(who, LEAVE)).line
+    assert spent.total() == 200
+    assert await app.memories(who) == []
+
+
+@pytest.mark.parametrize("by_button", [False, True])
+async def test_what_is_added_while_its_person_is_erased_is_not_stored(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch, by_button: bool
+) -> None:
+    """Neither by a form nor by the button, though Slack has said who they are since."""
+    app = await verified.app()
+    who = app.person(app.slack.place())
+
+    async def erased() -> None:
+        await erase_person(app.pool, who)
+        app.wiring.app.people.invalidate(who)
+        await app.wiring.app.people.settings(who)
+
+    meanwhile(monkeypatch, erased)
+    if by_button:
+        done = await app.click(who, REMEMBER, f"- - {LEAVE}")
+    else:
+        verified.proposes(LEAVE)
+        done = await app.add(who, LEAVE)
+    assert say("en", "off") in done.line
+    assert await app.memories(who) == []
+
+
+@pytest.mark.parametrize("how", ["button", "in time", "late"])
+async def test_what_is_forgotten_meanwhile_is_not_stored(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Neither by the button nor by Remember This, also where no model judges in time."""
+    app = await verified.app()
+    other = app.slack.place()
+    said = await app.ask(other, LEAVE)
+    place = PersonThread(other.user, other.team, other.channel, said.ts, said.thread_ts)
+    if how == "late":
+        verified.model.answer(500)
+    elif how == "in time":
+        verified.proposes(LEAVE)
+    meanwhile(monkeypatch, lambda: app.click(said.person, FORGET, EVERYTHING))
+    if how == "button":
+        held = f"{place.channel} {said.ts} {LEAVE}"
+        done = await app.click(said.person, REMEMBER, held)
+    else:
+        done = await app.point_at(place, LEAVE)
+    assert say("en", "remember_forgotten") in done.line
+    assert await app.memories(said.person) == []
+
+
+@pytest.mark.parametrize(
+    ("sensitive", "stored"), [("never", []), ("store", ["I have asthma"]), ("ask", [])]
+)
+async def test_the_settings_reach_the_verdicts(
+    verified: Verified, sensitive: str, stored: Sequence[str]
+) -> None:
+    """KIOKU_SENSITIVE says what becomes of sensitive matters; asked, a yes stores it."""
+    app = await verified.app(sensitive=sensitive)
+    who = app.person(app.slack.place())
+    verified.proposes("I have asthma", sensitive="health")
+    done = await app.add(who, "I have asthma")
+    assert await facts(app, who) == stored
+    if sensitive == "never":
+        assert done.line == say("en", "refused_sensitive", what="I have asthma")
+        assert list(done.buttons) == []
+    if sensitive == "ask":
+        assert done.line == say("en", "ask_store_line", what="I have asthma")
+        chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
+        await app.click(who, ANSWER, chosen)
+        assert await facts(app, who) == ["I have asthma"]

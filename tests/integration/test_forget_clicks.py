@@ -1,0 +1,130 @@
+"""Forgetting what was said: with its texts, until the question, for one person, with an Undo."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.locale import say
+from bot.memories.forgetting import value_of
+from bot.ui.panel import EVERYTHING, FORGET, UNDO
+from memory import Person, Selection, open_questions
+from tests.integration.app import App
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+
+async def asked_to_forget(app: App, place: Any, **given: Any) -> str:
+    """Let the model propose to forget; return the value of the button."""
+    app.script_calls(("memory_settings", {"action": "forget", **given}))
+    asked = await app.ask(place, "Forget that")
+    blocks = [block for one in app.shown(asked) for block in one.get("blocks", [])]
+    found = [element for block in blocks for element in block.get("elements", [])]
+    [value] = [one["value"] for one in found if one.get("action_id") == FORGET]
+    return str(value)
+
+
+async def foods(app: App, who: Person) -> list[str]:
+    """Return the foods that are remembered of a person."""
+    return sorted(one.content["food_name"] for one in await app.memories(who))
+
+
+def long_ago(app: App, ts: str, who: Person) -> None:
+    """Let what was said, and is the only memory of a person, be from 2023."""
+    app.rows(
+        "UPDATE store SET value = jsonb_set(value, '{sources,0,ts}', '\"1700000000.000100\"')"
+        " WHERE prefix = %s RETURNING key",
+        who.namespace("dm").prefix,
+    )
+    app.rows(
+        "UPDATE turns SET question_ts = '1700000000.000100' WHERE question_ts = %s RETURNING id", ts
+    )
+
+
+async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
+    """Memories, words and texts of it; what was said before it, or after the question, stays.
+
+    Undo brings the memories back, not the texts.
+    """
+    place = app.slack.place()
+    who = app.person(place)
+    old = await app.ask(place, "I love ramen")
+    await app.form(old)
+    long_ago(app, old.ts, who)
+    await app.form(await app.ask(place, "I love sushi"))
+    fresh = await app.ask(place, "I love natto")
+    value = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    assert await foods(app, who) == ["ramen", "sushi"]
+    later = await app.ask(place, "I love tempura")
+    done = await app.click(who, FORGET, value)
+    assert await foods(app, who) == ["ramen"]
+    assert (app.turn(fresh)["question"], app.turn(fresh)["words"]) == ("", "")
+    assert app.turn(later)["words"] == "I love tempura"
+    await app.form(later)
+    assert await foods(app, who) == ["ramen", "tempura"]
+    again = await app.click(who, FORGET, value)
+    assert (again.line, again.beside) == (say("en", "forgotten_already"), True)
+    await app.click(who, UNDO, done.undo)
+    assert await foods(app, who) == ["ramen", "sushi", "tempura"]
+    assert app.turn(fresh)["words"] == ""
+    await app.form(fresh)
+    assert "natto" not in await foods(app, who)
+    assert (await app.click(who, UNDO, done.undo)).line == say("en", "undo_gone")
+
+
+async def test_a_button_forgets_of_who_pressed_it_alone(app: App) -> None:
+    """One person's button forgets nothing of another who said something at the same time."""
+    ann, bo = app.slack.place(), app.slack.place()
+    for place, text in ((ann, "I love ramen"), (bo, "I love sushi")):
+        await app.form(await app.ask(place, text))
+    value = await asked_to_forget(app, ann, since=AN_HOUR_AGO)
+    done = await app.click(app.person(bo), FORGET, value)
+    assert await foods(app, app.person(ann)) == ["ramen"]
+    assert await foods(app, app.person(bo)) == []
+    assert (await app.click(app.person(ann), UNDO, done.undo)).line == say("en", "undo_gone")
+    assert await foods(app, app.person(bo)) == []
+
+
+@pytest.mark.parametrize("by", ["message", "period"])
+async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
+    """The question that quotes what is forgotten goes; one of another time stays."""
+    place = app.slack.place()
+    said = await app.ask(place, "I live in Osaka")
+    await app.form(said)
+    began = datetime.now(UTC)
+    asked = await app.ask(place, "I live in Tokyo")
+    await app.form(asked)
+    [question] = await open_questions(app.pool, said.person)
+    other = Selection(since=began - timedelta(days=2), until=began - timedelta(days=1))
+    await app.click(said.person, FORGET, value_of(other))
+    assert await open_questions(app.pool, said.person) == [question]
+    meant = Selection(messages=[(asked.channel_id, asked.ts)])
+    if by == "period":
+        since = datetime.fromtimestamp(float(asked.ts), UTC)
+        meant = Selection(since=since, until=datetime.now(UTC))
+    await app.click(said.person, FORGET, value_of(meant))
+    assert await open_questions(app.pool, said.person) == []
+    facts = [one.content["fact"] for one in await app.memories(said.person)]
+    assert facts == ["I live in Osaka"]
+
+
+async def test_everything_takes_what_waits_and_what_was_answered(app: App) -> None:
+    """No text of the person is in any prompt or memory afterwards."""
+    place = app.slack.place()
+    who = app.person(place)
+    await app.form(await app.ask(place, "I love ramen"))
+    fresh = await app.ask(place, "I love natto")
+    await app.click(who, FORGET, EVERYTHING)
+    assert app.turn(fresh)["words"] == ""
+    await app.form(fresh)
+    assert await app.memories(who) == []
+    await app.ask(place, "What shall I eat?")
+    assert "ramen" not in json.dumps(app.prompts()[-1])
+    assert "natto" not in json.dumps(app.prompts()[-1])

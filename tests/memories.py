@@ -1,0 +1,89 @@
+"""Memories of tests, stored as the app stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import BaseModel
+
+from memory import (
+    SCHEMAS,
+    Change,
+    Embedder,
+    FormationResult,
+    Former,
+    MemoryView,
+    Namespace,
+    Pool,
+    add_memories,
+)
+from memory.formation.commit import InCommit
+from memory.formation.evidence import TypedMessage
+from memory.formation.extract import CollectingStore, Known
+from memory.formation.pair import cap, pair
+from memory.formation.proposal import Verdict, read_writes
+
+
+async def add_memory(
+    pool: Pool,
+    embedder: Embedder,
+    namespace: Namespace,
+    kind: str,
+    content: Mapping[str, Any],
+    source: Mapping[str, Any],
+    *,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+) -> Change:
+    """Store one memory."""
+    given = [(content, source)]
+    [change] = await add_memories(pool, embedder, namespace, kind, given, schemas=schemas)
+    return change
+
+
+def no_model() -> BaseChatModel:
+    """Stand for the model where a test gives the proposals itself."""
+    raise AssertionError("No model is asked in this test.")
+
+
+APPROVED = Verdict(index=0, supported=True, about="speaker", modality="asserted", conflict="none")
+
+
+class ApprovedStore(CollectingStore):
+    """The store LangMem sees, of one run whose proposals are all approved."""
+
+    def __init__(
+        self, former: Former, view: MemoryView, said: Sequence[TypedMessage], known: Known
+    ) -> None:
+        super().__init__(known.rows.values())
+        self._former, self._view, self._said, self._known = former, view, said, known
+
+    @classmethod
+    async def load(
+        cls,
+        pool: Pool,
+        embedder: Embedder,
+        view: MemoryView,
+        said: Sequence[TypedMessage],
+        *,
+        schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    ) -> ApprovedStore:
+        """Read the memories to show."""
+        former = Former(pool, embedder, no_model, schemas=schemas)
+        return cls(former, view, said, await former.known(view, said))
+
+    async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
+        """Write what passes the evidence rule."""
+        own, former = self._view.own, self._former
+        schemas = {schema.__name__: schema for schema in former.schemas}
+        proposals, refused = read_writes(
+            self.writes, self._known.rows, self._said, own=own, schemas=schemas
+        )
+        rows = sorted(self._known.rows.values(), key=lambda row: row.namespace != own)
+        proposals, more = cap(pair(proposals, rows))
+        judged = [replace(one, verdict=APPROVED) for one in proposals]
+        return await former.commit(
+            self._view, self._said, judged, self._known, [*refused, *more], None, in_commit
+        )
