@@ -30,7 +30,7 @@ STORIES = {
     "kioku": (
         "Ben",
         ("I like ramen and I'm interested in AWS", "/memories", "What shall I eat today?"),
-        ("/forget ramen", "Forget This"),
+        ("/forget ramen", "Forget All Shown (1)"),
     ),
     "kioku.ja": (
         "Aya",
