@@ -11,7 +11,6 @@ from uuid import UUID
 from bot.access import QuotaExceeded
 from bot.app import App
 from bot.config import Settings
-from bot.conversation.history import has_texts
 from bot.conversation.unformed import form_now
 from bot.people import read_off_conversations, read_settings
 from bot.slack.permalinks import MessageKey
@@ -134,7 +133,14 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
 
 
 async def _has_stored(app: App, person: Person) -> bool:
-    return await has_texts(app.pool, person) or bool(await list_changes(app.pool, person, limit=1))
+    """Return whether the person has ever been answered, or anything is stored of them."""
+    async with person_transaction(app.pool, person) as connection:
+        found = await connection.execute(
+            "SELECT FROM turns WHERE team_id = %s AND user_id = %s LIMIT 1",
+            (person.team_id, person.user_id),
+        )
+        answered = await found.fetchone() is not None
+    return answered or bool(await list_changes(app.pool, person, limit=1))
 
 
 def _last_source(change: Change) -> MessageKey | None:
