@@ -72,7 +72,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
             "Updated: I live in Tokyo (was: I live in Osaka) (undone)",
         ),
         (
-            entry("remembered", None, {**OSAKA, "expires_at": "2026-11-27T00:00:00+00:00"}),
+            entry("remembered", None, OSAKA, expires_at=datetime(2026, 11, 27, tzinfo=UTC)),
             "Remembered: I live in Osaka (until <!date^1795737599^{date_short}|Nov 26, 2026>)",
         ),
     ],
@@ -299,7 +299,7 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                 assert fits(payload)
                 assert "<b>" not in payload["text"]
                 offered = STORE_ACTION in json.dumps(payload)
-                never = ("secret", "sensitive", "unusable", "unusable", "full")
+                never = ("secret", "sensitive", "full")
                 assert offered == (reason not in never)
                 bare = refusal_payload(language, reason, None, can_store=True)
                 kindless = refusal_payload(
@@ -418,13 +418,3 @@ def test_what_is_no_choice_of_the_menu() -> None:
     assert parse_menu_value("drop dm/key") is None
     assert parse_menu_value("edit") is None
     assert "accessory" not in with_menu("en", "text", "dm/" + "k" * 150)
-
-
-def test_a_memory_hidden_privately_is_shown_as_removed() -> None:
-    """A row that only hides a wider memory is told as that thing's end, not as a distaste."""
-    hidden = {"food_name": "soba", "preference": 0}
-    stored = {"kind": "UserFoodPreference", "content": hidden}
-    line = change_line("en", entry("removed", after=stored, kind="UserFoodPreference"), UTC)
-    assert "soba" in line
-    assert "Does not like" not in line
-    assert "0/100" not in line
