@@ -18,6 +18,7 @@ from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool
 from memory.store.memories import (
     COLUMNS,
+    FROM_MESSAGES,
     OF_IDS,
     OF_PERSON,
     UNEXPIRED,
@@ -44,8 +45,7 @@ _VERSIONS: LiteralString = (
 )
 _UNQUOTE: LiteralString = (
     "UPDATE memory_versions SET value = without_quotes(value, %(channels)s, %(times)s)"
-    f" WHERE {OF_IDS} AND key <> ALL(%(stay)s) AND comes_from(value->'sources', NULL, %(channels)s,"
-    " %(times)s, NULL, NULL, NULL)"
+    f" WHERE {OF_IDS} AND key <> ALL(%(stay)s) AND {FROM_MESSAGES}"
 )
 
 

@@ -22,6 +22,7 @@ from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_person
 from memory.store.memories import (
     COLUMNS,
+    FROM_MESSAGES,
     OF_IDS,
     OF_PERSON,
     SUBJECT,
@@ -66,6 +67,7 @@ class Selection:
             "since": (self.since.timestamp() if self.since else -1.0) if ranged else None,
             "until": self.until.timestamp() if self.until else float("inf"),
             "everything": self.everything,
+            "by_source": ranged or bool(self.messages),
             "questions": list(self.questions),
         }
 
@@ -119,9 +121,9 @@ _SAID_THEN: LiteralString = (
 # A memory that is there is selected by its row, one that was removed by any of its versions.
 _KEYS: LiteralString = (
     f"(SELECT key FROM store WHERE {OF_PERSON} AND (%(everything)s OR key = ANY(%(chosen)s)"
-    f" OR comes_from({_SAID}, created_at, {_ARGUMENTS}))"
+    f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
     f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (%(everything)s"
-    f" OR key = ANY(%(chosen)s) OR comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
+    f" OR key = ANY(%(chosen)s) OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
     f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
 )
 # What a question was asked because of, or what it is about.
@@ -142,7 +144,7 @@ _VECTOR: LiteralString = (
 _MARK: LiteralString = (
     f"UPDATE memory_versions v SET deleted_at = now(), forgotten_id = %(id)s, vector = {_VECTOR}"
     f" WHERE {_MINE} AND (key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
-    f" OR comes_from({_SAID}, NULL, {_ARGUMENTS}))"
+    f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS}))"
 )
 _MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s AND action <> 'forgotten'"
 # Removed memories about the same subjects.
@@ -156,8 +158,9 @@ _MARK_REMOVED: LiteralString = (
 # A memory without an unmarked version is forgotten whole. Of each, and of each single version, ids
 # are left.
 _DELETE: LiteralString = (
-    "WITH marked AS MATERIALIZED (SELECT id, key, EXISTS (SELECT FROM memory_versions stays WHERE"
-    f" {_MINE} AND stays.key = v.key) AS stays FROM memory_versions v WHERE {_MARKED}),"
+    "WITH marked AS MATERIALIZED (SELECT id, key, stays FROM (SELECT id, key, forgotten_id,"
+    " bool_or(deleted_at IS NULL) OVER (PARTITION BY key) AS stays FROM memory_versions"
+    f" WHERE {OF_IDS} AND action <> 'forgotten') AS mine WHERE forgotten_id = %(id)s),"
     f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN"
     f" (SELECT key FROM marked WHERE NOT stays) RETURNING {COLUMNS}),"
     " ids AS (INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action,"
@@ -184,8 +187,8 @@ _TOLD: LiteralString = (
 # Other memories from the same messages keep the link. Versions of other forgettings have no quote
 # either: an Undo of those would bring back what was forgotten here.
 _UNQUOTE: tuple[LiteralString, ...] = tuple(
-    f"UPDATE {table} SET value = without_quotes(value, %(channels)s, %(times)s) WHERE {whose}"
-    f" AND comes_from({_SAID}, NULL, %(channels)s, %(times)s, NULL, NULL, NULL)"
+    f"UPDATE {table} SET value = without_quotes(value, %(channels)s, %(times)s)"
+    f" WHERE {whose} AND {FROM_MESSAGES}"
     for table, whose in (
         ("store", OF_PERSON),
         ("memory_versions", f"{OF_IDS} AND forgotten_id IS DISTINCT FROM %(id)s"),
@@ -203,7 +206,11 @@ _RECORD: LiteralString = (
 async def shown(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction of the person, under their lock, in which marked versions are visible."""
     async with person_transaction(pool, person) as connection:
-        await connection.execute("SELECT set_config('kioku.forgotten', 'shown', true)")
+        # Statements on all of a person's rows, of whose number PostgreSQL may know nothing yet.
+        await connection.execute(
+            "SELECT set_config('kioku.forgotten', 'shown', true),"
+            " set_config('enable_nestloop', 'off', true)"
+        )
         await lock_person(connection, person)
         yield connection
 

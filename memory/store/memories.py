@@ -304,6 +304,14 @@ async def named_in(pool: Pool, person: Person, text: str) -> list[Memory]:
     return read_own(rows, person)
 
 
+# Whether a stored value comes from one of `message_columns`.
+FROM_MESSAGES: LiteralString = (
+    "EXISTS (SELECT FROM jsonb_path_query(value, '$.sources[*]') AS one"
+    " WHERE (one->>'channel', one->>'ts') IN"
+    " (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])))"
+)
+
+
 def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
     """Return messages as two parameters of the same length, `channels` and `times`."""
     return {"channels": [c for c, _ in messages], "times": [ts for _, ts in messages]}
