@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.access import check_request
+from bot.access import begin_request, check_request
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.off_record import delete_texts
 from bot.conversation.unformed import read_unformed
@@ -316,11 +316,10 @@ async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_alon
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]) -> None:
     """Do something once, after the first checks, as the request begins."""
-    begin = adding.begin_request
 
     async def begun(*given: Any, **more: Any) -> str:
-        monkeypatch.setattr(adding, "begin_request", begin)
-        request = await begin(*given, **more)
+        monkeypatch.setattr(adding, "begin_request", begin_request)
+        request = await begin_request(*given, **more)
         await done()
         return request
 
