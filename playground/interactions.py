@@ -163,8 +163,8 @@ class Interactions:
     ) -> Delivery:
         """A click on an element of a message or a view; raises ValueError if it is not there.
 
-        `values` is what the view's other elements hold meanwhile, as in `submit`; `file_of` makes
-        file objects of ids.
+        `values` is what the other elements hold meanwhile, as in `submit`; `file_of` makes file
+        objects of ids.
         """
         blocks: list[Json] = place.body.get("blocks", [])
         if isinstance(place, View):
@@ -178,7 +178,7 @@ class Interactions:
         body = self._envelope("block_actions", user, in_view=isinstance(place, View))
         if isinstance(place, Message):
             body |= self._from_message(user, place)
-            body["state"] = {"values": state_of(blocks, {})}
+            body["state"] = {"values": state_of(blocks, values, file_of=file_of)}
             body["trigger_id"] = self._trigger(user)
         else:
             body["container"] = {"type": "view", "view_id": place.id}

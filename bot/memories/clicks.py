@@ -99,6 +99,11 @@ class Click:
     origin: Mapping[str, str] | None = None
 
     @property
+    def in_home(self) -> bool:
+        """Whether Home shows what the click leads to."""
+        return self.metadata.get("home") == "yes"
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What a form returns with its submission, so that its result is shown where it began."""
         return dict(self.origin or {})
@@ -115,6 +120,15 @@ def _of_value(
 ) -> Action:
     """Return the action that does `work` with the value of what was clicked."""
     return lambda app, click: work(app, click.person, click.reader, click.value)
+
+
+async def _switch(app: App, click: Click) -> Result:
+    done = await switched(app, click.person, click.reader, click.value)
+    if click.position is None:
+        return done
+    # The panel says itself whether memory is on.
+    on = click.value == "on"
+    return click.position if on else Done(line=click.reader.say("off_means"))
 
 
 async def _answer(app: App, click: Click) -> Done:
@@ -138,7 +152,7 @@ async def _menu(app: App, click: Click) -> Result:
     what, _, key = click.value.partition(" ")
     match what:
         case "forget":
-            return await forget_selected(app, click.person, click.reader, f"keys {key}")
+            return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
     memory = await find_memory(app.pool, click.person, key)
@@ -163,8 +177,12 @@ async def _search(app: App, click: Click) -> Position:
 
 
 async def _forget(app: App, click: Click) -> Done:
-    done = await forget_selected(app, click.person, click.reader, click.value)
-    return replace(done, position=Position())
+    return replace(await _forget_keys(app, click, click.value), position=Position())
+
+
+async def _forget_keys(app: App, click: Click, value: str) -> Done:
+    in_home = click.in_home
+    return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
 
 
 async def _undo(app: App, click: Click) -> Done:
@@ -228,7 +246,7 @@ async def _open_delete(app: App, click: Click) -> SlackView:
 
 
 ACTIONS: Mapping[str, Action] = {
-    SWITCH: _of_value(switched),
+    SWITCH: _switch,
     ANSWER: _answer,
     SEARCH: _search,
     MENU: _menu,

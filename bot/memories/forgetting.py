@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
+MAX_KEYS = 50
+"""Memories that one button forgets: their keys are its value."""
 _NAMED = 5
 
 
@@ -95,9 +97,14 @@ async def forget_question_about(
     return forget_question(reader, reader.say("forget_ask", what=what), value_of(selection))
 
 
-async def forget_selected(app: App, person: Person, reader: Reader, value: str) -> Done:
-    """Forget what a button names; pressing it twice does no harm."""
-    forgotten = await forget_all_of(app, person, selection_of(value))
+async def forget_selected(
+    app: App, person: Person, reader: Reader, value: str, *, in_home: bool = False
+) -> Done:
+    """Forget what a button names; pressing it twice does no harm.
+
+    `in_home`: the caller publishes the person's Home. A job would take its *Undo* away again.
+    """
+    forgotten = await forget_all_of(app, person, selection_of(value), publish=not in_home)
     if forgotten.id is None:
         return Done(line=reader.say("forgotten_already"), beside=forgotten.just_now)
     if forgotten.count == 1 and forgotten.memories:
@@ -106,24 +113,25 @@ async def forget_selected(app: App, person: Person, reader: Reader, value: str) 
         line = reader.say("forgotten_many", count=forgotten.count)
     else:
         line = reader.say("forgotten_words")
-    return Done(line=f"{line} {reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
+    return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
 
 
-async def forget_all_of(app: App, person: Person, selection: Selection) -> Forgotten:
+async def forget_all_of(
+    app: App, person: Person, selection: Selection, *, publish: bool = True
+) -> Forgotten:
     """Forget a selection, with the texts that say it; its notices and Home no longer show it."""
+    delete_texts = partial(_delete_texts, app, person, publish)
     with transaction_timeout(FORGETTING_SECONDS):
-        forgotten = await forget(
-            app.pool, person, selection, delete_texts=partial(_delete_texts, app, person)
-        )
+        forgotten = await forget(app.pool, person, selection, delete_texts=delete_texts)
     log.info("a person forgot %d memories", forgotten.count)
     return forgotten
 
 
 async def _delete_texts(
-    app: App, person: Person, connection: AsyncConnection[DictRow], gone: Gone
+    app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Gone
 ) -> list[MessageKey]:
     await update_notices(app, connection, person, gone.batches)
-    if await has_opened_home(connection, person):
+    if publish and await has_opened_home(connection, person):
         await publish_later(connection, app.queue, person)
     return await delete_forgotten_texts(connection, gone, person=person)
 

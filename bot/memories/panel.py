@@ -11,7 +11,6 @@ from uuid import UUID
 from bot.access import QuotaExceeded
 from bot.app import App
 from bot.config import Settings
-from bot.conversation.history import has_texts
 from bot.conversation.unformed import form_now
 from bot.people import read_off_conversations, read_settings
 from bot.slack.permalinks import MessageKey
@@ -36,6 +35,7 @@ from memory import (
 )
 
 _SIMILAR = 5
+_CHANNELS = 20
 # Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
 _SIMILARITY = 0.3
 
@@ -133,7 +133,14 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
 
 
 async def _has_stored(app: App, person: Person) -> bool:
-    return await has_texts(app.pool, person) or bool(await list_changes(app.pool, person, limit=1))
+    """Return whether the person has ever been answered, or anything is stored of them."""
+    async with person_transaction(app.pool, person) as connection:
+        found = await connection.execute(
+            "SELECT FROM turns WHERE team_id = %s AND user_id = %s LIMIT 1",
+            (person.team_id, person.user_id),
+        )
+        answered = await found.fetchone() is not None
+    return answered or bool(await list_changes(app.pool, person, limit=1))
 
 
 def _last_source(change: Change) -> MessageKey | None:
@@ -156,8 +163,11 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
     if app.policy.channels:
-        channels = reader.say("listed").join(f"<#{one}>" for one in sorted(app.policy.channels))
-        lines.append(reader.say("home_policy_channels", channels=channels[:1_000]))
+        named = [f"<#{one}>" for one in sorted(app.policy.channels)]
+        channels = reader.say("listed").join(named[:_CHANNELS])
+        if more := len(named[_CHANNELS:]):
+            channels = reader.say("and_more", what=channels, count=more)
+        lines.append(reader.say("home_policy_channels", channels=channels))
     else:
         lines.append(reader.say("home_policy_everywhere"))
     if not app.settings.stand_in:  # the stand-in does not search

@@ -86,7 +86,7 @@ class Position:
     @property
     def value(self) -> str:
         """The position as the value of a button."""
-        return f"{self.list} {self.page} {self.of}"
+        return f"{self.list} {self.page} {self.of[:WORDS_LIMIT]}"
 
     @classmethod
     def parse(cls, value: str) -> Position:
@@ -211,9 +211,9 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     # Slack keeps a choice for as long as the id of its block stays the same.
     name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
     blocks = [section(text, switch, content.position.block_id(name))]
-    lines = [reader.say("only_you")]
-    if content.total:
-        lines.insert(0, reader.say("panel_count", count=content.total))
+    lines = [reader.say("panel_count", count=content.total)] if content.total else []
+    if content.handling:  # of an ephemeral message Slack says so itself
+        lines.append(reader.say("only_you"))
     if content.total >= MAX_MEMORIES:
         lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
@@ -221,7 +221,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.off_in:
         where = reader.say("listed").join(f"<#{channel}>" for channel in content.off_in[:5])
         lines.append(reader.say("panel_off_in", where=where))
-    return [*blocks, note(*lines)]
+    return [*blocks, *([note(*lines)] if lines else [])]
 
 
 def consent_buttons(reader: Reader) -> list[Block]:
@@ -280,7 +280,7 @@ def _search(reader: Reader, position: Position) -> Block:
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
     }
     # Slack keeps what was typed for as long as the id of its block stays the same.
-    block = input_block(position.block_id("search"), reader.say("search"), element, optional=True)
+    block = input_block(position.block_id("search"), reader.say("search"), element)
     return {**block, "dispatch_action": True}
 
 
@@ -325,10 +325,11 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
     if not content.changes:
         blocks.append(section(reader.say("changes_none")))
     for entry in content.changes:
-        line = f"{change_line(reader, entry)}\n{reader.minute(entry.at)}"
+        changed = change_line(reader, entry)
+        line = f"{changed}\n{reader.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{reader.say('row_source')}>"
-        undo = undo_button(reader, f"change {entry.id}", line) if can_be_undone(entry) else None
+        undo = undo_button(reader, f"change {entry.id}", changed) if can_be_undone(entry) else None
         blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
     return blocks
 

@@ -30,12 +30,12 @@ STORIES = {
     "kioku": (
         "Ben",
         ("I like ramen and I'm interested in AWS", "/memories", "What shall I eat today?"),
-        ("/forget ramen", "Forget"),
+        ("/forget ramen", "Forget All Shown (1)"),
     ),
     "kioku.ja": (
         "Aya",
         ("ラーメンが大好きです!!", "/memories", "今日のランチは何を食べようかな？"),
-        ("/forget ラーメン", "忘れる"),
+        ("/forget ラーメン", "表示中の1件を忘れる"),
     ),
 }
 

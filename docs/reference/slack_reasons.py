@@ -9,7 +9,7 @@ SCOPES = {
     "where a memory may be used.",
     "chat:write": "To answer, with a status line while the answer is written, and to delete what "
     "it posted.",
-    "commands": "For `/memories`, `/forget` and the shortcuts.",
+    "commands": "For `/memories`, `/forget` and the shortcut.",
     "files:read": "To show the model images and files that come with a message. "
     "Without it the rest works.",
     "files:write": "To send the file of an export, and to delete it when everything is erased. "

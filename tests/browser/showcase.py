@@ -116,6 +116,7 @@ BLOCKS: list[Json] = [
             "overflow", "more", options=[option("edit"), option("history"), option("forget")]
         ),
     ),
+    asking("find", "Find", element("plain_text_input", "find"), dispatch_action=True),
     {"type": "divider"},
     {
         "type": "actions",
@@ -215,10 +216,11 @@ FORM: Json = {
 
 @dataclass
 class Showcase:
-    """The running app: what it was told."""
+    """The running app: what it was told; `held` is what the elements of a message held last."""
 
     slack: Slack
     actions: list[Json] = field(default_factory=list)
+    held: Json = field(default_factory=dict)
     submitted: list[Json] = field(default_factory=list)
 
     @property
@@ -314,9 +316,11 @@ def _listen(app: AsyncApp, running: Showcase) -> None:
     @app.action("boxes")
     @app.action("radios")
     @app.action("feedback")
-    async def acted(ack: AsyncAck, action: Json) -> None:
+    @app.action("find")
+    async def acted(ack: AsyncAck, action: Json, body: Json) -> None:
         await ack()
         running.actions.append(action)
+        running.held = body["state"]["values"]
 
     @app.view("form")
     async def submitted(ack: AsyncAck, view: Json) -> None:

@@ -25,6 +25,16 @@ async def findings(page: Page) -> list[str]:
     ]
 
 
+async def overflowing(page: Page) -> list[str]:
+    """Return the classes of what is wider than the window."""
+    wide: list[str] = await page.evaluate(
+        """() => [...document.querySelectorAll("#conversation, .message, .composer, .block")]
+          .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+          .map((element) => element.className)"""
+    )
+    return wide
+
+
 @pytest.mark.parametrize(
     ("theme", "phone", "name"),
     [
@@ -49,12 +59,7 @@ async def test_conversations(
         "element => getComputedStyle(element).backgroundColor"
     )
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(24, 27, 33)"}[theme]
-    overflowing = await one.page.evaluate(
-        """() => [...document.querySelectorAll("#conversation, .message, .composer, .block")]
-          .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
-          .map((element) => element.className)"""
-    )
-    assert overflowing == []
+    assert await overflowing(one.page) == []
     if phone:
         await one.page.locator("#conversation .back").click()
         assert await findings(one.page) == []

@@ -30,7 +30,7 @@ async def tab_to(page: Page, name: str, *, key: str = "Tab") -> None:
 
 
 async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> None:
-    """Skip link, message, answer, /memories, forgetting with its question: keys only."""
+    """Skip link, message, answer, /forget, Home, a form: keys only."""
     ann = await visit(kioku, kioku.person())
     keyboard = ann.page.keyboard
     await tab_to(ann.page, "Skip to the message box")
@@ -43,14 +43,25 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await ann.remembered("Likes ramen")
     count = await ann.messages.count()
     await keyboard.type("/for")
-    await expect(ann.page.get_by_role("option")).to_have_count(1)
+    await expect(ann.page.locator("#composer-options .option")).to_have_count(1)
     await keyboard.press("Tab")
     await keyboard.type("ramen")
     await keyboard.press("Enter")
     await expect(ann.messages).to_have_count(count + 1)
-    await tab_to(ann.page, "Forget", key="Shift+Tab")
+    await tab_to(ann.page, "Forget All Shown", key="Shift+Tab")
     await keyboard.press("Enter")
     await expect(ann.last).to_contain_text("Forgotten")
+    await ann.page.get_by_role("tab", name="Messages").focus()
+    await keyboard.press("ArrowRight")
+    home = ann.page.locator(".home")
+    await expect(home).to_contain_text("I remember nothing")
+    await tab_to(ann.page, "Add a Memory")
+    await keyboard.press("Enter")
+    await expect(ann.page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
+    await keyboard.type("I live in Osaka")
+    await tab_to(ann.page, "Remember")
+    await keyboard.press("Enter")
+    await expect(home).to_contain_text("Remembered: I live in Osaka")
 
 
 async def test_a_dialog_keeps_the_focus(ben: Visitor) -> None:

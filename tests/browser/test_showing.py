@@ -30,8 +30,10 @@ async def test_markdown_is_rendered_and_harmless(ben: Visitor) -> None:
 
 
 async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None:
-    """Buttons, menus, selects, checkboxes, dates and feedback reach the app with their values."""
+    """Buttons, menus, selects, texts, dates and feedback reach the app with their values."""
     _, blocks = await shown(ben)
+    await blocks.get_by_label("Find").fill("soba")
+    await blocks.get_by_label("Find").press("Enter")
     await blocks.get_by_role("button", name="Plain").click()
     await blocks.get_by_role("combobox", name="A city").select_option("lima")
     await blocks.locator(".overflow").click()
@@ -50,6 +52,7 @@ async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None
     await ben.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
     acted = {action["action_id"]: action for action in show.actions}
     assert acted["plain"]["value"] == "1"
+    assert acted["find"]["value"] == show.held["find"]["find"]["value"] == "soba"
     assert acted["city"]["selected_option"]["value"] == "lima"
     assert acted["more"]["selected_option"]["value"] == "history"
     assert [one["value"] for one in acted["boxes"]["selected_options"]] == ["news", "alerts"]

@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 
 # A busy machine takes longer than the five seconds that Playwright waits otherwise.
 expect.set_options(timeout=30_000)
-_DETAILS = re.compile("^(Details|詳細)$")
+_SHOW = re.compile("^(Show|表示する)$")
 _numbers = itertools.count(1)
 
 
@@ -73,7 +73,7 @@ class Visitor:
         """The messages of the conversation, without status lines and notices of changes."""
         shown = self.page.locator("#conversation .messages > .message:not(.status, .pending)")
         own = shown.and_(self.page.locator(".only"))
-        return shown.filter(has_not=self.page.locator("button", has_text=_DETAILS)).or_(own)
+        return shown.filter(has_not=self.page.locator("button", has_text=_SHOW)).or_(own)
 
     @property
     def last(self) -> Locator:

@@ -245,7 +245,7 @@ async def test_act_on_surface_has_its_effect(
 
 TYPED: dict[str, tuple[str, str]] = {
     "/memories ramen": ("search_title", "Likes ramen"),
-    "/forget ramen": ("search_title", "Forget This"),
+    "/forget ramen": ("search_title", "Forget All Shown"),
     "/memories help": ("help", "/forget everything"),
     "/memories pause": ("off", "Turn Memory On"),
     "/memories 停止": ("off", "Turn Memory On"),

@@ -33,7 +33,7 @@ function showView(page, view) {
   const { scrollTop } = page;
   const focus = page.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
   const again = parts?.id === view.id;
-  parts = { id: view.id, ...viewParts(view, again ? parts.values() : {}) };
+  parts = { id: view.id, ...viewParts(view.blocks, { view_id: view.id }, again ? parts.values() : {}) };
   page.replaceChildren(make("div", { class: "home" }, parts.nodes));
   page.scrollTop = again ? scrollTop : 0;
   if (focus) page.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });

@@ -10,9 +10,11 @@ import { emoji } from "./links.js";
 import { menuButton } from "./menu.js";
 import { asPlain, mrkdwn, unescaped } from "./mrkdwn.js";
 import { isReply, nameOf, rootOf, store, user } from "./store.js";
+import { holdsFields, viewParts } from "./view_parts.js";
 import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
 
 export const editing = { key: null };
+const typed = new Map(); // ts of a message with fields → what they hold
 
 // What was typed, from what Slack stored.
 const typedOf = (message) => unescaped((message.text ?? "")
@@ -57,7 +59,7 @@ function content(message, channel, item, inThread) {
   const act = acts.clicker({ message_ts: message.ts, channel });
   const text = message.text ?? "";
   const lang = languageOf(text, user(message.user));
-  const blocks = message.blocks?.length ? renderBlocks(message.blocks, act) : message.text ? mrkdwn(text) : [];
+  const blocks = message.blocks?.length ? blocksOf(message, channel, act) : message.text ? mrkdwn(text) : [];
   const shown = make("div", { class: `content${message.streaming ? " streaming" : ""}`, lang }, blocks,
     (message.attachments ?? []).map((part) => attachment(part, act)),
     (message.files ?? []).map(fileItem),
@@ -70,6 +72,14 @@ function content(message, channel, item, inThread) {
   }
   if (message.stream_state === "stopped_by_user") shown.append(make("div", { class: "stopped" }, icon("stop", 14), t("stoppedByYou")));
   return [shown];
+}
+
+// What is typed stays when the message is drawn again.
+function blocksOf(message, channel, act) {
+  if (!holdsFields(message.blocks)) return renderBlocks(message.blocks, act);
+  const { nodes, values } = viewParts(message.blocks, { message_ts: message.ts, channel }, typed.get(message.ts)?.());
+  typed.set(message.ts, values);
+  return nodes;
 }
 
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);

@@ -35,7 +35,7 @@ export function drawViews() {
 }
 
 function show(view) {
-  const { nodes, inputs, values, nested } = viewParts(view, typed.get(view.id));
+  const { nodes, inputs, values, nested } = viewParts(view.blocks, { view_id: view.id }, typed.get(view.id));
   const trouble = make("p", { class: "problem", role: "alert", hidden: true });
   // Chromium cancels a dialog twice on Escape when nothing in it was clicked or typed yet.
   let closing = null;

@@ -1,18 +1,19 @@
-// The blocks of a view: what its elements hold goes to the app with every click in it.
+// The blocks of a view or message: what its elements hold goes to the app with every click in it.
 
-import { attempt } from "./acts.js";
+import { clicker } from "./acts.js";
 import { renderBlock } from "./blocks.js";
-import { post } from "./control.js";
 import { complain, newId } from "./dialogs.js";
-import { make, toast } from "./dom.js";
+import { make } from "./dom.js";
 import { renderElement } from "./elements.js";
 import { field, holdsValue } from "./fields.js";
 import { withEmoji } from "./mrkdwn.js";
-import { store } from "./store.js";
 import { t } from "./words.js";
 
-// {nodes, inputs, values, nested}: `before` is what `values()` gave of the same view earlier.
-export function viewParts(view, before = {}) {
+export const holdsFields = (blocks) => blocks.some((block) => [block.element, block.accessory, ...(block.elements ?? [])].some((element) => element && holdsValue(element)));
+
+// {nodes, inputs, values, nested}: `before` is what `values()` gave of the same blocks earlier;
+// `where` is {view_id} or {message_ts, channel}.
+export function viewParts(blocks, where, before = {}) {
   const fields = [];
   const values = () => Object.fromEntries(fields.map(({ key, made }) => [key, made.read()]));
   const nested = () => {
@@ -23,12 +24,7 @@ export function viewParts(view, before = {}) {
     }
     return found;
   };
-  const act = async (element, block, value) => {
-    const answer = await attempt(() => post("actions", {
-      user: store.me, view_id: view.id, action_id: element.action_id, block_id: block.block_id, value, values: nested(),
-    }));
-    if (answer?.ok === false) toast(t("actionFailed", { reason: answer.reason || answer.complaints?.[0] }), "problem");
-  };
+  const act = clicker(where, nested);
 
   const add = (element, block, changedTo) => {
     const made = field(element, changedTo);
@@ -65,7 +61,7 @@ export function viewParts(view, before = {}) {
     }
     return node;
   };
-  return { nodes: view.blocks.map(part), inputs, values, nested };
+  return { nodes: blocks.map(part), inputs, values, nested };
 }
 
 // `say(message)` shows what is wrong at the field and returns whether something is.
