@@ -26,7 +26,9 @@ _ADDRESS = re.compile(
     r"|(?:[\w.+-]@|\w\.)evil\.(?:com|pl)(?![a-z0-9-]|\.[a-z0-9])|evil\.(?:com|pl)(?::\d+)?[/?#]\w",
     re.IGNORECASE,
 )
-_LABELLED = re.compile(r"<[^<>\s|]*[.:/][^<>\s|]*\|[^<>]*>|<!(?:here|channel|everyone)|<[@#][A-Z][A-Z0-9]*[|>]")
+_LABELLED = re.compile(
+    r"<[^<>\s|]*[.:/][^<>\s|]*\|[^<>]*>|<!(?:here|channel|everyone)|<[@#][A-Z][A-Z0-9]*[|>]"
+)
 _ANGLE = re.compile(r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.IGNORECASE)
 _OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:_\[\]{}\"]+[^\W_])"
 _OWN = re.compile(

@@ -238,9 +238,7 @@ class ReplyStream:
 
     async def _with_preface(self, text: str) -> str:
         if self._claimed.late and not self._preface:
-            message = self._message
-            settings = await self._people.settings(message.person, settings=self._settings)
-            line = late_line(await self.reader(), message.ts, settings.time_zone)
+            line = late_line(await self.reader(), self._message.ts)
             self._preface = f"{line}\n\n"
         return self._preface + text
 

@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
+MAX_KEYS = 50
+"""Memories that one button forgets: their keys are its value."""
 _NAMED = 5
 
 

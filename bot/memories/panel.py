@@ -35,6 +35,7 @@ from memory import (
 )
 
 _SIMILAR = 5
+_CHANNELS = 20
 # Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
 _SIMILARITY = 0.3
 
@@ -162,8 +163,11 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
     if app.policy.channels:
-        channels = reader.say("listed").join(f"<#{one}>" for one in sorted(app.policy.channels))
-        lines.append(reader.say("home_policy_channels", channels=channels[:1_000]))
+        named = [f"<#{one}>" for one in sorted(app.policy.channels)]
+        channels = reader.say("listed").join(named[:_CHANNELS])
+        if more := len(named[_CHANNELS:]):
+            channels = reader.say("and_more", what=channels, count=more)
+        lines.append(reader.say("home_policy_channels", channels=channels))
     else:
         lines.append(reader.say("home_policy_everywhere"))
     if not app.settings.stand_in:  # the stand-in does not search

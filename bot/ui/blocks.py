@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,22 +19,24 @@ _OPTION_TEXT, OPTION_VALUE = 75, 150
 _TEXT_LIMIT, _SECTION_LIMIT = 3_900, 2_900
 # Source: https://docs.slack.dev/reference/block-kit/blocks
 BLOCK_ID_LIMIT = 255
+# A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
+_MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
 
 
 def payload(text: str, *buttons: Block) -> Payload:
     """Return a message: one text, and at most a few buttons below it."""
-    blocks = [section(text[:_SECTION_LIMIT]), *([actions(*buttons)] if buttons else [])]
-    return {"text": text[:_TEXT_LIMIT], "blocks": blocks}
+    blocks = [section(text), *([actions(*buttons)] if buttons else [])]
+    return {"text": fitted(text, _TEXT_LIMIT), "blocks": blocks}
 
 
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
     """Return a section of mrkdwn; Slack does not turn plain names and addresses in it into links.
 
-    `accessory` is the element beside the text.
+    Of a long text the first lines are shown. `accessory` is the element beside it.
     """
     return {
         "type": "section",
-        "text": {"type": "mrkdwn", "text": text, "verbatim": True},
+        "text": {"type": "mrkdwn", "text": fitted(text, _SECTION_LIMIT), "verbatim": True},
         **({"accessory": accessory} if accessory else {}),
         **({"block_id": block_id} if block_id else {}),
     }
@@ -64,14 +67,14 @@ def plain_text(text: str) -> Block:
 def button(action: str, text: str, value: str, *, label: str = "", **more: Any) -> Block:
     """Return a button; `more` are its other fields, such as ``style`` or ``confirm``.
 
-    `label` is its text for screen readers, cut to Slack's limit.
+    `label` is its text for screen readers, mrkdwn, made plain and cut to Slack's limit.
     """
     return {
         "type": "button",
         "action_id": action,
         "text": plain_text(text),
         "value": value,
-        **({"accessibility_label": label[:_LABEL_LIMIT]} if label else {}),
+        **({"accessibility_label": shortened(spoken(label), _LABEL_LIMIT)} if label else {}),
         **more,
     }
 
@@ -116,6 +119,19 @@ def bulleted(lines: Sequence[str]) -> str:
 def shortened(text: str, limit: int) -> str:
     """Return `text`, cut off and ended with “…” if it has more than `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def fitted(text: str, limit: int) -> str:
+    """Return the whole lines of `text` that fit, and “…” below them if others do not."""
+    if len(text) <= limit:
+        return text
+    end = text.rfind("\n", 0, limit - 1)
+    return f"{text[:end]}\n…" if end > 0 else shortened(text, limit)
+
+
+def spoken(text: str) -> str:
+    """Return mrkdwn as a screen reader is to say it: one line, without markup."""
+    return " ".join(html.unescape(_MARKUP.sub(r"\1", text)).split())
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:

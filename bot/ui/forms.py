@@ -50,8 +50,10 @@ COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 _LINES_LENGTH = 3_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
-_MAX_FIELDS, _MAX_CHOICES = 6, 100
+# Slack asks for six inputs at most, and two say where a memory may be used.
+_MAX_FIELDS, _MAX_CHOICES = 4, 100
 _MULTILINE_LENGTH = 100
+_MAX_NUMBER = 10**12
 # Of our own kinds: optional fields that are shown where they have a value; a label that never is.
 _NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
 _HIDDEN = ("UserFact", "topic")
@@ -146,7 +148,7 @@ class Field:
 
 
 def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> list[Field]:
-    """Return the inputs for `content`, six at most, those that must be filled in first.
+    """Return the inputs for `content`, four at most, those that must be filled in first.
 
     A field that no input can hold, such as a list, is left out and keeps its value.
     """
@@ -248,13 +250,20 @@ def _element(field: Field, value: Any) -> Block:
                 "is_decimal_allowed": True,
                 **({"min_value": f"{field.minimum:g}"} if field.minimum is not None else {}),
                 **({"max_value": f"{field.maximum:g}"} if field.maximum is not None else {}),
-                **({"initial_value": str(value)} if isinstance(value, int | float) else {}),
+                **({"initial_value": str(value)} if _is_number(field, value) else {}),
             }
         case "choice":
             return select([option(str(one), str(one)) for one in field.choices], str(value))
     text = str(value or "")
     multiline = field.name in _MULTILINE or max(len(text), "\n" in text and 999) > _MULTILINE_LENGTH
     return text_input(field.max_length, text, multiline=bool(multiline))
+
+
+def _is_number(field: Field, value: Any) -> bool:
+    """Return whether an input can begin with a stored value, which may be of another schema."""
+    low = -_MAX_NUMBER if field.minimum is None else field.minimum
+    high = _MAX_NUMBER if field.maximum is None else field.maximum
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _audience_inputs(reader: Reader, audience: str) -> list[Block]:
@@ -311,7 +320,8 @@ def read_memory_form(
         lines = lines_of(_text(view, _LINES))
         errors = {_LINES: reason} if (reason := lines_error(reader, lines)) else {}
     else:
-        schema = next(schema for schema in schemas if schema.__name__ == kind)
+        # LookupError: a kind that the operator has removed meanwhile.
+        schema = {one.__name__: one for one in schemas}[kind]
         state = view["state"]["values"]
         shown = {field.name: field for field in _all_fields(schema) if field.block_id in state}
         content = {name: _value(view, field) for name, field in shown.items()}
@@ -348,8 +358,10 @@ def _errors(
             if name in shown or name not in schema.model_fields
         }
     else:
+        codes = {}
+    if not codes:
         return {}
-    first = next(iter(shown.values()))
+    [first, *_] = shown.values()
     return {
         (field := shown.get(name, first)).block_id: field_error(
             reader, code, field, text=str(content.get(name))

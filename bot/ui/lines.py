@@ -132,9 +132,8 @@ def change_line(reader: Reader, entry: Change) -> str:
     line = _change_line(reader, entry, before, after)
     if entry.undone_at is not None:
         return reader.say("change_undone", line=line)
-    ends = (entry.after or {}).get("expires_at")
-    if ends and entry.action in ("remembered", "updated"):
-        line += " " + _last_day(reader, datetime.fromisoformat(ends))
+    if entry.expires_at and entry.action in ("remembered", "updated"):
+        line += f" {_last_day(reader, entry.expires_at)}"
     return line
 
 

@@ -86,7 +86,7 @@ class Position:
     @property
     def value(self) -> str:
         """The position as the value of a button."""
-        return f"{self.list} {self.page} {self.of}"
+        return f"{self.list} {self.page} {self.of[:WORDS_LIMIT]}"
 
     @classmethod
     def parse(cls, value: str) -> Position:
@@ -325,10 +325,11 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
     if not content.changes:
         blocks.append(section(reader.say("changes_none")))
     for entry in content.changes:
-        line = f"{change_line(reader, entry)}\n{reader.minute(entry.at)}"
+        changed = change_line(reader, entry)
+        line = f"{changed}\n{reader.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{reader.say('row_source')}>"
-        undo = undo_button(reader, f"change {entry.id}", line) if can_be_undone(entry) else None
+        undo = undo_button(reader, f"change {entry.id}", changed) if can_be_undone(entry) else None
         blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
     return blocks
 

@@ -1,5 +1,4 @@
 """Calls of memory, settings, view and search tools, and the replies based on their outputs."""
-# ruff: noqa: E501 - a reply is one line of the table
 
 from __future__ import annotations
 
@@ -16,12 +15,7 @@ from playground.model.sentences import Said, read, without_marks
 
 _DAYS: Final = ("mon月", "tue火", "wed水", "thu木", "fri金", "sat土", "sun日")
 _MINUTES: Final = {"minute": 1, "分": 1, "hour": 60, "時間": 60, "day": 1440, "日": 1440}
-_WORDS: Final = {
-    "お知らせ": "notices", "記憶": "memory", "オン": "on", "オフ": "off", "英語": "en", "日本語": "ja",
-    "english": "en", "japanese": "ja", "ここ": "here", "どこ": "everywhere", "今日": "today",
-    "昨日": "yesterday", "このスレッド": "this thread", "直近1時間": "the last hour", "in direct messages": "direct_messages",
-    "in this channel": "here",
-}  # fmt: skip
+_WORDS: Final = {"今日": "today", "昨日": "yesterday", "直近1時間": "the last hour"}
 
 
 def calls_for(prompt: Prompt) -> list[Call]:

@@ -99,7 +99,7 @@ class Workspace:
 
         page = until(shown, "an answer to /memories")
         texts = [_whole(page)]
-        while following := _following(page, len(texts) + 1):
+        while following := next((b for b in buttons(page) if b["action_id"] == "show_2"), None):
             click = {"action_id": following["action_id"], "block_id": following["block_id"]}
             self.playground("actions", {**place, "message_ts": page["ts"], **click})
             before = page
@@ -116,8 +116,3 @@ class Workspace:
 def _whole(message: Json) -> str:
     texts = [b["text"]["text"] for b in message.get("blocks", []) if b["type"] == "section"]
     return "\n".join([*texts, "" if texts else str(message.get("text"))])
-
-
-def _following(page: Json, number: int) -> Json | None:
-    wanted = [b for b in buttons(page) if b["action_id"] == f"memories_page_{number}"]
-    return wanted[0] if wanted else None

@@ -13,10 +13,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.listeners.interactions import person_of
-from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.prompt import NOT_IN_DM
 from bot.slack.messages import read_message
-from bot.ui.panel import FORGET, MENU, UNDO, Content, Position, panel
+from bot.ui.panel import Content, Position, panel
 from bot.ui.reader import Reader
 from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.e2e.stored import VECTOR
@@ -207,32 +206,19 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
         theirs = await case.panel(case.bystander, position)
         assert (list(theirs.memories), list(theirs.changes)) == ([], [])
 
-    app.script_calls(("memory_change", NOTICED))
-    message = await app.ask(case.place, "noticed fact")
-    for job in app.take_jobs(SHOW_NOTICE):
-        await show_notice(app.wiring.app, **job)
+    message = await app.ask(case.place, "I love goulash")
+    await app.form(message, app.turn(message)["audience"])
+    notice = "Remembered: Likes goulash"
     seen = await _seen(app, case.place)
-    assert [m for m in seen if "noticed fact" in m]
-    assert case.shows("\n".join(m for m in seen if "noticed fact" in m)) <= case.seen
+    assert [m for m in seen if notice in m]
+    assert case.shows("\n".join(m for m in seen if notice in m)) <= case.seen
     if case.asked != "dm":
-        assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
+        assert not [m for m in await _seen(app, case.other) if notice in m]
 
     turn = str(app.turn(message)["id"])
     shown = Position(list="notice", of=turn)
-    [change] = (await case.panel(case.person, shown)).changes
+    assert len((await case.panel(case.person, shown)).changes) == 1
     assert list((await case.panel(case.bystander, shown)).changes) == []
-    clicks = [(UNDO, f"notice {turn}"), (UNDO, f"change {change.id}"), (MENU, f"edit {change.key}")]
-    clicks += [(MENU, f"forget {change.key}"), (FORGET, f"keys {change.key}")]
-    for action, value in clicks:
-        assert "noticed" not in (await app.click(case.bystander, action, value)).line
-    assert change.key in [one.key for one in await app.memories(case.person)]
-
-
-NOTICED = {
-    "action": "create",
-    "evidence": "noticed fact",
-    "content": {"kind": "UserFact", "fact": "noticed fact"},
-}
 
 
 async def _seen(app: App, place: PersonThread) -> list[str]:

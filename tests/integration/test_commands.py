@@ -21,7 +21,6 @@ from memory import (
     Embedder,
     Person,
     Pool,
-    add_memory,
     packaged_migrations,
 )
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
@@ -37,6 +36,7 @@ from tests.kioku_process import (
     wait_for,
 )
 from tests.loopback import free_port
+from tests.memories import add_memory
 
 pytestmark = pytest.mark.slow
 

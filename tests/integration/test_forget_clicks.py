@@ -44,6 +44,12 @@ def long_ago(app: App, ts: str, who: Person) -> None:
         who.namespace("dm").prefix,
     )
     app.rows(
+        "UPDATE memory_versions SET value = jsonb_set(value, '{sources,0,ts}',"
+        " '\"1700000000.000100\"'), ts = '1700000000.000100', at = to_timestamp(1700000000)"
+        " WHERE user_id = %s RETURNING key",
+        who.user_id,
+    )
+    app.rows(
         "UPDATE turns SET question_ts = '1700000000.000100' WHERE question_ts = %s RETURNING id", ts
     )
 

@@ -19,7 +19,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_texts, has_texts
+from bot.conversation.history import delete_forgotten_texts, has_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
@@ -43,6 +43,7 @@ from memory import (
 )
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
+from tests.integration.app import App
 from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, remove
@@ -148,7 +149,7 @@ class Data:
         self, *keys: str, everything: bool = False, person: Person = ALICE
     ) -> Forgotten:
         """Forget as the application does."""
-        delete = partial(delete_texts, person=person, update_notices=nothing)
+        delete = partial(delete_forgotten_texts, person=person)
         selection = Selection(keys=keys, everything=everything)
         return await forget(self.pool, person, selection, delete_texts=delete)
 
@@ -240,7 +241,7 @@ async def test_an_answer_ends_after_the_forgetting_that_is_under_way(data: Data)
     begun, blanked, ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slowly(connection: AsyncConnection[DictRow], gone: Gone) -> list[tuple[str, str]]:
-        taken = await delete_texts(connection, gone, person=ALICE, update_notices=nothing)
+        taken = await delete_forgotten_texts(connection, gone, person=ALICE)
         blanked.set()
         await ending.wait()
         return taken
@@ -404,33 +405,13 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     assert context.forgotten == {"1.1", "1.19"}
 
 
-class _Kinds:
-    """Conversations that are not shared."""
-
-    async def is_shared(self, namespace: Namespace) -> bool:
-        del namespace
-        return False
-
-
-class _Notices:
-    """Notices that are not shown."""
-
-    async def add_notice(self, *_: object, delay: float) -> None:
-        del delay
-
-
-def learning(pool: Pool, former: Former) -> FormationJobs:
-    """Return what forms memories after a reply, without its queue."""
-    return FormationJobs(
-        pool=pool,
-        queue=None,  # type: ignore[arg-type]
-        former=former,
-        audiences=_Kinds(),  # type: ignore[arg-type]
-        mode="background",
-        quiet_seconds=0,
-        consent="notice",
-        notices=_Notices(),  # type: ignore[arg-type]
+def learning(app: App, former: Former) -> FormationJobs:
+    """Return what forms Alice's memories after a reply; she wants no notices."""
+    app.rows(
+        "INSERT INTO person_settings (team_id, user_id, notices, profile_at)"
+        " VALUES ('T1', 'U1', false, now()) RETURNING 1"
     )
+    return FormationJobs(replace(app.wiring.app, former=former))
 
 
 def liking(name: str) -> Call:
@@ -442,7 +423,7 @@ def liking(name: str) -> Call:
     "meanwhile", ["words = '', question = ''", "formed_at = now()"], ids=["forgotten", "formed"]
 )
 async def test_words_forgotten_while_they_are_formed(
-    data: Data, former: Former, model: ScriptedModel, meanwhile: LiteralString
+    app: App, data: Data, former: Former, model: ScriptedModel, meanwhile: LiteralString
 ) -> None:
     """A formation writes nothing of words that were forgotten, or formed by another, meanwhile."""
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
@@ -456,7 +437,7 @@ async def test_words_forgotten_while_they_are_formed(
         return [liking("ramen"), liking("sushi")]
 
     model.answer(answer, [liking("sushi")])
-    await learning(data.pool, former).form("T1", "U1", DM)
+    await learning(app, former).form("T1", "U1", DM)
     names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
@@ -464,7 +445,7 @@ async def test_words_forgotten_while_they_are_formed(
 
 
 async def test_a_yes_is_read_with_the_question_it_answers(
-    data: Data, former: Former, model: ScriptedModel
+    app: App, data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """The question at the end of our last reply is shown beside the words that answer it."""
     await data.turn("1.1", "hello", "Hi! Do you like ramen? Do you like soba?")
@@ -472,7 +453,7 @@ async def test_a_yes_is_read_with_the_question_it_answers(
     await data.turn("1.3", "Good night", "Sleep well.", formed=False)
     liked = {"food_name": "soba", "preference": 80, "evidence": "Yes"}
     model.answer([("UserFoodPreference", liked)])
-    await learning(data.pool, former).form("T1", "U1", DM)
+    await learning(app, former).form("T1", "U1", DM)
     assert model.last.text.count("Do you like soba?") == 1
     assert "ramen" not in model.last.text
     assert "Noted" not in model.last.text
@@ -481,7 +462,7 @@ async def test_a_yes_is_read_with_the_question_it_answers(
 
 
 async def test_words_about_which_the_person_was_asked_remove_nothing(
-    data: Data, former: Former, model: ScriptedModel
+    app: App, data: Data, former: Former, model: ScriptedModel
 ) -> None:
     """A request to forget that waits for its click is not carried out by formation."""
     data.remember("ramen")
@@ -490,7 +471,7 @@ async def test_words_about_which_the_person_was_asked_remove_nothing(
     )
     before = data.everything("store", "store_vectors")
     model.answer(lambda shown: [remove(shown.id_of("ramen"))])
-    await learning(data.pool, former).form("T1", "U1", DM)
+    await learning(app, former).form("T1", "U1", DM)
     assert data.everything("store", "store_vectors") == before
     [turn] = data.rows("SELECT formed_at FROM turns")
     assert turn["formed_at"] is not None

@@ -77,7 +77,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert keys["tempura"].key not in printed.out
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
-    assert {"store", "turns", "memory_changes"} <= naming(empty_database, "ramen")
+    assert {"store", "turns", "memory_versions"} <= naming(empty_database, "ramen")
 
     bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
     lines.write_text(bad)

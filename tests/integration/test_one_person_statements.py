@@ -24,7 +24,7 @@ from tests.conftest import login_of
 from tests.integration.app import App
 from tests.integration.counted import CountedConnection, count_statements
 
-HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
+HOT = ("store", "store_vectors", "memory_versions", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
 _PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
 # What names rows of a table: its namespace, whose it is, or the rows themselves.
@@ -106,4 +106,4 @@ async def test_every_statement_names_one_person(app: App) -> None:
         assert _BOUND.search(text), f"Nothing says whose rows these are: {text}"
         for table in _TABLE.findall(text):
             told[table] += 1
-    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_changes")), told
+    assert all(told[table] > 3 for table in ("store", "store_vectors", "memory_versions")), told

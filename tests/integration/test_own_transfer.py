@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from bot.locale import say
+from bot.memories.data import send_export
 from bot.slack.client import Installations
 from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
+from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.loopback import Handler, ThreadServer
@@ -45,8 +47,8 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    told = await app.wiring.exporter.exported(app.person(place), "en")
-    assert told["text"] == say("en", key)
+    told = await send_export(app.wiring.app, app.person(place), Reader("en"))
+    assert told.line == say("en", key)
     assert len(files_of(app, place)) == (key == "export_uncertain")
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     own = [message for message in seen if message["user"] == app.slack.bot_user_id]

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.access import check_request
+from bot.access import begin_request, check_request
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.off_record import delete_texts
 from bot.conversation.unformed import read_unformed
 from bot.locale import say
-from bot.memories import adding
 from bot.memories.switches import turn_off, turn_on
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
@@ -316,15 +315,15 @@ async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_alon
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]) -> None:
     """Do something once, after the first checks, as the request begins."""
-    begin = adding.begin_request
+    begin = begin_request
 
     async def begun(*given: Any, **more: Any) -> str:
-        monkeypatch.setattr(adding, "begin_request", begin)
+        monkeypatch.setattr("bot.memories.adding.begin_request", begin)
         request = await begin(*given, **more)
         await done()
         return request
 
-    monkeypatch.setattr(adding, "begin_request", begun)
+    monkeypatch.setattr("bot.memories.adding.begin_request", begun)
 
 
 @pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])
@@ -364,7 +363,7 @@ async def test_what_is_deleted_as_it_is_stored_is_removed(
         told.append(asyncio.create_task(hear(app, said, None)))
         await until(lambda: app.rows(waits))
 
-    monkeypatch.setattr(adding, "check_request", checked)
+    monkeypatch.setattr("bot.memories.adding.check_request", checked)
     assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
     await asyncio.gather(*told)
     assert await app.memories(said.person) == []

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from functools import partial
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
+from bot.app import App
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_texts
-from bot.conversation.periods import Period
 from bot.conversation.turns import TurnContext
 from bot.memories.data import erase_person
-from bot.notices.change_notices import ChangeNotices
+from bot.memories.forgetting import forget_all_of
 from bot.queue.queue import Queue
-from bot.slack.client import Installations
 from memory import (
     DM,
     PUBLIC,
     Pool,
     Selection,
     create_pool,
-    forget,
     memory_view,
     undo_forgetting,
 )
@@ -68,10 +66,12 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
     now(), now()
 FROM generate_series(1, %(turns)s) AS n;
-INSERT INTO change_notices (turn_id, team_id, user_id, changes, ts)
-SELECT t.id, %(team)s, %(user)s, ARRAY[c.id], '1763600000.000100'
-FROM (SELECT id, row_number() OVER () AS n FROM turns) t
-JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) c USING (n)
+INSERT INTO change_notices (turn_id, team_id, user_id, ts)
+SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM turns LIMIT %(memories)s;
+UPDATE memory_versions v SET batch = told.turn_id
+FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) told
+JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) known USING (n)
+WHERE v.id = known.id
 """
 
 
@@ -112,11 +112,10 @@ def count(database: str, table: str) -> int:
     return int(row["count"])
 
 
-def update_notices(pool: Pool) -> Any:
-    """Return what lets notices be shown again, as the app does."""
-    unused: Any = None
-    slack = Installations(unused, base_url="http://127.0.0.1:9/")
-    return ChangeNotices(pool, Queue(pool), slack, unused).update_notices
+def app_of(pool: Pool) -> App:
+    """Return what forgetting needs of the app."""
+    unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(App))
+    return App(**{**unused, "pool": pool, "queue": Queue(pool)})
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
@@ -124,8 +123,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     fill(database)
     before = digests(database)
     with counted() as sent:
-        delete = partial(delete_texts, person=ANN, update_notices=update_notices(pool))
-        done = await forget(pool, ANN, Selection(everything=True), delete_texts=delete)
+        done = await forget_all_of(app_of(pool), ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
     assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
@@ -166,17 +164,11 @@ async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: 
     before = digests(database)
     counts = []
     for messages in (2, 400):
-        period = Period(since=1763600001, until=1763600001 + messages)
+        since, until = (
+            datetime.fromtimestamp(1763600001 + seconds, UTC) for seconds in (0, messages)
+        )
         with counted() as sent:
-            since, until = period.ends()
-            done = await forget(
-                pool,
-                ANN,
-                Selection(since=since, until=until),
-                delete_texts=partial(
-                    delete_texts, person=ANN, period=period, update_notices=update_notices(pool)
-                ),
-            )
+            done = await forget_all_of(app_of(pool), ANN, Selection(since=since, until=until))
             forgetting = len(sent)
         assert done.count == {2: 1, 400: 320}[messages]
         hidden = "memory_versions WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"

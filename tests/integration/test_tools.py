@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from langchain_core.language_models import BaseChatModel
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,11 +64,13 @@ class ToolTest:
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
         words = PersonMessage(text=text, channel="D1", ts="100.000100", origin="tool")
-
-        def chat() -> BaseChatModel:
-            return memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
-
-        former = Former(self.pool, self.embedder, chat, schemas=schemas)
+        base_url = self.model.base_url
+        former = Former(
+            self.pool,
+            self.embedder,
+            lambda: memory_model(model="scripted", api_key="none", base_url=base_url),
+            schemas=schemas,
+        )
         return MemoryTools(former, memory_view(own), words, off=off)
 
     def put(self, namespace: Namespace, name: str) -> str:
@@ -327,10 +328,9 @@ async def test_only_what_is_quoted_is_stored(
         ({"supported": False}, "unsupported"),
         ({"about": "other"}, "other_person"),
         ({"modality": "hypothetical"}, "not_asserted"),
-        ({"modality": "question"}, "not_asserted"),
         ({"valid_until": "2020-01-01"}, "not_asserted"),
-        ("no verdict", "unsupported"),
-        ("refusal", "unsupported"),
+        ("no verdict", "unusable"),
+        ("refusal", "unusable"),
     ],
     ids=str,
 )
@@ -382,7 +382,7 @@ async def test_a_verdict_that_takes_too_long_waits(
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
-    assert (told["done"], told["refused"]) == (False, reason)
+    assert told["done"] is False
     assert "later" in told
     assert tools.refused == ()
 
@@ -511,7 +511,7 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         async with case.unchanged():
             told = await change(tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key)
         assert tools.changes == ()
-        assert (told["done"], told["refused"]) == (False, reason)
+        assert told["done"] is False
         assert "asked" in told
         [question] = tools.questions
         assert question.asks == "replace"

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
-from bot.conversation.history import delete_texts
-from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
+from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.slack.messages import Message
-from memory import (
-    Selection,
-    forget,
-    list_changes,
-)
+from bot.ui.panel import EVERYTHING, FORGET, UNDO
+from memory import list_changes
 from tests.integration.app import App
-from tests.integration.deliveries import nothing
 from tests.integration.test_order import changed
 
 # One migrated database for all of these tests; each has people of its own.
@@ -23,10 +17,8 @@ pytestmark = pytest.mark.one_database
 
 
 async def forget_everything(app: App, message: Message) -> str:
-    """Forget all of the message's author, as the command does; return the value of its Undo."""
-    delete = partial(delete_texts, person=message.person, update_notices=nothing)
-    everything = Selection(everything=True)
-    return str((await forget(app.pool, message.person, everything, delete_texts=delete)).id)
+    """Forget all of the message's author; return the value of its Undo."""
+    return str((await app.click(message.person, FORGET, EVERYTHING)).undo)
 
 
 async def change_in_slack(app: App, message: Message, text: str | None) -> None:
@@ -64,7 +56,7 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     await app.form(message)
     undo = await forget_everything(app, message)
     await change_in_slack(app, message, text)
-    await app.wiring.memory_actions.brought_back(message.person, "en", undo)
+    await app.click(message.person, UNDO, undo)
     await update(app)
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
@@ -77,7 +69,7 @@ async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
     await change_in_slack(app, message, "I love sushi")
     await app.form(message)
     undo = await forget_everything(app, message)
-    await app.wiring.memory_actions.brought_back(message.person, "en", undo)
+    await app.click(message.person, UNDO, undo)
     await update(app)
     assert app.turn(message)["question"] == ""
     assert await foods(app, message) == ["sushi"]
@@ -87,10 +79,9 @@ async def test_undo_of_a_removal_leaves_nothing_of_a_deleted_message(app: App) -
     """A memory whose message was deleted while it was removed does not stay restored."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
-    changes = app.wiring.modals.changes
     for _ in ("the formation", "its Undo"):
         [newest, *_older] = await list_changes(app.pool, message.person, limit=5)
-        assert await changes.undo(message.person, str(newest.id)) is None
+        await app.click(message.person, UNDO, f"change {newest.id}")
         if not await app.memories(message.person):
             await change_in_slack(app, message, None)
     assert await foods(app, message) == ["ramen"]

@@ -221,8 +221,9 @@ async def gone_for(app: App, place: PersonThread, days: float) -> None:
 
 async def remembered(app: App, user: str) -> list[str]:
     """Return the tables that hold something of a person, but where it was said."""
-    tables = ("store", "turns", "person_settings", "memory_changes")
-    about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0"
+    tables = ("store", "turns", "person_settings", "memory_versions")
+    # That something was forgotten stays known, by ids alone.
+    about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0 AND strpos(t::text, 'forgotten') = 0"
     return [table for table in tables if app.rows(about.format(table), user)]
 
 

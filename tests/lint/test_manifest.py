@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from bot.listeners.app import EVENTS
-from bot.listeners.commands import register
+from bot.listeners.interactions import Interactions
 from bot.runtime.manifest import manifest_scopes
 from docs.reference.generate import called_methods
 from playground.web_api.methods import load_methods
@@ -172,9 +172,9 @@ def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
 
 def registered(kind: str) -> list[str]:
     """Return the names for which the listeners of commands and shortcuts are registered."""
-    app = MagicMock()
-    register(app, commands=MagicMock(), modals=MagicMock(), responder=MagicMock())
-    return [call.args[0] for call in getattr(app, kind).call_args_list]
+    bolt = MagicMock()
+    Interactions(MagicMock()).register(bolt)
+    return [call.args[0] for call in getattr(bolt, kind).call_args_list]
 
 
 def test_every_event_is_known_and_granted(manifest: dict[str, Any]) -> None:

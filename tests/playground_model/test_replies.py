@@ -51,10 +51,11 @@ def as_line(value: Any) -> str:
 
 
 class Asker:
-    """Asks with memories, recent words and a history."""
+    """Asks with memories, recent words and a history; `refused`: the last reply was a refusal."""
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         self.client = client
+        self.refused = False
 
     async def ask(
         self,
@@ -74,7 +75,10 @@ class Asker:
             items.append({"role": role, "content": text})
         items.append({"role": "user", "content": message})
         response = await self.client.responses.create(model="gpt-6-luna", input=items)
-        return response.output_text
+        [message_item] = [one for one in response.output if one.type == "message"]
+        [part] = message_item.content
+        self.refused = part.type == "refusal"
+        return part.refusal if part.type == "refusal" else part.text
 
 
 @pytest.fixture
@@ -159,8 +163,12 @@ async def test_it_tells_what_it_knows(asker: Asker, question: str, told: list[st
 async def test_what_fits_no_form_gets_one_honest_sentence(
     asker: Asker, message: str, reply: str
 ) -> None:
-    """In the language of the message, with three examples; the rest is answered beside it."""
+    """In the language of the message, with three examples; the rest is answered beside it.
+
+    Alone it is a refusal: no answer, which nobody needs to rate.
+    """
     assert await asker.ask(message, [food("soba"), tech({"topic": "Rust"})]) == reply
+    assert asker.refused is (reply in (HONEST_EN, HONEST_JA))
 
 
 @pytest.mark.parametrize(("text", "head"), [("Look!", "A stand-in"), ("見て", "代役")])

@@ -68,31 +68,22 @@ SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
     ("Pause your memory until Friday", "pause", {"until": "2026-11-27"}),
     ("月曜日まで、記憶を止めて", "pause", {"until": "2026-11-23"}),
     ("pause memory", "pause", {}),
-    ("don't remember this", "do_not_remember", {"scope": "this_message"}),
-    ("I love natto, but don't remember this", "do_not_remember", {"scope": "this_message"}),
-    ("納豆が大好きです。これは覚えないで", "do_not_remember", {"scope": "this_message"}),
-    ("Don't remember that", "do_not_remember", {"scope": "previous_message"}),
+    ("turn memory on", "resume", {}),
+    ("このスレッドは覚えないで", "incognito", {}),
+    ("don't remember this", "do_not_remember", {"which": "this_message"}),
+    ("I love natto, but don't remember this", "do_not_remember", {"which": "this_message"}),
+    ("納豆が大好きです。これは覚えないで", "do_not_remember", {"which": "this_message"}),
+    ("Don't remember that", "do_not_remember", {"which": "previous_message"}),
+    ("forget everything about me", "forget", {"everything": True}),
     (
         "forget everything I told you today",
-        "forget_period",
+        "forget",
         {"since": "2026-11-20", "until": "2026-11-21"},
     ),
-    ("forget yesterday", "forget_period", {"since": "2026-11-19", "until": "2026-11-20"}),
-    ("forget what I said in the last hour", "forget_period", {"since": "2026-11-20T18:58+09:00"}),
-    ("このスレッドで話したことを忘れて", "forget_period", {"scope": "this_thread"}),
-    ("turn notices off", "change", {"notices": False}),
-    ("turn memory on", "change", {"memory": "on"}),
-    ("keep my memories for 30 days", "change", {"retention_days": 30}),
-    (
-        "you may use ramen everywhere",
-        "change_where_used",
-        {"about": "ramen", "where": "everywhere"},
-    ),
-    (
-        "ラーメンはここでも使っていいです",
-        "change_where_used",
-        {"about": "ラーメン", "where": "here"},
-    ),
+    ("forget yesterday", "forget", {"since": "2026-11-19", "until": "2026-11-20"}),
+    ("forget what I said in the last hour", "forget", {"since": "2026-11-20T18:58+09:00"}),
+    ("show me the history", "open", {"list": "changes"}),
+    ("open my settings", "open", {}),
 ]
 
 
@@ -110,7 +101,7 @@ async def test_every_request_of_the_table_is_one_call(client: openai.AsyncOpenAI
     for name, value, _, examples in TABLE:
         wanted: list[tuple[str, str | None]] = [(tools[name], None)] if name in tools else []
         if isinstance(value, dict):
-            wanted = [("memory_settings", name)]
+            wanted = [("memory_settings", value.get("action", name))]
         for example in examples.split(" | "):
             made = calls(await ask(client, example))
             assert [(tool, given.get("action")) for tool, given in made] == wanted, example
@@ -150,7 +141,7 @@ async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI
         ("remember that I live in Osaka", {"done": False, "later": "."}, "a little later"),
         (
             "remember that I live in Osaka",
-            {"done": False, "refused": "past", "shown": "."},
+            {"done": False, "refused": "not_asserted", "shown": "."},
             "did not remember",
         ),
         ("forget everything about me", {"proposed": True, "done": False}, "Nothing has changed"),
@@ -158,7 +149,7 @@ async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI
         ("forget yesterday", {"not_found": True, "done": False}, "I found nothing like that"),
         ("what do you remember about me?", {"shown_privately": True}, "Only you can see"),
         ("私について何を覚えてる？", {"shown_privately": True}, "あなたにだけ"),
-        ("pause memory", {"paused": True, "until": "resumed"}, "Done."),
+        ("pause memory", {"done": True, "memory": "off"}, "Done."),
         ("resume your memory", {"error": "Memory stays off."}, "could not"),
         ("what is going on in this channel?", {"messages": []}, "does not sum it up"),
         ("don't remember this", {"not_remembered": "this_message", "done": True}, "not remember"),

@@ -36,22 +36,18 @@ TABLES = [
     "turns",
     "inbox_events",
     "person_settings",
-    "incognito_threads",
-    "memory_changes",
+    "memory_versions",
     "memory_questions",
-    "memory_expiries",
-    "forgotten",
-    "forgotten_keys",
+    "memory_off",
     "forgotten_sources",
     "change_notices",
     "feedback",
     "notices",
     "person_requests",
-    "quiet_threads",
     "sent_files",
     "viewed",
 ]
-_OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
+_OF_NAMESPACES = ("store", "store_vectors")
 
 
 # One row of each table for a person.
@@ -65,22 +61,18 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
     " VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, '1.0', %(thread)s)",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
-    "INSERT INTO incognito_threads (team_id, user_id, thread)"
-    " VALUES (%(team)s, %(user)s, %(thread)s)",
-    "INSERT INTO memory_expiries VALUES (%(prefix)s, 'k', now() + interval '1 hour')",
-    "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor) VALUES"
-    " (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered', 'formation')",
-    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, expires_at)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k', '{}',"
-    " now() + interval '1 hour')",
-    "INSERT INTO forgotten VALUES"
-    " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
+    "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
+    " VALUES (%(team)s, %(user)s, %(channel)s, now())",
+    "INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, batch)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered',"
+    " 'formation', gen_random_uuid())",
+    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, batch,"
+    " expires_at, messages) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k',"
+    " '{}', gen_random_uuid(), now() + interval '1 hour', '[]')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
-    "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
-    "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
-    " SELECT id, team_id, user_id, '{}' FROM turns"
+    "INSERT INTO change_notices (turn_id, team_id, user_id)"
+    " SELECT id, team_id, user_id FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
     " SELECT id, team_id, user_id, 'good' FROM turns"
@@ -89,7 +81,6 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",
     "INSERT INTO person_requests (team_id, user_id, hour, requests)"
     " VALUES (%(team)s, %(user)s, now(), 1)",
-    "INSERT INTO quiet_threads VALUES (%(team)s, %(user)s, %(thread)s)",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
     "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",
 )

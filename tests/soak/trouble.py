@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from bot.pipeline.formation import FORM_MEMORIES
+from bot.conversation.unformed import FORM_MEMORIES
 from tests.e2e.messages import Human, Json, Said
 from tests.e2e.workspace import Workspace
 from tests.soak.judge import foreign_words, judge, judge_memories

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from enum import Enum
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
-from bot.locale import LANGUAGES
-from memory import Change, Memory, Person, Question
+from memory import Change, Memory, Person, PersonMessage, Question, Reason, Refusal
+from memory.formation.evidence import Evidence, TypedMessage
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LANGUAGE = st.sampled_from(LANGUAGES)
-# What a person's words can hold that Slack reads as markup.
-TEXTS = st.one_of(
-    st.text(max_size=400),
-    st.sampled_from(
-        ["&" * 400, "<!channel>" * 40, "`*_~" * 100, "あ" * 400, "x" * 300, "x" * 3_000]
-    ),
-)
+BATCH = UUID(int=9)
+REASONS = sorted(get_args(Reason))
+
+
+class Size(Enum):
+    """A size."""
+
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Pet(BaseModel):
+    """An operator's own kind, with one field of each shape."""
+
+    name: str = Field(description="What it is called")
+    size: Size | None = None
+    temper: Literal["calm", "wild"] | None = None
+    age: Annotated[int, Field(ge=0, le=30)] | None = None
+    weight: float | None = None
+    tame: bool | None = None
+    toys: list[str] | None = None
+    story: str | None = Field(None, max_length=500)
 
 
 def memory(
@@ -36,17 +51,12 @@ def memory(
     )
 
 
-def food(name: str, number: int = 1, **content: Any) -> Memory:
-    """Return a taste."""
-    return memory(number, kind="UserFoodPreference", food_name=name, **content)
-
-
 def value(text: str, **more: Any) -> dict[str, Any]:
     """Return a stored fact."""
     return {"kind": "UserFact", "content": {"fact": text}, **more}
 
 
-def entry(
+def change(
     action: Any = "remembered",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
@@ -65,7 +75,7 @@ def entry(
         before=before,
         after=after,
         at=NOON + timedelta(seconds=number),
-        batch=UUID(int=0),
+        batch=more.pop("batch", BATCH),
         **more,
     )
 
@@ -86,5 +96,14 @@ def question(
         else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
         after=value(after) if after is not None else None,
         at=NOON,
-        batch=UUID(int=0),
+        batch=BATCH,
     )
+
+
+def refusal(reason: Any, text: str | None) -> Refusal:
+    """Return why something that was said in a channel, or nothing, was not stored."""
+    evidence = None
+    if text is not None:
+        said = PersonMessage(text=text, channel="C0123456789", ts="1795737600.000100")
+        evidence = Evidence(message=TypedMessage(said), text=text)
+    return Refusal(reason=reason, evidence=evidence)

@@ -1,51 +1,57 @@
-"""Forms made from schemas, and what they are submitted with."""
+"""The form of a memory: its inputs, from the schema, and what is submitted with it."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.payloads import UNREADABLE
-from bot.ui.adding import LINES_LIMIT, add_errors, add_form, lines_of
-from bot.ui.form_fields import MAX_FIELDS, fields_of
-from bot.ui.forms import memory_form, read_form
-from bot.ui.views import language_of_view, metadata_of
-from memory import SCHEMAS, UserFact, checked_schemas
+from bot.types import PersonSettings
+from bot.ui.blocks import SlackView
+from bot.ui.forms import (
+    LINES_LIMIT,
+    SubmittedMemory,
+    add_form,
+    delete_errors,
+    delete_form,
+    edit_form,
+    edited_content,
+    fields_of,
+    language_of_form,
+    lines_of,
+    metadata_of,
+    read_memory_form,
+    read_settings_form,
+    settings_form,
+)
+from bot.ui.reader import Reader
+from memory import SCHEMAS, UserFact
+from memory.model.custom_schemas import checked_schemas
 from memory.model.schemas import UserFoodPreference
-from playground.blocks import view_errors
+from tests.unit.memories import Pet, memory
+
+EN = Reader("en")
+Answers = dict[str, dict[str, dict[str, Any]]]
 
 
-class Size(Enum):
-    """A size."""
-
-    SMALL = "small"
-    LARGE = "large"
-
-
-class Pet(BaseModel):
-    """An operator's own kind, with one field of each shape."""
-
-    name: str = Field(description="What it is called")
-    size: Size | None = None
-    temper: Literal["calm", "wild"] | None = None
-    age: Annotated[int, Field(ge=0, le=30)] | None = None
-    weight: float | None = None
-    tame: bool | None = None
-    toys: list[str] | None = None
-    story: str | None = Field(None, json_schema_extra={"multiline": True})
-    visits: list[dict[str, str]] | None = None
+def form(
+    schema: type[BaseModel],
+    content: dict[str, Any],
+    language: Language = "en",
+    audience: str = "dm",
+) -> SlackView:
+    """Return the form of a memory with such a content."""
+    one = memory(kind=schema.__name__, audience=audience, **content)
+    return edit_form(Reader(language), schema, one)
 
 
-def state(**values: Any) -> dict[str, dict[str, dict[str, Any]]]:
+def state(**values: Any) -> Answers:
     """Return ``view.state.values``: a text, or the value of an option."""
     return {
-        f"field.{name}": {
+        (name if name in ("audience", "conversation", "lines", "word") else f"field.{name}"): {
             "value": {"selected_option": {"value": value[0]}}
             if isinstance(value, tuple)
             else {"value": value}
@@ -54,63 +60,51 @@ def state(**values: Any) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
+def read(schema: type[BaseModel], answers: Answers) -> SubmittedMemory:
+    """Return what a form of a memory was submitted with."""
+    view = {**form(schema, {"name": "x"}), "state": {"values": answers}}
+    return read_memory_form(view, [*SCHEMAS, Pet])
+
+
+def elements(view: SlackView) -> dict[str, dict[str, Any]]:
+    """Return the inputs of a form, by block."""
+    return {b["block_id"]: b["element"] for b in view["blocks"] if b["type"] == "input"}
+
+
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.__name__)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language: Language) -> None:
-    """Slack takes the form of every kind; its labels are in the person's language."""
-    view = memory_form(language, schema, {}, reference="dm/key")
-    assert view_errors(view) == []
-    inputs = [block for block in view["blocks"] if block["type"] == "input"]
-    assert 1 <= len(inputs) <= MAX_FIELDS
-    assert language_of_view(view) == language
+    """Labels are in the person's language; what must be filled in comes first."""
+    view = form(schema, {}, language)
+    assert language_of_form(view) == language
     assert metadata_of(view)["kind"] == schema.__name__
+    inputs = [block for block in view["blocks"] if block["type"] == "input"]
+    asked = [bool(block.get("optional")) for block in inputs[:-2]]
+    assert asked == sorted(asked)
     for block in inputs:
         assert block["label"]["text"]
-        if language == "ja":
-            assert not block["label"]["text"].isascii()
+        assert language == "en" or not block["label"]["text"].isascii()
 
 
 def test_a_form_holds_what_is_stored() -> None:
     """An edit begins with the present values, and asks for nothing that the memory lacks."""
     content = {"food_name": "ramen", "preference": 80, "description": "with\ntwo lines"}
-    view = memory_form("en", UserFoodPreference, content, reference="dm/key")
-    elements = {b["block_id"]: b["element"] for b in view["blocks"]}
-    assert list(elements) == ["field.food_name", "field.preference", "field.description"]
-    assert elements["field.food_name"]["initial_value"] == "ramen"
-    assert elements["field.description"]["multiline"] is True
-    assert metadata_of(view)["memory"] == "dm/key"
-    home = {"fact": "I live in Osaka", "topic": "home"}
-    [block] = memory_form("en", UserFact, home, reference="dm/key")["blocks"]
-    assert block["element"]["initial_value"] == "I live in Osaka"
+    found = elements(form(UserFoodPreference, content))
+    asked = ["food_name", "preference", "description"]
+    assert list(found) == [*(f"field.{name}" for name in asked), "audience", "conversation"]
+    assert found["field.food_name"]["initial_value"] == "ramen"
+    assert found["field.preference"]["initial_value"] == "80"
+    assert found["field.description"]["multiline"] is True
+    home = elements(form(UserFact, {"fact": "I live in Osaka", "topic": "home"}))
+    assert list(home) == ["field.fact", "audience", "conversation"]
 
 
-@pytest.mark.parametrize(
-    ("level", "values", "step"),
-    [
-        (None, ["20", "75", "95"], None),
-        (5, ["5", "75", "95"], "step_disliked"),
-        (39, ["39", "75", "95"], "step_disliked"),
-        (40, ["20", "40", "95"], "step_liked"),
-        (89, ["20", "89", "95"], "step_liked"),
-        (90, ["20", "75", "90"], "step_loved"),
-        (100, ["20", "75", "100"], "step_loved"),
-    ],
-)
-def test_an_untouched_level_stays_as_it_was(
-    level: int | None, values: list[str], step: str | None
-) -> None:
-    """Of three steps, the one that the memory is on is chosen and stores its exact level."""
-    content = {"food_name": "ramen", "preference": level}
-    element = memory_form("en", UserFoodPreference, content, reference="dm/key")["blocks"][1][
-        "element"
-    ]
-    assert [one["value"] for one in element["options"]] == values
-    chosen = element.get("initial_option")
-    assert (chosen and chosen["text"]["text"]) == (step and say("en", step))
-    submitted = state(food_name="ramen", preference=(chosen["value"],) if chosen else ("75",))
-    read = read_form("en", UserFoodPreference, submitted)
-    assert read.errors == {}
-    assert read.content["preference"] == str(level or 75)
+@pytest.mark.parametrize("audience", ["dm", "public", "C0123456789"])
+def test_a_form_begins_with_where_a_memory_is_used(audience: str) -> None:
+    """The present audience is chosen; one conversation is another choice only where it is one."""
+    chosen = elements(form(UserFact, {"fact": "x"}, audience=audience))["audience"]
+    assert chosen["initial_option"]["value"] == audience
+    assert len(chosen["options"]) == (3 if audience.startswith("C") else 2)
 
 
 class Project(BaseModel):
@@ -123,59 +117,35 @@ class Project(BaseModel):
     client: str | None = None
 
 
-def test_a_declared_level_is_three_steps() -> None:
-    """The level of an operator's own kind is chosen in words; its other fields are all there."""
+def test_a_kind_of_the_operators_has_its_titles() -> None:
+    """Its fields are all there, numbers with their range."""
     checked_schemas([Project])
-    blocks = memory_form("en", Project, {"name": "Rocket", "share": 50}, reference="dm/key")[
-        "blocks"
-    ]
-    assert [block["label"]["text"] for block in blocks] == ["Name", "Share", "Client"]
-    assert blocks[1]["element"]["initial_option"]["value"] == "50"
-    assert blocks[1]["element"]["initial_option"]["text"]["text"] == say("en", "step_quite")
+    blocks = form(Project, {"name": "Rocket", "share": 50})["blocks"]
+    assert [block["label"]["text"] for block in blocks[:3]] == ["Name", "Share", "Client"]
+    assert blocks[1]["element"]["initial_value"] == "50"
+    assert blocks[1]["hint"]["text"] == say("en", "form_range", low=0, high=100)
 
 
 def test_each_shape_of_field() -> None:
-    """Texts, numbers, choices, truths and lists each have their input; what has none is left."""
+    """Texts, numbers and choices have their input; what has none is left as it is."""
     shapes = {field.name: field.input_type for field in fields_of(Pet, {})}
-    assert len(shapes) == MAX_FIELDS
-    assert next(iter(shapes)) == "name"
-    assert shapes == {
-        "name": "text",
-        "size": "choice",
-        "temper": "choice",
-        "age": "number",
-        "weight": "decimal",
-        "tame": "truth",
-    }
-    view = memory_form(
-        "ja", Pet, {"name": "Taro", "size": "large", "tame": True}, reference="dm/key"
-    )
-    assert view_errors(view) == []
-    chosen = {
-        b["block_id"]: b["element"]["initial_option"]["value"]
-        for b in view["blocks"]
-        if "initial_option" in b["element"]
-    }
-    assert chosen == {"field.size": "large", "field.tame": "True"}
-    assert view["blocks"][0]["hint"]["text"] == "What it is called"
+    assert shapes == {"name": "text", "size": "choice", "temper": "choice", "age": "number"}
+    view = form(Pet, {"name": "Taro", "size": "large", "tame": True, "toys": ["ball"]})
+    assert elements(view)["field.size"]["initial_option"]["value"] == "large"
 
 
 def test_what_was_entered_is_read() -> None:
     """A valid form brings its content; what was left empty is None."""
-    given_in = state(
-        name=" Taro ", size=("large",), temper=("wild",), age="7", weight="1.5", tame=("False",)
+    given = read(
+        Pet,
+        state(name=" Taro ", size=("large",), temper=("wild",), age="7", audience=("public",)),
     )
-    read = read_form("en", Pet, given_in)
-    assert read.errors == {}
-    assert read.content == {
-        "name": "Taro",
-        "size": "large",
-        "temper": "wild",
-        "age": "7",
-        "weight": "1.5",
-        "tame": False,
-    }
-    assert read_form("en", UserFact, state(fact="x", topic="")).content["topic"] is None
+    assert given.errors == {}
+    assert given.content == {"name": "Taro", "size": "large", "temper": "wild", "age": "7"}
+    assert (given.audience, given.conversation) == ("public", "")
+    chosen = {"conversation": {"value": {"selected_conversation": "C1"}}}
+    assert read(UserFact, state(fact="x") | chosen).conversation == "C1"
+    assert read(UserFact, state(fact="x", topic="")).content["topic"] is None
 
 
 @pytest.mark.parametrize(
@@ -183,14 +153,11 @@ def test_what_was_entered_is_read() -> None:
     [
         ({"food_name": ""}, {"field.food_name": say("en", "form_missing")}),
         (
-            {"food_name": "x", "preference": ("101",)},
+            {"food_name": "x", "preference": "101"},
             {"field.preference": say("en", "form_range", low=0, high=100)},
         ),
-        (
-            {"food_name": "x", "preference": ("many",)},
-            {"field.preference": say("en", "form_number")},
-        ),
-        ({"food_name": "x", "preference": ("0",)}, {"field.preference": say("en", "form_ended")}),
+        ({"food_name": "x", "preference": "many"}, {"field.preference": say("en", "form_number")}),
+        ({"food_name": "x", "preference": "0"}, {"field.preference": say("en", "form_ended")}),
         (
             {"food_name": "my password is hunter2hunter2"},
             {"field.food_name": say("en", "form_secret", what="a password")},
@@ -200,35 +167,30 @@ def test_what_was_entered_is_read() -> None:
 )
 def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
-    assert read_form("en", UserFoodPreference, state(**values)).errors == errors
+    assert read(UserFoodPreference, state(**values)).errors == errors
 
 
-def test_a_form_without_its_fields_is_malformed() -> None:
-    """Every form has a field, so a submission without one is not read as an empty memory."""
+def test_a_form_without_fields_changes_none() -> None:
+    """What no input can hold is kept, and not read as an empty memory; where it is used may change.
+
+    A kind that the operator has removed meanwhile has no form.
+    """
+    long = {"fact": "x" * 2_001}
+    assert list(elements(form(UserFact, long))) == ["audience", "conversation"]
+    given = read(UserFact, state(audience=("public",)))
+    assert (given.content, given.errors, given.audience) == ({}, {}, "public")
     with pytest.raises(UNREADABLE):
-        read_form("en", UserFoodPreference, {})
+        read_memory_form({**form(Pet, {"name": "x"}), "state": {"values": {}}}, SCHEMAS)
 
 
-@given(
-    st.sampled_from(LANGUAGES),
-    st.dictionaries(
-        st.sampled_from(["name", "story", "size", "age", "toys", "tame"]),
-        st.one_of(st.text(max_size=3_500), st.integers(), st.none(), st.lists(st.text())),
-    ),
-)
-def test_every_stored_content_has_a_form(language: Language, content: dict[str, Any]) -> None:
-    """Whatever is stored, by whatever version, the form opens and fits."""
-    assert view_errors(memory_form(language, Pet, content, reference="dm/key")) == []
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_form_that_adds_has_one_field_of_lines(language: Language) -> None:
-    """Slack takes it, and it says how many lines it takes."""
-    view = add_form(language)
-    assert view_errors(view) == []
-    [block] = view["blocks"]
-    assert block["element"]["multiline"] is True
-    assert str(LINES_LIMIT) in block["hint"]["text"]
+def test_a_description_goes_with_its_level() -> None:
+    """A sentence about how much somebody liked it is not true of another level."""
+    content = {"food_name": "ramen", "preference": 90, "description": "I love ramen"}
+    kind = "UserFoodPreference"
+    assert edited_content(kind, content, {"preference": "20"})["description"] is None
+    assert edited_content(kind, content, {"preference": "90"})["description"] == "I love ramen"
+    said = {"preference": "20", "description": "Too salty"}
+    assert edited_content(kind, content, said)["description"] == "Too salty"
 
 
 @pytest.mark.parametrize(
@@ -246,10 +208,51 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
     assert lines_of(text) == lines
 
 
-@pytest.mark.parametrize(("count", "key"), [(0, "form_missing"), (50, ""), (51, "add_too_many")])
-def test_too_many_lines_are_an_error_of_the_field(count: int, key: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", say("en", "form_missing")),
+        ("\n".join(f"I like food {n}" for n in range(LINES_LIMIT)), ""),
+        (
+            "\n".join(f"I like food {n}" for n in range(LINES_LIMIT + 1)),
+            say("en", "add_too_many", limit=LINES_LIMIT),
+        ),
+        ("x" * 2_001, say("en", "form_long", count=2_000)),
+        ("tea\nmy password is hunter2hunter2", say("en", "form_secret", what="a password")),
+    ],
+    ids=["nothing", "most", "too many", "long", "secret"],
+)
+def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: str) -> None:
     """The form stays open with what was entered."""
-    lines = "\n".join(f"I like food {number}" for number in range(count))
-    view = {**add_form("en"), "state": {"values": {"add.lines": {"value": {"value": lines}}}}}
-    errors = add_errors(view)
-    assert errors == ({"add.lines": say("en", key, limit=LINES_LIMIT)} if key else {})
+    view = {**add_form(EN), "state": {"values": state(lines=text)}}
+    assert read_memory_form(view, SCHEMAS).errors == ({"lines": error} if error else {})
+
+
+def test_settings_are_read_as_they_were_chosen() -> None:
+    """Each select begins with what holds, and brings what was chosen."""
+    chosen = {"eagerness": "lot", "notices": "off", "language": "ja", "retention": "90"}
+    values = {name: {"value": {"selected_option": {"value": v}}} for name, v in chosen.items()}
+    assert read_settings_form({"state": {"values": values}}) == {
+        "eagerness": "lot",
+        "notices": False,
+        "language": "ja",
+        "retention_days": 90,
+    }
+    begun = elements(settings_form(EN, PersonSettings(retention_days=7, notices=False)))
+    now = {name: one["initial_option"]["value"] for name, one in begun.items()}
+    assert now == {
+        "eagerness": "balanced",
+        "notices": "off",
+        "language": "slack",
+        "retention": "7",
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_only_the_word_deletes(language: Language) -> None:
+    """The word of any language counts; with another the form stays open and says which it is."""
+    view = delete_form(Reader(language))
+    for word in (say(one, "delete_word") for one in LANGUAGES):
+        assert delete_errors({**view, "state": {"values": state(word=f" {word} ")}}) == {}
+    [error] = delete_errors({**view, "state": {"values": state(word="yes")}}).values()
+    assert error == say(language, "delete_wrong", word=say(language, "delete_word"))

@@ -22,16 +22,19 @@ from bot.pipeline.responses.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages, payloads
 from bot.slack.attached import attached_to
-from bot.views import subcommands
-from bot.ui.blocks import escaped, plain_text, section
-from bot.ui.labels import with_mentions
+from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
+from bot.ui.forms import lines_of
+from bot.ui.lines import describe, memory_line
+from bot.ui.panel import Position
+from bot.ui.reader import Reader
 from bot.ui.reply import fallback
-from memory import redact, search_words
+from memory import redact
 from memory.credentials.detection import find_credentials, holds_secret
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model.text import clean, folded, lettered, letters, name_of, parse_json
 from tests.link_readers import HOSTILE as LINKS
 from tests.link_readers import TOKENS as MARKDOWN
+from tests.unit.memories import memory
 from tests.unit.test_credentials import HOSTILE as CREDENTIALS
 
 pytestmark = pytest.mark.slow
@@ -101,14 +104,12 @@ FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
         *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
-        *(clean, folded, lettered, letters, name_of, parse_json, search_words, final_question),
-        *(escaped, plain_text, section, with_mentions, fallback, title_of, query_in, framed),
+        *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
+        *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
         *(find_credentials, holds_secret, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, payloads.received),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
-        *(splitting.block_starts, subcommands.parse_memories, subcommands.parse_forget),
-        *(subcommands.forget_words, subcommands.numbers_in, subcommands.sentence_in),
-        *(subcommands.closest_subcommand, subcommands.parse_on_off, typed_message, in_pieces),
+        *(splitting.block_starts, Position.parse, typed_message, in_pieces),
     )
 } | {
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
@@ -122,6 +123,9 @@ FUNCTIONS: dict[str, TextFunction] = {
     "open_table, a rule": lambda text: splitting.open_table(f"h|h\n{text}x|\n", "a|b"),
     "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
     "shortened": lambda text: shortened(text, 1_000),
+    "fitted": lambda text: fitted(text, len(text) - 1),
+    "described": lambda text: describe(Reader("en"), "Pet", {"name": text}),
+    "memory_line": lambda text: memory_line(Reader("en"), memory(fact=text)),
 }
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, memory_view
+from memory.store.memories import person_range
 
 IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
 USERS = st.one_of(IDS, st.tuples(IDS, IDS).map(lambda ids: f"{ids[0]}-T{ids[1]}"))
@@ -111,3 +112,16 @@ def test_no_view_allows_another_person(
     other = Person(team, user)
     allowed = memory_view(ALICE.namespace(own), shared=shared).allows(other.namespace(audience))
     assert other == ALICE or not allowed
+
+
+@given(IDS, USERS, AUDIENCES, IDS, USERS)
+def test_the_range_of_a_person_is_theirs_alone(
+    team: str, user: str, audience: str, other_team: str, other_user: str
+) -> None:
+    """Every prefix in a person's range is theirs, and prefixes of neighbours lie outside."""
+    person, other = Person(team, user), Person(other_team, other_user)
+    low, high = (person_range(person)[end] for end in ("low", "high"))
+    assert low <= person.namespace(audience).prefix < high
+    for neighbour in (other, Person(team, f"{user}2"), Person(team, other_user)):
+        inside = low <= neighbour.namespace(audience).prefix < high
+        assert inside is (neighbour == person)

@@ -15,7 +15,7 @@ from typing import Any
 from bot.app import App
 from bot.conversation.off_record import delete_texts, message_before
 from bot.conversation.turns import TurnRow
-from bot.memories.forgetting import forget_question_about
+from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.messages import Message
@@ -193,7 +193,7 @@ class ControlTools:
             return Selection(everything=True)
         if words := str(given.get("words") or "").strip():
             found = await search_memories(self._app.pool, self._message.person, words)
-            return Selection(keys=[memory.key for memory in found][:20])
+            return Selection(keys=[memory.key for memory in found][:MAX_KEYS])
         zone = await self._zone()
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():

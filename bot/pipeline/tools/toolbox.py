@@ -18,7 +18,7 @@ from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
 from bot.conversation.turns import WORDS_LIMIT, TurnRow
 from bot.conversation.unformed import final_question
-from bot.memories.forgetting import forget_question_about, take_back
+from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
 from bot.notices import RETRY_SECONDS, add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
@@ -124,7 +124,7 @@ class Toolbox:
 
     def _ask_to_forget(self, keys: Sequence[str]) -> PayloadMaker:
         async def shown(person: Person, reader: Reader) -> Payload:
-            selection = Selection(keys=keys)
+            selection = Selection(keys=keys[:MAX_KEYS])
             question = await forget_question_about(self.app, person, reader, selection)
             return question or payload(reader.say("forgotten_already"))
 

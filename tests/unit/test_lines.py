@@ -1,0 +1,312 @@
+"""A memory, a change, a question, a notice and a moment, in the words that people read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.locale import LANGUAGES, Language
+from bot.ui.blocks import LINE_LIMIT
+from bot.ui.lines import (
+    can_be_undone,
+    change_line,
+    credentials_named,
+    describe,
+    memory_line,
+    notable_changes,
+    question_line,
+)
+from bot.ui.messages import notice_payload, refusal_payload
+from bot.ui.reader import Reader
+from memory import Change, Question
+from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
+
+EN = Reader("en")
+OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
+FOOD, TECH = "UserFoodPreference", "UserTechInterest"
+WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
+WEEKLY |= {"description": "every week"}
+STORY = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "content", "line"),
+    [
+        ("en", FOOD, {"food_name": "ramen"}, "Likes ramen"),
+        (
+            "en",
+            FOOD,
+            {"food_name": "ramen", "cuisine": "Japanese", "preference": 90},
+            "Likes ramen very much (Japanese)",
+        ),
+        ("en", FOOD, {"food_name": "okra", "preference": 0}, "Does not like okra"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 80}, "AWSに関心がある"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSへの関心はなくなった"),
+        (
+            "en",
+            TECH,
+            {"topic": "AWS", "category": "AWS", "description": "Lambda"},
+            "Interested in AWS: Lambda",
+        ),
+        ("en", TECH, {"topic": "AWS", "description": "AWS"}, "Interested in AWS"),
+        (
+            "en",
+            FOOD,
+            {"food_name": "ramen", "cuisine": "Japanese", "description": "I like ramen."},
+            "Likes ramen (Japanese)",
+        ),
+        (
+            "en",
+            FOOD,
+            {"food_name": "ramen", "description": "spicy ramen"},
+            "Likes ramen: spicy ramen",
+        ),
+        (
+            "ja",
+            FOOD,
+            {"food_name": "ラーメン", "description": "私はラーメンが好きです。"},
+            "ラーメンが好き",
+        ),
+        (
+            "ja",
+            FOOD,
+            {"food_name": "ラーメン", "description": "味噌ラーメンが好き"},
+            "ラーメンが好き：味噌ラーメンが好き",
+        ),
+        ("en", FOOD, {"food_name": "natto", "preference": 5}, "Does not like natto"),
+        ("en", FOOD, {"food_name": "udon", "preference": 89}, "Likes udon"),
+        ("en", FOOD, {"food_name": "udon", "preference": 59}, "Finds udon okay"),
+        ("ja", FOOD, {"food_name": "鍋", "preference": 90}, "鍋が大好き"),
+        ("en", TECH, {"topic": "AWS", "interest_level": 85}, "Very interested in AWS"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 39}, "AWSに少し関心がある"),
+        ("en", "UserFact", {"fact": "I live in Osaka", "topic": "home"}, "I live in Osaka"),
+        ("en", "Pet", {"name": "Taro"}, "Taro"),
+        ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
+        ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
+        ("en", "Pet", {"name": "a\n*2.* b"}, "a *2.* b"),
+        ("en", "Pet", {"name": "x" * 400}, "x" * (LINE_LIMIT - 1) + "…"),
+        (
+            "en",
+            "SideProject",
+            {"name": "Rewrite", "client": "Acme", "done_by": None, "people_on_it": 3},
+            "Rewrite (client: Acme, people on it: 3)",
+        ),
+        ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
+        ("en", "Episode", {**STORY, "result": None}, "builds were slow → a cache"),
+    ],
+)
+def test_describe(language: Language, kind: str, content: dict[str, Any], line: str) -> None:
+    """A memory is one plain line: what, how much, and what was said beside it.
+
+    Japanese has brackets and colons of its own. A long memory is cut with an ellipsis. An own kind
+    says all its fields beside the subject. Of an example, situation, attempt and outcome are listed
+    in order, without what was not told.
+    """
+    assert describe(Reader(language), kind, content) == line
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (change("remembered", None, OSAKA), "Remembered: I live in Osaka"),
+        (change("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
+        (change("updated", OSAKA, OSAKA), "Updated: I live in Osaka"),
+        (change("removed", OSAKA, None), "Forgotten: I live in Osaka"),
+        (
+            change("removed", None, None, actor="expiry"),
+            "Forgotten: something you told me for a limited time",
+        ),
+        (change("confirmed", OSAKA, OSAKA), "Confirmed: I live in Osaka"),
+        (change("restored", None, OSAKA), "Restored: I live in Osaka"),
+        (
+            change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
+            "Now used everywhere in this workspace: I live in Osaka",
+        ),
+        (
+            change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("C1")),
+            "Now used in <#C1> and in your direct messages with me: I live in Osaka",
+        ),
+        (
+            change("updated", OSAKA, TOKYO, undone_at=NOON),
+            "Updated: I live in Tokyo (was: I live in Osaka) (undone)",
+        ),
+        (
+            change("remembered", None, OSAKA, expires_at=datetime(2026, 11, 27, tzinfo=UTC)),
+            "Remembered: I live in Osaka (until <!date^1795737599^{date_short}|Nov 26, 2026>)",
+        ),
+    ],
+    ids=lambda one: getattr(one, "action", ""),
+)
+def test_each_change_is_one_line(changed: Change, line: str) -> None:
+    """A change is said in one line: what it is now, and what it was."""
+    assert change_line(EN, changed) == line
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (
+            question("replace"),
+            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|May 3, 2026>,"
+            " and now “I live in Tokyo”. Which should I remember?",
+        ),
+        (question("remove"), "Forget this too: “I live in Osaka”?"),
+        (
+            question("widen"),
+            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
+            " Change it to “I live in Tokyo” too?",
+        ),
+        (
+            question("widen", after=None),
+            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
+            " Forget it too?",
+        ),
+        (question("store"), "May I remember this? “I live in Tokyo”"),
+    ],
+    ids=lambda one: getattr(one, "asks", ""),
+)
+def test_each_question_is_one_line(asked: Question, line: str) -> None:
+    """A question names what was said, when, and what would take its place."""
+    assert question_line(EN, asked) == line
+
+
+def test_only_news_is_told_and_of_each_memory_the_last() -> None:
+    """What was said again is no news; of several changes of a memory the last is told."""
+    first = change("remembered", None, OSAKA, number=1, key="home")
+    second = change("updated", OSAKA, TOKYO, number=2, key="home")
+    again = change("confirmed", OSAKA, OSAKA, number=3)
+    assert notable_changes([again, second, first]) == [second]
+    undone = change("updated", OSAKA, TOKYO, undone_at=NOON)
+    since = change("updated", OSAKA, TOKYO, changed_since=True)
+    undoable = [one for one in (first, again, undone, since) if can_be_undone(one)]
+    assert undoable == [first, again]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ([change("remembered", None, OSAKA)], "Remembered: I live in Osaka"),
+        ([change("remembered", None, value("x" * 3_000))], "Remembered 1 thing"),
+        (
+            [change("remembered", None, OSAKA), change("remembered", None, TOKYO, number=2)],
+            "Remembered 2 things",
+        ),
+        (
+            [change("remembered", None, OSAKA), change("removed", TOKYO, None, number=2)],
+            "Made 2 changes to your memories",
+        ),
+        (
+            [
+                change("remembered", None, OSAKA, undone_at=NOON),
+                change("remembered", None, TOKYO, number=2),
+            ],
+            "Remembered: I live in Tokyo",
+        ),
+        (
+            [
+                change("remembered", None, OSAKA, undone_at=NOON),
+                change("remembered", None, TOKYO, number=2, undone_at=NOON),
+            ],
+            "Remembered 2 things (undone)",
+        ),
+    ],
+    ids=["one", "long", "two", "mixed", "one of two undone", "both undone"],
+)
+def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
+    """A single change is told in its words, several by their number, with Undo until undone."""
+    batch = changes[0].id
+    payload = notice_payload(EN, batch, changes, [])
+    assert payload["text"] == line
+    [said, row] = payload["blocks"]
+    assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
+    undone = all(one.undone_at for one in changes)
+    values = [element["value"] for element in row["elements"]]
+    assert values == [*([] if undone else [f"notice {batch}"]), f"notice 1 {batch}"]
+    assert undone or row["elements"][0]["accessibility_label"] == f"Undo: {line}"
+
+
+def test_of_several_questions_the_first_is_asked() -> None:
+    """It has a button for each answer; how many others there are is said."""
+    asked = [question("replace"), question("remove"), question("store")]
+    _, row, more = notice_payload(EN, asked[0].id, [], asked)["blocks"]
+    values = [element["value"] for element in row["elements"]]
+    assert values == [f"{asked[0].id} {answer}" for answer in ("yes", "both", "no")]
+    assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
+
+
+def test_people_are_shown_by_their_names() -> None:
+    """Of a mention the id is stored; where only the person sees it, Slack shows the name."""
+    ann = value("My manager is @U04ABCD12, not @you or a@U04ABCD12")
+    line = "My manager is <@U04ABCD12>, not @you or a@U04ABCD12"
+    assert change_line(EN, change("remembered", None, ann)) == f"Remembered: {line}"
+    assert memory_line(EN, memory(**ann["content"])) == line
+    cut = value("x" * 228 + " @U04ABCD12EFGH")
+    assert "<@" not in change_line(EN, change("remembered", None, cut))
+
+
+def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:
+    """Each reason has its words; what is never stored, and what is no memory, have no button.
+
+    The sentence about credentials quotes nothing.
+    """
+    for language in LANGUAGES:
+        for reason in REASONS:
+            with subtests.test(language=language, reason=reason):
+                reader = Reader(language)
+                refused = refusal(reason, "My <b>colleague</b> is on leave")
+                payload = refusal_payload(reader, refused, can_store=True)
+                assert "<b>" not in payload["text"]
+                offered = '"remember"' in json.dumps(payload)
+                assert offered == (reason not in ("secret", "sensitive", "full"))
+                bare = refusal_payload(reader, refusal(reason, None), can_store=True)
+                kindless = refusal_payload(reader, refused, can_store=False)
+                assert '"remember"' not in json.dumps([bare, kindless])
+    secret = refusal("secret", "password: hunter2hunter2")
+    assert "hunter2" not in json.dumps(refusal_payload(EN, secret, can_store=True))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "line"),
+    [
+        (["password"], "a password"),
+        (["password", "card_number", "id_number"], "a password, a card number and an ID number"),
+    ],
+)
+def test_credentials_are_listed_as_a_sentence_does(kinds: list[str], line: str) -> None:
+    """One is named, several are joined."""
+    assert credentials_named(EN, kinds) == line
+
+
+ZONE = ZoneInfo("Asia/Tokyo")
+# Already the next day in Tokyo.
+LATE = datetime(2026, 11, 20, 20, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("language", "shown", "with_time"),
+    [
+        ("en", "Nov 21, 2026", "Nov 21, 2026, 5:05 AM"),
+        ("ja", "2026年11月21日", "2026年11月21日 5:05"),
+    ],
+)
+def test_a_day_is_that_of_the_reader(language: Language, shown: str, with_time: str) -> None:
+    """Date and time are those of the reader's zone, written as their language writes them."""
+    reader = Reader(language, ZONE)
+    assert reader.plain_minute(LATE) == with_time
+    assert reader.day(LATE) == f"<!date^1795205100^{{date_short}}|{shown}>"
+    assert reader.minute(LATE) == f"<!date^1795205100^{{date_short}} {{time}}|{with_time}>"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_today_goes_without_saying(language: Language) -> None:
+    """Of today only the time is told, of yesterday the date too."""
+    reader = Reader(language, ZONE)
+    now = datetime.now(ZONE)
+    assert reader.plain_minute(now).endswith(reader.plain_moment(now))
+    assert reader.plain_minute(now) != reader.plain_moment(now)
+    before = now - timedelta(days=1)
+    assert reader.plain_moment(before) == reader.plain_minute(before)

@@ -1,0 +1,88 @@
+"""A reply: its Markdown, its footer, and that it is late."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.locale import LANGUAGES, Language, say
+from bot.types import Citation, MemoryState, PersonSettings, Reply
+from bot.ui.reader import Reader
+from bot.ui.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
+from playground.blocks import ALL_CHARACTERS, block_errors, characters
+
+EN = Reader("en")
+
+
+def test_reply_text() -> None:
+    """Below the answer are the note that it was cut and its sources as links."""
+    reply = Reply(
+        text="Yes. \n",
+        citations=(
+            Citation(url="https://a.example/?q=[1]", title="A [draft]\nof x"),
+            Citation(url="https://b.example", title="  "),
+            Citation(url="https://c.example/(a) b", title="C"),
+        ),
+        cut="cut_short",
+    )
+    assert reply_text(EN, reply) == (
+        "Yes.\n\n_The answer was cut off here because it became very long. Ask me to continue._"
+        "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
+        "\n- [C](https://c.example/%28a%29%20b)"
+    )
+    assert reply_text(EN, Reply(text="Yes.")) == "Yes."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("stand_in", [True, False])
+@pytest.mark.parametrize("informed", [True, False])
+def test_the_longest_part_fits_with_its_footer(
+    language: Language, stand_in: bool, informed: bool
+) -> None:
+    """The longest part of an answer fits with what is below it; a stand-in is named once."""
+    state = MemoryState(settings=PersonSettings(informed=informed))
+    below = footer(Reader(language), stand_in=stand_in, memory_state=state)
+    blocks = message_blocks("あ" * PART_LIMIT, below)
+    assert block_errors(blocks) == []
+    assert characters(blocks) <= ALL_CHARACTERS
+    texts = [element["text"] for block in below for element in block["elements"]]
+    first = [] if informed else ["footer_stand_in"]
+    keys = (first if stand_in else ["footer"]) + ([] if informed else ["footer_memory"])
+    assert texts == [say(language, key) for key in keys]
+
+
+@given(st.text(max_size=5_000))
+def test_fallback(text: str) -> None:
+    """The plain text is the beginning of the answer, never longer than `chat.update` takes."""
+    plain = fallback(text)
+    assert len(plain) <= 3_900
+    assert text.startswith(plain.removesuffix("…") if len(text) > 3_900 else plain)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Asia/Tokyo", "Jan 5, 2026, 9:30 PM"),
+        ("America/New_York", "Jan 5, 2026, 7:30 AM"),
+        (None, "Jan 5, 2026, 12:30 PM UTC"),
+        ("Nowhere/Land", "Jan 5, 2026, 12:30 PM UTC"),
+    ],
+)
+def test_a_late_answer_says_when_it_was_asked(zone: str | None, shown: str) -> None:
+    """The time is that of the person's own clock, or UTC, which is named."""
+    asked = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
+    line = late_line(
+        Reader.of(PersonSettings(language="en", time_zone=zone)), f"{asked.timestamp():.6f}"
+    )
+    assert line == f"_You wrote this at {shown}. My answer is late because I was offline._"
+
+
+def test_todays_date_goes_without_saying() -> None:
+    """What was written today, where the person is, is named by its time alone."""
+    line = late_line(Reader("ja", ZoneInfo("Asia/Tokyo")), f"{datetime.now(UTC).timestamp():.6f}")
+    assert re.match(r"_\d{1,2}:\d\dにいただいた", line)

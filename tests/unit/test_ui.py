@@ -1,0 +1,658 @@
+"""Everything that people see: Slack takes it, it holds no markup of theirs, and it can be heard."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, get_args
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from bot.locale import LANGUAGES
+from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
+from bot.memories.panel import data_handling
+from bot.types import Eagerness, Off, PersonErased, PersonSettings, Policy
+from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted, spoken
+from bot.ui.forms import (
+    COMMENT_LIMIT,
+    add_form,
+    comment_form,
+    delete_form,
+    edit_form,
+    final_view,
+    read_comment,
+    receipt_view,
+    settings_form,
+)
+from bot.ui.lines import change_line, changes_line, memory_line, off_line, question_line
+from bot.ui.messages import (
+    consent_question,
+    done_payload,
+    forget_question,
+    notice_payload,
+    off_button,
+    off_done,
+    on_button,
+    on_question,
+    open_payload,
+    refusal_payload,
+)
+from bot.ui.panel import (
+    ACTIONS,
+    EVERYTHING,
+    MENU,
+    PAGE_SIZE,
+    WORDS_LIMIT,
+    Content,
+    Done,
+    List,
+    Position,
+    home_view,
+    panel,
+    position_in,
+)
+from bot.ui.reader import Reader
+from bot.ui.reply import controls_row
+from memory import SCHEMAS, Change, Memory, Question, Selection
+from playground.blocks import (
+    ALL_CHARACTERS,
+    block_errors,
+    characters,
+    elements_of,
+    view_errors,
+)
+from playground.guidance import block_advice, message_advice, view_advice
+from tests.unit.memories import NOON, PERSON, REASONS, Pet, refusal
+
+VIEW_BYTES = 250_000
+LINK = "https://example.slack.com/archives/C0123456789/p1795737600000100"
+TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
+
+# --- whatever a person may have said -----------------------------------------------------------
+
+_TOKENS = [
+    *("<!channel>", "<!here|x>", "<@U2>", "<#C1|general>", "<https://evil.example|here>", "<", ">"),
+    *("&", "&amp;", "&lt;!channel&gt;", "<!date^1^{date}|now>", "@U04ABCD12", "*b*", "_i_", "`c`"),
+    *(
+        "~s~",
+        "```",
+        "|",
+        "\n",
+        "\u2028",
+        "\t",
+        " ",
+        "ramen",
+        "味噌ラーメン",
+        "。",
+        "👍🏽",
+        ":smile:",
+    ),
+]
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(_TOKENS), min_size=1, max_size=30).map("".join),
+    st.text(min_size=1, max_size=400),
+    st.sampled_from(_TOKENS).flatmap(lambda token: st.integers(1, 500).map(token.__mul__)),
+    st.sampled_from(["x" * 3_000, "あ" * 3_000, "👍🏽" * 1_000, "a b " * 700]),
+)
+READERS = st.sampled_from([Reader(language) for language in LANGUAGES])
+MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+AUDIENCES = st.sampled_from(["dm", "public", "C0123456789"])
+_SCALARS = st.one_of(TEXTS, st.none(), st.integers(-10, 10**12), st.booleans())
+_FIELDS: dict[str, list[str]] = {
+    "UserFact": ["fact", "topic"],
+    "UserFoodPreference": ["food_name", "cuisine", "preference", "description"],
+    "UserTechInterest": ["topic", "category", "interest_level", "description"],
+    "Episode": ["observation", "action", "result"],
+    "Pet": [*Pet.model_fields],
+}
+
+
+def contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Return stored contents of a kind, also of another version of its schema."""
+    return st.dictionaries(st.sampled_from(_FIELDS[kind]), _SCALARS)
+
+
+VALUES = st.sampled_from([*_FIELDS]).flatmap(
+    lambda kind: st.fixed_dictionaries(
+        {"kind": st.just(kind), "content": contents(kind)},
+    )
+)
+MEMORIES = st.builds(
+    Memory,
+    namespace=AUDIENCES.map(PERSON.namespace),
+    key=st.uuids().map(str),
+    value=VALUES,
+    created_at=MOMENTS,
+    updated_at=MOMENTS,
+)
+CHANGES = st.builds(
+    Change,
+    id=st.uuids(),
+    namespace=AUDIENCES.map(PERSON.namespace),
+    key=st.uuids().map(str),
+    kind=st.sampled_from([*_FIELDS]),
+    action=st.sampled_from(
+        ["remembered", "updated", "confirmed", "removed", "moved", "restored"],
+    ),
+    actor=st.sampled_from(["formation", "tool", "command", "modal", "expiry"]),
+    before=st.none() | VALUES,
+    after=st.none() | VALUES,
+    at=MOMENTS,
+    batch=st.just(TURN),
+    expires_at=st.none() | MOMENTS,
+    undone_at=st.none() | MOMENTS,
+    changed_since=st.booleans(),
+)
+QUESTIONS = st.builds(
+    Question,
+    id=st.uuids(),
+    asks=st.sampled_from(["replace", "remove", "widen", "store"]),
+    namespace=AUDIENCES.map(PERSON.namespace),
+    key=st.uuids().map(str),
+    before=VALUES,
+    after=st.none() | VALUES,
+    at=MOMENTS,
+    batch=st.just(TURN),
+)
+OFFS = st.builds(Off, until=st.none() | MOMENTS, here=st.booleans())
+POSITIONS = st.builds(
+    Position,
+    list=st.sampled_from(get_args(List)),
+    of=TEXTS.map(lambda text: text[:WORDS_LIMIT]) | st.just(""),
+    page=st.integers(1, 10**6),
+)
+SETTINGS = st.builds(
+    PersonSettings,
+    notices=st.booleans(),
+    eagerness=st.sampled_from(get_args(Eagerness)),
+    language=st.sampled_from([None, *LANGUAGES]),
+    retention_days=st.none() | st.integers(1, 36_500),
+)
+
+
+def handling(
+    reader: Reader, *, model: str = "some-model", channels: int = 0, **more: Any
+) -> list[str]:
+    """Return what Home says of where data goes."""
+    settings = {
+        "stand_in": False,
+        "history_days": 30,
+        "openai_base_url": "https://api.example.com/v1",
+        "reply_model": model,
+        "fallback_model": model,
+        "memory_model_name": f"openai:{model}",
+        "embedding_model": model,
+    }
+    policy = Policy(
+        channels=frozenset(f"C{number:09}" for number in range(channels)),
+        web_search=more.pop("web_search", True),
+    )
+    app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more), policy=policy)
+    return data_handling(app, reader, PersonSettings())
+
+
+HANDLING = st.builds(
+    handling,
+    READERS,
+    model=TEXTS.map(lambda text: text[:100]),
+    channels=st.integers(0, 200),
+    stand_in=st.booleans(),
+    web_search=st.booleans(),
+)
+
+
+@st.composite
+def done(draw: st.DrawFn) -> Done:
+    """Return what a click did: lines about words of the person, *Undo*, and other buttons."""
+    reader = draw(READERS)
+    lines = draw(st.lists(TEXTS, min_size=1, max_size=50))
+    return Done(
+        line="\n".join(reader.say("forgotten", what=escaped(line)) for line in lines),
+        undo=draw(st.none() | st.just(f"notice {TURN}")),
+        buttons=draw(st.sampled_from([(), (on_button(reader),), (off_button(reader, "C1"),)])),
+        beside=draw(st.booleans()),
+    )
+
+
+@st.composite
+def panels(draw: st.DrawFn) -> Content:
+    """Return what a panel shows, and much of it."""
+    memories = draw(st.lists(MEMORIES, max_size=3, unique_by=lambda one: one.key))
+    if draw(st.booleans()):
+        memories = _many(memories)
+    changes = draw(st.lists(CHANGES, max_size=3, unique_by=lambda one: one.id))
+    if draw(st.booleans()):
+        changes = _many(changes)
+    total = draw(st.integers(len(memories), 10**4))
+    links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
+    return Content(
+        position=draw(POSITIONS),
+        off=draw(st.none() | OFFS.map(lambda off: replace(off, here=False))),
+        asks=draw(st.booleans()),
+        off_in=[f"C{n:010}" for n in range(draw(st.integers(0, 20)))],
+        refusal=draw(st.none() | st.just("policy_person")),
+        memories=memories,
+        changes=changes,
+        older=draw(st.booleans()),
+        found=draw(st.integers(len(memories), total)),
+        total=total,
+        similar=draw(st.booleans()),
+        questions=draw(st.lists(QUESTIONS, max_size=3)),
+        links=links | {str(one.id): LINK for one in changes if links},
+        unformed=draw(st.integers(0, 100)),
+        is_new=draw(st.booleans()),
+        handling=draw(st.just([]) | HANDLING),
+    )
+
+
+def _many(some: Sequence[Any]) -> list[Any]:
+    """Return a full page of the same memories or changes, each with a name of its own."""
+    ids = (UUID(int=number) for number in range(PAGE_SIZE))
+    return [
+        replace(some[number % len(some)], **_named(some[0], next(ids)))
+        for number in range(PAGE_SIZE if some else 0)
+    ]
+
+
+def _named(one: Memory | Change, number: UUID) -> dict[str, Any]:
+    return {"id": number} if isinstance(one, Change) else {"key": str(number)}
+
+
+_KINDS: list[type[BaseModel]] = [*SCHEMAS, Pet]
+
+# --- what is true of everything that is shown ----------------------------------------------------
+
+# What the app itself writes in mrkdwn: dates, names of people and channels, links to messages.
+_OURS = re.compile(
+    r"<!date\^\d+\^\{date_short\}(?: \{time\})?\|[^<>|]+>"
+    r"|<@[UW][A-Z0-9]{7,20}>|<#C\d+>|<https://example\.slack\.com/[^<>|]+\|[^<>|]+>"
+)
+_ESCAPES = re.compile("&(?:amp|lt|gt);")
+
+
+def fits(blocks: Sequence[Block]) -> None:
+    """Check what is true of the blocks of every message and view."""
+    assert [error for error in block_advice(list(blocks), "") if error] == []
+    for block in blocks:
+        for text in mrkdwn(block):
+            holds_no_markup(text)
+        for element in elements_of(block):
+            _fits(element)
+    heard(blocks)
+
+
+def _fits(element: Block) -> None:
+    name = re.sub("_[0-9]+$", "", str(element.get("action_id", "value")))
+    assert name in (*ACTIONS, "value")
+    begun = element.get("initial_value", "")
+    if element["type"] == "plain_text_input":
+        assert len(begun) <= element["max_length"] <= 3_000
+    if element["type"] == "number_input" and begun:
+        low, high = (str(element.get(end, begun)) for end in ("min_value", "max_value"))
+        assert float(low) <= float(begun) <= float(high)
+
+
+def message_fits(payload: Payload) -> None:
+    """Check that Slack takes a message, and that it has at most three buttons in a row."""
+    assert block_errors(payload["blocks"]) == []
+    assert characters(payload["blocks"]) <= ALL_CHARACTERS
+    assert message_advice(payload) == []
+    assert 0 < len(payload["text"]) <= 4_000
+    holds_no_markup(payload["text"])
+    assert all(len(one["elements"]) <= 3 for one in payload["blocks"] if one["type"] == "actions")
+    fits(payload["blocks"])
+
+
+def view_fits(view: SlackView) -> None:
+    """Check that Slack takes a form or a Home."""
+    assert view_errors(view) == []
+    assert view_advice(view) == []
+    assert len(json.dumps(view)) < VIEW_BYTES
+    fits(view["blocks"])
+
+
+def mrkdwn(node: object) -> Iterable[str]:
+    """Return every text in a block that Slack reads markup in."""
+    if isinstance(node, dict):
+        if node.get("type") == "mrkdwn":
+            yield node["text"]
+        for value in node.values():
+            yield from mrkdwn(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from mrkdwn(value)
+
+
+def holds_no_markup(text: str) -> None:
+    """Check that a text pings nobody and leads nowhere but where the app says."""
+    rest = _ESCAPES.sub("", _OURS.sub("", text))
+    assert not re.search("[<&]", rest), text
+
+
+def heard(blocks: Sequence[Block]) -> None:
+    """Check that a screen reader says plain words, and what each of several like buttons does."""
+    buttons = [one for block in blocks for one in elements_of(block) if one["type"] == "button"]
+    names = [one["text"]["text"] for one in buttons]
+    for one, name in zip(buttons, names, strict=True):
+        label = one.get("accessibility_label", "")
+        assert label or names.count(name) == 1, name
+        assert "\n" not in label
+
+
+@settings(max_examples=300)
+@given(READERS, panels(), st.none() | done())
+def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -> None:
+    """Whatever is remembered, changed, asked and searched for: in Home and in a message."""
+    view_fits(home_view(reader, content, said))
+    blocks = panel(reader, replace(content, handling=[]), said)
+    message_fits({"text": reader.say("memories_title"), "blocks": [*_at_most_three(blocks)]})
+    for block in blocks:
+        if any("action_id" in element for element in elements_of(block)):
+            assert position_in(block["block_id"]) == content.position
+
+
+def _at_most_three(blocks: Sequence[Block]) -> Iterable[Block]:
+    """Leave out the panel's own row of controls, which alone has more than three buttons."""
+    return (block for block in blocks if not block.get("block_id", "").startswith("controls|"))
+
+
+@given(POSITIONS, st.sampled_from(["said", "controls", f"memory-{TURN}", "state-1795737600"]))
+def test_a_position_survives_the_id_of_a_block(position: Position, name: str) -> None:
+    """What Slack returns of a click says where it was, also where words hold separators."""
+    assert position_in(position.block_id(name)) == Position.parse(position.value) == position
+    assert len(position.block_id(name)) <= 255
+
+
+@given(TEXTS)
+def test_any_text_is_a_position(text: str) -> None:
+    """A value of another version leads to the first page of all."""
+    position = Position.parse(text)
+    assert position == Position() or text.startswith(f"{position.list} ")
+    assert (position_in(text) is None) is ("|" not in text)
+
+
+@given(READERS, MEMORIES, CHANGES, QUESTIONS, OFFS, st.lists(CHANGES, min_size=1, max_size=9))
+def test_everything_is_one_line(
+    reader: Reader,
+    memory: Memory,
+    change: Change,
+    question: Question,
+    off: Off,
+    several: list[Change],
+) -> None:
+    """A memory, a change, a question, off: one line each, without markup of a person's."""
+    for line in (
+        memory_line(reader, memory),
+        change_line(reader, change),
+        changes_line(reader, several),
+        question_line(reader, question),
+        off_line(reader, off),
+    ):
+        assert len(line.splitlines()) <= 1
+        assert len(line) <= 1_000
+        holds_no_markup(line)
+
+
+@given(READERS, st.lists(CHANGES, max_size=4), st.lists(QUESTIONS, max_size=3))
+def test_every_notice_fits(
+    reader: Reader, changes: list[Change], questions: list[Question]
+) -> None:
+    """Whatever was remembered and is asked."""
+    payload = notice_payload(reader, TURN, changes, questions)
+    if payload["blocks"]:
+        message_fits(payload)
+
+
+@given(READERS, done(), TEXTS, OFFS, MEMORIES, st.sampled_from(["", "C0123456789"]))
+def test_every_other_message_fits(
+    reader: Reader, said: Done, text: str, off: Off, memory: Memory, scope: str
+) -> None:
+    """What was done, what is asked, and what is offered."""
+    forget = reader.say("forget_ask", what=", ".join([memory_line(reader, memory)] * 5))
+    for payload in (
+        done_payload(reader, said),
+        consent_question(reader),
+        done_payload(reader, off_done(reader, off, scope)),
+        on_question(reader, off, scope),
+        forget_question(reader, forget, EVERYTHING),
+        open_payload(reader, "memories", text),
+        open_payload(reader, "changes", text),
+    ):
+        message_fits(payload)
+
+
+@given(READERS, st.sampled_from(REASONS), TEXTS)
+def test_every_refusal_fits(reader: Reader, reason: Any, text: str) -> None:
+    """Its button holds the sentence, cut off where it is long, and the message it was said in."""
+    refused = refusal(reason, text)
+    payload = refusal_payload(reader, refused, can_store=True)
+    message_fits(payload)
+    for row in payload["blocks"][1:]:
+        channel, ts, held = row["elements"][0]["value"].split(" ", 2)
+        assert (channel, ts) == ("C0123456789", "1795737600.000100")
+        assert text.startswith(held)
+        assert held
+
+
+@given(
+    st.one_of(
+        st.just(Selection(everything=True)),
+        st.lists(st.uuids().map(str), min_size=1, max_size=MAX_KEYS).map(
+            lambda keys: Selection(keys=keys)
+        ),
+        st.builds(Selection, since=MOMENTS, until=MOMENTS),
+        st.just(Selection(messages=[("C0123456789", "1795737600.000100")])),
+    )
+)
+def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
+    """What a button selects is read from its value again."""
+    value = value_of(selection)
+    assert selection_of(value) == selection
+    assert len(value) <= 2_000
+
+
+@given(
+    READERS,
+    st.sampled_from(_KINDS).flatmap(
+        lambda schema: st.tuples(st.just(schema), _stored(schema), AUDIENCES)
+    ),
+    SETTINGS,
+    TEXTS,
+    st.dictionaries(st.sampled_from(["store", "memory_versions", "turns"]), st.integers(0, 10**6)),
+)
+def test_every_form_fits(
+    reader: Reader,
+    stored: tuple[type[BaseModel], dict[str, Any], str],
+    chosen: PersonSettings,
+    text: str,
+    counts: dict[str, int],
+) -> None:
+    """Each form opens, whatever is stored, by whatever version, with where it came from."""
+    schema, content, audience = stored
+    memory = Memory(
+        namespace=PERSON.namespace(audience),
+        key=str(TURN),
+        value={"kind": schema.__name__, "content": content},
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    origin = {"home": "", "url": f"https://hooks.slack.com/{'x' * 200}"}
+    origin |= {"where": Position(of=text).value}
+    erased = PersonErased(
+        counts=counts,
+        left={"turns": 1},
+        at=NOON,
+        files=len(text),
+        never_formed_messages=len(counts),
+    )
+    forms = [
+        edit_form(reader, schema, memory, **origin),
+        add_form(reader, **origin),
+        settings_form(reader, chosen, **origin),
+        delete_form(reader, **origin),
+        comment_form(reader, str(TURN), text[:COMMENT_LIMIT]),
+        receipt_view(reader, erased),
+        final_view(reader, "feedback_title", reader.say("feedback_thanks")),
+    ]
+    for view in forms:
+        view_fits(view)
+        assert len(view.get("private_metadata", "")) <= 3_000
+
+
+def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(
+        st.sampled_from([*schema.model_fields]), _SCALARS | st.lists(st.text()) | st.floats()
+    )
+
+
+# --- a few words about looks --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
+def test_somebody_new_is_invited(reader: Reader) -> None:
+    """A new person's Home says what it does, has three examples and one button."""
+    blocks = panel(reader, Content(is_new=True))
+    text = json.dumps(blocks, ensure_ascii=False)
+    assert all(reader.say(f"panel_example_{one}") in text for one in ("fact", "food", "answer"))
+    buttons = [e for b in blocks for e in elements_of(b) if e["type"] == "button"]
+    assert [one["action_id"] for one in buttons] == ["add"]
+    assert len(blocks) <= 6
+
+
+@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
+@pytest.mark.parametrize(
+    "content",
+    [
+        Content(refusal="policy_person"),
+        Content(asks=True, off=Off()),
+        Content(off=Off()),
+        Content(off=Off(until=NOON)),
+        Content(),
+    ],
+    ids=["refused", "asked", "off", "paused", "on"],
+)
+def test_what_can_be_switched_and_added(reader: Reader, content: Content) -> None:
+    """What would change the state of memory is offered, and nothing that would not."""
+    offered = {
+        e["action_id"] for b in panel(reader, content) for e in elements_of(b) if "action_id" in e
+    }
+    switch = {one for one in offered if one.startswith("memory_switch")}
+    if content.refusal:
+        assert not switch
+    elif content.asks:
+        assert switch == {"memory_switch_1", "memory_switch_2"}
+    else:
+        assert switch == {"memory_switch"}
+    assert ("add" in offered) is (content == Content())
+    # Also who may not use the app any more takes along and deletes what there is.
+    assert {"export", "forget", "delete_all"} <= offered
+
+
+def test_pages_are_turned_within_what_is_found() -> None:
+    """There is a way on and a way back, and none beyond the first page or the last."""
+    found = PAGE_SIZE * 2 + 1
+    for page, others in ((1, [2]), (2, [1, 3]), (3, [2])):
+        content = Content(position=Position(page=page), total=found, found=found)
+        [row] = [b for b in panel(Reader("en"), content) if "pages|" in b.get("block_id", "")]
+        shown = [Position.parse(one["value"]).page for one in row["elements"]]
+        assert shown == others
+
+
+def test_other_words_are_another_field() -> None:
+    """Slack keeps what was typed in a field of the same id: for other words it is another one."""
+
+    def block(words: str) -> Block:
+        content = Content(position=Position(of=words), total=1)
+        return next(one for one in panel(Reader("en"), content) if one["type"] == "input")
+
+    assert block("ramen")["block_id"] != block("")["block_id"]
+    assert block("ramen")["element"]["initial_value"] == "ramen"
+    assert "initial_value" not in block("")["element"]
+
+
+def test_forgetting_comes_first_where_it_is_asked_for() -> None:
+    """The menu of a memory begins with what its panel is for."""
+    one = Memory(
+        namespace=PERSON.namespace("dm"),
+        key=str(TURN),
+        value={"kind": "UserFact", "content": {"fact": "x"}},
+        created_at=NOON,
+        updated_at=NOON + timedelta(days=9),
+    )
+    for name, first in (("memories", "edit"), ("forget", "forget")):
+        content = Content(position=Position(list=name), memories=[one], total=1, found=1)  # type: ignore[arg-type]
+        blocks = panel(Reader("en"), content)
+        [row] = [b for b in blocks if b.get("accessory", {}).get("action_id") == MENU]
+        values = [option["value"] for option in row["accessory"]["options"]]
+        assert values[0] == f"{first} {TURN}"
+        assert sorted(values) == [f"{deed} {TURN}" for deed in ("edit", "forget", "history")]
+        # It has its present words since its last change.
+        assert Reader("en").day(one.updated_at) in row["text"]["text"]
+
+
+@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
+def test_where_data_goes_is_said(reader: Reader) -> None:
+    """Each purpose names its model and host; with the stand-in nothing leaves the machine."""
+    text = "\n".join(handling(reader, channels=22, web_search=False))
+    assert text.count("some-model") == 4
+    for part in ("api.example.com", "<#C000000000>", reader.say("home_policy_no_web")):
+        assert part in text
+    assert text.count("<#") == 20
+    assert reader.say("home_policy_everywhere") not in text
+    alone = handling(reader, stand_in=True)
+    assert "some-model" not in "".join(alone)
+    assert reader.say("home_flow_stand_in") in alone
+    assert reader.say("home_policy_web") not in alone
+
+
+@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
+def test_the_controls_of_an_answer_are_labelled(reader: Reader) -> None:
+    """Its rating says in words what each side does, and its values name the turn."""
+    rating, used = controls_row(reader, TURN, TURN)
+    assert block_errors([rating, used]) == []
+    [buttons] = rating["elements"]
+    sides = [buttons["positive_button"], buttons["negative_button"]]
+    assert [one["value"] for one in sides] == [f"good {TURN}", f"bad {TURN}"]
+    for one in (*sides, used["elements"][0]):
+        assert len(one["text"]["text"]) < len(one["accessibility_label"]) <= 75
+    assert Position.parse(used["elements"][0]["value"]) == Position(list="used", of=str(TURN))
+
+
+def test_a_comment_is_read_from_its_form() -> None:
+    """The form has the comment of an earlier click in it, and names its turn."""
+    form = comment_form(Reader("ja"), str(TURN), "Too long.")
+    assert form["blocks"][0]["element"]["initial_value"] == "Too long."
+    values = {"comment": {"value": {"type": "plain_text_input", "value": " Too vague. "}}}
+    assert read_comment({**form, "state": {"values": values}}) == (str(TURN), "Too vague.")
+
+
+def test_a_label_is_said_without_markup() -> None:
+    """Of a date, a person and a link a screen reader says the words."""
+    text = "Updated: <@U04ABCD12> &lt;3 ramen\n<!date^1^{date_short}|Nov 20> · <https://x|message>"
+    assert spoken(text) == "Updated: @U04ABCD12 <3 ramen Nov 20 · message"
+
+
+@given(st.text(f"ab <&> {chr(12354)}", max_size=600), st.integers(10, 300))
+def test_escaped_text_is_cut_between_characters(text: str, limit: int) -> None:
+    """Escaped text fits, holds no markup, and never ends within an escape."""
+    shown = escaped(text, limit)
+    assert len(shown) <= limit
+    assert not re.search("[<>]|&(?!(?:amp|lt|gt);)", shown)
+    assert html.unescape(shown) == text or text.startswith(html.unescape(shown).removesuffix("…"))
+
+
+@given(st.text("ab\n", max_size=300), st.integers(10, 300))
+def test_a_long_text_is_cut_between_lines(text: str, limit: int) -> None:
+    """What fits is whole lines, so that no date or name is cut in two."""
+    shown = fitted(text, limit)
+    assert len(shown) <= limit
+    assert shown == text or text.startswith(shown.removesuffix("…").rstrip())
