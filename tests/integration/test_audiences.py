@@ -64,7 +64,7 @@ class Case:
     place: PersonThread
     other: PersonThread
     seen: frozenset[str]
-    references: dict[str, str]
+    keys: dict[str, str]
 
     @property
     def person(self) -> Person:
@@ -79,7 +79,7 @@ class Case:
     def shows(self, what: object) -> set[str]:
         """Return which of the memories a text or payload tells of, by where each was said."""
         text = what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)
-        return {said for said in self.references if dish(said) in text}
+        return {said for said in self.keys if dish(said) in text}
 
 
 def dish(said: str) -> str:
@@ -95,7 +95,7 @@ def conversation(app: App, kind: str, user: str, other: str) -> str:
 
 
 def remembered(app: App, person: Person, audience: str, food: str) -> str:
-    """Store a memory; return its reference."""
+    """Store a memory; return its key."""
     key = str(uuid4())
     value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
     with psycopg.connect(app.database) as owner:
@@ -109,7 +109,7 @@ def remembered(app: App, person: Person, audience: str, food: str) -> str:
             " VALUES (%s, %s, 'content', %s)",
             (prefix, key, VECTOR),
         )
-    return f"{audience}/{key}"
+    return key
 
 
 @pytest.fixture(params=[(kind, same) for kind in KINDS for same in (True, False)], ids=str)
@@ -121,7 +121,7 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     person = Person(app.slack.team_id, user)
     channels = {kind: conversation(app, kind, user, other) for kind in KINDS}
     audiences = {**channels, "dm": "dm", "public": "public"}
-    references = {kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS}
+    keys = {kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS}
     channel = channels[asked] if same else conversation(app, asked, user, other)
     if asked == "unknown":
         app.slack.fault("conversations.info", error="channel_not_found", times=None)
@@ -132,7 +132,7 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
             other, other_team, conversation(app, "dm", other, user), "1.0", "1.0"
         )
     seen = ELSEWHERE[asked] | ({asked} if same else set())
-    yield Case(app, asked, place, elsewhere, frozenset(seen), references)
+    yield Case(app, asked, place, elsewhere, frozenset(seen), keys)
     app.slack.clear()
 
 
@@ -184,7 +184,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(prompt) == case.seen
 
     turn = app.turn(message)
-    assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
+    assert set(turn["recalled"]) == {case.keys[said] for said in case.seen}
     listed: set[str] = set()
     for value in (str(turn["id"]), f"{turn['id']} others"):
         body = {"actions": [{"action_id": USED_ACTION, "value": value}]}
@@ -198,7 +198,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     tools = MemoryTools(Former(app.pool, app.embedder, no_model), view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))
     assert case.shows(found) == case.seen
-    for said, identity in case.references.items():
+    for said, identity in case.keys.items():
         given = {"action": "delete", "evidence": "forget all the stews", "id": identity}
         deleted = json.loads(await tools.call("memory_change", json.dumps(given)))
         assert ("error" in deleted) == (said not in case.seen)
@@ -278,7 +278,7 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
     person = Person(app.slack.team_id, user)
     partner, secret = app.slack.channel("connect", user), app.slack.channel("private", user)
     general = app.slack.channel("public", user)
-    reference = remembered(app, person, "dm", dish("dm"))
+    key = remembered(app, person, "dm", dish("dm"))
     embedder = app.embedder
     for audience, seen in (
         (partner, {partner}),
@@ -286,8 +286,7 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
         (secret, {secret}),
         ("dm", set[str]()),
     ):
-        change = await move_memory(app.pool, embedder, person, reference, audience)
-        reference = change.key
+        await move_memory(app.pool, embedder, person, key, audience)
         for channel in (partner, secret, general):
             await app.ask(PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?")
             assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)

@@ -46,7 +46,7 @@ async def tell(app: App, person: Person) -> None:
     """Remember the foods."""
     vectors = await app.embedder.embed(FOODS)
     for food, vector in zip(FOODS, vectors, strict=True):
-        key = remembered(app, person, DM, food).partition("/")[2]
+        key = remembered(app, person, DM, food)
         app.rows(
             "UPDATE store_vectors SET embedding = %s::text::vector WHERE key = %s RETURNING key",
             json.dumps(vector),

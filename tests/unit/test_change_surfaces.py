@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID, uuid4
 
