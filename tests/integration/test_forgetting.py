@@ -409,7 +409,8 @@ def learning(app: App, former: Former) -> FormationJobs:
     """Return what forms Alice's memories after a reply; she wants no notices."""
     app.rows(
         "INSERT INTO person_settings (team_id, user_id, notices, profile_at)"
-        " VALUES ('T1', 'U1', false, now()) RETURNING 1"
+        " VALUES ('T1', 'U1', false, now()) ON CONFLICT (team_id, user_id) DO UPDATE"
+        " SET notices = false, profile_at = now() RETURNING 1"
     )
     return FormationJobs(replace(app.wiring.app, former=former))
 

@@ -91,7 +91,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         done = await kioku(tmp_path, empty_database, "forget-again", str(lines))
         assert done.code == 0, done.err
     assert naming(empty_database, "ramen") == set()
-    assert naming(empty_database, bob.user) <= {"forgotten_keys", "forgotten_sources"}
+    assert naming(empty_database, bob.user) <= {"memory_versions", "forgotten_sources"}
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
     assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])
     assert naming(empty_database, "tempura") >= {"store"}

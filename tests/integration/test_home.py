@@ -187,7 +187,7 @@ async def test_what_a_click_has_done_is_said_where_the_page_cannot_be_made(
     home = await ann.open_home()
     async with locked(ann, "store"):
         home = await ann.click(home, SWITCH, "off")
-        assert ann.sentence("off") in shown(home)
+        assert ann.sentence("off_means") in shown(home)
         assert ann.sentence("command_uncertain") not in shown(home)
 
 
