@@ -173,7 +173,7 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     else:
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)
-    blocks.append(_controls(reader, content))
+    blocks += [] if content.is_new and content.asks else [_controls(reader, content)]
     if content.handling:
         blocks += [_DIVIDER, header(reader.say("home_where"))]
         blocks += [section(bulleted(content.handling)), note(reader.say("home_end"))]
