@@ -80,7 +80,6 @@ from .postgres.database import (
     create_pool as create_pool,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
-    writes_noted as writes_noted,
     is_unavailable as is_unavailable,
     person_statement as person_statement,
     person_transaction as person_transaction,
@@ -136,7 +135,6 @@ from .store.memories import (
     Memory as Memory,
     find_memory as find_memory,
     list_memories as list_memories,
-    named_in as named_in,
     search_memories as search_memories,
 )
 from .store.pages import memory_page as memory_page

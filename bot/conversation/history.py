@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.slack.permalinks import MessageKey
-from memory import Gone, Person, Pool, person_transaction
+from memory import Gone, Person
 
 _IN_SELECTION: LiteralString = (
     "(%(everything)s OR (%(ranged)s AND (%(channel)s::text IS NULL OR channel_id = %(channel)s)"
@@ -41,17 +41,6 @@ _DELETE_TEXTS: LiteralString = (
     " RETURNING channel_id, CASE WHEN gone.question OR gone.words THEN question_ts END AS asked,"
     " CASE WHEN gone.reply THEN reply_ts ELSE '{}' END AS answered"
 )
-
-
-async def has_texts(pool: Pool, person: Person) -> bool:
-    """Return whether any text of this person's turns is stored."""
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            "SELECT FROM turns WHERE team_id = %s AND user_id = %s"
-            " AND (question <> '' OR words <> '' OR reply IS NOT NULL) LIMIT 1",
-            (person.team_id, person.user_id),
-        )
-        return await found.fetchone() is not None
 
 
 async def delete_forgotten_texts(

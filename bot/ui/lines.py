@@ -141,7 +141,8 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
     match entry.action:
         case "removed":
             # Of what has ended nothing is kept, not even what it was.
-            what = before or escaped(subject(entry.kind, (entry.after or {}).get("content") or {}))
+            subject_alone = subject(entry.kind, (entry.after or {}).get("content") or {})
+            what = before or _as_mrkdwn(_one_line(subject_alone))
             return reader.say("forgotten", what=what or reader.say("change_nameless"))
         case "moved":
             where = audience_name(reader, entry.namespace.audience)

@@ -18,7 +18,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -56,7 +56,6 @@ _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE)\b")
 _LASTING = ("54", "57014")
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
-_written: ContextVar[list[str] | None] = ContextVar("written", default=None)
 
 
 class DatabaseReadOnly(psycopg.OperationalError):
@@ -146,20 +145,6 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
-
-
-@contextmanager
-def writes_noted() -> Iterator[Sequence[str]]:
-    """Yield a sequence that is empty until a write of this block is committed.
-
-    For work that may fail after that. Each transaction of the block takes one more round trip.
-    """
-    written: list[str] = []
-    token = _written.set(written)
-    try:
-        yield written
-    finally:
-        _written.reset(token)
 
 
 class _Deadline:
@@ -262,18 +247,12 @@ async def transaction(
 
 
 async def _commit(connection: AsyncConnection[DictRow]) -> None:
-    written, wrote = _written.get(), None
-    if written is not None and connection.info.transaction_status == TransactionStatus.INTRANS:
-        found = await connection.execute("SELECT pg_current_xact_id_if_assigned()::text AS id")
-        wrote = await found.fetchone()
     try:
         await connection.commit()
     except psycopg.OperationalError as lost:
         if not connection.broken:
             raise
         raise OutcomeUnknown("The connection was lost during the commit.") from lost
-    if written is not None and wrote and wrote["id"]:
-        written.append(wrote["id"])
 
 
 async def execute_statement(
@@ -312,8 +291,6 @@ async def execute_statement(
             async with _pipeline(connection):
                 await connection.execute(query, [*settings.values()], prepare=True)
                 cursor = await connection.execute(statement, values, prepare=prepare)
-            if (written := _written.get()) is not None and _WRITES.search(statement):
-                written.append(statement)
             return await cursor.fetchall() if cursor.rownumber is not None else []
         except psycopg.errors.FeatureNotSupported:
             # An upgrade has changed the type of a column since the statement was prepared.

@@ -291,19 +291,6 @@ def subjects() -> dict[str, Any]:
     return {"fields": Jsonb(dict(SUBJECT_FIELDS))}
 
 
-async def named_in(pool: Pool, person: Person, text: str) -> list[Memory]:
-    """Return the memories whose subject `text` contains, newest first."""
-    rows = await person_statement(
-        pool,
-        person,
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
-        f" AND btrim(needle({SUBJECT})) <> '' AND says(%(text)s, ARRAY[needle({SUBJECT})])"
-        " ORDER BY updated_at DESC, prefix, key",
-        {**person_range(person), **subjects(), "text": text},
-    )
-    return read_own(rows, person)
-
-
 # Whether a stored value comes from one of `message_columns`.
 FROM_MESSAGES: LiteralString = (
     "EXISTS (SELECT FROM jsonb_path_query(value, '$.sources[*]') AS one"

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from memory import Memory, Person, Pool, list_memories, memory_page, named_in, search_memories
+from memory import Memory, Person, Pool, list_memories, memory_page, search_memories
 from tests.conftest import owner_rows
 
 # One migrated database for all of these tests; each has people of its own.
@@ -117,24 +117,3 @@ async def test_words_find_memories(
     if words.strip(" !?"):
         page = await memory_page(pool, person, size=9, words=words)
         assert (page.total, list(page.memories)) == (len(found), hits)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Do I like ramen?", ["ramen"]),
-        ("Ramens are fine", ["ramen"]),
-        ("ラーメンはどうですか", ["ラーメン"]),
-        ("I write C.", ["C"]),
-        ("I write C++ and cook", ["C++"]),
-        ("my grammen", []),
-        ("", []),
-    ],
-)
-async def test_a_text_names_the_subjects_that_it_contains(
-    pool: Pool, database: str, person: Person, text: str, found: list[str]
-) -> None:
-    """Short names are whole words, others begin one; punctuation and width make no difference."""
-    store(database, person, *map(food, ["ramen", "ラーメン", "C", "C++", "!"]))
-    named = await named_in(pool, person, text)
-    assert sorted(one.content["food_name"] for one in named) == sorted(found)
