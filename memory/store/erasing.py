@@ -21,7 +21,7 @@ Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]
 _TABLES: Mapping[LiteralString, LiteralString] = {
     "store_vectors": OF_PERSON,
     "store": OF_PERSON,
-    "memory_versions": OF_IDS,
+    "memory_versions": f"{OF_IDS} AND key <> ''",
     "memory_questions": OF_IDS,
 }
 _SOURCE_MESSAGES: LiteralString = (
@@ -34,7 +34,8 @@ _SOURCE_MESSAGES: LiteralString = (
 )
 # One row without a key says that the person was erased.
 _RECORD: LiteralString = (
-    "INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action, actor, batch,"
+    f"WITH earlier AS (DELETE FROM memory_versions WHERE {OF_IDS} AND key = '')"
+    " INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action, actor, batch,"
     " deleted_at) VALUES (gen_random_uuid(), %(team)s, %(user)s, '', '', '', 'forgotten',"
     " 'command', gen_random_uuid(), now())"
 )
@@ -74,8 +75,7 @@ async def erase(
             await connection.execute(_RECORD, parameters)
     async with shown(pool, person) as connection:
         still = await left(connection) if left is not None else {}
-        tables = {**_TABLES, "memory_versions": f"{OF_IDS} AND key <> ''"}
-        still |= await count_each(connection, tables, parameters)
+        still |= await count_each(connection, _TABLES, parameters)
     return Erased(at=datetime.now(UTC), counts=counts, left=still)
 
 
