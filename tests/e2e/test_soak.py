@@ -33,7 +33,7 @@ PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling
 def test_nothing_is_lost_or_done_twice_while_everything_breaks(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    """Four processes are killed, PostgreSQL too, Slack and the model fail: no harm."""
+    """Two processes are killed, PostgreSQL too, Slack and the model fail: no harm."""
     table, seed = Table(), random.randrange(10_000)
     tell(f"seed {seed}")  # also of a run that breaks off
     with (

@@ -1,6 +1,6 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
-Four processes, three by Socket Mode and one by HTTP, serve a playground.
+Two processes, one by Socket Mode and one by HTTP, serve a playground.
 The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
 ``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
 attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
@@ -84,7 +84,7 @@ class Runs:
     def texts(self) -> None:
         """One person sends the worst texts to two processes, ten others talk."""
         with self._stage("texts", KIOKU_PERSON_MESSAGES_PER_HOUR="0") as staged:
-            staged.fleet.begin(*load.STORING)
+            staged.fleet.begin("")
             worst_texts(staged, self.table, 60 * self._scale)
 
     def links(self) -> None:

@@ -16,7 +16,6 @@ from tests.soak.stage import Stage
 from tests.soak.table import Table, percentiles, tell
 
 MODEL_MS, OUTAGE_MS = 300, 60_000
-STORING = ("http", "socket-0")
 RAPID = 20
 STREAMS = 20
 STREAM_EVERY, STREAMING_SECONDS = 6.5, 15.0
@@ -161,7 +160,7 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
     # The processes answer next to none of what they store, and end.
     crowd = Crowd(stage, parts=1, first_token_ms=OUTAGE_MS)
     fleet, workspace = stage.fleet, stage.workspace
-    fleet.begin(*STORING)
+    fleet.begin("")
     threads = count // MESSAGES_EACH
     people = workspace.people(threads // THREADS_EACH)
     begin = time.monotonic()
@@ -180,7 +179,7 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
     table.fact("seconds to store them", f"{time.monotonic() - begin:.0f}")
     tell(f"     stored in {time.monotonic() - begin:.0f} s")
     waiting = len(crowd.questions)
-    ends = [one.retire() for name in STORING for one in fleet.named(name)]
+    ends = [one.retire() for one in fleet.replicas]
     table.check("exit codes other than 0", [str(code) for code in (end() for end in ends) if code])
     workspace.model("settings", {"first_token_ms": MODEL_MS})
     newest = max(float(one.said.ts) for one in crowd.questions)

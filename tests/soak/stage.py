@@ -1,4 +1,4 @@
-"""A workspace with four processes of the app in it: three by Socket Mode, one by HTTP."""
+"""A workspace with two processes of the app in it: one by Socket Mode, one by HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stage(
         by_http = {**usual, "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
         replicas = [
             Replica("http", ("run",), by_http, folder),
-            *(Replica(f"socket-{n}", ("run",), by_socket, folder) for n in range(3)),
+            Replica("socket", ("run",), by_socket, folder),
         ]
         url = f"http://127.0.0.1:{port}/slack/events"
         with closing(Fleet(replicas, start)) as fleet:
