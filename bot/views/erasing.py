@@ -18,7 +18,7 @@ _CONFIRMATION = "erase.word"
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _NAMED = {
     "store": "counted_memories",
-    "memory_changes": "erased_changes",
+    "memory_versions": "erased_changes",
     "turns": "counted_answers",
 }
 

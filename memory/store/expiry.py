@@ -34,8 +34,8 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     """
     ended: list[Change] = []
     for row in await execute_statement(pool, "SELECT * FROM people_with_due(%s)", (limit,)):
-        person = Person(row["team_id"], row["user_id"])
         try:
+            person = Person(row["team_id"], row["user_id"])
             async with shown(pool, person) as connection:
                 await connection.execute(_PURGE, person.ids)
                 ended += await _expire(connection, person, "expires_at <= now()")
@@ -43,7 +43,8 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
             if is_unavailable(error):
                 raise
             # The others must not wait for one person's rows.
-            _log.warning("nothing of %s was expired: %s", person.scope, type(error).__name__)
+            whose = f"{row['team_id']}.{row['user_id']}"
+            _log.warning("nothing of %s was expired: %s", whose, type(error).__name__)
     return ended
 
 

@@ -46,7 +46,7 @@ class Owner:
     def as_before(self) -> None:
         """Drop the checks of dates, as in a database of an earlier version."""
         self.rows("ALTER TABLE store DROP CONSTRAINT store_dates")
-        self.rows("ALTER TABLE memory_changes DROP CONSTRAINT memory_changes_dates")
+        self.rows("ALTER TABLE memory_versions DROP CONSTRAINT memory_versions_dates")
 
     def remember(self, person: Person, key: str, date: str, *, ends: bool = False) -> None:
         """Store a memory with this date; `ends`: expired a minute ago."""
@@ -59,7 +59,8 @@ class Owner:
         )
         if ends:
             self.rows(
-                "INSERT INTO memory_expiries VALUES (%s, %s, now() - interval '1 minute')",
+                "UPDATE store SET expires_at = now() - interval '1 minute'"
+                " WHERE prefix = %s AND key = %s RETURNING 1",
                 *(prefix, key),
             )
 
@@ -102,8 +103,10 @@ async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
     for number in range(9):
         owner.remember(ANN, f"k{number}", BEFORE_CHRIST, ends=True)
     owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
-    owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.u-1.dm', 'k', '{}')")
-    owner.rows("INSERT INTO memory_expiries VALUES ('chat.T1.u-1.dm', 'k', '2020-01-01')")
+    owner.rows(
+        "INSERT INTO store (prefix, key, value, expires_at)"
+        " VALUES ('chat.T1.u-1.dm', 'k', '{}', '2020-01-01')"
+    )
     assert [change.key for change in await expire_due(pool, limit=5)] == ["leave"]
     assert await list_memories(pool, BOB) == []
     assert len(owner.rows("SELECT key FROM store WHERE prefix = %s", ANN.namespace(DM).prefix)) == 9

@@ -193,7 +193,7 @@ async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(
     )
     app.rows("UPDATE turns SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
     person = Person(app.slack.team_id, place.user)
-    [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+    [change] = app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user)
     async with person_transaction(app.pool, person) as connection:
         await notices.add_notice(connection, person, turn, [change["id"]])
     await notices.show(**job)
@@ -212,7 +212,7 @@ async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
     await notices.show(**job)
     if error:
         app.slack.fault("chat.delete", error=error)
-    app.rows("DELETE FROM memory_changes WHERE user_id = %s", place.user)
+    app.rows("DELETE FROM memory_versions WHERE user_id = %s", place.user)
     await notices.show(**job)
     assert len(notices_seen(app, place)) == (1 if error else 0)
     assert app.jobs(SHOW) == []

@@ -465,7 +465,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     assert done["done"] is True
     assert await app.memories(said.person) == []
     assert nothing_kept(app, said)
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
+    assert app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user) == []
 
 
 async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
@@ -782,7 +782,7 @@ async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     await app.answering.drain(said.thread)
     assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
+    assert app.rows("SELECT id FROM memory_versions WHERE user_id = %s", said.user_id) == []
 
 
 async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:

@@ -618,7 +618,7 @@ async def test_an_error_in_the_commit_hook_rolls_back_the_memories(trial: Trial)
 
     async def fail(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         seen.append(await (await connection.execute("SELECT key FROM store")).fetchall())
-        entered = await connection.execute("SELECT id FROM memory_changes")
+        entered = await connection.execute("SELECT id FROM memory_versions")
         assert [row["id"] for row in await entered.fetchall()] == [c.id for c in formed.changes]
         raise RuntimeError("the turn is gone")
 

@@ -217,10 +217,10 @@ async def test_a_command_that_loses_the_database_after_its_commit_says_so(client
             " IF EXISTS (SELECT FROM committed)"
             " THEN PERFORM pg_terminate_backend(pg_backend_pid());"
             " END IF; RETURN true; END $$;"
-            "CREATE POLICY cut ON memory_changes AS RESTRICTIVE FOR SELECT USING (cut());"
+            "CREATE POLICY cut ON memory_versions AS RESTRICTIVE FOR SELECT USING (cut());"
             "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
             " $$ BEGIN INSERT INTO committed DEFAULT VALUES; RETURN NULL; END $$;"
-            "CREATE CONSTRAINT TRIGGER note AFTER INSERT ON memory_changes"
+            "CREATE CONSTRAINT TRIGGER note AFTER INSERT ON memory_versions"
             " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()"
         )
     try:

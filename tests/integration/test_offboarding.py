@@ -25,7 +25,7 @@ from tests.integration.playground_slack import PlaygroundSlack
 pytestmark = pytest.mark.slow
 
 GONE, OTHER, BOT = "T1", "T12", "UBOT"
-OF_NAMESPACES = {"store", "store_vectors", "memory_expiries"}
+OF_NAMESPACES = {"store", "store_vectors"}
 # What is left of a workspace is that it left.
 NOTE = "workspaces"
 
@@ -41,8 +41,8 @@ _GIVEN: dict[str, Any] = {
 }
 _GIVEN_IN: dict[tuple[str, str], Any] = {
     ("turns", "status"): "answered",
-    ("memory_changes", "action"): "remembered",
-    ("memory_changes", "actor"): "formation",
+    ("memory_versions", "action"): "remembered",
+    ("memory_versions", "actor"): "formation",
     ("memory_questions", "kind"): "remove",
 }
 _BY_TYPE: dict[str, Any] = {
@@ -111,7 +111,6 @@ class Database:
         """Put a row of this workspace into each of these tables, and jobs into the queue."""
         prefix = f"chat.{team}.U1.dm"
         self.rows("INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", prefix)
-        self.rows("INSERT INTO memory_expiries VALUES (%s, 'k', now() + interval '1 y')", prefix)
         vector = f"[1{',0' * 255}]"
         self.rows(
             "INSERT INTO store_vectors (prefix, key, field_name, embedding)"

@@ -33,7 +33,7 @@ from tests.integration.counted import CountedConnection, count_statements
 from tests.integration.deliveries import nothing
 from tests.memories import add_memory
 
-HOT = ("store", "store_vectors", "memory_versions", "memory_expiries", "memory_questions")
+HOT = ("store", "store_vectors", "memory_versions", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
 _PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
 # What names rows of a table: its namespace, whose it is, or the rows themselves.

@@ -136,7 +136,7 @@ async def test_what_is_old_goes(
             f"1.{person.user_id}",
         )
     owner_rows(database, "UPDATE store SET updated_at = now() - interval '90 days'")
-    owner_rows(database, "UPDATE memory_changes SET at = now() - interval '90 days'")
+    owner_rows(database, "UPDATE memory_versions SET at = now() - interval '90 days'")
     for person in (ANN, bob):
         await remember(pool, embedder, person, "fresh")
     owner_rows(
@@ -151,7 +151,7 @@ async def test_what_is_old_goes(
     assert ("U1" in {row["user_id"] for row in turns}) == ("old" in kept)
     bobs = [m.content["food_name"] for m in await list_memories(pool, bob)]
     assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])
-    told = owner_rows(database, "SELECT before, after FROM memory_changes WHERE user_id = 'U1'")
+    told = owner_rows(database, "SELECT value FROM memory_versions WHERE user_id = 'U1'")
     assert ("old" in str(told)) == ("old" in kept)
 
 
@@ -162,9 +162,9 @@ async def test_retention_covers_people_of_whom_only_changes_are_left(
     await remember(pool, embedder, ANN, "undone")
     owner_rows(database, "DELETE FROM store")
     for days, left in ((29, 1), (31, 0)):
-        owner_rows(database, f"UPDATE memory_changes SET at = now() - interval '{days} days'")
+        owner_rows(database, f"UPDATE memory_versions SET at = now() - interval '{days} days'")
         await end_what_is_old(pool, 30)
-        assert len(owner_rows(database, "SELECT id FROM memory_changes")) == left
+        assert len(owner_rows(database, "SELECT id FROM memory_versions")) == left
 
 
 def test_failed_jobs_run_again_by_procrastinates_shell(database: str, tmp_path: Path) -> None:

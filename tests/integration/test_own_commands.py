@@ -267,7 +267,8 @@ async def test_forgetting_today(app: App) -> None:
 def ledger(app: App, who: Person) -> list[str]:
     """Return a person's ledger entries, oldest first, as PostgreSQL prints them."""
     found = app.rows(
-        "SELECT c::text AS entry FROM memory_changes c WHERE user_id = %s ORDER BY at", who.user_id
+        "SELECT c::text AS entry FROM memory_versions c WHERE user_id = %s ORDER BY number",
+        who.user_id,
     )
     return [row["entry"] for row in found]
 
@@ -352,7 +353,7 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
         who.namespace("dm").prefix,
     )
     app.rows(
-        "UPDATE memory_changes SET after = jsonb_set(after, '{sources,0,ts}', %s)"
+        "UPDATE memory_versions SET value = jsonb_set(value, '{sources,0,ts}', %s)"
         " WHERE user_id = %s RETURNING id",
         ts,
         who.user_id,

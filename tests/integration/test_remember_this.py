@@ -97,7 +97,7 @@ async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
         read = await read_unformed(*arguments)
         if not answers:
             answers.append(await pointed_at(app, here, "I love ramen"))
-            [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+            [change] = app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user)
             await undo_change(app.pool, app.embedder, said.person, change["id"])
         return read
 

@@ -221,7 +221,7 @@ async def gone_for(app: App, place: PersonThread, days: float) -> None:
 
 async def remembered(app: App, user: str) -> list[str]:
     """Return the tables that hold something of a person, but where it was said."""
-    tables = ("store", "turns", "person_settings", "memory_changes")
+    tables = ("store", "turns", "person_settings", "memory_versions")
     about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0"
     return [table for table in tables if app.rows(about.format(table), user)]
 

@@ -37,11 +37,8 @@ TABLES = [
     "inbox_events",
     "person_settings",
     "incognito_threads",
-    "memory_changes",
+    "memory_versions",
     "memory_questions",
-    "memory_expiries",
-    "forgotten",
-    "forgotten_keys",
     "forgotten_sources",
     "change_notices",
     "feedback",
@@ -51,7 +48,7 @@ TABLES = [
     "sent_files",
     "viewed",
 ]
-_OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
+_OF_NAMESPACES = ("store", "store_vectors")
 
 
 # One row of each table for a person.
@@ -67,18 +64,14 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO incognito_threads (team_id, user_id, thread)"
     " VALUES (%(team)s, %(user)s, %(thread)s)",
-    "INSERT INTO memory_expiries VALUES (%(prefix)s, 'k', now() + interval '1 hour')",
-    "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor) VALUES"
-    " (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered', 'formation')",
-    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, expires_at)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k', '{}',"
-    " now() + interval '1 hour')",
-    "INSERT INTO forgotten VALUES"
-    " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
+    "INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, batch)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered',"
+    " 'formation', gen_random_uuid())",
+    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, messages,"
+    " batch, expires_at) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k', '{}',"
+    " '[]', gen_random_uuid(), now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
-    "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
     "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
     " SELECT id, team_id, user_id, '{}' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
