@@ -34,7 +34,7 @@ VERDICTS = [
     ({"modality": "question"}, "refused_not_asserted"),
     ({"modality": "joke"}, "refused_not_asserted"),
     ({"modality": "request"}, "refused_not_asserted"),
-    ({"valid_until": "2020-01-01"}, "refused_ended"),
+    ({"valid_until": "2020-01-01"}, "refused_not_asserted"),
 ]
 
 
@@ -291,7 +291,7 @@ async def test_where_facts_are_no_kind_nothing_is_offered(verified: Verified) ->
     verified.model.answer([("UserFoodPreference", {"food_name": "ramen", "evidence": "ramen"})])
     verified.model.verdicts.append({0: {"modality": "joke"}})
     answer = await memories(app, place, "add ramen")
-    assert answer["text"] == say("en", "refused_joke", what="ramen")
+    assert answer["text"] == say("en", "refused_not_asserted", what="ramen")
     assert STORE_ACTION not in json.dumps(answer)
     held = QuotedSentence(text="ramen", channel=place.channel).value
     assert (await clicked(app, place, held))["text"] == say("en", "add_nothing")
