@@ -179,18 +179,21 @@ CREATE FUNCTION without_quotes(value jsonb, channels text[], times text[]) RETUR
         FROM jsonb_path_query(value, '$.sources[*]') WITH ORDINALITY AS said (one, place)));
 
 -- People of whom something is due: a memory or a question that has expired, or what was forgotten
--- more than ten minutes ago. It is deleted as that person.
+-- more than ten minutes ago. It is deleted as that person. In random order, so that people whose rows
+-- cannot be deleted leave room for others.
 CREATE FUNCTION people_with_due(most int)
     RETURNS TABLE (team_id text, user_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT split_part(store.prefix, '.', 2), split_part(store.prefix, '.', 3) FROM store
-            WHERE store.expires_at <= now() AND store.prefix LIKE 'chat.%'
-        UNION SELECT question.team_id, question.user_id FROM memory_questions AS question
-            WHERE question.expires_at < now()
-        UNION SELECT version.team_id, version.user_id FROM memory_versions AS version
-            WHERE version.deleted_at < now() - interval '10 minutes' AND version.action <> 'forgotten'
-        LIMIT most
+        SELECT * FROM (
+            SELECT split_part(store.prefix, '.', 2), split_part(store.prefix, '.', 3) FROM store
+                WHERE store.expires_at <= now() AND store.prefix LIKE 'chat.%'
+            UNION SELECT question.team_id, question.user_id FROM memory_questions AS question
+                WHERE question.expires_at < now()
+            UNION SELECT version.team_id, version.user_id FROM memory_versions AS version
+                WHERE version.deleted_at < now() - interval '10 minutes'
+                    AND version.action <> 'forgotten'
+        ) AS people ORDER BY random() LIMIT most
     $$;
 
 -- Deletes the memories of a workspace and what belongs to them. The application's own function

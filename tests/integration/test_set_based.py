@@ -6,6 +6,8 @@ The limits are of statements, not of seconds: a statement takes a network round 
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -26,6 +28,7 @@ from memory import (
     Pool,
     Selection,
     create_pool,
+    forget,
     memory_view,
     undo_forgetting,
 )
@@ -135,6 +138,26 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
         assert await undo_forgetting(pool, ANN, done.id) == MEMORIES
         assert len(sent) <= MOST, sent
     assert digests(database) == before
+
+
+async def test_fifty_thousand_memories_are_forgotten_and_taken_back(
+    pool: Pool, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten times as many memories as are kept of a person; how long it takes is printed."""
+    fill(database, memories=50_000, turns=0)
+    before = digests(database)
+    began = time.perf_counter()
+    done = await forget(pool, ANN, Selection(everything=True))
+    gone = time.perf_counter()
+    assert (done.count, count(database, "store")) == (50_000, 0)
+    assert done.id is not None
+    assert await undo_forgetting(pool, ANN, done.id) == 50_000
+    back = time.perf_counter()
+    assert digests(database) == before
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n50,000 memories: forgotten in {gone - began:.1f} s, back in {back - gone:.1f} s\n"
+        )
 
 
 async def undone(pool: Pool, done: Forgotten) -> int:
