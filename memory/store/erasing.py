@@ -21,7 +21,7 @@ Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]
 _TABLES: Mapping[LiteralString, LiteralString] = {
     "store_vectors": OF_PERSON,
     "store": OF_PERSON,
-    "memory_versions": OF_IDS,
+    "memory_versions": f"{OF_IDS} AND key <> ''",
     "memory_questions": OF_IDS,
 }
 _SOURCE_MESSAGES: LiteralString = (
@@ -32,7 +32,7 @@ _SOURCE_MESSAGES: LiteralString = (
     " WHERE channel <> '' AND ts <> '' AND NOT EXISTS (SELECT FROM forgotten_sources f"
     f" WHERE {OF_IDS} AND f.channel = said.channel AND f.ts = said.ts)"
 )
-# One row without a key says that the person was erased.
+# One row without a key says that the person was erased; it stays.
 _RECORD: LiteralString = (
     "INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action, actor, batch,"
     " deleted_at) VALUES (gen_random_uuid(), %(team)s, %(user)s, '', '', '', 'forgotten',"
@@ -74,8 +74,7 @@ async def erase(
             await connection.execute(_RECORD, parameters)
     async with shown(pool, person) as connection:
         still = await left(connection) if left is not None else {}
-        tables = {**_TABLES, "memory_versions": f"{OF_IDS} AND key <> ''"}
-        still |= await count_each(connection, tables, parameters)
+        still |= await count_each(connection, _TABLES, parameters)
     return Erased(at=datetime.now(UTC), counts=counts, left=still)
 
 

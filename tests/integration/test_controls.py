@@ -41,6 +41,7 @@ LIKES_NATTO = {
     "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
 }
 REMEMBER: Call = ("memory_change", LIKES_NATTO)
+SEEN_VERSIONS = "SELECT id FROM memory_versions WHERE user_id = %s AND deleted_at IS NULL"
 """The call by which a model remembers a liking."""
 
 
@@ -465,7 +466,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     assert done["done"] is True
     assert await app.memories(said.person) == []
     assert nothing_kept(app, said)
-    assert app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user) == []
+    assert app.rows(SEEN_VERSIONS, place.user) == []
 
 
 async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
@@ -497,7 +498,7 @@ async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
 
 @pytest.mark.parametrize("how", ["message", "command"])
 async def test_questions_of_a_forgotten_period_go_with_it(app: App, how: str) -> None:
-    """The question that quotes what is forgotten goes, and returns with Undo; others stay."""
+    """The question that quotes what is forgotten goes for good; others stay."""
     place = app.slack.place()
     said = await app.ask(place, "I live in Osaka")
     await app.form(said)
@@ -524,7 +525,7 @@ async def test_questions_of_a_forgotten_period_go_with_it(app: App, how: str) ->
     assert [m.content["fact"] for m in await app.memories(said.person)] == ["I live in Osaka"]
     [token] = [e["value"] for b in done["blocks"] for e in b.get("elements", []) if "value" in e]
     await actions.brought_back(said.person, "en", token)
-    assert await open_questions(app.pool, said.person) == [question]
+    assert await open_questions(app.pool, said.person) == []
 
 
 async def test_the_message_before_can_be_meant(app: App) -> None:
@@ -782,7 +783,7 @@ async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     await app.answering.drain(said.thread)
     assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
-    assert app.rows("SELECT id FROM memory_versions WHERE user_id = %s", said.user_id) == []
+    assert app.rows(SEEN_VERSIONS, said.user_id) == []
 
 
 async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:

@@ -27,7 +27,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.one_database
 
 # Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
-NAMED = {"forgotten_keys", "forgotten_sources"}
+NAMED = {"memory_versions", "forgotten_sources"}
 
 
 def naming(app: App, person: Person) -> dict[str, int]:
@@ -139,7 +139,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert [job["args"]["erased"] for job in again] == ["en"]
     left = naming(app, person)
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
-    assert left.pop("forgotten_keys") == 1
+    assert left.pop("memory_versions") == 1  # no text: "erased"
     assert left == {}
     receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
     assert say("en", "erased_stays_places", count=erased.never_formed_messages) in receipt

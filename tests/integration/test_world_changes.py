@@ -222,7 +222,10 @@ async def gone_for(app: App, place: PersonThread, days: float) -> None:
 async def remembered(app: App, user: str) -> list[str]:
     """Return the tables that hold something of a person, but where it was said."""
     tables = ("store", "turns", "person_settings", "memory_versions")
-    about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0"
+    about = (
+        "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0"
+        " AND to_jsonb(t)->>'action' IS DISTINCT FROM 'forgotten'"  # ids
+    )
     return [table for table in tables if app.rows(about.format(table), user)]
 
 
