@@ -23,8 +23,7 @@ from memory import (
 from memory.formation.commit import InCommit
 from memory.formation.evidence import TypedMessage
 from memory.formation.extract import CollectingStore, Known
-from memory.formation.pair import cap, pair
-from memory.formation.proposal import Verdict, read_writes
+from memory.formation.proposal import Refusal, Verdict
 
 
 async def add_memory(
@@ -76,14 +75,11 @@ class ApprovedStore(CollectingStore):
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""
-        own, former = self._view.own, self._former
-        schemas = {schema.__name__: schema for schema in former.schemas}
-        proposals, refused = read_writes(
-            self.writes, self._known.rows, self._said, own=own, schemas=schemas
+        former, refused = self._former, list[Refusal]()
+        proposals = await former.proposed(
+            self._view, self.writes, self._said, self._known, refused
         )
-        rows = sorted(self._known.rows.values(), key=lambda row: row.namespace != own)
-        proposals, more = cap(pair(proposals, rows))
         judged = [replace(one, verdict=APPROVED) for one in proposals]
         return await former.commit(
-            self._view, self._said, judged, self._known, [*refused, *more], None, in_commit
+            self._view, self._said, judged, self._known, refused, None, in_commit
         )

@@ -93,7 +93,8 @@ class Former:
                     manager, _ = await self._models(eager=eager)
                     if typed and not await extract(manager, store, view.own, typed, spent):
                         refused.append(Refusal(reason="unusable"))
-                    judged = await self.judged(view, store.writes, typed, known, refused, spent)
+                    proposals = await self.proposed(view, store.writes, typed, known, refused)
+                    judged = await self.judged(proposals, typed, refused, spent)
             except TimeoutError:
                 if deadline is None:
                     raise
@@ -112,19 +113,15 @@ class Former:
         kinds = sorted(schema.__name__ for schema in self.schemas)
         return await read_known(self.pool, self.embedder, view, kinds, messages)
 
-    async def judged(
+    async def proposed(
         self,
         view: MemoryView,
         writes: Sequence[PutOp],
         messages: Sequence[TypedMessage],
         known: Known,
         refused: list[Refusal],
-        spent: TokenUse,
     ) -> list[Proposal]:
-        """Return the writes that pass the evidence rule, with verdicts; `refused` gets the others.
-
-        No connection is held during the model call. Raises `FormationUnavailable`.
-        """
+        """Return the writes that pass the evidence rule; `refused` gets the others."""
         own = view.own
         schemas = {schema.__name__: schema for schema in self.schemas}
         proposals, bad = read_writes(writes, known.rows, messages, own=own, schemas=schemas)
@@ -134,6 +131,19 @@ class Former:
                 rows[:0] = (await reread(connection, own.person, of=own, kinds=kinds)).values()
         proposals, more = cap(pair(proposals, rows))
         refused += [*bad, *more]
+        return proposals
+
+    async def judged(
+        self,
+        proposals: Sequence[Proposal],
+        messages: Sequence[TypedMessage],
+        refused: list[Refusal],
+        spent: TokenUse,
+    ) -> list[Proposal]:
+        """Return proposals with verdicts, or none: `refused` gets them if a verdict is missing.
+
+        No connection is held during the model call. Raises `FormationUnavailable`.
+        """
         if not proposals:
             return []
         _, verdicts = await self._models()

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 
-_EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended(%s, 0))"
+EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended(%s, 0))"
 NO_FORGETTING: LiteralString = (
     "(SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))) IS NOT NULL"
 )
@@ -23,7 +23,7 @@ Its parameter is `Person.prefix`. The next statement of the transaction sees wha
 async def lock_for_writing(connection: AsyncConnection[DictRow], person: Person) -> EmbeddingSpace:
     """Take the lock as `lock_person` does; return the space of the stored vectors."""
     found = await connection.execute(
-        f"SELECT {_EXCLUSIVE}, model, dimensions FROM kioku_embedding_space", (person.prefix,)
+        f"SELECT {EXCLUSIVE}, model, dimensions FROM kioku_embedding_space", (person.prefix,)
     )
     [row] = await found.fetchall()
     return EmbeddingSpace(row["model"], row["dimensions"])
@@ -31,4 +31,4 @@ async def lock_for_writing(connection: AsyncConnection[DictRow], person: Person)
 
 async def lock_person(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Lock all of the person's memories against other writers, until the transaction ends."""
-    await connection.execute(f"SELECT {_EXCLUSIVE}", (person.prefix,))
+    await connection.execute(f"SELECT {EXCLUSIVE}", (person.prefix,))

@@ -32,7 +32,7 @@ _SOURCE_MESSAGES: LiteralString = (
     " WHERE channel <> '' AND ts <> '' AND NOT EXISTS (SELECT FROM forgotten_sources f"
     f" WHERE {OF_IDS} AND f.channel = said.channel AND f.ts = said.ts)"
 )
-# One row without a key says that the person was erased.
+# One row without a key says that the person was erased; it stays.
 _RECORD: LiteralString = (
     f"WITH earlier AS (DELETE FROM memory_versions WHERE {OF_IDS} AND key = '')"
     " INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action, actor, batch,"

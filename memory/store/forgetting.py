@@ -19,7 +19,7 @@ from psycopg.rows import DictRow
 from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
-from memory.postgres.locks import lock_person
+from memory.postgres.locks import EXCLUSIVE
 from memory.store.memories import (
     COLUMNS,
     FROM_MESSAGES,
@@ -173,6 +173,7 @@ _DELETE: LiteralString = (
     f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}) AS listed ON true"
     " ORDER BY updated_at DESC, prefix, key"
 )
+# What a version that stays has come from is not forgotten with a single version of the same memory.
 _TOLD: LiteralString = (
     "SELECT COALESCE(array_agg(DISTINCT said.message)"
     " FILTER (WHERE said.message IS NOT NULL), '{}') AS messages,"
@@ -182,7 +183,10 @@ _TOLD: LiteralString = (
     f" FROM memory_versions WHERE {_MARKED}) AS marked"
     " LEFT JOIN LATERAL (SELECT ARRAY[one->>'channel', one->>'ts'] AS message"
     " FROM jsonb_path_query(sources, '$[*]') AS one"
-    " WHERE one->>'channel' <> '' AND one->>'ts' <> '') AS said ON true"
+    " WHERE one->>'channel' <> '' AND one->>'ts' <> '' AND (NOT %(by_source)s OR NOT EXISTS"
+    f" (SELECT FROM memory_versions s WHERE {_MINE} AND s.key = marked.key AND {_SAID}"
+    " @> jsonb_build_array(jsonb_build_object('channel', one->'channel', 'ts', one->'ts'))))"
+    ") AS said ON true"
 )
 # Other memories from the same messages keep the link. Versions of other forgettings have no quote
 # either: an Undo of those would bring back what was forgotten here.
@@ -209,9 +213,9 @@ async def shown(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[Dic
         # Statements on all of a person's rows, of whose number PostgreSQL may know nothing yet.
         await connection.execute(
             "SELECT set_config('kioku.forgotten', 'shown', true),"
-            " set_config('enable_nestloop', 'off', true)"
+            f" set_config('enable_nestloop', 'off', true), {EXCLUSIVE}",
+            (person.prefix,),
         )
-        await lock_person(connection, person)
         yield connection
 
 
@@ -306,12 +310,16 @@ _BRING_BACK: LiteralString = (
     " SELECT put.prefix, key, 'content', vector, now(), now() FROM put JOIN back USING (key)"
     " WHERE vector IS NOT NULL) SELECT count(*) AS count FROM put"
 )
+# A single version of a memory that was forgotten since stays hidden.
 _SHOW: LiteralString = (
-    "WITH ids AS (DELETE FROM memory_versions"
-    f" WHERE {OF_IDS} AND forgotten_id = %(id)s AND action = 'forgotten'),"
-    f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s)"
-    " UPDATE memory_versions SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
+    "WITH back AS (UPDATE memory_versions SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
     f" WHERE {_MARKED} AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
+    f" AND key IN (SELECT key FROM memory_versions WHERE {OF_IDS} AND (deleted_at IS NULL"
+    " OR forgotten_id = %(id)s AND action = 'forgotten')) RETURNING id, key),"
+    f" ids AS (DELETE FROM memory_versions WHERE {OF_IDS} AND forgotten_id = %(id)s"
+    " AND action = 'forgotten' AND key IN (SELECT key FROM back UNION SELECT id::text FROM back)),"
+    f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
+    " AND EXISTS (SELECT FROM back)) SELECT count(*) AS count FROM back"
 )
 
 
@@ -326,7 +334,8 @@ async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
         found = await connection.execute(_BRING_BACK, values)
         [back] = await found.fetchall()
         restored = await connection.execute(_SHOW, values)
-        if not restored.rowcount:
+        [versions] = await restored.fetchall()
+        if not versions["count"]:
             raise ChangeGone("The Undo has expired or was used already.")
     return int(back["count"])
 

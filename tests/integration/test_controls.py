@@ -40,6 +40,7 @@ LIKES_NATTO = {
     "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
 }
 REMEMBER: Call = ("memory_change", LIKES_NATTO)
+SEEN_VERSIONS = "SELECT id FROM memory_versions WHERE user_id = %s AND deleted_at IS NULL"
 """The call by which a model remembers a liking."""
 
 

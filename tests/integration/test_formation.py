@@ -724,27 +724,17 @@ async def test_no_connection_is_held_while_the_model_thinks(
     assert held == [0, 0]
 
 
-async def test_a_wider_memory_is_removed_for_here_only(trial: Trial) -> None:
-    """A removal of a wider memory becomes a row of level 0 in the own namespace.
-
-    What is liked again is remembered again in the same row.
-    """
+async def test_the_removal_of_a_wider_memory_is_a_question(trial: Trial) -> None:
+    """What is known everywhere is not removed because of words in one place."""
     public = memory_view(ALICE.namespace(PUBLIC))
     await know(trial.former, trial.model, public, PASTA)
     [wide] = await trial.rows()
     trial.model.answer(lambda s: [remove(s.id_of("パスタ"))])
-    [removed] = (await trial.form(words("パスタは嫌いになりました"))).changes
-    assert (removed.action, removed.namespace, removed.after) == ("removed", ALICE_DM.own, None)
-    assert removed.before == wide["value"]["content"]
-    (narrow,) = await trial.rows(ALICE_DM.own)
-    assert narrow["value"]["content"]["preference"] == 0
-    assert narrow["value"]["supersedes"] == [{"audience": "public", "key": wide["key"]}]
-    said = "やっぱりパスタが好き"
-    trial.model.answer(lambda s: [patch(s.id_of("パスタ"), preference=70, evidence=said)])
-    [back] = (await trial.form(words(said))).changes
-    assert (back.action, back.before, back.key) == ("remembered", None, removed.key)
-    assert await trial.rows(public.own) == [wide]
-    assert len(await trial.rows()) == 2
+    formed = await trial.form(words("パスタは嫌いになりました"))
+    assert formed.changes == ()
+    [question] = formed.questions
+    assert (question.asks, question.key, question.after) == ("remove", wide["key"], None)
+    assert await trial.rows() == [wide]
 
 
 async def test_rows_of_other_kinds_are_left_alone(trial: Trial) -> None:
