@@ -76,9 +76,7 @@ class ApprovedStore(CollectingStore):
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""
         former, refused = self._former, list[Refusal]()
-        proposals = await former.proposed(
-            self._view, self.writes, self._said, self._known, refused
-        )
+        proposals = await former.proposed(self._view, self.writes, self._said, self._known, refused)
         judged = [replace(one, verdict=APPROVED) for one in proposals]
         return await former.commit(
             self._view, self._said, judged, self._known, refused, None, in_commit

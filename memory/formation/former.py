@@ -93,8 +93,7 @@ class Former:
                     manager, _ = await self._models(eager=eager)
                     if typed and not await extract(manager, store, view.own, typed, spent):
                         refused.append(Refusal(reason="unusable"))
-                    proposals = await self.proposed(view, store.writes, typed, known, refused)
-                    judged = await self.judged(proposals, typed, refused, spent)
+                    judged = await self.judged(view, store.writes, typed, known, refused, spent)
             except TimeoutError:
                 if deadline is None:
                     raise
@@ -135,15 +134,18 @@ class Former:
 
     async def judged(
         self,
-        proposals: Sequence[Proposal],
+        view: MemoryView,
+        writes: Sequence[PutOp],
         messages: Sequence[TypedMessage],
+        known: Known,
         refused: list[Refusal],
         spent: TokenUse,
     ) -> list[Proposal]:
-        """Return proposals with verdicts, or none: `refused` gets them if a verdict is missing.
+        """Return what `proposed` does, with verdicts; `refused` gets all if a verdict is missing.
 
         No connection is held during the model call. Raises `FormationUnavailable`.
         """
+        proposals = await self.proposed(view, writes, messages, known, refused)
         if not proposals:
             return []
         _, verdicts = await self._models()

@@ -276,8 +276,8 @@ async def test_runs_at_once_keep_to_their_own_person(
     """One manager serves everybody: each run reads and writes the store it was given."""
     made: list[StoreManager] = []
 
-    def noted(*given: Any) -> StoreManager:
-        made.append(StoreManager(*given))
+    def noted(*given: Any, eager: bool) -> StoreManager:
+        made.append(StoreManager(*given, eager=eager))
         return made[-1]
 
     monkeypatch.setattr("memory.formation.former.StoreManager", noted)
