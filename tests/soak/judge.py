@@ -28,6 +28,7 @@ class Verdict:
     cut_short: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     apologies: list[str] = field(default_factory=list)
+    continued: int = 0
 
     def rows(self) -> list[tuple[str, list[str]]]:
         """Return every kind of violation with what was found of it."""
@@ -53,7 +54,8 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     sentences = {sentence for key in APOLOGIES for sentence in error_sentences(key)}
     apologised: Counter[tuple[str, str]] = Counter()
     answered: Counter[str] = Counter()
-    for message in messages:
+    parts: defaultdict[str, list[str]] = defaultdict(list)
+    for message in sorted(messages, key=lambda message: float(message["ts"])):
         text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
         markers = set(MARKER.findall(text)) & set(known)
         if text in sentences:
@@ -65,9 +67,17 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
             if place != (said.channel, said.thread_ts):
                 verdict.crossed.append(f"{marker} in {place}")
                 continue
-            answered[marker] += 1
-            if text != known[marker].answer or message.get("streaming"):
+            parts[marker].append(text)
+            if message.get("streaming"):
                 verdict.cut_short.append(marker)
+    for marker, texts in parts.items():
+        answer = known[marker].answer
+        # A stream that breaks is ended where it is, and the answer goes on in the next message.
+        answered[marker] = 1 if _joined(texts) == _joined([answer]) else len(texts)
+        if answered[marker] == 1 < len(texts):
+            verdict.continued += 1
+        elif any(text != answer for text in texts):
+            verdict.cut_short.append(marker)
     for marker, question in known.items():
         place = (question.said.channel, question.said.thread_ts)
         if answered[marker] > 1:
@@ -80,6 +90,10 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     # An apology beside the answer is a second answer.
     verdict.doubled += [f"an apology too in {place}" for place in apologised.elements()]
     return verdict
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return "".join("".join(texts).split())
 
 
 def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, str]]) -> list[str]:

@@ -257,6 +257,7 @@ class Trouble:
         refused = fleet.happened["starts that ended with a sentence"]
         table.fact("starts that ended with a sentence", refused)
         verdict = judge(questions, messages)
+        table.fact("answers that went on in a second message", verdict.continued)
         for name, found in verdict.rows():
             table.check(name, found)
         taken = sorted(set(verdict.lost) & _acknowledged(deliveries))
