@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import ModelCallFailed, TokenUse, failing_once, token_use
 from memory.formation.evidence import TypedMessage
+from memory.metrics import step
 from memory.model.namespace import MemoryView, Namespace
 from memory.model.schemas import same_thing, with_evidence
 from memory.model.text import clean
@@ -139,6 +140,7 @@ def _item(row: Memory) -> SearchItem:
     return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
 
 
+@step("extract")
 async def extract(
     manager: StoreManager,
     store: CollectingStore,

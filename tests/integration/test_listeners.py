@@ -260,7 +260,7 @@ async def test_a_click_whose_modal_slack_does_not_open_says_so(client: Client) -
 
     view = await client.modal(user, "ramen")
     client.slack.fault("views.push", error="expired_trigger_id")
-    chosen = {"action_id": "memory_menu", "value": "edit dm/key-ramen"}
+    chosen = {"action_id": "memory_menu", "value": "edit key-ramen"}
     click = {"user": user, "view_id": view["id"], **chosen}
     assert (await client.control("actions", click))["ok"]
     assert "ramen" in json.dumps(await client.modal(user, say("en", "modal_not_opened")))

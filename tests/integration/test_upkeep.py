@@ -101,18 +101,6 @@ async def test_rows_without_an_owner_are_deleted_in_their_time(app: App) -> None
     assert app.rows("SELECT id FROM processes") == [{"id": "new"}]
 
 
-async def test_what_was_forgotten_goes_when_its_undo_is_over(app: App) -> None:
-    """The ciphertext of an undo is deleted after its ten minutes, though nobody forgets again."""
-    for name, when in (("U1", "-1 second"), ("U2", "5 minutes")):
-        app.rows(
-            "INSERT INTO forgotten VALUES (gen_random_uuid(), 'T1', %s, '', now() + %s::interval)",
-            name,
-            when,
-        )
-    await keep_up(app)
-    assert app.rows("SELECT user_id FROM forgotten") == [{"user_id": "U2"}]
-
-
 async def test_a_turn_whose_message_waits_no_longer_is_ended(app: App) -> None:
     """A turn that was left in the middle ends as failed, and its words can be remembered."""
     for name, words in (("1", "I like ramen"), ("2", ""), ("3", "I like sushi")):
