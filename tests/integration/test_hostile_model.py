@@ -99,7 +99,7 @@ async def test_evidence_is_always_what_the_person_typed(
     kept = await rows(database)
     assert kept
     assert stored > TURNS / 4, "The hostile model was hardly ever believed: the test shows nothing."
-    assert {"no_evidence", "link", "secret"} <= set(refused)
+    assert {"no_evidence", "unusable", "secret"} <= set(refused)
     for row in kept:
         for source in row["value"]["sources"]:
             prefix, text = said[source["channel"]]

@@ -22,8 +22,8 @@ import openai
 from langgraph.func import entrypoint
 from langsmith.run_trees import get_cached_client
 from memory import (
-    DM, Embedder, EmbeddingSpace, Former, Person, PersonMessage, Verifier, create_pool,
-    list_memories, memory_model, memory_view,
+    DM, Embedder, EmbeddingSpace, Former, Person, PersonMessage, create_pool, list_memories,
+    memory_model, memory_view,
 )
 
 async def main():
