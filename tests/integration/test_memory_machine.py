@@ -90,7 +90,9 @@ class State:
 
     def without(self, ts: str) -> State | None:
         left = tuple(one for one in self.said if one[0] != ts)
-        return replace(self, said=left) if left else None
+        # The first message says the end, and it goes with it.
+        ends = self.ends and self.said[0][0] != ts
+        return replace(self, said=left, ends=ends) if left else None
 
 
 @dataclass
