@@ -156,7 +156,7 @@ class _Runner:
                 [(given.content, _SOURCE)],
                 schemas=self._schemas,
             )
-            content = made.after or {}
+            content = (made.after or {})["content"]
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
         zone = ZoneInfo(case.zone)
         said_at = datetime.now(UTC) - timedelta(days=case.days_ago)

@@ -76,7 +76,7 @@ async def source_changed(
     Evidence that `words`, the new version, still contains verbatim stays; the caller queues the new
     text for formation. A memory without another source is removed. For one with other sources, the
     changes that came from the message are taken back and those of other sources stay. No version
-    keeps a quote of the earlier text, and open questions because of the message are deleted.
+    keeps a quote of the earlier text, and open questions that quote the message are deleted.
     `in_commit` is awaited with the changes, in the transaction. Raises `EmbeddingsUnavailable`,
     with nothing changed.
     """
@@ -94,7 +94,9 @@ async def source_changed(
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         await connection.execute(
-            f"DELETE FROM memory_questions WHERE {OF_IDS} AND messages @> %(message)s", values
+            f"DELETE FROM memory_questions WHERE {OF_IDS} AND (messages @> %(message)s"
+            " OR before->'sources' @> %(message)s OR after->'sources' @> %(message)s)",
+            values,
         )
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"

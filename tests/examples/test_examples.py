@@ -260,7 +260,7 @@ def test_the_memory_library_works_without_slack(run: Run) -> None:
     assert printed["tell"] == "remembered: ramen\nremembered: Rust\n"
     assert "**ramen**" in printed["ask"]
     assert printed["forget"] == "removed: ramen\n"
-    assert printed["the ledger"] == (
+    assert printed["the changes"] == (
         "formation removed UserFoodPreference\n"
         "formation remembered UserTechInterest\n"
         "formation remembered UserFoodPreference\n"

@@ -102,7 +102,7 @@ class Model:
     now: dict[str, State] = field(default_factory=dict)
     made: dict[UUID, tuple[str, State | None, State | None]] = field(default_factory=dict)
     forgotten: dict[UUID, dict[str, State]] = field(default_factory=dict)
-    asked: dict[str, tuple[UUID, dict[str, Any], int, str]] = field(default_factory=dict)
+    asked: dict[str, tuple[UUID, dict[str, Any], int, str, set[str]]] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)  # ts: channel
     deleted: set[str] = field(default_factory=set)
     ever: dict[str, set[str]] = field(default_factory=dict)  # the messages of each key
@@ -130,7 +130,7 @@ class Model:
     def delete(self, ts: str) -> dict[str, State | None]:
         """Return what the memories of a deleted message become."""
         self.deleted.add(ts)
-        self.asked = {key: asked for key, asked in self.asked.items() if asked[3] != ts}
+        self.asked = {key: asked for key, asked in self.asked.items() if ts not in asked[4]}
         return {k: state.without(ts) for k, state in self.now.items() if ts in state.messages}
 
     def purge(self) -> set[str]:
@@ -273,7 +273,8 @@ class Sequences(RuleBasedStateMachine):
         proposal = proposed({**state.content, **fields}, self.row(person, key))
         formed = self.form(person, state.audience, proposal)
         if how == "ask":
-            model.asked[key] = (formed.questions[0].id, state.content, level, ts)
+            quoted = {ts, *state.messages}
+            model.asked[key] = (formed.questions[0].id, state.content, level, ts, quoted)
             model.messages[f"{ts} {note}"] = ""
         else:
             model.take(formed.changes[0], state.with_(ts, **fields))
@@ -285,7 +286,7 @@ class Sequences(RuleBasedStateMachine):
         if not model.asked:
             return
         key = sorted(model.asked)[place % len(model.asked)]
-        question, content, level, ts = model.asked.pop(key)
+        question, content, level, ts, _ = model.asked.pop(key)
         state = model.now.get(key)
         work = answer_question(
             self.world.pool, self.world.former.embedder, person, question, answer
