@@ -113,6 +113,8 @@ async def forget_selected(
         line = reader.say("forgotten_many", count=forgotten.count)
     else:
         line = reader.say("forgotten_words")
+    if not forgotten.can_undo:
+        return Done(line=line)
     return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
 
 

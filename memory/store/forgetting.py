@@ -92,12 +92,14 @@ class Gone:
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
+    `can_undo` is False where only texts and questions were deleted, which do not come back.
     `count` is the number of memories, `memories` the newest of them; `others` of removed memories,
     single changes and questions. `just_now`: nothing was found, and the person has forgotten
     something within the last minute.
     """
 
     id: UUID | None = None
+    can_undo: bool = False
     count: int = 0
     memories: tuple[Memory, ...] = ()
     others: int = 0
@@ -282,6 +284,7 @@ async def _forget(
         await connection.execute(statement, values)
     return Forgotten(
         id=identity,
+        can_undo=bool(told["keys"]),
         count=rows[0]["count"],
         memories=tuple(read_own([row for row in rows if row["key"] is not None], person)),
         others=others,

@@ -373,6 +373,8 @@ class Sequences(RuleBasedStateMachine):
         assert done.count == len(keys & {*model.now})
         if done.id is not None:
             model.forget(done.id, keys)
+            if not done.can_undo:
+                assert model.forgotten.pop(done.id) == {}
             if what == "all":
                 model.asked.clear()
 
