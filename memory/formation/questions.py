@@ -67,6 +67,11 @@ class Question(Keyed):
     narrow_key: str | None = None
     messages: tuple[MessageKey, ...] = ()
 
+    @property
+    def message(self) -> MessageKey | None:
+        """The message that the change comes from."""
+        return next(iter(self.messages), None)
+
 
 async def ask(
     connection: AsyncConnection[DictRow],
@@ -198,7 +203,7 @@ def _beside(question: Question, key: str) -> Step:
         before=None,
         after={**(question.after or {}), "sources": added_sources(question.before, question.after)},
         expires_at=question.ends_at,
-        message=next(iter(question.messages), None),
+        message=question.message,
     )
 
 
@@ -225,7 +230,7 @@ def _instead(question: Question, current: Memory, value: Mapping[str, Any] | Non
     """Return the step that gives a memory the value of the question, or `value`, or removes it."""
     value = value or question.after
     if value is None:
-        return Step.on(current, "removed", "question", None)
+        return Step.on(current, "removed", "question", None, message=question.message)
     known = [*current.sources]
     added = added_sources(question.before, question.after)
     after = {
@@ -234,7 +239,7 @@ def _instead(question: Question, current: Memory, value: Mapping[str, Any] | Non
         "sources": [*known, *(one for one in added if one not in known)],
     }
     end = question.ends_at or kept_end(current, value["content"])
-    return Step.on(current, "updated", "question", after, expires_at=end)
+    return Step.on(current, "updated", "question", after, expires_at=end, message=question.message)
 
 
 def _narrow(question: Question, current: Memory | None) -> list[Step]:

@@ -143,11 +143,11 @@ def _supported(
     """
     about = SUBJECT_FIELDS.get(row.kind)
     led: list[DictRow] = []  # the versions that led to the row, without undone ones
+    before: dict[int, list[DictRow]] = {}  # those that led to the state before each version
     for version in versions:
-        if version["undoes"] is None:
-            led.append(version)
-        else:
-            led = [one for one in led if one["number"] < version["undoes"]]
+        before[version["number"]] = led
+        undone = version["undoes"]
+        led = [*led, version] if undone is None else before.get(undone, [])
     if about is None or not led or not led[0]["is_first"]:
         return row.content, row.expires_at  # the first versions are not kept
     content = start.content if start else {}
@@ -159,9 +159,9 @@ def _supported(
         message = (version["channel"], version["ts"])
         if None in message or message in messages:
             changed = {name: value for name, value in new.items() if value != old.get(name)}
-            confirms = new if None not in message else {}
-            content |= changed or confirms  # a confirmation states the whole content
-            if not changed or about in changed or until != known:
+            confirmed = not changed and None not in message
+            content |= new if confirmed else changed  # a confirmation states the whole content
+            if confirmed or about in changed or until != known:
                 end = until  # otherwise a detail was added, which keeps the expiry
         old, known = new, until
     content.setdefault(about, row.content.get(about))

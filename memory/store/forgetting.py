@@ -200,6 +200,11 @@ _UNQUOTE: tuple[LiteralString, ...] = tuple(
         ("memory_versions", f"{OF_IDS} AND forgotten_id IS DISTINCT FROM %(id)s"),
     )
 )
+_QUOTES: LiteralString = (
+    f"DELETE FROM memory_questions WHERE {OF_IDS} AND comes_from(messages"
+    " || COALESCE(before->'sources', '[]') || COALESCE(after->'sources', '[]'),"
+    " NULL, %(channels)s, %(times)s, NULL, NULL, NULL)"
+)
 _RECORD: LiteralString = (
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " SELECT %(id)s, %(team)s, %(user)s, channel, ts FROM unnest(%(channels)s::text[],"
@@ -228,7 +233,8 @@ async def forget(
 
     Texts and questions are deleted at once. Rows and versions come back by `undo_forgetting`
     within `UNDO_MINUTES`. Removed memories about the same subjects are forgotten, too; other
-    memories from the same messages lose their quotes. Keys of other people match nothing.
+    memories from the same messages lose their quotes, and questions that quote these messages are
+    deleted. Keys of other people match nothing.
     """
     async with shown(pool, person) as connection:
         return await _forget(connection, person, uuid4(), selection, delete_texts)
@@ -280,7 +286,7 @@ async def _forget(
     if not (rows[0]["count"] or others or messages):
         return Forgotten(just_now=await _just_now(connection, person))
     values |= message_columns(messages)
-    for statement in (*_UNQUOTE, _RECORD):
+    for statement in (*_UNQUOTE, _QUOTES, _RECORD):
         await connection.execute(statement, values)
     return Forgotten(
         id=identity,

@@ -73,6 +73,7 @@ class State:
     word: str
     said: tuple[tuple[str, dict[str, Any]], ...]
     ends: bool = False
+    confirmed: str = ""  # the message that said it last, deleted or not
 
     @property
     def content(self) -> dict[str, Any]:
@@ -86,7 +87,8 @@ class State:
         return {ts for ts, _ in self.said if ts}
 
     def with_(self, ts: str, **fields: Any) -> State:
-        return replace(self, said=(*self.said, (ts, fields)))
+        new = {name: value for name, value in fields.items() if value != self.content[name]}
+        return replace(self, said=(*self.said, (ts, new)), confirmed=ts or self.confirmed)
 
     def without(self, ts: str) -> State | None:
         left = tuple(one for one in self.said if one[0] != ts)
@@ -118,7 +120,8 @@ class Model:
     def undo(self, change: UUID) -> tuple[str, State | None] | None:
         """Return what an Undo leaves, None if it is refused."""
         key, before, after = self.made[change]
-        return (key, before) if self.now.get(key) is after and before is not after else None
+        same = value_of(self.now.get(key)) == value_of(after)  # moved away and back is the same
+        return (key, before) if same and before is not after else None
 
     def forget(self, identity: UUID, keys: Iterable[str]) -> None:
         """Forget memories; the changes of others that may have gone with them are not undone."""
@@ -143,8 +146,16 @@ class Model:
         return self.gone
 
     def pick(self, place: int) -> str | None:
-        """Return a key."""
-        return sorted(self.now)[place % len(self.now)] if self.now else None
+        """Return a key; they are in the order of their first change, not of their random values."""
+        keys = [key for key in self.ever if key in self.now]
+        return keys[place % len(keys)] if keys else None
+
+
+def value_of(state: State | None) -> object:
+    """Return what is stored of a state."""
+    return state and (
+        state.audience, state.content, state.messages, state.ends, state.confirmed
+    )  # fmt: skip
 
 
 def quote(ts: str) -> str:
@@ -233,7 +244,7 @@ class Sequences(RuleBasedStateMachine):
         contents = [{**none, "food_name": word, "preference": level} for word in words]
         formed = self.form(person, audience, *map(proposed, contents))
         for word, change in zip(words, formed.changes, strict=True):
-            state = State(audience, word, ((ts, {"preference": level}),), ends)
+            state = State(audience, word, ((ts, {"preference": level}),), ends, ts)
             self.models[person].take(change, state)
 
     @rule(person=PERSONS, level=LEVELS)
@@ -285,7 +296,7 @@ class Sequences(RuleBasedStateMachine):
         model = self.models[person]
         if not model.asked:
             return
-        key = sorted(model.asked)[place % len(model.asked)]
+        key = [*model.asked][place % len(model.asked)]
         question, content, level, ts, _ = model.asked.pop(key)
         state = model.now.get(key)
         work = answer_question(

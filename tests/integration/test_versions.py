@@ -567,7 +567,7 @@ async def test_a_deleted_message_takes_what_it_alone_said(ledger: Ledger) -> Non
 async def test_a_deleted_message_takes_the_questions_that_it_led_to(
     ledger: Ledger, asks: str
 ) -> None:
-    """A question of any kind goes with the message it was asked because of, and only with it."""
+    """A question of any kind goes with a message that led to it, and with no other."""
     match asks:
         case "widen":
             await changed_privately(ledger)
@@ -578,7 +578,7 @@ async def test_a_deleted_message_takes_the_questions_that_it_led_to(
     assert (question.asks, list(question.messages)) == (asks, said)
     async with person_transaction(ledger.pool, ALICE) as connection:
         assert await sources_among(connection, ALICE, said) == said
-    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "1.0", None)
+    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "3.0", None)
     assert len(ledger.rows("SELECT id FROM memory_questions")) == 1
     await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None)
     assert ledger.rows("SELECT id FROM memory_questions") == []
