@@ -76,13 +76,13 @@ from memory import (
     move_memory,
     person_transaction,
     transaction_timeout,
-    undo_change,
     undo_changes,
 )
 
 log = logging.getLogger(__name__)
 
 _ERASING_SECONDS = 30.0
+_MOST_IDS = 50  # changes in the value of a button, which has 2,000 characters at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ async def _forget_keys(app: App, click: Click, value: str) -> Done:
 
 
 async def _undo(app: App, click: Click) -> Done:
-    """Undo a change, all of a notice, or a forgetting: ``change|notice|forgetting ID``."""
+    """Undo changes, all of a notice, or a forgetting: ``change|notice|forgetting ID...``."""
     kind, _, name = click.value.partition(" ")
     if kind == "forgetting":
         return await undo_forgotten(app, click.person, click.reader, name)
@@ -196,9 +196,8 @@ async def _undo(app: App, click: Click) -> Done:
         if kind == "notice":
             undone = await undo_changes(app.pool, app.embedder, click.person, batch=UUID(name))
         else:
-            undone = [await undo_change(app.pool, app.embedder, click.person, UUID(name))]
-    except (ChangedSince, ChangeGone):
-        undone = []
+            ids = [UUID(one) for one in name.split()]
+            undone = await undo_changes(app.pool, app.embedder, click.person, ids=ids)
     except EmbeddingsUnavailable:
         return Done(line=reader.say("command_failed"), beside=True)
     if not undone:
@@ -222,8 +221,9 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo."""
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made) or click.reader.say("undo_gone")
-    undo = f"change {made[0].id}" if len(made) == 1 else f"notice {made[0].batch}" if made else None
-    return Done(line=line, undo=undo)
+    ids = " ".join(str(one.id) for one in made[:_MOST_IDS])
+    undo = f"change {ids}" if len(made) <= _MOST_IDS else f"notice {made[0].batch}"
+    return Done(line=line, undo=undo if made else None)
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:

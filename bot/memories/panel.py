@@ -178,15 +178,15 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
 
 
 def data_flows(settings: Settings) -> dict[str, str]:
-    """Return the receivers of a person's words, as ``MODEL at HOST``, by their purpose.
+    """Return the receivers of a person's words, as ``MODEL (HOST)``, by their purpose.
 
     The fallback model gets what the reply model gets, while that does not answer. A model of
     another provider than OpenAI's API has the provider's name as its host.
     """
     host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
     provider, model = provider_and_name(settings.memory_model_name)
-    flows = {"replies": f"{settings.reply_model} at {host}"}
+    flows = {"replies": f"{settings.reply_model} ({host})"}
     if settings.fallback_model is not None:
-        flows["fallback"] = f"{settings.fallback_model} at {host}"
-    flows["memories"] = f"{model} at {host if provider == 'openai' else provider}"
-    return {**flows, "search": f"{settings.embedding_model} at {host}"}
+        flows["fallback"] = f"{settings.fallback_model} ({host})"
+    flows["memories"] = f"{model} ({host if provider == 'openai' else provider})"
+    return {**flows, "search": f"{settings.embedding_model} ({host})"}

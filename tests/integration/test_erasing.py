@@ -176,8 +176,8 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     assert [turn["question"] for turn in kept["conversation"]] == ["I love ramen"]
     assert [m["content"]["food_name"] for m in kept["memories"]] == ["ramen"]
     assert kept["received_by"] == {
-        "replies": "m-1 at api.openai.com",
-        "fallback": "m-5 at api.openai.com",
-        "memories": "m-2 at anthropic",
-        "search": "m-4 at api.openai.com",
+        "replies": "m-1 (api.openai.com)",
+        "fallback": "m-5 (api.openai.com)",
+        "memories": "m-2 (anthropic)",
+        "search": "m-4 (api.openai.com)",
     }
