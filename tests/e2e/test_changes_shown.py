@@ -90,7 +90,7 @@ def test_changes_are_shown_below_the_reply(world: World) -> None:
     ann.click(changed, **button(changed, "undo"))
     world.until(lambda: world.memories(ann.human) == [before] or None, "what was there before")
     ann.notice_after(changed, again)
-    ann.click(message, **button(message, "show"))
+    ann.click(message, action_id="show")  # in blocks that are new since the change and its Undo
     assert "Remembered: Likes ramen" in shown(ann.alone(say("en", "changes_title")))
     assert [m["ts"] for m in ann.notices(again)] == [changed["ts"]]
     assert world.answers(said) == first.messages

@@ -47,7 +47,11 @@ def remembers(world: World) -> bool:
     return True
 
 
-@pytest.mark.failed_calls("auth.test: account_inactive", because="The app is uninstalled.")
+@pytest.mark.failed_calls(
+    "auth.test: account_inactive",
+    "chat.postMessage: account_inactive",
+    because="The app is uninstalled.",
+)
 def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> None:
     """Each row of the workspace is deleted though the app is killed; it can be installed again."""
     with closing(World(app)) as world:
