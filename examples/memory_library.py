@@ -51,7 +51,7 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     for entry in entries:
         print(entry.actor, entry.action, entry.kind)
     print("### undo the newest change")
-    await memory.undo_change(pool, embedder, alice, entries[0].id)
+    await memory.undo_changes(pool, embedder, alice, ids=[entries[0].id])
     listed = await memory.list_memories(pool, alice)
     print(sorted(memory.subject(one.kind, one.content) for one in listed))
     print("### forget everything, and undo it")

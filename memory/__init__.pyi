@@ -139,10 +139,7 @@ from .store.memories import (
 )
 from .store.pages import memory_page as memory_page
 from .store.reembedding import reembed as reembed
-from .store.undo import (
-    undo_change as undo_change,
-    undo_changes as undo_changes,
-)
+from .store.undo import undo_changes as undo_changes
 from .store.versions import (
     Change as Change,
     list_changes as list_changes,

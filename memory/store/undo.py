@@ -11,30 +11,15 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Person
 from memory.model.schemas import thing
 from memory.postgres.database import Pool
 from memory.store.memories import Memory, reread
-from memory.store.versions import VERSIONS, Change, Step, commit_steps, list_changes
+from memory.store.versions import VERSIONS, Change, Step, commit_steps
 
 _NAMED: LiteralString = (
     f"{VERSIONS} AND (v.id = ANY(%(ids)s) OR v.batch = %(batch)s) ORDER BY v.number DESC"
 )
-
-
-async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Change:
-    """Undo a change; return the change that this is, which can be undone as well.
-
-    Raises `ChangeGone` (forgotten, expired or undone already), `ChangedSince` (the memory is not as
-    the change left it, or the same was remembered again) and `EmbeddingsUnavailable`.
-    """
-    if done := await undo_changes(pool, embedder, person, ids=[change_id]):
-        return done[0]
-    found = await list_changes(pool, person, ids=[change_id])
-    if not found or found[0].undone_at is not None or found[0].actor == "expiry":
-        raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
-    raise ChangedSince("The memory has changed since.")
 
 
 async def undo_changes(
@@ -47,8 +32,10 @@ async def undo_changes(
 ) -> list[Change]:
     """Undo named changes, or those of a batch, the newest first, in one transaction.
 
-    Returns one change for each memory; what cannot be undone is left as it is. The number of
-    statements does not depend on the number of changes. Raises `EmbeddingsUnavailable`.
+    Returns one change for each memory, which can be undone as well. Left as it is what was
+    forgotten, has expired or was undone already, what is not as the change left it, and what was
+    remembered again since. The number of statements does not depend on the number of changes.
+    Raises `EmbeddingsUnavailable`.
     """
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:

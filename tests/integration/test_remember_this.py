@@ -19,7 +19,7 @@ from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET
-from memory import PUBLIC, open_questions, person_transaction, undo_change
+from memory import PUBLIC, open_questions, person_transaction, undo_changes
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -82,7 +82,7 @@ async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
         if not answers:
             answers.append(await pointed_at(app, here, "I love ramen"))
             [change] = app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user)
-            await undo_change(app.pool, app.embedder, said.person, change["id"])
+            await undo_changes(app.pool, app.embedder, said.person, ids=[change["id"]])
         return read
 
     monkeypatch.setattr("bot.pipeline.formation.read_unformed", meanwhile)
