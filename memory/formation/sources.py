@@ -16,6 +16,7 @@ from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
 from memory.model.namespace import Person
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool
+from memory.store.forgetting import DELETE_QUOTING
 from memory.store.memories import (
     COLUMNS,
     FROM_MESSAGES,
@@ -93,11 +94,7 @@ async def source_changed(
         return said is None or find_evidence(str(source.get("evidence") or ""), said) is None
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        await connection.execute(
-            f"DELETE FROM memory_questions WHERE {OF_IDS} AND (messages @> %(message)s"
-            " OR before->'sources' @> %(message)s OR after->'sources' @> %(message)s)",
-            values,
-        )
+        await connection.execute(DELETE_QUOTING, values)
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
             " AND value->'sources' @> %(message)s ORDER BY created_at, key",

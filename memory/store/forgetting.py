@@ -200,7 +200,7 @@ _UNQUOTE: tuple[LiteralString, ...] = tuple(
         ("memory_versions", f"{OF_IDS} AND forgotten_id IS DISTINCT FROM %(id)s"),
     )
 )
-_QUOTES: LiteralString = (
+DELETE_QUOTING: LiteralString = (
     f"DELETE FROM memory_questions WHERE {OF_IDS} AND comes_from(messages"
     " || COALESCE(before->'sources', '[]') || COALESCE(after->'sources', '[]'),"
     " NULL, %(channels)s, %(times)s, NULL, NULL, NULL)"
@@ -286,7 +286,7 @@ async def _forget(
     if not (rows[0]["count"] or others or messages):
         return Forgotten(just_now=await _just_now(connection, person))
     values |= message_columns(messages)
-    for statement in (*_UNQUOTE, _QUOTES, _RECORD):
+    for statement in (*_UNQUOTE, DELETE_QUOTING, _RECORD):
         await connection.execute(statement, values)
     return Forgotten(
         id=identity,

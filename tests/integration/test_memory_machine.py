@@ -152,9 +152,7 @@ class Model:
 
 def value_of(state: State | None) -> object:
     """Return what is stored of a state."""
-    return state and (
-        state.audience, state.content, state.messages, state.ends, state.confirmed
-    )  # fmt: skip
+    return state and (state.audience, state.content, state.messages, state.ends, state.confirmed)
 
 
 def quote(ts: str) -> str:
