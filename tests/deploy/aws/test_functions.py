@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import psycopg
@@ -54,7 +55,7 @@ def on_lambda(monkeypatch: pytest.MonkeyPatch, stand_in: Server) -> Iterator[pyt
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("OPENAI_API_KEY")
     ask._settings.cache_clear()
-    with mock_aws():
+    with mock_aws(), patch.dict("os.environ"):  # the functions switch telemetry off in it
         _secret("model", {"OPENAI_API_KEY": "stand-in", "KIOKU_API_TOKEN": TOKEN})
         yield monkeypatch
     root.handlers[:] = handlers
