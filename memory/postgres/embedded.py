@@ -155,20 +155,29 @@ class EmbeddedPostgres:
                 if _launch(binaries / "initdb", options, new, log).wait():
                     raise self._failed()
                 new.rename(self._cluster)
-            owner = self._cluster.stat().st_uid
-            self._socket.mkdir(mode=0o700, exist_ok=True)
-            if self._socket.lstat().st_uid not in (owner, os.geteuid()):
-                raise EmbeddedPostgresError(f"{self._socket} is another user's: remove it.")
-            self._socket.chmod(0o700)
-            os.chown(self._socket, owner, -1, follow_symlinks=False)
-            settings = [f"--{one}" for one in ("listen_addresses=", *_FEWER, *_QUIET)]
-            folders = ("-D", str(self._cluster), f"--unix_socket_directories={self._socket}")
-            self._server = _launch(binaries / "postgres", (*folders, *settings), self._cluster, log)
-        end = time.monotonic() + START_SECONDS
+        owner = self._cluster.stat().st_uid
+        self._socket.mkdir(mode=0o700, exist_ok=True)
+        if self._socket.lstat().st_uid not in (owner, os.geteuid()):
+            raise EmbeddedPostgresError(f"{self._socket} is another user's: remove it.")
+        self._socket.chmod(0o700)
+        os.chown(self._socket, owner, -1, follow_symlinks=False)
+        self._launch_server(binaries)
+        begin = time.monotonic()
         while not self.is_running():
-            if self.pid is None or time.monotonic() > end:
+            waited = time.monotonic() - begin
+            if self.pid is None and "still in use" in self._said() and waited < STOP_SECONDS:
+                self._launch_server(
+                    binaries
+                )  # the processes of a server that was killed are ending
+            elif self.pid is None or waited > START_SECONDS:
                 raise self._failed()
             time.sleep(0.005)
+
+    def _launch_server(self, binaries: Path) -> None:
+        settings = [f"--{one}" for one in ("listen_addresses=", *_FEWER, *_QUIET)]
+        folders = ("-D", str(self._cluster), f"--unix_socket_directories={self._socket}")
+        with self._log.open("wb") as log:
+            self._server = _launch(binaries / "postgres", (*folders, *settings), self._cluster, log)
 
     def _is_used(self) -> bool:
         """Wait for a server of an earlier run; remove a pid file that is another process's."""
@@ -187,8 +196,11 @@ class EmbeddedPostgres:
             time.sleep(0.005)
         return False  # PostgreSQL itself removes the file of a process that has ended
 
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")
+
     def _failed(self) -> EmbeddedPostgresError:
-        said = self._log.read_text(errors="replace")
+        said = self._said()
         why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or said.splitlines()[:1]
         return EmbeddedPostgresError(
             f"PostgreSQL did not start ({''.join(why[-1:]) or 'it did not say why'}): see"
