@@ -87,7 +87,7 @@ trace: install  ## Follow four messages: files, functions and SQL statements, in
 profile: install  ## Where the time of a turn goes: a table, and docs/media/turn-profile.svg
 	$(BIN)/python -m bench.profile
 
-soak: install  ## The long fault runs, about 20 minutes; one table at the end
+soak: install  ## The long fault runs, about 10 minutes; one table at the end
 	$(BIN)/python -m tests.soak
 
 BUILDER := build/dist-builder
