@@ -12,7 +12,7 @@ from bench.markdown import replaced
 
 MARKS = ("<!-- measured -->", "<!-- /measured -->")
 TEXTS = ROOT / "bench" / "readme.toml"
-PATHS = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
+PATHS = {"en": ROOT / "README.md", "ja": ROOT / "docs" / "README.ja.md"}
 
 
 def lines(result: Mapping[str, Any], language: str) -> str:

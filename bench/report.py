@@ -148,8 +148,8 @@ def page(result: Mapping[str, Any]) -> str:
     figures_there = drawn(metrics)
     parts = [
         "# Benchmarks",
-        "Written by `make bench` from [bench/results/latest.json](../bench/results/latest.json);"
-        " do not edit. Figures are what was measured, whether they please or not.",
+        "Written by `python -m bench` from [its results](../bench/results/latest.json); do not"
+        " edit. Figures are what was measured, whether they please or not.",
         f"Measured {result['measured_at']} ({result.get('plan', 'usual')} plan) on"
         f" {machine.get('processor_model') or machine['processor']}, {machine['cores']} cores,"
         f" {machine.get('memory') or '?'} of memory, {machine['system']}, Python"
@@ -185,10 +185,10 @@ def page(result: Mapping[str, Any]) -> str:
         ),
         *_systems(),
         "## Run it",
-        "`make bench` takes 25 minutes on two idle cores, `QUICK=1 make bench` about two"
-        " minutes, `FULL=1 make bench` as long as it takes. `python -m bench costs load` runs some"
-        f" of its parts ({', '.join(f'`{part}`' for part in PARTS)}) and writes nothing. mem0 gets"
-        " an environment of its own in `build/bench`, from"
+        "`python -m bench` takes 25 minutes on two idle cores, `QUICK=1 python -m bench` about two"
+        " minutes, `FULL=1 python -m bench` as long as it takes. `python -m bench costs load` runs"
+        f" some of its parts ({', '.join(f'`{part}`' for part in PARTS)}) and writes nothing. mem0"
+        " gets an environment of its own in `build/bench`, from"
         " [pinned and hashed packages](../bench/mem0-requirements.lock); nothing else is"
         " downloaded, and no model but the stand-in is called.",
         "## Every metric",

@@ -1,7 +1,7 @@
 """Writes the generated parts of the reference: ``python -m docs.reference.generate``.
 
 A page keeps its own words; what is between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is
-replaced. ``make docs-reference`` runs it.
+replaced. ``python -m docs.reference.generate`` runs it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m evals`: the real formation path, with a model that says what the test says."""
+"""`python -m bench.evals`: the real formation path, with a model that says what the test says."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from bench.evals.report import Report, Usage
+from bench.evals.run import Options, measured
 from bot.config import Settings, load_settings
 from bot.runtime.problems import Problem
-from evals.report import Report, Usage
-from evals.run import Options, measured
 from tests.conftest import SPACE, Server
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, fact, patch, remove
 from tests.kioku_process import END_SECONDS, environment
@@ -87,9 +87,9 @@ async def run(database: str, model: ScriptedModel, cases: Path, **options: Any) 
 
 
 def command(folder: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m evals ARGUMENTS`` in `folder` until it ends by itself."""
+    """Run ``python -m bench.evals ARGUMENTS`` in `folder` until it ends by itself."""
     return subprocess.run(
-        (sys.executable, "-m", "evals", *arguments),
+        (sys.executable, "-m", "bench.evals", *arguments),
         cwd=folder,
         env=environment(given),
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The cases of `python -m evals` can be loaded and run."""
+"""The cases of `python -m bench.evals` can be loaded and run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.evals.cases import load_cases
 from bot.runtime.problems import Problem
-from evals.cases import load_cases
 from memory import validated
 from tests.conftest import ROOT
 
 
 def test_every_case_can_be_run() -> None:
     """Ids are unique, existing memories are valid, no message is said twice."""
-    cases = load_cases(ROOT / "evals")
+    cases = load_cases(ROOT / "bench" / "evals")
     assert len({one.id for one in cases}) == len(cases) >= 170
     said = Counter(message for one in cases for message in one.messages)
     assert [message for message, times in said.items() if times > 1] == []
