@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -16,11 +15,9 @@ from psycopg import sql
 
 from bench.ground import Ground
 from bench.plan import Plan
-from bench.results import spread
 from bench.side_by_side import Progress, prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
 from bench.wire import Said, counted
-from playground.model.prompt import from_chat, from_responses
 
 SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
@@ -31,7 +28,6 @@ _TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
 # The app's maintenance job begins with each minute: it has ended by the first of these seconds of a
 # minute, and the next one begins after the last. It runs once in the minute from the first on.
 _BETWEEN_JOBS = (10.0, 55.0)
-_PIECE = re.compile(r"[A-Za-z0-9_]+|[!-/:-@\[-^`{-~]+|[぀-ヿ㐀-鿿々〆ー]+|\S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +36,6 @@ class Asked:
 
     model_calls: int
     embedding_calls: int
-    prompt_tokens: int
     characters: int
     requests: int
 
@@ -53,36 +48,9 @@ async def asked(ground: Ground) -> Asked:
     return Asked(
         model_calls=len(calls),
         embedding_calls=sum(entry["endpoint"] == "embeddings" for entry in entries),
-        prompt_tokens=sum(map(prompt_tokens, calls)),
         characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
         requests=len(entries),
     )
-
-
-def tokens(text: str) -> int:
-    """Return about how many tokens a text has, for prompts of every system alike.
-
-    One for four Latin letters of a word, a run of ASCII marks, any other character; of Japanese,
-    two for three characters. It is an estimate of its own: what budgets count, in the app or a
-    peer, is not measured by itself.
-    """
-    return sum(map(_tokens_of, _PIECE.findall(text)))
-
-
-def _tokens_of(piece: str) -> int:
-    if piece.isascii():
-        return (len(piece) + 3) // 4 if piece[0].isalnum() else 1
-    return -(-len(piece) * 2 // 3)
-
-
-def prompt_tokens(entry: dict[str, Any]) -> int:
-    """Return about how many tokens a request sends, its tools with it."""
-    body = entry["body"]
-    read = from_responses if entry["endpoint"] == "responses" else from_chat
-    prompt = read(body)
-    texts = [prompt.instructions, *(turn.text for turn in prompt.turns)]
-    texts += [str(tool) for tool in body.get("tools") or []]
-    return sum(map(tokens, texts))
 
 
 def work(count: int) -> list[str]:
@@ -120,7 +88,6 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         for done, name in enumerate(SYSTEMS):
             counting = _Counting(systems, name, said[name], rest[name])
             found |= await counting.by_message(plan.counted)
-            found |= await counting.formation(plan.counted // 2)
             found |= await counting.first_messages()
             found |= await counting.burst()
             found |= await counting.thanks()
@@ -176,7 +143,6 @@ class _Counting:
         return self._named(
             model_calls_per_message=each(model.model_calls),
             embedding_calls_per_message=each(model.embedding_calls),
-            prompt_tokens_per_message=each(model.prompt_tokens),
             sql_statements_per_message=each(used.statements, idle.statements),
             sql_round_trips_per_message=each(used.round_trips, idle.round_trips),
             sql_connections_per_message=each(used.connections, idle.connections),
@@ -198,31 +164,6 @@ class _Counting:
                 raise RuntimeError(f"A turn of {self._name} failed: see its log.")
             found[f"sent_tokens_{name}"] = (await asked(self._ground)).characters // 4
         return self._named(**found)
-
-    async def formation(self, count: int) -> dict[str, float]:
-        """Time remembering, after the reply or before it is given back."""
-        times: list[float] = []
-        for number in range(count):
-            text = f"{TOPICS[-1 - number % len(TOPICS)]}の技術トピックの{number}番目が好きです。"
-            if self._name != "app":
-                [one] = await self._systems.peers[self._name].turns([(self._person, text)])
-                times.append(one.ready - (one.made or one.ready))
-                continue
-            replies = self._systems.replies
-            sent = await replies.ask(self._person, text)
-            [reply] = await replies.of([sent])
-            await self._ground.formed(self._systems.app_address)
-            stood = float(sent.ts) + (reply.ready or 0) / 1000
-            if (stored := await self._stored_at()) > stood:
-                times.append((stored - stood - _DELAY_SECONDS) * 1000)
-        return self._named(**spread("formation_ms", times)) if times else {}
-
-    async def _stored_at(self) -> float:
-        address = self._systems.app_address
-        async with await psycopg.AsyncConnection.connect(address) as connection:
-            query = "SELECT extract(epoch FROM max(updated_at))::float8 FROM store"
-            row = await (await connection.execute(query)).fetchone()
-        return float(row[0] or 0) if row else 0.0
 
     async def burst(self) -> dict[str, float]:
         """Count for ten messages of one person in quick succession."""

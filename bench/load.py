@@ -1,4 +1,4 @@
-"""Sustained messages per second, by number of replicas, with and without Slack's limits."""
+"""Sustained messages per second, by number of replicas; Slack's limits are off."""
 
 from __future__ import annotations
 
@@ -135,12 +135,6 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
             best = max(best, *rates)
             if replicas == 1:
                 found["rss_mb_under_load"] = round(_largest(app), 1)
-            await ground.slack("settings", {"rate_limits": True})
-            try:
-                limited = await people.at_once(max(plan.writers), plan.limited_seconds)
-            finally:
-                await ground.slack("settings", {"rate_limits": False})
-            found[f"limited_msgs_per_s_r{replicas}"] = round(limited, 1)
             lost += people.lost
         progress(done + 1, len(plan.replicas) + 1)
     address = ground.app_database(f"load_{_HELD_BY}")

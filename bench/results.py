@@ -1,18 +1,16 @@
-"""Medians, intervals, and the flat `metrics` file."""
+"""Medians, and the flat `metrics` file."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import random
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
-_RESAMPLES = 1_000
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -26,30 +24,6 @@ def spread(name: str, values: Sequence[float]) -> dict[str, float]:
     return {
         f"{name}_p50": round(statistics.median(values), 2),
         f"{name}_p95": round(quantile(values, 0.95), 2),
-    }
-
-
-def interval(rounds: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the median.
-
-    Whole rounds are drawn, with replacement: what disturbs the machine disturbs a round.
-    """
-    draw = random.Random(1)
-    found = sorted(
-        statistics.median([value for _ in rounds for value in draw.choice(rounds)])
-        for _ in range(_RESAMPLES)
-    )
-    return found[int(0.025 * _RESAMPLES)], found[int(0.975 * _RESAMPLES)]
-
-
-def spread_of_rounds(name: str, rounds: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Return median, 95th percentile, and the ends of the median's interval, over all rounds."""
-    values = [value for one in rounds for value in one]
-    low, high = interval(rounds)
-    return {
-        **spread(name, values),
-        f"{name}_p50_low": round(low, 2),
-        f"{name}_p50_high": round(high, 2),
     }
 
 

@@ -42,7 +42,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
                 await people.at_once(_WRITERS, plan.growth_seconds / 2, turns=_WARM_TURNS)
                 await ground.formed(address)
                 before, turns = app.rss_mb(), len(people.waits)
-                left = plan.growth_turns - turns
+                left = _SCALED_TO - turns
                 await people.at_once(_WRITERS, plan.growth_seconds, turns=left)
                 await ground.formed(address)
                 grown, turns = app.rss_mb() - before, len(people.waits) - turns

@@ -38,13 +38,7 @@ html_copy_source = False
 html_show_sourcelink = False
 
 # The pages whose lists and tables of links are the navigation.
-INDEXES = {
-    root_doc,
-    "docs/companies",
-    "docs/users",
-    *(f"docs/{part}/README" for part in ("decisions", "explanation", "how-to", "reference")),
-    "docs/tutorials/README",
-}
+INDEXES = {root_doc, "docs/decisions/README"}
 _RAW_FILE = re.compile(r'(?:src|srcset)="([^":]+)"')
 _LOADED = re.compile(
     r"<(?:script|img|source|iframe)\b[^>]*\bsrc(?:set)?=\"(?:https?:)?//|"

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.evals.report import STAND_IN, Prices, Report
+from bench.evals.report import STAND_IN, Report
 from bench.evals.run import CASES, Options, measured
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
@@ -22,39 +22,14 @@ def _options(arguments: Sequence[str] | None) -> Options:
         prog="evals",
         description="Measure how well the configured model forms memories, with written cases.",
     )
-    parser.add_argument("--cases", type=Path, default=CASES, metavar="FOLDER")
-    parser.add_argument(
-        "--language",
-        dest="languages",
-        action="append",
-        default=[],
-        metavar="LANGUAGE",
-        help="such as en; repeatable",
-    )
-    parser.add_argument(
-        "--held-out",
-        nargs="?",
-        const="only",
-        choices=("only", "without"),
-        help="only the held-out cases, or all without them",
-    )
-    parser.add_argument("--concurrency", type=_at_once, default=4, help="cases at a time")
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="else FOLDER/results/DATE-MODEL.md"
-    )
-    for way in ("input", "output"):
-        parser.add_argument(
-            f"--{way}-price", type=float, metavar="PRICE", help=f"of a million {way} tokens"
-        )
-    given = vars(parser.parse_args(arguments))
-    prices = Prices(tokens_in=given.pop("input_price"), tokens_out=given.pop("output_price"))
-    return Options(prices=prices, **given)
-
-
-def _at_once(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= 100:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"write a number from 1 to 100, not {text}")
+    add = parser.add_argument
+    add("--cases", type=Path, default=CASES, metavar="FOLDER")
+    add("--language", dest="languages", action="append", default=[], help="such as en; repeatable")
+    choices = ("only", "without")
+    add("--held-out", nargs="?", const="only", choices=choices, help="only these, or none of them")
+    add("--concurrency", type=int, default=4, help="cases at a time")
+    add("--output", type=Path, metavar="FILE", help="else FOLDER/results/DATE-MODEL.md")
+    return Options(**vars(parser.parse_args(arguments)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,27 +61,22 @@ def _evaluate(settings: Settings, options: Options) -> None:
     try:
         report = asyncio.run(go())
     except asyncio.CancelledError:
-        raise Problem("Stopped before the end: the invented people were erased.") from None
-    print(report.table())
-    for line in report.failed():
-        print(f"  {line.partition(':')[0]}")
+        raise Problem("The run was stopped; the test people were erased.") from None
+    print("\n".join([report.table(), *report.failed()]))
     if unanswered := report.unanswered():
         print(f"The model did not answer for: {', '.join(unanswered)}.")
     if report.stand_in:
         print(STAND_IN)
-    if options.output is not None or not report.stand_in:
-        print(f"Wrote {_write(report, settings, options)}.")
-
-
-def _write(report: Report, settings: Settings, options: Options) -> Path:
-    name = "".join(one if one.isalnum() or one in "-." else "-" for one in settings.memory_model)
+    if options.output is None and report.stand_in:
+        return
+    name = "".join(one if one.isalnum() or one in "-." else "-" for one in report.model)
     file = options.output or options.cases / "results" / f"{report.at:%Y-%m-%dT%H%M}-{name}.md"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(report.document(), "utf-8")
     except OSError as fault:
         raise Problem(f"{file} cannot be written ({fault.strerror}).") from None
-    return file
+    print(f"Wrote {file}.")
 
 
 if __name__ == "__main__":

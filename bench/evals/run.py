@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bench.evals.cases import Case, chosen_cases, load_cases
-from bench.evals.report import Prices, Report, Result, Usage, UsageCounter
+from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.migrations import migrations
@@ -25,7 +25,6 @@ from memory import (
     Embedder,
     EmbeddingsUnavailable,
     FormationUnavailable,
-    Former,
     InvalidContent,
     Memory,
     Person,
@@ -56,11 +55,10 @@ class Options:
     """The command-line options; `pauses` are seconds before each retry of a failed call."""
 
     cases: Path = CASES
-    languages: tuple[str, ...] = ()
+    languages: Sequence[str] = ()
     held_out: Literal["only", "without"] | None = None
     concurrency: int = 4
     output: Path | None = None
-    prices: Prices = field(default_factory=Prices)
     pauses: Sequence[float] = _PAUSES
 
 
@@ -79,14 +77,11 @@ async def measured(settings: Settings, options: Options) -> Report:
         client = await stack.enter_async_context(create_openai_client(settings))
         space = await embedding_space(client, settings.embedding_model)
         await check_database(pool, space, migrations())
-        runner = _Runner(settings, pool, Embedder(client, space), options)
-        results = await runner.run(cases)
+        results = await _Runner(settings, pool, Embedder(client, space), options).run(cases)
     return Report(
         at=datetime.now(UTC),
-        models=_models(settings),
+        model=settings.memory_model,
         results=results,
-        usage=runner.usage,
-        prices=options.prices,
         stand_in=settings.memory_model == STAND_IN_MODEL,
     )
 
@@ -95,15 +90,13 @@ class _Runner:
     def __init__(
         self, settings: Settings, pool: Pool, embedder: Embedder, options: Options
     ) -> None:
-        self._settings = settings
         self._pool = pool
         self._embedder = embedder
         self._options = options
         self._schemas = load_schemas(settings.schemas)
-        self._formers: dict[str, Former] = {}
+        self._former = create_former(settings, pool, embedder, schemas=self._schemas)
         self._answered = 0
         self._unanswered = 0
-        self.usage: dict[str, Usage] = {}
 
     async def run(self, cases: Sequence[Case]) -> list[Result]:
         """Run all cases, a few at a time; the results are in the order of `cases`."""
@@ -171,10 +164,9 @@ class _Runner:
             )
             for number, text in enumerate(case.messages)
         ]
-        former = self._former(case.language)
         for pause in (*self._options.pauses, None):
             try:
-                formed = await former.form(memory_view(namespace), words)
+                formed = await self._former.form(memory_view(namespace), words)
                 break
             except FormationUnavailable:
                 if pause is None:
@@ -188,18 +180,6 @@ class _Runner:
             asked=tuple(_asked(one) for one in formed.questions),
         )
 
-    def _former(self, language: str) -> Former:
-        if language not in self._formers:
-            counter = UsageCounter(self.usage.setdefault(language, Usage()))
-            self._formers[language] = create_former(
-                self._settings,
-                self._pool,
-                self._embedder,
-                schemas=self._schemas,
-                callbacks=[counter],
-            )
-        return self._formers[language]
-
 
 def _stored(memory: Memory, zone: ZoneInfo) -> Stored:
     end = memory.expires_at
@@ -211,11 +191,3 @@ def _stored(memory: Memory, zone: ZoneInfo) -> Stored:
 def _asked(question: Question) -> Stored:
     value = question.after or question.before
     return Stored(key=question.key, kind=str(value["kind"]), content=value["content"])
-
-
-def _models(settings: Settings) -> dict[str, str]:
-    return {
-        "memory model": settings.memory_model,
-        "verdicts": settings.memory_model,
-        "embedding model": settings.embedding_model,
-    }

@@ -7,7 +7,7 @@ import textwrap
 
 from bot.config import Settings
 from bot.runtime.cli import _parser
-from docs.reference.generate import subparsers
+from docs.reference import generate
 from tests.conftest import ROOT
 
 FOLDERS = (".", ".github", "docs", "docs/*", "playground", "bench/*")
@@ -70,10 +70,15 @@ def test_links_lead_to_files_and_headings() -> None:
 def test_settings_and_commands_that_are_named_exist() -> None:
     """Each KIOKU_ name of a page is a setting, each `kioku` command in code is one."""
     settings = {field.alias for field in Settings.model_fields.values()}
-    commands = set(subparsers(_parser()))
+    commands = set(generate.subparsers(_parser()))
     wrong = []
     for name in NAMES:
         wrong += [f"{name}: {one}" for one in set(_SETTING.findall(text(name))) - settings]
         named = set(re.findall(r"`kioku ([a-z][a-z-]*)", prose(name)))
         wrong += [f"{name}: kioku {one}" for one in named - commands]
     assert wrong == []
+
+
+def test_command_line_page_is_generated() -> None:
+    """`python -m docs.reference.generate` would change nothing."""
+    assert generate.page() == generate.PAGE.read_text("utf-8")

@@ -25,8 +25,7 @@ def test_every_case_can_be_run() -> None:
 
 
 def test_a_case_with_a_mistake_is_refused(tmp_path: Path) -> None:
-    """The sentence names the file, the number of the case and what is wrong."""
-    case = '[[case]]\nid = "en-01"\nclass = "not_kept"\nabout = "a test"\nmessages = []\n'
-    (tmp_path / "en.toml").write_text(case, "utf-8")
-    with pytest.raises(Problem, match=r"en\.toml, case 1: .*at least 1"):
+    """The sentence names the file, the case and what is wrong."""
+    (tmp_path / "en.toml").write_text("[not_kept.en-01]\nmessages = []\n", "utf-8")
+    with pytest.raises(Problem, match=r"en\.toml, en-01: .*at least 1"):
         load_cases(tmp_path)
