@@ -49,6 +49,7 @@ lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lin
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/lint
+	$(BIN)/python -m docs.translations
 
 docs: $(DOCS)/.installed  ## Build the documentation site into build/site; a warning or broken link fails
 	$(DOCS)/bin/python -m sphinx -q -E -n -W --keep-going -c docs . build/site -d build/doctrees

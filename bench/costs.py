@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
-from psycopg import sql
 
 from bench.ground import Ground
 from bench.plan import Plan
@@ -24,7 +20,6 @@ TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "Gr
 # Else the answers of a burst may come further apart than this, and it is formed in parts.
 _DELAY_SECONDS = 3
 BURST = 10
-_TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
 # The app's maintenance job begins with each minute: it has ended by the first of these seconds of a
 # minute, and the next one begins after the last. It runs once in the minute from the first on.
 _BETWEEN_JOBS = (10.0, 55.0)
@@ -37,7 +32,6 @@ class Asked:
     model_calls: int
     embedding_calls: int
     characters: int
-    requests: int
 
 
 async def asked(ground: Ground) -> Asked:
@@ -49,7 +43,6 @@ async def asked(ground: Ground) -> Asked:
         model_calls=len(calls),
         embedding_calls=sum(entry["endpoint"] == "embeddings" for entry in entries),
         characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
-        requests=len(entries),
     )
 
 
@@ -63,7 +56,7 @@ def work(count: int) -> list[str]:
 
 
 async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
-    """Count for every system: a message, a burst, thanks, and one while the model fails."""
+    """Count for every system: a message, a burst, and thanks."""
     folder = ground.folder
     async with AsyncExitStack() as stack:
         said: dict[str, Said] = {}
@@ -91,7 +84,6 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
             found |= await counting.first_messages()
             found |= await counting.burst()
             found |= await counting.thanks()
-            found |= await counting.model_down(plan.down_seconds)
             progress(done + 1, len(SYSTEMS))
     return found
 
@@ -178,40 +170,13 @@ class _Counting:
 
     async def thanks(self) -> dict[str, float]:
         """Count for a message that says nothing, from somebody with memories."""
-        before = await self._rows()
         await asked(self._ground)
         await self._say("ok thanks")
-        calls = (await asked(self._ground)).model_calls
-        writes = len(before ^ await self._rows())
-        return self._named(model_calls_thanks=calls, memory_writes_thanks=writes)
-
-    async def model_down(self, seconds: float) -> dict[str, float]:
-        """Count the requests of one message while every one of them is answered by an error."""
-        ground = self._ground
-        for endpoint in ("responses", "chat", "embeddings"):
-            await ground.model("faults", {"endpoint": endpoint, "status": 500, "times": -1})
-        await asked(ground)
-        try:
-            if self._name == "app":
-                await self._systems.replies.ask(self._person, QUESTION)
-            else:
-                await self._systems.peers[self._name].turns([(self._person, QUESTION)])
-            await asyncio.sleep(seconds)
-            requests = (await asked(ground)).requests
-        finally:
-            await ground.model("faults", method="DELETE")
-        return self._named(http_requests_model_down=requests)
+        return self._named(model_calls_thanks=(await asked(self._ground)).model_calls)
 
     async def _say(self, text: str) -> None:
         if None in await self._systems.turns(self._name, [(self._person, text)]):
             raise RuntimeError(f"A turn of {self._name} failed: see its log.")
-
-    async def _rows(self) -> set[str]:
-        query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(_TABLES[self._name]))
-        address = self._systems.addresses[self._name]
-        async with await psycopg.AsyncConnection.connect(address) as connection:
-            rows: Sequence[tuple[Any, ...]] = await (await connection.execute(query)).fetchall()
-        return {str(row[0]) for row in rows}
 
     def _named(self, **metrics: float) -> dict[str, float]:
         return {f"{self._prefix}{name}": value for name, value in metrics.items()}

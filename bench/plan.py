@@ -15,12 +15,10 @@ class Plan:
     singles: int  # in a round, one person after the other
     people: int  # the largest number at once
     counted: int  # messages whose calls and statements are counted
-    down_seconds: float
     replicas: tuple[int, ...]
     writers: tuple[int, ...]  # people who write at the same time, where it may saturate
     load_seconds: float
     sustained_seconds: float
-    growth_seconds: float
     second_starts: int
     memories: tuple[int, ...]  # sizes of the table that is searched
     questions: int
@@ -32,12 +30,10 @@ USUAL = Plan(
     singles=3,
     people=100,
     counted=6,
-    down_seconds=8,
     replicas=(1, 2, 4),
     writers=(4, 16, 64),
     load_seconds=5,
     sustained_seconds=60,
-    growth_seconds=240,
     second_starts=3,
     memories=(10_000, 100_000, 1_000_000),
     questions=10,
@@ -48,12 +44,10 @@ QUICK = Plan(
     singles=2,
     people=20,
     counted=2,
-    down_seconds=2,
     replicas=(1,),
     writers=(32,),
     load_seconds=3,
     sustained_seconds=4,
-    growth_seconds=3,
     second_starts=1,
     memories=(10_000,),
     questions=3,

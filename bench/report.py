@@ -120,50 +120,27 @@ def page(result: Mapping[str, Any]) -> str:
     """Return ``docs/benchmarks.md``."""
     metrics: Metrics = result["metrics"]
     machine, texts = result["machine"], _texts()
-    missed = [f"`{name}`: {_reason(name) or 'not explained yet'}" for name in _to_explain(metrics)]
-    parts = [
-        "# Benchmarks",
-        "Written by `python -m bench` from [its results](../bench/results/latest.json); do not"
-        f" edit. Measured {result['measured_at'][:10]} ({result['plan']} plan) on"
-        f" {machine['processor_model'] or machine['processor']}, {machine['cores']} cores,"
-        f" Python {machine['python']}, which the systems, PostgreSQL, the stand-ins for Slack and"
-        " the model, and the people shared.",
-        "## Goals",
-        table(("Metric", "Goal", "Measured", ""), goals(metrics)),
-        "## Side by side",
-        "Every system gets the same messages from the same people in shuffled order. The model"
-        f" takes {FIRST_TOKEN_MS} ms to its first token, embeddings {EMBEDDING_MS} ms; the floor,"
-        f" the model call alone, takes {number(metrics['floor_ms_p50'])} ms for one person.",
-        _compared(metrics, texts["side_by_side"]),
-        "## What a message costs",
-        _compared(metrics, texts["costs"]),
-        "## Why a goal is missed or a peer leads",
-        _list(missed),
-        "## Search",
-        "Recall of the ten nearest memories, and the 95th percentile of the time. Kioku's is its"
-        " whole recall, exact and under row-level security; mem0's is its statement alone, with its"
-        " approximate index. Vectors are random, of 256 dimensions; embedding is not counted.",
-        _search(metrics),
-        "## Load, starts, memory",
-        table(
-            ("", "Kioku"),
-            [(text, number(metrics.get(name))) for name, text in texts["own"].items()],
-        ),
-        "## The systems",
-        "**Kioku** is `kioku run` with the playground over Socket Mode. **The articles' design** is"
-        " [articles.py](../bench/peers/articles.py), the steps of the second article in their"
-        " order, except:",
-        _list(ARTICLES),
-        "**mem0** is [mem0_peer.py](../bench/peers/mem0_peer.py), mem0ai 2.2.1 with the steps of"
-        " its quickstart, except:",
-        _list(MEM0),
-        "The peers are called as functions: they have no Slack, no queue and no durability. A run"
-        " begins by checking that each system recalls what it was told.",
-        "`python -m bench` takes 25 minutes on two idle cores, `QUICK=1 python -m bench` two."
-        " `python -m bench costs load` runs parts and writes nothing. mem0 gets an environment of"
-        " its own from [pinned packages](../bench/mem0-requirements.lock).",
-    ]
-    return "\n\n".join(parts) + "\n"
+    reasons = [f"`{name}`: {_reason(name) or 'not explained yet'}" for name in _to_explain(metrics)]
+    own = [(text, number(metrics.get(name))) for name, text in texts["own"].items()]
+    written = str(texts["page"]["text"]).format(
+        date=result["measured_at"][:10],
+        plan=result["plan"],
+        processor=machine["processor"],
+        cores=machine["cores"],
+        python=machine["python"],
+        goals=table(("Metric", "Goal", "Measured", ""), goals(metrics)),
+        first_token=FIRST_TOKEN_MS,
+        embedding=EMBEDDING_MS,
+        floor=number(metrics["floor_ms_p50"]),
+        side_by_side=_compared(metrics, texts["side_by_side"]),
+        costs=_compared(metrics, texts["costs"]),
+        reasons=_list(reasons),
+        search=_search(metrics),
+        own=table(("", "Kioku"), own),
+        articles=_list(ARTICLES),
+        mem0=_list(MEM0),
+    )
+    return written.lstrip()
 
 
 def _readme(path: Path, lines: Mapping[str, Any], result: Mapping[str, Any]) -> str:

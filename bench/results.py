@@ -29,22 +29,14 @@ def spread(name: str, values: Sequence[float]) -> dict[str, float]:
 
 def machine() -> dict[str, str | int | None]:
     """Return what the measurements were made on."""
+    found = Path("/proc/cpuinfo")
+    lines = found.read_text("utf-8").splitlines() if found.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "processor_model": _first("/proc/cpuinfo", "model name"),
-        "memory": _first("/proc/meminfo", "MemTotal"),
+        "processor": (models or [platform.machine()])[0],
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
-
-
-def _first(file: str, name: str) -> str | None:
-    path = Path(file)
-    if not path.exists():
-        return None
-    lines = (line.split(":", 1) for line in path.read_text("utf-8").splitlines() if ":" in line)
-    return next((value.strip() for key, value in lines if key.strip() == name), None)
 
 
 def write(metrics: Mapping[str, float], path: Path = LATEST, *, plan: str = "usual") -> None:

@@ -74,7 +74,6 @@ _PARTS: dict[str, Callable[[Times], float | None]] = {
     "reply_ready_ms": lambda one: one.ready,
     "reply_made_ms": lambda one: one.made,
     "first_text_ms": lambda one: one.first,
-    "first_sign_ms": lambda one: one.sign,
 }
 
 

@@ -25,12 +25,11 @@ class NotRecalled(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """One turn: milliseconds to the first sign, first text, existing text, whole reply."""
+    """One turn: milliseconds to the first text, the existing text, the whole reply."""
 
     ready: float
     made: float | None = None
     first: float | None = None
-    sign: float | None = None
 
 
 @dataclass(slots=True)
@@ -54,9 +53,7 @@ class Systems:
             found = await self._in_slack(turns)
             await self.ground.formed(self.app_address)
             return [
-                None
-                if one.ready is None
-                else Times(ready=one.ready, first=one.first, sign=one.sign)
+                None if one.ready is None else Times(ready=one.ready, first=one.first)
                 for one in found
             ]
         return [

@@ -7,6 +7,7 @@ import textwrap
 
 from bot.config import Settings
 from bot.runtime.cli import _parser
+from docs import translations
 from docs.reference import generate
 from tests.conftest import ROOT
 
@@ -82,3 +83,11 @@ def test_settings_and_commands_that_are_named_exist() -> None:
 def test_command_line_page_is_generated() -> None:
     """`python -m docs.reference.generate` would change nothing."""
     assert generate.page() == generate.PAGE.read_text("utf-8")
+
+
+def test_japanese_pages_name_what_they_follow() -> None:
+    """The first line of each names an English page and a commit; there are three."""
+    pages = {page.name for page in (ROOT / "docs").rglob("*.ja.md")}
+    followed = translations.followed()
+    assert pages == set(followed) == {"README.ja.md", "controls.ja.md", "privacy.ja.md"}
+    assert all((ROOT / english).is_file() for english, _ in followed.values())
