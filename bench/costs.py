@@ -57,33 +57,25 @@ def work(count: int) -> list[str]:
 
 async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
     """Count for every system: a message, a burst, and thanks."""
-    folder = ground.folder
     async with AsyncExitStack() as stack:
         said: dict[str, Said] = {}
         addresses: dict[str, str] = {}
         for name in SYSTEMS:
             direct = ground.app_database("app_costs") if name == "app" else ""
             direct = direct or ground.database(f"{name}_costs")
-            addresses[name], said[name] = await stack.enter_async_context(
-                counted(direct, folder / name[:2])
-            )
-        systems = await stack.enter_async_context(
-            open_systems(
-                ground,
-                "costs",
-                addresses=addresses,
-                delay=_DELAY_SECONDS,
-            )
-        )
+            counting = counted(direct, ground.folder / name[:2])
+            addresses[name], said[name] = await stack.enter_async_context(counting)
+        opened = open_systems(ground, "costs", addresses=addresses, delay=_DELAY_SECONDS)
+        systems = await stack.enter_async_context(opened)
         await systems.warm(1)
         found: dict[str, float] = {}
         rest = await _at_rest(said)
         for done, name in enumerate(SYSTEMS):
-            counting = _Counting(systems, name, said[name], rest[name])
-            found |= await counting.by_message(plan.counted)
-            found |= await counting.first_messages()
-            found |= await counting.burst()
-            found |= await counting.thanks()
+            counts = _Counting(systems, name, said[name], rest[name])
+            found |= await counts.by_message(plan.counted)
+            found |= await counts.first_messages()
+            found |= await counts.burst()
+            found |= await counts.thanks()
             progress(done + 1, len(SYSTEMS))
     return found
 

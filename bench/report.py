@@ -54,14 +54,16 @@ def goals(metrics: Metrics) -> list[tuple[str, str, str, str]]:
 def _to_explain(metrics: Metrics) -> list[str]:
     """Return the metrics that miss their goal, and those in which a peer is better (is less)."""
     texts = _texts()
-    missed = [name for name, goal in texts["goals"].items() if not _met(goal, metrics[name])]
-    rows = {**texts["side_by_side"], **texts["costs"]}
-    led = [
+    found = [
         name
-        for name in rows
-        if any(metrics.get(f"{peer}{name}", metrics[name]) < metrics[name] for peer in SYSTEMS[1:])
+        for name, goal in texts["goals"].items()
+        if name in metrics and not _met(goal, metrics[name])
     ]
-    return [*dict.fromkeys([*missed, *led])]
+    for name in {**texts["side_by_side"], **texts["costs"]}:
+        peers = [metrics[peer + name] for peer in SYSTEMS[1:] if peer + name in metrics]
+        if name in metrics and name not in found and any(one < metrics[name] for one in peers):
+            found.append(name)
+    return found
 
 
 def _reason(metric: str) -> str | None:

@@ -123,16 +123,11 @@ async def open_systems(
         articles = await stack.enter_async_context(
             open_peer(ground, "articles", DATABASE_URL=given["articles"])
         )
-        mem0 = await stack.enter_async_context(
-            open_peer(
-                ground,
-                "mem0_peer",
-                python=mem0_python,
-                DATABASE_URL=given["mem0"],
-                MEM0_TELEMETRY="False",
-                MEM0_DIR=str(ground.folder / f"mem0-{name}"),
-            )
+        alone = {"MEM0_TELEMETRY": "False", "MEM0_DIR": str(ground.folder / f"mem0-{name}")}
+        opened = open_peer(
+            ground, "mem0_peer", python=mem0_python, DATABASE_URL=given["mem0"], **alone
         )
+        mem0 = await stack.enter_async_context(opened)
         app = await stack.enter_async_context(
             ground.app(given["app"], KIOKU_FORMATION_DELAY=str(delay))
         )

@@ -97,8 +97,6 @@ class Case(_Strict):
     def _consistent(self) -> Self:
         names = {one.name for one in self.existing}
         named = (*self.change, *self.leave_open)
-        if len(names) != len(self.existing):
-            raise ValueError("two existing memories have one name")
         if any(one.name is None for one in named):
             raise ValueError("change and leave_open name an existing memory")
         if not {one.name for one in (*named, *self.allow) if one.name} | {*self.remove} <= names:

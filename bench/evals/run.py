@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import memory
 from bench.evals.cases import Case, chosen_cases, load_cases
 from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
@@ -21,30 +21,9 @@ from bot.runtime.connections import create_openai_client
 from bot.runtime.database import operators_pool, progress
 from bot.runtime.memory_models import create_former
 from bot.runtime.problems import Problem
-from memory import (
-    Embedder,
-    EmbeddingsUnavailable,
-    FormationUnavailable,
-    InvalidContent,
-    Memory,
-    Person,
-    PersonMessage,
-    Pool,
-    Question,
-    add_memories,
-    check_database,
-    embedding_space,
-    erase,
-    list_memories,
-    load_schemas,
-    memory_view,
-)
 
 CASES = Path(__file__).parent
-"""The folder of the cases of this source tree."""
-TEAM = "TEVAL"
-"""The workspace of the test people; ids of Slack are longer."""
-_CHANNEL = "DEVAL"
+TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
 _PAUSES = (5.0, 20.0, 60.0)
 _GIVE_UP_AFTER = 5
 _SOURCE = {"kind": "command", "channel": None, "ts": None, "permalink": None, "evidence": ""}
@@ -75,9 +54,9 @@ async def measured(settings: Settings, options: Options) -> Report:
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(operators_pool(settings))
         client = await stack.enter_async_context(create_openai_client(settings))
-        space = await embedding_space(client, settings.embedding_model)
-        await check_database(pool, space, migrations())
-        results = await _Runner(settings, pool, Embedder(client, space), options).run(cases)
+        space = await memory.embedding_space(client, settings.embedding_model)
+        await memory.check_database(pool, space, migrations())
+        results = await _Runner(settings, pool, memory.Embedder(client, space), options).run(cases)
     return Report(
         at=datetime.now(UTC),
         model=settings.memory_model,
@@ -88,12 +67,12 @@ async def measured(settings: Settings, options: Options) -> Report:
 
 class _Runner:
     def __init__(
-        self, settings: Settings, pool: Pool, embedder: Embedder, options: Options
+        self, settings: Settings, pool: memory.Pool, embedder: memory.Embedder, options: Options
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._options = options
-        self._schemas = load_schemas(settings.schemas)
+        self._schemas = memory.load_schemas(settings.schemas)
         self._former = create_former(settings, pool, embedder, schemas=self._schemas)
         self._answered = 0
         self._unanswered = 0
@@ -117,12 +96,12 @@ class _Runner:
         return [task.result() for task in tasks]
 
     async def _result(self, case: Case) -> Result:
-        person = Person(TEAM, "U" + hashlib.sha256(case.id.encode()).hexdigest()[:16].upper())
+        person = memory.Person(TEAM, "U" + case.id.upper().replace("-", ""))
         # A killed run may have left data.
-        await erase(self._pool, person)
+        await memory.erase(self._pool, person)
         try:
             outcome = await self._outcome(case, person)
-        except (FormationUnavailable, EmbeddingsUnavailable) as problem:
+        except (memory.FormationUnavailable, memory.EmbeddingsUnavailable) as problem:
             self._unanswered += 1
             if not self._answered and self._unanswered >= _GIVE_UP_AFTER:
                 raise Problem(
@@ -130,24 +109,20 @@ class _Runner:
                     " KIOKU_MEMORY_MODEL."
                 ) from None
             return Result(case=case, score=None)
-        except InvalidContent as problem:
+        except memory.InvalidContent as problem:
             raise Problem(f"The case {case.id} has a memory that is invalid: {problem}") from None
         finally:
-            await erase(self._pool, person)
+            await memory.erase(self._pool, person)
         self._answered += 1
         return Result(case=case, score=score(case, outcome), questions=len(outcome.asked))
 
-    async def _outcome(self, case: Case, person: Person) -> Outcome:
+    async def _outcome(self, case: Case, person: memory.Person) -> Outcome:
         namespace = person.namespace(case.audience)
         before: dict[str, Stored] = {}
         for given in case.existing:
-            [made] = await add_memories(
-                self._pool,
-                self._embedder,
-                namespace,
-                given.kind,
-                [(given.content, _SOURCE)],
-                schemas=self._schemas,
+            rows, schemas = [(given.content, _SOURCE)], self._schemas
+            [made] = await memory.add_memories(
+                self._pool, self._embedder, namespace, given.kind, rows, schemas=schemas
             )
             content = (made.after or {})["content"]
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
@@ -155,9 +130,9 @@ class _Runner:
         said_at = datetime.now(UTC) - timedelta(days=case.days_ago)
         count = len(case.messages)
         words = [
-            PersonMessage(
+            memory.PersonMessage(
                 text=text,
-                channel=_CHANNEL,
+                channel="DEVAL",
                 ts=f"{(said_at - timedelta(seconds=count - number)).timestamp():.6f}",
                 zone=zone,
                 reply_to=case.question if number == 0 else None,
@@ -166,13 +141,13 @@ class _Runner:
         ]
         for pause in (*self._options.pauses, None):
             try:
-                formed = await self._former.form(memory_view(namespace), words)
+                formed = await self._former.form(memory.memory_view(namespace), words)
                 break
-            except FormationUnavailable:
+            except memory.FormationUnavailable:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
-        after = await list_memories(self._pool, person)
+        after = await memory.list_memories(self._pool, person)
         return Outcome(
             said_on=said_at.astimezone(zone).date(),
             before=before,
@@ -181,13 +156,13 @@ class _Runner:
         )
 
 
-def _stored(memory: Memory, zone: ZoneInfo) -> Stored:
-    end = memory.expires_at
+def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:
+    end = one.expires_at
     # A memory expires when the day after its last day begins.
     until = (end - timedelta(seconds=1)).astimezone(zone).date() if end else None
-    return Stored(key=memory.key, kind=memory.kind, content=memory.content, until=until)
+    return Stored(key=one.key, kind=one.kind, content=one.content, until=until)
 
 
-def _asked(question: Question) -> Stored:
+def _asked(question: memory.Question) -> Stored:
     value = question.after or question.before
     return Stored(key=question.key, kind=str(value["kind"]), content=value["content"])

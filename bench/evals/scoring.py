@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -13,7 +13,6 @@ from bench.evals.cases import Case, Expected
 
 _LEVELS = ("preference", "interest_level")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +93,8 @@ class _Comparison:
         )
 
     def _count(self, happened: bool, what: str) -> None:
-        if happened:
-            self._found += 1
-        else:
-            self._missed.append(what)
+        self._found += happened
+        self._missed += [] if happened else [what]
 
     def _take(self, expected: Expected) -> bool:
         """Match `expected` with a new memory that no other expectation has matched."""
@@ -112,10 +109,10 @@ class _Comparison:
         name = str(expected.name)
         now = self._now(name)
         if now is None:
-            done = self._take(expected) or expected.or_removed
-            if not done:
-                self._removed(name)
-            return done
+            if done := self._take(expected) or expected.or_removed:
+                return done
+            self._removed(name)
+            return False
         if self._is_as_before(name):
             return False
         if self._fits(expected, now):
@@ -169,7 +166,7 @@ def fits(expected: Expected, given: Stored, said_on: date) -> bool:
     """Return whether a memory meets the conditions of `expected`."""
     if expected.kind and given.kind not in expected.kind.split("|"):
         return False
-    text = _folded(" ".join(_texts(given.content.values())))
+    text = _folded(" ".join(str(one) for one in given.content.values() if one is not None))
     for spellings in expected.says:
         if not any(_folded(one) in text for one in spellings.split("|")):
             return False
@@ -193,21 +190,18 @@ def last_days(rule: str, said_on: date) -> set[date | None]:
         elif one.startswith("+"):
             found.add(said_on + timedelta(days=int(one[1:])))
         elif one == "month-end":
-            found.add((said_on.replace(day=28) + timedelta(days=4)).replace(day=1) - _DAY)
+            found.add(
+                (said_on.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+            )
         elif one in _DAYS:
             ahead = (_DAYS.index(one) - said_on.weekday()) % 7
             found |= {said_on + timedelta(days=days) for days in ({ahead} if ahead else {0, 7})}
         else:
             month, day = map(int, one.split("-"))
             this_year = date(said_on.year, month, day)
-            found.add(
-                this_year if this_year >= said_on else this_year.replace(year=said_on.year + 1)
-            )
+            past = this_year < said_on
+            found.add(this_year.replace(year=said_on.year + past))
     return found
-
-
-def _texts(values: Iterable[object]) -> Iterable[str]:
-    return (str(one) for one in values if one is not None)
 
 
 def _folded(text: str) -> str:
