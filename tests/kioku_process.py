@@ -79,7 +79,7 @@ class Running:
 
     def line(self) -> str:
         """Return the next line of its standard output, without its end."""
-        wait_for(lambda: "\n" in self._rest() or not self.runs())
+        until(lambda: "\n" in self._rest() or not self.runs())
         line, end, _ = self._rest().partition("\n")
         assert end, f"It said nothing more: {self.errors}"
         self._read += len(line.encode()) + 1
@@ -231,18 +231,15 @@ def on_terminal(
     return process.wait(END_SECONDS), shown.decode()
 
 
-def until(check: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:
+def until(
+    check: Callable[[], T | None], what: str = "what was waited for", seconds: float = 60.0
+) -> T:
     """Return what `check` returns as soon as that is true; fail after so many seconds."""
     end = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
         threading.Event().wait(0.02)
     return found
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Return as soon as the condition holds; fail after so many seconds."""
-    until(condition, "what was waited for", seconds)
 
 
 def gone(process: psutil.Process) -> bool:

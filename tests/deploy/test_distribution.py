@@ -22,7 +22,7 @@ from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 from tests.deploy.test_image import PACKAGES, context_files
 from tests.integration.test_local_run import Playground
-from tests.kioku_process import Running, wait_for
+from tests.kioku_process import Running, until
 
 _PINNED = re.compile(r"^([a-z0-9._-]+==[^\s;\\]+)( ;[^\\\n]+)?", re.M)
 INSTALL_SECONDS = 600
@@ -124,7 +124,7 @@ def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
     with closing(kioku):
         person = Playground.of(kioku)
         person.say("ラーメンが好きです")
-        wait_for(person.answers)
+        until(person.answers)
         page = person.server.call("/_playground/state")
         assert (page["app_name"], page["native_name"]) == ("Kioku", "記憶")
         assert kioku.stop(signal.SIGINT).code == 0

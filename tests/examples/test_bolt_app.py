@@ -14,7 +14,7 @@ from typing import Any, Literal
 import jsonschema
 
 from tests.conftest import ROOT, Server, json_server
-from tests.kioku_process import wait_for
+from tests.kioku_process import until
 from tests.loopback import free_port
 
 PLAYGROUND, PROGRAM = "playground", "bolt_app"
@@ -70,10 +70,10 @@ def exchanged(slack: Server, folder: Path) -> None:
         return bool(answer["ok"])
 
     # Slack reports a command at once where no app listens yet: people type it again.
-    wait_for(acked)
-    wait_for(lambda: "desserts" in texts())
+    until(acked)
+    until(lambda: "desserts" in texts())
     slack.call("/_playground/messages", {"user": ben, "channel": "dm", "text": "hello"})
-    wait_for(lambda: f"Hello, <@{ben}>!" in texts())
+    until(lambda: f"Hello, <@{ben}>!" in texts())
     outcomes = {one["outcome"] for one in slack.call("/_playground/calls")["calls"]}
     assert outcomes == {"ok"}, (folder / "app.txt").read_text("utf-8")
 

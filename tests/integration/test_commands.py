@@ -26,7 +26,7 @@ from tests.kioku_process import (
     ready,
     running,
     running_fresh,
-    wait_for,
+    until,
 )
 from tests.loopback import free_port
 
@@ -190,16 +190,16 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
             assert fetched(f"{url}/readyz") == (200, "ready\n")
             postgres.stop()
             away = (503, "PostgreSQL cannot be reached.\n")
-            wait_for(lambda: fetched(f"{url}/readyz") == away)
+            until(lambda: fetched(f"{url}/readyz") == away)
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             postgres.start()
-            wait_for(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
+            until(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
             owner_rows(postgres.dsn(), "DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
             behind = (
                 f"The database is {len(packaged_migrations('bot'))} step(s) behind this version:"
                 " run `kioku migrate`.\n"
             )
-            wait_for(lambda: fetched(f"{url}/readyz") == (503, behind))
+            until(lambda: fetched(f"{url}/readyz") == (503, behind))
 
 
 def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> None:
@@ -211,7 +211,7 @@ def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> 
             assert fetched(f"{url}/readyz") == (200, "ready\n")
             slack.process.terminate()
             slack.process.wait(20)
-            wait_for(
+            until(
                 lambda: fetched(f"{url}/readyz") == (503, "Slack's Socket Mode is not connected.\n")
             )
 
@@ -224,7 +224,7 @@ def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, datab
     with running(tmp_path, "run", **given, KIOKU_METRICS_PORT=str(port)) as kioku:
         assert fetched(f"{ready(kioku)}/metrics")[0] == 404
         assert "kioku_database_up 1.0" in fetched(url)[1]
-        wait_for(lambda: "kioku_processes 1.0" in fetched(url)[1])
+        until(lambda: "kioku_processes 1.0" in fetched(url)[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,7 +14,7 @@ import pytest
 from bot import VERSION
 from tests.conftest import Server, json_server
 from tests.integration.relay import relay
-from tests.kioku_process import Ended, ended, on_terminal, running, wait_for
+from tests.kioku_process import Ended, ended, on_terminal, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -202,7 +202,7 @@ def test_what_is_broken_off_is_taken_away(tmp_path: Path, slack: Server, person:
     slack.call("/_playground/faults", {"method": "chat.appendStream", "delay_ms": 60_000})
     live = ("doctor", "--live", "--yes", "--user", person.id)
     with running(tmp_path, *live, **slack.slack_settings) as kioku:
-        wait_for(lambda: "chat.appendStream" in [name for name, _ in person.sent])
+        until(lambda: "chat.appendStream" in [name for name, _ in person.sent])
         done = kioku.stop(signal.SIGINT)
     assert done.code == 128 + signal.SIGINT
     assert done.err == ""

@@ -9,9 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ import psycopg
 import pytest
 
 from memory.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tests.kioku_process import until
 
 pytestmark = pytest.mark.slow
 
@@ -65,14 +64,6 @@ def said(stream: IO[str] | None) -> str:
     """Return the next line that the run prints."""
     assert stream is not None
     return stream.readline().strip()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Return as soon as the condition holds; fail after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        threading.Event().wait(0.002)
 
 
 def alive(pid: int) -> bool:
@@ -181,7 +172,7 @@ def ended_pids() -> Iterator[list[int]]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
             os.kill(pid, signal.SIGQUIT)
-        wait_for(partial(dead, pid))
+        until(partial(dead, pid))
 
 
 # The ordinary life
@@ -233,7 +224,7 @@ def test_data_and_connection_strings_outlive_every_kind_of_end(data_dir: Path) -
     postgres.start()
     keep(postgres, "c")
     os.kill(process_id(postgres), signal.SIGKILL)
-    wait_for(lambda: postgres.pid is None)
+    until(lambda: postgres.pid is None)
     postgres.start()
     assert kept(postgres) == "a b c"
     postgres.stop()
@@ -337,7 +328,7 @@ def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_di
 def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
     """A first start killed while the cluster is being made is simply made again."""
     with run(new_dir) as process:
-        wait_for(lambda: any(new_dir.glob("new-*/postgresql.conf")))
+        until(lambda: any(new_dir.glob("new-*/postgresql.conf")))
         process.kill()
         process.wait()
     assert not (new_dir / "pg").exists()

@@ -26,7 +26,7 @@ from tests.kioku_process import (
     gone,
     running,
     running_fresh,
-    wait_for,
+    until,
 )
 from tests.loopback import free_port
 
@@ -127,13 +127,13 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
         assert (pace["first_token_ms"], pace["token_ms"], pace["chunk_chars"]) == (500, 50, 4)
         slack.server.call("/_model/settings", {"first_token_ms": 0, "token_ms": 0})
         slack.say(LIKES)
-        wait_for(slack.answers)
-        wait_for(lambda: foods(tmp_path) == ["ラーメン"])
+        until(slack.answers)
+        until(lambda: foods(tmp_path) == ["ラーメン"])
         slack.say("パスタも好きです")
-        wait_for(lambda: len(slack.answers()) == 2)
-        wait_for(lambda: "パスタ" in foods(tmp_path))
+        until(lambda: len(slack.answers()) == 2)
+        until(lambda: "パスタ" in foods(tmp_path))
         told = say("ja", "change_remembered", what="").strip()
-        wait_for(lambda: sum(m["text"].startswith(told) for m in slack.messages()) == 2)
+        until(lambda: sum(m["text"].startswith(told) for m in slack.messages()) == 2)
         assert serving(tmp_path) == {"kioku_login"}
         first = slack.messages()
         below = kioku.children
@@ -149,7 +149,7 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
         assert slack.messages() == first
         assert set(foods(tmp_path)) == {"ラーメン", "パスタ"}
         slack.command("/memories")
-        wait_for(lambda: "ラーメン" in str(slack.messages()[-1]["blocks"]))
+        until(lambda: "ラーメン" in str(slack.messages()[-1]["blocks"]))
         assert kioku.stop(signal.SIGTERM).code == 0
     assert not working_in(tmp_path)
 
@@ -165,7 +165,7 @@ def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
             " KIOKU_DATA_DIR.\n",
         )
         slack.say(LIKES)
-        wait_for(slack.answers)
+        until(slack.answers)
         exported = ended(tmp_path, "export", "--team", "T1", "--user", "U404")
         assert exported.err.startswith("kioku: Nothing is stored about U404"), "beside it"
         assert kioku.process.poll() is None
@@ -180,7 +180,7 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     with running_fresh(tmp_path, "up", PORT=port) as kioku:
         slack = Playground.of(kioku)
         slack.say(LIKES)
-        wait_for(slack.answers)
+        until(slack.answers)
         [playground] = [p for p in kioku.children if "playground" in p.cmdline()]
         kioku.process.kill()
         kioku.process.wait()
@@ -188,7 +188,7 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
         slack = Playground.of(kioku, slack.user)
         assert gone(playground)
         # What it was doing when it was killed is taken up again after a while.
-        wait_for(lambda: foods(tmp_path) == ["ラーメン"])
+        until(lambda: foods(tmp_path) == ["ラーメン"])
         assert slack.answers()
         assert kioku.stop(signal.SIGINT).code == 0
     [postgres] = map(psutil.Process, working_in(tmp_path))
@@ -242,7 +242,7 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
         with running(tmp_path, "up", **settings) as kioku:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "stand-in model" in kioku.line()
-            wait_for(lambda: slack.call("/_playground/state")["connections"] == 1)
+            until(lambda: slack.call("/_playground/state")["connections"] == 1)
             assert kioku.stop(signal.SIGINT).code == 0
         settings |= {
             "OPENAI_BASE_URL": slack.openai_base_url,
@@ -285,7 +285,7 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_
     with running_fresh(tmp_path, "up", PORT="0") as kioku:
         slack = Playground.of(kioku)
         slack.say(LIKES)
-        wait_for(lambda: foods(tmp_path) == ["ラーメン"])
+        until(lambda: foods(tmp_path) == ["ラーメン"])
         assert kioku.stop(signal.SIGINT).code == 0
     key = {
         "OPENAI_API_KEY": "a key",
@@ -297,7 +297,7 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_
         assert kioku.line() == f"  Answers come from gpt-6-luna at {stand_in.openai_base_url}."
         slack = Playground(Server(kioku.process, {"url": url}), slack.user)
         slack.command("/memories")
-        wait_for(lambda: "ラーメン" in str(slack.messages()[-1]["blocks"]))
+        until(lambda: "ラーメン" in str(slack.messages()[-1]["blocks"]))
         done = kioku.stop(signal.SIGINT)
     assert (done.code, done.err) == (0, "1 of 1 memories\n")
     with EmbeddedPostgres(tmp_path / ".kioku") as postgres:

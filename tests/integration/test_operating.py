@@ -14,7 +14,7 @@ import pytest
 from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, list_memories
 from tests.conftest import owner_rows
-from tests.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
+from tests.kioku_process import PYTHON_M_BOT, ended, environment, until
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
@@ -97,7 +97,7 @@ def test_a_confirmation_ends_with_ctrl_c(tmp_path: Path) -> None:
         assert asking.stdout is not None
         assert asking.stdout.read(4) == b"Type"
         # A signal that came before it waits for its input would be seen only with the input.
-        wait_for(lambda: psutil.Process(asking.pid).status() == psutil.STATUS_SLEEPING)
+        until(lambda: psutil.Process(asking.pid).status() == psutil.STATUS_SLEEPING)
         asking.send_signal(signal.SIGINT)
         assert asking.wait(30) == 128 + signal.SIGINT
     assert not list(tmp_path.iterdir())
