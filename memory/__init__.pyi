@@ -69,6 +69,7 @@ from .model.namespace import (
 from .model.schemas import (
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
+    Promise as Promise,
     UserFact as UserFact,
     UserTechInterest as UserTechInterest,
     subject as subject,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
 from bot.conversation.changed_turns import check_changed_sources
-from bot.memories.adding import add_lines, remember_as_typed
+from bot.memories.adding import add_lines, remember_as_typed, remember_promise
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
@@ -61,6 +61,7 @@ from bot.ui.panel import (
     Done,
     Position,
 )
+from bot.ui.promises import PROMISE
 from bot.ui.reader import Reader
 from memory import (
     Change,
@@ -156,6 +157,8 @@ async def _menu(app: App, click: Click) -> Result:
             return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
+        case "done":
+            return await _promise(app, replace(click, value=f"done {key}"))
     memory = await find_memory(app.pool, click.person, key)
     if memory is None:
         return Done(line=click.reader.say("memory_gone"))
@@ -163,6 +166,42 @@ async def _menu(app: App, click: Click) -> Result:
     if schema is None:
         return Done(line=click.reader.say("edit_no_form"))
     return edit_form(click.reader, schema, memory, **click.metadata)
+
+
+async def _promise(app: App, click: Click) -> Done:
+    """Change a promise: ``done|drop|never|tomorrow KEY`` or ``on KEY DAY``; or make one.
+
+    ``remind CHANNEL TS TEXT`` makes one of a message of the person's.
+    """
+    what, _, rest = click.value.partition(" ")
+    reader = click.reader
+    if what == "remind":
+        return await remember_promise(app, click.person, reader, rest)
+    key, _, day = rest.partition(" ")
+    memory = await find_memory(app.pool, click.person, key)
+    if memory is None:
+        return Done(line=reader.say("memory_gone"))
+    tomorrow = datetime.now(reader.zone).date() + timedelta(days=1)
+    changed: dict[str, dict[str, str | None]] = {
+        "done": {"state": "done"},
+        "drop": {"state": "dropped"},
+        "never": {"due": None, "due_time": None},
+        "tomorrow": {"state": "open", "due": tomorrow.isoformat()},
+        "on": {"state": "open", "due": day},
+    }
+    content = {**memory.content, **changed[what]}
+    # The message stays its only source: when that is deleted, the promise is, too.
+    source = memory.sources[-1] if memory.sources else {"kind": "command", "evidence": ""}
+    try:
+        made = await edit_memory(
+            app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
+        )
+    except ChangeGone:
+        return Done(line=reader.say("memory_gone"))
+    except EmbeddingsUnavailable:
+        return Done(line=reader.say("command_failed"), beside=True)
+    await _update_notices(app, click.person, [made])
+    return await _changed(app, click, [made])
 
 
 async def _show(app: App, click: Click) -> Position:
@@ -261,6 +300,7 @@ ACTIONS: Mapping[str, Action] = {
     EXPORT: _of_value(send_export),
     DELETE: _open_delete,
     FEEDBACK: _of_value(rate),
+    PROMISE: _promise,
 }
 """What each click does, by its action id."""
 

@@ -73,6 +73,7 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
+    "reminders": ("SELECT key, due, number, channel, begun_at, ts FROM reminders", "begun_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
 EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
@@ -91,6 +92,7 @@ TABLES: tuple[LiteralString, ...] = (
     "viewed",
     "sent_files",
     "person_requests",
+    "reminders",
 )
 # Events that are deleted at once. Slack delivers an event again for some minutes, and messages of
 # an outage are read while any are listed: what was answered is not to be answered again.

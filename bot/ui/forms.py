@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from pydantic import BaseModel
 
@@ -56,7 +57,7 @@ _MULTILINE_LENGTH = 100
 _MAX_NUMBER = 10**12
 # Of our own kinds: optional fields that are shown where they have a value; a label that never is.
 _NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
-_HIDDEN = ("UserFact", "topic")
+_HIDDEN = frozenset({("UserFact", "topic"), ("Promise", "state")})
 _MULTILINE = frozenset({"description", "observation", "action", "result", "instruction", "fact"})
 _AUDIENCE, _CONVERSATION, _LINES = "audience", "conversation", "lines"
 _WORD, _COMMENT = "word", "comment"
@@ -67,7 +68,13 @@ _RETENTION = (0, 30, 90, 180, 365)
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _RECEIPT = {"store": "counted_memories", "memory_versions": "deleted_changes"}
 
-InputType: TypeAlias = Literal["text", "number", "choice"]
+InputType: TypeAlias = Literal["text", "number", "choice", "date", "time"]
+# The elements for a day and a time of day, and what their values are called.
+_PICKERS = {"date": "selected_date", "time": "selected_time"}
+_PICKED = {
+    "date": re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"),
+    "time": re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z"),
+}
 
 
 def _form(
@@ -172,9 +179,11 @@ def _all_fields(schema: type[BaseModel]) -> list[Field]:
 
 
 def _is_asked(schema: type[BaseModel], field: Field, content: Mapping[str, Any]) -> bool:
+    if schema in SCHEMAS and (schema.__name__, field.name) in _HIDDEN:
+        return False
     if schema not in SCHEMAS or field.required or field.name not in _NOT_ASKED:
         return True
-    return bool(content.get(field.name)) and (schema.__name__, field.name) != _HIDDEN
+    return bool(content.get(field.name))
 
 
 def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +202,8 @@ def _field(name: str, rules: Mapping[str, Any], required: bool) -> Field | None:
     choices = tuple(rules.get("enum") or ([rules["const"]] if "const" in rules else ()))
     kinds: dict[str, InputType] = {"string": "text", "integer": "number", "number": "number"}
     input_type = "choice" if choices else kinds.get(str(rules.get("type")))
+    if input_type == "text" and rules.get("format") in _PICKERS:
+        input_type = cast("InputType", rules["format"])
     if input_type is None:
         return None
     return Field(
@@ -252,6 +263,9 @@ def _element(field: Field, value: Any) -> Block:
                 **({"max_value": f"{field.maximum:g}"} if field.maximum is not None else {}),
                 **({"initial_value": str(value)} if _is_number(field, value) else {}),
             }
+        case "date" | "time" as kind:
+            begun = {f"initial_{kind}": value} if _PICKED[kind].match(str(value)) else {}
+            return {"type": f"{kind}picker", **begun}
         case "choice":
             return select([option(str(one), str(one)) for one in field.choices], str(value))
     text = str(value or "")
@@ -339,6 +353,8 @@ def _value(view: Mapping[str, Any], field: Field) -> Any:
     if field.input_type == "choice":
         chosen = _chosen(view, field.block_id)
         return next((one for one in field.choices if str(one)[:OPTION_VALUE] == chosen), None)
+    if picked := _PICKERS.get(field.input_type):
+        return _entered(view, field.block_id).get(picked)
     return _text(view, field.block_id) or None
 
 

@@ -24,6 +24,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
     "UserInstruction": (),
 }
+_ENDED = frozenset({"done", "dropped"})
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
 # A user's id, as Slack makes them, unless it was cut off.
 _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
@@ -38,6 +39,8 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
     if kind == "Episode":
         parts = (what, content.get("action"), content.get("result"))
         return _one_line(" → ".join(str(part) for part in parts if part))
+    if kind == "Promise":
+        return _one_line(_promise(reader, what, content))
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])
         details = [value for value in values if value not in ("", what)]
@@ -51,6 +54,18 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
     if description and description not in line and not says_nothing_more(kind, content):
         line = reader.say("explained", what=line, more=description)
     return _one_line(line)
+
+
+def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
+    """Return a promise: to whom, until when, and what became of it."""
+    line = what
+    if to := content.get("to"):
+        line = reader.say("promise_to", what=line, who=to)
+    if due := content.get("due"):
+        day, at = reader.plain_day(str(due)), content.get("due_time")
+        line = reader.say("promise_by", what=line, when=f"{day} {at}" if at else day)
+    state = content.get("state")
+    return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:

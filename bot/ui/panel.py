@@ -38,6 +38,7 @@ from bot.ui.lines import (
     off_line,
     question_line,
 )
+from bot.ui.promises import PROMISE, is_open
 from bot.ui.reader import Reader
 from memory import MAX_MEMORIES, Change, Memory, Question
 
@@ -47,7 +48,7 @@ FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "se
 EXPORT, DELETE, FEEDBACK = "export", "delete_all", "feedback"
 ACTIONS = (
     *(SWITCH, ANSWER, SEARCH, MENU, SHOW, FORGET, UNDO, REMEMBER),
-    *(ADD, SETTINGS, EXPORT, DELETE, FEEDBACK),
+    *(ADD, SETTINGS, EXPORT, DELETE, FEEDBACK, PROMISE),
 )
 PAGE_SIZE = 15
 WORDS_LIMIT = 100
@@ -285,9 +286,19 @@ def _search(reader: Reader, position: Position) -> Block:
 
 
 def _rows(reader: Reader, content: Content) -> list[Block]:
-    return [
-        memory_row(reader, memory, content.links.get(memory.key), content.position)
+    shown = {
+        memory.key: memory_row(reader, memory, content.links.get(memory.key), content.position)
         for memory in content.memories
+    }
+    promises = [one.key for one in content.memories if is_open(one.kind, one.content)]
+    if not promises or content.position.of:
+        return [*shown.values()]
+    others = [block for key, block in shown.items() if key not in promises]
+    return [
+        section(f"*{reader.say('promises_title')}*"),
+        *(shown[key] for key in promises),
+        *([_DIVIDER, section(f"*{reader.say('promises_others')}*")] if others else []),
+        *others,
     ]
 
 
@@ -302,6 +313,8 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
     keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
     if position.list == "forget":
         keys = {"forget": "menu_forget", "edit": "menu_edit", "history": "menu_history"}
+    if is_open(memory.kind, memory.content):
+        keys = {"done": "promise_done", **keys}
     options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]
     menu = {"type": "overflow", "action_id": MENU, "options": options}
     text = f"{memory_line(reader, memory)}\n{' · '.join(details)}"
