@@ -389,7 +389,7 @@ async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: 
         left[one.sentence] = refusal_line(reader, one.reason, one.sentence)
     lines = [changes_line(reader, stored)] if stored else []
     buttons = []
-    if len(stored) == 1 and (promised := promise_told(reader, lines[0], stored[0])):
+    if len(stored) == 1 and (promised := promise_told(reader, stored[0])):
         lines[0], buttons = promised[0], promised[1][:2]
     if questions:
         lines.append(question_line(reader, questions[0]))

@@ -143,7 +143,7 @@ def _as_mrkdwn(text: str) -> str:
 
 def change_line(reader: Reader, entry: Change) -> str:
     """Return a change as one line of mrkdwn."""
-    before, after = _value_line(reader, entry.before), _value_line(reader, entry.after)
+    before, after = value_line(reader, entry.before), value_line(reader, entry.after)
     line = _change_line(reader, entry, before, after)
     if entry.undone_at is not None:
         return reader.say("change_undone", line=line)
@@ -205,7 +205,8 @@ def can_be_undone(entry: Change) -> bool:
     return entry.undone_at is None and not entry.changed_since
 
 
-def _value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
+def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
+    """Return a stored value as one line of mrkdwn; empty for none."""
     if value is None:
         return ""
     return _as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
@@ -216,7 +217,7 @@ def _value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
 
 def question_line(reader: Reader, question: Question) -> str:
     """Return a question that formation left to the person, as one line of mrkdwn."""
-    before, after = _value_line(reader, question.before), _value_line(reader, question.after)
+    before, after = value_line(reader, question.before), value_line(reader, question.after)
     match question.asks:
         case "replace":
             at = (question.before or {}).get("confirmed_at")

@@ -21,7 +21,13 @@ from bot.ui.blocks import (
     section,
     shortened,
 )
-from bot.ui.lines import changes_line, notable_changes, off_line, question_line
+from bot.ui.lines import (
+    changes_line,
+    notable_changes,
+    off_line,
+    question_line,
+    value_line,
+)
 from bot.ui.panel import (
     FORGET,
     MENU,
@@ -64,7 +70,7 @@ def notice_payload(
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
         buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
-        if len(told) == 1 and (promised := promise_told(reader, lines[0], told[0])):
+        if len(told) == 1 and (promised := promise_told(reader, told[0])):
             lines[0], asked = promised
             buttons = [*asked, *undo][:_MOST_BUTTONS]
         blocks = [note(lines[0]), actions(*buttons)]
@@ -137,21 +143,26 @@ def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Pay
     return payload(text, button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT]))
 
 
-def promise_told(reader: Reader, line: str, change: Change) -> tuple[str, list[Block]] | None:
-    """Return the line and the buttons of a change that made or changed an open promise."""
+def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | None:
+    """Return the line and the buttons of a change that made or changed an open promise.
+
+    None for any other change. Of a promise without a day the person is asked for one.
+    """
     content = (change.after or {}).get("content") or {}
-    if not is_open(change.kind, content) or change.undone_at is not None or not change.after:
+    if not change.after or change.undone_at is not None or not is_open(change.kind, content):
         return None
-    edit = button(MENU, reader.say("promise_change"), f"edit {change.key}")
     said = datetime.fromisoformat(str(change.after.get("confirmed_at")))
     at = remind_at(due_of(content), said, reader.zone)
+    dateless = {**change.after, "content": {**content, "due": None}}
+    line, edit = value_line(reader, dateless), f"edit {change.key}"
     if at is None:
-        return reader.say("promise_when", line=line), [
-            *_days(reader, change.key),
-            button(MENU, reader.say("promise_pick"), f"edit {change.key}"),
-        ]
-    never = button(f"{PROMISE}_1", reader.say("promise_never"), f"never {change.key}")
-    return reader.say("promise_remind", line=line, when=reader.minute(at)), [edit, never]
+        pick = button(f"{MENU}_1", reader.say("promise_pick"), edit)
+        return reader.say("promise_when", line=line), [*_days(reader, change.key), pick]
+    buttons = [
+        button(f"{MENU}_1", reader.say("promise_change"), edit),
+        button(f"{PROMISE}_1", reader.say("promise_never"), f"never {change.key}"),
+    ]
+    return reader.say("promise_remind", line=line, when=reader.minute(at)), buttons
 
 
 def _days(reader: Reader, key: str) -> list[Block]:
