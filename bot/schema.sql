@@ -368,6 +368,34 @@ CREATE FUNCTION promises_to_remind_of(most int)
                 AND (off.until_at IS NULL OR off.until_at > now()))
     $$;
 
+-- Of each hour, how often a person asked about colleagues, and how often colleagues saw their card.
+CREATE TABLE card_uses (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    asked int NOT NULL DEFAULT 0,
+    used int NOT NULL DEFAULT 0,
+    PRIMARY KEY (team_id, user_id, hour)
+);
+CREATE INDEX card_uses_hour ON card_uses (hour);
+GRANT SELECT, INSERT, UPDATE, DELETE ON card_uses TO kioku_app;
+ALTER TABLE card_uses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_card_uses ON card_uses USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR hour < now() - interval '30 days'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+CREATE INDEX store_cards ON store (prefix text_pattern_ops) WHERE prefix LIKE 'chat.%.colleagues';
+
+-- The people of a workspace who show something to colleagues.
+CREATE FUNCTION card_owners(of_team text, most int)
+    RETURNS TABLE (user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT DISTINCT split_part(prefix, '.', 3) FROM store
+        WHERE prefix LIKE 'chat.%.colleagues' AND prefix ~>=~ ('chat.' || of_team || '.')
+            AND prefix ~<~ ('chat.' || of_team || '/') ORDER BY 1 LIMIT most
+    $$;
+
 -- Threads in which something waits, or was withdrawn half answered, and that have no job.
 CREATE FUNCTION threads_without_a_job()
     RETURNS TABLE (thread text)
@@ -645,6 +673,7 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
         DELETE FROM reminders WHERE team_id = team;
+        DELETE FROM card_uses WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM catching_up WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
@@ -657,12 +686,14 @@ CREATE FUNCTION purge_workspace(team text)
 REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     forget_author_of_events, followed_threads,
-    model_answered, operating_state, promises_to_remind_of, workspaces_with_message,
+    model_answered, operating_state, promises_to_remind_of, card_owners,
+    workspaces_with_message,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     forget_author_of_events, followed_threads,
-    model_answered, operating_state, promises_to_remind_of, workspaces_with_message,
+    model_answered, operating_state, promises_to_remind_of, card_owners,
+    workspaces_with_message,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

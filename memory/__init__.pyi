@@ -59,6 +59,7 @@ from .model.errors import (
     MemoryOff as MemoryOff,
 )
 from .model.namespace import (
+    COLLEAGUES as COLLEAGUES,
     DM as DM,
     PUBLIC as PUBLIC,
     Namespace as Namespace,
@@ -103,6 +104,7 @@ from .recall.search import (
     recall_memories as recall_memories,
     similar_memories as similar_memories,
 )
+from .store.cards import read_card as read_card
 from .store.edits import (
     add_memories as add_memories,
     edit_memory as edit_memory,

@@ -16,6 +16,12 @@ from uuid import UUID
 from bot.app import App
 from bot.conversation.changed_turns import check_changed_sources
 from bot.memories.adding import add_lines, remember_as_typed, remember_promise
+from bot.memories.cards import (
+    add_answers,
+    hide_from_colleagues,
+    preview,
+    show_to_colleagues,
+)
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
@@ -24,18 +30,21 @@ from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
+    CARD_FORM,
     COMMENT_FORM,
     DELETE_FORM,
     MEMORY_FORM,
     SETTINGS_FORM,
     SubmittedMemory,
     add_form,
+    card_form,
     delete_errors,
     delete_form,
     edit_form,
     edited_content,
     field_error,
     metadata_of,
+    read_card_form,
     read_memory_form,
     read_settings_form,
     receipt_view,
@@ -157,6 +166,15 @@ async def _menu(app: App, click: Click) -> Result:
             return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
+        case "show":
+            return await show_to_colleagues(app, click.person, click.reader, key)
+        case "hide":
+            return await hide_from_colleagues(app, click.person, click.reader, key)
+        case "preview":
+            seen = await preview(app, click.person, click.reader)
+            return Done(line=seen["text"])
+        case "questions":
+            return card_form(click.reader, **click.metadata)
         case "done":
             return await _promise(app, replace(click, value=f"done {key}"))
     memory = await find_memory(app.pool, click.person, key)
@@ -402,12 +420,19 @@ async def _submit_comment(app: App, click: Click, view: Mapping[str, Any]) -> Sl
     return await comment(app, click.person, click.reader, view)
 
 
+async def _submit_card(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    if refusal := app.policy.refuses_person(click.person):
+        return Done(line=click.reader.say(refusal))
+    return await add_answers(app, click.person, click.reader, read_card_form(view))
+
+
 Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done | SlackView]]
 FORMS: Mapping[str, Submission] = {
     MEMORY_FORM: _submit_memory,
     SETTINGS_FORM: _submit_settings,
     DELETE_FORM: _submit_delete,
     COMMENT_FORM: _submit_comment,
+    CARD_FORM: _submit_card,
 }
 """What each form does, by its callback id."""
 

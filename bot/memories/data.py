@@ -73,6 +73,7 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
+    "card_uses": ("SELECT hour, asked, used FROM card_uses", "hour"),
     "reminders": ("SELECT key, due, number, channel, begun_at, ts FROM reminders", "begun_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
@@ -93,6 +94,7 @@ TABLES: tuple[LiteralString, ...] = (
     "sent_files",
     "person_requests",
     "reminders",
+    "card_uses",
 )
 # Events that are deleted at once. Slack delivers an event again for some minutes, and messages of
 # an outage are read while any are listed: what was answered is not to be answered again.

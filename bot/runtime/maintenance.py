@@ -40,6 +40,7 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
+    "DELETE FROM card_uses WHERE hour < now() - interval '30 days'",
     "DELETE FROM reminders WHERE begun_at < now() - interval '60 days'",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
     # Workers delete the successful ones.

@@ -1,4 +1,4 @@
-"""The four forms: a memory, settings, *Delete all my data*, and a comment on an answer."""
+"""The forms: a memory, settings, *Delete all my data*, a comment on an answer, and the card."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Language, known_language, say
 from bot.types import Eagerness, PersonErased, PersonSettings
 from bot.ui.blocks import (
+    LINE_LIMIT,
     OPTION_VALUE,
     Block,
     SlackView,
@@ -25,6 +26,7 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
+from bot.ui.cards import QUESTIONS
 from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
 from bot.ui.reader import Reader
 from memory import (
@@ -39,13 +41,14 @@ from memory import (
     validated,
 )
 
-MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM = (
+MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM = (
     "memory",
     "settings",
     "delete_all",
     "comment",
+    "card",
 )
-FORMS = (MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM)
+FORMS = (MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM)
 LINES_LIMIT = 50
 COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -535,3 +538,28 @@ def comment_form(reader: Reader, turn: str, comment: str) -> SlackView:
 def read_comment(view: Mapping[str, Any]) -> tuple[str, str]:
     """Return the turn and the comment of a submitted form."""
     return metadata_of(view)["turn"], _text(view, _COMMENT)[:COMMENT_LIMIT]
+
+
+# --- the card ----------------------------------------------------------------------------------
+
+
+def card_form(reader: Reader, **metadata: str) -> SlackView:
+    """Return the form with the questions of *How to work with me*; each may be left empty."""
+    blocks = [
+        note(reader.say("card_form_note")),
+        *(
+            input_block(
+                name,
+                reader.say(f"card_{name}"),
+                text_input(LINE_LIMIT, multiline=False),
+                optional=True,
+            )
+            for name in QUESTIONS
+        ),
+    ]
+    return _form(reader, CARD_FORM, "card_title", "form_save", blocks, **metadata)
+
+
+def read_card_form(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return the answers that were given, by the name of the question."""
+    return {name: text for name in QUESTIONS if (text := _text(view, name))}

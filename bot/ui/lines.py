@@ -10,7 +10,7 @@ from typing import Any
 from bot.types import Off
 from bot.ui.blocks import LINE_LIMIT, escaped, shortened
 from bot.ui.reader import Reader
-from memory import DM, PUBLIC, Change, Memory, Question, subject
+from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
@@ -122,6 +122,8 @@ def audience_name(reader: Reader, audience: str) -> str:
         return reader.say("audience_dm")
     if audience == PUBLIC:
         return reader.say("audience_public")
+    if audience == COLLEAGUES:
+        return reader.say("audience_colleagues")
     return reader.say("audience_own", channel=f"<#{audience}>")
 
 

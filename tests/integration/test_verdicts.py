@@ -693,7 +693,7 @@ async def test_only_a_given_promise_is_stored_with_the_day_that_the_verdict_read
     judged: dict[str, Any],
     expected: tuple[str | None, str | None] | str,
 ) -> None:
-    """The memory model's own day is not used; a past one, or a text that is no time, is left out."""
+    """The memory model's own day is not used; a past one, and what is no time, are left out."""
     model.answer([(GIVEN[0], {**GIVEN[1], "due": "2099-12-31"})])
     model.verdicts.append({0: judged})
     formed = await former.form(ALICE_DM, typed(PROMISE))

@@ -205,7 +205,7 @@ def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
             memory = MemoryTools(
                 app.former, view, said, batch_id=turn_row.id, in_commit=permitted, off=off
             )
-            return memory, ControlTools(app, viewing, message, turn_row)
+            return memory, ControlTools(app, viewing, message, turn_row, view)
 
         return Toolbox(
             definitions(message.audience == DM, off),
