@@ -117,8 +117,7 @@ async def _forget(settings: Settings, people: Mapping[Person, Sequence[re.Match[
                 await erase_person(pool, person)
             messages = [(line[5], line[6]) for line in lines if line[5]]
             blank = partial(delete_forgotten_texts, person=person)
-            keys = [line[4] for line in lines if line[4]]
-            await again(pool, person, keys, messages, blank)
+            await again(pool, person, [line[4] for line in lines if line[4]], messages, blank)
             said = [f"{channel}/{ts}" for channel, ts in messages]
             await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
     print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")

@@ -75,9 +75,6 @@ async def test_dialogs_and_panels(show: Showcase, visit: Visit, theme: str) -> N
     assert await findings(ben.page) == []
     await ben.page.keyboard.press("Escape")
     await expect(ben.page.get_by_role("dialog")).to_have_count(0)
-    await ben.page.get_by_role("button", name="Colours").click()
-    assert await findings(ben.page) == []
-    await ben.page.keyboard.press("Escape")
     await ben.box.press_sequentially("/")
     assert await findings(ben.page) == []
     await ben.box.fill("")

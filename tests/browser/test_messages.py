@@ -136,3 +136,23 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
         await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")
         await expect(ann.last).to_contain_text("after")
+
+
+async def test_closed_dialog_is_gone_before_the_playground_knows(
+    show: Showcase, ben: Visitor
+) -> None:
+    """What is typed after Escape is sent; a dialog that could not be closed comes back."""
+    await ben.say("/form")
+    dialog = ben.page.get_by_role("dialog")
+    typed = dialog.get_by_label("What", exact=True)
+    await typed.fill("Half a")
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await ben.page.route("**/_playground/views/close", held.put)
+    await ben.page.keyboard.press("Escape")
+    await ben.say("typed after Escape")
+    await expect(ben.last).to_contain_text("typed after Escape")
+    await (await held.get()).abort()
+    await expect(typed).to_have_value("Half a")
+    await ben.page.unroute("**/_playground/views/close")
+    await ben.page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)

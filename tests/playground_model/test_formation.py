@@ -209,29 +209,6 @@ async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[s
     assert [one.content for one in again] == [found.content]
 
 
-async def test_the_assistant_s_words_form_nothing(url: str) -> None:
-    """Only the human side of the transcript is read."""
-    found = await create_memory_manager(model(url), schemas=TASTES, enable_inserts=True).ainvoke(
-        {
-            "messages": [
-                {"role": "user", "content": "hello"},
-                {"role": "assistant", "content": "I love ramen"},
-                {"role": "user", "content": "I like soba"},
-            ]
-        }
-    )
-    assert [getattr(memory.content, "food_name", None) for memory in found] == ["soba"]
-
-
-async def test_a_demanded_call_changes_nothing(url: str) -> None:
-    """With LangChain's plain model LangMem demands a call; it is an empty patch."""
-    person = Person(model(url, kind=ChatOpenAI))
-    await person.says("I love ramen")
-    before = await person.rows()
-    await person.says("ok thanks")
-    assert await person.rows() == before
-
-
 @pytest.mark.parametrize(
     "arguments",
     [{"food_name": "ramen"}, {"food_name": "ramen", "preference": 400, "evidence": "I love ramen"}],

@@ -6,11 +6,10 @@ import { listenToKeys } from "./keys.js";
 import { listen } from "./live.js";
 import { onEdit } from "./messages.js";
 import { drawViews, loadViews } from "./modals.js";
-import { drawSent } from "./sent.js";
+import { drawSent, refreshSent } from "./sent.js";
 import { drawSide, drawThread } from "./side.js";
 import { drawSidebar } from "./sidebar.js";
 import { changed, isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
-import { refreshSent } from "./sent.js";
 import { speak, t } from "./words.js";
 import { workspaceName } from "./workspaces.js";
 

@@ -12,13 +12,30 @@ import { t } from "./words.js";
 
 let shown = null; // {id, hash, element, read}
 const typed = new Map(); // view id → {"block|action": value}
+const closed = new Set(); // ids of views that the person has closed
 
 export async function loadViews() {
   const asked = store.me;
   const { views } = await get("views", { as: asked });
   if (asked !== store.me) return;
-  store.views = views;
+  store.views = views.filter((view) => !closed.has(view.id));
   changed("views");
+}
+
+// Removes the view at once: what the person types next is for what is below it. If the playground
+// cannot be told, the view comes back with what was typed in it.
+async function close(view) {
+  if (closed.has(view.id)) return; // Chromium may cancel a dialog twice on Escape
+  closed.add(view.id);
+  store.views = store.views.filter((entry) => entry.id !== view.id);
+  drawViews();
+  const told = await attempt(() => post("views/close", { user: store.me, view_id: view.id }));
+  if (told) {
+    typed.delete(view.id);
+    return;
+  }
+  closed.delete(view.id);
+  await attempt(loadViews);
 }
 
 export function drawViews() {
@@ -30,16 +47,15 @@ export function drawViews() {
     shown = null;
     element.close();
   }
-  for (const id of typed.keys()) if (!store.views.some((entry) => entry.id === id)) typed.delete(id);
+  for (const id of typed.keys()) {
+    if (!closed.has(id) && !store.views.some((entry) => entry.id === id)) typed.delete(id);
+  }
   if (view) show(view);
 }
 
 function show(view) {
   const { nodes, inputs, values, nested } = viewParts(view.blocks, { view_id: view.id }, typed.get(view.id));
   const trouble = make("p", { class: "problem", role: "alert", hidden: true });
-  // Chromium cancels a dialog twice on Escape when nothing in it was clicked or typed yet.
-  let closing = null;
-  const close = () => (closing ??= attempt(() => post("views/close", { user: store.me, view_id: view.id })).finally(() => (closing = null)));
   const submitButton = view.submit ? make("button", { class: "primary" }, withEmoji(view.submit.text)) : null;
 
   const submit = async (event) => {
@@ -64,8 +80,8 @@ function show(view) {
 
   const form = make("form", { novalidate: true, onsubmit: submit },
     make("div", { class: "dialog-body" }, trouble, nodes),
-    make("footer", { class: "dialog-foot" }, button({ class: "plain", onclick: close }, view.close?.text ?? (submitButton ? t("cancel") : t("close"))), submitButton));
-  const element = dialog({ title: withEmoji(view.title.text), body: form, className: "view", onCancel: close });
+    make("footer", { class: "dialog-foot" }, button({ class: "plain", onclick: () => close(view) }, view.close?.text ?? (submitButton ? t("cancel") : t("close"))), submitButton));
+  const element = dialog({ title: withEmoji(view.title.text), body: form, className: "view", onCancel: () => close(view) });
   element.dataset.view = view.id;
   shown = { id: view.id, hash: view.hash, element, values };
   const first = inputs.find(({ block }) => block.element.focus_on_load) ?? inputs[0];

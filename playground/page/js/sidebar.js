@@ -4,10 +4,9 @@ import { button, fill, icon, make, sync } from "./dom.js";
 import { addChannel, addPerson, changePerson } from "./adding.js";
 import { avatar, faceOf, seal, titleOf } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
-import { menuButton } from "./menu.js";
 import { isUnread } from "./reading.js";
 import { showShortcuts } from "./keys.js";
-import { isDm, keep, me, mine, people, store } from "./store.js";
+import { isDm, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
 import { addWorkspaceButton, workspaceHead } from "./workspaces.js";
 
@@ -69,24 +68,12 @@ function drawRail() {
       }, avatar(person.id), make("span", { class: "person-name" }, person.name), make("span", { class: "person-language", lang: person.locale }, language)));
     },
   })));
-  const theme = document.documentElement.dataset.theme;
-  const signs = { auto: "auto", light: "sun", dark: "moon" };
-  const sign = `${theme}${document.documentElement.lang}`;
-  if (railFoot.sign === sign) return;
-  railFoot.sign = sign;
+  if (railFoot.lang === document.documentElement.lang) return;
+  railFoot.lang = document.documentElement.lang;
   const add = t("addPerson");
   railFoot.replaceChildren(
     button({ class: "rail-button", "aria-label": add, title: add, onclick: addPerson }, icon("plus")),
-    menuButton({ class: "rail-button", "aria-label": t("theme", { theme: t(theme) }), title: t("theme", { theme: t(theme) }) }, [icon(signs[theme])], () => ["auto", "light", "dark"].map((name) => ({
-      label: t(name), chosen: document.documentElement.dataset.theme === name, icon: icon(signs[name]), choose: () => setTheme(name) }))),
     button({ class: "rail-button", "aria-label": t("help"), title: `${t("help")} (?)`, onclick: showShortcuts }, icon("help")));
-}
-
-function setTheme(name) {
-  document.documentElement.dataset.theme = name;
-  keep("theme", name);
-  drawSidebar();
-  railFoot.querySelector("[aria-haspopup]")?.focus();
 }
 
 // Arrows move through the conversations; one of them at a time is in the order of Tab.
