@@ -181,14 +181,14 @@ class Sessions:
         """
         await execute_statement(
             self._pool,
-            "UPDATE turns SET retitled = true WHERE thread = %s AND NOT retitled",
+            "UPDATE messages SET retitled = true WHERE thread = %s AND NOT retitled",
             (thread,),
             scope={THREAD_SETTING: thread},
             wait=_WAIT_SECONDS,
         )
 
     async def _was_renamed(self, thread: str) -> bool:
-        statement = "SELECT FROM turns WHERE thread = %s AND retitled LIMIT 1"
+        statement = "SELECT FROM messages WHERE thread = %s AND retitled LIMIT 1"
         scope = {THREAD_SETTING: thread}
         return bool(await execute_statement(self._pool, statement, (thread,), scope=scope))
 

@@ -190,8 +190,8 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     """Return where a message is remembered: in the audience in which it was said."""
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT audience FROM turns WHERE team_id = %s AND user_id = %s"
-            " AND channel_id = %s AND question_ts = %s",
+            "SELECT audience FROM messages WHERE team_id = %s AND user_id = %s"
+            " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
             (person.team_id, person.user_id, channel, ts),
         )
         row = await found.fetchone()

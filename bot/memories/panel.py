@@ -124,7 +124,7 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
     """Return the memories in view of the answer of a turn, if that is one of the person."""
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT recalled FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
+            "SELECT recalled FROM messages WHERE id = %s AND team_id = %s AND user_id = %s",
             (UUID(content.position.of), person.team_id, person.user_id),
         )
         row = await found.fetchone()
@@ -142,7 +142,8 @@ async def _has_stored(app: App, person: Person) -> bool:
     """Return whether the person has ever been answered, or anything is stored of them."""
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT FROM turns WHERE team_id = %s AND user_id = %s LIMIT 1",
+            "SELECT FROM messages WHERE team_id = %s AND user_id = %s"
+            " AND begun_at IS NOT NULL LIMIT 1",
             (person.team_id, person.user_id),
         )
         answered = await found.fetchone() is not None

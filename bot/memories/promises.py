@@ -44,7 +44,7 @@ _OF_REMINDER: LiteralString = (
 )
 _INTEND: LiteralString = (
     "INSERT INTO reminders (team_id, user_id, key, due, number, channel) VALUES (%(team)s,"
-    " %(user)s, %(key)s, %(due)s, %(number)s, COALESCE((SELECT channel_id FROM turns"
+    " %(user)s, %(key)s, %(due)s, %(number)s, COALESCE((SELECT channel_id FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1), %(user)s))"
     " ON CONFLICT DO NOTHING RETURNING channel"
 )

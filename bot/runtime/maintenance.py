@@ -86,9 +86,9 @@ class Maintenance:
             log.warning("the upkeep failed: %s", fault(error))
 
     async def _find_lost_work(self) -> None:
-        statement: LiteralString = "SELECT * FROM fail_poison_events(%s)"
+        statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
         for row in await execute_statement(self.pool, statement, (_POISON_AFTER,)):
-            log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
+            log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
         found = await execute_statement(self.pool, "SELECT thread FROM threads_without_a_job()")
         threads = [row["thread"] for row in found]
         jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
@@ -102,9 +102,9 @@ class Maintenance:
     async def _expire(self) -> None:
         for statement in _EXPIRED:
             await execute_statement(self.pool, statement)
-        [row] = await execute_statement(self.pool, "SELECT * FROM clear_away(%s)", (_AT_ONCE,))
-        if row["events"] or row["turns"]:
-            log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
+        [row] = await execute_statement(self.pool, "SELECT clear_away(%s) AS cleared", (_AT_ONCE,))
+        if row["cleared"]:
+            log.info("cleared away %d message(s)", row["cleared"])
         if ended := await expire_due(self.pool):
             log.info("%d memories ended, as their words said", len(ended))
 

@@ -151,8 +151,7 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
     content = (change.after or {}).get("content") or {}
     if not change.after or change.undone_at is not None or not is_open(change.kind, content):
         return None
-    said = datetime.fromisoformat(str(change.after.get("confirmed_at")))
-    at = remind_at(due_of(content), said, reader.zone)
+    at = remind_at(due_of(content), change.at, reader.zone)
     dateless = {**change.after, "content": {**content, "due": None}}
     line, edit = value_line(reader, dateless), f"edit {change.key}"
     if at is None:

@@ -24,8 +24,8 @@ PEOPLE = 5
 # What stored an event, and what began a turn, is told by the name of its connection.
 STEP = "bot/9999_next"
 NEXT_STEP = """
-ALTER TABLE inbox_events ADD COLUMN stored_by text DEFAULT current_setting('application_name');
-ALTER TABLE turns ADD COLUMN begun_by text DEFAULT current_setting('application_name');
+ALTER TABLE messages ADD COLUMN stored_by text DEFAULT current_setting('application_name');
+ALTER TABLE messages ADD COLUMN begun_by text DEFAULT current_setting('application_name');
 """
 
 
@@ -61,7 +61,7 @@ def taken_by(world: World) -> list[set[str]]:
     """Return the versions that have stored a message, and those that have begun an answer."""
     return [
         {row["by"] for row in world.rows(f"SELECT DISTINCT {column} AS by FROM {table}")} - {None}
-        for table, column in (("inbox_events", "stored_by"), ("turns", "begun_by"))
+        for table, column in (("messages", "stored_by"), ("messages", "begun_by"))
     ]
 
 
@@ -102,6 +102,6 @@ def test_every_message_is_answered_once_by_two_versions(
             # The old version goes; the new one is there already.
             assert world.app.terminate() == 0
             last = world.say(ann, "What shall I eat?")
-            wait_for(lambda: [row for row in world.inbox(last) if row["status"] == "done"])
+            wait_for(lambda: [row for row in world.inbox(last) if row["status"] == "answered"])
             [answer] = world.answers(last)
             assert "ramen" in answer["text"]

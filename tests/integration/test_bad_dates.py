@@ -146,7 +146,7 @@ async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
     """Each step runs whether or not the one before failed."""
     owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
     owner.remember(ANN, "old", "2020-01-01 00:00:00+00")
-    for function in ("fail_poison_events", "clear_away", "end_history"):
+    for function in ("fail_poison_messages", "clear_away", "end_history"):
         owner.rows(f"ALTER FUNCTION {function} RENAME TO {function}_away")
     await upkeep.keep_up(3_600)
     assert await list_memories(pool, BOB) == []

@@ -184,7 +184,7 @@ async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(app:
     said = app.slack.as_app(
         "chat.postMessage", channel=place.channel, thread_ts=before["thread_ts"], text="Again."
     )
-    app.rows("UPDATE turns SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
+    app.rows("UPDATE messages SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
     person = Person(app.slack.team_id, place.user)
     await added(app, person, turn)
     await show(app, job)
@@ -215,11 +215,11 @@ async def test_a_notice_without_an_answer_above_it_is_seen(app: App, in_thread: 
     place, job = await formed(app, "public")
     [answer] = _answers(app, place)
     app.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
-    app.rows("UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
+    app.rows("UPDATE messages SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
     root = answer["thread_ts"]
     if in_thread:
         said = app.slack.say(place.user, place.channel, "more", thread_ts=root)
-        moved = "UPDATE turns SET question_ts = %s WHERE question_ts = %s"
+        moved = "UPDATE messages SET ts = %s WHERE ts = %s"
         app.rows(moved, said["ts"], root)
     await show(app, job)
     [message] = notices_seen(app, place)

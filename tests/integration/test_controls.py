@@ -69,7 +69,7 @@ def pressable(app: App, message: Message, action: str) -> list[str]:
 def nothing_kept(app: App, message: Message) -> bool:
     """Say whether no table holds any text of a message."""
     turn = app.turn(message)
-    [event] = app.rows("SELECT message FROM inbox_events WHERE ts = %s", message.ts)
+    [event] = app.rows("SELECT message FROM messages WHERE ts = %s", message.ts)
     texts = (turn["question"], turn["words"], turn["reply"], event["message"])
     return texts == ("", "", None, None) and turn["off_record"]
 

@@ -370,7 +370,7 @@ async def test_an_owner_who_serves_is_told(set_up: SetUp, database: str) -> None
 async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str) -> None:
     """Failed messages and jobs are counted; a message that waits for minutes is a problem."""
     event = (
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, status,"
         " received_at) VALUES ('T1', %s, 'U1', 'D1', %s, 'T1.D1.1', %s,"
         " now() - make_interval(secs => %s))"
     )

@@ -48,7 +48,7 @@ class Thread:
 
     def stored(self) -> list[str]:
         """Return the texts of the messages that wait."""
-        found = self.app.rows("SELECT message->>'text' AS text FROM inbox_events ORDER BY ts")
+        found = self.app.rows("SELECT message->>'text' AS text FROM messages ORDER BY ts")
         return [row["text"] for row in found]
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -76,10 +76,10 @@ async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(threa
     assert await app.wiring.inbox.store(mention)
     assert await thread.follow_ups() == {"thread": mention.thread, "after": mention.ts}
     await app.answering.drain(mention.thread)
-    asked = app.rows("SELECT question FROM turns ORDER BY question_ts")
+    asked = app.rows("SELECT question FROM messages ORDER BY ts")
     assert [row["question"] for row in asked] == ["one", "two"]
     assert not await app.wiring.inbox.store(follow_up)
-    assert app.rows("SELECT late FROM inbox_events") == [{"late": False}] * 2
+    assert app.rows("SELECT late FROM messages") == [{"late": False}] * 2
 
 
 async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) -> None:
@@ -110,7 +110,7 @@ async def test_a_mention_counts_from_when_it_is_stored(app: App) -> None:
         await psycopg.AsyncConnection.connect(app.database) as owner,
         asyncio.TaskGroup() as tasks,
     ):
-        await owner.execute("LOCK TABLE inbox_events")
+        await owner.execute("LOCK TABLE messages")
         tasks.create_task(app.wiring.inbox.store(mention))
         await asyncio.sleep(0.5)
         await owner.rollback()

@@ -56,7 +56,7 @@ class Client:
     def stored(self, channel: str) -> list[dict[str, Any]]:
         """Return the events stored of a conversation."""
         return owner_rows(
-            self.database, "SELECT * FROM inbox_events WHERE channel_id = %s ORDER BY ts", channel
+            self.database, "SELECT * FROM messages WHERE channel_id = %s ORDER BY ts", channel
         )
 
 
@@ -123,7 +123,7 @@ async def test_edits_and_deletions_reach_what_waits(client: Client) -> None:
     where = {"user": user, "channel": said["channel"], "ts": said["ts"]}
     for path, more, status, text in (
         ("messages/edit", {"text": "new"}, "waiting", "new"),
-        ("messages/delete", {}, "withdrawn", None),
+        ("messages/delete", {}, "gone", None),
     ):
         last = (await client.control("deliveries"))["last"]
         await client.control(path, {**where, **more})

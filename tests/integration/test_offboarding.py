@@ -31,7 +31,7 @@ NOTE = "workspaces"
 
 # Values that constraints ask for; all others are made from the column's type.
 _GIVEN: dict[str, Any] = {
-    "status": "done",
+    "status": "answered",
     "rating": "good",
     "eagerness": "balanced",
     "language": "en",
@@ -39,7 +39,6 @@ _GIVEN: dict[str, Any] = {
     "oldest": "1.0",
 }
 _GIVEN_IN: dict[tuple[str, str], Any] = {
-    ("turns", "status"): "answered",
     ("memory_versions", "action"): "remembered",
     ("memory_versions", "actor"): "formation",
     ("memory_questions", "kind"): "remove",
@@ -51,6 +50,7 @@ _BY_TYPE: dict[str, Any] = {
     "double precision": 1.0,
     "numeric": 1,
     "boolean": True,
+    "uuid": "00000000-0000-4000-8000-000000000001",
     "jsonb": "{}",
     "ARRAY": [],
     "bytea": b"",
@@ -117,8 +117,8 @@ class Database:
             vector,
         )
         turn = uuid4()
-        self._insert("turns", team, {"id": turn})
-        tables = self.of_workspaces() - OF_NAMESPACES - {"turns", NOTE, "procrastinate_jobs"}
+        self._insert("messages", team, {"id": turn})
+        tables = self.of_workspaces() - OF_NAMESPACES - {"messages", NOTE, "procrastinate_jobs"}
         for table in sorted(tables):
             self._insert(table, team, {"turn_id": turn})
         jobs = ({"team": team, "user": "U1"}, {"thread": f"{team}.D1.1.0"})
@@ -335,8 +335,8 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     await app.answering.drain(waiting.thread)
     assert app.replies(waiting) == []
     row = app.event(waiting)
-    assert (row["status"], row["message"]) == ("done", None)
-    assert app.find("turns", waiting) is None
+    assert (row["status"], row["message"]) == ("skipped", None)
+    assert app.find_turn(waiting) is None
 
 
 async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Database) -> None:
@@ -357,7 +357,7 @@ async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Dat
     assert await app.deliver(earlier) == 200
     await app.wiring.workspaces.uninstalled(place.team, time.time())
     assert await app.deliver(later) == 200
-    stored = owner.rows("SELECT ts FROM inbox_events WHERE user_id = %s", place.user)
+    stored = owner.rows("SELECT ts FROM messages WHERE user_id = %s", place.user)
     assert stored == [{"ts": earlier["ts"]}]
 
 

@@ -79,8 +79,8 @@ async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
             await asyncio.wait({task}, timeout=0.05)
     assert asked(app) == [f"number {number:02}" for number in range(20)]
     assert len(app.replies(first)) == 20
-    found = app.rows("SELECT question_ts, reply_ts FROM turns WHERE thread = %s", first.thread)
-    replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["question_ts"]))]
+    found = app.rows("SELECT ts, reply_ts FROM messages WHERE thread = %s", first.thread)
+    replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["ts"]))]
     assert replies == sorted(replies)
 
 
@@ -99,7 +99,7 @@ async def test_a_long_thread_lets_others_through(
     for message in messages:
         await app.wiring.inbox.store(message)
     app.rows(
-        "UPDATE inbox_events SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
+        "UPDATE messages SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
         waited,
         first.thread,
     )
@@ -132,7 +132,7 @@ async def test_an_older_message_that_comes_late_goes_next(
     app.script("word " * 20)
     app.fault(match="two", delay_ms=5_000)
     task = asyncio.create_task(app.answering.drain(first.thread))
-    await until(lambda: app.find("turns", second))
+    await until(lambda: app.find_turn(second))
     await app.wiring.inbox.store(older)
     await asyncio.wait_for(task, 60)
     assert asked(app) == ["one", "two", "older", "three"]
@@ -151,7 +151,7 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     ]
     await asyncio.gather(*(app.wiring.inbox.store(message) for message in (first, *pairs)))
     await app.answering.drain(first.thread)
-    found = app.rows("SELECT user_id, question FROM turns WHERE thread = %s", first.thread)
+    found = app.rows("SELECT user_id, question FROM messages WHERE thread = %s", first.thread)
     assert {row["question"]: row["user_id"] for row in found if "number" in row["question"]} == {
         f"number {number}": (place.user if number % 2 else other) for number in range(6)
     }
@@ -188,7 +188,7 @@ async def test_an_erasure_does_not_delay_others_in_the_thread(
         await app.answering.drain(first.thread)
     assert app.jobs(ANSWER) == [{"args": {"thread": first.thread}, "due_in": 0}]
     await app.answering.drain(first.thread)
-    assert app.event(second)["status"] == "done"
+    assert app.event(second)["status"] == "answered"
 
 
 async def test_ten_messages_cost_twelve_calls(app: App) -> None:
@@ -234,7 +234,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     await app.answering.drain(message.thread)
     assert asked(app) == []
     row = app.event(message)
-    assert (row["status"], row["message"]) == ("withdrawn", None)
+    assert (row["status"], row["message"]) == ("gone", None)
 
 
 async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
@@ -246,7 +246,7 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     assert not await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
     await app.changes.note(edited)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["I like sushi"]
 
 
@@ -264,7 +264,7 @@ async def test_an_edit_that_comes_after_a_newer_one_changes_nothing(
         await app.answering.drain(message.thread)
     before = asked(app)
     await app.changes.note(older)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert app.turn(message)["question"] == "hello, two"
     await app.answering.drain(message.thread)
     assert asked(app) == before
@@ -289,7 +289,7 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     await app.changes.note(changed(message, None))
     await app.changes.note(edited)
     event, turn = app.event(message), app.turn(message)
-    assert (event["status"], event["message"]) == ("done", None)
+    assert (event["status"], event["message"]) == ("answered", None)
     assert (turn["question"], turn["words"]) == ("", "")
     await app.answering.drain(message.thread)
     assert asked(app) == ["hello"]
@@ -302,7 +302,7 @@ async def test_an_edit_before_the_answer_is_not_answered_again(app: App) -> None
     await app.changes.note(edited)
     await app.answering.drain(message.thread)
     await app.changes.note(edited)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["hello, you"]
 
 
@@ -326,7 +326,7 @@ async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:
     old = replace(app.slack.message(place), ts="1700000000.000100", thread_ts="1700000000.000100")
     for text in (None, "edited"):
         await app.changes.note(changed(old, text))
-    assert app.find("inbox_events", old) is None
+    assert app.find(old) is None
 
 
 async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None:
@@ -337,7 +337,7 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
     for message in (first, below):
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
-        assert app.find("inbox_events", message) is None
+        assert app.find(message) is None
 
 
 async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:
@@ -347,7 +347,7 @@ async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: 
     mention = app.written(place, "<@BOT> hello", thread_ts=place.root)
     await app.wiring.inbox.store(mention)
     await app.changes.note(changed(before, "more talk"))
-    assert app.find("inbox_events", before) is None
+    assert app.find(before) is None
 
 
 async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
@@ -372,7 +372,7 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     await app.changes.note(edited)
     preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
     await app.changes.note(preview)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["hello", "hello, you"]
     again = app.turn(message)
     shown = [one["ts"] for one in app.shown(message)]
@@ -400,10 +400,9 @@ async def test_an_edit_long_after_the_answer_changes_nothing_of_it(app: App) -> 
     place = app.slack.place()
     old = await app.ask(place, "hello")
     app.rows(
-        "UPDATE inbox_events SET received_at = now() - interval '25 hours' WHERE ts = %s"
-        " RETURNING ts",
+        "UPDATE messages SET received_at = now() - interval '25 hours' WHERE ts = %s RETURNING ts",
         old.ts,
     )
     await app.changes.note(changed(old, "hello, all"))
-    assert app.event(old)["status"] == "done"
+    assert app.event(old)["status"] == "answered"
     assert app.turn(old)["question"] == "hello, all"

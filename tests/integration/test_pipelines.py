@@ -58,7 +58,7 @@ async def test_a_row_without_columns_is_a_row(pool: Pool) -> None:
     """``SELECT FROM`` tells whether there is a row; a statement without a result has none."""
     assert await execute_statement(pool, "SELECT FROM person_settings") == []
     assert await execute_statement(pool, "SELECT FROM generate_series(1, 2)") == [{}, {}]
-    assert await execute_statement(pool, "UPDATE turns SET reply = NULL") == []
+    assert await execute_statement(pool, "UPDATE messages SET reply = NULL") == []
 
 
 @pytest.mark.usefixtures("busy")

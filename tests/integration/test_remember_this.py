@@ -243,8 +243,8 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
     match blanked:
         case "history":
             app.rows(
-                "UPDATE turns SET intended_at = now() - interval '35 days',"
-                " ended_at = now() - interval '35 days' WHERE question_ts = %s RETURNING 1",
+                "UPDATE messages SET begun_at = now() - interval '35 days',"
+                " ended_at = now() - interval '35 days' WHERE ts = %s RETURNING 1",
                 said.ts,
             )
             await end_history(app.pool, 30)
@@ -286,7 +286,7 @@ async def test_what_a_tool_asked_follows_a_message_that_is_not_formed_yet(
     [question] = await open_questions(app.pool, said.person)
     assert question.messages == ((said.channel_id, said.ts),)
     if blank:
-        app.rows("UPDATE turns SET question = '', words = '' WHERE question_ts = %s", said.ts)
+        app.rows("UPDATE messages SET question = '', words = '' WHERE ts = %s", said.ts)
     await hear(app, said, None if how == "deleted" else "It rains")
     assert await open_questions(app.pool, said.person) == []
     assert len(await app.memories(said.person)) == 1

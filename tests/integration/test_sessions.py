@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.claimed_message import ClaimedMessage, Superseded, Withdrawn
+from bot.conversation.claimed_message import Superseded, Withdrawn
 from bot.conversation.inbox import MAX_FAILURES
 from bot.delivery.sessions import LOADING
 from bot.locale import say
@@ -17,7 +17,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.deliveries import Sender, Thread
+from tests.integration.deliveries import Sender, Thread, claimed_anew
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.waiting import until
@@ -234,9 +234,9 @@ async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]
     """After a crash the session ends `active`: answered, apologised for, or given up."""
     asked = await crashed(app)
     for name, value in columns.items():
-        app.rows(f"UPDATE inbox_events SET {name} = %s WHERE ts = %s", value, asked.ts)
+        app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)
     await app.answering.drain(asked.thread)
-    assert app.event(asked)["status"] in ("done", "failed")
+    assert app.event(asked)["status"] in ("answered", "failed")
     assert session_of(app, asked) == "active"
 
 
@@ -245,7 +245,7 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
     asked = await crashed(app)
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     await app.turns.begin(
-        ClaimedMessage(id=-1, message=asked, earlier_attempts=0),
+        await claimed_anew(app.pool, asked),
         view,
         question="",
         words="",
