@@ -348,21 +348,6 @@ async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     assert data.rows("SELECT 1 FROM store") == []
 
 
-async def test_an_undo_does_not_overwrite_a_newer_memory(data: Data) -> None:
-    """A row that came back by itself is left as it is now."""
-    ramen = data.remember("ramen")
-    done = await data.forget(ramen)
-    data.rows(
-        "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
-        OWN.prefix,
-        ramen,
-        Jsonb({"kind": "UserFoodPreference", "content": {"food_name": "newer"}}),
-    )
-    await data.undo(done)
-    [row] = data.rows("SELECT value FROM store")
-    assert row["value"]["content"] == {"food_name": "newer"}
-
-
 @pytest.mark.parametrize("first_back", ["first", "second"])
 async def test_a_message_in_which_two_things_were_said(data: Data, first_back: str) -> None:
     """While one of the two is forgotten, its message stays away; both rows come back unquoted.

@@ -93,20 +93,6 @@ async def test_the_migration_makes_the_user_that_serves(database: str, checked: 
     assert str(stored).startswith("SCRAM-SHA-256$")
 
 
-async def test_a_user_that_inherited_the_applications_rights_loses_them(
-    database: str, name: str
-) -> None:
-    """A user granted kioku_app as the documentation said before serves on, without its rights."""
-    owner_rows(database, f"CREATE ROLE {name} LOGIN IN ROLE kioku_app")
-    login = address(database, name)
-    inherits = "SELECT pg_has_role(%s, 'kioku_app', 'USAGE'), pg_has_role(%s, 'kioku_app', 'SET')"
-    assert one(database, inherits, name, name) == (True, True)
-    assert await serves(login)
-    settled(database, login)
-    assert one(database, inherits, name, name) == (False, True)
-    assert await serves(login)
-
-
 async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFactory) -> None:
     """An owner that may create roles migrates, as on a managed PostgreSQL, and may serve, too."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("managed")) as server:

@@ -137,27 +137,6 @@ async def test_what_happens_meanwhile_counts(
     assert doomed.key not in {row["key"] for row in stored}
 
 
-async def test_it_goes_on_where_it_was(
-    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
-) -> None:
-    """When the model fails in the middle, the next run embeds the rest."""
-    small = Small(model_client)
-
-    async def fail() -> None:
-        raise EmbeddingsUnavailable("away")
-
-    def after_the_first(done: int, total: int) -> None:
-        assert (done, total) == (small.made, COUNT)
-        small.meanwhile = [fail]
-
-    with pytest.raises(EmbeddingsUnavailable):
-        await reembed(database, small, progress=after_the_first)
-    await check_database(remembered, OTHER)
-    first = small.made
-    small.meanwhile = []
-    assert 0 < await reembed(database, small, progress=silent) == COUNT - first
-
-
 @to_another_model
 async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     remembered: Pool,
