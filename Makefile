@@ -14,14 +14,15 @@ help:  ## List the commands
 
 install: $(VENV)/.installed  ## Make .venv with everything, from the hashed locks
 
+PACKAGES := packages/slack-playground packages/openai-double packages/stand-in
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FROM_LOCKS := --require-hashes --only-binary :all:
 
-$(VENV)/.app: requirements.lock requirements-local.lock pyproject.toml
+$(VENV)/.app: requirements.lock requirements-local.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Kioku needs Python 3.11 to 3.14: set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) $(FROM_LOCKS) -r requirements.lock -r requirements-local.lock
-	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e . $(PACKAGES:%=-e %)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.app requirements-dev.lock
@@ -113,4 +114,4 @@ audit: $(SUPPLY)/.installed  ## Ask PyPI for known vulnerabilities of these pack
 	$(SUPPLY)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 clean:  ## Remove what was built here (your data in .kioku/ stays)
-	rm -rf $(VENV) $(DOCS) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) build dist *.egg-info packages/*/*.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -20,7 +20,7 @@ from bench.results import spread
 from bench.side_by_side import Progress, prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
 from bench.wire import Said, counted
-from playground.model.prompt import from_chat, from_responses
+from openai_double.prompt import from_chat, from_responses
 
 SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")

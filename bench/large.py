@@ -22,7 +22,7 @@ from bench.replies import Replies
 from bench.results import quantile, spread
 from bench.side_by_side import Progress, prefix
 from bench.systems import PEERS, QUESTION, open_systems
-from playground.model.embeddings import embed
+from openai_double.embeddings import embed
 
 HOME_MEMORIES = 1_000
 _THINGS = ("Go", "Rust", "Kubernetes", "PostgreSQL", "Terraform", "GraphQL", "Elixir", "Redis")

@@ -29,7 +29,7 @@ root_doc = "docs/index.ja" if JAPANESE else "docs/index"
 
 _PAGES = (
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
-    *("docs/**.md", "examples/README.md", "playground/README.md"),
+    *("docs/**.md", "examples/README.md", "packages/slack-playground/README.md"),
 )
 include_patterns = [one.replace(".md", ".ja.md") for one in _PAGES] if JAPANESE else [*_PAGES]
 exclude_patterns = [

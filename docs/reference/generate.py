@@ -25,7 +25,7 @@ from bot.runtime.metrics import COUNTERS, GAUGES
 from docs.reference.slack_reasons import EVENTS, SCOPES
 from memory import LEVEL_FIELDS, SCHEMAS
 from memory.model.schemas import SUBJECT_FIELDS
-from playground.web_api.methods import load_methods
+from slack_playground.web_api.methods import load_methods
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "reference"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from memory import EmbeddedPostgres, Migration, migrate
 from tests.conftest import ROOT, SPACE, fresh_database, open_playground
 from tests.e2e.app import running
 from tests.e2e.world import World
+from tests.fork_server import SOURCES
 from tests.kioku_process import ready, running_fresh, wait_for
 
 pytestmark = pytest.mark.slow
@@ -45,7 +47,7 @@ def upgrading(world: World, folder: Path) -> Iterator[None]:
     """Migrate to the next version and run it too, while this one works on."""
     settings = {
         **world.app.settings(),
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": f"{folder}{os.pathsep}{SOURCES}",
         "DATABASE_URL": make_conninfo(world.app.conninfo, application_name="next"),
     }
     migrate(world.app.conninfo, SPACE, [*migrations(), Migration(STEP, NEXT_STEP)])

@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import ROOT, Server
+from tests.fork_server import SOURCES
 
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -250,7 +251,7 @@ def test_postgres_store_keeps_memories_from_one_program_to_the_next(
         "        assert SecretId == 'aurora'\n"
         f"        return {{'SecretString': {json.dumps(secret)!r}}}\n"
     )
-    settings = {"SECRET_NAME": "aurora", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    settings = {"SECRET_NAME": "aurora", "PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCES}"}
     assert check_technology_story(run("postgres_store", **settings)) == keys
 
 

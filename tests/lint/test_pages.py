@@ -10,7 +10,7 @@ from bot.runtime.cli import _parser
 from docs.reference.generate import subparsers
 from tests.conftest import ROOT
 
-FOLDERS = (".", "docs", "docs/*", "examples", "playground", "bench/*", "deploy/*", "evals")
+FOLDERS = (".", "docs", "docs/*", "examples", "packages/*", "bench/*", "deploy/*", "evals")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
