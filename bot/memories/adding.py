@@ -54,15 +54,14 @@ from memory import (
     Refusal,
     UserFact,
     add_memories,
-    forgotten_messages,
     list_changes,
     memory_view,
     open_questions,
-    person_transaction,
-    redact,
     search_memories,
-    validated,
 )
+from memory.credentials import redact
+from memory.postgres import person_transaction
+from memory.store import forgotten_messages, validated
 
 log = logging.getLogger(__name__)
 

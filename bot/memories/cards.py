@@ -21,7 +21,6 @@ from bot.ui.reader import Reader
 from memory import (
     COLLEAGUES,
     DM,
-    MAX_MEMORIES,
     ChangedSince,
     ChangeGone,
     EmbeddingsUnavailable,
@@ -31,13 +30,11 @@ from memory import (
     Person,
     UserFact,
     add_memories,
-    execute_statement,
-    find_memory,
     list_changes,
     move_memory,
-    person_statement,
-    read_card,
 )
+from memory.postgres import execute_statement, person_statement
+from memory.store import MAX_MEMORIES, find_memory, read_card
 
 log = logging.getLogger(__name__)
 

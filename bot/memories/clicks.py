@@ -81,13 +81,12 @@ from memory import (
     Person,
     answer_question,
     edit_memory,
-    find_memory,
     list_changes,
     move_memory,
-    person_transaction,
-    transaction_timeout,
     undo_changes,
 )
+from memory.postgres import person_transaction, transaction_timeout
+from memory.store import find_memory
 
 log = logging.getLogger(__name__)
 

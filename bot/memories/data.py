@@ -25,19 +25,10 @@ from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentF
 from bot.types import PersonErased
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import (
-    MemoryOff,
-    Person,
-    Pool,
-    count_each,
-    delete_each,
-    erase,
-    export_memories,
-    lock_person,
-    person_transaction,
-    redact_json,
-    transaction_timeout,
-)
+from memory import MemoryOff, Person, Pool, erase, export_memories
+from memory.credentials import redact_json
+from memory.postgres import lock_person, person_transaction, transaction_timeout
+from memory.store import count_each, delete_each
 
 log = logging.getLogger(__name__)
 

@@ -28,14 +28,13 @@ from memory import (
     Person,
     list_changes,
     list_memories,
-    memory_page,
     memory_view,
     open_questions,
-    person_transaction,
-    provider_and_name,
-    read_card,
-    similar_memories,
 )
+from memory.formation import provider_and_name
+from memory.postgres import person_transaction
+from memory.recall import similar_memories
+from memory.store import memory_page, read_card
 
 _SIMILAR = 5
 _CHANNELS = 20

@@ -30,7 +30,9 @@ from bot.ui.lines import memory_line
 from bot.ui.messages import reminder_payload
 from bot.ui.promises import due_of, is_open, remind_at
 from bot.ui.reader import Reader
-from memory import DM, Memory, Person, Pool, execute_statement, find_memory, person_transaction
+from memory import DM, Memory, Person, Pool
+from memory.postgres import execute_statement, person_transaction
+from memory.store import find_memory
 
 log = logging.getLogger(__name__)
 

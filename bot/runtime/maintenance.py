@@ -17,15 +17,9 @@ from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
 from bot.people import People
 from bot.queue.queue import REPLIES, Queue
-from memory import (
-    Person,
-    Pool,
-    execute_statement,
-    expire_due,
-    expire_unconfirmed,
-    is_unavailable,
-    person_transaction,
-)
+from memory import Person, Pool
+from memory.postgres import execute_statement, is_unavailable, person_transaction
+from memory.store import expire_due, expire_unconfirmed
 
 log = logging.getLogger(__name__)
 

@@ -29,17 +29,10 @@ from bot.ui.blocks import (
 from bot.ui.cards import QUESTIONS
 from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
 from bot.ui.reader import Reader
-from memory import (
-    DM,
-    LEVEL_FIELDS,
-    PUBLIC,
-    SCHEMAS,
-    InvalidContent,
-    Memory,
-    credential_kinds,
-    redact,
-    validated,
-)
+from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
+from memory.credentials import credential_kinds, redact
+from memory.model import LEVEL_FIELDS
+from memory.store import validated
 
 MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM = (
     "memory",

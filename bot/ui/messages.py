@@ -42,7 +42,8 @@ from bot.ui.panel import (
 )
 from bot.ui.promises import PROMISE, due_of, is_open, remind_at
 from bot.ui.reader import Reader
-from memory import MAX_MEMORIES, Change, Memory, Person, Question, Reason, Refusal
+from memory import Change, Memory, Person, Question, Reason, Refusal
+from memory.store import MAX_MEMORIES
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})

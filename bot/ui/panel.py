@@ -41,7 +41,8 @@ from bot.ui.lines import (
 )
 from bot.ui.promises import PROMISE, is_open
 from bot.ui.reader import Reader
-from memory import COLLEAGUES, MAX_MEMORIES, Change, Memory, Question
+from memory import COLLEAGUES, Change, Memory, Question
+from memory.store import MAX_MEMORIES
 
 # The ids of everything that can be clicked. A row of buttons adds a number, as ``show_2``.
 SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"

@@ -12,13 +12,8 @@ from psycopg.types.json import Jsonb
 from bot.conversation.inbox import ANSWER
 from bot.queue.queue import REPLIES, Queue
 from bot.runtime.maintenance import Maintenance
-from memory import (
-    DM,
-    Person,
-    Pool,
-    expire_due,
-    list_memories,
-)
+from memory import DM, Person, Pool, list_memories
+from memory.store import expire_due
 from tests.conftest import owner_rows
 from tests.integration.app import maintenance_without_slack
 

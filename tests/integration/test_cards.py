@@ -12,17 +12,9 @@ from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.slack.messages import Message
 from bot.ui.panel import MENU
-from memory import (
-    COLLEAGUES,
-    DM,
-    Memory,
-    Person,
-    Selection,
-    add_memories,
-    execute_statement,
-    forget,
-    read_card,
-)
+from memory import COLLEAGUES, DM, Memory, Person, Selection, add_memories, forget
+from memory.postgres import execute_statement
+from memory.store import read_card
 from tests.integration.app import App
 from tests.integration.person import shown
 from tests.integration.playground_slack import PersonThread

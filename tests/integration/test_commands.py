@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from memory import (
-    EmbeddedPostgres,
-    packaged_migrations,
-)
+from memory import EmbeddedPostgres
+from memory.postgres import packaged_migrations
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
 from tests.kioku_process import (
     PYTHON_M_BOT,

@@ -20,7 +20,8 @@ from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
-from memory import Selection, list_changes, open_questions, person_transaction
+from memory import Selection, list_changes, open_questions
+from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread

@@ -34,13 +34,12 @@ from memory import (
     Pool,
     Selection,
     create_pool,
-    expire_due,
     forget,
-    forgotten_messages,
     memory_view,
-    person_transaction,
     undo_forgetting,
 )
+from memory.postgres import person_transaction
+from memory.store import expire_due, forgotten_messages
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.app import App

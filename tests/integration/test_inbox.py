@@ -20,7 +20,8 @@ from bot.conversation.claimed_message import (
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
-from memory import DM, Pool, create_pool, memory_view, transaction
+from memory import DM, Pool, create_pool, memory_view
+from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.deliveries import claimed_anew, turns_alone
 from tests.integration.messages import LATER, change, following, message

@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
 from tests.integration.messages import message

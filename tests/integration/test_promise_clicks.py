@@ -11,7 +11,8 @@ import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.promises import KIND, PROMISE
-from memory import DM, add_memories, person_transaction
+from memory import DM, add_memories
+from memory.postgres import person_transaction
 from tests.conftest import Server
 from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown

@@ -18,7 +18,8 @@ from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET
-from memory import PUBLIC, open_questions, person_transaction, undo_changes
+from memory import PUBLIC, open_questions, undo_changes
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until

@@ -21,7 +21,8 @@ from bot.queue.sweep import (
     note_process,
     rank_late_jobs,
 )
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 

@@ -11,14 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from memory import (
-    Former,
-    TokenUse,
-    answer_question,
-    memory_model,
-    source_changed,
-)
+from memory import Former, answer_question, memory_model
 from memory.embeddings.embedder import Embedder
+from memory.formation import TokenUse, source_changed
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage

@@ -30,17 +30,9 @@ from bot.ui.messages import (
     open_payload,
 )
 from bot.ui.reader import Reader
-from memory import (
-    DM,
-    PUBLIC,
-    MemoryView,
-    Person,
-    Selection,
-    function_tool,
-    lock_person,
-    person_transaction,
-    search_memories,
-)
+from memory import DM, PUBLIC, MemoryView, Person, Selection, search_memories
+from memory.postgres import lock_person, person_transaction
+from memory.tools import function_tool
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]

@@ -39,9 +39,9 @@ from memory import (
     Refusal,
     Selection,
     memory_tools,
-    read_arguments,
-    redact_json,
 )
+from memory.credentials import redact_json
+from memory.tools import read_arguments
 
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
