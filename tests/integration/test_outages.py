@@ -343,7 +343,7 @@ async def test_a_message_that_only_looked_something_up_waits(app: App) -> None:
     asked = await app.receive(app.slack.place(), "What do you know of me?")
     await drain(app, asked)
     assert app.replies(asked) == [WAITING]
-    assert app.event(asked)["status"] == "waiting"
+    assert app.event(asked)["status"] == "answering"
 
 
 async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:
