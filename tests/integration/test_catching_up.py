@@ -165,18 +165,6 @@ async def test_what_was_missed_is_answered_once_and_late(
     assert "You wrote this at" not in app.turn(message)["reply"]
 
 
-async def test_what_was_answered_is_known_though_its_event_is_gone(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A message whose inbox row was cleared away long ago is not answered a second time."""
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
-    await app.ask(app.slack.place(), "answered")
-    app.rows("DELETE FROM messages")
-    await missed(app, 30)
-    await caught_up(app)
-    assert "answered" not in waiting(app)
-
-
 async def test_slacks_limits_put_the_work_off_where_it_was(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

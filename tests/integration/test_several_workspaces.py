@@ -285,18 +285,16 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         assert not owner_rows(
             database, "SELECT 1 FROM messages WHERE ts = %s AND words <> ''", said["ts"]
         )
-        for table in ("messages", "store"):
-            found = owner_rows(database, f"SELECT DISTINCT team_id FROM {table}")
-            assert found == [{"team_id": two}]
+        found = owner_rows(database, "SELECT DISTINCT team_id FROM messages")
+        assert found == [{"team_id": two}]
         # Rows of messages end before memories do.
         said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
         await remembered(pool, two, user)
         formed = f"{answered} AND formed_at IS NOT NULL AND ts = %s"
         await until(lambda: owner_rows(database, formed, two, said["ts"]))
-        for table in ("messages", "store"):
-            # In a thread: the app, in this loop, may hold locks on these rows.
-            delete = f"DELETE FROM {table} WHERE channel_id = %s"
-            await asyncio.to_thread(owner_rows, database, delete, channel)
+        # In a thread: the app, in this loop, may hold locks on these rows.
+        delete = "DELETE FROM messages WHERE channel_id = %s"
+        await asyncio.to_thread(owner_rows, database, delete, channel)
         slack.call(two, "messages/delete", {**named, "ts": said["ts"]})
         await until(lambda: not stored(database, two))
 
