@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
-from psycopg import sql
 
 from bench.ground import Ground
 from bench.plan import Plan
-from bench.results import spread
 from bench.side_by_side import Progress, prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
 from bench.wire import Said, counted
-from openai_double.prompt import from_chat, from_responses
 
 SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
 # Else the answers of a burst may come further apart than this, and it is formed in parts.
 _DELAY_SECONDS = 3
 BURST = 10
-_TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
 # The app's maintenance job begins with each minute: it has ended by the first of these seconds of a
 # minute, and the next one begins after the last. It runs once in the minute from the first on.
 _BETWEEN_JOBS = (10.0, 55.0)
-_PIECE = re.compile(r"[A-Za-z0-9_]+|[!-/:-@\[-^`{-~]+|[぀-ヿ㐀-鿿々〆ー]+|\S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +31,7 @@ class Asked:
 
     model_calls: int
     embedding_calls: int
-    prompt_tokens: int
     characters: int
-    requests: int
 
 
 async def asked(ground: Ground) -> Asked:
@@ -53,36 +42,8 @@ async def asked(ground: Ground) -> Asked:
     return Asked(
         model_calls=len(calls),
         embedding_calls=sum(entry["endpoint"] == "embeddings" for entry in entries),
-        prompt_tokens=sum(map(prompt_tokens, calls)),
         characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
-        requests=len(entries),
     )
-
-
-def tokens(text: str) -> int:
-    """Return about how many tokens a text has, for prompts of every system alike.
-
-    One for four Latin letters of a word, a run of ASCII marks, any other character; of Japanese,
-    two for three characters. It is an estimate of its own: what budgets count, in the app or a
-    peer, is not measured by itself.
-    """
-    return sum(map(_tokens_of, _PIECE.findall(text)))
-
-
-def _tokens_of(piece: str) -> int:
-    if piece.isascii():
-        return (len(piece) + 3) // 4 if piece[0].isalnum() else 1
-    return -(-len(piece) * 2 // 3)
-
-
-def prompt_tokens(entry: dict[str, Any]) -> int:
-    """Return about how many tokens a request sends, its tools with it."""
-    body = entry["body"]
-    read = from_responses if entry["endpoint"] == "responses" else from_chat
-    prompt = read(body)
-    texts = [prompt.instructions, *(turn.text for turn in prompt.turns)]
-    texts += [str(tool) for tool in body.get("tools") or []]
-    return sum(map(tokens, texts))
 
 
 def work(count: int) -> list[str]:
@@ -95,36 +56,26 @@ def work(count: int) -> list[str]:
 
 
 async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
-    """Count for every system: a message, a burst, thanks, and one while the model fails."""
-    folder = ground.folder
+    """Count for every system: a message, a burst, and thanks."""
     async with AsyncExitStack() as stack:
         said: dict[str, Said] = {}
         addresses: dict[str, str] = {}
         for name in SYSTEMS:
             direct = ground.app_database("app_costs") if name == "app" else ""
             direct = direct or ground.database(f"{name}_costs")
-            addresses[name], said[name] = await stack.enter_async_context(
-                counted(direct, folder / name[:2])
-            )
-        systems = await stack.enter_async_context(
-            open_systems(
-                ground,
-                "costs",
-                addresses=addresses,
-                delay=_DELAY_SECONDS,
-            )
-        )
+            counting = counted(direct, ground.folder / name[:2])
+            addresses[name], said[name] = await stack.enter_async_context(counting)
+        opened = open_systems(ground, "costs", addresses=addresses, delay=_DELAY_SECONDS)
+        systems = await stack.enter_async_context(opened)
         await systems.warm(1)
         found: dict[str, float] = {}
         rest = await _at_rest(said)
         for done, name in enumerate(SYSTEMS):
-            counting = _Counting(systems, name, said[name], rest[name])
-            found |= await counting.by_message(plan.counted)
-            found |= await counting.formation(plan.counted // 2)
-            found |= await counting.first_messages()
-            found |= await counting.burst()
-            found |= await counting.thanks()
-            found |= await counting.model_down(plan.down_seconds)
+            counts = _Counting(systems, name, said[name], rest[name])
+            found |= await counts.by_message(plan.counted)
+            found |= await counts.first_messages()
+            found |= await counts.burst()
+            found |= await counts.thanks()
             progress(done + 1, len(SYSTEMS))
     return found
 
@@ -176,7 +127,6 @@ class _Counting:
         return self._named(
             model_calls_per_message=each(model.model_calls),
             embedding_calls_per_message=each(model.embedding_calls),
-            prompt_tokens_per_message=each(model.prompt_tokens),
             sql_statements_per_message=each(used.statements, idle.statements),
             sql_round_trips_per_message=each(used.round_trips, idle.round_trips),
             sql_connections_per_message=each(used.connections, idle.connections),
@@ -199,31 +149,6 @@ class _Counting:
             found[f"sent_tokens_{name}"] = (await asked(self._ground)).characters // 4
         return self._named(**found)
 
-    async def formation(self, count: int) -> dict[str, float]:
-        """Time remembering, after the reply or before it is given back."""
-        times: list[float] = []
-        for number in range(count):
-            text = f"{TOPICS[-1 - number % len(TOPICS)]}の技術トピックの{number}番目が好きです。"
-            if self._name != "app":
-                [one] = await self._systems.peers[self._name].turns([(self._person, text)])
-                times.append(one.ready - (one.made or one.ready))
-                continue
-            replies = self._systems.replies
-            sent = await replies.ask(self._person, text)
-            [reply] = await replies.of([sent])
-            await self._ground.formed(self._systems.app_address)
-            stood = float(sent.ts) + (reply.ready or 0) / 1000
-            if (stored := await self._stored_at()) > stood:
-                times.append((stored - stood - _DELAY_SECONDS) * 1000)
-        return self._named(**spread("formation_ms", times)) if times else {}
-
-    async def _stored_at(self) -> float:
-        address = self._systems.app_address
-        async with await psycopg.AsyncConnection.connect(address) as connection:
-            query = "SELECT extract(epoch FROM max(updated_at))::float8 FROM store"
-            row = await (await connection.execute(query)).fetchone()
-        return float(row[0] or 0) if row else 0.0
-
     async def burst(self) -> dict[str, float]:
         """Count for ten messages of one person in quick succession."""
         await asked(self._ground)
@@ -237,40 +162,13 @@ class _Counting:
 
     async def thanks(self) -> dict[str, float]:
         """Count for a message that says nothing, from somebody with memories."""
-        before = await self._rows()
         await asked(self._ground)
         await self._say("ok thanks")
-        calls = (await asked(self._ground)).model_calls
-        writes = len(before ^ await self._rows())
-        return self._named(model_calls_thanks=calls, memory_writes_thanks=writes)
-
-    async def model_down(self, seconds: float) -> dict[str, float]:
-        """Count the requests of one message while every one of them is answered by an error."""
-        ground = self._ground
-        for endpoint in ("responses", "chat", "embeddings"):
-            await ground.model("faults", {"endpoint": endpoint, "status": 500, "times": -1})
-        await asked(ground)
-        try:
-            if self._name == "app":
-                await self._systems.replies.ask(self._person, QUESTION)
-            else:
-                await self._systems.peers[self._name].turns([(self._person, QUESTION)])
-            await asyncio.sleep(seconds)
-            requests = (await asked(ground)).requests
-        finally:
-            await ground.model("faults", method="DELETE")
-        return self._named(http_requests_model_down=requests)
+        return self._named(model_calls_thanks=(await asked(self._ground)).model_calls)
 
     async def _say(self, text: str) -> None:
         if None in await self._systems.turns(self._name, [(self._person, text)]):
             raise RuntimeError(f"A turn of {self._name} failed: see its log.")
-
-    async def _rows(self) -> set[str]:
-        query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(_TABLES[self._name]))
-        address = self._systems.addresses[self._name]
-        async with await psycopg.AsyncConnection.connect(address) as connection:
-            rows: Sequence[tuple[Any, ...]] = await (await connection.execute(query)).fetchall()
-        return {str(row[0]) for row in rows}
 
     def _named(self, **metrics: float) -> dict[str, float]:
         return {f"{self._prefix}{name}": value for name, value in metrics.items()}

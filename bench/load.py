@@ -1,4 +1,4 @@
-"""Sustained messages per second, by number of replicas, with and without Slack's limits."""
+"""Sustained messages per second, by number of replicas; Slack's limits are off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bench.ground import Ground, Running
+from bench.ground import Ground
 from bench.plan import Plan
 from bench.replies import Asked, Replies
 from bench.results import quantile
@@ -65,30 +65,24 @@ class Crowd:
                     if not future.done():
                         future.set_result(ready)
 
-    async def at_once(self, writers: int, seconds: float, *, turns: float = float("inf")) -> float:
+    async def at_once(self, writers: int, seconds: float) -> float:
         """Let so many write, each again as soon as they are answered; return answers a second.
 
-        Ends after `seconds` or so many `turns`, and counts from a quarter of the time on.
+        Counts from a quarter of the time on.
         """
-        began = time.monotonic()
-        start, before = began + seconds / 4, 0
+        end = time.monotonic() + seconds
 
         async def one(person: str) -> None:
-            while time.monotonic() < began + seconds and len(self.waits) < first + turns:
+            while time.monotonic() < end:
                 await self.ask(person)
 
-        async def note() -> int:
-            await asyncio.sleep(seconds / 4)
-            return len(self.waits)
-
-        first = len(self.waits)
-        noting = asyncio.create_task(note())
         running = asyncio.gather(*(one(person) for person in self.people[:writers]))
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds / 4)
+        before = len(self.waits)
+        await asyncio.sleep(seconds * 3 / 4)
         done = len(self.waits)
         await running
-        before = await noting
-        return (done - before) / (began + seconds - start)
+        return (done - before) / (seconds * 3 / 4)
 
     async def steadily(self, a_second: float, seconds: float) -> float:
         """Write at a steady rate; return answers a second until the last has come."""
@@ -127,20 +121,12 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         ):
             rates = []
             for writers in plan.writers:
-                rate = await people.at_once(writers, plan.load_seconds)
-                found[f"msgs_per_s_r{replicas}_w{writers}"] = round(rate, 1)
-                rates.append(rate)
+                rates.append(await people.at_once(writers, plan.load_seconds))
                 await ground.formed(address)
             found[f"saturation_msgs_per_s_r{replicas}"] = round(max(rates), 1)
             best = max(best, *rates)
             if replicas == 1:
-                found["rss_mb_under_load"] = round(_largest(app), 1)
-            await ground.slack("settings", {"rate_limits": True})
-            try:
-                limited = await people.at_once(max(plan.writers), plan.limited_seconds)
-            finally:
-                await ground.slack("settings", {"rate_limits": False})
-            found[f"limited_msgs_per_s_r{replicas}"] = round(limited, 1)
+                found["rss_mb_under_load"] = round(app[0].rss_mb(), 1)
             lost += people.lost
         progress(done + 1, len(plan.replicas) + 1)
     address = ground.app_database(f"load_{_HELD_BY}")
@@ -152,14 +138,8 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         lost += people.lost
         found |= {
             "sustained_msgs_per_s": round(rate, 1),
-            "sustained_replicas": _HELD_BY,
-            "sustained_seconds": plan.sustained_seconds,
             "sustained_wait_ms_p95": round(quantile(people.waits or [0.0], 0.95), 1),
             "sustained_lost": lost,
         }
     progress(len(plan.replicas) + 1, len(plan.replicas) + 1)
     return found
-
-
-def _largest(app: list[Running]) -> float:
-    return max(one.rss_mb() for one in app)

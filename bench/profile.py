@@ -1,7 +1,7 @@
-"""``python -m bench.profile``: where the time of a turn goes, by the app's own steps.
+"""``python -m bench.profile``: where the time of a turn goes, by step, process and function.
 
-Prints a table of the steps of turns that come one after the other, and writes
-docs/media/turn-profile.svg, a flame graph of the CPU time of the app's process.
+``TURNS`` (60) people's messages come one after the other. The app's process is this module again,
+with a file to write to and the arguments of `kioku`; SIGUSR1 makes it begin to count.
 """
 
 from __future__ import annotations
@@ -11,158 +11,134 @@ import json
 import os
 import signal
 import statistics
+import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import FrameType
+from typing import Any
 
-from bench.flame import flame_graph
-from bench.ground import ROOT, open_ground
+import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings it
+
+from bench.ground import open_ground
 from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
-from bot.runtime.database import progress
+from memory import recorded
 
-PICTURE = ROOT / "docs" / "media" / "turn-profile.svg"
-TURNS = 60
 _PEOPLE = 6
-_FIRST_TOKEN_MS = 100
-# What every stack begins with: the interpreter, the command, asyncio's loop.
-_LOOP = "asyncio.base_events.BaseEventLoop._run_once"
+_SAMPLE_SECONDS = 0.001
+_LARGEST = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A kind of step: how often in a turn, and milliseconds."""
+class Ledger:
+    """Steps of the app, and samples of its main thread by its CPU time."""
 
-    name: str
-    times: float
-    p50: float
-    p95: float
+    def __init__(self) -> None:
+        self.steps: defaultdict[str, list[float]] = defaultdict(list)
+        self.packages: Counter[str] = Counter()
+        self.functions: Counter[str] = Counter()
+        self._cpu = time.process_time()
 
+    def begin(self, *_: object) -> None:
+        """Forget what was counted so far."""
+        for counted in (self.steps, self.packages, self.functions):
+            counted.clear()
+        self._cpu = time.process_time()
 
-class Span(NamedTuple):
-    """One step: its name, the Unix time it began at, and its seconds."""
+    def sample(self, _: int, frame: FrameType | None) -> None:
+        """Count the package that runs, and each function of ours that it runs for."""
+        inner, ours = frame, set[str]()
+        while frame is not None:
+            module = str(frame.f_globals.get("__name__", "?"))
+            if module.startswith(("bot.", "memory.")):
+                ours.add(f"{module}.{frame.f_code.co_name}")
+            frame = frame.f_back
+        self.packages[
+            str(inner.f_globals.get("__name__", "?")).split(".")[0] if inner else "?"
+        ] += 1
+        self.functions.update(ours)
 
-    name: str
-    began_at: float
-    seconds: float
-
-
-def steps(spans: Sequence[Span], *, turns: int) -> list[Step]:
-    """Return the steps of `turns` that came one after the other, in the order they begin.
-
-    Beside the app's own there is ``pick-up``: from a message stored to the worker that took it.
-    """
-    found: defaultdict[str, list[Span]] = defaultdict(list)
-    for span in [*spans, *_pick_ups(spans)]:
-        found[span.name].append(span)
-    return [
-        Step(
-            name=name,
-            times=len(those) / turns,
-            p50=statistics.median(span.seconds for span in those) * 1000,
-            p95=quantile([span.seconds for span in those], 0.95) * 1000,
-        )
-        for name, those in sorted(found.items(), key=lambda item: _place(item[1], spans))
-    ]
+    def write(self, path: Path) -> None:
+        """Write what was counted."""
+        counted = (self.steps, self.packages, self.functions)
+        cpu = time.process_time() - self._cpu
+        path.write_text(json.dumps([*counted, cpu]), "utf-8")
 
 
-def _pick_ups(spans: Sequence[Span]) -> Iterator[Span]:
-    begun = sorted(span.began_at for span in spans if span.name == "drain")
-    for stored in (span for span in spans if span.name == "inbox"):
-        ended = stored.began_at + stored.seconds
-        taken = next((at for at in begun if at >= stored.began_at), None)
-        if taken is not None:
-            yield Span("pick-up", ended, max(taken - ended, 0.0))
+def profiled(path: Path, arguments: list[str]) -> int:
+    """Run `kioku` and write where its time went; return its exit code."""
+    from bot.runtime.cli import main as kioku
+
+    ledger = Ledger()
+    wakeup: Any = signal.set_wakeup_fd
+    # asyncio would complain of each signal that it has no room to note.
+    setattr(signal, "set_wakeup_fd", lambda fd, **_: wakeup(fd, warn_on_full_buffer=False))  # noqa: B010
+    signal.signal(signal.SIGUSR1, ledger.begin)
+    signal.signal(signal.SIGPROF, ledger.sample)
+    signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)
+    try:
+        with recorded(lambda name, seconds: ledger.steps[name].append(seconds)):
+            return kioku(arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        ledger.write(path)
 
 
-def _place(those: Sequence[Span], spans: Sequence[Span]) -> float:
-    """Return how long after its message's arrival a step begins, in the middle."""
-    arrivals = sorted(span.began_at for span in spans if span.name == "inbox")
-    after = [
-        span.began_at - max((at for at in arrivals if at <= span.began_at), default=span.began_at)
-        for span in those
-    ]
-    return statistics.median(after)
+def _cpu() -> Counter[str]:
+    """Return the CPU seconds so far of the processes beside the app."""
+    found: Counter[str] = Counter()
+    for one in psutil.Process().children(recursive=True):
+        words = " ".join(one.cmdline())
+        name = "PostgreSQL" if one.name().startswith("postgres") else ""
+        name = name or ("Slack" if "--no-model" in words else "model" if "model" in words else "")
+        if name:
+            found[name] += sum(one.cpu_times()[:2])
+    return found
 
 
-async def run(turns: int = TURNS) -> dict[str, Any]:
-    """Answer `turns` messages one after the other; return what was counted, and `reply_ready_ms`.
-
-    They are of people the app knows already, as most messages are.
-    """
+async def run(turns: int) -> None:
+    """Let people ask one after the other, and print the tables."""
     with tempfile.TemporaryDirectory(prefix="kb-") as name:
         told = Path(name) / "profile.json"
-        command = ("-m", "bench.profiled", str(told), "run")
+        command = ("-m", "bench.profile", str(told), "run")
         async with open_ground(Path(name)) as ground:
-            await ground.pace(first_token_ms=_FIRST_TOKEN_MS, embedding_ms=0)
+            await ground.pace(first_token_ms=100, embedding_ms=0)
             address = ground.app_database("profile")
             async with ground.app(
                 address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
             ) as [app]:
                 replies = await Replies.from_now(ground)
                 people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
-                await _ask(replies, people)
+                ready: list[float] = []
+                before = _cpu()
+                for number in range(_PEOPLE + turns):
+                    if number == _PEOPLE:
+                        await ground.formed(address)
+                        app.process.send_signal(signal.SIGUSR1)
+                        ready, before = [], _cpu()
+                    asked = await replies.ask(people[number % _PEOPLE], QUESTION)
+                    ready += [one.ready or 0.0 for one in await replies.of([asked])]
                 await ground.formed(address)
-                app.process.send_signal(signal.SIGUSR1)
-                ready = await _ask(replies, [people[n % _PEOPLE] for n in range(turns)])
-        counted: dict[str, Any] = json.loads(told.read_text("utf-8"))
-    return {**counted, "reply_ready_ms": ready, "turns": turns}
-
-
-async def _ask(replies: Replies, people: Sequence[str]) -> list[float]:
-    """Let people ask one after the other; return the milliseconds until each has their reply."""
-    show = progress("turns")
-    ready = []
-    for number, one in enumerate(people):
-        [reply] = await replies.of([await replies.ask(one, QUESTION)])
-        ready.append(reply.ready or 0.0)
-        show(number + 1, len(people))
-    return ready
-
-
-def table(counted: Mapping[str, Any]) -> list[str]:
-    """Return the lines of the table."""
-    turns, ready = counted["turns"], counted["reply_ready_ms"]
-    whole = statistics.median(ready)
-    lines = [
-        f"{'step':26}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}{'share':>7}",
-        f"{'reply ready':26}{1:8.2f}{whole:9.2f}{quantile(ready, 0.95):9.2f}{1:7.0%}",
-    ]
-    spans = [Span(*values) for values in counted["steps"]]
-    lines += [
-        f"{step.name:26}{step.times:8.2f}{step.p50:9.2f}{step.p95:9.2f}{step.p50 / whole:7.0%}"
-        for step in steps(spans, turns=turns)
-    ]
-    for name in ("statements", "round_trips"):
-        lines.append(
-            f"{name.replace('_', ' ')}, the queue's too: {counted[name] / turns:.1f} a turn"
-        )
-    lines.append(f"CPU of the app's process: {counted['cpu_seconds'] / turns * 1000:.1f} ms a turn")
-    return lines
-
-
-def picture(counted: Mapping[str, Any]) -> str:
-    """Return the flame graph, an SVG."""
-    stacks: dict[str, int] = {}
-    for stack, count in counted["stacks"].items():
-        _, _, inner = stack.partition(f"{_LOOP};")
-        stacks[inner or _LOOP] = stacks.get(inner or _LOOP, 0) + count
-    title = f"Kioku: CPU time of {counted['turns']} turns, {counted['cpu_seconds']:.1f} s"
-    return flame_graph(stacks, title=title)
-
-
-def main() -> None:
-    """Run it, print the table, write the picture."""
-    counted = asyncio.run(run(int(os.environ.get("TURNS", TURNS))))
-    print("\n".join(table(counted)))
-    PICTURE.write_text(picture(counted), "utf-8")
-    print(f"Flame graph: {PICTURE.relative_to(ROOT)}")
+                beside = _cpu() - before
+        steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
+    print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
+    for step, seconds in {"reply ready": [one / 1000 for one in ready], **steps}.items():
+        middle, late = statistics.median(seconds) * 1000, quantile(seconds, 0.95) * 1000
+        print(f"{step:34}{len(seconds) / turns:8.2f}{middle:9.2f}{late:9.2f}")
+    print("\nCPU, ms a turn, formation included")
+    for process, spent in {"app": cpu, **beside}.items():
+        print(f"{process:34}{spent / turns * 1000:8.2f}")
+    total = sum(packages.values()) or 1
+    for title, counted in (("package", packages), ("function, with what it calls", functions)):
+        print(f"\nCPU of the app by {title}")
+        for one, count in Counter(counted).most_common(_LARGEST):
+            print(f"{one:60}{count / total:8.1%}{count / total * cpu / turns * 1000:8.2f} ms")
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        sys.exit(profiled(Path(sys.argv[1]), sys.argv[2:]))
+    asyncio.run(run(int(os.environ.get("TURNS", "60"))))

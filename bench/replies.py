@@ -14,15 +14,11 @@ from bench.ground import Ground, Json
 _POLL_SECONDS = 0.05
 _TIMEOUT_SECONDS = 180.0
 
-# What shows, before there are words, that a reply is on its way.
-_SIGNS = ("agents.sessions.setStatus", "assistant.threads.setStatus")
-
 
 @dataclass(slots=True)
 class Reply:
     """One reply: milliseconds from its question, None while they have not come."""
 
-    sign: float | None = None
     first: float | None = None
     ready: float | None = None
     text: str = ""
@@ -88,13 +84,10 @@ class Replies:
             self._streams[channel, str(call["result"]["ts"])] = asked
         elif method in ("chat.appendStream", "chat.stopStream"):
             asked = self._streams.get((channel, str(args["ts"])), asked)
-        elif method != "chat.postMessage" and method not in _SIGNS:
+        elif method != "chat.postMessage":
             return
         reply = self._found.setdefault(asked, Reply())
         passed = (call["time"] + call["ms"] / 1000 - float(asked.ts or 0)) * 1000
-        if method in _SIGNS:
-            reply.sign = reply.sign or passed
-            return
         # A notice comes below the reply, which is ready.
         if text := "" if reply.ready and method == "chat.postMessage" else _text(args):
             reply.first = reply.first or passed

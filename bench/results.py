@@ -1,18 +1,16 @@
-"""Medians, intervals, and the flat `metrics` file."""
+"""Medians, and the flat `metrics` file."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import random
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
-_RESAMPLES = 1_000
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -29,48 +27,16 @@ def spread(name: str, values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def interval(rounds: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the median.
-
-    Whole rounds are drawn, with replacement: what disturbs the machine disturbs a round.
-    """
-    draw = random.Random(1)
-    found = sorted(
-        statistics.median([value for _ in rounds for value in draw.choice(rounds)])
-        for _ in range(_RESAMPLES)
-    )
-    return found[int(0.025 * _RESAMPLES)], found[int(0.975 * _RESAMPLES)]
-
-
-def spread_of_rounds(name: str, rounds: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Return median, 95th percentile, and the ends of the median's interval, over all rounds."""
-    values = [value for one in rounds for value in one]
-    low, high = interval(rounds)
-    return {
-        **spread(name, values),
-        f"{name}_p50_low": round(low, 2),
-        f"{name}_p50_high": round(high, 2),
-    }
-
-
 def machine() -> dict[str, str | int | None]:
     """Return what the measurements were made on."""
+    found = Path("/proc/cpuinfo")
+    lines = found.read_text("utf-8").splitlines() if found.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "processor_model": _first("/proc/cpuinfo", "model name"),
-        "memory": _first("/proc/meminfo", "MemTotal"),
+        "processor": (models or [platform.machine()])[0],
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
-
-
-def _first(file: str, name: str) -> str | None:
-    path = Path(file)
-    if not path.exists():
-        return None
-    lines = (line.split(":", 1) for line in path.read_text("utf-8").splitlines() if ":" in line)
-    return next((value.strip() for key, value in lines if key.strip() == name), None)
 
 
 def write(metrics: Mapping[str, float], path: Path = LATEST, *, plan: str = "usual") -> None:

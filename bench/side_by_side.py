@@ -7,10 +7,11 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from bench.ground import Ground
 from bench.plan import Plan
-from bench.results import interval, quantile, spread, spread_of_rounds
+from bench.results import spread
 from bench.systems import PEERS, QUESTION, Systems, Times, open_systems
 
 SYSTEMS = ("floor", "app", *PEERS)
@@ -23,11 +24,6 @@ Progress = Callable[[int, int], None]
 def prefix(system: str) -> str:
     """Return what the metrics of a system begin with; the app's own have none."""
     return "" if system == "app" else f"{system}_"
-
-
-def suffix(people: int) -> str:
-    """Return what the metrics of so many people at once carry; those of one have none."""
-    return "" if people == 1 else f"_{people}"
 
 
 @dataclass(slots=True)
@@ -43,66 +39,46 @@ class Measured:
     def take(self, system: str, people: int, times: Sequence[Times | None]) -> None:
         """Add a round."""
         self.failed[system, people] += sum(one is None for one in times)
-        if kept := [one for one in times if one is not None]:
-            self.rounds[system, people].append(kept)
+        self.rounds[system, people].append([one for one in times if one is not None])
 
     def metrics(self) -> dict[str, float]:
         """Return everything that follows from these."""
         found: dict[str, float] = {}
         for (system, people), rounds in self.rounds.items():
-            start, end = prefix(system), suffix(people)
-            for name, read in _PARTS.items():
-                parts = [[v for one in times if (v := read(one)) is not None] for times in rounds]
-                if system != "floor" and any(parts):
-                    found |= spread_of_rounds(f"{start}{name}{end}", [p for p in parts if p])
-            ready = [[one.ready for one in times] for times in rounds]
+            start, end = prefix(system), "" if people == 1 else f"_{people}"
+            times = [one for some in rounds for one in some]
             if system == "floor":
-                found |= spread_of_rounds(f"floor_ms{end}", ready)
+                found |= spread(f"floor_ms{end}", [one.ready for one in times])
                 continue
+            for name, read in _PARTS.items():
+                if values := [value for one in times if (value := read(one)) is not None]:
+                    found |= spread(f"{start}{name}{end}", values)
             failed = self.failed[system, people]
-            done = sum(map(len, rounds))
-            found[f"{start}failed_share{end}"] = round(failed / (failed + done), 4)
-            found |= self._over_floor(system, people, ready)
+            found[f"{start}failed_share{end}"] = round(failed / (failed + len(times)), 4)
+            floors = [median(one.ready for one in some) for some in self.rounds["floor", people]]
+            over = [
+                one.ready - floor
+                for some, floor in zip(rounds, floors, strict=True)
+                for one in some
+            ]
+            if times:
+                found |= spread(f"{start}turn_overhead_ms{end}", over)
+                ratio = median(one.ready for one in times) / median(floors)
+                found[f"{start}reply_ready_ratio_{people}"] = round(ratio, 3)
         for system, spent in self.cpu_ms.items():
-            found[f"{prefix(system)}cpu_ms_per_message"] = round(quantile(spent, 0.5), 2)
+            found[f"{prefix(system)}cpu_ms_per_message"] = round(median(spent), 2)
         return found
-
-    def _over_floor(
-        self, system: str, people: int, ready: Sequence[Sequence[float]]
-    ) -> dict[str, float]:
-        start, end = prefix(system), suffix(people)
-        floors = [[one.ready for one in times] for times in self.rounds["floor", people]]
-        floor = quantile([value for one in floors for value in one], 0.5)
-        over = [
-            [value - quantile(below, 0.5) for value in one]
-            for one, below in zip(ready, floors, strict=False)
-        ]
-        ratios = [[value / floor for value in one] for one in ready]
-        low, high = interval(ratios)
-        return {
-            **(
-                spread_of_rounds(f"{start}turn_overhead_ms", over)
-                if people == 1
-                else spread(f"{start}turn_overhead_ms{end}", [v for one in over for v in one])
-            ),
-            f"{start}reply_ready_ratio_{people}": round(
-                quantile([v for one in ratios for v in one], 0.5), 3
-            ),
-            f"{start}reply_ready_ratio_{people}_low": round(low, 3),
-            f"{start}reply_ready_ratio_{people}_high": round(high, 3),
-        }
 
 
 _PARTS: dict[str, Callable[[Times], float | None]] = {
     "reply_ready_ms": lambda one: one.ready,
     "reply_made_ms": lambda one: one.made,
     "first_text_ms": lambda one: one.first,
-    "first_sign_ms": lambda one: one.sign,
 }
 
 
 async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
-    """Measure one, twenty and a hundred people at once."""
+    """Measure one, twenty and a hundred people at once; the first round warms up."""
     async with open_systems(ground, "side") as systems:
         await systems.warm(plan.people)
         measured = Measured()
@@ -111,7 +87,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         await _round(systems, Measured(), shuffled, people, 1, singles=1)
         for number in range(plan.rounds):
             for crowd in CROWDS:
-                if crowd <= plan.people and (crowd < 100 or number < plan.crowd_rounds):
+                if crowd <= plan.people:
                     singles = plan.singles if crowd == 1 else 1
                     await _round(systems, measured, shuffled, people, crowd, singles=singles)
             progress(number + 1, plan.rounds)

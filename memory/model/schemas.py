@@ -1,7 +1,7 @@
 """The built-in kinds of memory as Pydantic models, and what they declare of their fields.
 
 The names and fields of ``UserTechInterest`` and ``UserFoodPreference`` are those of two articles by
-noboru-kudo (examples/README.md), the fields of ``Episode`` those of LangMem's guide to episodic
+noboru-kudo (docs/examples), the fields of ``Episode`` those of LangMem's guide to episodic
 memories without the assistant's thoughts: only the person's words are evidence. Descriptions are
 part of what the memory model reads.
 """

@@ -26,12 +26,12 @@ INSTALL_SECONDS = 600
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make dist` writes, in a folder with nothing but what the package needs."""
+    """What a release builds, in a folder with nothing but what the package needs."""
     copy = tmp_path_factory.mktemp("source")
-    for name in [*context_files(), "Makefile"]:
+    for name in [*context_files(), "deploy/release.mk"]:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
-    command = ["make", "dist", f"PYTHON={sys.executable}"]
+    command = ["make", "-f", "deploy/release.mk", "dist", f"PYTHON={sys.executable}"]
     made = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     return copy / "dist"
@@ -84,7 +84,7 @@ def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
 @pytest.mark.timeout(900)
 def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
     """`pipx run --spec WHEEL kioku` runs from an environment of its own."""
-    pins = (ROOT / f"requirements{name}.lock" for name in ("", "-local"))
+    pins = (ROOT / name / "requirements.lock" for name in (".", "deploy/local"))
     lines = ["".join(parts) for lock in pins for parts in _PINNED.findall(lock.read_text("utf-8"))]
     (tmp_path / "constraints.txt").write_text("\n".join(lines), "utf-8")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -1,4 +1,4 @@
-"""The fuzz of `make soak`, small: mutated payloads at every entry point of a real process."""
+"""The soak's fuzz, small: mutated payloads at every entry point of a real process."""
 
 from __future__ import annotations
 

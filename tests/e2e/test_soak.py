@@ -1,4 +1,4 @@
-"""The minute form of the long fault run: ``make soak`` runs the long one."""
+"""The minute form of the long fault run: ``python -m tests.soak`` runs the long one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""examples/bolt_app.py: an app that is not Kioku, in front of the playground."""
+"""docs/examples/bolt_app.py: an app that is not Kioku, in front of the playground."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.kioku_process import wait_for
 from tests.loopback import free_port
 
 PLAYGROUND, PROGRAM = "slack_playground", "bolt_app"
-MANIFEST = ROOT / "examples" / f"{PROGRAM}.json"
+MANIFEST = ROOT / "docs" / "examples" / f"{PROGRAM}.json"
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def app_process(folder: Path, **settings: str) -> Iterator[None]:
     """Run the app as its own process; what it says is in `folder`."""
     with (folder / "app.txt").open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"examples.{PROGRAM}"],
+            [sys.executable, "-m", f"docs.examples.{PROGRAM}"],
             cwd=ROOT,
             env={**os.environ, **settings},
             stdout=said,

@@ -1,4 +1,4 @@
-"""`python -m evals`: the real formation path, with a model that says what the test says."""
+"""`python -m bench.evals`: the real formation path, with a model that says what the test says."""
 
 from __future__ import annotations
 
@@ -12,38 +12,33 @@ from typing import Any
 import psycopg
 import pytest
 
+from bench.evals.report import Report
+from bench.evals.run import Options, measured
 from bot.config import Settings, load_settings
 from bot.runtime.problems import Problem
-from evals.report import Report, Usage
-from evals.run import Options, measured
 from tests.conftest import SPACE, Server
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, fact, patch, remove
 from tests.kioku_process import END_SECONDS, environment
 
 pytestmark = pytest.mark.slow
 
-HEAD = '[[case]]\nabout = "a test"\n'
 KEPT = """
-id = "en-01"
-class = "kept"
+[kept.en-01]
 messages = ["I could eat soba every day."]
 keep = [{ kind = "UserFoodPreference", says = ["soba"], level = [60, 100] }]
 """
 NOT_KEPT = """
-id = "en-02"
-class = "not_kept"
+[not_kept.en-02]
 messages = ["Do people like soba?"]
 """
 CHANGED = """
-id = "en-03"
-class = "changed"
+[changed.en-03]
 existing = [{ name = "home", kind = "UserFact", content = { fact = "Lives in Leeds" } }]
 messages = ["We moved to York.", "It is lovely."]
 change = [{ name = "home", says = ["york"] }]
 """
 TAKEN_BACK = """
-id = "en-04"
-class = "taken_back"
+[taken_back.en-04]
 existing = [
   { name = "chess", kind = "UserFact", content = { fact = "Plays chess" } },
   { name = "cat", kind = "UserFact", content = { fact = "Has a cat" } },
@@ -52,8 +47,7 @@ messages = ["Forget that I play chess."]
 remove = ["chess"]
 """
 UNTIL = """
-id = "en-05"
-class = "until"
+[until.en-05]
 zone = "Asia/Tokyo"
 question = "Are you in Osaka?"
 messages = ["Yes, for two more days."]
@@ -65,7 +59,7 @@ def folder(path: Path, *cases: str) -> Path:
     """Write the cases to a folder of their own."""
     made = path / "cases"
     made.mkdir(exist_ok=True)
-    (made / "en.toml").write_text("\n".join(HEAD + case for case in cases), "utf-8")
+    (made / "en.toml").write_text("\n".join(cases), "utf-8")
     return made
 
 
@@ -87,9 +81,9 @@ async def run(database: str, model: ScriptedModel, cases: Path, **options: Any) 
 
 
 def command(folder: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m evals ARGUMENTS`` in `folder` until it ends by itself."""
+    """Run ``python -m bench.evals ARGUMENTS`` in `folder` until it ends by itself."""
     return subprocess.run(
-        (sys.executable, "-m", "evals", *arguments),
+        (sys.executable, "-m", "bench.evals", *arguments),
         cwd=folder,
         env=environment(given),
         capture_output=True,
@@ -135,8 +129,6 @@ async def test_cases_of_all_classes_pass_when_the_model_is_right(
     )
     assert report.failed() == []
     assert [one.score.found for one in report.results if one.score] == [1, 0, 1, 1, 1]
-    asked = len(model.requests) + len(model.verdict_requests)
-    assert report.usage["en"] == Usage(calls=asked, tokens_in=0, tokens_out=0)
     assert left(database) == 0
 
 
@@ -151,9 +143,9 @@ async def test_what_the_model_gets_wrong_is_counted(
     )
     report = await run(database, model, folder(tmp_path, KEPT, NOT_KEPT, TAKEN_BACK))
     assert report.failed() == [
-        "en-01 (a test): not kept: soba",
-        'en-02 (a test): remembered UserFact {"fact": "People like soba"}',
-        "en-04 (a test): not removed: chess; removed cat",
+        "en-01: not kept: soba",
+        'en-02: remembered UserFact {"fact": "People like soba"}',
+        "en-04: not removed: chess; removed cat",
     ]
     row = report.table().splitlines()[-1]
     cells = [cell.strip() for cell in row.split("|")[1:7]]
@@ -216,7 +208,7 @@ def test_the_command_with_the_stand_in_says_that_its_score_means_nothing(
     assert not (cases / "results").exists()
     told = command(tmp_path, "--cases", "cases", "--output", "results/one.md", **given)
     assert told.stdout.endswith("Wrote results/one.md.\n")
-    assert "- memory model: `kioku-stand-in`" in (tmp_path / "results/one.md").read_text("utf-8")
+    assert "# Evaluation of `kioku-stand-in`" in (tmp_path / "results/one.md").read_text("utf-8")
     assert left(database) == 0
 
 

@@ -1,6 +1,6 @@
 """LangGraph's own store on the tables that Kioku migrated, and where our store departs.
 
-Below, one test for each line of docs/reference/user-store.md.
+Below, one test for each departure from `BaseStore`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ async def test_memories_of_kioku_are_items_of_langgraphs(
     assert len(await store.asearch(("chat",), filter={"kind": "UserFoodPreference"})) == 1
 
 
-# --- one test for each departure of docs/reference/user-store.md -------------------------------
+# --- one test for each departure -----------------------------------------------------------------
 
 
 async def two_memories(person_store: PersonStore) -> Any:

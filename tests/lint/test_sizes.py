@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 COUNTED = (".py", ".pyi", ".sql", ".js", ".css", ".html", ".md", ".toml", ".po")
-WHOLE = ("tests", "packages", "docs")
+WHOLE = ("tests", "packages", "docs", "docs/examples", "bench", "bench/evals", "deploy")
 LIMITS: dict[str, int] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
     "kioku"
 ]["lines"]
@@ -22,6 +22,8 @@ def parts() -> dict[str, list[Path]]:
         found[top] = [path for path in entries if path.is_file()]
         for package in (path for path in entries if (path / "__init__.py").is_file()):
             found[f"{top}/{package.name}"] = list(package.rglob("*"))
+    for outer, inner in (("docs", "docs/examples"), ("bench", "bench/evals")):
+        found[outer] = [path for path in found[outer] if path not in found[inner]]
     return found
 
 

@@ -1,4 +1,4 @@
-"""The cases of `python -m evals` can be loaded and run."""
+"""The cases of `python -m bench.evals` can be loaded and run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.evals.cases import load_cases
 from bot.runtime.problems import Problem
-from evals.cases import load_cases
 from memory import validated
 from tests.conftest import ROOT
 
 
 def test_every_case_can_be_run() -> None:
     """Ids are unique, existing memories are valid, no message is said twice."""
-    cases = load_cases(ROOT / "evals")
+    cases = load_cases(ROOT / "bench" / "evals")
     assert len({one.id for one in cases}) == len(cases) >= 170
     said = Counter(message for one in cases for message in one.messages)
     assert [message for message, times in said.items() if times > 1] == []
@@ -25,8 +25,7 @@ def test_every_case_can_be_run() -> None:
 
 
 def test_a_case_with_a_mistake_is_refused(tmp_path: Path) -> None:
-    """The sentence names the file, the number of the case and what is wrong."""
-    case = '[[case]]\nid = "en-01"\nclass = "not_kept"\nabout = "a test"\nmessages = []\n'
-    (tmp_path / "en.toml").write_text(case, "utf-8")
-    with pytest.raises(Problem, match=r"en\.toml, case 1: .*at least 1"):
+    """The sentence names the file, the case and what is wrong."""
+    (tmp_path / "en.toml").write_text("[not_kept.en-01]\nmessages = []\n", "utf-8")
+    with pytest.raises(Problem, match=r"en\.toml, en-01: .*at least 1"):
         load_cases(tmp_path)

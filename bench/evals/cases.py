@@ -1,0 +1,148 @@
+"""The cases: what a person says, and what should be remembered.
+
+There is one TOML file per language; README.md describes the format.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from bot.runtime.problems import Problem
+
+Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until"]
+
+_ID = r"^[a-z]{2}-[0-9]{2,3}$"
+_UNTIL = re.compile(
+    r"none|month-end|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\+\d{1,3}|(?:0\d|1[0-2])-[0-3]\d"
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Existing(_Strict):
+    """A memory that exists before the messages; the case refers to it by `name`."""
+
+    name: str
+    kind: str
+    content: dict[str, Any]
+
+
+class Expected(_Strict):
+    """Conditions for a memory, or for a question about one.
+
+    `kind` and each item of `says` contain alternatives, separated by ``|``. One of the kinds must
+    be the memory's; one spelling of each item of `says` must occur in its values. `level` is the
+    range of its level, if it has one. `until` is the last day on which it holds: a weekday, ``+3``
+    days after the message, a month and day (``12-03``), ``month-end``, or ``none``.
+    """
+
+    name: str | None = None
+    kind: str | None = None
+    says: tuple[str, ...] = ()
+    level: tuple[int, int] | None = None
+    until: str | None = None
+    or_removed: bool = False
+
+    @field_validator("until")
+    @classmethod
+    def _known(cls, until: str | None) -> str | None:
+        for rule in until.split("|") if until else ():
+            if not _UNTIL.fullmatch(rule):
+                raise ValueError(f"until cannot be {rule}")
+        return until
+
+
+class Case(_Strict):
+    """One case: what a person writes, and what happens to their memories."""
+
+    id: str = Field(pattern=_ID)
+    category: Category = Field(alias="class")
+    messages: tuple[str, ...] = Field(min_length=1, max_length=3)  # formed together, like a burst
+    question: str | None = None  # of Kioku, which the first message answers
+    existing: tuple[Existing, ...] = ()
+    audience: Literal["dm", "public"] = "dm"
+    zone: str = "UTC"
+    days_ago: int = Field(0, ge=0, le=30)  # days before the run when the messages were written
+    keep: tuple[Expected, ...] = ()  # new memories
+    change: tuple[Expected, ...] = ()  # existing ones, patched, or removed and replaced
+    remove: tuple[str, ...] = ()
+    ask: tuple[Expected, ...] = ()  # the person is asked before they are stored
+    leave_open: tuple[Expected, ...] = ()  # the person is asked, or both memories exist
+    allow: tuple[Expected, ...] = ()  # permitted, and not expected
+
+    @property
+    def language(self) -> str:
+        """The language of the messages, such as ``en``."""
+        return self.id[:2]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it is one of a third of the cases, different ones in each language."""
+        return (ord(self.id[0]) + int(self.id[3:])) % 3 == 0
+
+    @property
+    def expects(self) -> int:
+        """The number of expected changes and questions."""
+        return len(self.keep + self.change + self.ask + self.leave_open) + len(self.remove)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = {one.name for one in self.existing}
+        named = (*self.change, *self.leave_open)
+        if any(one.name is None for one in named):
+            raise ValueError("change and leave_open name an existing memory")
+        if not {one.name for one in (*named, *self.allow) if one.name} | {*self.remove} <= names:
+            raise ValueError("a name is none of the existing memories")
+        if any(not one.says for one in (*self.keep, *self.ask)):
+            raise ValueError("keep and ask need what the memory says")
+        return self
+
+
+def load_cases(folder: Path) -> list[Case]:
+    """Return the cases of every ``LANGUAGE.toml`` in `folder`. Raises `Problem`."""
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise Problem(f"There are no cases in {folder}: name their folder with --cases.")
+    cases = [case for file in files for case in _read(file)]
+    return sorted(cases, key=lambda case: case.id)
+
+
+def _read(file: Path) -> list[Case]:
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise Problem(f"{file} cannot be read as TOML ({fault}).") from None
+    cases: list[Case] = []
+    for category, case, given in [(c, i, one) for c in found for i, one in found[c].items()]:
+        try:
+            cases.append(Case.model_validate({"class": category, "id": case, **given}))
+        except ValidationError as invalid:
+            first = invalid.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise Problem(f"{file}, {case}: {where} {first['msg']}.") from None
+        if cases[-1].language != file.stem:
+            raise Problem(f"{file}, {case}: its id must begin with {file.stem}-.")
+    return cases
+
+
+def chosen_cases(
+    cases: Sequence[Case], *, languages: Sequence[str], held_out: Literal["only", "without"] | None
+) -> list[Case]:
+    """Return the cases of `languages` (empty: all) and of `held_out`. Raises `Problem`."""
+    known = sorted({case.language for case in cases})
+    if unknown := sorted(set(languages) - set(known)):
+        raise Problem(f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}.")
+    return [
+        case
+        for case in cases
+        if (not languages or case.language in languages)
+        and (held_out is None or case.held_out == (held_out == "only"))
+    ]

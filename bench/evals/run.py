@@ -1,0 +1,168 @@
+"""Run the cases: each through the app's formation, for a separate test person."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import memory
+from bench.evals.cases import Case, chosen_cases, load_cases
+from bench.evals.report import Report, Result
+from bench.evals.scoring import Outcome, Stored, score
+from bot.config import STAND_IN_MODEL, Settings
+from bot.queue.migrations import migrations
+from bot.runtime.connections import create_openai_client
+from bot.runtime.database import operators_pool, progress
+from bot.runtime.memory_models import create_former
+from bot.runtime.problems import Problem
+
+CASES = Path(__file__).parent
+TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
+_PAUSES = (5.0, 20.0, 60.0)
+_GIVE_UP_AFTER = 5
+_SOURCE = {"kind": "command", "channel": None, "ts": None, "permalink": None, "evidence": ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command-line options; `pauses` are seconds before each retry of a failed call."""
+
+    cases: Path = CASES
+    languages: Sequence[str] = ()
+    held_out: Literal["only", "without"] | None = None
+    concurrency: int = 4
+    output: Path | None = None
+    pauses: Sequence[float] = _PAUSES
+
+
+async def measured(settings: Settings, options: Options) -> Report:
+    """Run the cases and return the report. Raises `Problem`."""
+    cases = chosen_cases(
+        load_cases(options.cases), languages=options.languages, held_out=options.held_out
+    )
+    if not settings.has_model:
+        raise Problem(
+            "No model is set, so there is nothing to measure: write OPENAI_API_KEY, or"
+            " OPENAI_BASE_URL for a server that speaks the Responses API."
+        )
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(operators_pool(settings))
+        client = await stack.enter_async_context(create_openai_client(settings))
+        space = await memory.embedding_space(client, settings.embedding_model)
+        await memory.check_database(pool, space, migrations())
+        results = await _Runner(settings, pool, memory.Embedder(client, space), options).run(cases)
+    return Report(
+        at=datetime.now(UTC),
+        model=settings.memory_model,
+        results=results,
+        stand_in=settings.memory_model == STAND_IN_MODEL,
+    )
+
+
+class _Runner:
+    def __init__(
+        self, settings: Settings, pool: memory.Pool, embedder: memory.Embedder, options: Options
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._options = options
+        self._schemas = memory.load_schemas(settings.schemas)
+        self._former = create_former(settings, pool, embedder, schemas=self._schemas)
+        self._answered = 0
+        self._unanswered = 0
+
+    async def run(self, cases: Sequence[Case]) -> list[Result]:
+        """Run all cases, a few at a time; the results are in the order of `cases`."""
+        show = progress("cases")
+        places = asyncio.Semaphore(self._options.concurrency)
+
+        async def one(case: Case) -> Result:
+            async with places:
+                result = await self._result(case)
+                show(self._answered + self._unanswered, len(cases))
+                return result
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(case)) for case in cases]
+        except* Problem as problems:
+            raise problems.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def _result(self, case: Case) -> Result:
+        person = memory.Person(TEAM, "U" + case.id.upper().replace("-", ""))
+        # A killed run may have left data.
+        await memory.erase(self._pool, person)
+        try:
+            outcome = await self._outcome(case, person)
+        except (memory.FormationUnavailable, memory.EmbeddingsUnavailable) as problem:
+            self._unanswered += 1
+            if not self._answered and self._unanswered >= _GIVE_UP_AFTER:
+                raise Problem(
+                    f"{str(problem).rstrip('.')}: check OPENAI_API_KEY, OPENAI_BASE_URL and"
+                    " KIOKU_MEMORY_MODEL."
+                ) from None
+            return Result(case=case, score=None)
+        except memory.InvalidContent as problem:
+            raise Problem(f"The case {case.id} has a memory that is invalid: {problem}") from None
+        finally:
+            await memory.erase(self._pool, person)
+        self._answered += 1
+        return Result(case=case, score=score(case, outcome), questions=len(outcome.asked))
+
+    async def _outcome(self, case: Case, person: memory.Person) -> Outcome:
+        namespace = person.namespace(case.audience)
+        before: dict[str, Stored] = {}
+        for given in case.existing:
+            rows, schemas = [(given.content, _SOURCE)], self._schemas
+            [made] = await memory.add_memories(
+                self._pool, self._embedder, namespace, given.kind, rows, schemas=schemas
+            )
+            content = (made.after or {})["content"]
+            before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
+        zone = ZoneInfo(case.zone)
+        said_at = datetime.now(UTC) - timedelta(days=case.days_ago)
+        count = len(case.messages)
+        words = [
+            memory.PersonMessage(
+                text=text,
+                channel="DEVAL",
+                ts=f"{(said_at - timedelta(seconds=count - number)).timestamp():.6f}",
+                zone=zone,
+                reply_to=case.question if number == 0 else None,
+            )
+            for number, text in enumerate(case.messages)
+        ]
+        for pause in (*self._options.pauses, None):
+            try:
+                formed = await self._former.form(memory.memory_view(namespace), words)
+                break
+            except memory.FormationUnavailable:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        after = await memory.list_memories(self._pool, person)
+        return Outcome(
+            said_on=said_at.astimezone(zone).date(),
+            before=before,
+            after=tuple(_stored(one, zone) for one in after),
+            asked=tuple(_asked(one) for one in formed.questions),
+        )
+
+
+def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:
+    end = one.expires_at
+    # A memory expires when the day after its last day begins.
+    until = (end - timedelta(seconds=1)).astimezone(zone).date() if end else None
+    return Stored(key=one.key, kind=one.kind, content=one.content, until=until)
+
+
+def _asked(question: memory.Question) -> Stored:
+    value = question.after or question.before
+    return Stored(key=question.key, kind=str(value["kind"]), content=value["content"])

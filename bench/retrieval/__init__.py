@@ -1,1 +1,0 @@
-"""Retrieval quality: a small set of questions, and orders of memories to compare."""
