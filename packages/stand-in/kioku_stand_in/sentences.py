@@ -12,7 +12,7 @@ from typing import Any, Final
 from kioku_stand_in.lexicon import JAPANESE, is_japanese, kind_of
 
 STATEMENTS: Final = frozenset(
-    "like dislike interest gone lost special avoid diet home work name health plan instruct episode".split()
+    "like dislike interest gone lost special avoid diet home work name health plan instruct episode promise".split()
 )
 _LEAD: Final = re.compile(
     r"(?i:(?:<@\w+>\s*|@\w+\s+|(?:please|and|also|but|well|hi|hello|hey|okay|ok|kioku|no|actually|now|so|fyi)\b[,:!]? "
@@ -83,6 +83,7 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("plan", 0, r"I am (?P<what>on a diet|on holiday|on vacation|on leave|away) until <day>|(?P<day2>[月火水木金土日]曜日?|明日)まで(?P<what2>ダイエット中|休暇中|出張中)<be>", "I am on a diet until Friday | 金曜日までダイエット中です"),
     ("instruct", 0, r"(?:always )?(?:answer|reply) (?:(?P<form>in bullet points)|(?P<length>briefly|in one sentence)|(?P<language>in english|in japanese))|(?P<length2>keep your answers short)|(?:これからは)?(?:(?P<form2>箇条書きで)|(?P<length3>短く|簡潔に|一文で)|(?P<language2>英語で|日本語で))(?:答え|返事し|回答し)<て>", "Please always answer in bullet points | Keep your answers short | Answer in Japanese | 箇条書きで答えて | 短く答えてください | 英語で答えてください"),
     ("episode", 0, r"(?P<observation>(?:our|my) .+?), so (?:I|we) tried (?P<action>.+?) and (?P<result>it .+)|(?P<observation2>.+?た)ので、(?P<action2>.+?)を試したところ、(?P<result2>.+?)", "Our deploys failed every Friday, so we tried smaller releases and it fixed them | ビルドが遅かったので、キャッシュを試したところ、半分の時間になりました"),
+    ("promise", 0, r"I (?:have )?promised (?P<to>\w+) (?:to |that I(?: wi|')ll )?(?P<promise>.+?)(?: (?:by|on|until) <day>(?: (?:at )?(?P<at>noon|\d\d:\d\d))?)?|(?:(?P<day2>[月火水木金土日]曜日?|明日)(?:の?(?P<at2>正午|\d\d:\d\d))?までに、?)?(?P<to2>\w+?)(?:さん)?[にへ](?P<promise2>.+?)と約束しました", "I promised Mia the Q3 figures by Friday noon | I promised Ken to call | 金曜日の正午までにミアさんに数字を送ると約束しました"),
     ("forget_everything", {"action": "forget", "everything": True}, r"<do>(?:(?:forget|delete|erase) everything(?: (?:about me|you know about me))?|wipe your memory of me)|(?:私のことを?|覚えていることを?)?(?:全部|すべて)(?:忘れ|消し)<て>", "Forget everything about me | 私のことを全部忘れて"),
     ("forget_period", {"action": "forget"}, r"<do>forget (?:(?:everything|what) I (?:told you|said) )?(?:in )?(?P<when>today|yesterday|the last hour)|(?P<when2>今日|昨日|直近1時間)(?:(?:に|で)?話したこと|のこと)[をは](?:全部)?忘れ<て>", "Forget what I said today | Forget yesterday | Forget the last hour | 今日話したことを忘れて"),
     ("do_not_remember", {"which": "previous_message"}, r"do not remember that|(?:forget|do not remember) what I just said|(?:さっきの話|今の話|それ)は覚えないで(?:ください)?", "Don't remember that | さっきの話は覚えないで"),

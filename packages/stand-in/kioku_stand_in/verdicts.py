@@ -12,6 +12,9 @@ from kioku_stand_in.sentences import Said, read, statements
 from kioku_stand_in.tool_use import day_in
 from openai_double.prompt import Prompt
 
+_MODALITIES = {"UserInstruction": "request", "Promise": "promised"}
+_TIMES = {"noon": "12:00", "正午": "12:00"}
+
 
 def verdicts_for(prompt: Prompt) -> dict[str, Any]:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
@@ -32,14 +35,20 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
     content = old if removes else {**old, **proposal["values"]}
     first = next((one for one in said if _fits(one, content, removes=removes)), None)
     gaps = first.gaps if first else {}
+    day = day_in(gaps["day"], today).isoformat() if "day" in gaps else None
     # If the sentence does not mention moving, the old home may still be valid.
     changed = "unclear" if first and first.name == "home" and "moved" not in gaps else "replaces"
+    at = gaps.get("at")
+    due = (
+        {"due": day, "due_time": _TIMES.get(at or "", at)} if proposal["kind"] == "Promise" else {}
+    )
     return {
+        **due,
         "index": proposal["index"],
         "supported": first is not None,
         "about": "speaker",
-        "modality": "request" if proposal["kind"] == "UserInstruction" else "asserted",
-        "valid_until": day_in(gaps["day"], today).isoformat() if "day" in gaps else None,
+        "modality": _MODALITIES.get(proposal["kind"], "asserted"),
+        "valid_until": None if proposal["kind"] == "Promise" else day,
         "conflict": changed if first and (old or "moved" in gaps) else "none",
         "sensitive": "health" if first and first.name == "health" else "none",
     }
@@ -53,4 +62,4 @@ def _fits(one: Said, content: dict[str, Any], *, removes: bool) -> bool:
     text = json.dumps(content, ensure_ascii=False).casefold()
     named = any(thing.casefold() in text for thing in (*one.things, one.subject))
     told = named and ("fact" in content or dislikes == (level_of(content) < 50))
-    return told or one.name in {"instruct", "episode"}
+    return told or one.name in {"instruct", "episode", "promise"}
