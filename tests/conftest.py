@@ -211,11 +211,7 @@ def payloads() -> Iterator[None]:
     The playground keeps what was wrong, also where the app went on as if nothing had happened.
     """
     yield
-    found = PAYLOADS.violations()
-    if os.environ.get(HOSTILE):
-        # A test that ended otherwise may have ended its app before it could set a session active.
-        found = [one for one in found if not one.endswith("was left in processing")]
-    assert found == []
+    assert PAYLOADS.violations() == []
 
 
 # Slack's answer to a `hash` when a click published the Home first: what the argument is for.
@@ -230,9 +226,7 @@ def failed_calls(request: pytest.FixtureRequest) -> Iterator[None]:
     asked for; the rest is named by ``@pytest.mark.failed_calls("METHOD: ERROR", because=…)``.
     """
     yield
-    # A hostile model's answers break off and grow at other moments than the tests name: that run
-    # judges leaks, foreign writes and links.
-    expected = {"*"} if os.environ.get(HOSTILE) else {_LOST_RACE}
+    expected = {_LOST_RACE}
     for mark in request.node.iter_markers("failed_calls"):
         assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
         expected.update(mark.args)

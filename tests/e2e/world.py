@@ -222,7 +222,7 @@ class World(Workspace, Stored):
         def taken_up() -> list[Json]:
             self._hurry()
             return self.rows(
-                "SELECT count(*) AS n FROM turns WHERE team_id = %s AND user_id = %s"
+                "SELECT count(*) AS n FROM messages WHERE team_id = %s AND user_id = %s"
                 " HAVING bool_and(formed_at IS NOT NULL)",
                 self.team,
                 human.id,
@@ -269,7 +269,7 @@ class World(Workspace, Stored):
             self._hurry()
             return not self.rows(
                 "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-                " UNION ALL SELECT 1 FROM inbox_events WHERE status = 'waiting'"
+                " UNION ALL SELECT 1 FROM messages WHERE status = 'waiting'"
             )
 
         self.until(none_left, "an end of all work", 40)

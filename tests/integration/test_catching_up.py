@@ -60,8 +60,7 @@ async def caught_up(app: App) -> int:
 def waiting(app: App) -> dict[str, bool]:
     """Return the texts of the messages that wait, and whether each is late."""
     found = app.rows(
-        "SELECT message->>'text' AS text, late FROM inbox_events WHERE status = 'waiting'"
-        " ORDER BY ts",
+        "SELECT message->>'text' AS text, late FROM messages WHERE status = 'waiting' ORDER BY ts",
     )
     return {row["text"]: row["late"] for row in found}
 
@@ -172,7 +171,7 @@ async def test_what_was_answered_is_known_though_its_event_is_gone(
     """A message whose inbox row was cleared away long ago is not answered a second time."""
     monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
     await app.ask(app.slack.place(), "answered")
-    app.rows("DELETE FROM inbox_events")
+    app.rows("DELETE FROM messages")
     await missed(app, 30)
     await caught_up(app)
     assert "answered" not in waiting(app)
@@ -205,51 +204,6 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     assert stored[:3] == [2, 4, 6]
     await app.backfill.read_on(**reading)
     assert len(waiting(app)) == 7
-
-
-async def test_a_second_outage_is_planned_beside_the_first(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While the first one's list goes on with its next page, the second has a list of its own."""
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 1)
-    for number in range(2):
-        app.slack.place(text=f"number {number}")
-    await missed(app, 600)
-    await plan(app)
-    await missed(app)
-    [first, second] = app.take_jobs(CATCH_UP)
-    assert (bool(first["cursor"]), second.get("cursor", "")) == (True, "")
-    assert float(first["since"]) < float(second["since"])
-
-
-async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Slack lists the newest messages first: the next pages do not have what came since."""
-    monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 1)
-    place = app.slack.place(text="number 0")
-    for number in range(1, 5):
-        app.slack.say(place.user, text=f"number {number}")
-    await missed(app, 600)
-    await plan(app, place)
-    await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
-    assert len(waiting(app)) == 2
-    for number in range(5, 8):
-        app.slack.say(place.user, text=f"number {number}")
-    await missed(app)
-    await caught_up(app)
-    assert {f"number {number}" for number in range(8)} <= set(waiting(app))
-
-
-async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
-    """The next outage is caught up with as before; a failure of Slack's is tried again."""
-    for error, jobs in (("missing_scope", 0), ("internal_error", 1)):
-        await missed(app)
-        app.slack.fault("users.conversations", error=error)
-        await plan(app)
-        assert len(app.take_jobs(CATCH_UP)) == jobs
-        assert app.jobs(READ_ON) == []
 
 
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
@@ -287,16 +241,6 @@ async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
         "SELECT DISTINCT extract(epoch FROM now())::float - oldest::float AS age FROM catching_up",
     )
     assert row["age"] == pytest.approx(86_400, abs=60)
-
-
-async def test_expired_rows_are_deleted(app: App) -> None:
-    """Notices that have expired are deleted, of every person."""
-    app.rows(
-        "INSERT INTO notices VALUES ('T1', 'U1', 'outage', 1, now() - interval '1 s'),"
-        " ('T1', 'U2', 'outage', 1, now() + interval '1 minute')",
-    )
-    await app.maintenance.keep_up(1)
-    assert app.rows("SELECT user_id FROM notices") == [{"user_id": "U2"}]
 
 
 async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: App) -> None:
@@ -339,7 +283,7 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
     for one in said:
         [row] = app.rows(
             "SELECT audience, message->>'addressed' AS addressed, message->>'is_shared' AS shared"
-            " FROM inbox_events WHERE ts = %s",
+            " FROM messages WHERE ts = %s",
             one["ts"],
         )
         assert row == {"audience": None, "addressed": "true", "shared": "true"}

@@ -18,7 +18,6 @@ from bot.runtime.checks import CHECKS
 from bot.runtime.problems import explained
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, SPACE, Server, json_server, login_of, owner_rows
-from tests.integration.relay import relay
 from tests.kioku_process import ended
 
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
@@ -300,13 +299,6 @@ async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Serv
     assert said.startswith("✗ SLACK_APP_TOKEN lacks a scope that it needs: make a new one at Basic")
 
 
-async def test_a_clock_that_is_wrong_is_told(set_up: SetUp, slack: Server) -> None:
-    """Slack's signatures would be refused, and expiry goes by the wrong time."""
-    with relay(slack, behind=600) as url:
-        said = await set_up.check("Bot token", SLACK_API_URL=url)
-    assert re.match(r"✗ This clock is \d+ s ahead of Slack's, which may refuse", said), said
-
-
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("responses", {"error_code": "invalid_api_key"}, "(HTTP 401, invalid_api_key): write a valid"),
     ("responses", {"status": 403}, "(HTTP 403): allow the model for this key, or set"),
@@ -361,16 +353,10 @@ def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
         owner_rows(conninfo, undo)
 
 
-async def test_an_owner_who_serves_is_told(set_up: SetUp, database: str) -> None:
-    """The tables' owner is bound by no row-level security, so another user is to serve."""
-    said = await set_up.check("Database", DATABASE_URL=database)
-    assert said.startswith("✗ The user of DATABASE_URL owns the tables, is a superuser or has BYP")
-
-
 async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str) -> None:
     """Failed messages and jobs are counted; a message that waits for minutes is a problem."""
     event = (
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, status,"
         " received_at) VALUES ('T1', %s, 'U1', 'D1', %s, 'T1.D1.1', %s,"
         " now() - make_interval(secs => %s))"
     )

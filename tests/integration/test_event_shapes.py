@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 import pytest
@@ -105,7 +104,7 @@ async def test_all_96_published_shapes_are_acknowledged(
 async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
     """The filled shapes are valid: a direct message among them is stored as it was written."""
     assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
-    [row] = app.rows("SELECT message FROM inbox_events WHERE event_id = 'Ev000000777'")
+    [row] = app.rows("SELECT message FROM messages WHERE event_id = 'Ev000000777'")
     assert row["message"]["text"] == WORDS
 
 
@@ -136,12 +135,3 @@ async def test_a_signed_body_that_is_no_payload_is_acknowledged(
 ) -> None:
     """Slack would send again what is answered otherwise."""
     assert await endpoint.post(body) == 200
-
-
-async def test_slacks_rate_limit_is_logged(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The operator reads in the log that Slack left events out."""
-    limited: dict[str, Any] = {"type": "app_rate_limited", "team_id": TEAM}
-    await endpoint.post(json.dumps(limited).encode())
-    assert "events of a minute are missing" in caplog.text

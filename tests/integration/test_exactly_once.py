@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
-import psycopg
 import pytest
 
 from bot.conversation.claimed_message import Superseded
@@ -116,7 +116,7 @@ async def test_a_post_whose_ts_was_not_stored_is_deleted(thread: Thread) -> None
     async with thread.answering() as lost:
         await lost.stream.finish("The first answer.")
     thread.rows(
-        "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
+        "UPDATE messages SET reply_ts = '{}', posting_since = now() WHERE ts = %s",
         thread.place.ts,
     )
     await answer_again(thread)
@@ -148,20 +148,6 @@ async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
-async def test_a_stream_that_was_being_begun_at_stop_is_deleted(thread: Thread) -> None:
-    """Slack carries out the call that Stop has ended: its message is found and deleted."""
-    thread.slack.fault("chat.startStream", delay_ms=700)
-    async with thread.answering() as answer:
-        await cancelled_in_flight(thread, answer)
-        await until(lambda: thread.slack.done("chat.startStream"))
-        await answer.stream.finish("Half of it. Stopped.")
-    [message] = thread.whole("Half of it. Stopped.")
-    assert await thread.known() == [message["ts"]]
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
-)
 async def test_a_stream_that_appears_after_stop_is_waited_for(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,27 +162,6 @@ async def test_a_stream_that_appears_after_stop_is_waited_for(
         await finishing
     [message] = thread.whole("Half of it. Stopped.")
     assert message["ts"] != ts
-
-
-async def test_stop_does_not_end_the_recording_of_a_message(
-    thread: Thread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cancelled while it waits until the stream is recorded, an answer records it all the same."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
-    with psycopg.connect(thread.sender.conninfo) as owner:
-        async with thread.answering() as answer:
-            await answer.stream.write("Half ")
-            # The recording has not begun: nothing was waited for since the stream was.
-            owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", (thread.place.ts,))
-            writing = asyncio.create_task(answer.stream.write("of it. "))
-            await asyncio.sleep(0.1)
-            writing.cancel()
-            await asyncio.wait({writing})
-            owner.rollback()
-            answer.stopped = True
-            await answer.stream.finish("Half of it. Stopped.")
-    messages = thread.whole("Half of it. Stopped.")
-    assert await thread.known() == [message["ts"] for message in messages]
 
 
 async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> None:
@@ -217,21 +182,21 @@ async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> N
     assert messages[notice] == "Only so you know."
 
 
-def stored(thread: Thread) -> int:
+def stored(thread: Thread) -> UUID:
     """Put the message of `thread` into the inbox as begun once; return its id."""
     message = thread.slack.message(thread.place)
     [row] = thread.rows(
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, message,"
         " attempts) VALUES (%s, %s, %s, %s, %s, %s, '{}', 1) RETURNING id",
         *(message.team_id, message.event_id, message.user_id),
         *(message.channel_id, message.ts, message.thread),
     )
-    return int(row["id"])
+    return UUID(str(row["id"]))
 
 
-def taken_over(thread: Thread, event: int) -> None:
+def taken_over(thread: Thread, event: UUID) -> None:
     """Let another worker begin a message again."""
-    thread.rows("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", event)
+    thread.rows("UPDATE messages SET attempts = attempts + 1 WHERE id = %s", event)
 
 
 async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> None:
@@ -246,16 +211,6 @@ async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> Non
             await answer.stream.finish("Hello.")
     assert thread.messages() == []
     assert not thread.slack.calls("chat.startStream", "chat.postMessage")
-
-
-async def test_what_was_made_ready_and_never_begun_is_not_intended(thread: Thread) -> None:
-    """A turn that ends before its first words leaves nothing for the next one to look for."""
-    event = stored(thread)
-    async with thread.answering(begun=await thread.turn(event=event)) as answer:
-        answer.stream.expect()
-        await until(lambda: thread.intended())
-    assert not thread.intended()
-    assert thread.slack.calls(*WRITES) == []
 
 
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
@@ -320,25 +275,25 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(thread: Thread) -
     """Where the question was deleted, what nobody noted of its answer does not stay either."""
     event = stored(thread)
     await dies_at_its_start(thread)
-    thread.rows("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
+    thread.rows("UPDATE messages SET status = 'gone', ended_at = NULL WHERE id = %s", event)
     await clear(thread)
     assert thread.messages() == []
 
 
-def withdrawn(thread: Thread, event: int, asked: str) -> None:
+def withdrawn(thread: Thread, event: UUID, asked: str) -> None:
     """Note that a message was deleted two minutes ago.
 
     Its turn has texts, and asked Slack to post a message at the time `asked`.
     """
     thread.rows(
-        "UPDATE turns SET question = 'q', words = 'w', reply = 'r',"
-        " posting_since = now() + %s::interval WHERE question_ts = %s",
+        "UPDATE messages SET question = 'q', words = 'w', reply = 'r',"
+        " posting_since = now() + %s::interval WHERE ts = %s",
         asked,
         thread.place.ts,
     )
     thread.rows(
-        "UPDATE inbox_events SET status = 'withdrawn', finished_at = now() - interval '2 minutes'"
-        " WHERE id = %s",
+        "UPDATE messages SET status = 'gone', ended_at = NULL,"
+        " received_at = now() - interval '2 minutes' WHERE id = %s",
         event,
     )
 
@@ -350,10 +305,11 @@ async def cleared(thread: Thread) -> str:
     """
     await clear(thread)
     [turn] = thread.rows(
-        "SELECT status, question || words || COALESCE(reply, '') AS texts,"
+        "SELECT CASE WHEN ended_at IS NULL THEN 'answering' ELSE 'stopped' END AS status,"
+        " question || words || COALESCE(reply, '') AS texts,"
         " formed_at IS NOT NULL AS formed,"
         " thread IN (SELECT thread FROM threads_without_a_job()) AS found"
-        " FROM turns WHERE question_ts = %s",
+        " FROM messages WHERE ts = %s",
         thread.place.ts,
     )
     assert (turn["texts"], turn["formed"]) == ("", True)
@@ -389,17 +345,6 @@ async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
     assert thread.messages() == []
 
 
-async def test_what_slack_refuses_to_delete_is_left(thread: Thread) -> None:
-    """A refusal is Slack's answer: nothing is tried again."""
-    event = stored(thread)
-    await (await thread.begin(event=event)).record_posted(said_by_app(thread, "Yes."))
-    withdrawn(thread, event, "-1 hour")
-    thread.slack.fault("conversations.replies", error="thread_not_found")
-    thread.slack.fault("chat.delete", error="message_not_found")
-    assert await cleared(thread) == "stopped"
-    assert len(thread.slack.calls("conversations.replies", "chat.delete")) == 2
-
-
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
@@ -414,14 +359,6 @@ async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
     streamed_by_app(thread)
     assert await cleared(thread) == "stopped"
     assert thread.messages() == []
-
-
-async def test_a_message_that_never_appeared_is_not_looked_for_again(thread: Thread) -> None:
-    """Long after Slack was asked to post a message that is not there, the turn ends."""
-    event = stored(thread)
-    await thread.begin()
-    withdrawn(thread, event, "-1 minute")
-    assert await cleared(thread) == "stopped"
 
 
 async def test_nothing_is_written_while_nobody_knows_who_answers(

@@ -12,9 +12,6 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import ANSWER
-from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import PostedMessages
-from bot.memories.data import erase_person
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -79,8 +76,8 @@ async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
             await asyncio.wait({task}, timeout=0.05)
     assert asked(app) == [f"number {number:02}" for number in range(20)]
     assert len(app.replies(first)) == 20
-    found = app.rows("SELECT question_ts, reply_ts FROM turns WHERE thread = %s", first.thread)
-    replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["question_ts"]))]
+    found = app.rows("SELECT ts, reply_ts FROM messages WHERE thread = %s", first.thread)
+    replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["ts"]))]
     assert replies == sorted(replies)
 
 
@@ -99,7 +96,7 @@ async def test_a_long_thread_lets_others_through(
     for message in messages:
         await app.wiring.inbox.store(message)
     app.rows(
-        "UPDATE inbox_events SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
+        "UPDATE messages SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
         waited,
         first.thread,
     )
@@ -132,7 +129,7 @@ async def test_an_older_message_that_comes_late_goes_next(
     app.script("word " * 20)
     app.fault(match="two", delay_ms=5_000)
     task = asyncio.create_task(app.answering.drain(first.thread))
-    await until(lambda: app.find("turns", second))
+    await until(lambda: app.find_turn(second))
     await app.wiring.inbox.store(older)
     await asyncio.wait_for(task, 60)
     assert asked(app) == ["one", "two", "older", "three"]
@@ -151,7 +148,7 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     ]
     await asyncio.gather(*(app.wiring.inbox.store(message) for message in (first, *pairs)))
     await app.answering.drain(first.thread)
-    found = app.rows("SELECT user_id, question FROM turns WHERE thread = %s", first.thread)
+    found = app.rows("SELECT user_id, question FROM messages WHERE thread = %s", first.thread)
     assert {row["question"]: row["user_id"] for row in found if "number" in row["question"]} == {
         f"number {number}": (place.user if number % 2 else other) for number in range(6)
     }
@@ -159,36 +156,6 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     said = [one for one in last if one["role"] == "user"]
     framed = [json.loads(one["content"].split("\n")[1]) for one in said[-6::2]]
     assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
-
-
-async def test_an_erasure_does_not_delay_others_in_the_thread(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What another person wrote in a thread is queued where the answer before it is erased."""
-    place = app.slack.place(channel="public")
-    other, team = app.slack.person()
-    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    theirs = PersonThread(other, team, place.channel, place.ts, place.root)
-    first, second = (
-        app.written(who, "<@BOT> hello", thread_ts=place.root) for who in (place, theirs)
-    )
-    for message in (first, second):
-        await app.wiring.inbox.store(message)
-    app.take_jobs(ANSWER)
-    record_intent = Outbox.record_intent
-
-    async def erased(outbox: Outbox) -> None:
-        await erase_person(app.pool, first.person)
-        await record_intent(outbox)
-
-    with monkeypatch.context() as patch:
-        # Recorded as the answer begins, not ahead of it: no check of the flags comes between.
-        patch.setattr(PostedMessages, "prepare", lambda _: None)
-        patch.setattr(Outbox, "record_intent", erased)
-        await app.answering.drain(first.thread)
-    assert app.jobs(ANSWER) == [{"args": {"thread": first.thread}, "due_in": 0}]
-    await app.answering.drain(first.thread)
-    assert app.event(second)["status"] == "done"
 
 
 async def test_ten_messages_cost_twelve_calls(app: App) -> None:
@@ -207,24 +174,6 @@ async def test_ten_messages_cost_twelve_calls(app: App) -> None:
     assert [food for food in foods if f"I love {food}." not in told] == []
 
 
-async def test_ok_thanks_costs_two_calls_and_writes_nothing(app: App) -> None:
-    """Thanks, from somebody with memories, are one reply and one formation that changes nothing."""
-    place = app.slack.place()
-    told = await app.ask(place, "I love ramen.")
-    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
-    before = await app.memories(told.person)
-    assert len(before) == 1
-    app.stand_in.call("/_model/journal", method="DELETE")
-    await app.ask(place, "ok thanks")
-    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
-    assert calls.count("reply") == 1
-    assert calls.count("formation") <= 1
-    assert len(calls) <= 2
-    assert await app.memories(told.person) == before
-
-
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose deletion is delivered first is not answered when it comes."""
     place = app.slack.place()
@@ -234,7 +183,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     await app.answering.drain(message.thread)
     assert asked(app) == []
     row = app.event(message)
-    assert (row["status"], row["message"]) == ("withdrawn", None)
+    assert (row["status"], row["message"]) == ("gone", None)
 
 
 async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
@@ -246,7 +195,7 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     assert not await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
     await app.changes.note(edited)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["I like sushi"]
 
 
@@ -264,7 +213,7 @@ async def test_an_edit_that_comes_after_a_newer_one_changes_nothing(
         await app.answering.drain(message.thread)
     before = asked(app)
     await app.changes.note(older)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert app.turn(message)["question"] == "hello, two"
     await app.answering.drain(message.thread)
     assert asked(app) == before
@@ -289,21 +238,10 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     await app.changes.note(changed(message, None))
     await app.changes.note(edited)
     event, turn = app.event(message), app.turn(message)
-    assert (event["status"], event["message"]) == ("done", None)
+    assert (event["status"], event["message"]) == ("answered", None)
     assert (turn["question"], turn["words"]) == ("", "")
     await app.answering.drain(message.thread)
     assert asked(app) == ["hello"]
-
-
-async def test_an_edit_before_the_answer_is_not_answered_again(app: App) -> None:
-    """Delivered again after the answer, the edit of a message that waited changes nothing."""
-    message = await app.receive(app.slack.place(), "hello")
-    edited = changed(message, "hello, you")
-    await app.changes.note(edited)
-    await app.answering.drain(message.thread)
-    await app.changes.note(edited)
-    assert app.event(message)["status"] == "done"
-    assert asked(app) == ["hello, you"]
 
 
 async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
@@ -320,15 +258,6 @@ async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
     assert asked(app) == ["hello", "hello, you"]
 
 
-async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:
-    """What was written long before its change was delivered is no message on its way."""
-    place = app.slack.place()
-    old = replace(app.slack.message(place), ts="1700000000.000100", thread_ts="1700000000.000100")
-    for text in (None, "edited"):
-        await app.changes.note(changed(old, text))
-    assert app.find("inbox_events", old) is None
-
-
 async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None:
     """People may edit and delete what they wrote to each other: nothing of it is stored."""
     place = app.slack.place(channel="public")
@@ -337,17 +266,7 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
     for message in (first, below):
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
-        assert app.find("inbox_events", message) is None
-
-
-async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:
-    """What was there before the app was called into the thread is not for it, edited or not."""
-    place = app.slack.place(channel="public")
-    before = replace(app.written(place, "talk", thread_ts=place.root), addressed=False)
-    mention = app.written(place, "<@BOT> hello", thread_ts=place.root)
-    await app.wiring.inbox.store(mention)
-    await app.changes.note(changed(before, "more talk"))
-    assert app.find("inbox_events", before) is None
+        assert app.find(message) is None
 
 
 async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
@@ -372,7 +291,7 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     await app.changes.note(edited)
     preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
     await app.changes.note(preview)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["hello", "hello, you"]
     again = app.turn(message)
     shown = [one["ts"] for one in app.shown(message)]
@@ -393,17 +312,3 @@ async def test_an_edited_message_is_answered_without_what_it_said_before(app: Ap
     assert "ramen" not in "".join(app.replies(message))
     await app.ask(place, "What shall I eat?")
     assert "ramen" in app.context()
-
-
-async def test_an_edit_long_after_the_answer_changes_nothing_of_it(app: App) -> None:
-    """After a day an edit is no longer answered: the conversation has gone on."""
-    place = app.slack.place()
-    old = await app.ask(place, "hello")
-    app.rows(
-        "UPDATE inbox_events SET received_at = now() - interval '25 hours' WHERE ts = %s"
-        " RETURNING ts",
-        old.ts,
-    )
-    await app.changes.note(changed(old, "hello, all"))
-    assert app.event(old)["status"] == "done"
-    assert app.turn(old)["question"] == "hello, all"

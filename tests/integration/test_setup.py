@@ -100,27 +100,6 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
     assert (again.returncode, again.stdout.count("✓ ")) == (0, 3), "what is set is checked again"
 
 
-def test_a_value_of_the_environment_is_not_shadowed(tmp_path: Path, slack: Server) -> None:
-    """Another key in the environment, which goes before .env, is refused; so is a folder."""
-    lines = "\n".join(values(slack).values())
-
-    def piped(**more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PYTHON_M_BOT, "setup"],
-            cwd=tmp_path,
-            env=environment({**elsewhere(slack), **more}),
-            input=lines,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    assert "OPENAI_API_KEY is set in the environment, which has" in piped(**{KEY: "sk-2"}).stdout
-    (tmp_path / ".env").mkdir()
-    assert f"{tmp_path / '.env'} cannot be written (Is a directory)" in piped().stderr
-
-
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

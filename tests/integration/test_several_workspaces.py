@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +18,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
-from bot.logs import set_up_logging
 from bot.runtime.oauth import STATE_SECONDS, InstallationStore
 from bot.runtime.problems import Problem
 from bot.runtime.service import open_service
@@ -235,7 +232,7 @@ async def test_two_workspaces_with_the_same_ids(
         slack.call(one, "uninstall", {})
         await until(lambda: [row["team_id"] for row in tokens(database)] == [two])
         await until(lambda: not stored(database, one))
-        turns = "SELECT 1 FROM turns WHERE team_id = %s"
+        turns = "SELECT 1 FROM messages WHERE team_id = %s"
         await until(lambda: not owner_rows(database, turns, one))
         again = slack.say(two, TEACHES)
         await until(lambda: slack.replies(two, again))
@@ -278,7 +275,7 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         assert any("AWS" in text for text in await remembered(pool, two, user))
         # Nobody mentions the app in the thread that it takes part in.
         slack.say(two, "What am I interested in?", channel=channel, thread_ts=said["ts"])
-        answered = "SELECT 1 FROM turns WHERE team_id = %s AND status = 'answered'"
+        answered = "SELECT 1 FROM messages WHERE team_id = %s AND status = 'answered'"
         await until(lambda: len(owner_rows(database, answered, two)) == 2)
         named = {"user": user, "channel": channel, "ts": said["ts"]}
         slack.call(two, "messages/edit", {**named, "text": "<@BOT> I am interested in Rust."})
@@ -286,17 +283,17 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         slack.call(two, "messages/delete", named)
         await until(lambda: not stored(database, two))
         assert not owner_rows(
-            database, "SELECT 1 FROM turns WHERE question_ts = %s AND words <> ''", said["ts"]
+            database, "SELECT 1 FROM messages WHERE ts = %s AND words <> ''", said["ts"]
         )
-        for table in ("turns", "inbox_events"):
+        for table in ("messages", "store"):
             found = owner_rows(database, f"SELECT DISTINCT team_id FROM {table}")
             assert found == [{"team_id": two}]
         # Rows of messages end before memories do.
         said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
         await remembered(pool, two, user)
-        formed = f"{answered} AND formed_at IS NOT NULL AND question_ts = %s"
+        formed = f"{answered} AND formed_at IS NOT NULL AND ts = %s"
         await until(lambda: owner_rows(database, formed, two, said["ts"]))
-        for table in ("turns", "inbox_events"):
+        for table in ("messages", "store"):
             # In a thread: the app, in this loop, may hold locks on these rows.
             delete = f"DELETE FROM {table} WHERE channel_id = %s"
             await asyncio.to_thread(owner_rows, database, delete, channel)
@@ -330,38 +327,6 @@ async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
     now = time.time()
     monkeypatch.setattr("cryptography.fernet.time.time", lambda: now + STATE_SECONDS + 2)
     assert not await later.async_consume(state)
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
-    """Log as the commands do, into this."""
-    lines, root = StringIO(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers = []
-    monkeypatch.setattr("sys.stderr", lines)
-    set_up_logging("INFO")
-    yield lines
-    root.handlers, root.level = handlers, level
-
-
-@pytest.mark.failed_calls(
-    "oauth.v2.access: bad_client_secret", because="The test sends a wrong one."
-)
-async def test_a_wrong_client_secret_installs_nothing(
-    slack: Slack, stand_in: Server, database: str, logged: StringIO
-) -> None:
-    """Slack refuses the code; no token is stored, and the log names neither secret nor code."""
-    team = slack.teams[1]
-    wrong = SecretStr("wrong-secret")
-    async with running(slack, stand_in, database, slack_client_secret=wrong) as app:
-        query, cookie = await app.begin(team)
-        back = app.consent(team, query)
-        assert await app.back(back, cookie) == 401
-    assert tokens(database) == []
-    lines = logged.getvalue()
-    assert "slack_bolt.oauth" in lines
-    assert "wrong-secret" not in lines
-    assert parse_qs(urlsplit(back).query)["code"][0] not in lines
 
 
 async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
@@ -447,23 +412,6 @@ async def test_a_rotation_that_slack_refuses_changes_nothing(
     assert found.bot_token == token
     assert f"workspace {team} has no new token" in caplog.text
     assert "xoxe" not in caplog.text
-
-
-async def test_a_rotation_survives_its_caller(slack: Slack, database: str, pool: Pool) -> None:
-    """The new token is stored though the caller gave up meanwhile."""
-    team = slack.teams[1]
-    store = store_over(slack, pool)
-    old = await saved(store, await granted(slack, team, seconds=3_600))
-    slack.call(team, "settings", {"token_seconds": 43_200})
-    before = tokens(database)
-    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(store.find(team), 0.3)
-    await until(lambda: tokens(database) != before)
-    found = await store.find(team)
-    assert found is not None
-    assert found.bot_token != old
-    await slack.client().auth_test(token=found.bot_token)
 
 
 async def test_a_key_that_does_not_decrypt_ends_the_start(

@@ -12,17 +12,17 @@ from procrastinate.jobs import Job
 
 from bot.conversation.claimed_message import CLAIM
 from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
-from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
-from bot.queue.queue import REPLIES, UPKEEP, Queue
+from bot.queue.jobs import Jobs, Limits
+from bot.queue.queue import REPLIES, Queue
 from bot.queue.sweep import (
-    _RANK_FIRST,
     BEHIND,
     LATE_SECONDS,
     free_stalled,
     note_process,
     rank_late_jobs,
 )
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
@@ -58,16 +58,6 @@ async def test_all_who_sweep_at_once_give_back_each_job_once(
     assert [job["lock"] for job in left] == [*locks[10:], *locks[:10]]
     assert {job["status"] for job in left} == {"todo"}
     assert [job["attempts"] for job in left] == [1] * 30 + [0] * 10
-
-
-async def test_a_job_that_runs_again_is_left_alone(database: str, pool: Pool, queue: Queue) -> None:
-    """The job of a worker that lives is not given back, nor one that has just been taken again."""
-    await put(pool, queue, "L1")
-    leave_stalled(database)
-    await free_stalled(pool)
-    await fetch(pool)
-    await free_stalled(pool)
-    assert [(job["status"], job["attempts"]) for job in jobs(database)] == [("doing", 1)]
 
 
 async def fetch(pool: Pool, name: str = REPLIES) -> Job:
@@ -128,39 +118,16 @@ def removed_rows(plan: dict[str, Any]) -> int:
     return int(own) + sum(removed_rows(part) for part in plan.get("Plans", []))
 
 
-async def test_late_jobs_of_one_person_are_not_compared_with_each_other(
-    database: str, pool: Pool
-) -> None:
-    """That took minutes for 100,000 of them, in which no other process could sweep."""
-    backlog(database, "'T1.A'")
-    values = {"queue": REPLIES, "late": LATE_SECONDS, "first": 4}
-    assert await read_in_vain(pool, _RANK_FIRST, values) < BACKLOG
-    assert [(await fetch(pool)).lock for _ in range(3)] == ["old1", "old2", "old3"]
-
-
-async def test_a_jobs_end_does_not_read_all_that_wait(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """What waited for it is found by indexes, also where nothing did."""
-    backlog(database)
-    async with transaction(pool) as connection:
-        limits = Limits(person="T1.A", slack_limit="T1.D")
-        await queue.defer(connection, "work", queue=UPKEEP, lock="other", limits=limits)
-    job = await fetch(pool, UPKEEP)
-    values = {"job": job.id, "worker": job.worker_id, "status": "succeeded", "delete": True}
-    assert await read_in_vain(pool, _FINISH_AND_WAKE, values) < 100
-
-
 def answered(database: str) -> None:
     """Store 10,000 answered messages."""
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
-            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
-            " finished_at) SELECT 'T1', 'Old' || n, 'U1', 'D1', 'old' || n, 'old' || n, 'done',"
+            "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, status,"
+            " ended_at) SELECT 'T1', 'Old' || n, 'U1', 'D1', 'old' || n, 'old' || n, 'answered',"
             " now() - interval '1 day' FROM generate_series(1, %s) AS n",
             (BACKLOG,),
         )
-        owner.execute("ANALYZE inbox_events")
+        owner.execute("ANALYZE messages")
 
 
 async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
@@ -185,7 +152,7 @@ async def test_the_operating_state_is_read_from_indexes(database: str) -> None:
         [state] = owner.execute("SELECT waiting, failed_messages FROM operating_state()")
         read = owner.execute(
             "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
-            " WHERE relname = 'inbox_events'"
+            " WHERE relname = 'messages'"
         ).fetchone()
     assert state == (1, 1)
     assert read is not None
@@ -196,7 +163,7 @@ def asked(database: str, *threads: str, process: str, status: str = "waiting") -
     """Store a message for each of these threads, in progress in a process."""
     owner_rows(
         database,
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread,"
         " attempts, claimed_by, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
         " thread, 1, %s, %s FROM unnest(%s::text[]) AS thread",
         process,
@@ -208,7 +175,7 @@ def asked(database: str, *threads: str, process: str, status: str = "waiting") -
 def told(database: str) -> dict[str, tuple[int, int, str | None]]:
     """Return crashes, those of the only message, and who has it in progress, by thread."""
     with psycopg.connect(database) as owner:
-        found = owner.execute("SELECT thread, crashes, lone_crashes, claimed_by FROM inbox_events")
+        found = owner.execute("SELECT thread, crashes, lone_crashes, claimed_by FROM messages")
         return {row[0]: (row[1], row[2], row[3]) for row in found}
 
 
@@ -229,7 +196,7 @@ async def test_a_crash_counts_against_the_only_message(
     leave_stalled(database)
     asked(database, "t1", "t2", process="one")
     asked(database, "t3", process="another")
-    asked(database, "t4", process="another", status="done")
+    asked(database, "t4", process="another", status="answered")
     # One whose worker is started again, as after a restart of PostgreSQL, lives on.
     asked(database, "t5", process="lives")
     await note_process(pool, "lives", REPLIES)
@@ -279,8 +246,8 @@ async def test_after_two_crashes_a_message_runs_alone(
         await free_stalled(pool)
         assert [job["alone"] for job in marks(database)] == [crash > 0] * 2
         with psycopg.connect(database) as owner:
-            owner.execute("UPDATE inbox_events SET claimed_by = 'one' WHERE thread = 't1'")
-            owner.execute("UPDATE inbox_events SET claimed_by = 'two' WHERE thread = 't2'")
+            owner.execute("UPDATE messages SET claimed_by = 'one' WHERE thread = 't1'")
+            owner.execute("UPDATE messages SET claimed_by = 'two' WHERE thread = 't2'")
     assert told(database) == {"t1": (3, 2, "one"), "t2": (3, 2, "two")}
     assert [job["due_in"] > 8 for job in marks(database)] == [True] * 2
 
