@@ -42,7 +42,7 @@ def app_process(folder: Path, **settings: str) -> Iterator[None]:
 def started(transport: Literal["socket", "http"]) -> tuple[list[str], dict[str, str]]:
     """Return what the playground is started with, and the environment of the app."""
     slack, app = free_port(), free_port()
-    arguments = ["playground", "--port", str(slack), "--manifest", str(MANIFEST), "--no-model"]
+    arguments = ["slack_playground", "--port", str(slack), "--manifest", str(MANIFEST)]
     settings = {
         "SLACK_API_URL": f"http://127.0.0.1:{slack}/api/",
         "SLACK_BOT_TOKEN": "xoxb-playground",

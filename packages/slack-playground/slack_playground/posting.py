@@ -35,6 +35,7 @@ class Posting:
         blocks: list[Json] | None = None,
         attachments: list[Json] | None = None,
         files: list[Json] | None = None,
+        client_msg_id: str | None = None,
     ) -> Message:
         """Post a typed message; `text` is raw, as from the keyboard."""
         typed = TypedText(text, self._workspace.users.values(), self._workspace.channels.values())
@@ -43,7 +44,7 @@ class Posting:
             "type": "message",
             "user": user.id,
             "ts": ts,
-            "client_msg_id": str(uuid.uuid4()),
+            "client_msg_id": client_msg_id or str(uuid.uuid4()),
             "text": typed.text,
             "team": user.team,
             "blocks": typed.blocks if blocks is None else blocks,

@@ -87,7 +87,10 @@ class Actions:
             parts["blocks"] = with_ids(parts["blocks"])
         if not text and not any(parts.values()):
             raise BadRequestError("text is missing: a message says something.")
-        message = self._slack.posting.typed(user, channel, text, thread_ts=thread_ts, **parts)
+        own = given.optional("client_msg_id")
+        message = self._slack.posting.typed(
+            user, channel, text, thread_ts=thread_ts, client_msg_id=own, **parts
+        )
         return {"channel": channel.id, "ts": message.ts}
 
     def _own(self, given: Input) -> Message:

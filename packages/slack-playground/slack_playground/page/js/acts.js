@@ -25,7 +25,8 @@ export function clicker(where, values = () => ({})) {
 
 // Shows the message at once; it is confirmed when the playground has it.
 export function say(channel, text, thread_ts, files = []) {
-  const entry = { files, key: `pending-${crypto.randomUUID()}`, channel, text, thread_ts, since: Date.now() / 1000 - 0.05, user: store.me };
+  const id = crypto.randomUUID();
+  const entry = { files, id, key: `pending-${id}`, channel, text, thread_ts, user: store.me };
   conversation(channel).pending.push(entry);
   changed("messages");
   return send(entry);
@@ -34,8 +35,7 @@ export function say(channel, text, thread_ts, files = []) {
 async function send(entry) {
   entry.problem = "";
   try {
-    const { ts } = await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
-    entry.ts = ts;
+    const { ts } = await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, client_msg_id: entry.id, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
     if (store.me === entry.user) await loadMessages(entry.channel, [ts]);
   } catch (error) {
     entry.problem = error.message;
@@ -44,7 +44,6 @@ async function send(entry) {
 }
 
 export function retry(entry) {
-  entry.since = Date.now() / 1000 - 0.05;
   changed("messages");
   return send(entry);
 }

@@ -141,12 +141,9 @@ function take(kept, part, entries, request, expected = []) {
   return fresh;
 }
 
+// A message carries the id that the page gave it, however many are on their way.
 function confirm(kept, message) {
-  const known = kept.pending.find((entry) => entry.ts === message.ts);
-  const guessed = message.user === store.me
-    && kept.pending.find((entry) => !entry.ts && !entry.problem && entry.since <= Number(message.ts) && entry.thread_ts === (isReply(message) ? message.thread_ts : undefined));
-  const done = known ?? guessed;
-  if (done) kept.pending = kept.pending.filter((entry) => entry !== done);
+  kept.pending = kept.pending.filter((entry) => entry.id !== message.client_msg_id);
 }
 
 const remembered = (name) => `playground.${name}`;
