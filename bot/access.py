@@ -20,17 +20,10 @@ from bot.slack.messages import Message
 from bot.types import Policy, Refusal
 from bot.ui.blocks import payload
 from bot.ui.reader import Reader
-from memory import (
-    DM,
-    NO_FORGETTING,
-    MemoryOff,
-    Person,
-    Pool,
-    TokenUse,
-    count,
-    person_transaction,
-    step,
-)
+from memory import DM, MemoryOff, Person, Pool
+from memory.formation import TokenUse
+from memory.metrics import count, step
+from memory.postgres import NO_FORGETTING, person_transaction
 
 log = logging.getLogger(__name__)
 

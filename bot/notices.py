@@ -30,7 +30,8 @@ from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
 from bot.ui.reader import Reader
-from memory import DM, Person, Pool, list_changes, open_questions, person_statement
+from memory import DM, Person, Pool, list_changes, open_questions
+from memory.postgres import person_statement
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM, Message
 from bot.types import ConsentMode, MemoryState, Off, PersonSettings
 from bot.ui.reader import Reader
-from memory import Person, Pool, person_transaction, transaction_timeout
+from memory import Person, Pool
+from memory.postgres import person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 

@@ -304,6 +304,86 @@ CREATE TABLE processes (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON processes TO kioku_app;
 
+-- Reminders of promises, each written before it is posted: of the promise `key`, for the day and time
+-- `due`, the first or the second. `ts` is NULL until it is posted, '' where Slack refused it.
+CREATE TABLE reminders (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text NOT NULL,
+    due text NOT NULL,
+    number int NOT NULL CHECK (number IN (1, 2)),
+    channel text NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    ts text,
+    PRIMARY KEY (team_id, user_id, key, due, number)
+);
+CREATE INDEX reminders_begun ON reminders (begun_at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON reminders TO kioku_app;
+ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_reminders ON reminders USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR begun_at < now() - interval '60 days'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
+    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
+
+-- Open promises of the last thirty days, of today and, for zones ahead of UTC, of tomorrow, of which
+-- a person whose memory is on has not been reminded twice.
+CREATE FUNCTION promises_to_remind_of(most int)
+    RETURNS TABLE (team_id text, user_id text, key text, due text, said_at timestamptz,
+        time_zone text, posted int, last_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT promise.team, promise.person, promise.key, promise.due, promise.said_at,
+            settings.time_zone, earlier.posted, earlier.last_at
+        FROM (SELECT split_part(prefix, '.', 2) AS team, split_part(prefix, '.', 3) AS person,
+                store.key, concat_ws(' ', value->'content'->>'due', value->'content'->>'due_time')
+                    AS due, updated_at AS said_at
+            FROM store WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
+                AND value->'content'->>'due' BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
+                    AND to_char(now() + interval '14 hours', 'YYYY-MM-DD')
+            ORDER BY value->'content'->>'due' DESC LIMIT most) AS promise
+        LEFT JOIN person_settings AS settings
+            ON settings.team_id = promise.team AND settings.user_id = promise.person
+        CROSS JOIN LATERAL (SELECT count(*)::int AS posted, max(begun_at) AS last_at
+            FROM reminders AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
+                AND one.key = promise.key AND one.due = promise.due AND one.ts IS NOT NULL) AS earlier
+        WHERE earlier.posted < 2 AND settings.deactivated_at IS NULL
+            AND NOT EXISTS (SELECT FROM workspaces AS here
+                WHERE here.team_id = promise.team AND here.left_at IS NOT NULL)
+            AND NOT EXISTS (SELECT FROM memory_off AS off WHERE off.team_id = promise.team
+                AND off.user_id = promise.person AND off.scope = '' AND off.from_at <= now()
+                AND (off.until_at IS NULL OR off.until_at > now()))
+    $$;
+
+-- Of each hour, how often a person asked about colleagues, and how often colleagues saw their card.
+CREATE TABLE card_uses (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    asked int NOT NULL DEFAULT 0,
+    used int NOT NULL DEFAULT 0,
+    PRIMARY KEY (team_id, user_id, hour)
+);
+CREATE INDEX card_uses_hour ON card_uses (hour);
+GRANT SELECT, INSERT, UPDATE, DELETE ON card_uses TO kioku_app;
+ALTER TABLE card_uses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_card_uses ON card_uses USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR hour < now() - interval '30 days'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+CREATE INDEX store_cards ON store (prefix text_pattern_ops) WHERE prefix LIKE 'chat.%.colleagues';
+
+-- The people of a workspace who show something to colleagues.
+CREATE FUNCTION card_owners(of_team text, most int)
+    RETURNS TABLE (user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT DISTINCT split_part(prefix, '.', 3) FROM store
+        WHERE prefix LIKE 'chat.%.colleagues' AND prefix ~>=~ ('chat.' || of_team || '.')
+            AND prefix ~<~ ('chat.' || of_team || '/') ORDER BY 1 LIMIT most
+    $$;
+
 -- Threads in which something waits, or was deleted half answered, and that have no job.
 CREATE FUNCTION threads_without_a_job()
     RETURNS TABLE (thread text)
@@ -583,6 +663,8 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM memory_off WHERE team_id = team;
         DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
+        DELETE FROM reminders WHERE team_id = team;
+        DELETE FROM card_uses WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM catching_up WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
@@ -595,12 +677,14 @@ CREATE FUNCTION purge_workspace(team text)
 REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    model_answered, operating_state, workspaces_with_message,
+    model_answered, operating_state, workspaces_with_message, promises_to_remind_of,
+    card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    model_answered, operating_state, workspaces_with_message,
+    model_answered, operating_state, workspaces_with_message, promises_to_remind_of,
+    card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

@@ -10,7 +10,9 @@ from psycopg.rows import DictRow
 from bot.conversation.inbox import THREAD_SETTING
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import split_thread_key
-from memory import PUBLIC, Person, Pool, execute_statement, person_transaction, sources_among
+from memory import PUBLIC, Person, Pool
+from memory.formation import sources_among
+from memory.postgres import execute_statement, person_transaction
 
 UPDATE_FROM_MESSAGE = "follow_message"
 

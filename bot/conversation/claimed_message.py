@@ -13,7 +13,8 @@ from psycopg.rows import DictRow
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
-from memory import NO_FORGETTING, Pool, person_transaction
+from memory import Pool
+from memory.postgres import NO_FORGETTING, person_transaction
 
 OPEN: LiteralString = "status IN ('waiting', 'answering')"
 """Condition: a message is still to be answered, by this or another worker."""

@@ -30,16 +30,9 @@ from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
-from memory import (
-    DM,
-    PERSON_SETTING,
-    Person,
-    Pool,
-    execute_statement,
-    step,
-    transaction,
-    transaction_timeout,
-)
+from memory import DM, Person, Pool
+from memory.metrics import step
+from memory.postgres import PERSON_SETTING, execute_statement, transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 

@@ -30,19 +30,11 @@ from bot.people import (
 )
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
-from memory import (
-    DM,
-    PERSON_SETTING,
-    MemoryView,
-    Pool,
-    Removed,
-    count,
-    first_memories,
-    redact,
-    redact_texts,
-    step,
-    transaction,
-)
+from memory import DM, MemoryView, Pool
+from memory.credentials import Removed, redact, redact_texts
+from memory.metrics import count, step
+from memory.postgres import PERSON_SETTING, transaction
+from memory.recall import first_memories
 
 WORDS_LIMIT = 8_000
 HISTORY_TURNS = 10

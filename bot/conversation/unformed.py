@@ -14,15 +14,8 @@ from bot.config import Settings
 from bot.people import SETTINGS, SETTINGS_JOIN, read_settings, settings_of
 from bot.queue.queue import BACKGROUND, Queue
 from bot.types import PersonSettings
-from memory import (
-    DM,
-    Namespace,
-    Person,
-    PersonMessage,
-    Pool,
-    person_statement,
-    person_transaction,
-)
+from memory import DM, Namespace, Person, PersonMessage, Pool
+from memory.postgres import person_statement, person_transaction
 
 FORM_MEMORIES = "form_memories"
 MAX_DELAY_FACTOR = 15

@@ -15,7 +15,9 @@ from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, superse
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
 from bot.slack.client import next_cursor, retry_on_rate_limit
-from memory import Pool, execute_statement, step
+from memory import Pool
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 _TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.

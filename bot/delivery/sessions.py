@@ -31,7 +31,9 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt, thread_key
-from memory import DM, Pool, execute_statement, step
+from memory import DM, Pool
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 

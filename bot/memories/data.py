@@ -25,19 +25,10 @@ from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentF
 from bot.types import PersonErased
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import (
-    MemoryOff,
-    Person,
-    Pool,
-    count_each,
-    delete_each,
-    erase,
-    export_memories,
-    lock_person,
-    person_transaction,
-    redact_json,
-    transaction_timeout,
-)
+from memory import MemoryOff, Person, Pool, erase, export_memories
+from memory.credentials import redact_json
+from memory.postgres import lock_person, person_transaction, transaction_timeout
+from memory.store import count_each, delete_each
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +64,8 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
+    "card_uses": ("SELECT hour, asked, used FROM card_uses", "hour"),
+    "reminders": ("SELECT key, due, number, channel, begun_at, ts FROM reminders", "begun_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
 EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
@@ -90,6 +83,8 @@ TABLES: tuple[LiteralString, ...] = (
     "viewed",
     "sent_files",
     "person_requests",
+    "reminders",
+    "card_uses",
 )
 # Messages that are deleted at once. Slack delivers an event again for some minutes, and messages of
 # an outage are read while any are listed: what was answered is not to be answered again.

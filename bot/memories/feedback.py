@@ -11,7 +11,9 @@ from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, final_view, read_comment
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import Person, person_transaction, redact_texts
+from memory import Person
+from memory.credentials import redact_texts
+from memory.postgres import person_transaction
 
 
 async def rate(app: App, person: Person, reader: Reader, value: str) -> Done | SlackView | None:

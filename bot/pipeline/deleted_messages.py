@@ -14,7 +14,9 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code, is_passing
 from bot.slack.messages import split_thread_key
-from memory import Person, Pool, execute_statement, step
+from memory import Person, Pool
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 

@@ -28,19 +28,10 @@ from bot.people import is_off
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import error_code, find_message
 from bot.slack.messages import split_thread_key, typed
-from memory import (
-    PERSON_SETTING,
-    Change,
-    Namespace,
-    Person,
-    PersonMessage,
-    execute_statement,
-    person_transaction,
-    redact_texts,
-    source_changed,
-    sources_among,
-    transaction,
-)
+from memory import Change, Namespace, Person, PersonMessage
+from memory.credentials import redact_texts
+from memory.formation import source_changed, sources_among
+from memory.postgres import PERSON_SETTING, execute_statement, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 

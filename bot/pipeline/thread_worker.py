@@ -33,7 +33,9 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Policy, Refusal
-from memory import DM, Pool, count, is_unavailable, step
+from memory import DM, Pool
+from memory.metrics import count, step
+from memory.postgres import is_unavailable
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,10 @@ from bot.conversation.history import delete_forgotten_texts
 from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
-from memory import Person, execute_statement, forgotten_since, person_statement
-from memory import forget_again as again
+from memory import Person
+from memory.postgres import execute_statement, person_statement
+from memory.store import forget_again as again
+from memory.store import forgotten_since
 
 _LINE = re.compile(
     r"([A-Z0-9]{1,32})\t([A-Z0-9]{1,32})\t(?:(erased)|key\t([^\t\0]{1,512})"

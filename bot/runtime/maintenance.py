@@ -14,17 +14,12 @@ from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.data import erase_person
+from bot.memories.promises import remind_of_due
 from bot.people import People
 from bot.queue.queue import REPLIES, Queue
-from memory import (
-    Person,
-    Pool,
-    execute_statement,
-    expire_due,
-    expire_unconfirmed,
-    is_unavailable,
-    person_transaction,
-)
+from memory import Person, Pool
+from memory.postgres import execute_statement, is_unavailable, person_transaction
+from memory.store import expire_due, expire_unconfirmed
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +34,8 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
+    "DELETE FROM card_uses WHERE hour < now() - interval '30 days'",
+    "DELETE FROM reminders WHERE begun_at < now() - interval '60 days'",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
     # Workers delete the successful ones.
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
@@ -70,7 +67,7 @@ class Maintenance:
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
         pool = self.pool
-        steps = [self._find_lost_work, self._expire]
+        steps = [self._find_lost_work, self._remind, self._expire]
         steps.append(partial(end_history, pool, self.settings.history_days))
         if timestamp % 3_600 < 60:
             steps.append(partial(end_what_is_old, pool, self.settings.retention_days))
@@ -92,6 +89,9 @@ class Maintenance:
         await self.queue.defer_each(self.pool, ANSWER, jobs, queue=REPLIES)
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
+
+    async def _remind(self) -> None:
+        await remind_of_due(self.pool, self.queue)
 
     async def _expire(self) -> None:
         for statement in _EXPIRED:

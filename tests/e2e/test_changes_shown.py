@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -118,35 +117,6 @@ def test_memories_follow_their_message(world: World) -> None:
     assert (turn["question"], turn["words"]) == ("", "")
 
 
-def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
-    """In a channel only the person sees what was remembered, in the thread; Undo replaces it."""
-    ann, bo = PersonScreen(world, world.human()), world.human("Bo")
-    general = world.channel("public", ann.human, bo)
-    said = world.say(ann.human, "<@BOT> I love sushi", channel=general)
-    world.reply(said)
-    notice = ann.alone("Remembered: Likes sushi", general)
-    assert notice["thread_ts"] == said.thread_ts
-    assert not [m for m in world.seen(bo, general) if "Remembered" in json.dumps(m)]
-    ann.click(notice, general, **button(notice, "undo"))
-    world.until(lambda: not world.memories(ann.human) or None, "an empty memory")
-    ann.alone("Forgotten: Likes sushi", general)
-    assert "Remembered" not in shown(world.answers(said)[-1])
-
-
-def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
-    """Where the app may not write in the thread, a click is answered at the channel's root."""
-    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
-    general = world.channel("public", ann.human, bo.human)
-    said = world.say(ann.human, "<@BOT> hello", channel=general)
-    message = world.reply(said).messages[-1]
-    [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
-    [rating] = block["elements"]
-    world.slack_fault("chat.postEphemeral", error="not_in_channel")
-    rate = {"action_id": rating["action_id"], "block_id": block["block_id"]}
-    bo.click(message, general, **rate, value="positive")
-    assert "thread_ts" not in bo.alone(say("en", "feedback_others"), general)
-
-
 def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     """A form changes what its person changed in it; what was learned while it was open stays."""
     ann = PersonScreen(world, world.human())
@@ -165,27 +135,3 @@ def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     assert ann.submit(form, **{"field.food_name": "miso ramen"})["ok"]
     ann.alone("Updated: Likes miso ramen very much")
     assert world.contents(ann.human) == [{**learned, "food_name": "miso ramen"}]
-
-
-def test_what_words_do_not_settle_is_asked(world: World) -> None:
-    """A conflict is a question below the reply; the answer is done once, and shown there."""
-    ann = PersonScreen(world, world.human())
-    world.ask(ann.human, "I live in Osaka")
-    world.formed(ann.human)
-    said = world.say(ann.human, "I live in Tokyo")
-    world.reply(said)
-    asked = ann.below(said, "Which should I remember?")
-    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
-    panel = world.command(ann.human, "/memories")
-    assert "Which should I remember?" in shown(panel)
-    ann.click(asked, **button(asked, "answer_0"))
-    world.until(lambda: "Tokyo" in str(world.contents(ann.human)) or None, "the answer")
-    world.until(
-        lambda: "Which should I remember?" not in json.dumps(ann.notices(said)) or None,
-        "a settled notice",
-    )
-    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
-    ann.below(said, "Updated: I live in Tokyo (was: I live in Osaka)")
-    ann.click(panel, **button(panel, "answer_2"))
-    ann.alone(say("en", "ask_gone"))
-    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]

@@ -1,4 +1,4 @@
-"""A hostile model gains nothing; `python -m tests.soak hostile` runs every test here with it."""
+"""A hostile model reads nothing of other people and writes nothing for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import pytest
 from tests.conftest import HOSTILE, Server
 from tests.e2e.world import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.failed_calls("*", because="The answers of a hostile model break off anywhere."),
+]
 
 
 @pytest.fixture

@@ -32,16 +32,3 @@ def test_a_model_that_fails_once_is_asked_again(world: World, fault: dict[str, A
     world.model_fault(kind="reply", **fault)
     assert world.ask(ann, "Tell me a story").parts == [STORY]
     assert goes_on(world, ann)
-
-
-def test_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
-    """A formation fails while the next one waits already: that one forms both messages."""
-    ann = world.human()
-    world.model_fault(kind="formation", status=500, delay_ms=800)
-    world.ask(ann, "I love ramen")
-    world.until(
-        lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),
-        "a formation at work",
-    )
-    world.ask(ann, "I love sushi")
-    assert {c["food_name"] for c in world.formed_contents(ann)} == {"ramen", "sushi"}

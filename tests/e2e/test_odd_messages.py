@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from tests.e2e.messages import shown, told
+from tests.e2e.messages import shown
 from tests.e2e.world import World
-
-
-def test_message_of_40000_characters_is_answered(http_world: World) -> None:
-    """The longest message Slack takes is answered; what the model is told is bounded."""
-    world, text = http_world, "I love ramen. " + "The quick brown fox says hello. " * 1_249
-    ann = world.human()
-    assert world.ask(ann, f"{text} Goodbye now!").text
-    [prompt] = world.journal("reply", "responses")
-    assert "Goodbye now!" in told(prompt)
-    assert 30_000 < len(told(prompt)) < 60_000
-    world.formed(ann)
 
 
 def test_nul_byte_does_no_harm(world: World) -> None:

@@ -22,7 +22,8 @@ from bot.people import People
 from bot.slack.client import Installations
 from bot.slack.messages import Message
 from bot.types import MemoryState, PersonSettings
-from memory import DM, Pool, create_pool, execute_statement, memory_view
+from memory import DM, Pool, create_pool, memory_view
+from memory.postgres import execute_statement
 from tests.conftest import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.unit.test_slack import refused

@@ -147,25 +147,6 @@ def _ollama_reads(body: Body) -> Body:
     return {**body, "input": [one for one in items if one.get("role") != "developer"]}
 
 
-def _small_tier_refuses(body: Body) -> Refusal | None:
-    """Refuse what one minute's tokens never cover: the input and the limit of the output together.
-
-    Source: https://platform.openai.com/docs/guides/rate-limits
-    """
-    asked = len(json.dumps([body["input"], body.get("tools")])) // 4
-    asked += body.get("max_output_tokens") or 0
-    if asked <= SMALL_TIER_TOKENS:
-        return None
-    message = (
-        "Request too large for gpt-6-luna in organization org-1 on tokens per min (TPM): Limit"
-        f" {SMALL_TIER_TOKENS}, Requested {asked}. The input or output tokens must be reduced in"
-        " order to run successfully."
-    )
-    named = {"message": message, "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
-    return 429, {"error": named}
-
-
-SMALL_TIER_TOKENS = 30_000  # a minute
 VLLM_CONTEXT = 16_384  # tokens
 _SYSTEM_FIRST = "System message must be at the beginning."
 _KNOWN = {"model", "input", "tools", "stream", "store", "tool_choice", "parallel_tool_calls"}
@@ -207,11 +188,6 @@ STRICT = Dialect(
     error=lambda status, error: {"detail": error["message"]},
     refuse=_strict_refuses,
     event=_strict_event,
-)
-SMALL_TIER = Dialect(
-    name="small tier",
-    error=lambda status, error: {"error": error},
-    refuse=_small_tier_refuses,
 )
 DIALECTS = (AZURE, VLLM, OLLAMA, STRICT)
 

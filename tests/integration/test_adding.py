@@ -11,19 +11,18 @@ from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
 from bot.ui.panel import ANSWER, EVERYTHING, FORGET, REMEMBER, UNDO, Done
-from memory import MAX_MEMORIES, Person
+from memory import Person
+from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
-from tests.integration.responses_server import counted_tokens
 from tests.integration.scripted_model import ScriptedModel
-from tests.integration.test_remember_this import changed, meanwhile
+from tests.integration.test_remember_this import meanwhile
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 LEAVE = "Sarah is on leave"
-RAINS = "It rains."
 # How a verdict refuses, and what the person is told.
 VERDICTS = [
     ({"supported": False}, "refused_unsupported"),
@@ -82,27 +81,6 @@ async def test_a_line_is_formed_at_once(app: App) -> None:
     [source] = memory.sources
     assert (source["kind"], source["evidence"]) == ("command", "I love ramen")
     assert memory.source_messages == []
-
-
-async def test_a_line_of_which_nothing_is_formed_is_a_fact(app: App) -> None:
-    """In the audience that was chosen."""
-    who = app.person(app.slack.place())
-    await app.add(who, "My badge number ends in 7", audience="public")
-    [memory] = await app.memories(who)
-    assert (memory.kind, memory.namespace.audience) == ("UserFact", "public")
-
-
-async def test_lines_that_do_not_settle_a_change_bring_the_question(app: App) -> None:
-    """Words that contradict a memory leave it as it is until the question is answered."""
-    who = app.person(app.slack.place())
-    await app.add(who, "I live in Osaka")
-    done = await app.add(who, "I live in Tokyo")
-    assert "Osaka" in done.line
-    assert "Tokyo" in done.line
-    assert await facts(app, who) == ["I live in Osaka"]
-    chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
-    await app.click(who, ANSWER, chosen)
-    assert await facts(app, who) == ["I live in Tokyo"]
 
 
 @pytest.mark.parametrize("text", ["\x01", "\u2060", f"The code of the depot is {'7 ' * 1_000}"])
@@ -188,44 +166,6 @@ async def test_many_lines_are_one_notice(verified: Verified) -> None:
     assert await app.memories(who) == []
 
 
-async def test_what_was_refused_is_stored_by_a_click(verified: Verified) -> None:
-    """The click stores the sentence as a fact, with Undo; a second one finds it there."""
-    app = await verified.app()
-    who = app.person(app.slack.place())
-    verified.proposes(LEAVE, about="other")
-    [held] = values(await app.add(who, LEAVE), REMEMBER)
-    asked = len(verified.model.verdict_requests)
-    stored = await app.click(who, REMEMBER, held)
-    assert stored.line == f"Remembered: {LEAVE}"
-    assert stored.undo
-    assert len(verified.model.verdict_requests) == asked
-    [memory] = await app.memories(who)
-    assert memory.namespace.audience == "dm"
-    assert [(one["kind"], one["evidence"]) for one in memory.sources] == [("command", LEAVE)]
-    assert memory.source_messages == []
-    assert (await app.click(who, REMEMBER, held)).line == say("en", "add_known")
-    assert await facts(app, who) == [LEAVE]
-
-
-async def test_remember_this_stores_the_refused_sentence_alone(verified: Verified) -> None:
-    """It is stored where it was said, quotes its message, and follows it."""
-    app = await verified.app()
-    text = f"{LEAVE}. {RAINS}"
-    place = app.slack.place(channel="private", text=text)
-    who = app.person(place)
-    verified.proposes(LEAVE, about="other")
-    refused = await app.point_at(place, text)
-    assert refused.line == say("en", "refused_other_person", what=f"{LEAVE}.")
-    [held] = values(refused, REMEMBER)
-    await app.click(who, REMEMBER, held)
-    [memory] = await app.memories(who)
-    assert memory.content["fact"] == f"{LEAVE}."
-    assert memory.namespace.audience == place.channel
-    assert memory.source_messages == [(place.channel, place.ts)]
-    await changed(app, place, "edit", text=RAINS)
-    assert await app.memories(who) == []
-
-
 async def test_a_refused_sentence_of_a_private_channel_stays_there(verified: Verified) -> None:
     """Stored after the channel has become public, it is remembered for the channel alone."""
     app = await verified.app()
@@ -284,23 +224,6 @@ async def test_what_no_verdict_refused_is_stored_as_typed(
     assert done.line == f"Remembered: {LEAVE}"
 
 
-async def test_no_slow_model_is_waited_for(
-    verified: Verified, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Past the deadline the words are stored as typed; of a message they are formed only once."""
-    app = await verified.app()
-    monkeypatch.setattr("bot.memories.adding._DEADLINE", 0.2)
-    verified.model.verdict_delay = 1.0
-    verified.proposes(LEAVE, about="other")
-    assert (await app.add(app.person(app.slack.place()), LEAVE)).line == f"Remembered: {LEAVE}"
-    other = app.slack.place()
-    said = await app.ask(other, "I am vegan")
-    here = PersonThread(other.user, other.team, other.channel, said.ts, said.thread_ts)
-    verified.proposes("I am vegan", about="other")
-    assert (await app.point_at(here, "I am vegan")).line == "Remembered: I am vegan"
-    assert app.turn(said)["formed_at"] is not None
-
-
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_line_is_stored_as_typed_while_no_model_judges(
     verified: Verified, status: int
@@ -338,39 +261,6 @@ async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verifi
     assert "Remembered" in (await app.click(who, REMEMBER, held)).line
     await app.click(who, FORGET, EVERYTHING)
     assert (await app.click(who, REMEMBER, held)).line == say("en", "remember_forgotten")
-    assert await app.memories(who) == []
-
-
-async def test_where_facts_are_no_kind_nothing_is_offered(verified: Verified) -> None:
-    """Without UserFact among the kinds the reason has no button, and a button stores nothing."""
-    app = await verified.app(schemas="UserFoodPreference")
-    who = app.person(app.slack.place())
-    verified.model.answer([("UserFoodPreference", {"food_name": "ramen", "evidence": "ramen"})])
-    verified.model.verdicts.append({0: {"modality": "joke"}})
-    done = await app.add(who, "ramen")
-    assert done.line == say("en", "refused_not_asserted", what="ramen")
-    assert list(done.buttons) == []
-    await app.click(who, REMEMBER, "- - ramen")
-    assert await app.memories(who) == []
-
-
-async def test_the_tokens_of_a_run_that_ends_early_are_counted(
-    verified: Verified, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was used before a verdict failed, or before memory was found off, is counted."""
-    app = await verified.app()
-    verified.model.usage = 100
-    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
-    verified.model.verdicts.append(503)
-    with counted_tokens() as spent:
-        assert "Remembered" in (await app.add(app.person(app.slack.place()), LEAVE)).line
-    assert spent.total() == 100
-    who = app.person(app.slack.place())
-    verified.proposes(LEAVE)
-    meanwhile(monkeypatch, lambda: turn_off(app.wiring.app, who))
-    with counted_tokens() as spent:
-        assert say("en", "off") in (await app.add(who, LEAVE)).line
-    assert spent.total() == 200
     assert await app.memories(who) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.locale import say
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.file_contents import FILE_BYTES, MOST_FILES
+from bot.pipeline.file_contents import FILE_BYTES
 from bot.slack.files import SlackFiles
 from bot.slack.messages import Message, found_message
 from tests.integration.app import App
@@ -180,20 +180,6 @@ async def test_texts_are_told(app: App, file: dict[str, Any], content: bytes, te
     assert (await told_as(app, file, content))["text"] == text
 
 
-async def test_a_photo_of_an_iphone_is_shown_as_slacks_picture(app: App) -> None:
-    """An image that the model does not read is shown as the largest thumbnail that there is."""
-    file = {"mimetype": "image/heic", "thumb_360": "https://x.invalid/", "thumb_1024": "PLACE"}
-    assert (await told_as(app, file, PNG))["type"] == "image/png"
-    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
-
-
-async def test_a_long_text_is_cut(app: App) -> None:
-    """Of a long text file its beginning is read, and what is too long for the prompt left out."""
-    told = await told_as(app, {"mode": "snippet", "url_private": "PLACE"}, b"word " * 100_000)
-    assert "characters left out" in told["text"]
-    assert len(told["text"]) < 40_000
-
-
 async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) -> None:
     """Nothing in a file is remembered, and no row holds its content or its address."""
     place = app.slack.place()
@@ -304,26 +290,6 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
     assert app.turn(later)["status"] == "answered"
 
 
-async def test_files_of_a_forwarded_message_are_shown(app: App) -> None:
-    """The image of a forwarded message is shown as if it had been sent."""
-    place = app.slack.place()
-    image = uploaded(app, place, "cat.png", PNG)
-    channel = app.slack.channel("public", place.user)
-    message = forwarded_by(app, place, app.slack.say(place.user, channel, "", file_ids=[image]))
-    assert await app.wiring.inbox.store(message)
-    await app.answering.drain(message.thread)
-    assert [part["type"] for part in shown(app)] == ["input_image"]
-
-
-async def test_a_pasted_table_is_told(app: App) -> None:
-    """Slack sends a table that was pasted into a message as an attachment."""
-    cells = [{"type": "raw_text", "text": one} for one in ("ramen", "3")]
-    table = {"blocks": [{"type": "table", "rows": [cells, cells]}], "id": 1, "fallback": "[table]"}
-    message = await sent(app, app.slack.place(), "Add these up.", attachments=[table])
-    assert "ramen | 3\\nramen | 3" in str(app.prompts()[-1][-2]["content"])
-    assert reply(app, message)
-
-
 async def test_files_wait_for_the_memory_of_others(app: App) -> None:
     """While files of other messages take up what a process holds, those of a message wait."""
     message = await sent_image(app, app.slack.place())
@@ -338,18 +304,6 @@ async def test_files_wait_for_the_memory_of_others(app: App) -> None:
             await asyncio.sleep(0)
         brought = await waiting
     assert [file.shown for file in brought.files] == [True]
-
-
-async def test_a_missing_scope_is_named(app: App) -> None:
-    """Where Slack says that the scope is missing the person learns who can grant it."""
-    place = app.slack.place()
-    app.slack.fault("files.info", error="missing_scope")
-    message = await sent(
-        app, place, "Look!", files=[{"id": "F1", "file_access": "check_file_info"}]
-    )
-    told = say("en", "files_scope", names=say("en", "files_nameless"))
-    assert reply(app, message).endswith(told)
-    assert "`files:read`" in told
 
 
 async def test_a_file_of_slack_connect_is_looked_up(app: App) -> None:
@@ -388,16 +342,6 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
     assert reply(app, message).endswith(say("en", "files_not_now", names=names))
     assert say("en", "files_gone", names=names) not in reply(app, message)
     assert "could not be read just now; it is not gone" in app.request_texts()[-1]
-
-
-async def test_a_file_is_waited_for(app: App) -> None:
-    """Where Slack asks to wait for a second, the file is shown a second later, from its event."""
-    place = app.slack.place()
-    app.slack.fault("url_private", status=429, retry_after=1)
-    app.slack.forget_calls()
-    await sent_image(app, place)
-    assert app.slack.calls("conversations.replies", "files.info") == []
-    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
 @pytest.mark.parametrize(("hops", "read"), [(1, True), (3, True), (4, False)])
@@ -443,21 +387,6 @@ async def test_a_thread_that_cannot_be_read_just_now_is_said(
     assert ("Kingfisher" in app.request_texts()[-1]) is (fault.get("retry_after") == 1)
 
 
-async def test_the_limits_of_an_unlisted_app_suffice(app: App) -> None:
-    """15 messages a minute: a long thread is read in part, which is said; its own needs no call."""
-    app.slack.control("settings", {"reading_limits": True})
-    place, message = await running_thread(app, 30)
-    await app.answering.drain(message.thread)
-    assert reply(app, message).endswith(say("en", "thread_not_now"))
-    assert "Kingfisher" in app.request_texts()[-1]
-    app.slack.forget_calls()
-    later = await app.ask(place, "<@BOT> And what do you think?", thread_ts=place.root)
-    assert app.turn(later)["status"] == "answered"
-    assert say("en", "thread_not_now") not in reply(app, later)
-    assert "What was said here?" in app.request_texts()[-1]
-    assert app.slack.calls("conversations.replies", "conversations.history") == []
-
-
 async def test_the_name_of_a_file_does_not_say_what_it_is(app: App) -> None:
     """Bytes that are no image are not sent as one, whatever they are called."""
     place = app.slack.place()
@@ -466,17 +395,6 @@ async def test_the_name_of_a_file_does_not_say_what_it_is(app: App) -> None:
     )
     assert reply(app, message).endswith(say("en", "files_kind", names="`cat.png`"))
     assert [part["type"] for part in shown(app)] == ["input_text"]
-
-
-async def test_the_fifth_file_is_not_read(app: App) -> None:
-    """As many files as there may be are shown; what is beyond is said by name."""
-    place = app.slack.place()
-    names = [f"{number}.png" for number in range(MOST_FILES + 1)]
-    ids = [uploaded(app, place, name, PNG) for name in names]
-    message = await sent(app, place, "Look!", file_ids=ids)
-    assert [part["type"] for part in shown(app)].count("input_image") == MOST_FILES
-    told = say("en", "files_many", names=f"`{names[-1]}`", most=MOST_FILES)
-    assert reply(app, message).endswith(told)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.listeners.interactions import person_of
-from bot.pipeline.prompt import NOT_IN_DM
 from bot.slack.messages import read_message
 from bot.ui.panel import Content, Position, panel
 from bot.ui.reader import Reader
@@ -122,40 +121,6 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     seen = ELSEWHERE[asked] | ({asked} if same else set())
     yield Case(app, asked, place, elsewhere, frozenset(seen), keys)
     app.slack.clear()
-
-
-@pytest.mark.parametrize(
-    ("told", "asked", "here", "food"),
-    [
-        ("I like sushi", "What food do I like?", "I do not know that here", "sushi"),
-        ("寿司が好きです", "私の好きな食べ物は何ですか", "ここではわかりません", "寿司"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["public", "private"])
-async def test_what_is_private_to_a_direct_message_is_not_known_here(
-    app: App, kind: str, told: str, asked: str, here: str, food: str
-) -> None:
-    """The prompt says that something may be missing; the stand-in says "not here", not "never"."""
-    dm = app.slack.place()
-    assert await app.form(await app.ask(dm, told))
-    channel = replace(dm, channel=app.slack.channel(kind, dm.user))
-    reply = app.turn(await app.ask(channel, asked))["reply"]
-    assert NOT_IN_DM in app.prompts()[-1][0]["content"]
-    assert reply.startswith(here)
-    assert food not in reply
-    reply = app.turn(await app.ask(dm, asked))["reply"]
-    assert NOT_IN_DM not in app.prompts()[-1][0]["content"]
-    assert food in reply
-    assert not reply.startswith(here)
-
-
-async def test_what_is_not_remembered_while_memory_is_off_is_said(app: App) -> None:
-    """The stand-in follows the prompt that says so, also where the person told it before."""
-    dm = app.slack.place()
-    assert await app.form(await app.ask(dm, "I like ramen"))
-    await app.off(dm)
-    [reply] = app.replies(await app.ask(dm, "What food do I like?"))
-    assert reply == "Memory is off for this message, so I remember nothing about you."
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:

@@ -11,25 +11,13 @@ from psycopg.types.json import Jsonb
 
 from bot.conversation.inbox import ANSWER
 from bot.queue.queue import REPLIES, Queue
-from bot.runtime.maintenance import Maintenance, end_what_is_old
-from memory import (
-    DM,
-    Person,
-    Pool,
-    expire_due,
-    list_memories,
-)
-from memory.model.dates import is_slack_ts
+from bot.runtime.maintenance import Maintenance
+from memory import DM, Person, Pool, list_memories
+from memory.store import expire_due
 from tests.conftest import owner_rows
 from tests.integration.app import maintenance_without_slack
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
-OUTSIDE = (
-    "0001-01-01T00:00:00+14:00",
-    "1999-12-31T23:59:59+00:00",
-    "2100-01-01T00:00:00+00:00",
-    "9999-12-31T23:59:59-14:00",
-)
 BEFORE_CHRIST = "0001-12-31 10:00:00+00 BC"
 
 
@@ -71,25 +59,6 @@ def owner(database: str) -> Owner:
     return Owner(database)
 
 
-@pytest.mark.parametrize(
-    ("ts", "is_one"),
-    [
-        ("1700000000.000100", True),
-        ("1700000000", True),
-        ("abc", False),
-        ("nan", False),
-        ("1e9", False),
-        ("1.0", False),
-        ("99999999999.0", False),
-        ("1700000000.", False),
-        ("", False),
-    ],
-)
-def test_a_ts_is_that_of_a_message(ts: str, is_one: bool) -> None:
-    """A time that cannot be a Slack message's is refused."""
-    assert is_slack_ts(ts) == is_one
-
-
 @pytest.mark.parametrize("date", [BEFORE_CHRIST, "infinity", "2100-01-01 00:00:00+00"])
 def test_postgresql_refuses_them_too(owner: Owner, date: str) -> None:
     """PostgreSQL refuses such a row, whichever tool writes to the store."""
@@ -110,20 +79,6 @@ async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
     assert [change.key for change in await expire_due(pool, limit=5)] == ["leave"]
     assert await list_memories(pool, BOB) == []
     assert len(owner.rows("SELECT key FROM store WHERE prefix = %s", ANN.namespace(DM).prefix)) == 9
-
-
-async def test_retention_continues_for_the_others(pool: Pool, owner: Owner) -> None:
-    """Other people's old rows are deleted although one person's cannot be read."""
-    owner.as_before()
-    owner.remember(ANN, "k", BEFORE_CHRIST)
-    owner.remember(BOB, "k", "2020-01-01 00:00:00+00")
-    owner.rows(
-        "INSERT INTO store (prefix, key, value, created_at, updated_at)"
-        " VALUES ('chat.T1.u-1.dm', 'k', '{}', '2020-01-01', '2020-01-01')"
-    )
-    await end_what_is_old(pool, 30)
-    left = {row["prefix"] for row in owner.rows("SELECT prefix FROM store")}
-    assert left == {ANN.namespace(DM).prefix, "chat.T1.u-1.dm"}
 
 
 @pytest.fixture

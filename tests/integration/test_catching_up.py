@@ -194,51 +194,6 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     assert len(waiting(app)) == 7
 
 
-async def test_a_second_outage_is_planned_beside_the_first(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While the first one's list goes on with its next page, the second has a list of its own."""
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 1)
-    for number in range(2):
-        app.slack.place(text=f"number {number}")
-    await missed(app, 600)
-    await plan(app)
-    await missed(app)
-    [first, second] = app.take_jobs(CATCH_UP)
-    assert (bool(first["cursor"]), second.get("cursor", "")) == (True, "")
-    assert float(first["since"]) < float(second["since"])
-
-
-async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Slack lists the newest messages first: the next pages do not have what came since."""
-    monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 1)
-    place = app.slack.place(text="number 0")
-    for number in range(1, 5):
-        app.slack.say(place.user, text=f"number {number}")
-    await missed(app, 600)
-    await plan(app, place)
-    await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
-    assert len(waiting(app)) == 2
-    for number in range(5, 8):
-        app.slack.say(place.user, text=f"number {number}")
-    await missed(app)
-    await caught_up(app)
-    assert {f"number {number}" for number in range(8)} <= set(waiting(app))
-
-
-async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
-    """The next outage is caught up with as before; a failure of Slack's is tried again."""
-    for error, jobs in (("missing_scope", 0), ("internal_error", 1)):
-        await missed(app)
-        app.slack.fault("users.conversations", error=error)
-        await plan(app)
-        assert len(app.take_jobs(CATCH_UP)) == jobs
-        assert app.jobs(READ_ON) == []
-
-
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
     """What Slack refuses for good is left out; what it fails at is tried again."""
     places = [app.slack.place(text=f"number {number}") for number in range(2)]
@@ -274,16 +229,6 @@ async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
         "SELECT DISTINCT extract(epoch FROM now())::float - oldest::float AS age FROM catching_up",
     )
     assert row["age"] == pytest.approx(86_400, abs=60)
-
-
-async def test_expired_rows_are_deleted(app: App) -> None:
-    """Notices that have expired are deleted, of every person."""
-    app.rows(
-        "INSERT INTO notices VALUES ('T1', 'U1', 'outage', 1, now() - interval '1 s'),"
-        " ('T1', 'U2', 'outage', 1, now() + interval '1 minute')",
-    )
-    await app.maintenance.keep_up(1)
-    assert app.rows("SELECT user_id FROM notices") == [{"user_id": "U2"}]
 
 
 async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: App) -> None:

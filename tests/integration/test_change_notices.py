@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.memories.switches import change_settings
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.panel import ANSWER, FORGET, UNDO
-from memory import Person, Pool, add_memories, person_transaction
+from bot.ui.panel import FORGET
+from memory import Person, Pool, add_memories
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -132,37 +132,6 @@ async def test_a_notice_that_slack_refuses_is_shown_by_its_job(app: App) -> None
     assert app.jobs(SHOW_NOTICE) == []
 
 
-async def test_the_undo_of_a_notice_takes_back_what_an_answer_changed(app: App) -> None:
-    """What the answer to a question changed is part of the notice, and of its one Undo."""
-    place = app.slack.place()
-    await app.form(await app.ask(place, "I live in Osaka"))
-    said = await app.ask(place, "I live in Tokyo")
-    assert [one["fact"] for one in await app.form(said)] == ["I live in Osaka"]
-    [value] = _values(_answers(app, place)[-1:], f"{ANSWER}_0")
-    assert value.endswith("yes")
-    await app.click(said.person, ANSWER, value)
-    assert [one.content["fact"] for one in await app.memories(said.person)] == ["I live in Tokyo"]
-    turn = app.turn(said)["id"]
-    await app.click(said.person, UNDO, f"notice {turn}")
-    assert [one.content["fact"] for one in await app.memories(said.person)] == ["I live in Osaka"]
-
-
-async def test_an_undo_changes_the_notice(app: App) -> None:
-    """A click anywhere else changes its message and no other one; its button goes."""
-    place, job = await formed(app)
-    await show(app, job)
-    [shown], answers = notices_seen(app, place), _answers(app, place)
-    person = Person(app.slack.team_id, place.user)
-    done = await app.click(person, UNDO, f"notice {job['turn']}")
-    assert done.line.startswith("Forgotten: Likes ramen")
-    for again in app.take_jobs(SHOW_NOTICE):
-        await show(app, again)
-    [after] = notices_seen(app, place)
-    assert (after["ts"], after["text"][-8:]) == (shown["ts"], "(undone)")
-    assert _values([after], UNDO) == []
-    assert len(_answers(app, place)) == len(answers)
-
-
 async def test_what_is_forgotten_leaves_its_notice(app: App) -> None:
     """Forgotten anywhere, a memory is not told of below the answer any more."""
     place, job = await formed(app)
@@ -173,25 +142,6 @@ async def test_what_is_forgotten_leaves_its_notice(app: App) -> None:
     for again in app.take_jobs(SHOW_NOTICE):
         await show(app, again)
     assert notices_seen(app, place) == []
-
-
-async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(app: App) -> None:
-    """What is added to the notice of a turn is shown with the rest, below the newer answer."""
-    place, job = await formed(app)
-    await show(app, job)
-    [before] = notices_seen(app, place)
-    turn = UUID(job["turn"])
-    said = app.slack.as_app(
-        "chat.postMessage", channel=place.channel, thread_ts=before["thread_ts"], text="Again."
-    )
-    app.rows("UPDATE messages SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
-    person = Person(app.slack.team_id, place.user)
-    await added(app, person, turn)
-    await show(app, job)
-    [after] = notices_seen(app, place)
-    assert float(after["ts"]) > float(said["ts"])
-    await show(app, job)
-    assert notices_seen(app, place)[0]["ts"] == after["ts"]
 
 
 @pytest.mark.parametrize("error", [None, "message_not_found", "cant_delete_message"])
@@ -209,62 +159,6 @@ async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
     assert app.jobs(SHOW_NOTICE) == []
 
 
-@pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
-async def test_a_notice_without_an_answer_above_it_is_seen(app: App, in_thread: bool) -> None:
-    """In a channel it is shown in the thread only where that has a reply, else beside it."""
-    place, job = await formed(app, "public")
-    [answer] = _answers(app, place)
-    app.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
-    app.rows("UPDATE messages SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
-    root = answer["thread_ts"]
-    if in_thread:
-        said = app.slack.say(place.user, place.channel, "more", thread_ts=root)
-        moved = "UPDATE messages SET ts = %s WHERE ts = %s"
-        app.rows(moved, said["ts"], root)
-    await show(app, job)
-    [message] = notices_seen(app, place)
-    assert message["is_ephemeral"]
-    assert message.get("thread_ts") == (root if in_thread else None)
-
-
-async def test_a_notice_waits_while_slack_refuses_it(app: App) -> None:
-    """A notice over the rate limit holds no worker up: its job comes again some seconds later."""
-    place, job = await formed(app)
-    app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1)
-    await show(app, job)
-    assert notices_seen(app, place) == []
-    [again] = app.rows(
-        "SELECT args, scheduled_at > now() + interval '2 s' AS later FROM procrastinate_jobs"
-        " WHERE task_name = %s",
-        SHOW_NOTICE,
-    )
-    assert (again["args"], again["later"]) == (job, True)
-    await show(app, job)
-    assert len(notices_seen(app, place)) == 1
-
-
-@pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
-async def test_in_an_archived_channel_nobody_is_told(app: App) -> None:
-    """Where nothing can be posted any more the notice is given up; the history has it."""
-    place, job = await formed(app, "public")
-    app.slack.control("channels/update", {"channel": place.channel, "archived": True})
-    await show(app, job)
-    assert notices_seen(app, place) == []
-
-
-async def test_who_wants_no_notices_gets_none(app: App) -> None:
-    """Notices are off for a person who switched them off; questions come all the same."""
-    place, job = await formed(app)
-    person = Person(app.slack.team_id, place.user)
-    await change_settings(app.wiring.app, person, notices=False)
-    await show(app, job)
-    assert notices_seen(app, place) == []
-    for text in ("I live in Osaka", "I live in Tokyo"):
-        await app.form(await app.ask(place, text))
-    assert "Remembered: I live in Osaka" not in json.dumps(_answers(app, place))
-    assert len(_values(_answers(app, place), f"{ANSWER}_0")) == 1
-
-
 def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [m for m in seen if m.get("user") == app.slack.bot_user_id]
@@ -272,9 +166,3 @@ def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
 
 def _nameless(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**block, "block_id": ""} for block in message["blocks"]]
-
-
-def _values(messages: list[dict[str, Any]], action: str) -> list[str]:
-    blocks = [block for one in messages for block in one["blocks"]]
-    found = [element for block in blocks for element in block.get("elements", [])]
-    return [one["value"] for one in found if one.get("action_id") == action]

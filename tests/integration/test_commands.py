@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -11,18 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from memory import (
-    DM,
-    EmbeddedPostgres,
-    Embedder,
-    Person,
-    Pool,
-    packaged_migrations,
-)
+from memory import EmbeddedPostgres
+from memory.postgres import packaged_migrations
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
 from tests.kioku_process import (
     PYTHON_M_BOT,
@@ -36,7 +27,6 @@ from tests.kioku_process import (
     wait_for,
 )
 from tests.loopback import free_port
-from tests.memories import add_memory
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +38,7 @@ NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground of this module."""
-    with json_server("playground", "--manifest", "manifest.yml") as server:
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
         yield server
 
 
@@ -154,24 +144,6 @@ def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, datab
         assert "-no" not in told
 
 
-def test_a_reader_that_is_gone_ends_a_command_quietly(tmp_path: Path) -> None:
-    """As with any program before `head`: no traceback, and the exit code of SIGPIPE."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        done = subprocess.run(
-            [*PYTHON_M_BOT, "doctor"],
-            cwd=tmp_path,
-            env=environment({}),
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    finally:
-        os.close(writer)
-    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
-
-
 @pytest.mark.parametrize("setting", ["PORT", "KIOKU_METRICS_PORT"])
 def test_run_says_that_its_port_is_taken(
     tmp_path: Path, slack: Server, database: str, setting: str
@@ -183,84 +155,6 @@ def test_run_says_that_its_port_is_taken(
         told = refused(ended(tmp_path, "run", **{**good, setting: port}))
     why = "(Address already in use)"
     assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
-
-
-@pytest.mark.parametrize("stored", ["kioku-stand-in-embedding", "ours, but without memories"])
-async def test_vectors_of_the_stand_in_are_replaced(
-    tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, stored: str
-) -> None:
-    """They are of no use to a model: `kioku migrate` embeds the memories again, and says so."""
-    if stored == SPACE.model:
-        await _remember(pool, embedder)
-    owner_rows(database, "UPDATE kioku_embedding_space SET model = %s", stored)
-    settings = {**slack_settings(slack), "DATABASE_URL": database}
-    other = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
-    told = "1 of 1 memories\n" if stored == SPACE.model else ""
-    assert ended(tmp_path, "migrate", **other) == Ended(0, "The database is up to date.\n", told)
-    found = owner_rows(database, "SELECT model, dimensions FROM kioku_embedding_space")
-    assert found == [{"model": "text-embedding-3-small", "dimensions": 1536}]
-
-
-async def _remember(pool: Pool, embedder: Embedder) -> None:
-    await add_memory(
-        pool,
-        embedder,
-        Person("T1", "U1").namespace(DM),
-        "UserFact",
-        {"fact": "plays the cello"},
-        {"kind": "command", "evidence": "plays the cello"},
-    )
-
-
-@pytest.fixture
-def stranger(postgres: EmbeddedPostgres, database: str) -> Iterator[str]:
-    """The conninfo of a user of `database` without any rights."""
-    owner_rows(database, "CREATE ROLE stranger LOGIN")
-    yield psycopg.conninfo.make_conninfo(database, user="stranger")
-    owner_rows(database, "DROP ROLE stranger")
-
-
-def test_the_extension_that_is_missing_is_named(
-    tmp_path: Path, slack: Server, stranger: str, empty_database: str
-) -> None:
-    """An owner who is no superuser learns what a superuser has to do first."""
-    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"]))
-    with psycopg.connect(empty_database, autocommit=True) as superuser:
-        superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO stranger").format(name))
-    owner = psycopg.conninfo.make_conninfo(empty_database, user="stranger")
-    settings = {**slack_settings(slack), "DATABASE_URL": owner}
-    assert refused(ended(tmp_path, "migrate", **settings)) == (
-        "This database user may not do that: write the address of the database's owner into"
-        " DATABASE_OWNER_URL. An owner who may not create roles or pgvector's extension needs a"
-        " superuser: `CREATE EXTENSION vector` in the database, CREATEROLE for the owner."
-    )
-    with psycopg.connect(empty_database, autocommit=True) as superuser:
-        superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
-
-
-def test_run_warns_of_an_owner_that_serves(tmp_path: Path, slack: Server, database: str) -> None:
-    """An installation with the owner's address alone works, and its log says what to do."""
-    for address, warned in ((database, True), (login_of(database), False)):
-        folder = tmp_path / str(warned)
-        folder.mkdir()
-        settings = {**slack_settings(slack), "DATABASE_URL": address, "PORT": "0"}
-        with running(folder, "run", **settings) as kioku:
-            ready(kioku)
-            assert ("The user of DATABASE_URL owns the tables" in kioku.errors) is warned
-
-
-def test_migrate_says_what_is_missing(tmp_path: Path, empty_database: str) -> None:
-    """A server out of reach and one without pgvector are each said in one sentence."""
-    assert refused(ended(tmp_path, "migrate", **MODEL, DATABASE_URL=NOWHERE)) == (
-        "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
-    )
-    bare = psycopg.conninfo.make_conninfo(
-        empty_database, options="-c extension_control_path=/nowhere"
-    )
-    assert refused(ended(tmp_path, "migrate", **MODEL, DATABASE_URL=bare)) == (
-        "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-        " brings it."
-    )
 
 
 def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:
@@ -308,7 +202,7 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
 
 def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> None:
     """`/readyz` says when Slack's connection is lost."""
-    with json_server("playground", "--manifest", "manifest.yml") as slack:
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as slack:
         kioku_settings = {**slack_settings(slack), "DATABASE_URL": database}
         with running(tmp_path, "run", **kioku_settings) as kioku:
             url = ready(kioku)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.ui.reader import Reader
 from bot.ui.reply import task_chunk
@@ -21,9 +17,7 @@ from tests.integration.responses_server import (
     PROMPT,
     LookTool,
     ResponsesServer,
-    Send,
     Shown,
-    counted_tokens,
     delta,
     requests,
     script,
@@ -71,36 +65,6 @@ async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: S
     assert (call["type"], output["type"]) == ("function_call", "function_call_output")
 
 
-@pytest.mark.parametrize(
-    "items",
-    [
-        [{"type": "message", "text": "Monday."}, {"type": "message", "text": "At noon."}],
-        [{"type": "message", "parts": ["Monday.", "At noon."]}],
-        [{"type": "message", "text": "Monday.\n"}, {"type": "message", "text": "\nAt noon."}],
-    ],
-    ids=["messages", "parts", "lines"],
-)
-async def test_messages_and_parts_are_paragraphs(
-    replier: Replier, stand_in: Server, items: Sequence[dict[str, Any]]
-) -> None:
-    """Several messages, and several text parts of one, are joined by one blank line."""
-    script(stand_in, items=list(items))
-    shown = Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown)
-    assert reply.text == shown.text == "Monday.\n\nAt noon."
-
-
-async def test_links_in_commentary_follow_the_rules(replier: Replier, stand_in: Server) -> None:
-    """An address that is not the person's own is text in commentary as in an answer."""
-    text = "I read https://evil.site/?q=secret and https://own.site/a now."
-    comment = {"type": "message", "text": text, "phase": "commentary"}
-    script(stand_in, items=[comment, {"type": "message", "text": "Done."}])
-    shown = Shown()
-    asked = compose(question="Read https://own.site/a", user_id="U1", memories=[])
-    await replier.reply(ALICE, asked, shown)
-    assert comments(shown) == ["I read evil[.]site/?q=secret and https://own.site/a now."]
-
-
 async def test_commentary_alone_is_no_answer(replier: Replier, stand_in: Server) -> None:
     """A response that consists of commentary only is an empty answer."""
     script(stand_in, items=[LOOK_UP])
@@ -130,19 +94,3 @@ async def test_commentary_whose_phase_comes_late_is_taken_out() -> None:
     reply = await ResponsesServer(events).reply(shown=shown)
     assert reply.text == "On Monday."
     assert comments(shown) == ["Let me look."]
-
-
-async def test_commentary_without_an_end_is_ended() -> None:
-    """Commentary counts for the length of an answer: the request is left at its limit."""
-    added = {"type": "response.output_item.added", "item": message("", "commentary")}
-
-    async def endless(send: Send, number: int) -> None:
-        await send(added)
-        while True:
-            await send(delta("la " * 1_000))
-
-    with counted_tokens() as spent, pytest.raises(ReplyFailed) as raised:
-        async with asyncio.timeout(60):
-            await ResponsesServer(endless).reply()
-    assert raised.value.cause == "model_empty"
-    assert spent.total() >= MAX_ANSWER // 4

@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.conversation.off_record import delete_texts
-from bot.locale import Language, say
+from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
-from bot.notices import SHOW_NOTICE
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
-from memory import Selection, list_changes, open_questions, person_transaction
+from memory import Selection, list_changes, open_questions
+from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
@@ -40,7 +40,6 @@ LIKES_NATTO = {
     "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
 }
 REMEMBER: Call = ("memory_change", LIKES_NATTO)
-SEEN_VERSIONS = "SELECT id FROM memory_versions WHERE user_id = %s AND deleted_at IS NULL"
 """The call by which a model remembers a liking."""
 
 
@@ -110,38 +109,6 @@ async def test_off_is_no_read_and_no_write(app: App) -> None:
     assert "tempura" not in app.request_texts()[-1]
     assert "Memory is off" not in footer(app, after)
     assert [one["food_name"] for one in await app.form(after)] == ["ramen"]
-
-
-async def test_it_ends_by_itself(app: App) -> None:
-    """When its time is over memory is on again: what is said then is remembered."""
-    place = app.slack.place()
-    await app.off(place, until=datetime.now(UTC) + timedelta(hours=1))
-    during = await app.ask(place, "I love tempura")
-    app.rows(
-        "UPDATE memory_off SET until_at = now() WHERE user_id = %s RETURNING 1",
-        place.user,
-    )
-    after = await app.ask(place, "I love okonomiyaki")
-    assert nothing_kept(app, during)
-    assert [one["food_name"] for one in await app.form(after)] == ["okonomiyaki"]
-
-
-async def test_off_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:
-    """Memory switched on while the model answers: the reply does not say that it is off."""
-    place = app.slack.place()
-    await app.off(place)
-    app.stand_in.call("/_model/settings", {"first_token_ms": 5_000})
-    message = await app.receive(place, "Hello")
-    task = asyncio.create_task(app.answering.drain(message.thread))
-    # The model's journal has a request only once it is answered.
-    await until(lambda: app.slack.calls("agents.sessions.setStatus"))
-    await turn_on(app.wiring.app, app.person(place))
-    await asyncio.wait_for(task, 30)
-    assert app.replies(message)
-    assert say("en", "off") not in footer(app, message)
-    app.stand_in.call("/_model/settings", {"first_token_ms": 0})
-    await app.off(place)
-    assert say("en", "off") in footer(app, await app.ask(place, "Hello again"))
 
 
 @pytest.mark.parametrize("scope", ["everywhere", "conversation"])
@@ -371,33 +338,6 @@ async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) ->
     assert pressable(app, asked, SWITCH) == ["on"]
 
 
-async def test_without_a_moment_it_is_off_until_it_is_switched_on(app: App) -> None:
-    """A model cannot end it earlier by naming a moment in the next call."""
-    place = app.slack.place()
-    soon = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
-    app.script_calls(setting("pause", until=""))
-    await app.ask(place, "pause your memory")
-    app.script_calls(setting("pause", until=soon))
-    asked = await app.ask(place, "pause your memory")
-    assert "error" in app.outputs()[0]
-    assert app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user) == [
-        {"until_at": None}
-    ]
-    assert say("en", "off") in footer(app, asked)
-
-
-@pytest.mark.parametrize(("locale", "language"), [("en-US", "en"), ("ja-JP", "ja")])
-async def test_the_first_reply_says_that_there_is_a_memory(
-    app: App, locale: str, language: Language
-) -> None:
-    """By default the first answer tells of memory and how to turn it off; later ones do not."""
-    place = app.slack.place(locale=locale)
-    first = await app.ask(place, "Hello")
-    second = await app.ask(place, "Hello again")
-    assert say(language, "footer_memory") in footer(app, first)
-    assert say(language, "footer_memory") not in footer(app, second)
-
-
 @pytest.mark.parametrize("channel", ["dm", "public"])
 async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str) -> None:
     """With KIOKU_CONSENT=ask nothing is read or written until the person has clicked Yes."""
@@ -440,20 +380,6 @@ async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
     assert say("en", "off") in footer(app, asked)
     await app.click(who, SWITCH, "on")
     assert "sushi" not in json.dumps(await app.form(waiting))
-
-
-async def test_the_panel_has_what_waits_formed_at_once(app: App) -> None:
-    """Opened right after a message it says that it is still read, and that is formed now."""
-    place = app.slack.place()
-    said = await app.ask(place, "I love pizza")
-    [before] = app.formations(said.person)
-    assert before["due_in"] > 2
-    assert (await app.panel(said.person)).unformed == 1
-    [now] = app.formations(said.person)
-    assert now["due_in"] <= 0
-    await app.form(said)
-    shown = await app.panel(said.person)
-    assert (len(shown.memories), shown.unformed) == (1, 0)
 
 
 async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> None:
@@ -518,22 +444,6 @@ async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
     return said
 
 
-async def noticed(app: App, said: Message) -> None:
-    """Check that the one change of a message has its notice, and a job that shows it."""
-    [change] = await list_changes(app.pool, said.person)
-    [notice] = app.rows("SELECT turn_id FROM change_notices WHERE user_id = %s", said.user_id)
-    assert change.batch == notice["turn_id"]
-    assert str(notice["turn_id"]) in [job["turn"] for job in app.take_jobs(SHOW_NOTICE)]
-
-
-async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
-    """A memory that a tool stored before a crash gets its notice with the answer."""
-    said = await interrupted(app, app.slack.place(), REMEMBER)
-    app.script("Done.")
-    await app.answering.drain(said.thread)
-    await noticed(app, said)
-
-
 async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     """The next attempt leaves no trace of it after "don't remember this"."""
     said = await interrupted(app, app.slack.place(), REMEMBER)
@@ -557,31 +467,3 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
     await app.answering.drain(said.thread)
     assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
-
-
-def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
-    """Let calls of a method not return once it is done; the event is set then."""
-    done, method = asyncio.Event(), getattr(owner, name)
-
-    async def held(*given: Any, **more: Any) -> None:
-        await method(*given, **more)
-        done.set()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(owner, name, held)
-    return done
-
-
-async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The notice of a change that Stop kept from being told was added with the change."""
-    committed = held_after(monkeypatch, Toolbox, "_call_memory")
-    app.script(function_calls=[{"name": REMEMBER[0], "arguments": REMEMBER[1]}])
-    said = await app.receive(app.slack.place(), "I love natto")
-    task = asyncio.create_task(app.answering.drain(said.thread))
-    await asyncio.wait_for(committed.wait(), 15)
-    await app.wiring.inbox.interrupt(said.thread, stopped_ts=LATER)
-    await asyncio.wait_for(task, 15)
-    assert app.turn(said)["status"] == "stopped"
-    await noticed(app, said)

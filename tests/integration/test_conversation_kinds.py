@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.people import People
 from bot.pipeline.threads import read_thread
@@ -225,55 +224,6 @@ async def test_an_old_profile_keeps_nobody_waiting(
     assert len(slack.calls("users.info")) == 2
 
 
-async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, pool: Pool) -> None:
-    """Once Slack has refused to say who a person is, it is not asked of others until it may be."""
-    slack.fault("users.info", error="ratelimited", retry_after=60, times=1)
-    people = People(pool, slack.installations(), "notice")
-    for _ in range(3):
-        person = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-        assert await language(people, person, "hello") == "en"
-        assert await people.is_active(person) is None
-    assert len(slack.calls("users.info")) == 1
-
-
-async def test_an_answer_without_the_person_says_nothing(
-    slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An answer of users.info without a user does not mean that the account is gone."""
-
-    async def users_info(*_: object, **__: object) -> dict[str, Any]:
-        return {"ok": True}
-
-    monkeypatch.setattr(AsyncWebClient, "users_info", users_info)
-    people = People(pool, slack.installations(), "notice")
-    assert await people.is_active(Person(slack.team_id, "U1")) is None
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_an_unknown_language_is_that_of_the_words(
-    slack: PlaygroundSlack, pool: Pool, fault: dict[str, Any]
-) -> None:
-    """While Slack does not say, the script of the message decides."""
-    people = People(pool, slack.installations(), "notice")
-    ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-    slack.fault("users.info", **fault)
-    assert await language(people, ann, "hello") == "en"
-    assert await language(people, ann, "こんにちは") == "ja"
-
-
-async def test_the_languages_of_many_are_bounded(
-    slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of very many people the one seen longest ago is forgotten first, here; not for good."""
-    monkeypatch.setattr("bot.people._KEPT", 2)
-    people = People(pool, slack.installations(), "notice")
-    humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
-    for human in [*humans, humans[2], humans[0]]:
-        assert await language(people, human) == "ja"
-    asked = [call["args"]["user"] for call in slack.calls("users.info")]
-    assert asked == [human.user_id for human in humans]
-
-
 async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 
@@ -293,29 +243,3 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
     assert found[1]["text"] == "x" * 1_000
-
-
-async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack) -> None:
-    """Slack sends the oldest thousand first: the newest fifty are read with two calls."""
-    place = slack.place(channel="public", text="root")
-    for number in range(1_200):
-        slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
-    asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
-    slack.say(place.user, place.channel, "too late", thread_ts=place.root)
-    message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.installations(), message)).messages
-    assert [line["text"] for line in found] == [f"line {number}" for number in range(1_150, 1_200)]
-    assert len(slack.calls("conversations.replies")) == 2
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_a_thread_that_cannot_be_read_is_no_context(
-    slack: PlaygroundSlack, fault: dict[str, Any]
-) -> None:
-    """A thread Slack does not show is left out; the question is answered without it."""
-    place = slack.place(channel="public")
-    slack.fault("conversations.replies", **fault)
-    later = slack.message(place, ts="9999999999.000100")
-    found = await read_thread(slack.installations(), later)
-    assert found.messages == ()
-    assert found.unread is (fault.get("error") != "channel_not_found")

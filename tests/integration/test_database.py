@@ -17,16 +17,18 @@ from memory import (
     EmbeddedPostgres,
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
-    Migration,
     Pool,
-    check_access,
-    check_database,
     create_pool,
     migrate,
+)
+from memory.model.errors import DatabaseNotReady
+from memory.postgres import (
+    Migration,
+    check_access,
+    check_database,
     packaged_migrations,
     transaction,
 )
-from memory.model.errors import DatabaseNotReady
 from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
 
@@ -67,34 +69,6 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
     done = sorted(len(run.result()) for run in runs)
     assert done[:7] == [0] * 7
     assert done[7] == 1 + len(memory_migrations()) + len(migrations())
-
-
-def test_a_vector_is_stored_in_its_row(empty_database: str) -> None:
-    """A search reads 1,536 dimensions with their row, not from a table beside it."""
-    migrate(empty_database, EmbeddingSpace("text-embedding-3-small", 1_536), migrations())
-    owner_rows(
-        empty_database,
-        "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'k', '{}');"
-        " INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT"
-        " 'chat.T1.U1.dm', 'k', 'content', array_agg(random())::vector"
-        " FROM generate_series(1, 1536)",
-    )
-    [beside] = owner_rows(
-        empty_database,
-        "SELECT pg_relation_size(reltoastrelid) AS size FROM pg_class"
-        " WHERE oid = 'store_vectors'::regclass",
-    )
-    assert beside["size"] == 0
-
-
-def test_a_step_that_fails_leaves_nothing(database: str) -> None:
-    """A step whose second statement fails is not half applied, and is tried again next time."""
-    broken = Migration("bot/9999_broken", "CREATE TABLE half (x int); SELECT 1/0;")
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        migrate(database, SPACE, [*migrations(), broken])
-    assert owner_rows(database, "SELECT to_regclass('half') AS half") == [{"half": None}]
-    mended = Migration("bot/9999_broken", "CREATE TABLE half (x int)")
-    assert migrate(database, SPACE, [*migrations(), mended]) == ["bot/9999_broken"]
 
 
 def test_tables_of_others_are_not_granted(empty_database: str) -> None:
@@ -159,14 +133,6 @@ async def test_a_database_that_was_never_migrated(empty_database: str) -> None:
     assert str(raised.value) == "The database is not set up: run `kioku migrate`."
 
 
-async def test_a_database_whose_space_is_lost(database: str) -> None:
-    """A database whose embedding space is unknown is not ready."""
-    owner_rows(database, "DELETE FROM kioku_embedding_space")
-    async with opened(database) as pool:
-        with pytest.raises(DatabaseNotReady, match="run `kioku migrate`"):
-            await check_database(pool, SPACE, migrations())
-
-
 async def test_a_server_without_the_role_is_not_ready(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -201,21 +167,6 @@ async def test_dead_connections_are_replaced(module_database: str) -> None:
         async with transaction(pool) as connection:
             found = await connection.execute("SELECT current_user AS name")
             assert await found.fetchone() == {"name": "kioku_app"}
-
-
-async def test_a_connection_lost_midway_is_an_error(module_database: str) -> None:
-    """A transaction whose connection dies raises OperationalError, and the pool goes on."""
-    async with opened(module_database) as pool:
-        with pytest.raises(psycopg.OperationalError):
-            await _lose_connection(pool, module_database)
-        async with transaction(pool) as connection:
-            await connection.execute("SELECT 1")
-
-
-async def _lose_connection(pool: Pool, conninfo: str) -> None:
-    async with transaction(pool) as connection:
-        owner_rows(conninfo, "SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
-        await connection.execute("SELECT 1")
 
 
 async def test_migrating_and_using_need_rights(module_database: str) -> None:

@@ -11,17 +11,14 @@ from contextlib import asynccontextmanager, contextmanager
 import psycopg
 import pytest
 
-from memory import (
-    EmbeddedPostgres,
+from memory import EmbeddedPostgres, Pool, create_pool
+from memory.postgres import (
     OutcomeUnknown,
-    Pool,
-    create_pool,
     execute_statement,
     is_unavailable,
     transaction,
     transaction_timeout,
 )
-from memory.postgres import database as database_module
 from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import owner_rows
 from tests.frozen import frozen
@@ -73,35 +70,6 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
     assert written(module_database, "C3")
 
 
-async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(
-    module_database: str,
-) -> None:
-    """Who was busy when the time ran out reads the answer that came meanwhile."""
-    async with opened(module_database) as pool:
-        async with transaction(pool, wait=2.0) as connection:
-            found = await connection.execute("SELECT pg_backend_pid() AS pid")
-            [row] = await found.fetchall()
-            asleep_until = asyncio.get_running_loop().time() + 2.1
-            while asyncio.get_running_loop().time() < asleep_until:
-                """Nothing else runs."""
-        async with transaction(pool) as connection:
-            found = await connection.execute("SELECT pg_backend_pid() AS pid")
-            assert await found.fetchall() == [row]
-
-
-async def test_a_transaction_without_a_deadline_continues_after_a_pause(
-    module_database: str, postgres: EmbeddedPostgres
-) -> None:
-    """Who may wait is served when PostgreSQL answers again, as after a pause of Aurora's."""
-    async with opened(module_database) as pool:
-        with frozen(postgres):
-            waiting = asyncio.create_task(write(pool, "C4"))
-            await asyncio.sleep(0.3)
-            assert not waiting.done()
-        await asyncio.wait_for(waiting, 20)
-    assert written(module_database, "C4")
-
-
 async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> None:
     """A connection lost during the commit is told apart from one lost before it."""
     owner_rows(
@@ -120,7 +88,8 @@ async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> No
 
 _SUSPENDED = """
 import asyncio, os, signal, sys
-from memory import create_pool, transaction
+from memory import create_pool
+from memory.postgres import transaction
 from memory.postgres import database
 
 database.IDLE_SECONDS = 1
@@ -140,19 +109,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-async def test_a_transaction_may_be_idle_for_as_long_as_it_may_take(
-    module_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One with a limit of its own may compute for that long between two statements."""
-    monkeypatch.setattr(database_module, "IDLE_SECONDS", 7)
-    shown = "SELECT current_setting('idle_in_transaction_session_timeout') AS limit"
-    async with opened(module_database) as pool:
-        for wait, limit in ((None, "7s"), (2.0, "7s"), (60.0, "1min")):
-            async with transaction(pool, wait=wait) as connection:
-                found = await connection.execute(shown)
-                assert await found.fetchall() == [{"limit": limit}]
 
 
 async def test_a_suspended_process_does_not_keep_its_locks(database: str) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.conversation.claimed_message import Stopped
 from bot.delivery.refusals import DeliveryFailed
-from bot.delivery.splitting import open_fence
 from bot.locale import Language, say
 from bot.slack.client import RateLimits
 from bot.types import Task, TaskState
 from bot.ui.reply import PART_LIMIT
-from tests.integration.deliveries import FOOTER, Answering, Sender, Thread, below, markdown
+from tests.integration.deliveries import Answering, Sender, Thread, below, markdown
 
 
 @pytest.fixture(autouse=True)
@@ -79,33 +75,6 @@ def cards(message: dict[str, Any]) -> list[tuple[str, str]]:
     return [(one["title"], one["status"]) for one in found]
 
 
-async def test_a_search_is_shown_before_there_are_words(thread: Thread) -> None:
-    """What takes long is told at once, goes on with the words, and is over with the answer.
-
-    The card of a web search says what is searched for.
-    """
-    searching = Task(id="t1", name="web_search", state="in_progress", detail="weather in Kyoto")
-    async with thread.answering() as answer:
-        await answer.stream.task(searching)
-        [shown] = thread.messages()
-        assert cards(shown) == [(say("en", "task_web_search"), "in_progress")]
-        assert "weather in Kyoto" in json.dumps(shown)
-        await answer.stream.task(replace(searching, state="complete"))
-        await answer.stream.task(task("memory_search", "in_progress", "t2"))
-        await thread.write_until(answer, "chat.appendStream")
-        [shown] = thread.messages()
-        assert cards(shown) == [
-            (say("en", "task_web_search"), "complete"),
-            (say("en", "task_recall"), "in_progress"),
-        ]
-        text = await end(answer)
-    [message] = thread.whole(text)
-    assert {status for _, status in cards(message)} == {"complete"}
-    [searched, _] = [block for block in message["blocks"] if block["type"] == "task_card"]
-    assert searched["details"] == "weather in Kyoto"
-    assert all(call["outcome"] == "ok" for call in thread.slack.calls())
-
-
 @pytest.mark.parametrize("tasks_first", [True, False])
 async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_first: bool) -> None:
     """Every call of a stream sends its content in chunks, with tasks in it or without."""
@@ -121,43 +90,6 @@ async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_fir
     assert all(call["args"]["chunks"] for call in calls)
     assert [call for call in calls if "markdown_text" in call["args"]] == []
     assert {call["outcome"] for call in calls} == {"ok"}
-
-
-@pytest.mark.parametrize("end", [" ", "\n", " \n\n", "\n\n```\ncode\n```\n"], ids=repr)
-@pytest.mark.parametrize("more", ["", "\n\n**Sources**\n- one"], ids=["", "sources"])
-@pytest.mark.parametrize("shown", [True, False])
-async def test_white_space_at_the_end_does_not_end_a_stream(
-    thread: Thread, end: str, more: str, shown: bool
-) -> None:
-    """An answer that ends in white space, shown or not, keeps its stream: nothing is updated."""
-    async with thread.answering() as answer:
-        if shown:
-            await begin(answer, f"Hello you.{end}")
-        else:
-            await begin(answer, "Hello ")
-            await answer.stream.write(f"you.{end}")
-        text = f"Hello you.{end}".rstrip() + more
-        await answer.stream.finish(text)
-    [message] = thread.messages()
-    words = markdown(message)
-    assert words.split() == text.split()
-    assert words.startswith(f"Hello you.{end}".rstrip())
-    assert words == text or shown
-    assert below(message) == [FOOTER]
-    assert [call["method"] for call in thread.slack.calls()] == [
-        "agents.sessions.setStatus",
-        "chat.startStream",
-        "chat.stopStream",
-    ]
-
-
-async def test_words_that_differ_replace_what_was_streamed(thread: Thread) -> None:
-    """Only white space is overlooked: for an answer with other words the stream is deleted."""
-    async with thread.answering() as answer:
-        await begin(answer, "Hello you. ")
-        await answer.stream.finish("Hello them.")
-    [message] = thread.whole("Hello them.")
-    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -180,42 +112,6 @@ async def test_no_task_is_left_open_in_a_message_that_ends(
     assert cards(last) == [(say("en", "task_recall"), "complete")]
 
 
-async def test_a_task_card_counts_as_text(thread: Thread) -> None:
-    """A message with many cards takes less text: what does not fit goes into the next one."""
-    async with thread.answering() as answer:
-        for number in range(30):
-            await answer.stream.task(task("memory_search", "complete", f"t{number}"))
-        await begin(answer, LONG[:9_000])
-        text = await end(answer)
-    first, *others = thread.whole(text)
-    assert len(cards(first)) == 30
-    assert len(markdown(first)) <= PART_LIMIT - 30 * 300
-    assert others
-
-
-async def test_without_a_stream_no_task_is_missed(thread: Thread) -> None:
-    """Where Slack takes no tasks the answer is posted whole."""
-    thread.slack.fault("chat.startStream", error="invalid_chunks")
-    async with thread.answering() as answer:
-        await answer.stream.task(task("web_search", "in_progress"))
-        await answer.stream.write("Hello ")
-        await answer.stream.finish("Hello you.")
-    thread.whole("Hello you.")
-
-
-async def test_a_quick_task_waits_for_words(thread: Thread) -> None:
-    """What takes no time makes no call of Slack of its own."""
-    async with thread.answering() as answer:
-        await answer.stream.task(task("memory_search", "in_progress"))
-        await answer.stream.task(task("memory_search", "complete"))
-        assert thread.messages() == []
-        await begin(answer)
-        [shown] = thread.messages()
-        assert cards(shown) == [(say("en", "task_recall"), "complete")]
-        await answer.stream.finish("Hello you.")
-    thread.whole("Hello you.")
-
-
 @pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])
 async def test_a_channel_needs_its_recipient(sender: Sender, kind: str) -> None:
     """In a channel the answer is streamed too, for the person who asked, in their thread."""
@@ -224,14 +120,6 @@ async def test_a_channel_needs_its_recipient(sender: Sender, kind: str) -> None:
     [started] = thread.slack.calls("chat.startStream")
     assert started["args"]["recipient_user_id"] == thread.place.user
     assert started["args"]["recipient_team_id"] == thread.place.team
-
-
-async def test_somebody_of_another_workspace_is_their_own_recipient(sender: Sender) -> None:
-    """In a Slack Connect channel a person of another workspace gets the stream under their team."""
-    thread = Thread(sender, sender.slack.place(channel="connect", external=True))
-    assert thread.place.team != thread.slack.team_id
-    await thread.hello()
-    assert [call["outcome"] for call in thread.slack.calls("chat.startStream")] == ["ok"]
 
 
 async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> None:
@@ -246,18 +134,6 @@ async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> No
     assert str(posted["args"]["unfurl_links"]).lower() in ("false", "0")
     assert str(posted["args"]["unfurl_media"]).lower() in ("false", "0")
     assert not thread.slack.calls("chat.startStream")
-
-
-async def test_pieces_are_gathered(thread: Thread, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many pieces come within the time of a flush, Slack is called once for all."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 60.0)
-    async with thread.answering() as answer:
-        for number in range(50):
-            await answer.stream.write(f"{number} ")
-        assert [markdown(m) for m in thread.messages()] == ["0 "]
-        await answer.stream.finish(answer.stream.received_text)
-    thread.whole("".join(f"{number} " for number in range(50)))
-    assert not thread.slack.calls("chat.appendStream")
 
 
 REFUSALS: list[dict[str, Any]] = [
@@ -316,21 +192,6 @@ async def test_an_answer_whose_stream_expired_goes_on_in_a_further_message(threa
     assert await thread.known() == [message["ts"] for message in messages]
 
 
-@pytest.mark.failed_calls(
-    "chat.stopStream: message_not_in_streaming_state", because="Slack ended the stream."
-)
-async def test_an_answer_whose_stream_expired_when_all_was_shown_gets_its_footer(
-    thread: Thread,
-) -> None:
-    """Where nothing but the footer is left the message is deleted, and posted with the footer."""
-    thread.slack.control("settings", {"stream_seconds": 0.01})
-    async with thread.answering() as answer:
-        await begin(answer, "Hello you.")
-        await answer.stream.finish("Hello you.")
-    [message] = thread.whole("Hello you.")
-    assert await thread.known() == [message["ts"]]
-
-
 async def test_a_kind_of_conversation_without_streams_is_remembered(sender: Sender) -> None:
     """Where Slack streams in no channel, the next answer in one is posted, and others stream."""
     sender.slack.fault("chat.startStream", error="channel_type_not_supported")
@@ -368,39 +229,6 @@ async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(thread: Threa
     thread.slack.fault("chat.postMessage", drop="before")
     thread.slack.fault("conversations.replies", error="missing_scope")
     await thread.posted()
-
-
-@pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"status": 500}], ids=str)
-@pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
-async def test_a_lookup_that_fails_once_is_made_again(
-    thread: Thread, method: str, fault: dict[str, Any]
-) -> None:
-    """A message of unknown fate is found by a second look where the first one failed."""
-    thread.slack.fault(method, drop="after")
-    thread.slack.fault("conversations.replies", **fault)
-    async with thread.answering() as answer:
-        if method == "chat.startStream":
-            await begin(answer)
-        await answer.stream.finish(answer.stream.received_text + "end.")
-    [message] = thread.whole(answer.stream.received_text + "end.")
-    assert await thread.known() == [message["ts"]]
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The call that began the stream was lost."
-)
-@pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
-async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
-    thread: Thread, fault: dict[str, Any]
-) -> None:
-    """A stream begun unnoticed is deleted, also where ending it fails at first."""
-    thread.slack.fault("chat.startStream", drop="after")
-    thread.slack.fault("chat.stopStream", **fault)
-    async with thread.answering() as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello end.")
-    [message] = thread.whole("Hello end.")
-    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.parametrize("error", ["is_archived", "channel_not_found"])
@@ -443,32 +271,6 @@ async def test_an_answer_whose_blocks_are_refused_is_posted_as_text(
     ]
 
 
-@pytest.mark.parametrize("error", REFUSED_BLOCKS)
-async def test_the_end_of_a_stream_whose_blocks_are_refused_is_posted_as_text(
-    thread: Thread, error: str
-) -> None:
-    """Where Slack refuses the blocks at the end of a stream, and of the post, the text comes."""
-    for method in ("chat.stopStream", "chat.postMessage"):
-        thread.slack.fault(method, error=error)
-    async with thread.answering() as answer:
-        await answer.stream.write("Look: ")
-        await answer.stream.finish(f"Look: {MARKED}")
-    shown, posted = thread.messages()
-    assert (markdown(shown), posted["text"]) == ("Look: ", ESCAPED)
-    assert not shown.get("streaming")
-
-
-@pytest.mark.parametrize(("drop", "calls"), [("before", 3), ("after", 2)])
-async def test_text_without_blocks_is_posted_once(thread: Thread, drop: str, calls: int) -> None:
-    """Where the connection breaks, the post without blocks is made again only if it was lost."""
-    thread.slack.fault("chat.postMessage", error="invalid_blocks")
-    thread.slack.fault("chat.postMessage", drop=drop)
-    async with thread.answering() as answer:
-        await answer.stream.finish(MARKED)
-    await is_plain_text(thread)
-    assert len(thread.slack.calls("chat.postMessage")) == calls
-
-
 async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(thread: Thread) -> None:
     """Where Slack is in trouble for longer than one waits, the turn may be begun again."""
     thread.slack.fault("chat.postMessage", status=500, times=None)
@@ -484,8 +286,6 @@ async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(thread: Thread
 
 
 LONG = "".join(f"Line {i} of a long answer, and some more words in it.\n" for i in range(600))
-PRINTS = [f"print({i})  # code" for i in range(1500)]
-CODE = "\n".join(["Look:", "", "```python", *PRINTS, "```", "", "Done."])
 
 
 @pytest.mark.failed_calls(
@@ -510,51 +310,6 @@ async def test_long_answers_are_several_messages(
     assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
 
 
-@pytest.mark.parametrize("begun", [True, False], ids=["updated", "posted"])
-async def test_an_answer_of_many_blocks_keeps_its_formatting(thread: Thread, begun: bool) -> None:
-    """Of Markdown that Slack makes more than fifty blocks of, several messages are made."""
-    text = "".join(f"## Step {number}\n\nDo this.\n\n" for number in range(40)) + "Done."
-    async with thread.answering() as answer:
-        if begun:
-            await begin(answer, "Something else")
-        await answer.stream.finish(text)
-    messages = thread.whole(text)
-    assert len(messages) == 2
-    assert markdown(messages[1]).startswith("## Step")
-
-
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
-async def test_a_long_code_block_stays_one_in_each_part(thread: Thread, streamed: bool) -> None:
-    """A code block that goes over several messages is closed and opened again in each."""
-    async with thread.answering() as answer:
-        if streamed:
-            await answer.stream.write(CODE[:15_000])
-        await answer.stream.finish(CODE)
-    texts = [markdown(m) for m in thread.messages()]
-    assert len(texts) >= 3
-    assert all(open_fence(text) is None for text in texts)
-    assert all(text.startswith("```python\n") for text in texts[1:])
-    lines = "".join(texts).split("\n")
-    assert [line for line in lines if line.startswith("print")] == PRINTS
-
-
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
-async def test_a_very_long_opening_line_of_code_is_not_repeated(
-    thread: Thread, streamed: bool
-) -> None:
-    """An opening line that fills more than a message is repeated in the next ones only in part."""
-    line = "```" + "".join(f" word{number}" for number in range(3_000))
-    text = f"{line}\ncode\n```\n"
-    async with thread.answering() as answer, asyncio.timeout(20):
-        if streamed:
-            await answer.stream.write(line)
-        await answer.stream.finish(text)
-    texts = [markdown(m) for m in thread.messages()]
-    assert len(texts) == 3
-    assert sum(map(len, texts)) < len(text) + 300
-    assert all(one.startswith(f"{line[:64]}\n") for one in texts[1:])
-
-
 async def test_an_older_stream_is_ended_in_time(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -569,22 +324,6 @@ async def test_an_older_stream_is_ended_in_time(
     assert await thread.known() == [m["ts"] for m in messages]
 
 
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="Another worker left a stream that runs."
-)
-async def test_what_an_attempt_before_left_is_deleted(thread: Thread) -> None:
-    """A live stream of an earlier attempt is deleted before the answer is streamed again."""
-    async with thread.answering() as lost:
-        await begin(lost, "Half of")
-    [left] = await thread.known()
-    async with thread.answering() as answer:
-        await answer.stream.write("The whole ")
-        await answer.stream.finish("The whole answer.")
-    [message] = thread.whole("The whole answer.")
-    assert [message["ts"]] == await thread.known() != [left]
-    assert not thread.slack.calls("chat.postMessage")
-
-
 async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> None:
     """Of a turn that died after its last post no message is left beside the new answer."""
     async with thread.answering() as lost:
@@ -595,66 +334,6 @@ async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> Non
         await answer.stream.finish("Short.")
     [message] = thread.whole("Short.")
     assert [message["ts"]] == await thread.known()
-
-
-@pytest.mark.parametrize(
-    ("fault", "left"), [({"status": 500}, 0), ({"error": "cant_delete_message", "times": 2}, 1)]
-)
-async def test_a_deletion_that_fails_is_made_again_unless_slack_refuses_it(
-    thread: Thread, fault: dict[str, Any], left: int
-) -> None:
-    """What Slack does not let the app delete stays beside the answer."""
-    await thread.posted()
-    thread.slack.fault("chat.delete", **fault)
-    thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    async with thread.answering() as answer:
-        await answer.stream.finish("The new answer.")
-    assert [markdown(m) for m in thread.messages()] == ["Hello."] * left + ["The new answer."]
-    assert len(await thread.known()) == 1 + left
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: message_not_found", because="The message was deleted in Slack."
-)
-async def test_an_answer_begun_before_and_deleted_is_posted(thread: Thread) -> None:
-    """Where the message of an earlier attempt is gone, the answer is posted."""
-    await (await thread.begin()).record_posted("1600000000.000100")
-    await thread.posted()
-
-
-async def test_starting_over_replaces_what_was_shown(thread: Thread) -> None:
-    """The half of an answer that is begun again is deleted when the new one begins."""
-    async with thread.answering() as answer:
-        await begin(answer, "Half of the first")
-        answer.stream.start_over()
-        assert answer.stream.received_text == ""
-        await thread.write_until(answer, "chat.delete")
-        [shown] = thread.messages()
-        assert shown["streaming"]
-        text = await end(answer)
-    thread.whole(text)
-
-
-async def _write_for_ever(answer: Answering) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            await answer.stream.write("more ")
-            await asyncio.sleep(0.05)
-
-
-async def test_stop_ends_the_answer(thread: Thread) -> None:
-    """Once the person has stopped it, no piece is taken any more; what is said last stays."""
-    async with thread.answering() as answer:
-        await begin(answer)
-        place = thread.place
-        where = {"user": place.user, "channel": place.channel, "thread_ts": place.root}
-        thread.slack.control("stop", where)
-        answer.stopped = True
-        with pytest.raises(Stopped):
-            await _write_for_ever(answer)
-        text = f"{answer.stream.received_text.rstrip()}\n\n_Stopped._"
-        await answer.stream.finish(text)
-    thread.whole(text)
 
 
 @pytest.mark.parametrize(

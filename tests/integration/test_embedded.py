@@ -1,7 +1,5 @@
 """Embedded PostgreSQL: every way a run can begin or end has one clear outcome."""
 
-import errno
-import fcntl
 import importlib.util
 import os
 import pwd
@@ -23,7 +21,6 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from memory.postgres import embedded
 from memory.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 pytestmark = pytest.mark.slow
@@ -266,32 +263,6 @@ def test_nobodys_words_reach_the_log(data_dir: Path) -> None:
     assert secret not in (data_dir / "postgres.log").read_text()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        'it\'s a "quoted" folder, with $HOME and 記憶',
-        "line\nbreak",
-        os.fsdecode(b"not utf-8 \xff"),
-        "long/" + "/".join(["a-folder-of-thirty-characters-"] * 8),
-    ],
-    ids=["quotes", "newline", "bytes", "long"],
-)
-def test_odd_and_long_paths_work(tmp_path: Path, name: str) -> None:
-    """Where a socket address cannot hold the path, a private folder elsewhere holds the socket."""
-    data_dir = tmp_path / name
-    with EmbeddedPostgres(data_dir) as postgres:
-        keep(postgres, "a")
-        folder = socket_of(postgres)
-        assert not folder.is_relative_to(tmp_path)
-        user = psutil.Process(process_id(postgres)).uids().effective
-        assert (mode(folder), folder.stat().st_uid) == (0o700, user)
-    folder.chmod(0o755)
-    with EmbeddedPostgres(data_dir) as again:
-        assert again.dsn() == postgres.dsn()
-        assert mode(folder) == 0o700
-        assert kept(again) == "a"
-
-
 # Two at once, and who may stop it
 
 
@@ -311,26 +282,6 @@ def test_a_second_run_on_the_same_directory_is_refused(data_dir: Path) -> None:
         assert second.pid != pid
 
 
-def test_a_fork_does_not_stop_it(data_dir: Path) -> None:
-    """Only the process that started PostgreSQL stops it."""
-    forked = """
-child = os.fork()
-if child == 0:
-    postgres.stop()
-    os._exit(0)
-os.waitpid(child, 0)
-print(postgres.pid, flush=True)
-sys.stdin.read()
-postgres.stop()
-"""
-    with run(data_dir, forked) as process:
-        pid = int(said(process.stdout))
-        assert said(process.stdout) == str(pid)
-        assert ask(EmbeddedPostgres(data_dir), "SELECT 1") == 1
-        process.communicate(timeout=20)
-    assert not alive(pid)
-
-
 def test_ctrl_c_reaches_the_app_and_not_postgresql(data_dir: Path) -> None:
     """An interrupt of the whole foreground group leaves PostgreSQL up until the app stops it."""
     drain = """
@@ -348,23 +299,6 @@ postgres.stop()
         process.communicate(timeout=20)
     assert process.returncode == 0
     assert not alive(pid)
-
-
-def test_a_server_that_ignores_a_stop_is_killed(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A stop ends with the server gone, however deaf it is, and the data stays."""
-    postgres = EmbeddedPostgres(data_dir)
-    postgres.start()
-    keep(postgres, "a")
-    pid = process_id(postgres)
-    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.1)
-    os.kill(pid, signal.SIGSTOP)
-    postgres.stop()
-    wait_for(partial(dead, pid))
-    monkeypatch.undo()
-    with postgres:
-        assert kept(postgres) == "a"
 
 
 # What a killed run leaves behind
@@ -412,22 +346,6 @@ def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
         assert kept(postgres) == "a"
 
 
-def test_a_leftover_server_that_never_ends_is_named(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, ended_pids: list[int]
-) -> None:
-    """Where the old server neither answers nor ends, the start gives up and names it."""
-    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.1)
-    pid = killed_run(data_dir)
-    ended_pids.append(pid)
-    (socket_of(EmbeddedPostgres(data_dir)) / SOCKET).unlink()
-    os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(
-        EmbeddedPostgresError, match=f"Process {pid}, PostgreSQL, does not answer: stop it"
-    ):
-        EmbeddedPostgres(data_dir).start()
-    assert alive(pid)
-
-
 # Why it may not start, in one sentence
 
 
@@ -446,45 +364,6 @@ def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match=r"cannot use .*/file .*KIOKU_DATA_DIR"):
         EmbeddedPostgres(tmp_path / "file").start()
-
-
-def test_a_drive_without_locks_is_named(new_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where files cannot be locked, nothing starts, because nothing would keep a second run out."""
-
-    def refuse(descriptor: int, operation: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(EmbeddedPostgresError, match=r"cannot use .*/data \(No locks available\)"):
-        EmbeddedPostgres(new_dir).start()
-    assert not (new_dir / "pg").exists()
-
-
-def test_postgresqls_own_complaint_is_passed_on(data_dir: Path) -> None:
-    """A failed start says what PostgreSQL said, and once that is mended, the next one works."""
-    extra = data_dir / "pg" / "postgresql.auto.conf"
-    before = extra.read_text()
-    extra.write_text("no_such_setting = 1\n")
-    postgres = EmbeddedPostgres(data_dir)
-    with pytest.raises(EmbeddedPostgresError, match=r"did not start \(.*auto\.conf.*errors\)"):
-        postgres.start()
-    extra.write_text(before)
-    with postgres:
-        assert ask(postgres, "SELECT 1") == 1
-
-
-def test_a_start_that_takes_too_long_leaves_nothing_behind(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At the limit the half-started server is ended and the directory is free again."""
-    with EmbeddedPostgres(data_dir) as postgres:
-        keep(postgres, "a")
-    monkeypatch.setattr(embedded, "START_SECONDS", -1.0)
-    with pytest.raises(EmbeddedPostgresError, match=r"did not start \(it did not say why\)"):
-        postgres.start()
-    monkeypatch.undo()
-    with postgres:
-        assert kept(postgres) == "a"
 
 
 # Root

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -40,46 +39,6 @@ async def test_one_vector_for_each_text_in_order(embedder: Embedder, stand_in: S
     assert again[1] == vectors[1] != again[0]
     assert asked(stand_in) == [["ラーメン", "AWS"], ["two"]]
     assert await embedder.embed([]) == []
-
-
-async def test_the_cache_is_bounded(model_client: openai.AsyncOpenAI, stand_in: Server) -> None:
-    """The oldest texts are forgotten, and a request larger than the cache is answered whole."""
-    embedder = Embedder(model_client, SPACE, cache_size=2)
-    assert len(await embedder.embed(["a", "b", "c"])) == 3
-    await embedder.embed(["c", "b"])
-    await embedder.embed(["a"])
-    assert asked(stand_in) == [["a", "b", "c"], ["a"]]
-
-
-async def test_a_text_that_leaves_the_cache_meanwhile() -> None:
-    """A known text is answered although another request takes its place before the answer."""
-    came, go = asyncio.Event(), asyncio.Event()
-
-    async def answer(request: web.Request) -> web.Response:
-        body = await request.json()
-        if "slow" in body["input"]:
-            came.set()
-            await go.wait()
-        data = [
-            {"object": "embedding", "index": at, "embedding": [float(len(text))]}
-            for at, text in enumerate(body["input"])
-        ]
-        return web.json_response({"object": "list", "model": "own", "data": data})
-
-    async with own_server(answer) as client:
-        embedder = Embedder(client, EmbeddingSpace("own", 1), cache_size=1)
-        await embedder.embed(["known"])
-        slow = asyncio.create_task(embedder.embed(["known", "slow"]))
-        await came.wait()
-        await embedder.embed(["another"])
-        go.set()
-        assert await slow == [[5.0], [4.0]]
-
-
-async def test_odd_texts_are_embedded(embedder: Embedder, stand_in: Server) -> None:
-    """NUL bytes are taken out, long texts cut, and an empty text is no error."""
-    await embedder.embed(["a\x00b", "", "あ" * 9_000, "half \ud83d"])
-    assert asked(stand_in) == [["ab", " ", "あ" * 2_730, "half ?"]]
 
 
 @pytest.mark.parametrize(
@@ -241,13 +200,6 @@ async def test_an_answer_without_vectors_is_no_answer(answer: dict[str, Any]) ->
             await Embedder(client, SPACE).embed(["x"])
         with pytest.raises(EmbeddingsUnavailable):
             await embedding_space(client, "unknown")
-
-
-async def test_an_unknown_model_is_asked_for_its_size() -> None:
-    """A model not known here tells its size by one vector."""
-    data = [{"object": "embedding", "index": 0, "embedding": [0.0, 1.0, 2.0]}]
-    async with answering({"data": data}) as client:
-        assert await embedding_space(client, "own") == EmbeddingSpace("own", 3)
 
 
 async def test_a_wrong_model_name_is_told(model_client: openai.AsyncOpenAI) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,19 +10,18 @@ import pytest
 from psycopg import sql
 from slack_sdk.errors import SlackApiError
 
-from bot.access import begin_request
 from bot.locale import say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
 from bot.memories.home import home_opened
 from bot.slack import files
-from bot.ui.forms import delete_form, receipt_view
+from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
-from memory import Person, lock_person, person_transaction
+from memory import Person
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -268,20 +266,6 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
 
 
-async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
-    """An export that is asked for as everything is erased reads what is left afterwards."""
-    person = Person(app.slack.team_id, app.slack.place().user)
-    waits = (
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
-        " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
-    )
-    async with person_transaction(app.pool, person) as connection:
-        await lock_person(connection, person)
-        begun = asyncio.create_task(begin_request(app.pool, person))
-        await until(lambda: app.rows(waits))
-    await begun
-
-
 async def test_a_file_is_deleted_once_slack_allows_it(app: App) -> None:
     """A refusal fails the job, so that the queue tries it again; what is gone is no failure."""
     place = app.slack.place()
@@ -306,8 +290,3 @@ async def test_files_are_noted_as_the_persons_own(app: App) -> None:
         async with person_transaction(app.pool, who) as connection:
             found = await connection.execute("SELECT count(*) AS n FROM sent_files")
             assert await found.fetchone() == {"n": count}
-
-
-def test_the_form_says_what_is_deleted_in_slack() -> None:
-    """Before the word is typed, the form says what is deleted in Slack and what stays."""
-    assert say("en", "delete_stays") in json.dumps(delete_form(Reader("en")))

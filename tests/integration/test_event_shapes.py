@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 import pytest
@@ -136,12 +135,3 @@ async def test_a_signed_body_that_is_no_payload_is_acknowledged(
 ) -> None:
     """Slack would send again what is answered otherwise."""
     assert await endpoint.post(body) == 200
-
-
-async def test_slacks_rate_limit_is_logged(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The operator reads in the log that Slack left events out."""
-    limited: dict[str, Any] = {"type": "app_rate_limited", "team_id": TEAM}
-    await endpoint.post(json.dumps(limited).encode())
-    assert "events of a minute are missing" in caplog.text

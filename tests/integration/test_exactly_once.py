@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from bot.conversation.claimed_message import Superseded
@@ -149,20 +148,6 @@ async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
-async def test_a_stream_that_was_being_begun_at_stop_is_deleted(thread: Thread) -> None:
-    """Slack carries out the call that Stop has ended: its message is found and deleted."""
-    thread.slack.fault("chat.startStream", delay_ms=700)
-    async with thread.answering() as answer:
-        await cancelled_in_flight(thread, answer)
-        await until(lambda: thread.slack.done("chat.startStream"))
-        await answer.stream.finish("Half of it. Stopped.")
-    [message] = thread.whole("Half of it. Stopped.")
-    assert await thread.known() == [message["ts"]]
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
-)
 async def test_a_stream_that_appears_after_stop_is_waited_for(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,27 +162,6 @@ async def test_a_stream_that_appears_after_stop_is_waited_for(
         await finishing
     [message] = thread.whole("Half of it. Stopped.")
     assert message["ts"] != ts
-
-
-async def test_stop_does_not_end_the_recording_of_a_message(
-    thread: Thread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cancelled while it waits until the stream is recorded, an answer records it all the same."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
-    with psycopg.connect(thread.sender.conninfo) as owner:
-        async with thread.answering() as answer:
-            await answer.stream.write("Half ")
-            # The recording has not begun: nothing was waited for since the stream was.
-            owner.execute("SELECT FROM messages WHERE ts = %s FOR UPDATE", (thread.place.ts,))
-            writing = asyncio.create_task(answer.stream.write("of it. "))
-            await asyncio.sleep(0.1)
-            writing.cancel()
-            await asyncio.wait({writing})
-            owner.rollback()
-            answer.stopped = True
-            await answer.stream.finish("Half of it. Stopped.")
-    messages = thread.whole("Half of it. Stopped.")
-    assert await thread.known() == [message["ts"] for message in messages]
 
 
 async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> None:
@@ -247,16 +211,6 @@ async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> Non
             await answer.stream.finish("Hello.")
     assert thread.messages() == []
     assert not thread.slack.calls("chat.startStream", "chat.postMessage")
-
-
-async def test_what_was_made_ready_and_never_begun_is_not_intended(thread: Thread) -> None:
-    """A turn that ends before its first words leaves nothing for the next one to look for."""
-    event = stored(thread)
-    async with thread.answering(begun=await thread.turn(event=event)) as answer:
-        answer.stream.expect()
-        await until(lambda: thread.intended())
-    assert not thread.intended()
-    assert thread.slack.calls(*WRITES) == []
 
 
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
@@ -391,17 +345,6 @@ async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
     assert thread.messages() == []
 
 
-async def test_what_slack_refuses_to_delete_is_left(thread: Thread) -> None:
-    """A refusal is Slack's answer: nothing is tried again."""
-    event = stored(thread)
-    await (await thread.begin(event=event)).record_posted(said_by_app(thread, "Yes."))
-    withdrawn(thread, event, "-1 hour")
-    thread.slack.fault("conversations.replies", error="thread_not_found")
-    thread.slack.fault("chat.delete", error="message_not_found")
-    assert await cleared(thread) == "stopped"
-    assert len(thread.slack.calls("conversations.replies", "chat.delete")) == 2
-
-
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
@@ -416,14 +359,6 @@ async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
     streamed_by_app(thread)
     assert await cleared(thread) == "stopped"
     assert thread.messages() == []
-
-
-async def test_a_message_that_never_appeared_is_not_looked_for_again(thread: Thread) -> None:
-    """Long after Slack was asked to post a message that is not there, the turn ends."""
-    event = stored(thread)
-    await thread.begin()
-    withdrawn(thread, event, "-1 minute")
-    assert await cleared(thread) == "stopped"
 
 
 async def test_nothing_is_written_while_nobody_knows_who_answers(

@@ -16,7 +16,6 @@ from bot.ui.forms import COMMENT_FORM, comment_form
 from bot.ui.panel import EVERYTHING, FEEDBACK, FORGET
 from bot.ui.reader import Reader
 from memory import Person
-from tests.conftest import ROOT, owner_rows
 from tests.integration.app import App
 from tests.integration.messages import says
 
@@ -152,19 +151,3 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None
     await app.click(told.person, FORGET, f"keys {memory.key}")
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}
     assert left == {("bad", ""), ("bad", "Too long.")}
-
-
-async def test_the_documented_query_prints_rated_answers(app: App, database: str) -> None:
-    """The query of docs/how-to/style.md prints a JSON object for each rated answer."""
-    app.script("The answer itself.")
-    asked = await app.ask(app.slack.place(), "The question itself.")
-    await commented(app, asked, "Too vague.")
-    page = (ROOT / "docs" / "how-to" / "style.md").read_text("utf-8")
-    query = page.split("<< 'SQL'\n")[1].split("SQL\n")[0]
-    rows = [row["json_build_object"] for row in owner_rows(database, query)]
-    assert rows[-1] == {
-        "question": "The question itself.",
-        "answer": "The answer itself.",
-        "rating": "bad",
-        "comment": "Too vague.",
-    }

@@ -10,7 +10,6 @@ import pytest
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -83,34 +82,6 @@ async def test_a_direct_message_names_its_thread(app: App) -> None:
     await app.off(place, place.channel)
     await app.ask(place, "I am pregnant, please tell nobody")
     assert len(titles(app)) == 1
-
-
-async def with_session(app: App) -> tuple[PersonThread, Message]:
-    """Let a question wait whose thread has its session already."""
-    place = app.slack.place()
-    asked = await app.receive(place, "What shall we eat?")
-    where = {"channel_id": place.channel, "thread_ts": asked.ts}
-    app.slack.as_app("agents.sessions.setStatus", **where, status="processing")
-    return place, asked
-
-
-async def test_a_session_that_is_there_already_is_named(app: App) -> None:
-    """Where Slack has made the session before, with a stream, it gets its title all the same."""
-    place, asked = await with_session(app)
-    await app.answering.drain(asked.thread)
-    named = ("active", "What shall we eat?")
-    await until(lambda: session(app, place, asked.ts) == named)
-
-
-async def test_a_title_that_a_person_gave_is_kept(app: App) -> None:
-    """Of a session that a person has renamed the app does not change the title, even if unseen."""
-    app.slack.forget_calls()
-    place, asked = await with_session(app)
-    where = {"user": place.user, "channel": place.channel, "thread_ts": asked.ts}
-    app.slack.control("sessions/rename", {**where, "title": "Food"})
-    await app.answering.drain(asked.thread)
-    assert session(app, place, asked.ts) == ("active", "Food")
-    assert not app.slack.calls("agents.sessions.rename")
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "internal_error", "ratelimited"])

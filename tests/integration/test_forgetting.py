@@ -34,13 +34,12 @@ from memory import (
     Pool,
     Selection,
     create_pool,
-    expire_due,
     forget,
-    forgotten_messages,
     memory_view,
-    person_transaction,
     undo_forgetting,
 )
+from memory.postgres import person_transaction
+from memory.store import expire_due, forgotten_messages
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.app import App
@@ -346,21 +345,6 @@ async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     with pytest.raises(ChangeGone):
         await data.undo(done)
     assert data.rows("SELECT 1 FROM store") == []
-
-
-async def test_an_undo_does_not_overwrite_a_newer_memory(data: Data) -> None:
-    """A row that came back by itself is left as it is now."""
-    ramen = data.remember("ramen")
-    done = await data.forget(ramen)
-    data.rows(
-        "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
-        OWN.prefix,
-        ramen,
-        Jsonb({"kind": "UserFoodPreference", "content": {"food_name": "newer"}}),
-    )
-    await data.undo(done)
-    [row] = data.rows("SELECT value FROM store")
-    assert row["value"]["content"] == {"food_name": "newer"}
 
 
 @pytest.mark.parametrize("first_back", ["first", "second"])

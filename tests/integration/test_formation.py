@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from langchain_openai import ChatOpenAI
-from langgraph.store.postgres import PostgresStore
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
@@ -22,10 +21,10 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.extract import NEIGHBOURS, StoreManager, instructions_for, load
+from memory.formation.extract import NEIGHBOURS, instructions_for, load
 from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
-from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
+from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
 from tests.conftest import owner_rows
@@ -130,41 +129,6 @@ async def test_remembers_what_was_said(trial: Trial) -> None:
     assert len(trial.model.requests) == 1
 
 
-async def test_the_food_story(trial: Trial) -> None:
-    """Miso ramen updates the same row; pasta that fell out of favour is gone with its vector."""
-    await trial.know(RAMEN, PASTA)
-    before = {r["value"]["content"]["food_name"]: r for r in await trial.rows()}
-    trial.model.answer(
-        lambda shown: [
-            patch(
-                shown.id_of("ラーメン"),
-                description="味噌ラーメンが好き",
-                evidence="ラーメンは味噌ラーメンが好き",
-            ),
-            remove(shown.id_of("パスタ")),
-        ]
-    )
-    formed = await trial.form(words("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"))
-    assert {(c.action, c.key) for c in formed.changes} == {
-        ("updated", before["ラーメン"]["key"]),
-        ("removed", before["パスタ"]["key"]),
-    }
-    (left,) = await trial.rows()
-    assert left["key"] == before["ラーメン"]["key"]
-    assert left["created_at"] == before["ラーメン"]["created_at"]
-    assert left["updated_at"] > before["ラーメン"]["updated_at"]
-    assert left["value"]["content"]["description"] == "味噌ラーメンが好き"
-    assert [s["evidence"] for s in left["value"]["sources"]] == [
-        "ラーメンが大好きです!!",
-        "ラーメンは味噌ラーメンが好き",
-    ]
-    assert left["vectors"] == 1
-    async with await AsyncConnection.connect(trial.database) as connection:
-        cursor = await connection.execute("SELECT count(*) FROM store_vectors")
-        assert await cursor.fetchone() == (1,)
-    assert len(trial.model.requests) == 1
-
-
 @pytest.mark.parametrize("renamed", [None, 0, 1])
 async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int | None) -> None:
     """Each of two patches in one answer changes what it names, with its own quote.
@@ -190,32 +154,6 @@ async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int |
     assert (content["description"], content["preference"]) == ("with pork", 50)
     assert content["food_name"] == ("raman" if renamed is None else "ramen")
     assert [one["evidence"] for one in row["value"]["sources"][1:]] in ([*said], [*said[::-1]])
-
-
-async def test_a_patch_is_asked_for_in_few_words(trial: Trial) -> None:
-    """PatchDoc's definition is short, and a call with no more than it asks for changes a memory."""
-    await trial.know(PASTA)
-    said = "パスタはボロネーゼが好き"
-
-    def least(shown: Shown) -> list[Call]:
-        [(identity, _, _)] = shown.memories
-        patches = [
-            {"op": "replace", "path": "/description", "value": "ボロネーゼ"},
-            {"op": "replace", "path": "/evidence", "value": said},
-        ]
-        return [("PatchDoc", {"json_doc_id": identity, "patches": patches})]
-
-    trial.model.answer(least)
-    formed = await trial.form(words(said))
-    assert [change.action for change in formed.changes] == ["updated"]
-    [request] = trial.model.requests
-    tools = {one["name"]: one for one in request["tools"]}
-    assert len(json.dumps(tools["PatchDoc"])) < 900
-    parameters = tools["PatchDoc"]["parameters"]
-    assert parameters["required"] == ["json_doc_id", "patches"]
-    operation = parameters["properties"]["patches"]["items"]
-    assert set(operation["properties"]) == {"op", "path", "value"}
-    assert operation["required"] == ["op", "path"]
 
 
 @pytest.mark.parametrize(("stored", "shown"), [(12, 12), (50, 50), (80, 60)])
@@ -270,32 +208,6 @@ def _without_ids(request: dict[str, Any]) -> str:
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "an id", json.dumps(request, sort_keys=True))
 
 
-async def test_runs_at_once_keep_to_their_own_person(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One manager serves everybody: each run reads and writes the store it was given."""
-    made: list[StoreManager] = []
-
-    def noted(*given: Any, eager: bool) -> StoreManager:
-        made.append(StoreManager(*given, eager=eager))
-        return made[-1]
-
-    monkeypatch.setattr("memory.formation.former.StoreManager", noted)
-    people = [memory_view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
-    trial.model.barrier = asyncio.Barrier(len(people))
-    trial.model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
-    said = [words(f"I love soup {number}") for number in range(len(people))]
-    await asyncio.gather(*map(trial.former.form, people, said))
-    stored = {row["prefix"]: row["value"]["content"]["food_name"] for row in await trial.rows()}
-    assert stored == {one.own.prefix: f"soup {number}" for number, one in enumerate(people)}
-    assert len(made) == 1
-
-
-def _what_was_said(shown: Shown) -> Call:
-    number = re.findall(r"I love soup (\d)", shown.text)[-1]
-    return food(f"soup {number}", 90, f"I love soup {number}")
-
-
 @pytest.mark.parametrize("status", [500, 429, 408])
 @pytest.mark.parametrize("known", [False, True])
 async def test_an_outage_costs_one_request(trial: Trial, status: int, known: bool) -> None:
@@ -338,16 +250,6 @@ async def test_messages_that_are_too_long_together_are_read_in_parts(
     assert reasons(formed) == ["unusable"]
 
 
-async def test_a_refused_connection_is_an_outage(
-    pool: Pool, model_embedder: Embedder, database: str
-) -> None:
-    """A refused connection is an outage."""
-    nowhere = memory_model(model="m", api_key="none", base_url="http://127.0.0.1:9/v1")
-    with pytest.raises(FormationUnavailable):
-        await Former(pool, model_embedder, nowhere).form(ALICE_DM, words("ラーメンが好き"))
-    assert await rows(database) == []
-
-
 @pytest.mark.parametrize("known", [False, True])
 async def test_an_outage_of_a_model_of_ones_own(
     pool: Pool,
@@ -363,15 +265,6 @@ async def test_an_outage_of_a_model_of_ones_own(
     own = Former(pool, model_embedder, away)
     with pytest.raises(FormationUnavailable):
         await own.form(ALICE_DM, words("ラーメンが大好きです!!"))
-
-
-async def test_an_outage_during_a_repair(trial: Trial) -> None:
-    """An outage after the first answer is an outage too."""
-    trial.model.answer([("UserFoodPreference", {"cuisine": "和食"})], 500)
-    with pytest.raises(FormationUnavailable):
-        await trial.form(words("ラーメンが好きです"))
-    assert len(trial.model.requests) == 2
-    assert await trial.rows() == []
 
 
 def fix(**fields: Any) -> Call:
@@ -404,22 +297,6 @@ async def test_bad_arguments_are_repaired(
     assert set(model.paths) == {path}
 
 
-async def test_a_model_that_cannot_be_made_loses_nothing(
-    pool: Pool, model_embedder: Embedder, database: str
-) -> None:
-    """A model of a provider that is not there is a fault of the set-up, not an unusable answer."""
-    former = Former(pool, model_embedder, lambda: memory_model(model="nobody:mine"))
-    formed: list[FormationResult] = []
-
-    async def in_commit(connection: AsyncConnection[DictRow], done: FormationResult) -> None:
-        formed.append(done)
-
-    with pytest.raises(ValueError, match="nobody"):
-        await former.form(ALICE_DM, words("ラーメンが好き"), in_commit=in_commit)
-    assert formed == []
-    assert await rows(database) == []
-
-
 async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(
     trial: Trial, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -431,22 +308,6 @@ async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(
     assert len(trial.model.requests) <= 3
     assert await trial.rows() == []
     assert "秘密" not in caplog.text
-
-
-async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -> None:
-    """An answer trustcall cannot handle is refused, and the turns still count as formed."""
-    await trial.know(RAMEN)
-    trial.model.answer([food("x", 1, "y"), ("Nope", {}), remove("nowhere"), ("RemoveDoc", {})])
-    ran = []
-
-    async def note(*_: object) -> None:
-        ran.append(True)
-
-    formed = await trial.form(words("そばが好きです"), in_commit=note)
-    assert formed.changes == ()
-    assert reasons(formed) == ["unusable"]
-    assert ran == [True]
-    assert len(await trial.rows()) == 1
 
 
 @pytest.mark.parametrize(
@@ -476,17 +337,6 @@ async def test_what_breaks_the_evidence_rule_is_not_stored(
     formed = await trial.form(words(said))
     assert (formed.changes, reasons(formed)) == ((), [reason])
     assert await trial.rows() == []
-
-
-async def test_an_old_quote_is_no_evidence(trial: Trial) -> None:
-    """A patch that keeps the evidence of an earlier run changes nothing."""
-    await trial.know(RAMEN)
-    before = await trial.rows()
-    trial.model.answer(lambda shown: [patch(shown.id_of("ラーメン"), preference=10)])
-    formed = await trial.form(words("今日は暑いですね"))
-    assert (formed.changes, reasons(formed)) == ((), ["no_evidence"])
-    assert trial.model.verdict_requests[1:] == []
-    assert await trial.rows() == before
 
 
 async def test_three_removals_at_most(trial: Trial) -> None:
@@ -578,25 +428,6 @@ async def test_changed_meanwhile_keeps_the_newer(trial: Trial) -> None:
     assert len(row["value"]["sources"]) == 1
 
 
-async def test_confirmed_meanwhile_still_takes_the_change(trial: Trial) -> None:
-    """A row whose content is still what the model saw takes the change, and keeps foreign keys."""
-    await trial.know(RAMEN)
-
-    def touch_then_patch(shown: Shown) -> list[Call]:
-        owner_rows(
-            trial.database,
-            'UPDATE store SET value = value || \'{"expires_at": "2030"}\', updated_at = now()',
-        )
-        return [ramen_with_miso(shown)]
-
-    trial.model.answer(touch_then_patch)
-    formed = await trial.form(words(MISO))
-    assert [change.action for change in formed.changes] == ["updated"]
-    (row,) = await trial.rows()
-    assert row["value"]["expires_at"] == "2030"
-    assert len(row["value"]["sources"]) == 2
-
-
 async def test_without_embeddings_formation_writes_nothing(trial: Trial) -> None:
     """Without embeddings nothing is written, and the words wait."""
     trial.model.answer([RAMEN])
@@ -645,21 +476,6 @@ async def test_the_commit_hook_also_runs_without_memories(
     )
     assert ran == [{"person": "T1.U1"}]
     assert len(model.requests) == (1 if said == ["ok thanks"] else 0)
-
-
-async def test_nul_bytes_and_endless_texts(trial: Trial) -> None:
-    """NULs, half characters and invisible marks are dropped, texts cut to 2,000 characters."""
-    said = "ラーメン\x00が大好き\u202eです"
-    trial.model.answer(
-        [food("ラー\x00メン", 90, said, cuisine="\ud800和\u200b食", description="好" * 5000)]
-    )
-    await trial.form(words(said))
-    (row,) = await trial.rows()
-    content = row["value"]["content"]
-    assert content["food_name"] == "ラーメン"
-    assert content["cuisine"] == "和食"
-    assert content["description"] == "好" * 2000
-    assert row["value"]["sources"][0]["evidence"] == "ラーメンが大好きです"
 
 
 async def test_two_formations_at_once_neither_lose_nor_double_a_memory(trial: Trial) -> None:
@@ -722,36 +538,3 @@ async def test_no_connection_is_held_while_the_model_thinks(
     await former.form(ALICE_DM, words("ラーメンが大好きです!!"))
     await former.form(ALICE_DM, words("ラーメンが大好きです!!"))
     assert held == [0, 0]
-
-
-async def test_the_removal_of_a_wider_memory_is_a_question(trial: Trial) -> None:
-    """What is known everywhere is not removed because of words in one place."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    await know(trial.former, trial.model, public, PASTA)
-    [wide] = await trial.rows()
-    trial.model.answer(lambda s: [remove(s.id_of("パスタ"))])
-    formed = await trial.form(words("パスタは嫌いになりました"))
-    assert formed.changes == ()
-    [question] = formed.questions
-    assert (question.asks, question.key, question.after) == ("remove", wide["key"], None)
-    assert await trial.rows() == [wide]
-
-
-async def test_rows_of_other_kinds_are_left_alone(trial: Trial) -> None:
-    """Rows without a kind, of another kind, or without content are left alone."""
-    with PostgresStore.from_conn_string(trial.database) as store:
-        store.put(ALICE_DM.own.parts, "a", {"content": "free text"})
-        store.put(ALICE_DM.own.parts, "b", {"kind": "Nope", "content": {"x": 1}})
-        store.put(ALICE_DM.own.parts, "c", {"kind": "UserFoodPreference", "content": "text"})
-        store.put(
-            ALICE_DM.own.parts, "d", {"kind": "UserFoodPreference", "content": {"food_name": "鍋"}}
-        )
-    trial.model.answer(
-        lambda s: [food("そば", 80, "そばが好き"), patch(s.id_of("鍋"), evidence="鍋が好き")]
-    )
-    formed = await trial.form(words("そばが好き", "鍋が好き"))
-    assert [text for _, _, text in trial.model.last.memories] == [
-        "{'food_name': '鍋', 'evidence': ''}"
-    ]
-    assert sorted(change.action for change in formed.changes) == ["confirmed", "remembered"]
-    assert len(await trial.rows()) == 5

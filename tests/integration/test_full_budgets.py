@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -17,7 +16,6 @@ from bot.pipeline.prompt import (
     QUESTION_TOKENS,
     RECENT_TOKENS,
     REPLY_INSTRUCTIONS,
-    THREAD_TOKENS,
     estimated_tokens,
 )
 from bot.slack.messages import Message
@@ -135,59 +133,6 @@ async def test_a_direct_message_with_every_budget_full(app: App) -> None:
     assert fits(shown["recent_words"], RECENT_TOKENS)
     assert fits("".join(str(m["content"]) for m in prompt[1:-1]), HISTORY_TOKENS)
     assert len(app.turn(asked)["recalled"]) > 10
-
-
-async def test_a_thread_with_every_budget_full(app: App) -> None:
-    """Called into a thread of fifty long messages, the same: the newest of the thread is shown."""
-    place = app.slack.place(channel="public")
-    told = await app.ask(place, "<@BOT> hello")
-    remember(app, told.person.namespace("public").prefix, MANY, WISHES)
-    tell(app, told, 15)
-    root = app.slack.say(place.user, place.channel, "root " * 500)["ts"]
-    for number in range(50):
-        text = f"number {number} " + "よく話す人です。" * 40
-        app.slack.say(place.user, place.channel, text, thread_ts=root)
-    app.slack.forget_calls()
-    app.script(ANSWER)
-    there = replace(place, root=root)
-    asked = await app.ask(there, QUESTION, thread_ts=root)
-    whole(app, there, asked)
-    prompt = app.prompts()[-1]
-    shown = sections(prompt)
-    memories_fit(shown)
-    question_fits(prompt)
-    assert fits(shown["recent_words"], RECENT_TOKENS)
-    assert fits(shown["thread"], THREAD_TOKENS)
-    assert "number 49 " in shown["thread"]
-    assert "number 40 " not in shown["thread"]
-
-
-def embedded(app: App) -> list[list[str]]:
-    """Return what the embedding model was asked for since this was last asked, call by call."""
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    app.stand_in.call("/_model/journal", method="DELETE")
-    return [e["body"]["input"] for e in entries if e["endpoint"] == "embeddings"]
-
-
-async def test_a_question_is_embedded_once(app: App) -> None:
-    """A turn asks the embedding model once at most: for a small set, or a known question, never."""
-    place = app.slack.place()
-    told = await app.ask(place, "Hello")
-    prefix = told.person.namespace("dm").prefix
-    remember(app, prefix, 10)
-    await app.ask(place, "What is for lunch?")
-    assert embedded(app) == []
-    app.rows("DELETE FROM store WHERE prefix = %s", prefix)
-    remember(app, prefix, 60, 2)
-    for question, calls in (
-        ("What is for lunch?", [["What is for lunch?"]]),
-        ("What is for lunch?", []),
-        ("And for dinner?", [["And for dinner?"]]),
-        ("What is for lunch?", []),
-    ):
-        await app.ask(place, question)
-        assert "短く答える 2" in sections(app.prompts()[-1])["preferences"]
-        assert embedded(app) == calls
 
 
 @pytest.mark.parametrize(

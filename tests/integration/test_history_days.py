@@ -128,20 +128,3 @@ async def test_the_shorter_time_counts(kept: Kept, installation: int | None, own
     await end_what_is_old(kept.pool, 90)
     await end_history(kept.pool, 30)
     assert kept.texts() == [BLANK]
-
-
-async def test_a_long_history_takes_few_statements(kept: Kept) -> None:
-    """The texts of 12,000 turns of seven people are removed by three statements that write."""
-    kept.rows(
-        "INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts,"
-        " question, words, reply, status, begun_at, ended_at) SELECT gen_random_uuid(), 'T1',"
-        " 'U' || mod(n, 7), 'D1', 'T1.D1.1', 'dm', n::text, 'QUESTION', 'WORDS', 'REPLY',"
-        " 'answered', now() - interval '60 d', now() - interval '60 d'"
-        " FROM generate_series(1, 12000) AS n"
-    )
-    left = "SELECT count(*) AS n FROM messages WHERE question <> '' OR words <> '' OR reply <> ''"
-    for still in (7_000, 2_000, 0):
-        await end_history(kept.pool, 30)
-        assert kept.rows(left) == [{"n": still}]
-    written = "SELECT count(*) AS n, count(DISTINCT (xmin::text, cmin::text)) AS by FROM messages"
-    assert kept.rows(written) == [{"n": 12_000, "by": 3}]

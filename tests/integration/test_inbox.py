@@ -12,7 +12,6 @@ import pytest
 from bot.conversation import inbox as inbox_module
 from bot.conversation.claimed_message import (
     ClaimedMessage,
-    Edited,
     Stopped,
     Superseded,
     Withdrawn,
@@ -21,7 +20,8 @@ from bot.conversation.claimed_message import (
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
-from memory import DM, Pool, create_pool, memory_view, transaction
+from memory import DM, Pool, create_pool, memory_view
+from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.deliveries import claimed_anew, turns_alone
 from tests.integration.messages import LATER, change, following, message
@@ -168,45 +168,6 @@ async def test_messages_come_in_the_order_they_were_written(inbox: Inbox, pool: 
     assert (await taken(inbox, other.thread)).message.text == "other"
 
 
-async def test_what_is_given_up_is_not_taken_again(inbox: Inbox, database: str, pool: Pool) -> None:
-    """A message given up is failed, its text is gone, and a later end changes nothing."""
-    asked = message("SECRET")
-    waiting = await begun(inbox, asked)
-    assert await inbox.is_waiting(waiting)
-    await inbox.give_up(waiting)
-    assert not await inbox.is_waiting(waiting)
-    await done(pool, waiting)
-    [row] = stored(database, asked.thread)
-    assert (row["status"], row["message"]) == ("failed", None)
-    assert await inbox.claim(asked.thread) is None
-
-
-async def test_an_edit_reaches_a_message_that_waits(
-    inbox: Inbox, database: str, pool: Pool
-) -> None:
-    """An edited message that waits is answered as edited; an answered one is not touched."""
-    asked = message("old")
-    await inbox.store(asked)
-    await inbox.edit(*place_of(asked), "new", **change())
-    waiting = await taken(inbox, asked.thread)
-    assert waiting.message == replace(asked, text="new")
-    await done(pool, waiting)
-    await inbox.edit(*place_of(asked), "newer", **change())
-    assert stored(database, asked.thread)[0]["message"] is None
-
-
-async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
-    """Slack reports a message as changed when it shows a link's preview: nothing was edited."""
-    asked = message("see https://a.example")
-    waiting = await begun(inbox, asked)
-    where = place_of(asked)
-    await inbox.edit(*where, "see https://a.example", **change())
-    await inbox.read_flags(waiting)
-    await inbox.edit(*where, "see https://b.example", **change())
-    with pytest.raises(Edited):
-        await inbox.read_flags(waiting)
-
-
 async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) -> None:
     """A message taken back is not taken up, its text is gone, and a running answer is told."""
     asked = message("SECRET")
@@ -250,64 +211,6 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
         await inbox.read_flags(running)
     assert await inbox.read_flags(elsewhere)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
-
-
-async def test_stop_leaves_what_is_held_behind_the_running_answer(
-    inbox: Inbox, database: str
-) -> None:
-    """Stop ends the running answer alone; while none runs it ends the wait of those held."""
-    asked = message(audience=None, channel_id="C1")
-    for one in (asked, following(asked, user_id="UOTHER")):
-        await inbox.store(one)
-    await inbox.postpone(await taken(inbox, asked.thread), 60.0)
-    waiting = await inbox.claim(asked.thread, not_held=True)
-    assert waiting is not None
-    await inbox.restart(waiting, held=True)
-    running = await taken(inbox, asked.thread)
-    assert running.message == asked
-    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
-    with pytest.raises(Stopped):
-        await inbox.read_flags(running)
-    assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
-    await inbox.postpone(running, 60.0)
-    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
-    assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, True]
-
-
-async def test_stop_counts_for_what_was_written_before_it(inbox: Inbox) -> None:
-    """Delivered again, Stop does not end the answer to what was written or edited after it."""
-    asked = message()
-    running = await begun(inbox, asked)
-    before, after = message().ts, change()
-    assert await inbox.interrupt(asked.thread, stopped_ts="1600000000.000100")
-    assert await inbox.read_flags(running)
-    where = place_of(asked)
-    await inbox.edit(*where, "edited", **after)
-    edited = await taken(inbox, asked.thread)
-    assert await inbox.interrupt(asked.thread, stopped_ts=before)
-    assert await inbox.read_flags(edited)
-    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
-    with pytest.raises(Stopped):
-        await inbox.read_flags(edited)
-
-
-async def test_an_edit_after_stop_is_answered(inbox: Inbox) -> None:
-    """What was edited after Stop is answered; the same text, a link's preview, revokes no Stop."""
-    asked = message("old")
-    await inbox.store(asked)
-    where = place_of(asked)
-    running = await taken(inbox, asked.thread)
-    await inbox.interrupt(asked.thread, stopped_ts=LATER)
-    await inbox.edit(*where, "old", **change())
-    with pytest.raises(Stopped):
-        await inbox.read_flags(running)
-    await inbox.edit(*where, "new", **change())
-    with pytest.raises(Edited):
-        await inbox.read_flags(running)
-    await inbox.restart(running)
-    again = await taken(inbox, asked.thread)
-    assert again.message.text == "new"
-    assert await inbox.read_flags(again)
 
 
 async def test_an_attempt_that_was_taken_over_is_told(

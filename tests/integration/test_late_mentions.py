@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
 import pytest
 from slack_sdk.errors import SlackApiError
 
@@ -82,39 +80,12 @@ async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(threa
     assert app.rows("SELECT late FROM messages") == [{"late": False}] * 2
 
 
-async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) -> None:
-    """Only what was written after the mention was meant for the app."""
-    app = thread.app
-    before, mention = thread.says("among ourselves"), thread.says("<@BOT> hello")
-    after = thread.says("and more")
-    for message in (before, after):
-        assert not await app.wiring.inbox.store(message)
-    await app.wiring.inbox.store(mention)
-    await thread.follow_ups()
-    assert thread.stored() == [mention.text, "and more"]
-
-
 async def test_a_mention_in_time_reads_nothing(app: App) -> None:
     """A mention that is delivered at once asks nothing of Slack, nor does a direct message."""
     thread = Thread(app, app.slack.place(channel="public"))
     await app.wiring.inbox.store(written(thread.says("<@BOT> hello"), ago=30.0))
     await app.receive(app.slack.place(), "hello")
     assert thread.jobs() == []
-
-
-async def test_a_mention_counts_from_when_it_is_stored(app: App) -> None:
-    """While it is being stored the app does not take part in the thread yet."""
-    thread = Thread(app, app.slack.place(channel="public"))
-    mention = written(thread.says("<@BOT> hello"), ago=59.7)
-    async with (
-        await psycopg.AsyncConnection.connect(app.database) as owner,
-        asyncio.TaskGroup() as tasks,
-    ):
-        await owner.execute("LOCK TABLE messages")
-        tasks.create_task(app.wiring.inbox.store(mention))
-        await asyncio.sleep(0.5)
-        await owner.rollback()
-    assert len(thread.jobs()) == 1
 
 
 def written(message: Message, *, ago: float) -> Message:

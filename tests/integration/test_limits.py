@@ -7,10 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from bot.slack.client import APPEND, START, STOP
+from bot.slack.client import APPEND, START
 from tests.integration.deliveries import Sender, Thread
 from tests.integration.playground_slack import PersonThread
-from tests.waiting import until
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
@@ -45,13 +44,6 @@ async def test_a_refused_stream_is_one_for_all_answers(sender: Sender) -> None:
     assert len(sender.slack.calls("chat.startStream")) == 1
 
 
-async def test_no_stream_is_begun_while_others_cannot_be_ended(sender: Sender) -> None:
-    """While Slack refuses to end streams, answers are posted."""
-    sender.refuse(STOP, 30)
-    await Thread(sender, sender.slack.place()).hello()
-    assert not sender.slack.calls("chat.startStream")
-
-
 @pytest.mark.parametrize("known", [False, True], ids=["refused", "refused before"])
 async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: bool) -> None:
     """While a stream may not grow its words are held, none is lost, and it is the same message."""
@@ -68,19 +60,6 @@ async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: b
     Thread(sender, place).whole("0 1 2 3 4 5 6 7 ")
     assert len(sender.slack.calls("chat.appendStream")) == (0 if known else 1)
     assert not sender.slack.calls("chat.postMessage")
-
-
-async def test_a_stream_grows_again_when_it_may(sender: Sender) -> None:
-    """Held words are shown once Slack's time is over, before the answer is."""
-    place = sender.slack.place()
-    sender.refuse(APPEND, 1)
-    async with Thread(sender, place).answering() as answer:
-        async with asyncio.timeout(10):
-            while not sender.slack.calls("chat.appendStream"):
-                await answer.stream.write("word ")
-                await asyncio.sleep(0.05)
-        await answer.stream.finish(answer.stream.received_text)
-    Thread(sender, place).whole(answer.stream.received_text)
 
 
 @pytest.mark.parametrize("method", ["chat.stopStream", "chat.delete", "chat.postMessage"])
@@ -118,39 +97,3 @@ async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> Non
     times = sorted(call["time"] for call in posted)
     assert len(times) == 6
     assert times[3] - times[0] >= 2.9
-
-
-async def test_a_status_line_that_came_late_is_cleared(sender: Sender) -> None:
-    """A status line that Slack sets after the reply, since it was asked before, is cleared."""
-    place = sender.slack.place()
-    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
-    await Thread(sender, place).posted()
-    await until(lambda: len(sender.slack.calls("assistant.threads.setStatus")) >= 2)
-    late, cleared = sender.slack.calls("assistant.threads.setStatus")
-    assert (late["args"]["status"] != "", cleared["args"]["status"]) == (True, "")
-    assert cleared["time"] > late["time"] + 2.6
-    assert sender.slack.status(place) == ""
-
-
-async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> None:
-    """Where the thread's next message is being answered already, its own line is not cleared."""
-    place = sender.slack.place()
-    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
-    await Thread(sender, place).posted()
-    async with Thread(sender, place).following("And?").answering() as answer:
-        await until(lambda: len(sender.slack.done("assistant.threads.setStatus")) >= 2)
-        assert sender.slack.status(place) != ""
-        await answer.stream.finish("Hello again.")
-    assert sender.slack.status(place) == ""
-    assert len(sender.slack.calls("assistant.threads.setStatus")) == 2
-
-
-async def test_without_a_status_line_the_answer_comes_all_the_same(sender: Sender) -> None:
-    """While Slack refuses status lines there is none, and the answer comes."""
-    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    sender.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
-    for _ in range(2):
-        await Thread(sender, sender.slack.place()).hello()
-    assert len(sender.slack.calls("assistant.threads.setStatus")) == 1

@@ -114,25 +114,6 @@ async def test_every_event_is_acked(client: Client, event: dict[str, Any]) -> No
     assert client.stored("C1") == []
 
 
-async def test_edits_and_deletions_reach_what_waits(client: Client) -> None:
-    """An edit changes a waiting message's text, a deletion takes it back."""
-    user, _ = client.slack.person()
-    last = (await client.control("deliveries"))["last"]
-    said = await client.control("messages", {"user": user, "channel": "dm", "text": "old"})
-    await client.delivered(last)
-    where = {"user": user, "channel": said["channel"], "ts": said["ts"]}
-    for path, more, status, text in (
-        ("messages/edit", {"text": "new"}, "waiting", "new"),
-        ("messages/delete", {}, "gone", None),
-    ):
-        last = (await client.control("deliveries"))["last"]
-        await client.control(path, {**where, **more})
-        await client.delivered(last)
-        [row] = client.stored(said["channel"])
-        assert row["status"] == status
-        assert (row["message"] or {}).get("text") == text
-
-
 async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) -> None:
     """While the database is away Slack gets no 200, so it sends the event again."""
     await pool.close()
@@ -199,16 +180,6 @@ async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None
     assert ann.sentence("modal_not_opened") in shown(after)
     assert "ramen" in shown(after)
     assert len([one for one in await ann.seen() if "ramen" in shown(one)]) == 1
-
-
-async def test_words_that_slack_has_changed_are_found(ann: SlackPerson) -> None:
-    """Slack sends links and `&` in its own markup."""
-    for fact in ("My blog is example.com", "I work in R&D"):
-        await ann.app.add(ann.person, fact)
-    assert "My blog is" in shown(await ann.command("/forget <http://example.com|example.com>"))
-    answer = shown(await ann.command("/memories R&amp;D"))
-    assert "I work in" in answer
-    assert "My blog" not in answer
 
 
 async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:

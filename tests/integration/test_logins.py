@@ -13,15 +13,8 @@ import pytest
 from bot.queue.migrations import QUEUE_ROLE, migrations
 from bot.queue.queue import Queue
 from bot.queue.sweep import free_stalled
-from memory import (
-    EmbeddedPostgres,
-    Person,
-    check_access,
-    create_pool,
-    list_memories,
-    migrate,
-    transaction,
-)
+from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
+from memory.postgres import check_access, transaction
 from tests.conftest import SPACE, owner_rows
 from tests.kioku_process import ended
 
@@ -91,20 +84,6 @@ async def test_the_migration_makes_the_user_that_serves(database: str, checked: 
         psycopg.connect(second)
     stored = one(database, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", checked)[0]
     assert str(stored).startswith("SCRAM-SHA-256$")
-
-
-async def test_a_user_that_inherited_the_applications_rights_loses_them(
-    database: str, name: str
-) -> None:
-    """A user granted kioku_app as the documentation said before serves on, without its rights."""
-    owner_rows(database, f"CREATE ROLE {name} LOGIN IN ROLE kioku_app")
-    login = address(database, name)
-    inherits = "SELECT pg_has_role(%s, 'kioku_app', 'USAGE'), pg_has_role(%s, 'kioku_app', 'SET')"
-    assert one(database, inherits, name, name) == (True, True)
-    assert await serves(login)
-    settled(database, login)
-    assert one(database, inherits, name, name) == (False, True)
-    assert await serves(login)
 
 
 async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFactory) -> None:

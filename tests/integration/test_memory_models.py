@@ -6,23 +6,14 @@ import logging
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from bot.config import load_settings
 from bot.runtime.memory_models import create_chat_model
-from memory import (
-    Embedder,
-    FormationUnavailable,
-    Former,
-    MemoryModelRefused,
-    Pool,
-    memory_model,
-    provider_and_name,
-)
-from memory.formation.chat_model import Api, ModelCallFailed
+from memory import Embedder, FormationUnavailable, Former, MemoryModelRefused, Pool, memory_model
+from memory.formation import provider_and_name
+from memory.formation.chat_model import Api
 from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words
-from tests.loopback import serving
 
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
@@ -79,32 +70,6 @@ def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -
         memory_model(model="azure_openai:mine", **given)
 
 
-async def test_a_slow_model_has_three_minutes() -> None:
-    """The client says how long it waits for an answer that comes without a stream."""
-    waits: list[str | None] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        waits.append(request.headers.get("x-stainless-read-timeout"))
-        return web.json_response({"error": {"message": "no"}}, status=500)
-
-    application = web.Application()
-    application.router.add_post("/v1/responses", answer)
-    async with serving(application) as url:
-        with pytest.raises(ModelCallFailed):
-            await memory_model(model="m", api_key="k", base_url=f"{url}/v1").ainvoke("hi")
-    assert waits == ["180.0"]
-
-
-async def test_a_model_without_a_key_has_that_of_the_environment(
-    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As OpenAI's own client does it."""
-    monkeypatch.setenv("OPENAI_API_KEY", "k")
-    monkeypatch.setenv("OPENAI_BASE_URL", model.base_url)
-    await memory_model(model="scripted").ainvoke("I like ramen")
-    assert len(model.requests) == 1
-
-
 @pytest.mark.parametrize("api", ["responses", "chat"])
 async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: Api) -> None:
     """`chat:` before the memory model's name chooses the API."""
@@ -113,17 +78,6 @@ async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: A
     settings = load_settings(given, dotenv=None)
     await create_chat_model(settings).ainvoke("I like ramen")
     assert model.paths == [{"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]]
-
-
-async def test_every_tool_says_that_it_is_not_strict(former: Former, model: ScriptedModel) -> None:
-    """LangMem's tools and the verdict's say `strict: false`; a missing `strict` means true."""
-    model.answer([RAMEN], [])
-    await former.form(ALICE_DM, words("ラーメンが好きです"))
-    await former.form(ALICE_DM, words("and udon"))
-    asked = [*model.requests, *model.verdict_requests]
-    tools = [tool for request in asked for tool in request["tools"]]
-    assert {"UserFact", "PatchDoc", "RemoveDoc", "MemoryVerdicts"} <= {t["name"] for t in tools}
-    assert [tool["name"] for tool in tools if tool.get("strict") is not False] == []
 
 
 @pytest.mark.parametrize("api", ["responses", "chat"])
@@ -158,14 +112,6 @@ async def test_a_tool_that_cannot_be_forced_is_asked_for(
     assert [change.action for change in formed.changes] == ["remembered"]
     await former.form(ALICE_DM, words("ラーメンが好きです", ts=200))
     assert ["tool_choice" in one for one in model.verdict_requests] == [True, False, False]
-
-
-async def test_what_is_not_implemented_is_no_outage(former: Former, model: ScriptedModel) -> None:
-    """A server that lacks what formation needs will not have it later: the operator is told."""
-    model.answer(501)
-    with pytest.raises(MemoryModelRefused):
-        await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize("judging", [False, True], ids=["formation", "verdict"])

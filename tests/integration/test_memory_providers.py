@@ -9,17 +9,9 @@ import pytest
 
 from bot.runtime import memory_models
 from bot.runtime.memory_models import missing_extra
-from memory import (
-    Embedder,
-    FormationUnavailable,
-    Former,
-    MemoryModelRefused,
-    Pool,
-    TokenUse,
-    memory_model,
-)
+from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
+from memory.formation import TokenUse
 from tests.integration.memory_providers import (
-    GOOGLE,
     PROVIDERS,
     Provider,
     ProviderServer,
@@ -52,25 +44,6 @@ def former(pool: Pool, model_embedder: Embedder, server: ProviderServer) -> Form
     """A former whose memories are formed and checked by the provider's model."""
     chat = memory_model(model=server.provider.model)
     return Former(pool, model_embedder, chat)
-
-
-@pytest.mark.parametrize("server", [GOOGLE], indirect=True, ids=["google"])
-async def test_fields_keep_their_types(
-    former: Former, model: ScriptedModel, server: ProviderServer
-) -> None:
-    """Google's package takes a list of types, and no type, for a text."""
-    model.answer([RAMEN], [])
-    await former.form(ALICE_DM, words("ラーメンが好きです"))
-    await former.form(ALICE_DM, words("うどんが好きです", ts=200))
-    declared = {
-        one["name"]: one["parameters"]["properties"]
-        for group in server.requests[-1]["tools"]
-        for one in group["functionDeclarations"]
-    }
-    level = declared["UserFoodPreference"]["preference"]
-    assert (level["type"], level["nullable"]) == ("INTEGER", True)
-    value = declared["PatchDoc"]["patches"]["items"]["properties"]["value"]
-    assert [one["type"] for one in value["any_of"]] == ["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 
 
 async def test_a_memory_is_formed_checked_changed_and_removed(
@@ -121,25 +94,6 @@ async def test_a_refusal_is_no_outage(
     assert refused.value.status == status
     assert len(server.requests) == 1
     assert "ラーメン" not in caplog.text
-
-
-async def test_words_that_are_too_long_do_not_wait(former: Former, server: ProviderServer) -> None:
-    """What a provider says of a prompt beyond the model's context is final: nothing is formed."""
-    server.failing, server.message = 400, server.provider.too_long
-    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert [one.reason for one in formed.refused] == ["unusable"]
-    assert formed.changes == ()
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_an_outage_passes(former: Former, server: ProviderServer, status: int) -> None:
-    """A failure that can pass is tried once, and again when formation is."""
-    server.failing = status
-    with pytest.raises(FormationUnavailable) as failed:
-        await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert not isinstance(failed.value, MemoryModelRefused)
-    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

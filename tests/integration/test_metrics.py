@@ -13,7 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.runtime.metrics import serving_metrics
-from memory import EmbeddedPostgres, count
+from memory import EmbeddedPostgres
+from memory.metrics import count
 from tests.frozen import frozen
 from tests.integration.app import App
 

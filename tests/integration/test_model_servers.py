@@ -8,7 +8,6 @@ from typing import Any
 
 import openai
 import pytest
-from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
 from bot.conversation.turns import Exchange
@@ -22,8 +21,6 @@ from tests.integration.app import App, open_app
 from tests.integration.model_servers import (
     DIALECTS,
     OLLAMA,
-    SMALL_TIER,
-    SMALL_TIER_TOKENS,
     STRICT,
     VLLM,
     VLLM_CONTEXT,
@@ -41,7 +38,6 @@ from tests.integration.responses_server import (
     fault,
     script,
 )
-from tests.loopback import serving
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -187,32 +183,6 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
     assert ["max_output_tokens" in sent for sent in server.requests] == [True, False]
 
 
-@pytest.mark.parametrize("dialect", [SMALL_TIER], indirect=True, ids=["small tier"])
-async def test_a_limit_that_exceeds_the_tokens_of_a_minute_is_left_out(
-    server: ModelServer, client: openai.AsyncOpenAI
-) -> None:
-    """OpenAI counts the limit of the output as used; no wait would help."""
-    replier = create_replier(client)
-    for _ in range(2):
-        asked = compose(question="word " * 6_000, user_id="U1", memories=[])
-        assert (await replier.reply(ALICE, asked, Shown())).text
-    assert ["max_output_tokens" in sent for sent in server.requests] == [True, False, False]
-
-
-@pytest.mark.parametrize("dialect", [SMALL_TIER], indirect=True, ids=["small tier"])
-async def test_what_exceeds_the_tokens_of_a_minute_is_too_long(
-    server: ModelServer, client: openai.AsyncOpenAI
-) -> None:
-    """It is no overload that passes, so it is not repeated and the message does not wait."""
-    long = Prompt(input=[{"role": "user", "content": "word " * SMALL_TIER_TOKENS}])
-    replier = create_replier(client)
-    with pytest.raises(ReplyFailed) as raised:
-        await replier.reply(ALICE, long, Shown())
-    assert (raised.value.cause, raised.value.passes) == ("model_too_long", False)
-    assert raised.value.may_be_files
-    assert len(server.requests) == 2
-
-
 @pytest.fixture
 async def second(stand_in: Server) -> AsyncIterator[ModelServer]:
     """The server of the fallback model."""
@@ -255,17 +225,6 @@ async def test_the_fallback_answers_when_the_first_model_does_not(
     assert len(second.requests) == 1
 
 
-async def test_a_refusal_of_the_text_is_not_taken_to_the_fallback(
-    replier: Replier, stand_in: Server, second: ModelServer
-) -> None:
-    """What one provider's policy refuses is sent to no other."""
-    fault(stand_in, error_code="invalid_prompt")
-    with pytest.raises(ReplyFailed) as raised:
-        await replier.reply(ALICE, PROMPT, Shown())
-    assert raised.value.cause == "model_policy"
-    assert second.requests == []
-
-
 @pytest.mark.parametrize(
     ("first", "second_fails"),
     [
@@ -285,26 +244,6 @@ async def test_a_message_waits_while_either_model_may_answer(
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, PROMPT, Shown())
     assert raised.value.passes
-
-
-async def test_half_an_answer_is_not_continued_by_the_fallback(
-    replier: Replier, stand_in: Server, second: ModelServer
-) -> None:
-    """Nor is an answer begun again whose tools were called: they would be called twice."""
-    fault(stand_in, event="failed", break_after_chars=5)
-    with pytest.raises(ReplyFailed):
-        await replier.reply(ALICE, PROMPT, Shown())
-    script(stand_in, function_calls=[{"name": "look", "arguments": {}}])
-    look = LookTool()
-
-    class FailNext(Shown):
-        def expect(self) -> None:
-            fault(stand_in, status=500)
-
-    with pytest.raises(ReplyFailed):
-        await replier.reply(ALICE, PROMPT, FailNext(), look)
-    assert look.calls == ["{}"]
-    assert second.requests == []
 
 
 async def test_messages_wait_only_where_every_model_is_away(
@@ -333,24 +272,3 @@ async def test_messages_wait_only_where_every_model_is_away(
             waiting.append((replier.unavailable, replier.probing))
         assert waiting == [(False, False), (False, False), (True, True)]
         assert len(second.requests) == 7
-
-
-async def test_what_a_person_writes_switches_no_parameter_off() -> None:
-    """A server that echoes the refused input names the field it refuses, and that one counts."""
-
-    async def refuse(request: web.Request) -> web.Response:
-        bodies.append(await request.json())
-        detail = {"loc": ["body", "input"], "msg": "too odd", "input": bodies[-1]["input"]}
-        return web.json_response({"detail": [detail]}, status=422)
-
-    bodies: list[dict[str, Any]] = []
-    application = web.Application()
-    application.router.add_post("/v1/responses", refuse)
-    asked = compose(question="Please include max_output_tokens.", user_id="U1", memories=[])
-    async with (
-        serving(application) as url,
-        openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as client,
-    ):
-        with pytest.raises(ReplyFailed):
-            await create_replier(client).reply(ALICE, asked, Shown(), LookTool())
-    assert len(bodies) == 1

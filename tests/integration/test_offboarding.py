@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
 from tests.integration.messages import message
@@ -257,17 +258,6 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
 
 
-async def test_uninstall_older_than_the_installation_is_ignored(
-    owner: Database, workspaces: Workspaces
-) -> None:
-    """Slack delivers an event late, or twice."""
-    async with transaction(workspaces.pool) as connection:
-        await token_accepted(connection, GONE, BOT)
-    await workspaces.uninstalled(GONE, time.time() - 60)
-    assert await workspaces.serves(GONE)
-    assert due_in(owner) == []
-
-
 async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) -> None:
     """The function of the database asks for itself: the serving user cannot purge at will."""
     owner.fill(GONE)
@@ -337,28 +327,6 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     row = app.event(waiting)
     assert (row["status"], row["message"]) == ("skipped", None)
     assert app.find_turn(waiting) is None
-
-
-async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Database) -> None:
-    """Slack may deliver again what it could not deliver before: nothing of it is stored."""
-    place = app.slack.place()
-    earlier, later = (
-        {
-            "type": "message",
-            "channel_type": "im",
-            "channel": place.channel,
-            "user": place.user,
-            "text": "I love ramen",
-            "ts": ts,
-            "event_ts": ts,
-        }
-        for ts in (f"{int(time.time())}.000100", f"{int(time.time())}.000200")
-    )
-    assert await app.deliver(earlier) == 200
-    await app.wiring.workspaces.uninstalled(place.team, time.time())
-    assert await app.deliver(later) == 200
-    stored = owner.rows("SELECT ts FROM messages WHERE user_id = %s", place.user)
-    assert stored == [{"ts": earlier["ts"]}]
 
 
 async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(

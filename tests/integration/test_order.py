@@ -12,9 +12,6 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import ANSWER
-from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import PostedMessages
-from bot.memories.data import erase_person
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -161,36 +158,6 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
 
 
-async def test_an_erasure_does_not_delay_others_in_the_thread(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What another person wrote in a thread is queued where the answer before it is erased."""
-    place = app.slack.place(channel="public")
-    other, team = app.slack.person()
-    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    theirs = PersonThread(other, team, place.channel, place.ts, place.root)
-    first, second = (
-        app.written(who, "<@BOT> hello", thread_ts=place.root) for who in (place, theirs)
-    )
-    for message in (first, second):
-        await app.wiring.inbox.store(message)
-    app.take_jobs(ANSWER)
-    record_intent = Outbox.record_intent
-
-    async def erased(outbox: Outbox) -> None:
-        await erase_person(app.pool, first.person)
-        await record_intent(outbox)
-
-    with monkeypatch.context() as patch:
-        # Recorded as the answer begins, not ahead of it: no check of the flags comes between.
-        patch.setattr(PostedMessages, "prepare", lambda _: None)
-        patch.setattr(Outbox, "record_intent", erased)
-        await app.answering.drain(first.thread)
-    assert app.jobs(ANSWER) == [{"args": {"thread": first.thread}, "due_in": 0}]
-    await app.answering.drain(first.thread)
-    assert app.event(second)["status"] == "answered"
-
-
 async def test_ten_messages_cost_twelve_calls(app: App) -> None:
     """A burst is one formation that sees all of it: ten replies, one formation, one verdict."""
     place = app.slack.place()
@@ -205,24 +172,6 @@ async def test_ten_messages_cost_twelve_calls(app: App) -> None:
     assert sorted(calls) == ["formation", *["reply"] * 10, "verdict"]
     told = str(next(entry["body"] for entry in entries if entry["kind"] == "formation"))
     assert [food for food in foods if f"I love {food}." not in told] == []
-
-
-async def test_ok_thanks_costs_two_calls_and_writes_nothing(app: App) -> None:
-    """Thanks, from somebody with memories, are one reply and one formation that changes nothing."""
-    place = app.slack.place()
-    told = await app.ask(place, "I love ramen.")
-    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
-    before = await app.memories(told.person)
-    assert len(before) == 1
-    app.stand_in.call("/_model/journal", method="DELETE")
-    await app.ask(place, "ok thanks")
-    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
-    assert calls.count("reply") == 1
-    assert calls.count("formation") <= 1
-    assert len(calls) <= 2
-    assert await app.memories(told.person) == before
 
 
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
@@ -295,17 +244,6 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     assert asked(app) == ["hello"]
 
 
-async def test_an_edit_before_the_answer_is_not_answered_again(app: App) -> None:
-    """Delivered again after the answer, the edit of a message that waited changes nothing."""
-    message = await app.receive(app.slack.place(), "hello")
-    edited = changed(message, "hello, you")
-    await app.changes.note(edited)
-    await app.answering.drain(message.thread)
-    await app.changes.note(edited)
-    assert app.event(message)["status"] == "answered"
-    assert asked(app) == ["hello, you"]
-
-
 async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
     """An edit whose process died before it was answered again is, when Slack delivers it again."""
     message = await app.ask(app.slack.place(), "hello")
@@ -320,15 +258,6 @@ async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
     assert asked(app) == ["hello", "hello, you"]
 
 
-async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:
-    """What was written long before its change was delivered is no message on its way."""
-    place = app.slack.place()
-    old = replace(app.slack.message(place), ts="1700000000.000100", thread_ts="1700000000.000100")
-    for text in (None, "edited"):
-        await app.changes.note(changed(old, text))
-    assert app.find(old) is None
-
-
 async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None:
     """People may edit and delete what they wrote to each other: nothing of it is stored."""
     place = app.slack.place(channel="public")
@@ -338,16 +267,6 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
         assert app.find(message) is None
-
-
-async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:
-    """What was there before the app was called into the thread is not for it, edited or not."""
-    place = app.slack.place(channel="public")
-    before = replace(app.written(place, "talk", thread_ts=place.root), addressed=False)
-    mention = app.written(place, "<@BOT> hello", thread_ts=place.root)
-    await app.wiring.inbox.store(mention)
-    await app.changes.note(changed(before, "more talk"))
-    assert app.find(before) is None
 
 
 async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
@@ -393,16 +312,3 @@ async def test_an_edited_message_is_answered_without_what_it_said_before(app: Ap
     assert "ramen" not in "".join(app.replies(message))
     await app.ask(place, "What shall I eat?")
     assert "ramen" in app.context()
-
-
-async def test_an_edit_long_after_the_answer_changes_nothing_of_it(app: App) -> None:
-    """After a day an edit is no longer answered: the conversation has gone on."""
-    place = app.slack.place()
-    old = await app.ask(place, "hello")
-    app.rows(
-        "UPDATE messages SET received_at = now() - interval '25 hours' WHERE ts = %s RETURNING ts",
-        old.ts,
-    )
-    await app.changes.note(changed(old, "hello, all"))
-    assert app.event(old)["status"] == "answered"
-    assert app.turn(old)["question"] == "hello, all"

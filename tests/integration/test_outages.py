@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from itertools import accumulate
 from typing import Any
-from unittest.mock import MagicMock
-from uuid import uuid4
 
 import pytest
 from psycopg.rows import DictRow
 
 from bot.conversation import turns
-from bot.conversation.claimed_message import claim_refusal
-from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import say
 from bot.pipeline.responses.request import FAILURES
-from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
 from tests.integration.app import App, MakeApp
@@ -116,20 +109,6 @@ async def test_the_interim_reply_becomes_the_answer(
     assert due_in(app, asked) is None
 
 
-async def test_another_person_and_another_outage_are_told_again(app: App) -> None:
-    """Each person gets an interim reply; after an answer, the next outage gives another one."""
-    places = [app.slack.place(), app.slack.place()]
-    for _ in range(2):
-        app.fault(status=500, times=-1)
-        asked = [await app.receive(place, "Hello") for place in places]
-        for message in asked:
-            await drain(app, message)
-            assert app.replies(message) == [WAITING]
-        back(app)
-        for message in asked:
-            await drain(app, message)
-
-
 async def test_every_author_in_a_held_thread_gets_an_interim_reply(app: App) -> None:
     """Messages behind one that waits for the model tell their authors so, and keep their order."""
     ann, team = app.slack.person()
@@ -156,52 +135,6 @@ async def test_every_author_in_a_held_thread_gets_an_interim_reply(app: App) -> 
     assert app.turn(second)["user_id"] == bob
 
 
-POISON = "Tell me about the forbidden word"
-
-
-def poisoned(app: App) -> None:
-    """Let the model fail for one prompt, and answer all others."""
-    app.fault(status=500, times=-1, match=POISON)
-
-
-async def test_one_prompt_that_always_fails_harms_no_other(app: App) -> None:
-    """A prompt that always fails does not open the breaker, and is given up when others succeed."""
-    place, others = app.slack.place(), app.slack.place()
-    poisoned(app)
-    asked = await app.receive(place, POISON)
-    for _ in range(FAILURES + 2):
-        await drain(app, asked)
-        other = await app.ask(others, "Hello")
-        assert app.turn(other)["status"] == "answered"
-    assert app.replies(asked) == [WAITING]
-    wait_longer(app, asked, "3 minutes")
-    app.rows(
-        "UPDATE messages SET begun_at = begun_at - interval '150 seconds',"
-        " ended_at = ended_at - interval '150 seconds' WHERE user_id = %s",
-        others.user,
-    )
-    await drain(app, asked)
-    assert app.replies(asked) == [say("en", "held_alone")]
-    event = app.event(asked)
-    assert (event["status"], event["message"]) == ("failed", None)
-    assert due_in(app, asked) is None
-    assert len(app.formations(asked.person)) == 1
-
-
-async def test_each_wait_is_longer_than_the_last(app: App) -> None:
-    """The model is tried again after 5, 10, 20, 40, 60 and 60 seconds; it stays one reply."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    asked = await app.receive(place, "Hello")
-    waits = []
-    for _ in range(6):
-        await drain(app, asked)
-        waits.append(due_in(app, asked))
-    assert waits == [pytest.approx(s, abs=1.5) for s in (5, 10, 20, 40, 60, 60)]
-    assert app.replies(asked) == [WAITING]
-    assert len(app.slack.calls("chat.postMessage")) == 1
-
-
 async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
     asked = await held(app, "I like ramen")
@@ -226,14 +159,6 @@ async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> 
     assert len(app.prompts()) == FAILURES
 
 
-async def test_others_are_hurried_when_one_is_answered(app: App) -> None:
-    """With the first answer nothing waits any longer than it must."""
-    waiting = [await held(app) for _ in range(3)]
-    back(app)
-    await app.ask(app.slack.place(), "Hello")
-    assert [due_in(app, message) for message in waiting] == [pytest.approx(0, abs=1.0)] * 3
-
-
 async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(app: App) -> None:
     """Deleting the message ends the wait at once: reply and words are gone."""
     asked = await held(app, "I like ramen")
@@ -244,18 +169,6 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     turn = app.turn(asked)
     assert (turn["status"], turn["question"], turn["words"]) == ("gone", "", "")
     assert app.formations(asked.person) == []
-
-
-async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App) -> None:
-    """An attempt that dies between claiming the refusal and telling it leaves it to the next."""
-    place = app.slack.place()
-    asked = await app.receive(place, "Hello")
-    waiting = await app.wiring.inbox.claim(asked.thread)
-    assert waiting is not None
-    assert await claim_refusal(app.pool, waiting, "quota_messages", 300)
-    other = replace(waiting, id=uuid4())
-    assert not await claim_refusal(app.pool, other, "quota_messages", 300)
-    assert await claim_refusal(app.pool, waiting, "quota_messages", 300)
 
 
 @pytest.mark.usefixtures("within_an_hour")
@@ -321,31 +234,6 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     assert SWITCH in json.dumps(app.shown(asked))
 
 
-async def test_a_request_that_fails_after_a_change_is_repeated(app: App) -> None:
-    """After a short failure the answer comes, and says once what was changed."""
-    place = app.slack.place()
-    call = {"name": "memory_settings", "arguments": {"action": "pause"}}
-    for _ in range(2):
-        app.script(function_calls=[call])
-    app.script("I keep nothing in mind.")
-    fail_after_the_tools(app, times=1)
-    asked = await app.receive(place, "Please keep nothing in mind today")
-    await drain(app, asked)
-    assert app.replies(asked)[0] == "I keep nothing in mind."
-    assert json.dumps(app.shown(asked)).count(SWITCH) == 1
-    assert len(app.rows("SELECT scope FROM memory_off WHERE user_id = %s", asked.user_id)) == 1
-
-
-async def test_a_message_that_only_looked_something_up_waits(app: App) -> None:
-    """Where no tool has changed anything, the message waits for the model as any other."""
-    app.script_calls(("memory_settings", {"action": "open"}))
-    fail_after_the_tools(app, times=-1)
-    asked = await app.receive(app.slack.place(), "What do you know of me?")
-    await drain(app, asked)
-    assert app.replies(asked) == [WAITING]
-    assert app.event(asked)["status"] == "answering"
-
-
 async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:
     """Everything is forgotten while a message waits: its answer comes, its words do not return."""
     asked = await held(app, "I like ramen")
@@ -371,16 +259,6 @@ async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App
     assert "peanuts" not in app.request_texts()[-1]
 
 
-async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App) -> None:
-    """It is answered and not kept."""
-    waiting = await app.receive(app.slack.place(), "I am allergic to peanuts")
-    await forget_everything(app, waiting)
-    app.script("Noted.")
-    await drain(app, waiting)
-    assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == ("", "")
-    assert app.formations(waiting.person) == []
-
-
 async def test_a_message_that_is_forgotten_while_its_turn_begins_is_not_kept(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -401,18 +279,3 @@ async def test_a_message_that_is_forgotten_while_its_turn_begins_is_not_kept(
     assert turn["reply"] is None
     assert turn["formed_at"] is not None
     assert not app.formations(message.person)
-
-
-def test_words_are_tried_six_times_a_day_at_most() -> None:
-    """A memory model that is away is asked again soon, then rarely, for most of a week."""
-    wiring = MagicMock()
-    register_work(wiring)
-    [formation] = [
-        one for one in wiring.queue.register.call_args_list if one.args[0] == FORM_MEMORIES
-    ]
-    assert formation.kwargs == {"waits": FORMATION_WAITS}
-    attempts = list(accumulate(FORMATION_WAITS, initial=0))
-    day = 86_400
-    assert max(sum(begin <= one < begin + day for one in attempts) for begin in attempts) == 6
-    assert attempts[1] <= 5
-    assert attempts[-1] > 5 * day

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import select
-import socket
-import time
-from contextlib import suppress
 
 import psycopg
 import pytest
-from psycopg._pipeline_base import BasePipeline
 
-from memory import Person, Pool, create_pool, execute_statement, person_statement, transaction
+from memory import Person, Pool, create_pool
+from memory.postgres import execute_statement, person_statement, transaction
 from tests.conftest import login_of, owner_rows
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
@@ -52,13 +47,6 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     That is where an operation that does not wait for PostgreSQL can be cancelled.
     """
     monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", -1.0)
-
-
-async def test_a_row_without_columns_is_a_row(pool: Pool) -> None:
-    """``SELECT FROM`` tells whether there is a row; a statement without a result has none."""
-    assert await execute_statement(pool, "SELECT FROM person_settings") == []
-    assert await execute_statement(pool, "SELECT FROM generate_series(1, 2)") == [{}, {}]
-    assert await execute_statement(pool, "UPDATE messages SET reply = NULL") == []
 
 
 @pytest.mark.usefixtures("busy")
@@ -108,46 +96,6 @@ async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:
     async with create_pool(login_of(database), min_size=1, max_size=10) as pool:
         with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
             await write(pool)
-        assert await works(pool)
-
-
-def wait_for_ready(descriptor: int) -> None:
-    """Return when all of PostgreSQL's answer has arrived, to its ReadyForQuery; read none of it."""
-    end = time.monotonic() + 60
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        while time.monotonic() < end:
-            with suppress(BlockingIOError):
-                if connection.recv(65_536, socket.MSG_PEEK)[-6:-1] == b"Z\0\0\0\5":
-                    return
-            select.select([connection], [], [], end - time.monotonic())
-    raise AssertionError("PostgreSQL did not answer.")
-
-
-async def test_an_error_of_the_commit_may_come_at_once(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The error is the same when it arrives before psycopg has begun to wait for the results."""
-    owner_rows(database, _FAILS_AT_THE_COMMIT)
-    delayed = 0
-
-    def enqueue_sync(pipeline: BasePipeline) -> None:
-        def sync() -> None:
-            nonlocal delayed
-            pipeline.pgconn.pipeline_sync()
-            pipeline.pgconn.flush()
-            wait_for_ready(pipeline.pgconn.socket)
-            delayed += 1
-            monkeypatch.undo()
-
-        pipeline.command_queue.append(sync)
-        pipeline.result_queue.append(None)
-
-    async with create_pool(login_of(database), min_size=1, max_size=10) as pool:
-        assert await works(pool)
-        monkeypatch.setattr(BasePipeline, "_enqueue_sync", enqueue_sync)
-        with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
-            await write(pool)
-        assert delayed == 1
         assert await works(pool)
 
 

@@ -49,25 +49,6 @@ async def test_who_is_not_named_is_not_answered(make_app: MakeApp) -> None:
     assert told(app, direct) == [f"chat.postMessage {say('en', 'policy_person')}"]
 
 
-@pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
-async def test_a_refused_mention_is_seen_by_its_author(make_app: MakeApp, in_thread: bool) -> None:
-    """Beside a message without replies, else in its thread; nobody else sees the refusal."""
-    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
-    place = app.slack.place(channel="public")
-    other, _ = app.slack.person()
-    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    more = {"thread_ts": place.root} if in_thread else {}
-    await app.ask(place, "<@BOT> hello", **more)
-
-    def refusals(user: str) -> list[str | None]:
-        seen = app.slack.control(f"channels/{place.channel}/messages?as={user}")["messages"]
-        text = say("en", "policy_person")
-        return [one.get("thread_ts") for one in seen if one["text"] == text]
-
-    assert refusals(place.user) == [more.get("thread_ts")]
-    assert refusals(other) == []
-
-
 async def test_channels_that_are_not_listed_are_closed(
     make_app: MakeApp, slack: PlaygroundSlack
 ) -> None:
@@ -170,20 +151,6 @@ async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
     assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     names = [one["food_name"] for one in await closed.form(said, PUBLIC)]
     assert names == (["ramen"] if formed else [])
-
-
-async def test_web_search_is_offered_where_it_is_allowed(make_app: MakeApp) -> None:
-    """The model is given the search tool unless the settings forbid it."""
-    offered = []
-    for allowed in (True, False):
-        app = await make_app(web_search=allowed)
-        await app.ask(app.slack.place(), "Hello")
-        entries = app.stand_in.call("/_model/journal")["entries"]
-        bodies = [
-            e["body"] for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"
-        ]
-        offered.append("search_web" in [tool["name"] for tool in bodies[-1]["tools"]])
-    assert offered == [True, False]
 
 
 def test_a_person_can_only_shorten_the_retention() -> None:

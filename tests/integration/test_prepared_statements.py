@@ -11,7 +11,8 @@ import pytest
 from psycopg.rows import DictRow
 
 from bench.wire import counted
-from memory import Pool, create_pool, execute_statement, transaction
+from memory import Pool, create_pool
+from memory.postgres import execute_statement, transaction
 from tests.conftest import login_of, owner_rows
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"

@@ -10,9 +10,10 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
-from bot.queue.queue import BACKGROUND, DEFER_FROM, REPLIES, UPKEEP, Queue, job_values
-from memory import EmbeddedPostgres, Pool, create_pool, transaction
+from bot.queue.jobs import PERSON_AT_ONCE, Limits
+from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP, Queue
+from memory import EmbeddedPostgres, Pool, create_pool
+from memory.postgres import transaction
 from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
 from tests.waiting import until
@@ -173,81 +174,6 @@ async def test_a_delayed_job_waits(pool: Pool, queue: Queue, own_transaction: bo
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
 
 
-async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_poll(
-    pool: Pool, queue: Queue
-) -> None:
-    """A worker looks for jobs as it begins to listen, and is notified of each one after that."""
-    done: asyncio.Queue[str] = asyncio.Queue()
-    queue.register("work", BACKGROUND, done.put, waits=(1,))
-    queue.start(replies=1, background=1, poll_seconds=60)
-    for item in ("one", "two", "three"):
-        await put(pool, queue, item, to=BACKGROUND, item=item)
-        assert await asyncio.wait_for(done.get(), SECONDS) == item
-
-
-async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
-    """Only the waiting job of the lock is set to a later time, and other processes are notified."""
-    await put(pool, queue, "L1", delay=1, to=BACKGROUND)
-    await put(pool, queue, "L2", delay=1, to=BACKGROUND)
-    with psycopg.connect(database, autocommit=True) as other:
-        other.execute(f'LISTEN "procrastinate_queue_v1#{BACKGROUND}"'.encode())
-        async with transaction(pool) as connection:
-            assert not await queue.defer(
-                connection, "work", queue=BACKGROUND, lock="L1", delay=500, reschedule=True
-            )
-        assert len([*other.notifies(timeout=SECONDS, stop_after=1)]) == 1
-    one, two = jobs(database)
-    assert 490 < one["due_in"] <= 500
-    assert two["due_in"] <= 1
-
-
-@pytest.mark.parametrize("by", ["defer", "pool", "defer_each", "statement"])
-@pytest.mark.parametrize(("delay", "announced"), [(0, 2), (500, 1)])
-async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
-    database: str, pool: Pool, queue: Queue, by: str, delay: int, announced: int
-) -> None:
-    """A worker that was notified while another transaction held the job has skipped it.
-
-    A job that is not due is announced once, as it is inserted.
-    """
-
-    async def second() -> None:
-        if by == "pool":
-            await queue.defer(pool, "work", queue=REPLIES, lock="L1", delay=delay)
-            return
-        async with transaction(pool) as connection:
-            if by == "defer":
-                await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)
-            elif by == "defer_each":
-                await queue.defer_each(connection, "work", {"L1": {}}, queue=REPLIES)
-            else:
-                values = job_values("work", queue=REPLIES, lock="L1", arguments={}, delay=delay)
-                await connection.execute(
-                    f"WITH stored AS (SELECT), job AS ({DEFER_FROM}) SELECT", values
-                )
-
-    with psycopg.connect(database, autocommit=True) as other:
-        other.execute(f'LISTEN "procrastinate_queue_v1#{REPLIES}"'.encode())
-        async with transaction(pool) as connection:
-            await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)
-            waiting = asyncio.create_task(second())
-            await until(lambda: bool(owner_rows(database, _WAITING)))
-        await waiting
-        other.execute(f"NOTIFY \"procrastinate_queue_v1#{REPLIES}\", 'end'".encode())
-        told = []
-        for one in other.notifies(timeout=SECONDS):
-            if one.payload == "end":
-                break
-            told.append(one.payload)
-    assert len(told) == announced
-    assert len(jobs(database)) == 1
-
-
-_WAITING = (
-    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
-
-
 async def test_a_job_is_tried_again_after_the_waits_that_are_named(
     database: str, pool: Pool, queue: Queue
 ) -> None:
@@ -347,32 +273,6 @@ async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> N
     await asyncio.wait_for(queue.stop(), SECONDS)
     assert [job["status"] for job in jobs(database)] == ["todo"]
     await queue.stop()
-
-
-async def test_what_came_as_a_job_ended_does_not_wait_for_the_poll(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A job freed by the end of another one of its lock is begun then, by whichever worker."""
-    begun: asyncio.Queue[str] = asyncio.Queue()
-    go_on = asyncio.Event()
-
-    async def work(label: str) -> None:
-        await begun.put(label)
-        if label == "first":
-            await go_on.wait()
-
-    queue.register("work", BACKGROUND, work, waits=(1,))
-    # Nobody would look again for a minute.
-    queue.start(replies=1, background=2, poll_seconds=60)
-    await put(pool, queue, "L1", to=BACKGROUND, label="first")
-    assert await asyncio.wait_for(begun.get(), SECONDS) == "first"
-    await put(pool, queue, "L1", to=BACKGROUND, label="second")
-    await put(pool, queue, "L2", to=BACKGROUND, label="another")
-    assert await asyncio.wait_for(begun.get(), SECONDS) == "another"
-    # The worker looks again after each job; then only the notification tells it of the second one.
-    await asyncio.sleep(0.5)
-    go_on.set()
-    assert await asyncio.wait_for(begun.get(), SECONDS) == "second"
 
 
 async def test_a_formation_is_handed_back_rather_than_waited_for(
@@ -475,41 +375,6 @@ async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> No
     assert set(of_ann[:PERSON_AT_ONCE]) == set(first) - {"b", "n"}
 
 
-async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
-    """However many people write in a channel, its answers occupy a limited number of slots."""
-    work = _Held()
-    for number in range(2 * SLACK_LIMIT_AT_ONCE):
-        limits = Limits(person=f"T1.U{number}", slack_limit="T1.C1")
-        await put(pool, queue, f"C{number}", label=f"c{number}", limits=limits)
-    await put(pool, queue, "D", label="d", limits=Limits(person="T1.B", slack_limit="T1.D1"))
-    queue.register("work", REPLIES, work.__call__, waits=(1,))
-    queue.start(replies=64, background=1)
-    await until(lambda: "d" in work.begun)
-    assert sorted(work.begun) == sorted([*(f"c{n}" for n in range(SLACK_LIMIT_AT_ONCE)), "d"])
-    for _ in range(2 * SLACK_LIMIT_AT_ONCE + 1):
-        work.ended.release()
-    await until(lambda: len(work.begun) == 2 * SLACK_LIMIT_AT_ONCE + 1)
-
-
-async def test_what_had_to_wait_for_a_person_does_not_wait_for_the_poll(
-    pool: Pool, queue: Queue
-) -> None:
-    """A person's next job begins as one of theirs ends, without waiting for the poll."""
-    work = _Held()
-    queue.register("work", BACKGROUND, work.__call__, waits=(1,))
-    queue.start(replies=1, background=64, poll_seconds=60)
-    for number in range(PERSON_AT_ONCE + 1):
-        limits = Limits(person="T1.A")
-        await put(pool, queue, f"A{number}", to=BACKGROUND, label=f"a{number}", limits=limits)
-    await put(pool, queue, "B", to=BACKGROUND, label="b")
-    await until(lambda: "b" in work.begun)
-    assert f"a{PERSON_AT_ONCE}" not in work.begun
-    work.ended.release()
-    await until(lambda: f"a{PERSON_AT_ONCE}" in work.begun)
-    for _ in range(PERSON_AT_ONCE + 1):
-        work.ended.release()
-
-
 async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue) -> None:
     """Its process begins nothing of any queue until it ends; another process does."""
     other = Queue(pool)
@@ -573,21 +438,6 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
     assert (job["status"], job["attempts"]) == (status, 0)
 
 
-async def test_running_alone_is_limited_in_time(
-    pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After two minutes other jobs are begun beside one that runs alone and does not end."""
-    monkeypatch.setattr("bot.queue.jobs.ALONE_SECONDS", 0.6)
-    work = _Held()
-    queue.register("work", REPLIES, work.__call__, waits=(1,))
-    await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
-    await put(pool, queue, "L1", label="one")
-    queue.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
-    await until(lambda: work.begun == ["alone", "one"])
-    work.ended.release()
-    work.ended.release()
-
-
 async def hold_off(pool: Pool, queue: Queue, lock: str) -> None:
     """Let the job of a lock wait for 20 seconds of quiet, and a minute at most."""
     async with transaction(pool) as connection:
@@ -617,32 +467,6 @@ def _let_pass(database: str, lock: str, since: float) -> None:
             (since, lock),
         )
         owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE lock = %s", (lock,))
-
-
-async def test_a_job_put_off_a_moment_ago_is_left_alone(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Who writes many messages does not cost a write of the queue for each."""
-    await hold_off(pool, queue, "L1")
-    [before] = jobs(database)
-    await hold_off(pool, queue, "L1")
-    assert jobs(database)[0]["scheduled_at"] == before["scheduled_at"]
-
-
-async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue: Queue) -> None:
-    """While a model is away more words make no more attempts, and put none off."""
-    for lock, due in (("L1", 4), ("L2", 1000)):
-        await hold_off(pool, queue, lock)
-        owner_rows(
-            database,
-            "UPDATE procrastinate_jobs SET attempts = 1,"
-            " scheduled_at = now() + make_interval(secs => %s) WHERE lock = %s",
-            due,
-            lock,
-        )
-        await hold_off(pool, queue, lock)
-        [job] = [job for job in jobs(database) if job["lock"] == lock]
-        assert due - 2 < job["due_in"] <= due
 
 
 async def test_what_is_committed_with_the_wish_is_seen(

@@ -115,37 +115,6 @@ async def edit(app: App, message: Message, text: str) -> None:
     await app.answering.drain(message.thread)
 
 
-async def test_an_edit_that_is_answered_counts_like_a_message(make_app: MakeApp) -> None:
-    """Beyond the limit an edited message is not answered again, however early it was written."""
-    app = await make_app(person_messages_per_hour=4)
-    place = app.slack.place()
-    first, _ = await app.ask(place, "Hello"), await app.ask(place, "And you?")
-    for number in range(5):
-        await edit(app, first, f"Hello {number}")
-    assert [prompt[-1]["content"] for prompt in app.prompts()] == [
-        *("Hello", "And you?"),
-        *("Hello 0", "Hello 1"),
-    ]
-    beyond = await app.ask(place, "Are you there?")
-    assert app.replies(beyond) == []
-
-
-async def test_an_edit_counts_in_its_own_hour(make_app: MakeApp) -> None:
-    """An edit counts in the hour of the edit, with what was written in it, not in the message's."""
-    app = await make_app(person_messages_per_hour=3)
-    place = app.slack.place()
-    asked = [await app.ask(place, f"Hello {number}") for number in range(3)]
-    app.rows("UPDATE messages SET received_at = received_at - interval '5 hours'")
-    await app.ask(place, "Good day")
-    for message in asked:
-        await edit(app, message, f"{message.text} again")
-    assert [prompt[-1]["content"] for prompt in app.prompts()[3:]] == [
-        *("Good day", "Hello 0 again", "Hello 1 again"),
-    ]
-    [sentence] = app.replies(asked[2])
-    assert sentence in [say("en", "quota_messages", limit=3, count=left) for left in range(61)]
-
-
 async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     """Of twenty requests of one person at once, on two replicas, five are admitted."""
     app, replica = (
@@ -167,17 +136,6 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
         await app.wiring.app.quotas.admit(other)
     app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
     await app.wiring.app.quotas.admit(ann)
-
-
-async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> None:
-    """The upkeep keeps no count longer than it is asked for."""
-    app = await make_app(person_messages_per_hour=5)
-    await app.wiring.app.quotas.admit(Person("T1", "U1"))
-    await app.maintenance.keep_up(1)
-    assert app.rows("SELECT requests FROM person_requests") == [{"requests": 1}]
-    app.rows("UPDATE person_requests SET hour = hour - interval '3 hours'")
-    await app.maintenance.keep_up(1)
-    assert app.rows("SELECT requests FROM person_requests") == []
 
 
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:

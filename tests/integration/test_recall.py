@@ -22,13 +22,13 @@ from memory import (
     forget,
     list_memories,
     memory_view,
-    person_transaction,
     recall_memories,
-    similar_memories,
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.model.schemas import SCHEMAS
+from memory.postgres import person_transaction
+from memory.recall import similar_memories
 from memory.recall.search import NEAREST, SMALL_SET
 from tests.conftest import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -125,16 +125,6 @@ async def test_a_larger_set_is_ordered_exactly(
     got = [distances[topic] for topic in texts(found.memories)]
     assert len(got) == NEAREST
     assert got == pytest.approx(sorted(distances.values())[:NEAREST], abs=1e-6)
-
-
-async def test_a_memory_with_many_vectors_comes_once(pool: Pool, model_embedder: Embedder) -> None:
-    """A memory embedded by several fields is one memory."""
-    person = Person("T1", "FIELDS")
-    await remember(pool, model_embedder, person, [f"t{i}" for i in range(60)], fields=2)
-    found = await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), "t1")
-    topics = texts(found.memories)
-    assert len(topics) == len(set(topics)) == NEAREST // 2
-    assert topics[0] == "t1"
 
 
 @pytest.mark.parametrize("count", [3, 60], ids=["small", "large"])
@@ -258,18 +248,3 @@ async def test_a_superseded_memory_of_a_large_set_is_hidden(
     assert not {"Java", "Kotlin"} & set(in_dm)
     for audience in (PUBLIC, "G1"):
         assert "Java" in await read_in(audience)
-
-
-async def test_the_list_is_newest_first(pool: Pool, model_embedder: Embedder) -> None:
-    """All of a person's memories are listed, of every audience, newest first."""
-    person = Person("T6", "U1")
-    await remember(pool, model_embedder, person, ["one", "two", "three"])
-    await remember(pool, model_embedder, person, ["said in G1"], audience="G1")
-    assert texts(await list_memories(pool, person)) == ["three", "two", "said in G1", "one"]
-
-
-async def counted(pool: Pool) -> None:
-    """Have PostgreSQL write down what the one connection of `pool` has read."""
-    async with pool.connection() as connection:
-        await connection.execute("SELECT pg_stat_force_next_flush()")
-        await connection.execute("SELECT 1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from array import array
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,9 +22,9 @@ from memory import (
     Pool,
     create_pool,
     memory_view,
-    person_transaction,
     recall_memories,
 )
+from memory.postgres import person_transaction
 from memory.recall.search import MAX_INSTRUCTIONS, NEAREST
 from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.counted import CountedConnection, Sent, count_statements
@@ -205,27 +204,3 @@ async def test_the_order_is_exact(
     nearest = sorted((key for key in distances), key=distances.__getitem__)[:NEAREST]
     expected = [distances[key] for key in nearest if key not in first]
     assert [distances[key] for key in keys[len(first) :]] == pytest.approx(expected, abs=1e-6)
-
-
-async def test_every_plan_is_made_for_its_person(
-    pool: Pool, model_embedder: Embedder, database: str
-) -> None:
-    """However often it is asked, nothing but the settings is prepared: each plan is a new one."""
-    for _ in range(12):
-        await recall_memories(pool, model_embedder, VIEWS["group"][0], QUESTION)
-    async with person_transaction(pool, OWNER_OF_MANY) as connection:
-        assert connection.prepare_threshold == sys.maxsize
-        found = await connection.execute(
-            "SELECT current_user AS role, current_setting('plan_cache_mode') AS mode,"
-            " (SELECT count(*) FROM pg_prepared_statements"
-            "  WHERE NOT starts_with(statement, 'SELECT set_config(')) AS prepared,"
-            " (SELECT count(*) FROM store) AS seen"
-        )
-        assert await found.fetchall() == [
-            {"role": "kioku_app", "mode": "auto", "prepared": 0, "seen": MANY}
-        ]
-    with psycopg.connect(database) as owner:
-        [(rows, people)] = owner.execute(
-            "SELECT count(*), count(DISTINCT split_part(prefix, '.', 3)) FROM store_vectors"
-        ).fetchall()
-    assert (rows, people) == (100_000, PEOPLE + 1)

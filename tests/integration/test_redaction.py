@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import psycopg
 import pytest
@@ -74,21 +73,6 @@ async def test_a_credential_is_answered_and_not_kept(app: App, template: str, se
     assert " removed]" in app.request_texts()[-1]
     assert asked_of_models(app, "formation")
     assert part_of(secret) not in "".join(asked_of_models(app, "formation", "verdict"))
-
-
-@pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
-async def test_a_line_names_the_removed_kinds_once(app: App, locale: str) -> None:
-    """Below the reply to the message, in the person's language."""
-    place = app.slack.place(locale=locale)
-    language: Any = locale[:2]
-    kinds = [say(language, f"credential_{kind}") for kind in ("password", "card_number")]
-    what = say(language, "list_and", others=kinds[0], last=kinds[1])
-    line = say(language, "left_out", what=what)
-    asked = await app.ask(place, f"I love ramen.\nMy password is {_WORD}.\n{_CARD}, {_CARD}")
-    [reply] = app.shown(asked)
-    assert json.dumps(reply["blocks"], ensure_ascii=False).count(line) == 1
-    later = await app.ask(place, "thanks")
-    assert line not in json.dumps(app.shown(later), ensure_ascii=False)
 
 
 async def test_an_answer_that_repeats_it_is_stored_without_it(app: App) -> None:

@@ -23,16 +23,16 @@ from memory import (
     PersonMessage,
     Pool,
     Selection,
-    check_database,
     forget,
     list_memories,
     memory_view,
     recall_memories,
-    reembed,
-    similar_memories,
     undo_forgetting,
 )
 from memory.formation.evidence import TypedMessage
+from memory.postgres import check_database
+from memory.recall import similar_memories
+from memory.store import reembed
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
@@ -135,27 +135,6 @@ async def test_what_happens_meanwhile_counts(
     assert len(stored) == COUNT - 1
     assert all(row["key"] == row["vector"] for row in stored)
     assert doomed.key not in {row["key"] for row in stored}
-
-
-async def test_it_goes_on_where_it_was(
-    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
-) -> None:
-    """When the model fails in the middle, the next run embeds the rest."""
-    small = Small(model_client)
-
-    async def fail() -> None:
-        raise EmbeddingsUnavailable("away")
-
-    def after_the_first(done: int, total: int) -> None:
-        assert (done, total) == (small.made, COUNT)
-        small.meanwhile = [fail]
-
-    with pytest.raises(EmbeddingsUnavailable):
-        await reembed(database, small, progress=after_the_first)
-    await check_database(remembered, OTHER)
-    first = small.made
-    small.meanwhile = []
-    assert 0 < await reembed(database, small, progress=silent) == COUNT - first
 
 
 @to_another_model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,12 +13,13 @@ from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.off_record import delete_texts
 from bot.conversation.unformed import read_unformed
 from bot.locale import say
-from bot.memories.switches import turn_off, turn_on
+from bot.memories.switches import turn_on
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET
-from memory import PUBLIC, open_questions, person_transaction, undo_changes
+from memory import PUBLIC, open_questions, undo_changes
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -47,16 +47,6 @@ async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     assert memory.sources[0]["kind"] == "message"
     assert memory.sources[0]["evidence"] == "I love ramen"
     assert await pointed_at(app, place, "I love ramen") == say("en", "add_known")
-
-
-async def test_all_of_a_long_message_is_read(app: App) -> None:
-    """What is said after the first 2,000 characters is remembered, too."""
-    text = f"{'The train was late again. ' * 100}I love ramen"
-    place = app.slack.place(text=text)
-    assert (await pointed_at(app, place, text)).startswith("Remembered: ")
-    assert [memory.kind for memory in await app.memories(app.person(place))] == [
-        "UserFoodPreference"
-    ]
 
 
 async def test_it_is_not_formed_a_second_time(app: App) -> None:
@@ -191,15 +181,6 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     assert await app.memories(app.person(place)) == []
 
 
-@GONE
-async def test_a_deleted_message_takes_its_memory_along(app: App) -> None:
-    """Deleted in Slack, a message that was pointed at is no source any more."""
-    place = app.slack.place(channel="private", text="I love sushi")
-    await pointed_at(app, place, "I love sushi")
-    await changed(app, place, "delete")
-    assert await app.memories(app.person(place)) == []
-
-
 async def hear(app: App, said: Message, text: str | None) -> None:
     """Let the author of a message edit or, with None, delete it; tell the app, do what waits."""
     place = PersonThread(said.user_id, said.team_id, said.channel_id, said.ts, said.thread_ts)
@@ -216,21 +197,6 @@ async def hear(app: App, said: Message, text: str | None) -> None:
     for job in app.take_jobs(UPDATE_FROM_TURN):
         await app.wiring.source_updates.update_from_turn(**job)
     await followed(app, place)
-
-
-async def test_an_edit_while_memory_is_off_removes_only_what_is_not_said_any_more(
-    app: App,
-) -> None:
-    """The new words are not kept, and what they still say of the old ones stays remembered."""
-    said = await app.ask(app.slack.place(), "I love ramen. I love sushi.")
-    assert len(await app.form(said)) == 2
-    await turn_off(app.wiring.app, said.person)
-    await hear(app, said, "I love ramen! I love natto.")
-    assert app.turn(said)["words"] == ""
-    [ramen] = await app.memories(said.person)
-    assert ramen.content["food_name"] == "ramen"
-    await hear(app, replace(said, text="I love ramen! I love natto."), "I love natto.")
-    assert await app.memories(said.person) == []
 
 
 @GONE

@@ -16,7 +16,7 @@ import pytest
 import memory
 from bot.config import STAND_IN_MODEL
 from bot.conversation.claimed_message import Stopped
-from bot.pipeline.prompt import Prompt, compose
+from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL
@@ -25,7 +25,6 @@ from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
     DONE,
-    POSITION,
     PROMPT,
     LookTool,
     ResponsesServer,
@@ -135,7 +134,7 @@ async def test_a_search_sees_the_query_and_the_country_alone(
         if name == "model_tokens":
             counted.append((labels["team"], labels["kind"]))
 
-    with memory.recorded(lambda *_: None, note):
+    with memory.metrics.recorded(lambda *_: None, note):
         await replier.reply(ALICE, replace(PROMPT, zone=zone), Shown())
     asked, search, answered = requests(stand_in)
     assert search == {
@@ -173,18 +172,6 @@ async def test_a_search_that_fails_is_told_to_the_model(
     assert "error" in json.loads(requests(stand_in)[-1]["input"][-1]["output"])
 
 
-@pytest.mark.parametrize("arguments", [{}, {"query": " "}, {"query": None}, "no object"])
-async def test_a_search_for_nothing_is_no_request(
-    replier: Replier, stand_in: Server, arguments: object
-) -> None:
-    """Without a query nothing is searched, and the model is told so."""
-    script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": arguments}])
-    script(stand_in, text="Sorry.")
-    await replier.reply(ALICE, PROMPT, Shown())
-    assert len(requests(stand_in)) == 2
-    assert "error" in json.loads(requests(stand_in)[-1]["input"][-1]["output"])
-
-
 async def test_a_tool_that_was_not_offered_is_not_run(
     model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
@@ -196,23 +183,6 @@ async def test_a_tool_that_was_not_offered_is_not_run(
     [asked] = requests(stand_in)
     assert not asked["tools"]
     assert "include" not in asked  # no request follows in which reasoning could be sent back
-
-
-@pytest.mark.parametrize("text", ["", "  \n "])
-async def test_an_empty_answer_is_none(replier: Replier, stand_in: Server, text: str) -> None:
-    """An answer without a word counts as no answer."""
-    script(stand_in, text=text)
-    with pytest.raises(ReplyFailed):
-        await replier.reply(ALICE, PROMPT, Shown())
-
-
-@pytest.mark.nonconforming
-async def test_an_invalid_prompt_is_refused(replier: Replier) -> None:
-    """A prompt that the API does not take is a refusal, not a crash."""
-    bad = Prompt(input=[{"role": "nobody", "content": "x"}])  # type: ignore[typeddict-item]
-    with pytest.raises(ReplyFailed) as raised:
-        await replier.reply(ALICE, bad, Shown())
-    assert raised.value.cause == "model_failed"
 
 
 @pytest.fixture
@@ -247,14 +217,6 @@ async def test_a_request_that_fails_is_made_once_more_where_that_can_help(
     assert len(requests(stand_in)) == times
 
 
-async def test_a_refusal_in_words_is_an_answer() -> None:
-    """What the model says in place of an answer it will not give is shown as the answer."""
-    refusal = {"type": "response.refusal.delta", "delta": "I cannot help with that.", **POSITION}
-    shown = Shown()
-    reply = await ResponsesServer([refusal, DONE]).reply(shown=shown)
-    assert reply.text == shown.text == "I cannot help with that."
-
-
 async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
     """A stream that ends without saying that the answer is complete is a failure."""
     with pytest.raises(ReplyFailed) as raised:
@@ -286,16 +248,6 @@ async def test_an_answer_that_lost_its_cancellation_is_cancelled_again() -> None
         with pytest.raises(Stopped):
             await server.reply(shown=Stop(), tools=tool)
     assert tool.calls == ["{}"]
-
-
-async def test_answers_use_one_connection() -> None:
-    """The next request uses the connection of a complete answer."""
-    server = ResponsesServer([delta("Yes."), DONE])
-    async with server.client() as client:
-        replier = create_replier(client)
-        for _ in range(3):
-            assert (await replier.reply(ALICE, PROMPT, Shown())).text == "Yes."
-    assert len(server.connections) == 1
 
 
 def script_call(stand_in: Server) -> None:

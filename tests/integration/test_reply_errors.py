@@ -12,16 +12,14 @@ from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.pipeline.responses.request import FAILURES
-from playground.model.errors import RESPONSE_ERROR_CODES
+from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read
 from tests.conformance.openai_schemas import PATH
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
     PROMPT,
-    ResponsesServer,
     Shown,
-    create_replier,
     fault,
 )
 
@@ -90,23 +88,6 @@ async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: 
     assert (await replier.reply(ALICE, PROMPT, Shown())).text
 
 
-@pytest.mark.parametrize(
-    ("code", "logged"),
-    [("brand_new_code", True), ("ERR_SOMETHING", True), ("I like ramen", False), (None, False)],
-)
-async def test_an_unknown_code_is_final(
-    code: str | None, logged: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It has the general sentence; the log has the code only if it looks like an identifier."""
-    caplog.set_level(logging.WARNING)
-    event = {"type": "error", "code": code, "message": "x", "param": None}
-    async with ResponsesServer([event]).client() as client:
-        failed = await failure(create_replier(client))
-    assert (failed.cause, failed.passes) == ("model_failed", False)
-    assert (f"({code})" in caplog.text) is logged
-    assert logged or str(code) not in caplog.text or code is None
-
-
 async def test_the_operator_gets_an_alert(
     replier: Replier, stand_in: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -116,12 +97,3 @@ async def test_the_operator_gets_an_alert(
         fault(stand_in, event="error", error_code=code)
         await failure(replier)
         assert caplog.text.count("ALERT") == alerts
-
-
-async def test_the_content_filter_is_told(replier: Replier, stand_in: Server) -> None:
-    """An answer that it ended says so; without a word of it the prompt was refused by policy."""
-    how = {"event": "incomplete", "reason": "content_filter"}
-    fault(stand_in, break_after_chars=5, **how)
-    assert (await replier.reply(ALICE, PROMPT, Shown())).cut == "cut_filtered"
-    fault(stand_in, break_after_chars=0, **how)
-    assert (await failure(replier)).cause == "model_policy"

@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
-from bot.conversation.turns import Exchange
-from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
-from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES
 from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
@@ -91,18 +88,6 @@ async def test_a_model_that_does_not_take_the_limit_answers(problem: dict[str, A
     assert limits == [MAX_OUTPUT_TOKENS, None, None]
 
 
-async def test_a_code_block_that_is_cut_is_closed() -> None:
-    """The sentence after it is not part of the code."""
-
-    async def endless(send: Send, number: int) -> None:
-        await send(delta("```py\n"))
-        while True:
-            await send(delta("value = self.user.name\n" * 20))
-
-    reply = await ResponsesServer(endless).reply()
-    assert reply.text.endswith("value = self.user.name\n```")
-
-
 def thinking(words: str = "") -> Answer:
     """Return a model that says these words and then thinks without an end."""
 
@@ -122,15 +107,6 @@ async def test_an_answer_that_takes_too_long_is_ended() -> None:
     reply = await asyncio.wait_for(model.reply(answer_seconds=0.6), 20)
     await asyncio.wait_for(model.left.wait(), 10)
     assert (reply.text, reply.cut) == ("It begins ", "cut_slow")
-
-
-async def test_thinking_for_ever_is_one_failure() -> None:
-    """If no text comes until the time is over, there is no answer and no second request."""
-    model = ResponsesServer(thinking())
-    with pytest.raises(ReplyFailed) as raised:
-        await asyncio.wait_for(model.reply(answer_seconds=0.6), 20)
-    assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
-    assert len(model.requests) == 1
 
 
 MALFORMED: list[Sequence[str | dict[str, Any]]] = [
@@ -171,21 +147,6 @@ async def test_characters_that_cannot_be_stored_are_left_out() -> None:
 
     reply = await ResponsesServer(answer).reply()
     assert reply.text == "ab[1m 🍜 lone \ufffd c"
-
-
-async def test_calls_without_an_end_are_ended() -> None:
-    """A model that only ever calls tools is asked `MAX_ROUNDS` times."""
-
-    async def answer(send: Send, number: int) -> None:
-        await send(delta(f"Round {number}. "))
-        await send(call("look", '{"a": "\ud800"}', number))
-        await send(DONE)
-
-    model, look = ResponsesServer(answer), LookTool()
-    reply = await model.reply(tools=look)
-    assert len(model.requests) == MAX_ROUNDS
-    assert reply.cut == "cut_short"
-    assert len(look.calls) == MAX_ROUNDS
 
 
 FOUND: dict[str, list[dict[str, Any]]] = {
@@ -247,17 +208,6 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
         assert ("It rains." in output) is (cited != [])
 
 
-@pytest.mark.parametrize(
-    "found", [{}, {"output": 5}, {"output": [1, {"type": "message"}]}, {"usage": [1]}], ids=str
-)
-async def test_a_search_that_answers_nonsense_has_failed(found: dict[str, Any]) -> None:
-    """The model is told that nothing was found, and answers."""
-    model = ResponsesServer(searching("weather"), found)
-    reply = await model.reply(web_search=True)
-    assert reply.citations == ()
-    assert "error" in json.loads(model.requests[-1]["input"][-1]["output"])
-
-
 async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     """The search request holds the query alone, and its task shows all of it."""
     shown = Shown()
@@ -272,17 +222,6 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     assert len(search["input"]) == QUERY_CHARACTERS
     output = answered["input"][-1]["output"]
     assert json.loads(output)["sources"] == [{"title": "K", "url": "https://city.site/k"}]
-
-
-async def test_a_query_has_the_links_of_an_answer() -> None:
-    """An address that the model made up is sent and shown as text; one that was typed stays."""
-    prompt = compose(question="Is https://city.site/k up?", user_id="U1", memories=[])
-    query = "https://city.site/k https://evil.com/?q=ramen `evil.com/?q=soba` udon.evil.com"
-    shown, model = Shown(), ResponsesServer(searching(query), FOUND)
-    await model.reply(prompt, shown=shown, web_search=True)
-    sent = "https://city.site/k evil[.]com/?q=ramen evil[.]com/?q=soba udon[.]evil[.]com"
-    assert model.requests[1]["input"] == sent
-    assert {task_chunk(Reader("en"), task)["details"] for task in shown.tasks} == {sent}
 
 
 async def test_tokens_are_counted_once_by_kind() -> None:
@@ -302,28 +241,3 @@ async def test_tokens_are_counted_once_by_kind() -> None:
         input_token_details={"cache_read": 200, "cache_creation": 600},
     )
     assert token_use("gpt-5.6-luna", reported) == spent
-
-
-async def test_searches_are_limited() -> None:
-    """A model that searches again and again gets an error for what is too many."""
-    model = ResponsesServer(searching("weather", times=MAX_SEARCHES + 3), FOUND)
-    await model.reply(web_search=True)
-    assert sum(not one.get("stream") for one in model.requests) == MAX_SEARCHES
-    outputs = [one["output"] for one in model.requests[-1]["input"] if "output" in one]
-    assert sum("Too many searches" in one for one in outputs) == 3
-
-
-def test_a_long_answer_can_be_continued() -> None:
-    """The newest answer is in the prompt even if it is longer than the room for the history."""
-    told = Exchange(
-        user_id="U1",
-        thread="D1:1",
-        ts="1.0",
-        question="Tell me everything",
-        reply="Line of an answer. " * 2_000 + "The last words. _Ask me to go on._",
-    )
-    prompt = compose(question="Go on", user_id="U1", memories=[], exchanges=[told])
-    asked, answered, question = prompt.input[1:]
-    assert (asked["content"], question["content"]) == ("Tell me everything", "Go on")
-    assert str(answered["content"]).endswith("The last words. _Ask me to go on._")
-    assert estimated_tokens(str(answered["content"])) <= HISTORY_TOKENS + 50

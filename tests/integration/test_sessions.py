@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from typing import Any
 
 import pytest
 
-from bot.conversation.claimed_message import Superseded, Withdrawn
+from bot.conversation.claimed_message import Withdrawn
 from bot.conversation.inbox import MAX_FAILURES
 from bot.delivery.sessions import LOADING
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
-from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.deliveries import Sender, Thread, claimed_anew
+from tests.integration.deliveries import Sender, Thread
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.waiting import until
@@ -62,18 +60,6 @@ async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kin
     assert session(sender.slack, place) == "active"
 
 
-async def test_an_answer_in_parts_stays_in_processing_until_its_end(thread: Thread) -> None:
-    """Only the end of the last message of an answer sets its session to `active`."""
-    text = "".join(f"Line {number} of a long answer.\n" for number in range(600))
-    async with thread.answering() as answer:
-        await answer.stream.write(text[:1_000])
-        await answer.stream.finish(text)
-    stopped = [one["args"]["session_status"] for one in thread.slack.calls("chat.stopStream")]
-    assert stopped == ["processing"] * (len(stopped) - 1) + ["active"]
-    assert len(stopped) > 1
-    assert session(thread.slack, thread.place) == "active"
-
-
 @pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, Withdrawn])
 async def test_an_answer_that_breaks_off_ends_its_session(
     thread: Thread, error: type[BaseException]
@@ -84,15 +70,6 @@ async def test_an_answer_that_breaks_off_ends_its_session(
     assert session(thread.slack, thread.place) == "active"
 
 
-async def test_who_is_superseded_leaves_the_session(thread: Thread) -> None:
-    """A worker whose message another one answers leaves the session to that one."""
-    with pytest.raises(Superseded):
-        await break_off(thread, Superseded)
-    await thread.sender.sessions.close()
-    assert statuses(thread.slack) == ["processing"]
-    assert session(thread.slack, thread.place) == "processing"
-
-
 async def test_a_call_that_comes_late_does_not_leave_processing(thread: Thread) -> None:
     """Where Slack carries `processing` out after the answer, `active` follows it."""
     thread.slack.fault(SET, delay_ms=2_600)
@@ -101,20 +78,6 @@ async def test_a_call_that_comes_late_does_not_leave_processing(thread: Thread) 
     thread.whole("Hello.")
     await until(lambda: len(thread.slack.done(SET)) == 2)
     assert statuses(thread.slack) == ["processing", "active"]
-    assert session(thread.slack, thread.place) == "active"
-
-
-async def test_a_late_call_is_left_to_the_next_answer(thread: Thread) -> None:
-    """Where the thread's next message is being answered, its session stays `processing`."""
-    thread.slack.fault(SET, delay_ms=2_600)
-    async with thread.answering() as answer:
-        await answer.stream.finish("Hello.")
-    async with thread.following("And?").answering() as answer:
-        await until(lambda: len(thread.slack.done(SET)) == 2)
-        assert statuses(thread.slack) == ["processing", "processing"]
-        assert session(thread.slack, thread.place) == "processing"
-        await answer.stream.finish("Hello again.")
-    assert statuses(thread.slack)[-1] == "active"
     assert session(thread.slack, thread.place) == "active"
 
 
@@ -145,58 +108,6 @@ async def test_without_sessions_there_is_a_status_line(sender: Sender, error: st
     assert len(sender.slack.calls(SET)) == 1
     shown = [call["args"]["loading_messages"] for call in sender.slack.calls(LINE)]
     assert shown == [[say("ja", key) for key in LOADING]] * 2
-
-
-async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender: Sender) -> None:
-    """After `not_authorized` only answers elsewhere ask for their session."""
-    sender.slack.fault(SET, error="not_authorized")
-    first, second = sender.slack.place(), sender.slack.place()
-    for place in (first, first, second):
-        async with Thread(sender, place).answering() as answer:
-            await answer.stream.finish("Hello.")
-    assert session(sender.slack, first) == ""
-    assert len(sender.slack.calls(LINE)) == 2
-    assert session(sender.slack, second) == "active"
-    assert len(sender.slack.calls(SET)) == 3
-
-
-async def test_somebody_slack_does_not_know_has_a_session(thread: Thread) -> None:
-    """Where the person cannot be named as the initiator, the session is set without them."""
-    thread.slack.fault(SET, error="user_not_found")
-    async with thread.answering() as answer:
-        await answer.stream.finish("Hello.")
-    asked, again, _ended = thread.slack.calls(SET)
-    assert "initiator_user_id" in asked["args"]
-    assert "initiator_user_id" not in again["args"]
-    assert session(thread.slack, thread.place) == "active"
-
-
-async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> None:
-    """While Slack refuses streams there are status lines; every session that began also ends."""
-    first, second = sender.slack.place(), sender.slack.place()
-    async with Thread(sender, first).answering() as answer:
-        await until(lambda: session(sender.slack, first) == "processing")
-        sender.refuse(START, 30)
-        async with Thread(sender, second).answering() as other:
-            await until(lambda: sender.slack.status(second))
-            await other.stream.finish("Hello.")
-        before = time.monotonic()
-        await answer.stream.finish("Hello.")
-    assert time.monotonic() - before < 10
-    assert session(sender.slack, first) == "active"
-    assert session(sender.slack, second) == ""
-
-
-async def test_a_later_attempt_ends_what_an_earlier_one_began(thread: Thread) -> None:
-    """Also without a session of its own, a turn ends the one that a dead process has begun."""
-    begun = await thread.turn(attempts=1)
-    thread.sender.refuse(SESSION, 2)
-    thread.slack.as_app(
-        SET, channel_id=thread.place.channel, thread_ts=thread.place.root, status="processing"
-    )
-    async with thread.answering(begun=begun) as answer:
-        await answer.stream.finish("Hello.")
-    await until(lambda: session(thread.slack, thread.place) == "active")
 
 
 def left_processing(app: App, asked: Message) -> None:
@@ -237,22 +148,6 @@ async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]
         app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)
     await app.answering.drain(asked.thread)
     assert app.event(asked)["status"] in ("answered", "failed")
-    assert session_of(app, asked) == "active"
-
-
-async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> None:
-    """Where the message was deleted before another worker began, the session is `active`."""
-    asked = await crashed(app)
-    view = await app.wiring.turn_dependencies.audiences.view(asked)
-    await app.turns.begin(
-        await claimed_anew(app.pool, asked),
-        view,
-        question="",
-        words="",
-        bot_user_id="B",
-    )
-    await app.withdraw(asked)
-    await app.answering.drain(asked.thread)
     assert session_of(app, asked) == "active"
 
 

@@ -6,8 +6,6 @@ The limits are of statements, not of seconds: a statement takes a network round 
 from __future__ import annotations
 
 import hashlib
-import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -27,7 +25,6 @@ from memory import (
     Pool,
     Selection,
     create_pool,
-    forget,
     memory_view,
     undo_forgetting,
 )
@@ -142,26 +139,6 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     assert digests(database) == before
 
 
-async def test_fifty_thousand_memories_are_forgotten_and_taken_back(
-    pool: Pool, database: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Ten times as many memories as are kept of a person; how long it takes is printed."""
-    fill(database, memories=50_000, turns=0)
-    before = digests(database)
-    began = time.perf_counter()
-    done = await forget(pool, ANN, Selection(everything=True))
-    gone = time.perf_counter()
-    assert (done.count, count(database, "store")) == (50_000, 0)
-    assert done.id is not None
-    assert await undo_forgetting(pool, ANN, done.id) == 50_000
-    back = time.perf_counter()
-    assert digests(database) == before
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\n50,000 memories: forgotten in {gone - began:.1f} s, back in {back - gone:.1f} s\n"
-        )
-
-
 async def undone(pool: Pool, done: Forgotten) -> int:
     """Undo a forgetting, and return the number of statements."""
     assert done.id is not None
@@ -239,21 +216,6 @@ async def begin(pool: Pool, audience: str) -> TurnContext:
 def ts_of(number: int) -> str:
     """Return the timestamp of one of Ann's turns."""
     return f"{1763600000 + number}.000100"
-
-
-async def test_a_turn_reads_no_more_after_everything_is_forgotten(
-    pool: Pool, database: str
-) -> None:
-    """A turn reads the times of forgotten messages since its thread began, not those before."""
-    fill(database, memories=0)
-    owner_rows(
-        database,
-        "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-        " SELECT gen_random_uuid(), team_id, user_id, channel_id, ts FROM messages"
-        " RETURNING 1",
-    )
-    context = await begin(pool, DM)
-    assert context.forgotten == {ts_of(number) for number in range(TURNS - 10, TURNS + 1)}
 
 
 async def test_a_turn_reads_the_newest_words_that_are_not_formed(pool: Pool, database: str) -> None:

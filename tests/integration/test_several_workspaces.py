@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +18,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
-from bot.logs import set_up_logging
 from bot.runtime.oauth import STATE_SECONDS, InstallationStore
 from bot.runtime.problems import Problem
 from bot.runtime.service import open_service
@@ -330,38 +327,6 @@ async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
     assert not await later.async_consume(state)
 
 
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
-    """Log as the commands do, into this."""
-    lines, root = StringIO(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers = []
-    monkeypatch.setattr("sys.stderr", lines)
-    set_up_logging("INFO")
-    yield lines
-    root.handlers, root.level = handlers, level
-
-
-@pytest.mark.failed_calls(
-    "oauth.v2.access: bad_client_secret", because="The test sends a wrong one."
-)
-async def test_a_wrong_client_secret_installs_nothing(
-    slack: Slack, stand_in: Server, database: str, logged: StringIO
-) -> None:
-    """Slack refuses the code; no token is stored, and the log names neither secret nor code."""
-    team = slack.teams[1]
-    wrong = SecretStr("wrong-secret")
-    async with running(slack, stand_in, database, slack_client_secret=wrong) as app:
-        query, cookie = await app.begin(team)
-        back = app.consent(team, query)
-        assert await app.back(back, cookie) == 401
-    assert tokens(database) == []
-    lines = logged.getvalue()
-    assert "slack_bolt.oauth" in lines
-    assert "wrong-secret" not in lines
-    assert parse_qs(urlsplit(back).query)["code"][0] not in lines
-
-
 async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
     """Let a person install the app; return Slack's answer with the tokens."""
     info = slack.server.info
@@ -445,23 +410,6 @@ async def test_a_rotation_that_slack_refuses_changes_nothing(
     assert found.bot_token == token
     assert f"workspace {team} has no new token" in caplog.text
     assert "xoxe" not in caplog.text
-
-
-async def test_a_rotation_survives_its_caller(slack: Slack, database: str, pool: Pool) -> None:
-    """The new token is stored though the caller gave up meanwhile."""
-    team = slack.teams[1]
-    store = store_over(slack, pool)
-    old = await saved(store, await granted(slack, team, seconds=3_600))
-    slack.call(team, "settings", {"token_seconds": 43_200})
-    before = tokens(database)
-    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(store.find(team), 0.3)
-    await until(lambda: tokens(database) != before)
-    found = await store.find(team)
-    assert found is not None
-    assert found.bot_token != old
-    await slack.client().auth_test(token=found.bot_token)
 
 
 async def test_a_key_that_does_not_decrypt_ends_the_start(

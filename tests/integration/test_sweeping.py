@@ -12,17 +12,17 @@ from procrastinate.jobs import Job
 
 from bot.conversation.claimed_message import CLAIM
 from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
-from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
-from bot.queue.queue import REPLIES, UPKEEP, Queue
+from bot.queue.jobs import Jobs, Limits
+from bot.queue.queue import REPLIES, Queue
 from bot.queue.sweep import (
-    _RANK_FIRST,
     BEHIND,
     LATE_SECONDS,
     free_stalled,
     note_process,
     rank_late_jobs,
 )
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
@@ -58,16 +58,6 @@ async def test_all_who_sweep_at_once_give_back_each_job_once(
     assert [job["lock"] for job in left] == [*locks[10:], *locks[:10]]
     assert {job["status"] for job in left} == {"todo"}
     assert [job["attempts"] for job in left] == [1] * 30 + [0] * 10
-
-
-async def test_a_job_that_runs_again_is_left_alone(database: str, pool: Pool, queue: Queue) -> None:
-    """The job of a worker that lives is not given back, nor one that has just been taken again."""
-    await put(pool, queue, "L1")
-    leave_stalled(database)
-    await free_stalled(pool)
-    await fetch(pool)
-    await free_stalled(pool)
-    assert [(job["status"], job["attempts"]) for job in jobs(database)] == [("doing", 1)]
 
 
 async def fetch(pool: Pool, name: str = REPLIES) -> Job:
@@ -126,29 +116,6 @@ def removed_rows(plan: dict[str, Any]) -> int:
     filters = ("Rows Removed by Filter", "Rows Removed by Join Filter")
     own = sum(plan.get(name, 0) for name in filters) * plan["Actual Loops"]
     return int(own) + sum(removed_rows(part) for part in plan.get("Plans", []))
-
-
-async def test_late_jobs_of_one_person_are_not_compared_with_each_other(
-    database: str, pool: Pool
-) -> None:
-    """That took minutes for 100,000 of them, in which no other process could sweep."""
-    backlog(database, "'T1.A'")
-    values = {"queue": REPLIES, "late": LATE_SECONDS, "first": 4}
-    assert await read_in_vain(pool, _RANK_FIRST, values) < BACKLOG
-    assert [(await fetch(pool)).lock for _ in range(3)] == ["old1", "old2", "old3"]
-
-
-async def test_a_jobs_end_does_not_read_all_that_wait(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """What waited for it is found by indexes, also where nothing did."""
-    backlog(database)
-    async with transaction(pool) as connection:
-        limits = Limits(person="T1.A", slack_limit="T1.D")
-        await queue.defer(connection, "work", queue=UPKEEP, lock="other", limits=limits)
-    job = await fetch(pool, UPKEEP)
-    values = {"job": job.id, "worker": job.worker_id, "status": "succeeded", "delete": True}
-    assert await read_in_vain(pool, _FINISH_AND_WAKE, values) < 100
 
 
 def answered(database: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -210,15 +209,6 @@ async def test_search_returns_ids_and_contents(case: ToolTest) -> None:
     }
 
 
-@pytest.mark.parametrize("limit", [10_000, -3, 0, True, "all", None, 10**30])
-async def test_search_is_bounded(case: ToolTest, limit: object) -> None:
-    """However many are asked for, at most twenty come, and at least one."""
-    for number in range(30):
-        case.put(OWN, f"dish{number}")
-    found = await call(case.tools(), "memory_search", query="dish", limit=limit)
-    assert 1 <= len(found) <= SEARCH_LIMIT
-
-
 @pytest.mark.parametrize("characters", [600, SEARCH_BYTES])
 async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: int) -> None:
     """A search returns at most 6,000 bytes; the memories that it leaves out are not `recalled`."""
@@ -279,15 +269,6 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert len(case.model.verdict_requests) == 1
 
 
-async def test_the_same_call_again_is_no_refusal(case: ToolTest) -> None:
-    """A call that changes nothing tells the model that the memory is there."""
-    tools = case.tools("Remember that I love ramen")
-    await change(tools, RAMEN)
-    async with case.unchanged():
-        assert await change(tools, RAMEN) == {"done": "confirmed"}
-    assert tools.refused == ()
-
-
 async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
     """An update names a memory by the id of a search and keeps its key."""
     key = case.put(OWN, "udon")
@@ -346,31 +327,6 @@ async def test_only_what_the_verdict_lets_pass_is_stored(
     assert [one.reason for one in tools.refused] == [reason]
     tools.switch_off()
     assert tools.refused == ()
-
-
-async def test_what_is_stored_after_all_is_not_refused(case: ToolTest) -> None:
-    """A refusal is forgotten once a later call stores its like; another one stays."""
-    tools = case.tools("Remember that I love ramen, and live in Osaka")
-    assert (await change(tools, RAMEN, "I adore ramen"))["refused"] == "no_evidence"
-    lives = {"kind": "UserFact", "fact": "Lives in Osaka"}
-    for _ in range(2):
-        assert (await change(tools, lives, "I dwell in Osaka"))["refused"] == "no_evidence"
-    assert (await change(tools, RAMEN, "I love ramen"))[0]["done"] == "remembered"
-    assert [one.kind for one in tools.refused] == ["UserFact"]
-
-
-async def test_calls_at_once_are_answered_each_for_itself(case: ToolTest) -> None:
-    """Two calls at the same time get their own answers, and the tokens of both are counted."""
-    case.model.usage, case.model.verdict_delay = 100, 0.3
-    tools = case.tools("Remember that I love ramen, and live in Osaka")
-    lives = {"kind": "UserFact", "fact": "Lives in Osaka"}
-    [loved], [lived] = await asyncio.gather(
-        change(tools, RAMEN, "I love ramen"), change(tools, lives, "live in Osaka")
-    )
-    assert (loved["kind"], lived["kind"]) == ("UserFoodPreference", "UserFact")
-    one_alone = case.tools("I love soba")
-    await change(one_alone, {**RAMEN, "food_name": "soba"})
-    assert {k: 2 * v for k, v in one_alone.tokens.items()} == dict(tools.tokens)
 
 
 async def test_a_verdict_that_takes_too_long_waits(

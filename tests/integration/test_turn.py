@@ -11,13 +11,12 @@ import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage, Edited
 from bot.conversation.inbox import MAX_FAILURES, Inbox
-from bot.conversation.unformed import MAX_CHARACTERS
 from bot.delivery import reply_stream
 from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
-from tests.integration.app import App, MakeApp
+from tests.integration.app import App
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -148,89 +147,6 @@ async def test_a_model_that_refuses_is_one_sentence(app: App) -> None:
     assert app.turn(again)["status"] == "answered"
 
 
-async def test_a_stream_that_cannot_be_read_is_one_sentence(app: App) -> None:
-    """Malformed data ends the turn at its first request; what was shown gives way to a sentence."""
-    place = app.slack.place()
-    app.script("A long answer. " * 200)
-    app.fault(malformed=True, times=9, break_after_chars=400)
-    asked = await app.ask(place, "Tell me")
-    assert app.replies(asked) == [say("en", "model_malformed")]
-    assert len(app.prompts()) == 1
-    turn = app.turn(asked)
-    assert (turn["status"], turn["reply"]) == ("failed", None)
-
-
-async def test_a_very_long_answer_is_cut_and_can_be_continued(app: App) -> None:
-    """A megabyte becomes four messages that end with a sentence; the next turn knows the end."""
-    place = app.slack.place()
-    text = "".join(f"This is line {number} of a very long story.\n" for number in range(25_000))
-    assert len(text) > 1_000_000
-    app.script(text)
-    asked = await app.ask(place, "Tell me a story")
-    replies = app.replies(asked)
-    assert len(replies) == 4
-    assert replies[-1].endswith(say("en", "cut_short"))
-    stored = app.turn(asked)["reply"]
-    assert "".join(replies).replace("\n", "") == stored.replace("\n", "")
-    app.script("It goes on.")
-    await app.ask(place, "Go on", thread_ts=asked.ts)
-    earlier = [one["content"] for one in app.prompts()[-1] if one["role"] == "assistant"]
-    assert earlier[-1].endswith(stored[-500:])
-
-
-async def test_an_answer_that_breaks_off_is_asked_for_again(app: App) -> None:
-    """An answer that broke in the middle is asked for once more, and comes whole."""
-    place = app.slack.place()
-    for _ in range(2):
-        app.script("A whole answer of some length, told twice.")
-    app.fault(break_after_chars=20)
-    asked = await app.ask(place, "Tell me")
-    assert app.replies(asked) == ["A whole answer of some length, told twice."]
-
-
-async def test_tools_are_shown_and_links_held_back(app: App) -> None:
-    """A search shows as a task; what it cites is a link, what the model made up is text."""
-    place = app.slack.place()
-    page = "https://city.site/kyoto"
-    cited = {"url": page, "title": "Kyoto", "start_index": 0, "end_index": 9}
-    call = {"name": "search_web", "arguments": {"query": "weather in Kyoto"}}
-    for output in (
-        {"function_calls": [call]},
-        {"text": "It rains.", "web_search": True, "annotations": [cited]},
-        {"text": f"In [Kyoto]({page}) it rains, see https://evil.site/?q=ramen."},
-    ):
-        app.stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
-    asked = await app.ask(place, "What is the weather like?")
-    [reply] = app.replies(asked)
-    assert reply.startswith(f"In [Kyoto]({page}) it rains, see evil[.]site/?q=ramen.")
-    assert reply.endswith(f"- [Kyoto]({page})")
-    root = PersonThread(place.user, place.team, place.channel, asked.ts, asked.ts)
-    blocks = app.slack.thread(root)[-1]["blocks"]
-    tasks = [(one["title"], one["status"]) for one in blocks if one["type"] == "task_card"]
-    assert tasks == [(say("en", "task_web_search"), "complete")]
-    assert say("en", "footer_links") in json.dumps(blocks, ensure_ascii=False)
-    assert app.turn(asked)["model"] == app.wiring.turn_dependencies.replier.models[0].model
-
-
-@pytest.mark.parametrize(
-    ("wish", "question"),
-    [
-        ("Please always answer in bullet points.", "Hello"),
-        ("これからは箇条書きで答えてください。", "こんにちは"),
-    ],
-)
-async def test_how_to_answer_is_followed(app: App, wish: str, question: str) -> None:
-    """What the person said once about the form of answers holds in the next conversation."""
-    place = app.slack.place()
-    told = await app.ask(place, wish)
-    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
-    [memory] = await app.memories(told.person)
-    assert memory.kind == "UserInstruction"
-    asked = await app.ask(place, question)
-    [answer] = app.replies(asked)
-    assert answer.startswith("- ")
-
-
 @pytest.fixture(autouse=True)
 def long_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no job of a thread end after five seconds for others: a slow machine needs longer."""
@@ -314,27 +230,6 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     assert app.turn(asked)["status"] == "answering"
     await app.answering.drain(asked.thread)
     assert app.turn(asked)["words"] == "I like sushi"
-
-
-async def test_edits_are_no_failures(app: App) -> None:
-    """However often a message is edited while it is answered, it is answered in the end."""
-    place = app.slack.place()
-    asked, task = await answering_slowly(app, place)
-
-    def begun_again(spared: int) -> bool:
-        event = app.event(asked)
-        return bool(event["attempts"] > event["spared"] > spared)
-
-    for number in range(4):
-        app.script("word " * 300)  # it must not have ended before the next edit
-        await app.edit(asked, f"I like {number}")
-        # Edited before the next attempt has begun, it would be answered by that one.
-        await until(lambda: begun_again(number))  # noqa: B023 - awaited in this round
-    app.stand_in.call("/_model/script", method="DELETE")
-    app.stand_in.call("/_model/settings", {"token_ms": 0})
-    await asyncio.wait_for(task, 60)
-    assert app.turn(asked)["status"] == "answered"
-    assert app.turn(asked)["question"] == "I like 3"
 
 
 async def test_stop_counts_while_the_model_is_silent(app: App) -> None:
@@ -448,27 +343,6 @@ async def test_a_message_that_failed_too_often_gets_an_apology(app: App, column:
     assert app.event(asked)["status"] == "failed"
 
 
-async def test_attempts_that_were_cut_off_are_no_failures(app: App) -> None:
-    """However often an attempt was handed back, or its process died beside others, it is tried."""
-    place = app.slack.place()
-    asked = await app.receive(place, "Hello")
-    for _ in range(3 * MAX_FAILURES):
-        await app.wiring.inbox.claim(asked.thread)
-    app.rows("UPDATE messages SET crashes = 20 WHERE ts = %s", asked.ts)
-    await app.answering.drain(asked.thread)
-    assert app.turn(asked)["status"] == "answered"
-
-
-async def test_an_apology_that_ends_its_process_is_not_repeated(app: App) -> None:
-    """A message that ends its process during the apology is failed without another one."""
-    place = app.slack.place()
-    asked = await app.receive(place, "Hello")
-    app.rows("UPDATE messages SET lone_crashes = %s WHERE ts = %s", MAX_LONE_CRASHES + 1, asked.ts)
-    await app.answering.drain(asked.thread)
-    assert app.replies(asked) == []
-    assert app.event(asked)["status"] == "failed"
-
-
 async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
     """Where not even the apology works the message is failed; the others are answered."""
     place = app.slack.place(channel="public")
@@ -497,29 +371,6 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
     assert app.turn(again)["status"] == "answered"
 
 
-async def test_formation_can_be_at_once_or_off(make_app: MakeApp) -> None:
-    """Switched to hot a formation is due at once; switched off there is none."""
-    hot, off = await make_app(formation="hot"), await make_app(formation="off")
-    place = hot.slack.place()
-    asked = await hot.ask(place, "I like ramen")
-    [formation] = hot.formations(asked.person)
-    assert formation["due_in"] is None or formation["due_in"] <= 0
-    place = off.slack.place()
-    asked = await off.ask(place, "I like ramen")
-    assert off.formations(asked.person) == []
-
-
-async def test_quotes_and_code_are_no_words_to_remember(app: App) -> None:
-    """A message of quoted lines and code is answered, and gives nothing to remember."""
-    place = app.slack.place()
-    asked = await app.ask(place, "&gt; I like ramen\n```I like sushi```")
-    turn = app.turn(asked)
-    assert turn["question"]
-    assert turn["words"] == ""
-    assert turn["formed_at"] is not None
-    assert app.formations(asked.person) == []
-
-
 async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     """A model that refuses every request is asked again in an hour, or after the next message."""
     place = app.slack.place()
@@ -536,15 +387,3 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     assert job["due_in"] < 3_500
     await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2
-
-
-async def test_many_long_words_are_formed_one_after_the_other(app: App) -> None:
-    """One request has at most 12,000 characters of words; further ones form the rest."""
-    place = app.slack.place()
-    for text in ("I like ramen", "I like sushi"):
-        asked = await app.ask(place, f"{text}\n{'x' * (MAX_CHARACTERS // 2)}")
-    await app.ask(place, "I like soba")
-    app.stand_in.call("/_model/journal", method="DELETE")
-    assert len(await app.form(asked)) == 3
-    kinds = [entry["kind"] for entry in app.stand_in.call("/_model/journal")["entries"]]
-    assert kinds.count("formation") == 2

@@ -94,22 +94,3 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
     assert await left(2.1) == ({"failed", "gone", "waiting"}, 4)
     assert await left(13.9) == ({"failed", "gone", "waiting"}, 4)
     assert await left(14.1) == ({"waiting"}, 0)
-
-
-async def test_rows_without_an_owner_are_deleted_in_their_time(app: App) -> None:
-    """A process that no longer runs is deleted after a day."""
-    app.rows(
-        "INSERT INTO processes (id, seen_at) VALUES"
-        " ('old', now() - interval '2 days'), ('new', now() - interval '1 hour')"
-    )
-    await keep_up(app)
-    assert app.rows("SELECT id FROM processes") == [{"id": "new"}]
-
-
-async def test_an_upkeep_that_fails_is_no_failed_job(
-    app: App, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What fails is logged without its text and tried again in a minute."""
-    app.rows("DROP FUNCTION clear_away")
-    await keep_up(app)
-    assert "the upkeep failed: UndefinedFunction" in caplog.text

@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.extract import NEIGHBOURS
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
@@ -152,38 +151,6 @@ async def test_what_is_no_valid_memory_is_refused(
     assert stored(person_store.database) == {}
 
 
-async def test_a_memory_keeps_its_kind(person_store: PersonStore) -> None:
-    """A memory is not changed into one of another kind."""
-    put(person_store.database, OWN, "a", food("soba"))
-    formed = await person_store.form("I love soba", note("loves soba"), key="a")
-    assert reasons(formed) == ["unusable"]
-    assert stored(person_store.database) == {(DM, "a"): food("soba")}
-
-
-async def test_of_many_memories_each_is_found_by_its_name(person_store: PersonStore) -> None:
-    """What is known and was not among the nearest that were read is changed all the same."""
-    for number in range(NEIGHBOURS + 5):
-        put(person_store.database, OWN, f"{number:02}", food(f"dish {number}"))
-    store = await person_store.load("I love dish 7")
-    assert await store.asearch(OWN.parts) == []  # none has a vector
-    await store.aput(OWN.parts, "new", quoted(food("Dish 7", 95), "I love dish 7"))
-    formed = await person_store.commit(store)
-    assert formed.questions == ()
-    assert [(change.action, change.key) for change in formed.changes] == [("updated", "07")]
-
-
-async def test_a_memory_added_and_removed_in_one_run_leaves_no_trace(
-    person_store: PersonStore,
-) -> None:
-    """What is added and removed within a run leaves no trace."""
-    store = await person_store.load("I love soba", "no, I hate soba")
-    await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
-    await store.aput(OWN.parts, "newer", quoted(food("soba", 0), "I hate soba"))
-    result = await person_store.commit(store)
-    assert (result.changes, result.refused) == ((), ())
-    assert stored(person_store.database) == {}
-
-
 async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     person_store: PersonStore,
 ) -> None:
@@ -196,19 +163,6 @@ async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     value = stored(person_store.database)[("C1", change.key)]
     assert value["supersedes"] == [{"key": "wide"}]
     assert stored(person_store.database)[("public", "wide")] == food("soba", 40)
-
-
-async def test_two_fields_of_a_wider_memory(person_store: PersonStore) -> None:
-    """Two new memories about a wider one, each with another field, are one row with both."""
-    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
-    store = await person_store.load("I like soba", "Soba with duck")
-    await store.aput(OWN.parts, "new", quoted(food("soba", 50), "I like soba"))
-    duck = food("Soba", None)
-    duck["content"]["description"] = "duck"
-    await store.aput(OWN.parts, "newer", quoted(duck, "Soba with duck"))
-    [change] = (await person_store.commit(store)).changes
-    content = stored(person_store.database)[(DM, change.key)]["content"]
-    assert (content["preference"], content["description"]) == (50, "duck")
 
 
 async def test_a_wider_memory_that_is_superseded_meanwhile(person_store: PersonStore) -> None:
@@ -247,35 +201,6 @@ async def test_a_default_is_not_what_the_person_said(
     assert value["content"] == {**told, "tags": ["sand"], "finished": True}
 
 
-async def test_none_is_not_what_the_person_said(person_store: PersonStore) -> None:
-    """Of a known thing that is said again in fewer words, no field is emptied."""
-    known = {"place": "Kyoto", "companion": "Mia"}
-    put(person_store.database, OWN, "a", {"kind": "Trip", "content": known})
-    said_again = {"place": "Kyoto", "companion": None}
-    await person_store.form("I went to Kyoto", {"kind": "Trip", "content": said_again})
-    [value] = stored(person_store.database).values()
-    assert value["content"] == known
-
-
-async def test_two_new_memories_of_one_thing(person_store: PersonStore) -> None:
-    """Two new memories about one thing in a run are one: a default takes nothing back."""
-    store = await person_store.load("I finished Dune", "Dune is by Herbert")
-    finished, written = book(title="Dune", finished=True), book(title="Dune", author="Herbert")
-    await store.aput(OWN.parts, "new", quoted(finished, "I finished Dune"))
-    await store.aput(OWN.parts, "newer", quoted(written, "Dune is by Herbert"))
-    await person_store.commit(store)
-    [value] = stored(person_store.database).values()
-    assert (value["content"]["author"], value["content"]["finished"]) == ("Herbert", True)
-
-
-async def test_a_patch_sets_a_default(person_store: PersonStore) -> None:
-    """A patch names the field: it also sets one back to its default."""
-    put(person_store.database, OWN, "a", book(title="Dune", finished=True))
-    await person_store.form("I have not finished Dune", book(title="Dune"), key="a")
-    [value] = stored(person_store.database).values()
-    assert value["content"] == book(title="Dune")["content"]
-
-
 async def test_a_wider_memory_is_removed_by_a_yes(person_store: PersonStore) -> None:
     """What is taken back in a narrower audience stays as it is, and the person is asked."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", note("plays go"))
@@ -292,24 +217,6 @@ async def test_a_wider_memory_is_removed_by_a_yes(person_store: PersonStore) -> 
         ("other", "remove"),
     ]
     assert {key for _, key in stored(person_store.database)} == {"wide", "other"}
-
-
-async def test_what_no_longer_hides_anything_can_go(person_store: PersonStore) -> None:
-    """A memory whose wider one is gone is removed for good."""
-    gone = [{"audience": "public", "key": "gone"}]
-    put(person_store.database, OWN, "a", food("soba", supersedes=gone))
-    store = await person_store.load("I hate soba")
-    await store.adelete(OWN.parts, "a")
-    formed = await person_store.commit(store)
-    assert [change.action for change in formed.changes] == ["removed"]
-    assert stored(person_store.database) == {}
-
-
-async def test_a_subject_that_is_corrected(person_store: PersonStore) -> None:
-    """A patch may give the thing its right name."""
-    put(person_store.database, OWN, "a", food("raman"))
-    formed = await person_store.form("I love ramen, not raman", food("ramen"), key="a")
-    assert [change.key for change in formed.changes] == ["a"]
 
 
 async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:

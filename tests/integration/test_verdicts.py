@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,14 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from memory import (
-    Former,
-    TokenUse,
-    answer_question,
-    memory_model,
-    source_changed,
-)
+from memory import Former, answer_question, memory_model
 from memory.embeddings.embedder import Embedder
+from memory.formation import TokenUse, source_changed
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage
@@ -263,48 +257,6 @@ async def test_words_the_person_was_asked_about_remove_nothing(
     assert len(await rows(database)) == 1
 
 
-async def test_a_removal_is_not_judged_by_words_the_person_was_asked_about(
-    former: Former, model: ScriptedModel
-) -> None:
-    """Of a run's messages the verdict on a removal sees those only that may remove something."""
-    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
-    model.answer(lambda shown: [remove(shown.id_of("pasta"))])
-    asked, said = typed("Forget that I like pasta", "Good morning")
-    await former.form(ALICE_DM, [replace(asked, removal_proposed=True), said])
-    assert '<typed>\n"Good morning"\n</typed>' in asked_text(model.verdict_requests[-1])
-
-
-async def test_an_unclear_removal_is_a_question(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """Where the person may mean something else, the memory stays until they say so."""
-    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
-    model.answer(lambda shown: [remove(shown.id_of("pasta"))])
-    model.verdicts.append({0: {"conflict": "unclear"}})
-    formed = await former.form(ALICE_DM, typed("No pasta, I guess"))
-    assert (formed.changes, formed.refused) == ((), ())
-    assert [(one.asks, one.after) for one in formed.questions] == [("remove", None)]
-    assert len(await rows(database)) == 1
-
-
-async def test_what_changed_since_the_verdict_is_not_removed_unasked(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """A removal of another version than the verdict was about is a question."""
-    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
-    model.answer(lambda shown: [remove(shown.id_of("pasta"))])
-    model.held = asyncio.Event()
-    model.judging.clear()
-    run = asyncio.create_task(former.form(ALICE_DM, typed("I don't like pasta any more")))
-    await model.judging.wait()
-    owner_rows(database, "UPDATE store SET value = jsonb_set(value, '{content,preference}', '95')")
-    model.held.set()
-    formed = await run
-    assert formed.changes == ()
-    assert [question.asks for question in formed.questions] == ["remove"]
-    assert len(await rows(database)) == 1
-
-
 async def test_requests_are_for_instructions(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
@@ -347,48 +299,6 @@ async def test_valid_until_holds_through_that_day_where_the_person_is(
     assert reasons(formed) == refused
 
 
-async def test_an_end_stays_until_the_fact_is_restated(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """A patch of another field keeps a stored end; the fact said again without one drops it."""
-    model.answer([food("soup", 80, "Only soup until Monday")])
-    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
-    await former.form(ALICE_DM, typed("Only soup until Monday"))
-    model.answer(lambda shown: [patch(shown.id_of("soup"), description="hot", evidence="Hot soup")])
-    await former.form(ALICE_DM, typed("Hot soup, please"))
-    (row,) = await rows(database)
-    assert row["expires_at"] == END
-    model.answer([food("soup", 80, "I like soup", description="hot")])
-    await former.form(ALICE_DM, typed("I like soup"))
-    (row,) = await rows(database)
-    assert row["expires_at"] is None
-
-
-@pytest.mark.parametrize("conflict", ["none", "unclear"])
-async def test_the_end_of_one_fact_is_not_that_of_the_next(
-    former: Former,
-    model: ScriptedModel,
-    database: str,
-    pool: Pool,
-    model_embedder: Embedder,
-    conflict: str,
-) -> None:
-    """A patch that makes it another fact drops the stored end, at once or after a question."""
-    model.answer([fact("is in Osaka", "I'm in Osaka until Monday")])
-    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
-    await former.form(ALICE_DM, typed("I'm in Osaka until Monday"))
-    said = "I live in Osaka for good now"
-    model.answer(lambda shown: [patch(shown.id_of("Osaka"), fact="lives in Osaka", evidence=said)])
-    model.verdicts.append({0: {"conflict": conflict}})
-    questions = (await former.form(ALICE_DM, typed(said))).questions
-    assert len(questions) == (conflict == "unclear")
-    for question in questions:
-        assert await answer_question(pool, model_embedder, ALICE, question.id, "yes")
-    (row,) = await rows(database)
-    assert row["value"]["content"]["fact"] == "lives in Osaka"
-    assert row["expires_at"] is None
-
-
 @pytest.mark.parametrize(
     ("ends", "over"),
     [((None, "2099-01-19"), False), (("2099-01-19", None), False), (("2099-01-19", None), True)],
@@ -421,31 +331,6 @@ async def test_a_deleted_message_takes_its_end_along(
     left = owner_rows(database, "SELECT expires_at FROM store")
     kept = END if ends[0] else None
     assert [row["expires_at"] for row in left] == ([] if over else [kept])
-
-
-@pytest.mark.parametrize("conflict", ["none", "unclear"])
-async def test_a_detail_added_privately_ends_with_the_public_memory(
-    former: Former,
-    model: ScriptedModel,
-    database: str,
-    pool: Pool,
-    model_embedder: Embedder,
-    conflict: str,
-) -> None:
-    """The memory that supersedes a wider one has its end, stored at once or after a question."""
-    model.answer([food("soup", 80, "Only soup until Monday")])
-    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
-    await former.form(memory_view(ALICE.namespace(PUBLIC)), typed("Only soup until Monday"))
-    model.answer(lambda shown: [patch(shown.id_of("soup"), description="hot", evidence="Hot soup")])
-    model.verdicts.append({0: {"conflict": conflict}})
-    formed = await former.form(ALICE_DM, typed("Hot soup, please"))
-    for question in formed.questions:
-        if question.asks == "store":
-            await answer_question(pool, model_embedder, ALICE, question.id, "yes")
-    stored = await rows(database)
-    told = sorted(str(row["value"]["content"]["description"]) for row in stored)
-    assert told == ["None", "hot"]
-    assert {row["expires_at"] for row in stored} == {END}
 
 
 @pytest.mark.parametrize(
@@ -630,31 +515,79 @@ async def test_an_outage_leaves_the_words_waiting(
     assert await rows(database) == []
 
 
-async def test_more_than_eight_from_one_message_are_too_many(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """Eight new memories of one message at most; another message has its own eight."""
-    first, second = "I like " + " ".join(f"dish{i}" for i in range(10)), "And soup"
-    model.answer(
-        [*[food(f"dish{i}", 80, f"dish{i}") for i in range(10)], food("soup", 80, "and soup")]
-    )
-    formed = await former.form(ALICE_DM, typed(first, second))
-    assert reasons(formed) == ["unusable", "unusable"]
-    assert len(await rows(database)) == 9
+PROMISE = "I promised Mia the Q3 figures."
+GIVEN = ("Promise", {"promise": "the Q3 figures", "to": "Mia", "evidence": PROMISE})
 
 
-async def test_a_new_end_of_something_known_is_a_change(
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        ({"modality": "promised"}, (None, None)),
+        ({"modality": "promised", "due": "2099-01-19"}, ("2099-01-19", None)),
+        (
+            {"modality": "promised", "due": "2099-01-19", "due_time": "12:00"},
+            ("2099-01-19", "12:00"),
+        ),
+        ({"modality": "promised", "due": "2099-01-19", "due_time": "noon"}, ("2099-01-19", None)),
+        ({"modality": "promised", "due": "2099-01-01"}, (None, None)),
+        ({"modality": "promised", "valid_until": "2099-01-01"}, (None, None)),
+        ({"modality": "asserted", "due": "2099-01-19"}, "not_asserted"),
+        ({"modality": "question"}, "not_asserted"),
+        ({"modality": "joke"}, "not_asserted"),
+        ({"modality": "hypothetical"}, "not_asserted"),
+        ({"modality": "request"}, "not_asserted"),
+        ({"modality": "past"}, "not_asserted"),
+        ({"modality": "promised", "about": "other"}, "other_person"),
+        ({"modality": "promised", "supported": False}, "unsupported"),
+    ],
+)
+async def test_only_a_given_promise_is_stored_with_the_day_that_the_verdict_reads(
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    judged: dict[str, Any],
+    expected: tuple[str | None, str | None] | str,
+) -> None:
+    """The memory model's own day is not used; a past one, and what is no time, are left out."""
+    model.answer([(GIVEN[0], {**GIVEN[1], "due": "2099-12-31"})])
+    model.verdicts.append({0: judged})
+    formed = await former.form(ALICE_DM, typed(PROMISE))
+    if isinstance(expected, str):
+        assert reasons(formed) == [expected]
+        assert await rows(database) == []
+        return
+    [row] = await rows(database)
+    assert (row["value"]["content"]["due"], row["value"]["content"]["due_time"]) == expected
+    assert row["value"]["content"]["state"] == "open"
+    assert row["expires_at"] is None
+
+
+async def test_what_became_of_a_promise_changes_it(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
-    """An end set on a known memory is announced with Undo; the same message read again keeps it."""
-    model.answer([fact("Lives in Berlin", "I live in Berlin")])
-    await former.form(ALICE_DM, typed("I live in Berlin", at=FRIDAY - timedelta(days=1)))
-    until = typed("I live in Berlin until Monday")
-    model.answer([fact("Lives in Berlin", "I live in Berlin until Monday")])
-    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
-    formed = await former.form(ALICE_DM, until)
-    assert [change.action for change in formed.changes] == ["updated"]
-    model.answer([fact("Lives in Berlin", "I live in Berlin until Monday")])
-    await former.form(ALICE_DM, until)
-    (row,) = await rows(database)
-    assert row["expires_at"] == END
+    """A later sentence ends it or moves its day; its other fields stay."""
+    model.answer([GIVEN])
+    model.verdicts.append({0: {"modality": "promised", "due": "2099-01-19"}})
+    await former.form(ALICE_DM, typed(PROMISE))
+    for sentence, fields, judged, expected in (
+        ("Mia needs it on the 20th.", {}, {"due": "2099-01-20"}, ("2099-01-20", "open")),
+        (
+            "I sent Mia the figures.",
+            {"state": "done"},
+            {"modality": "past"},
+            ("2099-01-20", "done"),
+        ),
+    ):
+
+        def patched(
+            shown: Shown, sentence: str = sentence, fields: dict[str, str] = fields
+        ) -> list[Call]:
+            return [patch(shown.id_of("Q3"), evidence=sentence, **fields)]
+
+        model.answer(patched)
+        model.verdicts.append({0: judged})
+        await former.form(ALICE_DM, typed(sentence, at=FRIDAY + timedelta(minutes=1)))
+        [row] = await rows(database)
+        content = row["value"]["content"]
+        assert (content["due"], content["state"]) == expected
+        assert content["to"] == "Mia"

@@ -27,23 +27,22 @@ from memory import (
     Selection,
     answer_question,
     edit_memory,
-    expire_due,
     forget,
     list_changes,
     list_memories,
     memory_view,
     move_memory,
     open_questions,
-    person_transaction,
     recall_memories,
-    source_changed,
-    sources_among,
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
 from memory.formation.questions import QuestionAnswer
 from memory.model.schemas import UserFact, UserFoodPreference
+from memory.postgres import person_transaction
+from memory.store import expire_due
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
@@ -321,17 +320,6 @@ async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -
     assert ledger.printed("store") == {"store": []}
 
 
-async def test_adding_a_known_memory_updates_it(ledger: Ledger) -> None:
-    """Adding the same thing again updates the one memory; other kinds stay apart."""
-    liked = await ledger.like("Ramen")
-    added = await ledger.add("UserFoodPreference", {"food_name": "ramen", "description": "miso"})
-    assert (added.key, added.action) == (liked.key, "updated")
-    assert (added.after or {})["content"] == food("ramen", description="miso")
-    other = await ledger.add("UserFact", {"fact": "ramen"})
-    assert other.action == "remembered"
-    assert len(await list_memories(ledger.pool, ALICE)) == 2
-
-
 async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None:
     """A moved memory keeps key, value and dates, and is seen where it is now."""
     liked = await ledger.like("ramen")
@@ -361,23 +349,6 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     await ledger.move(narrow.key, PUBLIC)
     [memory] = (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
     assert memory.content["preference"] == 50
-
-
-async def test_what_is_superseded_stays_so_where_it_is_moved(ledger: Ledger) -> None:
-    """A superseded memory that is moved is not current again; each change can still be undone."""
-    mine = memory_view(OWN)
-    wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
-    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("ramen", 50))
-    before = ledger.printed(*ROWS)
-    moved = await ledger.move(wide.key, "C1")
-    [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
-    assert (current.key, current.supersedes) == (narrow.key, (wide.key,))
-    assert await ledger.undo(moved.id)
-    assert ledger.printed(*ROWS) == before
-    await ledger.move(wide.key, "C1")
-    assert await ledger.undo(narrow.id)
-    [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
-    assert (current.key, current.namespace.audience) == (wide.key, "C1")
 
 
 async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
@@ -485,18 +456,6 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(ledge
     }
     ids = [one.id for one in done]
     await undo_changes(ledger.pool, ledger.embedder, ALICE, ids=ids)
-    assert ledger.printed(*ROWS) == before
-
-
-async def test_what_is_taken_back_privately_is_asked_about(ledger: Ledger) -> None:
-    """A public memory that no longer holds stays, and goes by a yes; one Undo brings it back."""
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=WIDE)
-    formed = await ledger.say("I hate soba", ts="2.0", content=food("soba", 0))
-    assert (formed.changes, [one.asks for one in formed.questions]) == ((), ["remove"])
-    before = ledger.printed(*ROWS)
-    [done] = await ledger.answer(formed.questions[0], "yes")
-    assert await list_memories(ledger.pool, ALICE) == []
-    assert await ledger.undo(done.id)
     assert ledger.printed(*ROWS) == before
 
 
@@ -615,34 +574,6 @@ async def test_every_entry_under_an_earlier_key_is_compared(ledger: Ledger) -> N
     await ledger.is_forgotten(again.key, "udon")
 
 
-async def test_what_a_deleted_message_narrowed_is_again_as_in_the_public_memory(
-    ledger: Ledger,
-) -> None:
-    """Without the message that superseded a public memory, its fields are those of that memory."""
-    wide = food("ramen", 90, cuisine="Japanese")
-    await ledger.say("I love ramen", ts="1.0", content=wide, seen=WIDE)
-    less = {**wide, "preference": 50}
-    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=less)
-    detailed = {**less, "description": "no pork"}
-    await ledger.say("Ramen without pork", ts="3.0", content=detailed, key=narrow.key)
-    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None)
-    [memory] = [m for m in await list_memories(ledger.pool, ALICE) if m.namespace == OWN]
-    assert memory.content == {**wide, "description": "no pork"}
-
-
-async def test_an_edited_message_keeps_what_it_still_says(ledger: Ledger) -> None:
-    """Of an edited message only what it no longer says is taken out."""
-    liked = await ledger.like("ramen")
-    await ledger.like("soba")
-    words = PersonMessage(text="I love ramen. And green tea.", channel="D1", ts="1.0")
-    changes = await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "1.0", words)
-    assert [(c.action, c.actor) for c in await list_changes(ledger.pool, ALICE, limit=1)] == [
-        ("removed", "source")
-    ]
-    assert len(changes) == 1
-    assert [m.key for m in await list_memories(ledger.pool, ALICE)] == [liked.key]
-
-
 async def test_an_expired_memory_is_hidden_then_deleted(ledger: Ledger, pool: Pool) -> None:
     """What is due is shown nowhere, then truly deleted, and no version keeps text of it."""
     later = datetime.now(UTC) + timedelta(hours=1)
@@ -672,33 +603,3 @@ def set_end(ledger: Ledger, change: Change, end: datetime) -> None:
         ledger.rows(
             f"UPDATE {table} SET expires_at = %s WHERE key = %s RETURNING 1", end, change.key
         )
-
-
-@pytest.mark.parametrize(("name", "keeps"), [("ramen", True), ("udon", False)])
-async def test_another_subject_in_the_form_drops_the_end(
-    ledger: Ledger, name: str, keeps: bool
-) -> None:
-    """The form has no field for the end: a detail keeps it, another subject drops it."""
-    liked = await ledger.like("ramen")
-    set_end(ledger, liked, datetime.now(UTC) + timedelta(hours=1))
-    content = food(name, 80, description="hot")
-    await ledger.edit(liked.key, content)
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert memory.content == content
-    assert (memory.expires_at is not None) == keeps
-
-
-async def test_unanswered_questions_go_in_time(ledger: Ledger) -> None:
-    """The cleanup deletes the questions that have expired, and no other of the same person."""
-    ramen, soba = await ledger.like("ramen"), await ledger.like("soba")
-    for liked in (ramen, soba):
-        await ask_to_replace(ledger, liked.key)
-    await expire_due(ledger.pool)
-    assert len(await open_questions(ledger.pool, ALICE)) == 2
-    ledger.rows(
-        "UPDATE memory_questions SET expires_at = now() - interval '1 second' WHERE key = %s",
-        ramen.key,
-    )
-    assert len(await open_questions(ledger.pool, ALICE)) == 1
-    await expire_due(ledger.pool)
-    assert [row["key"] for row in ledger.rows("SELECT key FROM memory_questions")] == [soba.key]

@@ -73,18 +73,6 @@ async def test_a_message_is_read_with_its_thread(app: App) -> None:
     assert texts == ["Where do we eat?", "At noon"]
 
 
-async def test_only_the_last_counts(app: App) -> None:
-    """What was looked at before is not read, nor anything once Slack names nothing."""
-    place = app.slack.place()
-    first, second = (app.slack.channel("public", place.user) for _ in range(2))
-    app.slack.say(place.user, second, "second")
-    await look(app, place, channel_entity(first))
-    await look(app, place, channel_entity(second))
-    assert [one["text"] for one in (await read(app, place))["messages"]] == ["second"]
-    await look(app, place)
-    assert "has not said" in (await read(app, place))["error"]
-
-
 async def test_it_comes_with_a_message_too(app: App) -> None:
     """Where Slack says with a direct message what its author looks at, that counts.
 
@@ -142,20 +130,3 @@ async def test_what_was_forgotten_is_not_read(app: App) -> None:
     here = PersonThread(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
     await look(app, here, channel_entity(place.channel))
     assert (await read(app, here))["messages"] == []
-
-
-async def test_what_names_nobody_or_nothing_is_let_pass(app: App) -> None:
-    """A context without a person, or of a kind that is not known, is acked and leaves no row."""
-    place = app.slack.place()
-    event = {"type": "app_context_changed", "context": {"entities": [channel_entity("C1")]}}
-    assert await app.deliver(event) == 200
-    assert await app.deliver(dict(event), is_bot=False, user_id=place.user) == 200
-    assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
-    await look(app, place, {"type": "slack#/types/canvas_id", "value": "F1"})
-    assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []
-
-
-async def test_channels_have_no_such_tool(app: App) -> None:
-    """In a channel, where others read the answer, nothing of elsewhere can be read."""
-    await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
-    assert "read_current_view" not in app.request_texts()[-1]

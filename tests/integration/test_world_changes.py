@@ -46,15 +46,6 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
     assert "ramen" in json.dumps(app.prompts()[-1])
 
 
-async def test_a_stranger_who_changes_leaves_no_row(app: App) -> None:
-    """A change of somebody who never wrote to the app is not kept; only that they left is."""
-    user, _ = app.slack.person()
-    profile = {"id": user, "deleted": False, "locale": "ja-JP"}
-    await app.changes.note(told(app, type="user_change", user=profile))
-    rows = app.rows("SELECT user_id FROM person_settings WHERE user_id = %s", user)
-    assert rows == []
-
-
 @pytest.mark.parametrize(
     ("kind", "event", "change", "audience"),
     [
@@ -252,31 +243,6 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await erase_deactivated(app.pool, people)
     [row] = app.rows("SELECT deactivated_at FROM person_settings WHERE user_id = %s", unheard.user)
     assert row["deactivated_at"] is None
-
-
-async def test_deactivation_of_a_stranger_stores_nothing(app: App) -> None:
-    """No row is added for a deactivated person who never wrote to the app."""
-    user, _ = app.slack.person()
-    gone = {"id": user, "deleted": True, "locale": "en-US"}
-    await app.changes.note(told(app, type="user_change", user=gone))
-    assert await remembered(app, user) == []
-
-
-async def test_one_workspace_without_an_answer_keeps_nobody_elsewhere(app: App) -> None:
-    """People of a workspace whose token is refused are not erased; those of others are."""
-    gone = app.slack.place()
-    await app.ask(gone, "I love ramen")
-    await gone_for(app, gone, 30.1)
-    app.rows(
-        "INSERT INTO person_settings (team_id, user_id, deactivated_at)"
-        " SELECT 'T0REFUSED', 'U0' || number, now() - interval '60 days'"
-        " FROM generate_series(1, 40) AS number"
-    )
-    people = People(app.pool, app.slack.installations(), "notice")
-    await erase_deactivated(app.pool, people)
-    assert await remembered(app, gone.user) == []
-    [kept] = app.rows("SELECT count(*) FROM person_settings WHERE team_id = 'T0REFUSED'")
-    assert kept["count"] == 40
 
 
 async def test_users_info_tells_of_a_deactivation(app: App) -> None:

@@ -12,17 +12,9 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from memory import (
-    EmbeddedPostgres,
-    Person,
-    Pool,
-    create_pool,
-    execute_statement,
-    list_memories,
-    person_transaction,
-    transaction,
-)
+from memory import EmbeddedPostgres, Person, Pool, create_pool, list_memories
 from memory.embeddings.embedder import literal
+from memory.postgres import execute_statement, person_transaction, transaction
 from memory.postgres.database import begin
 from tests.conftest import SPACE, fresh_database, login_of
 

@@ -1,10 +1,8 @@
 """The long fault runs, judged from what Slack saw: ``python -m tests.soak [PART …]``.
 
 Two processes, one by Socket Mode and one by HTTP, serve a playground.
-The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
-``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
-attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
-all of them where none is named. One table at the end; the exit code is 1 on any violation.
+The parts: ``trouble`` (people write while everything breaks) and ``fuzz`` (mutated payloads); both
+where none is named. One table at the end; the exit code is 1 on any violation.
 ``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
 logs; ``SOAK_SCALE`` (1) makes all of it shorter.
 """
@@ -17,8 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,14 +25,10 @@ from tests import fork_server
 from tests.conftest import SPACE, open_playground, remove_settings
 from tests.e2e.app import running
 from tests.kioku_process import fresh
-from tests.soak import load
 from tests.soak.fuzz import SETTINGS, Fuzz
-from tests.soak.hostile import hostile
-from tests.soak.links import links
-from tests.soak.stage import Stage, stage
+from tests.soak.stage import stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
-from tests.soak.worst_texts import worst_texts
 
 TROUBLE = Plan(
     people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
@@ -43,7 +36,7 @@ TROUBLE = Plan(
 
 
 class Runs:
-    """All parts, over one PostgreSQL server."""
+    """Both parts, over one PostgreSQL server."""
 
     def __init__(self, postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -> None:
         self._postgres = postgres
@@ -53,49 +46,20 @@ class Runs:
         self.table = Table()
         self.parts: dict[str, Callable[[], None]] = {
             "trouble": self.trouble,
-            "turns": self.turns,
-            "backlog": self.backlog,
-            "texts": self.texts,
-            "links": self.links,
             "fuzz": self.fuzz,
-            "hostile": self.hostile,
         }
 
     def trouble(self) -> None:
         """Everything breaks while people write."""
-        with self._stage("trouble", KIOKU_FORMATION_DELAY="2") as staged:
+        tell("-- trouble")
+        self._postgres.ensure_database("trouble")
+        conninfo = self._postgres.dsn("trouble")
+        migrate(conninfo, SPACE, migrations())
+        folder = self._folder / "trouble"
+        with stage(self._postgres, conninfo, folder, fresh, KIOKU_FORMATION_DELAY="2") as staged:
             staged.fleet.begin("")
             self.table.part("Trouble: everything breaks while 50 people write")
             Trouble(staged, TROUBLE.scaled(self._scale), self._seed).run(self.table)
-
-    def turns(self) -> None:
-        """A stop in mid-stream, and order in a thread."""
-        with self._stage("turns") as staged:
-            staged.fleet.begin("")
-            load.stop(staged, self.table)
-            staged.fleet.begin("")
-            load.order(staged, self.table)
-
-    def backlog(self) -> None:
-        """Ten thousand events wait when the processes come back."""
-        with self._stage("backlog", KIOKU_FORMATION="off") as staged:
-            load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
-
-    def texts(self) -> None:
-        """One person sends the worst texts to two processes, ten others talk."""
-        with self._stage("texts", KIOKU_PERSON_MESSAGES_PER_HOUR="0") as staged:
-            staged.fleet.begin("")
-            worst_texts(staged, self.table, 60 * self._scale)
-
-    def links(self) -> None:
-        """Two hundred thousand hostile answers through the filter of links."""
-        tell("-- links")
-        links(self.table, self._seed, round(200_000 * self._scale))
-
-    def hostile(self) -> None:
-        """The end-to-end tests with a hostile model."""
-        tell("-- hostile")
-        hostile(self.table)
 
     def fuzz(self) -> None:
         """Twenty thousand mutated requests at every HTTP entry point of one process."""
@@ -111,15 +75,6 @@ class Runs:
         ):
             self.table.part("Fuzz: mutated payloads at every entry point")
             Fuzz(app, self._seed).run(self.table, round(20_000 * self._scale))
-
-    @contextmanager
-    def _stage(self, name: str, **settings: str) -> Iterator[Stage]:
-        tell(f"-- {name}")
-        self._postgres.ensure_database(name)
-        conninfo = self._postgres.dsn(name)
-        migrate(conninfo, SPACE, migrations())
-        with stage(self._postgres, conninfo, self._folder / name, fresh, **settings) as staged:
-            yield staged
 
 
 def _end(*_: Any) -> NoReturn:

@@ -28,7 +28,7 @@ import aiohttp
 import psycopg
 from psycopg.rows import dict_row
 
-from playground.http_delivery import sign
+from slack_playground.http_delivery import sign
 from tests.e2e.app import App
 from tests.e2e.messages import Human, Json
 from tests.e2e.workspace import Workspace

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tests.e2e.messages import Human, Json, error_sentences, markdown
 from tests.soak.questions import MARKER, Question
@@ -114,21 +113,6 @@ def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, s
                 ):
                     found.add(f"{other} for {marker}")
     return sorted(found)
-
-
-def out_of_order(questions: Sequence[Question], messages: Sequence[Json]) -> list[str]:
-    """Return the markers whose answers come before that to an earlier question of the thread."""
-    known = {question.marker: question for question in questions}
-    threads: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for message in sorted(messages, key=lambda message: float(message["ts"])):
-        for marker in set(MARKER.findall(markdown(message))) & set(known):
-            threads[message["channel"], message.get("thread_ts", "")].append(marker)
-    return [
-        marker
-        for markers in threads.values()
-        for earlier, marker in pairwise(markers)
-        if float(known[marker].said.ts) < float(known[earlier].said.ts)
-    ]
 
 
 @dataclass(slots=True)

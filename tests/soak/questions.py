@@ -22,9 +22,9 @@ class Question:
     states: bool = False
 
 
-def markers(*, long: bool = False) -> Iterator[str]:
-    """Return markers, each of its own; with `long` those of the longest answers."""
-    return (f"zq{number:05d}" for number in (itertools.count(9, 10) if long else itertools.count()))
+def markers() -> Iterator[str]:
+    """Return markers, each of its own."""
+    return (f"zq{number:05d}" for number in itertools.count())
 
 
 def statement(marker: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.e2e.messages import Json, asked, told
+from tests.e2e.messages import asked, told
 from tests.e2e.workspace import Workspace
 
 ORDERED = frozenset(
@@ -17,26 +17,19 @@ ORDERED = frozenset(
         "dropped after",
     }
 )
-_WRITES = ("chat.postMessage", "chat.update", "chat.appendStream", "chat.stopStream")
-_ENDS = ("chat.postMessage", "chat.stopStream")
 
 
 class Record:
     """What the playground has recorded so far of calls and model requests."""
 
-    def __init__(self, workspace: Workspace, *, prompts: bool = False) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._prompts = prompts
         self._calls = int(workspace.playground("calls?since=999999999")["last"])
         self._requests = int(workspace.model("journal?since=999999999")["last"])
         self.outcomes: Counter[str] = Counter()
-        self.done: Counter[str] = Counter()
-        self.limited: Counter[str] = Counter()
         self.model: Counter[str] = Counter()
         self.asked: list[tuple[str, str]] = []
         self.newest: list[str] = []
-        self.ended: set[tuple[str, str]] = set()
-        self._stands: dict[tuple[str, str], float] = {}
 
     def read(self) -> int:
         """Read on; returns how many calls of Slack were new."""
@@ -46,17 +39,7 @@ class Record:
             self.newest = [call["method"] for call in calls["calls"]]
         for call in calls["calls"]:
             self.outcomes[str(call["outcome"])] += 1
-            self.done[call["method"]] += bool(call["executed"])
-            self.limited[call["method"]] += call["outcome"] == "ratelimited"
-            if call["executed"] and call["method"] in _WRITES:
-                place = call["result"] or {}
-                ts = place.get("ts") or call["args"].get("ts")
-                channel = place.get("channel") or call["args"].get("channel")
-                self._stands[channel, ts] = call["time"] + call["ms"] / 1000
-                if call["method"] in _ENDS:
-                    self.ended.add((channel, ts))
-        if self._prompts:
-            self._read_prompts()
+        self._read_prompts()
         return len(calls["calls"])
 
     def _read_prompts(self) -> None:
@@ -67,10 +50,6 @@ class Record:
             # A process that was killed may have sent the beginning of a request only.
             if entry["kind"] == "reply" and entry["endpoint"] == "responses" and entry["body"]:
                 self.asked.append((asked(entry), told(entry)))
-
-    def ready(self, message: Json) -> float:
-        """Return when a message of the app was whole, in seconds since 1970."""
-        return self._stands.get((message["channel"], message["ts"]), float(message["ts"]))
 
     @property
     def refused(self) -> int:

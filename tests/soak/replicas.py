@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.kioku_process import END_SECONDS, Running, Start, until
+from tests.kioku_process import Running, Start, until
 
 _LOOK_SECONDS = 0.1
 
@@ -36,12 +35,6 @@ class Replica(Running):
         """End it as a crash would."""
         self._killed = True
         super().kill()
-
-    def retire(self) -> Callable[[], int]:
-        """Send SIGTERM; returns what waits for its end and returns its exit code."""
-        self.wanted = False
-        self.process.terminate()
-        return partial(self.process.wait, END_SECONDS)
 
     def look(self) -> str:
         """Return how it is: ``runs``, ``starts``, ``killed``, ``refused`` or ``ended``."""

@@ -39,12 +39,3 @@ class Table:
 def tell(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)  # noqa: T201 - output of a command
-
-
-def percentiles(values: Sequence[float]) -> str:
-    """Return p50, p95 and the most of some seconds."""
-    ordered = sorted(values)
-    if not ordered:
-        return "none"
-    p50, p95 = (ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.95))
-    return f"p50 {p50:.2f} s, p95 {p95:.2f} s, most {ordered[-1]:.2f} s"

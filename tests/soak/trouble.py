@@ -148,7 +148,7 @@ class Trouble:
         self._plan = plan
         self._chance = random.Random(seed)
         self._writers = Writers(stage.workspace, plan.people, random.Random(seed + 1))
-        self._record = Record(stage.workspace, prompts=True)
+        self._record = Record(stage.workspace)
         self._restarts = 0
         self._busy: list[str] = []
         self._spent = -10.0
