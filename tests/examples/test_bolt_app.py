@@ -17,7 +17,7 @@ from tests.conftest import ROOT, Server, json_server
 from tests.kioku_process import wait_for
 from tests.loopback import free_port
 
-PLAYGROUND, PROGRAM = "playground", "bolt_app"
+PLAYGROUND, PROGRAM = "slack_playground", "bolt_app"
 MANIFEST = ROOT / "docs" / "examples" / f"{PROGRAM}.json"
 
 

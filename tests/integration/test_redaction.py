@@ -57,7 +57,7 @@ def part_of(secret: str) -> str:
 
 @pytest.mark.parametrize(
     ("template", "secret"),
-    [*FORMATS[::5], *IN_CONTEXT[::3], *((template, _WORD) for template in LABELLED[::20])],
+    [*FORMATS[::12], *IN_CONTEXT[::6], *((template, _WORD) for template in LABELLED[::40])],
 )
 async def test_a_credential_is_answered_and_not_kept(app: App, template: str, secret: str) -> None:
     """The reply may use it; no table, no formation, no verdict and no later prompt holds it."""

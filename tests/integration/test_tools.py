@@ -345,6 +345,8 @@ async def test_a_verdict_that_takes_too_long_waits(
 
 async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: ToolTest) -> None:
     """What is empty, invented or misshapen is an error; the right call after it works."""
+    key = case.put(OWN, "ramen")
+    tools = case.tools("Remember that I love ramen; forget ramen, I am done with it")
     for arguments in (
         {"action": "create"},
         {"action": "create", "content": None},
@@ -382,16 +384,14 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: Too
         {"action": "delete", "id": ["KNOWN"]},
     ):
         with subtests.test(arguments=arguments):
-            key = case.put(OWN, "ramen")
             given = {name: key if value == "KNOWN" else value for name, value in arguments.items()}
-            tools = case.tools("Remember that I love ramen; forget ramen, I am done with it")
             async with case.unchanged():
                 assert failed(
                     await call(tools, "memory_change", **{"evidence": "I love ramen", **given})
                 )
             assert tools.to_forget == ()
-            told = await change(tools, RAMEN, action="update", id=key)
-            assert told[0]["done"] == "updated"
+    told = await change(tools, RAMEN, action="update", id=key)
+    assert told[0]["done"] == "updated"
 
 
 async def test_arguments_beside_the_parameters_have_no_effect(case: ToolTest) -> None:
