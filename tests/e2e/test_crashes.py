@@ -50,7 +50,7 @@ class Stage:
 
     def wait(self, seconds: float) -> None:
         """Wait until no message waits any more."""
-        waiting: LiteralString = "SELECT 1 FROM messages WHERE status = 'waiting'"
+        waiting: LiteralString = "SELECT 1 FROM messages WHERE ended_at IS NULL"
         until(lambda: not self.stored.rows(waiting), "an end", seconds)
 
     def shown(self, said: Said) -> list[str]:

@@ -110,7 +110,8 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
     full = (
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION"
         " 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
-        "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON messages EXECUTE FUNCTION full_disk();"
+        "CREATE TRIGGER no_turns BEFORE UPDATE OF begun_at ON messages"
+        " EXECUTE FUNCTION full_disk();"
     )
     owner_rows(world.app.conninfo, full)
     try:
