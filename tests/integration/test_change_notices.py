@@ -83,26 +83,6 @@ async def test_a_job_that_runs_twice_shows_the_same(app: App) -> None:
         assert _answers(app, place)[: len(before)] == before
 
 
-async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(app: App) -> None:
-    """What is not committed leaves no notice, and no job to show one."""
-    place = app.slack.place()
-    message = await app.ask(place, "I love ramen")
-    turn = app.turn(message)
-
-    class Away(Exception):
-        """The process dies before it commits."""
-
-    async def dying() -> None:
-        async with person_transaction(app.pool, message.person) as connection:
-            await add_notice(app.wiring.app, connection, message.person, turn["id"])
-            raise Away
-
-    with pytest.raises(Away):
-        await dying()
-    assert app.jobs(SHOW_NOTICE) == []
-    assert app.rows("SELECT 1 FROM change_notices WHERE turn_id = %s", turn["id"]) == []
-
-
 async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
     """Its job is for a process that dies before it is shown, and is deleted with it."""
     place = app.slack.place()

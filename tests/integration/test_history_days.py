@@ -8,7 +8,7 @@ import pytest
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.runtime.maintenance import end_history, end_what_is_old
+from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from memory import Pool
 from tests.conftest import owner_rows
@@ -107,24 +107,4 @@ async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
     await kept.upkeep.keep_up(0)
     found = kept.rows("SELECT status, message->>'text' AS text FROM messages ORDER BY ts")
     assert [tuple(row.values()) for row in found] == [("failed", None), ("waiting", "SOON")]
-    assert kept.texts() == [BLANK]
-
-
-@pytest.mark.parametrize(("installation", "own"), [(10, None), (None, 10), (10, 20), (90, 10)])
-async def test_the_shorter_time_counts(kept: Kept, installation: int | None, own: int) -> None:
-    """Where retention is shorter than 30 days it deletes the turn; a longer one keeps no text."""
-    one = message()
-    kept.turn(one, 12)
-    kept.rows(
-        "INSERT INTO person_settings (team_id, user_id, retention_days) VALUES ('T1', %s, %s)",
-        one.user_id,
-        own,
-    )
-    await end_history(kept.pool, 30)
-    assert kept.texts() == [FULL]
-    await end_what_is_old(kept.pool, installation)
-    assert kept.texts() == []
-    kept.turn(message(), 31)
-    await end_what_is_old(kept.pool, 90)
-    await end_history(kept.pool, 30)
     assert kept.texts() == [BLANK]

@@ -14,7 +14,7 @@ from bot.memories.home import PUBLISH, publish_home
 from bot.ui.panel import MENU, SHOW, SWITCH
 from tests.conftest import Server
 from tests.integration.app import App, receiving
-from tests.integration.person import SlackPerson, elements, shown
+from tests.integration.person import SlackPerson, shown
 from tests.integration.playground_slack import PlaygroundSlack
 
 # One migrated database for all of these tests; each has people of its own.
@@ -38,14 +38,6 @@ async def as_owner(app: App, statement: LiteralString) -> None:
     """Change something as the database's owner, which may have to wait for the app."""
     async with await AsyncConnection.connect(app.database, autocommit=True) as owner:
         await owner.execute(statement)
-
-
-async def test_a_new_person_is_shown_how_to_begin(ann: SlackPerson) -> None:
-    """There is nothing before Home is opened; then examples, and one button."""
-    assert await ann.home() == {}
-    home = await ann.open_home()
-    assert ann.sentence("panel_example_food") in shown(home)
-    assert [one["action_id"] for one in elements(home)] == [SWITCH, "add"]
 
 
 async def test_another_persons_click(ann: SlackPerson) -> None:

@@ -9,12 +9,10 @@ import re
 import time
 
 import aiohttp
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.runtime.metrics import serving_metrics
 from memory import EmbeddedPostgres
-from memory.metrics import count
 from tests.frozen import frozen
 from tests.integration.app import App
 
@@ -102,12 +100,3 @@ async def test_it_answers_while_postgresql_does_not(app: App, postgres: Embedded
         async with asyncio.timeout(30):
             while values(await scrape(port))["kioku_database_up", ()] != 1:
                 pass
-
-
-async def test_without_a_recorder_nothing_is_counted(app: App) -> None:
-    """After the end of the endpoint a count goes nowhere, and its port is free."""
-    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
-        pass
-    count("turns", outcome="answered")
-    with pytest.raises(aiohttp.ClientConnectorError):
-        await scrape(port)

@@ -6,7 +6,6 @@ import json
 import signal
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -14,7 +13,7 @@ import pytest
 
 from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, list_memories
-from tests.conftest import login_of, owner_rows
+from tests.conftest import owner_rows
 from tests.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
 from tests.memories import add_memory
 
@@ -165,27 +164,3 @@ async def test_retention_covers_people_of_whom_only_changes_are_left(
         owner_rows(database, f"UPDATE memory_versions SET at = now() - interval '{days} days'")
         await end_what_is_old(pool, 30)
         assert len(owner_rows(database, "SELECT id FROM memory_versions")) == left
-
-
-def test_failed_jobs_run_again_by_procrastinates_shell(database: str, tmp_path: Path) -> None:
-    """Its own shell, with the settings of Kioku, lists the jobs and gives one back."""
-    [job] = owner_rows(
-        database,
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
-        " VALUES ('replies', 'example', 'failed') RETURNING id",
-    )
-
-    def shell(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "procrastinate", "--app=bot.queue.shell.app", "shell", *command],
-            cwd=tmp_path,
-            env=environment({"DATABASE_URL": login_of(database)}),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return done.stdout
-
-    assert shell("list_jobs", "status=failed") == f"#{job['id']} example on replies - [failed]\n"
-    assert shell("retry", str(job["id"])) == f"#{job['id']} example on replies - [todo]\n"

@@ -158,22 +158,6 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
 
 
-async def test_ten_messages_cost_twelve_calls(app: App) -> None:
-    """A burst is one formation that sees all of it: ten replies, one formation, one verdict."""
-    place = app.slack.place()
-    foods = ("ramen", "sushi", "tofu", "curry", "udon", "soba", "miso", "natto", "mochi", "tea")
-    for food in foods:
-        message = await app.ask(place, f"I love {food}.")
-    [due] = app.formations(message.person)
-    assert due["due_in"] > 0
-    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
-    assert sorted(calls) == ["formation", *["reply"] * 10, "verdict"]
-    told = str(next(entry["body"] for entry in entries if entry["kind"] == "formation"))
-    assert [food for food in foods if f"I love {food}." not in told] == []
-
-
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose deletion is delivered first is not answered when it comes."""
     place = app.slack.place()

@@ -108,25 +108,6 @@ async def test_a_small_set_comes_whole_and_costs_no_embedding(
     assert model.embedding_requests == []
 
 
-@pytest.mark.parametrize("count", [SMALL_SET + 1, 300])
-async def test_a_larger_set_is_ordered_exactly(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, count: int
-) -> None:
-    """Of more than fifty the forty nearest come, in the very order of their distances."""
-    person = Person("T1", f"LARGE{count}")
-    topics = [f"number {i} of {chr(97 + i % 26) * 3}" for i in range(count)]
-    await remember(pool, model_embedder, person, topics)
-    model.embedding_requests.clear()
-    question = "tell me of number 7"
-    found = await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), question)
-    assert model.embedding_requests == [[question]]
-    [asked, *stored] = await model_embedder.embed([question, *topics])
-    distances = dict(zip(topics, (distance(asked, vector) for vector in stored), strict=True))
-    got = [distances[topic] for topic in texts(found.memories)]
-    assert len(got) == NEAREST
-    assert got == pytest.approx(sorted(distances.values())[:NEAREST], abs=1e-6)
-
-
 @pytest.mark.parametrize("count", [3, 60], ids=["small", "large"])
 @pytest.mark.parametrize("down", [False, True], ids=["exact", "newest"])
 async def test_how_to_answer_is_always_recalled(

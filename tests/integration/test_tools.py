@@ -428,20 +428,6 @@ async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Na
 # --- proposals -----------------------------------------------------------------------------
 
 
-async def test_delete_only_proposes(case: ToolTest) -> None:
-    """A deletion is a proposal that names the memory; the row and its vector stay."""
-    key = case.put(OWN, "ramen")
-    case.put(OWN, "sushi")
-    tools = case.tools("forget that I like ramen")
-    async with case.unchanged():
-        for _ in range(2):
-            told = await call(
-                tools, "memory_change", action="delete", evidence="forget that", id=key
-            )
-            assert told == {"proposed": True, "done": False, "id": key}
-    assert [memory.key for memory in tools.to_forget] == [key]
-
-
 # --- limits and faults ---------------------------------------------------------------------
 
 
