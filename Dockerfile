@@ -17,7 +17,6 @@ RUN /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --requir
 COPY pyproject.toml README.md LICENSE manifest.yml ./
 COPY bot ./bot
 COPY memory ./memory
-COPY playground ./playground
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /src/wheel . \
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --no-deps --no-index /src/wheel/*.whl \
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python check

@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
+PACKAGES := packages/slack-playground packages/openai-double packages/stand-in
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FROM_LOCKS := --require-hashes --only-binary :all:
 # Each process of a test would compile Kioku again.
@@ -15,11 +16,11 @@ help:  ## List the commands
 
 install: $(VENV)/.installed  ## Make .venv with everything, from the hashed locks
 
-$(VENV)/.app: requirements.lock deploy/local/requirements.lock pyproject.toml
+$(VENV)/.app: requirements.lock deploy/local/requirements.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Kioku needs Python 3.11 to 3.14: set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) $(FROM_LOCKS) -r requirements.lock -r deploy/local/requirements.lock
-	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e . $(PACKAGES:%=-e %)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.app tests/requirements.lock
@@ -55,4 +56,4 @@ docs: $(DOCS)/.installed  ## Build the documentation site into build/site; a war
 	$(DOCS)/bin/python -m sphinx -q -E -n -W --keep-going -c docs . build/site -d build/doctrees
 
 clean:  ## Remove what was built here (your data in .kioku/ stays)
-	rm -rf $(VENV) $(DOCS) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) build dist *.egg-info packages/*/*.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -218,11 +218,11 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
     """Run PostgreSQL, a Slack and a model below `folder`."""
     with EmbeddedPostgres(folder / "postgres") as postgres:
         slack = await start(
-            *("-m", "playground", "--no-model", "--manifest", str(ROOT / "manifest.yml")),
+            *("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml")),
             settings={},
             log=folder / "slack.log",
         )
-        model = await start("-m", "playground.model", settings={}, log=folder / "model.log")
+        model = await start("-m", "kioku_stand_in", settings={}, log=folder / "model.log")
         try:
             info = json.loads(await slack.line())
             model_url = json.loads(await model.line())["url"]

@@ -26,7 +26,7 @@ from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
-from memory import recorded
+from memory.metrics import recorded
 
 _PEOPLE = 6
 _SAMPLE_SECONDS = 0.001

@@ -91,7 +91,7 @@ class Cases:
         """Return the trace of a message until its job has ended; its formation is still to come."""
         said = await self._say(user, "dm", text, settle=False)
         answered = (
-            "SELECT EXISTS (SELECT FROM turns WHERE question_ts = %s AND ended_at IS NOT NULL)"
+            "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS NOT NULL)"
             " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'doing')"
         )
         await self._until(answered, said["ts"])

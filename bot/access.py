@@ -20,17 +20,10 @@ from bot.slack.messages import Message
 from bot.types import Policy, Refusal
 from bot.ui.blocks import payload
 from bot.ui.reader import Reader
-from memory import (
-    DM,
-    NO_FORGETTING,
-    MemoryOff,
-    Person,
-    Pool,
-    TokenUse,
-    count,
-    person_transaction,
-    step,
-)
+from memory import DM, MemoryOff, Person, Pool
+from memory.formation import TokenUse
+from memory.metrics import count, step
+from memory.postgres import NO_FORGETTING, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +82,11 @@ class QuotaExceeded(Exception):
 
 _MOMENT: LiteralString = "COALESCE(event.reopened_at, event.received_at)"
 BEFORE: LiteralString = (
-    "(SELECT count(*) FROM inbox_events other"
+    "(SELECT count(*) FROM messages other"
     " WHERE other.team_id = event.team_id AND other.user_id = event.user_id"
     f" AND other.received_at >= date_trunc('hour', {_MOMENT}) AND other.received_at <= {_MOMENT}"
-    " AND (other.id < event.id OR event.reopened_at IS NOT NULL))"
+    " AND other.event_id IS NOT NULL AND (event.reopened_at IS NOT NULL"
+    " OR (other.received_at, other.id) < (event.received_at, event.id)))"
     " + (SELECT COALESCE(sum(requests), 0) FROM person_requests counted"
     " WHERE counted.team_id = event.team_id AND counted.user_id = event.user_id"
     f" AND counted.hour = date_trunc('hour', {_MOMENT}))"
@@ -110,7 +104,8 @@ COUNT_REQUEST: LiteralString = (
 )
 """Counts a request of a person in this hour, in their scope."""
 _WRITTEN: LiteralString = (
-    "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
+    "(SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND event_id IS NOT NULL"
     " AND received_at >= date_trunc('hour', now()))"
 )
 # Checks and counts in one statement: of two at once, the second waits for the row of the first.
@@ -128,7 +123,7 @@ class Quotas:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
     `limit` is that of the messages and requests of a person in an hour of the clock. Messages are
-    counted by their rows in ``inbox_events``, other requests that call a model, and edits of
+    counted by their rows in ``messages``, other requests that call a model, and edits of
     answered messages, in ``person_requests``.
     """
 
@@ -178,8 +173,8 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     request = f"{_about(channel, ts)}{uuid4()}"
     async with person_transaction(pool, person) as connection:
         await connection.execute(
-            "INSERT INTO notices (team_id, user_id, kind, event_id, expires_at)"
-            f" SELECT %s, %s, %s, 0, now() + interval '{_LONGEST}' WHERE {NO_FORGETTING}",
+            "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
+            f" SELECT %s, %s, %s, '', now() + interval '{_LONGEST}' WHERE {NO_FORGETTING}",
             (person.team_id, person.user_id, request, person.prefix),
         )
     return request
@@ -194,7 +189,7 @@ async def note_message_changed(
     transaction sees what that one stored.
     """
     await connection.execute(
-        "UPDATE notices SET event_id = 1 WHERE team_id = %s AND user_id = %s"
+        "UPDATE notices SET message_id = 'changed' WHERE team_id = %s AND user_id = %s"
         " AND starts_with(kind, %s)",
         (person.team_id, person.user_id, _about(channel, ts)),
     )
@@ -207,13 +202,14 @@ async def check_request(connection: AsyncConnection[DictRow], person: Person, re
     message was edited or deleted. Until the transaction ends `note_message_changed` waits.
     """
     found = await connection.execute(
-        "SELECT event_id FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s FOR UPDATE",
+        "SELECT message_id FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s"
+        " FOR UPDATE",
         (person.team_id, person.user_id, request),
     )
     row = await found.fetchone()
     if row is None:
         raise MemoryOff("The person was erased meanwhile.")
-    if row["event_id"]:
+    if row["message_id"]:
         raise MessageChanged
 
 

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 # Below WARNING only our own packages are logged: libraries log each request, at DEBUG its contents.
-_OURS = ("bot", "memory", "playground", "deploy", "bench", "root", "__main__")
+_OURS = ("bot", "memory", "deploy", "bench", "root", "__main__")
 # What these log on errors can quote what they were given.
 _INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
 # Writes the code of an installation, and what a stranger's request held.

@@ -30,7 +30,8 @@ from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
 from bot.ui.reader import Reader
-from memory import DM, Person, Pool, list_changes, open_questions, person_statement
+from memory import DM, Person, Pool, list_changes, open_questions
+from memory.postgres import person_statement
 
 log = logging.getLogger(__name__)
 
@@ -132,10 +133,10 @@ async def show_notice(app: App, team: str, user: str, turn: str) -> None:
     found = await person_statement(
         app.pool,
         person,
-        "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.question_ts,"
+        "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.ts AS question_ts,"
         " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
         " n.ts::numeric < t.reply_ts[1]::numeric AS above"
-        " FROM change_notices n JOIN turns t"
+        " FROM change_notices n JOIN messages t"
         " ON (t.id, t.team_id, t.user_id) = (n.turn_id, n.team_id, n.user_id)"
         " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
         {"turn": UUID(turn), **person.ids},

@@ -23,7 +23,8 @@ from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM, Message
 from bot.types import ConsentMode, MemoryState, Off, PersonSettings
 from bot.ui.reader import Reader
-from memory import Person, Pool, person_transaction, transaction_timeout
+from memory import Person, Pool
+from memory.postgres import person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +44,13 @@ _OF_PERSON: LiteralString = "o.team_id = %(team)s AND o.user_id = %(user)s"
 _COVERS_MESSAGE: LiteralString = (
     "o.scope IN ('', %(channel)s) AND (tstzrange(o.from_at, o.until_at) @>"
     " to_timestamp(%(ts)s::text::float8) OR tstzrange(o.from_at, o.until_at) @> (SELECT edited_at"
-    " FROM inbox_events WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s))"
+    " FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s))"
 )
 OFF_RECORD: LiteralString = (
     "EXISTS (SELECT FROM memory_off o WHERE o.team_id = e.team_id AND o.user_id = e.user_id"
     " AND o.scope IN ('', e.channel_id) AND (tstzrange(o.from_at, o.until_at) @>"
     " to_timestamp(e.ts::float8) OR tstzrange(o.from_at, o.until_at) @> e.edited_at))"
-    " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
-    " AND t.question_ts = e.ts AND t.off_record)"
+    " OR e.off_record"
 )
 """Whether a message `e` of the inbox is not to be remembered, as far as known before its turn."""
 

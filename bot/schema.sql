@@ -24,102 +24,90 @@ CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
 CREATE INDEX procrastinate_jobs_slack_limit ON procrastinate_jobs (slack_limit)
     WHERE status IN ('todo', 'doing');
 
--- Messages from Slack, stored before Slack is answered. `message` is NULL once it is handled; the
--- ids stay, because Slack delivers some events again.
-CREATE TABLE inbox_events (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+-- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
+-- docs/explanation/one-message.md has the transitions of `status`.
+CREATE TABLE messages (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     team_id text NOT NULL,
-    event_id text NOT NULL,
+    -- NULL: a request to POST /ask
+    event_id text,
     user_id text NOT NULL,
     channel_id text NOT NULL,
     ts text NOT NULL,
     thread text NOT NULL,
     audience text,
+    -- as Slack sent it; NULL once it is handled
     message jsonb,
-    status text NOT NULL DEFAULT 'waiting'
-        CHECK (status IN ('waiting', 'done', 'failed', 'withdrawn')),
-    attempts int NOT NULL DEFAULT 0,
-    interrupted boolean NOT NULL DEFAULT false,
+    status text NOT NULL DEFAULT 'waiting' CHECK (status IN
+        ('waiting', 'answering', 'answered', 'failed', 'stopped', 'skipped', 'gone')),
     received_at timestamptz NOT NULL DEFAULT now(),
-    finished_at timestamptz,
-    -- counts the edits of its text
-    revision int NOT NULL DEFAULT 0,
-    -- attempts that ended in good order without an answer
-    spared int NOT NULL DEFAULT 0,
-    -- when the model was first found unavailable
-    held_since timestamptz,
     -- found by catching up after an outage
     late boolean NOT NULL DEFAULT false,
+
     -- The process that has it in progress; how often a process died with it, and with it
     -- alone.
     claimed_by text,
+    attempts int NOT NULL DEFAULT 0,
+    -- attempts that ended in good order without an answer
+    spared int NOT NULL DEFAULT 0,
+    failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
     lone_crashes int NOT NULL DEFAULT 0,
-    failures int NOT NULL DEFAULT 0,
+    -- when the model was first found unavailable
+    held_since timestamptz,
+
+    interrupted boolean NOT NULL DEFAULT false,
+    -- counts the edits of its text
+    revision int NOT NULL DEFAULT 0,
     -- when it was last edited; `reopened_at` when an answered one was
     edited_at timestamptz,
+    reopened_at timestamptz,
     -- the ts of the newest event that edited or deleted it; '' for none
     changed_ts text NOT NULL DEFAULT '',
-    reopened_at timestamptz,
-    UNIQUE (team_id, channel_id, ts),
-    UNIQUE (team_id, event_id)
-);
-CREATE INDEX inbox_events_failed ON inbox_events (id) WHERE status = 'failed';
-CREATE INDEX inbox_events_finished ON inbox_events (finished_at) WHERE status <> 'waiting';
-CREATE INDEX inbox_events_person ON inbox_events (team_id, user_id) WHERE status = 'waiting';
-CREATE INDEX inbox_events_received ON inbox_events (team_id, user_id, received_at);
-CREATE INDEX inbox_events_thread ON inbox_events (thread);
-CREATE INDEX inbox_events_waiting ON inbox_events (thread, ts) WHERE status = 'waiting';
-GRANT SELECT, INSERT, UPDATE, DELETE ON inbox_events TO kioku_app;
-ALTER TABLE inbox_events ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_events ON inbox_events USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR thread = current_setting('kioku.thread', true)
-);
 
--- Questions and answers: written when a reply is about to be posted, finished with it.
-CREATE TABLE turns (
-    id uuid PRIMARY KEY,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    channel_id text NOT NULL,
-    thread text NOT NULL,
-    audience text NOT NULL,
-    question_ts text NOT NULL,
-    question text NOT NULL,
-    words text NOT NULL,
+    -- When its turn first began; NULL: it has none.
+    begun_at timestamptz,
+    question text NOT NULL DEFAULT '',
+    words text NOT NULL DEFAULT '',
+    -- No text of the turn is kept.
+    off_record boolean NOT NULL DEFAULT false,
     reply text,
     reply_ts text[] NOT NULL DEFAULT '{}',
-    status text NOT NULL DEFAULT 'answering'
-        CHECK (status IN ('answering', 'answered', 'failed', 'stopped')),
-    intended_at timestamptz NOT NULL DEFAULT now(),
-    ended_at timestamptz,
-    formed_at timestamptz,
+    -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
+    posting_since timestamptz,
     -- keys of the memories in the prompt: who forgets one forgets the reply that names it
     recalled text[] NOT NULL DEFAULT '{}',
     -- The person was asked whether to forget what the message names: its words remove
     -- nothing.
-    asked boolean NOT NULL DEFAULT false,
-    -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
-    posting_since timestamptz,
-    -- No text of the turn is kept.
-    off_record boolean NOT NULL DEFAULT false,
+    removal_proposed boolean NOT NULL DEFAULT false,
     -- NULL where no model answered
     model text,
     -- The person renamed the thread's session; the app leaves its title as it is.
     retitled boolean NOT NULL DEFAULT false,
-    UNIQUE (team_id, channel_id, question_ts)
+    -- NULL for one that is gone: the unfinished answer is still to be deleted.
+    ended_at timestamptz,
+    formed_at timestamptz,
+    UNIQUE (team_id, channel_id, ts),
+    UNIQUE (team_id, event_id)
 );
-CREATE INDEX turns_answering ON turns (intended_at) WHERE status = 'answering';
-CREATE INDEX turns_person ON turns (team_id, user_id, question_ts);
-CREATE INDEX turns_recent ON turns (team_id, intended_at);
-CREATE INDEX turns_texts ON turns (intended_at)
+CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
+CREATE INDEX messages_deleted ON messages (thread) WHERE status = 'gone' AND ended_at IS NULL;
+CREATE INDEX messages_failed ON messages (id) WHERE status = 'failed';
+CREATE INDEX messages_open ON messages (thread, ts) WHERE status IN ('waiting', 'answering');
+CREATE INDEX messages_open_of_person ON messages (team_id, user_id)
+    WHERE status IN ('waiting', 'answering');
+CREATE INDEX messages_person ON messages (team_id, user_id, ts);
+CREATE INDEX messages_received ON messages (team_id, user_id, received_at);
+CREATE INDEX messages_texts ON messages (begun_at)
     WHERE question <> '' OR words <> '' OR reply IS NOT NULL;
-CREATE INDEX turns_thread ON turns (thread, question_ts);
-CREATE INDEX turns_unformed ON turns (team_id, user_id, audience) WHERE formed_at IS NULL;
-GRANT SELECT, INSERT, UPDATE, DELETE ON turns TO kioku_app;
-ALTER TABLE turns ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_turns ON turns USING (
+CREATE INDEX messages_thread ON messages (thread, ts);
+CREATE INDEX messages_unanswered ON messages (ended_at)
+    WHERE begun_at IS NULL AND ended_at IS NOT NULL;
+CREATE INDEX messages_unformed ON messages (team_id, user_id, audience)
+    WHERE formed_at IS NULL AND words <> '';
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO kioku_app;
+ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_messages ON messages USING (
     team_id || '.' || user_id = current_setting('kioku.person', true)
     OR thread = current_setting('kioku.thread', true)
 );
@@ -156,7 +144,7 @@ CREATE POLICY own_viewed ON viewed USING (
 
 -- A person's rating of a reply; deleted with the turn.
 CREATE TABLE feedback (
-    turn_id uuid PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
+    turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
     team_id text NOT NULL,
     user_id text NOT NULL,
     rating text NOT NULL CHECK (rating IN ('good', 'bad')),
@@ -172,7 +160,7 @@ CREATE POLICY own_feedback ON feedback
 
 -- What a formation changed, to be shown below the reply: ids of changes and questions.
 CREATE TABLE change_notices (
-    turn_id uuid PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
+    turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
     team_id text NOT NULL,
     user_id text NOT NULL,
     shown_at timestamptz,
@@ -190,7 +178,7 @@ CREATE TABLE notices (
     team_id text NOT NULL,
     user_id text NOT NULL,
     kind text NOT NULL,
-    event_id bigint NOT NULL,
+    message_id text NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (team_id, user_id, kind)
 );
@@ -316,46 +304,123 @@ CREATE TABLE processes (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON processes TO kioku_app;
 
--- Threads in which something waits, or was withdrawn half answered, and that have no job.
+-- Reminders of promises, each written before it is posted: of the promise `key`, for the day and time
+-- `due`, the first or the second. `ts` is NULL until it is posted, '' where Slack refused it.
+CREATE TABLE reminders (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text NOT NULL,
+    due text NOT NULL,
+    number int NOT NULL CHECK (number IN (1, 2)),
+    channel text NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    ts text,
+    PRIMARY KEY (team_id, user_id, key, due, number)
+);
+CREATE INDEX reminders_begun ON reminders (begun_at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON reminders TO kioku_app;
+ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_reminders ON reminders USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR begun_at < now() - interval '60 days'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
+    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
+
+-- Open promises of the last thirty days, of today and, for zones ahead of UTC, of tomorrow, of which
+-- a person whose memory is on has not been reminded twice.
+CREATE FUNCTION promises_to_remind_of(most int)
+    RETURNS TABLE (team_id text, user_id text, key text, due text, said_at timestamptz,
+        time_zone text, posted int, last_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT promise.team, promise.person, promise.key, promise.due, promise.said_at,
+            settings.time_zone, earlier.posted, earlier.last_at
+        FROM (SELECT split_part(prefix, '.', 2) AS team, split_part(prefix, '.', 3) AS person,
+                store.key, concat_ws(' ', value->'content'->>'due', value->'content'->>'due_time')
+                    AS due, updated_at AS said_at
+            FROM store WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
+                AND value->'content'->>'due' BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
+                    AND to_char(now() + interval '14 hours', 'YYYY-MM-DD')
+            ORDER BY value->'content'->>'due' DESC LIMIT most) AS promise
+        LEFT JOIN person_settings AS settings
+            ON settings.team_id = promise.team AND settings.user_id = promise.person
+        CROSS JOIN LATERAL (SELECT count(*)::int AS posted, max(begun_at) AS last_at
+            FROM reminders AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
+                AND one.key = promise.key AND one.due = promise.due AND one.ts IS NOT NULL) AS earlier
+        WHERE earlier.posted < 2 AND settings.deactivated_at IS NULL
+            AND NOT EXISTS (SELECT FROM workspaces AS here
+                WHERE here.team_id = promise.team AND here.left_at IS NOT NULL)
+            AND NOT EXISTS (SELECT FROM memory_off AS off WHERE off.team_id = promise.team
+                AND off.user_id = promise.person AND off.scope = '' AND off.from_at <= now()
+                AND (off.until_at IS NULL OR off.until_at > now()))
+    $$;
+
+-- Of each hour, how often a person asked about colleagues, and how often colleagues saw their card.
+CREATE TABLE card_uses (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    asked int NOT NULL DEFAULT 0,
+    used int NOT NULL DEFAULT 0,
+    PRIMARY KEY (team_id, user_id, hour)
+);
+CREATE INDEX card_uses_hour ON card_uses (hour);
+GRANT SELECT, INSERT, UPDATE, DELETE ON card_uses TO kioku_app;
+ALTER TABLE card_uses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_card_uses ON card_uses USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR hour < now() - interval '30 days'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+CREATE INDEX store_cards ON store (prefix text_pattern_ops) WHERE prefix LIKE 'chat.%.colleagues';
+
+-- The people of a workspace who show something to colleagues.
+CREATE FUNCTION card_owners(of_team text, most int)
+    RETURNS TABLE (user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT DISTINCT split_part(prefix, '.', 3) FROM store
+        WHERE prefix LIKE 'chat.%.colleagues' AND prefix ~>=~ ('chat.' || of_team || '.')
+            AND prefix ~<~ ('chat.' || of_team || '/') ORDER BY 1 LIMIT most
+    $$;
+
+-- Threads in which something waits, or was deleted half answered, and that have no job.
 CREATE FUNCTION threads_without_a_job()
     RETURNS TABLE (thread text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT DISTINCT waiting.thread FROM (
-            SELECT events.thread FROM inbox_events AS events
-            WHERE events.status = 'waiting' AND events.received_at < now() - interval '1 minute'
-            UNION ALL
-            SELECT turns.thread FROM turns JOIN inbox_events AS events
-                ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id
-                AND events.ts = turns.question_ts
-            WHERE turns.status = 'answering' AND events.status = 'withdrawn'
-                AND events.finished_at < now() - interval '1 minute'
-        ) AS waiting
-        WHERE NOT EXISTS (
-            SELECT FROM procrastinate_jobs AS jobs
-            WHERE jobs.lock = 'replies:' || waiting.thread AND jobs.status IN ('todo', 'doing')
-        )
+        SELECT DISTINCT left_over.thread FROM messages AS left_over
+        WHERE (left_over.status IN ('waiting', 'answering')
+                OR left_over.status = 'gone' AND left_over.ended_at IS NULL)
+            AND left_over.received_at < now() - interval '1 minute'
+            AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs AS jobs
+                WHERE jobs.lock = 'replies:' || left_over.thread
+                    AND jobs.status IN ('todo', 'doing')
+            )
     $$;
 
 -- Fails messages whose thread's jobs failed `most` times.
-CREATE FUNCTION fail_poison_events(most int)
-    RETURNS TABLE (id bigint, thread text)
+CREATE FUNCTION fail_poison_messages(most int)
+    RETURNS TABLE (id uuid, thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        UPDATE inbox_events AS events SET status = 'failed', message = NULL, finished_at = now()
-        WHERE events.status = 'waiting' AND events.received_at < now() - interval '1 minute'
+        UPDATE messages AS poison SET status = 'failed', message = NULL, claimed_by = NULL,
+            ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
+        WHERE poison.status IN ('waiting', 'answering')
+            AND poison.received_at < now() - interval '1 minute'
             AND NOT EXISTS (
                 SELECT FROM procrastinate_jobs AS jobs
-                WHERE jobs.lock = 'replies:' || events.thread AND jobs.status IN ('todo', 'doing')
+                WHERE jobs.lock = 'replies:' || poison.thread AND jobs.status IN ('todo', 'doing')
             )
             AND most <= (
                 SELECT count(*) FROM procrastinate_jobs AS jobs
-                WHERE jobs.status = 'failed' AND jobs.queueing_lock = 'replies:' || events.thread
-                    AND events.received_at < (
+                WHERE jobs.status = 'failed' AND jobs.queueing_lock = 'replies:' || poison.thread
+                    AND poison.received_at < (
                         SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id
                     )
             )
-        RETURNING events.id, events.thread
+        RETURNING poison.id, poison.thread
     $$;
 
 -- Counts the crash of each process for the messages it had in progress: those whose job is held
@@ -367,53 +432,45 @@ CREATE FUNCTION count_crashes(stalled float, alone_after int)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH dead AS (
-            SELECT events.id, events.claimed_by,
-                count(*) OVER (PARTITION BY events.claimed_by) = 1 AS lone
+            SELECT message.id, message.claimed_by,
+                count(*) OVER (PARTITION BY message.claimed_by) = 1 AS lone
             FROM procrastinate_jobs AS jobs
-            JOIN inbox_events AS events ON events.thread = jobs.args->>'thread'
+            JOIN messages AS message ON message.thread = jobs.args->>'thread'
             WHERE jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
                 AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
                     SELECT workers.id FROM procrastinate_workers AS workers
                     WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
-                AND events.status = 'waiting' AND events.claimed_by IS NOT NULL
+                AND message.status IN ('waiting', 'answering') AND message.claimed_by IS NOT NULL
                 AND NOT EXISTS (
-                    SELECT FROM processes WHERE processes.id = events.claimed_by
+                    SELECT FROM processes WHERE processes.id = message.claimed_by
                         AND processes.seen_at > now() - make_interval(secs => stalled))
         ), counted AS (
-            UPDATE inbox_events AS events SET crashes = events.crashes + 1,
-                lone_crashes = events.lone_crashes + dead.lone::int, claimed_by = NULL
-            FROM dead WHERE events.id = dead.id
-            RETURNING events.thread, events.crashes, events.lone_crashes, dead.lone
+            UPDATE messages AS message SET crashes = message.crashes + 1,
+                lone_crashes = message.lone_crashes + dead.lone::int, claimed_by = NULL
+            FROM dead WHERE message.id = dead.id
+            RETURNING message.thread, message.crashes, message.lone_crashes, dead.lone
         )
         SELECT 'replies:' || counted.thread, counted.crashes >= alone_after,
             CASE WHEN counted.lone THEN counted.lone_crashes ELSE 0 END
         FROM counted
     $$;
 
--- Deletes handled messages after two days (failed and withdrawn ones after two weeks), and ends
--- turns whose message waits no longer; `most` rows a call.
+-- Deletes messages without a turn: skipped ones after two days, failed and deleted ones after two
+-- weeks; `most` rows a call. Returns how many.
 CREATE FUNCTION clear_away(most int)
-    RETURNS TABLE (events bigint, turns bigint)
+    RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH gone AS (
-            DELETE FROM inbox_events WHERE inbox_events.id IN (
-                SELECT old.id FROM inbox_events AS old
-                WHERE old.status <> 'waiting' AND old.finished_at < now()
-                    - CASE old.status WHEN 'done' THEN interval '2 days' ELSE interval '14 days' END
-                ORDER BY old.finished_at LIMIT most
+        WITH cleared AS (
+            DELETE FROM messages WHERE messages.id IN (
+                SELECT old.id FROM messages AS old
+                WHERE old.begun_at IS NULL AND old.ended_at < now()
+                    - CASE old.status WHEN 'skipped' THEN interval '2 days'
+                      ELSE interval '14 days' END
+                ORDER BY old.ended_at LIMIT most
             ) RETURNING 1
-        ), ended AS (
-            UPDATE turns SET status = 'failed', ended_at = now(),
-                formed_at = CASE WHEN turns.words = '' THEN now() END
-            WHERE turns.status = 'answering' AND turns.intended_at < now() - interval '1 hour'
-                AND NOT EXISTS (
-                    SELECT FROM inbox_events AS asked
-                    WHERE asked.team_id = turns.team_id AND asked.channel_id = turns.channel_id
-                        AND asked.ts = turns.question_ts AND asked.status IN ('waiting', 'withdrawn')
-                ) RETURNING 1
         )
-        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM ended)
+        SELECT count(*) FROM cleared
     $$;
 
 -- Removes the texts of conversations older than `days`, `most` rows of each table a call. Rows
@@ -425,15 +482,15 @@ CREATE FUNCTION end_history(days int, most int)
     AS $$
         WITH old AS MATERIALIZED (
             SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
-            FROM turns AS kept
-            WHERE kept.intended_at < now() - make_interval(days => end_history.days)
-                AND kept.status <> 'answering'
+            FROM messages AS kept
+            WHERE kept.begun_at < now() - make_interval(days => end_history.days)
+                AND kept.status NOT IN ('waiting', 'answering')
                 AND (kept.question <> '' OR kept.words <> '' OR kept.reply IS NOT NULL)
-            ORDER BY kept.intended_at LIMIT most FOR UPDATE SKIP LOCKED
+            ORDER BY kept.begun_at LIMIT most FOR UPDATE SKIP LOCKED
         ), blanked AS (
-            UPDATE turns SET question = '', words = '', reply = NULL,
-                formed_at = COALESCE(turns.formed_at, now())
-            FROM old WHERE turns.id = old.id
+            UPDATE messages SET question = '', words = '', reply = NULL,
+                formed_at = COALESCE(messages.formed_at, now())
+            FROM old WHERE messages.id = old.id
         ), said AS (
             UPDATE feedback SET comment = '' WHERE feedback.turn_id IN (
                 SELECT rated.turn_id FROM feedback AS rated WHERE rated.comment <> ''
@@ -441,9 +498,11 @@ CREATE FUNCTION end_history(days int, most int)
                 ORDER BY rated.changed_at LIMIT most FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         ), late AS (
-            UPDATE inbox_events SET status = 'failed', message = NULL, finished_at = now()
-            WHERE inbox_events.id IN (
-                SELECT asked.id FROM inbox_events AS asked WHERE asked.status = 'waiting'
+            UPDATE messages SET status = 'failed', message = NULL, question = '', words = '',
+                reply = NULL, ended_at = now(), formed_at = now()
+            WHERE messages.id IN (
+                SELECT asked.id FROM messages AS asked
+                WHERE asked.status IN ('waiting', 'answering')
                     AND asked.received_at < now() - make_interval(days => end_history.days)
                 ORDER BY asked.received_at LIMIT most FOR UPDATE SKIP LOCKED
             ) RETURNING 1
@@ -452,19 +511,34 @@ CREATE FUNCTION end_history(days int, most int)
             (SELECT count(*) FROM said), (SELECT count(*) FROM late)
     $$;
 
--- For the person of this transaction, who is erased: what Slack may deliver again is known by its
--- ids for a quarter of an hour (for a day while messages of an outage are read), without its
--- author.
-CREATE FUNCTION forget_author_of_events() RETURNS void
+-- Ends what is still to be answered, without its texts: for a database that was restored, whose
+-- messages may have been answered after the backup. Returns how many.
+CREATE FUNCTION end_open_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        UPDATE inbox_events AS events SET user_id = '', finished_at = now()
-            + CASE WHEN EXISTS (
-                SELECT FROM catching_up WHERE catching_up.team_id = events.team_id)
+        WITH ended AS (
+            UPDATE messages SET status = 'skipped', message = NULL, claimed_by = NULL,
+                question = '', words = '', ended_at = now(), formed_at = now()
+            WHERE status IN ('waiting', 'answering') RETURNING 1
+        )
+        SELECT count(*) FROM ended
+    $$;
+
+-- For the person of this transaction, who is erased: what Slack may deliver again is known by its
+-- ids for a quarter of an hour (for a day while messages of an outage are read), without its
+-- author and its texts. Returns how many.
+CREATE FUNCTION forget_author_of_messages() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL, claimed_by = NULL,
+            interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
+            reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
+            audience = NULL, model = NULL,
+            ended_at = now() - interval '14 days' + CASE WHEN EXISTS (
+                SELECT FROM catching_up WHERE catching_up.team_id = messages.team_id)
                 THEN interval '1 day' ELSE interval '15 minutes' END
-            - CASE status WHEN 'done' THEN interval '2 days' ELSE interval '14 days' END
         WHERE team_id || '.' || user_id = current_setting('kioku.person', true)
-            AND message IS NULL
+        RETURNING 1) SELECT count(*) FROM kept
     $$;
 
 -- People with memories, turns or changes older than they are to be kept: the person's own choice
@@ -482,8 +556,8 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
                     SELECT FROM person_settings WHERE retention_days IS NOT NULL))
             GROUP BY 1, 2
             UNION ALL
-            SELECT turns.team_id, turns.user_id, min(turns.intended_at) FROM turns
-            WHERE turns.status <> 'answering'
+            SELECT said.team_id, said.user_id, min(said.begun_at) FROM messages AS said
+            WHERE said.status NOT IN ('waiting', 'answering') AND said.begun_at IS NOT NULL
                 AND (of_all IS NOT NULL OR EXISTS (
                     SELECT FROM person_settings WHERE retention_days IS NOT NULL))
             GROUP BY 1, 2
@@ -519,9 +593,9 @@ CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
     RETURNS TABLE (thread text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT turns.thread FROM turns
-        WHERE turns.team_id = of_team AND turns.intended_at > since
-        GROUP BY turns.thread ORDER BY max(turns.intended_at) DESC LIMIT most
+        SELECT said.thread FROM messages AS said
+        WHERE said.team_id = of_team AND said.begun_at > since
+        GROUP BY said.thread ORDER BY max(said.begun_at) DESC LIMIT most
     $$;
 
 -- Whether a model answered a person of the team between two times.
@@ -530,9 +604,9 @@ CREATE FUNCTION model_answered(of_team text, begun_after timestamptz, ended_befo
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         SELECT EXISTS (
-            SELECT FROM turns WHERE turns.team_id = of_team AND turns.intended_at > begun_after
-                AND turns.status = 'answered' AND turns.model IS NOT NULL
-                AND turns.ended_at < ended_before
+            SELECT FROM messages AS said WHERE said.team_id = of_team
+                AND said.begun_at > begun_after AND said.status = 'answered'
+                AND said.model IS NOT NULL AND said.ended_at < ended_before
         )
     $$;
 
@@ -547,14 +621,12 @@ CREATE FUNCTION workspaces_with_message(
     AS $$
         WITH served AS (SELECT * FROM workspaces WHERE left_at IS NULL)
         SELECT here.team_id FROM served AS here WHERE here.bot_user_id = ANY (mentioned)
-        UNION SELECT here.team_id FROM served AS here JOIN inbox_events AS events
-            ON events.team_id = here.team_id AND events.channel_id = channel
-            AND events.ts IN (message_ts, root_ts)
-        UNION SELECT here.team_id FROM served AS here JOIN inbox_events AS events
-            ON events.thread = here.team_id || '.' || channel || '.' || root_ts
-            AND events.status = 'waiting'
-        UNION SELECT here.team_id FROM served AS here JOIN turns
-            ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
+        UNION SELECT here.team_id FROM served AS here JOIN messages AS said
+            ON said.team_id = here.team_id AND said.channel_id = channel
+            AND said.ts IN (message_ts, root_ts)
+        UNION SELECT here.team_id FROM served AS here JOIN messages AS said
+            ON said.thread = here.team_id || '.' || channel || '.' || root_ts
+            AND (said.begun_at IS NOT NULL OR said.status = 'waiting')
         UNION SELECT here.team_id FROM served AS here JOIN store
             ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
@@ -570,9 +642,9 @@ CREATE FUNCTION operating_state()
     AS $$
         SELECT
             count(*),
-            extract(epoch FROM now() - min(events.received_at))::float,
-            (SELECT count(*) FROM inbox_events WHERE status = 'failed')
-        FROM inbox_events AS events WHERE events.status = 'waiting'
+            extract(epoch FROM now() - min(open.received_at))::float,
+            (SELECT count(*) FROM messages WHERE status = 'failed')
+        FROM messages AS open WHERE open.status IN ('waiting', 'answering')
     $$;
 
 -- Deletes the rows of a workspace that removed the app, once its time has come.
@@ -584,14 +656,15 @@ CREATE FUNCTION purge_workspace(team text)
         IF NOT EXISTS (SELECT FROM workspaces AS w WHERE w.team_id = team AND w.purge_at <= now()) THEN
             RETURN;
         END IF;
-        DELETE FROM turns WHERE team_id = team;
-        DELETE FROM inbox_events WHERE team_id = team;
+        DELETE FROM messages WHERE team_id = team;
         DELETE FROM notices WHERE team_id = team;
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
         DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
+        DELETE FROM reminders WHERE team_id = team;
+        DELETE FROM card_uses WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM catching_up WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
@@ -602,14 +675,16 @@ CREATE FUNCTION purge_workspace(team text)
     $$;
 
 REVOKE ALL ON FUNCTION
-    threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
-    forget_author_of_events, followed_threads,
-    model_answered, operating_state, workspaces_with_message,
+    threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
+    forget_author_of_messages, followed_threads,
+    model_answered, operating_state, workspaces_with_message, promises_to_remind_of,
+    card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
-    forget_author_of_events, followed_threads,
-    model_answered, operating_state, workspaces_with_message,
+    threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
+    forget_author_of_messages, followed_threads,
+    model_answered, operating_state, workspaces_with_message, promises_to_remind_of,
+    card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

@@ -19,7 +19,8 @@ from slack_sdk.errors import SlackApiError
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code
 from bot.slack.messages import installation_team, mentions
-from memory import Pool, execute_statement, transaction
+from memory import Pool
+from memory.postgres import execute_statement, transaction
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ project = "Kioku"
 html_title = "Kioku"
 copyright = "the Kioku authors"  # noqa: A001 - Sphinx's name
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**.md", "playground/README.md"]
+include_patterns = ["*.md", "docs/**.md", "packages/*/README.md"]
 exclude_patterns = ["[.]*", "AGENTS.md", "bot", "build", "deploy", "memory", "tests", "**.egg-info"]
 
 extensions = ["myst_parser"]

@@ -15,6 +15,12 @@ ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
         AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
+-- Another person of the same workspace, named in kioku.colleague, may read what the person shows to
+-- colleagues.
+CREATE POLICY card_of_colleague ON store FOR SELECT
+    USING (prefix = (SELECT 'chat.' || current_setting('kioku.colleague', true) || '.colleagues')
+        AND (SELECT split_part(current_setting('kioku.colleague', true), '.', 1)
+            = split_part(current_setting('kioku.person', true), '.', 1)));
 -- Python has no date below year 1: one such row would end every read of its person's rows.
 ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'

@@ -47,6 +47,9 @@ from tests.run import SLOW_FOLDERS
 from tests.temporary import MEMORY, use_memory
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["PYTHONPATH"] = fork_server.SOURCES
+PLAYGROUND = "kioku_stand_in.playground"
+"""The module that runs a playground with the stand-in model."""
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
 HOSTILE = "HOSTILE_MODEL"
 """The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
@@ -171,13 +174,13 @@ def oauth_playground(folder: Path, **settings: bool) -> Iterator[Server]:
     content["settings"] |= {**settings, "socket_mode_enabled": False}
     manifest = folder / "manifest.yml"
     manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
-    with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
+    with json_server(PLAYGROUND, "--manifest", str(manifest), "--no-model") as one:
         yield one
 
 
 def open_playground(*options: str) -> AbstractContextManager[Server]:
     """Run a playground with the app's manifest."""
-    return json_server("playground", "--manifest", str(ROOT / "manifest.yml"), *options)
+    return json_server(PLAYGROUND, "--manifest", str(ROOT / "manifest.yml"), *options)
 
 
 @contextmanager
@@ -189,7 +192,7 @@ def json_server(*arguments: str) -> Iterator[Server]:
         assert line, f"{arguments[0]} did not start."
         server = Server(process, json.loads(line))
         with ExitStack() as watching:
-            if arguments[0] == "playground":
+            if arguments[0] == PLAYGROUND:
                 alive = PAYLOADS.watched(server.url, lambda: process.poll() is None)
                 watching.enter_context(alive)
             if server.info.get("openai_base_url"):
@@ -405,7 +408,7 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 @pytest.fixture(scope="session")
 def stand_in_process() -> Iterator[Server]:
     """The stand-in model as a process of its own."""
-    with json_server("playground.model") as server:
+    with json_server("kioku_stand_in") as server:
         yield server
 
 

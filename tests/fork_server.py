@@ -32,11 +32,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 _ROOT = Path(__file__).resolve().parent.parent
+SOURCES = os.pathsep.join(map(str, [_ROOT, *sorted(_ROOT.glob("packages/*"))]))
+"""The PYTHONPATH of processes of this copy."""
 _MODULES = (
     "bot.runtime.service",
     "bot.runtime.local",
-    "playground.server",
-    "playground.model.server",
+    "slack_playground.server",
+    "openai_double.server",
 )
 _ONE_SERVER = threading.Lock()
 _STREAMS = 3
@@ -180,7 +182,7 @@ class _Client:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=_ROOT,
-                env={**os.environ, "PYTHONPATH": str(_ROOT)},
+                env={**os.environ, "PYTHONPATH": SOURCES},
             )
         self._process = process
 
@@ -307,7 +309,7 @@ def _build_models() -> None:
 
 def _prepare() -> None:
     from memory import Former
-    from playground.model import request_types
+    from openai_double import request_types
 
     for module in _MODULES:
         import_module(module)

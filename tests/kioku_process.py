@@ -26,8 +26,7 @@ from typing import IO, TypeAlias, TypeVar
 import psutil  # type: ignore[import-untyped]
 
 from tests import fork_server, loopback
-from tests.conftest import ROOT
-from tests.fork_server import Process
+from tests.fork_server import SOURCES, Process
 
 PYTHON_M_BOT = (sys.executable, "-m", "bot")
 END_SECONDS = 60.0
@@ -145,7 +144,7 @@ def ready(kioku: Running) -> str:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return what a process is started with: `settings`, and this source tree's modules."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+    return {**os.environ, "PYTHONPATH": SOURCES, **settings}
 
 
 def forked(

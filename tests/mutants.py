@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from tests.fork_server import SOURCES
+
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
 SECONDS = 300
@@ -75,7 +77,7 @@ def judge(broken: Break) -> str:
         file = copy / broken.file
         file.write_text(file.read_text("utf-8").replace(broken.old, broken.new), "utf-8")
         command = [sys.executable, "-m", "pytest", *_OPTIONS, *broken.tests]
-        environment = {**os.environ, "PYTHONPATH": str(copy)}
+        environment = {**os.environ, "PYTHONPATH": SOURCES.replace(str(ROOT), str(copy))}
         with subprocess.Popen(command, cwd=copy, env=environment, stdout=subprocess.PIPE) as run:
             said, _ = run.communicate(timeout=SECONDS)
     return "" if run.returncode == 1 else f"SURVIVED: {broken.why} {said.decode()[-300:]}"

@@ -21,6 +21,7 @@ from bot.runtime.connections import create_openai_client
 from bot.runtime.database import operators_pool, progress
 from bot.runtime.memory_models import create_former
 from bot.runtime.problems import Problem
+from memory.postgres import check_database
 
 CASES = Path(__file__).parent
 TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
@@ -55,7 +56,7 @@ async def measured(settings: Settings, options: Options) -> Report:
         pool = await stack.enter_async_context(operators_pool(settings))
         client = await stack.enter_async_context(create_openai_client(settings))
         space = await memory.embedding_space(client, settings.embedding_model)
-        await memory.check_database(pool, space, migrations())
+        await check_database(pool, space, migrations())
         results = await _Runner(settings, pool, memory.Embedder(client, space), options).run(cases)
     return Report(
         at=datetime.now(UTC),

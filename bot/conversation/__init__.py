@@ -1,1 +1,1 @@
-"""The tables of messages and turns."""
+"""The table of messages: events, turns and answers."""

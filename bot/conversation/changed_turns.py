@@ -10,7 +10,9 @@ from psycopg.rows import DictRow
 from bot.conversation.inbox import THREAD_SETTING
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import split_thread_key
-from memory import PUBLIC, Person, Pool, execute_statement, person_transaction, sources_among
+from memory import PUBLIC, Person, Pool
+from memory.formation import sources_among
+from memory.postgres import execute_statement, person_transaction
 
 UPDATE_FROM_MESSAGE = "follow_message"
 
@@ -28,17 +30,15 @@ async def replace_texts(
     """Replace the texts of the turn of a message, within a transaction of its thread.
 
     Returns its id, user_id and whether it is `formed`; nothing if no text is stored or changes, the
-    turn is off the record, or the inbox holds an event of the message after `changed_ts`.
+    turn is off the record, or a newer event than `changed_ts` of the message is known.
     """
     changed = await connection.execute(
-        "UPDATE turns SET question = %s, words = %s WHERE team_id = %s"
-        " AND channel_id = %s AND question_ts = %s"
+        "UPDATE messages SET question = %s, words = %s WHERE team_id = %s"
+        " AND channel_id = %s AND ts = %s"
         # Slack also says so when it adds a preview to a link.
         " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
-        " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
-        " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
-        " AND e.changed_ts > %s)"
-        " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
+        " AND changed_ts <= %s AND NOT off_record"
+        " RETURNING id, user_id, formed_at IS NOT NULL AS formed",
         (question, words, team_id, channel_id, ts, question, words, changed_ts),
     )
     return await changed.fetchall()
@@ -50,10 +50,11 @@ async def narrow(connection: AsyncConnection[DictRow], person: Person, turn: UUI
     The channel has become private or shared, or Slack has not said again what it is.
     """
     narrowed = await connection.execute(
-        "UPDATE turns SET audience = channel_id"
+        "UPDATE messages SET audience = channel_id"
         " WHERE id = %s AND team_id = %s AND user_id = %s AND audience = %s"
-        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = turns.team_id"
-        " AND c.channel_id = turns.channel_id AND c.audience = turns.audience) RETURNING audience",
+        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = messages.team_id"
+        " AND c.channel_id = messages.channel_id AND c.audience = messages.audience)"
+        " RETURNING audience",
         (turn, person.team_id, person.user_id, PUBLIC),
     )
     row = await narrowed.fetchone()
@@ -65,7 +66,7 @@ async def begin_formation_again(
 ) -> bool:
     """Let memories be formed again from a turn's words; return False if none are stored."""
     changed = await connection.execute(
-        "UPDATE turns SET formed_at = NULL"
+        "UPDATE messages SET formed_at = NULL"
         " WHERE id = %s AND team_id = %s AND user_id = %s AND words <> ''",
         (turn, person.team_id, person.user_id),
     )
@@ -78,9 +79,9 @@ async def delete_withdrawn_texts(
     """Delete the texts of a turn whose message was deleted; the turn ends if it has `ended`."""
     await execute_statement(
         pool,
-        "UPDATE turns SET status = %s, question = '', words = '', reply = NULL, ended_at = now(),"
-        " formed_at = now() WHERE id = %s AND team_id = %s AND user_id = %s",
-        ("stopped" if ended else "answering", turn, person.team_id, person.user_id),
+        "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"
+        " ended_at = CASE WHEN %s THEN now() END WHERE id = %s AND team_id = %s AND user_id = %s",
+        (ended, turn, person.team_id, person.user_id),
         scope={THREAD_SETTING: thread},
     )
 
@@ -93,7 +94,7 @@ async def check_changed_sources(pool: Pool, queue: Queue, person: Person) -> Non
     """
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
-            "SELECT channel_id, ts, thread FROM inbox_events"
+            "SELECT channel_id, ts, thread FROM messages"
             " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
             person.ids,
         )

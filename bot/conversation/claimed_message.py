@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, LiteralString
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -12,27 +13,27 @@ from psycopg.rows import DictRow
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
-from memory import NO_FORGETTING, Pool, person_transaction
+from memory import Pool
+from memory.postgres import NO_FORGETTING, person_transaction
 
-STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
-"""True unless another worker answers the message; its parameters are `ClaimedMessage.ownership`."""
+OPEN: LiteralString = "status IN ('waiting', 'answering')"
+"""Condition: a message is still to be answered, by this or another worker."""
+STILL_OURS: LiteralString = "id = %s AND attempts = %s"
+"""Condition: no other worker answers the message; its parameters: `ClaimedMessage.ownership`."""
 CLAIM: LiteralString = (
-    "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
-    " SELECT id FROM inbox_events WHERE thread = %(thread)s AND status = 'waiting'"
-    " AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
+    "UPDATE messages SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
+    f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
+    f" AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND {OPEN}"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, spared, failures, crashes,"
-    " lone_crashes, revision, held_since, late,"
+    " lone_crashes, revision, held_since, late, status = 'answering' AS begun,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
-    " EXISTS (SELECT FROM inbox_events other"
-    " WHERE other.thread = inbox_events.thread"
-    " AND other.status IN ('waiting', 'withdrawn')"
-    " AND other.id <> inbox_events.id) AS more,"
-    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
+    " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
+    " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
+    " AND other.ended_at IS NULL) AND other.id <> messages.id) AS more,"
+    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = messages.team_id"
     f" AND {AWAY}) AS unserved"
 )
-FLAGS: LiteralString = (
-    "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
-)
+FLAGS: LiteralString = "SELECT attempts, status, revision, interrupted FROM messages WHERE id = %s"
 
 
 class Interrupted(Exception):
@@ -62,17 +63,17 @@ class ClaimedMessage:
     Of the `earlier_attempts`, `spared` ended without an answer and without an error, and `failures`
     in an error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
     `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
-    for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
-    the workspace has removed the app since. `waited`: seconds since it was stored, or edited last,
-    when this attempt began.
+    for it. `begun`: an earlier attempt began its turn. `late`: it was found by backfill more than a
+    minute after it was written. `unserved`: the workspace has removed the app since. `waited`:
+    seconds since it was stored, or edited last, when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
     """
 
-    id: int
+    id: UUID
     message: Message
-    earlier_attempts: int
+    earlier_attempts: int = 0
     spared: int = 0
     failures: int = 0
     crashes: int = 0
@@ -80,6 +81,7 @@ class ClaimedMessage:
     revision: int = 0
     held_since: datetime | None = None
     late: bool = False
+    begun: bool = False
     more: bool = True
     unserved: bool = False
     waited: float = 0.0
@@ -93,7 +95,7 @@ class ClaimedMessage:
         return self.earlier_attempts + 1
 
     @property
-    def ownership(self) -> tuple[int, int]:
+    def ownership(self) -> tuple[UUID, int]:
         """The parameters of `STILL_OURS`."""
         return self.id, self.attempt_number
 
@@ -106,7 +108,7 @@ class ClaimedMessage:
 async def finish(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
-    status: Literal["done", "failed"] = "done",
+    status: Literal["answered", "failed", "stopped", "skipped"],
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
@@ -115,10 +117,9 @@ async def finish(
     worker: the turn must not end so.
     """
     finished = await connection.execute(
-        "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
-        " claimed_by = NULL"
-        " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'"
-        f" AND {NO_FORGETTING}",
+        "UPDATE messages SET status = %s, message = NULL, claimed_by = NULL, ended_at = now(),"
+        " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
+        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
         (
             status,
             claimed.id,
@@ -150,11 +151,13 @@ def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
         return
     if row["attempts"] != claimed.attempt_number:
         raise superseded()
-    if row["status"] == "withdrawn":
+    if row["status"] == "gone":
         raise Withdrawn("The person deleted the message.")
-    if row["status"] == "waiting" and row["revision"] != claimed.revision:
+    if row["status"] not in ("waiting", "answering"):
+        return
+    if row["revision"] != claimed.revision:
         raise Edited("The person edited the message.")
-    if row["status"] == "waiting" and row["interrupted"]:
+    if row["interrupted"]:
         raise Stopped("The person pressed Stop.")
 
 
@@ -177,13 +180,13 @@ async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, secon
     person = claimed.message.person
     async with person_transaction(pool, person) as connection:
         inserted = await connection.execute(
-            "INSERT INTO notices AS known (team_id, user_id, kind, event_id, expires_at)"
+            "INSERT INTO notices AS known (team_id, user_id, kind, message_id, expires_at)"
             " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
-            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET event_id = CASE"
-            " WHEN known.expires_at < now() THEN excluded.event_id ELSE known.event_id END,"
+            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET message_id = CASE"
+            " WHEN known.expires_at < now() THEN excluded.message_id ELSE known.message_id END,"
             " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
-            " RETURNING event_id",
-            (person.team_id, person.user_id, refusal, claimed.id, seconds),
+            " RETURNING message_id",
+            (person.team_id, person.user_id, refusal, str(claimed.id), seconds),
         )
         [row] = await inserted.fetchall()
-    return bool(row["event_id"] == claimed.id)
+    return bool(row["message_id"] == str(claimed.id))

@@ -7,38 +7,37 @@ from typing import LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.conversation.claimed_message import OPEN
 from bot.slack.permalinks import MessageKey
 from memory import Gone, Person
 
 _IN_SELECTION: LiteralString = (
     "(%(everything)s OR (%(ranged)s AND (%(channel)s::text IS NULL OR channel_id = %(channel)s)"
-    " AND question_ts::float8 >= %(since)s AND question_ts::float8 < %(until)s))"
+    " AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
 )
-# Messages of which no attempt has begun. One that has begun has a turn.
+# Messages of which no attempt has begun.
 _NOT_BEGUN: LiteralString = (
-    "SELECT channel_id, ts FROM (SELECT team_id, user_id, channel_id, ts, ts AS question_ts, thread"
-    " FROM inbox_events WHERE status = 'waiting') waiting"
-    " WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND NOT EXISTS (SELECT FROM turns t WHERE t.team_id = %(team)s AND t.user_id = %(user)s"
-    " AND t.channel_id = waiting.channel_id AND t.question_ts = waiting.ts)"
+    "SELECT channel_id, ts FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND status = 'waiting' AND begun_at IS NULL"
 )
 _DELETE_TEXTS: LiteralString = (
-    f"WITH meant AS (SELECT id, {_IN_SELECTION} OR (channel_id, question_ts) IN (SELECT * FROM"
-    " unnest(%(channels)s::text[], %(times)s::text[])) AS whole FROM turns"
+    f"WITH meant AS (SELECT id, {_IN_SELECTION} OR (channel_id, ts) IN (SELECT * FROM"
+    " unnest(%(channels)s::text[], %(times)s::text[])) AS whole FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE),"
     " gone AS (SELECT id, whole OR says(question, %(subjects)s) AS question,"
     " whole OR says(words, %(subjects)s) AS words,"
-    " whole OR says(COALESCE(reply, ''), %(subjects)s) AS reply FROM turns JOIN meant USING (id)),"
+    " whole OR says(COALESCE(reply, ''), %(subjects)s) AS reply"
+    " FROM messages JOIN meant USING (id)),"
     # What people said of an answer may repeat it.
     " comments AS (UPDATE feedback SET comment = '' WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND comment <> '' AND (%(everything)s OR says(comment, %(subjects)s) OR turn_id IN"
     " (SELECT id FROM gone WHERE question OR words OR reply)))"
-    " UPDATE turns SET question = CASE WHEN gone.question THEN '' ELSE turns.question END,"
-    " words = CASE WHEN gone.words THEN '' ELSE turns.words END,"
-    " reply = CASE WHEN gone.reply THEN NULL ELSE turns.reply END"
-    " FROM gone WHERE turns.id = gone.id AND (gone.question OR gone.words OR gone.reply)"
-    " RETURNING channel_id, CASE WHEN gone.question OR gone.words THEN question_ts END AS asked,"
+    " UPDATE messages SET question = CASE WHEN gone.question THEN '' ELSE messages.question END,"
+    " words = CASE WHEN gone.words THEN '' ELSE messages.words END,"
+    " reply = CASE WHEN gone.reply THEN NULL ELSE messages.reply END"
+    " FROM gone WHERE messages.id = gone.id AND (gone.question OR gone.words OR gone.reply)"
+    " RETURNING channel_id, CASE WHEN gone.question OR gone.words THEN ts END AS asked,"
     " CASE WHEN gone.reply THEN reply_ts ELSE '{}' END AS answered"
 )
 
@@ -80,8 +79,8 @@ async def delete_forgotten_texts(
 async def delete_old_turns(connection: AsyncConnection[DictRow], person: Person, days: int) -> int:
     """Delete the ended turns of a person that are older than `days`; return how many."""
     gone = await connection.execute(
-        "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
-        " AND intended_at < now() - make_interval(days => %s)",
+        "DELETE FROM messages WHERE team_id = %s AND user_id = %s"
+        f" AND NOT {OPEN} AND begun_at < now() - make_interval(days => %s)",
         (person.team_id, person.user_id, days),
     )
     return gone.rowcount

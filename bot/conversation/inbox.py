@@ -16,6 +16,8 @@ from bot.access import COUNT_REQUEST
 from bot.conversation.claimed_message import (
     CLAIM,
     FLAGS,
+    OPEN,
+    STILL_OURS,
     ClaimedMessage,
     Edited,
     Withdrawn,
@@ -28,16 +30,9 @@ from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
-from memory import (
-    DM,
-    PERSON_SETTING,
-    Person,
-    Pool,
-    execute_statement,
-    step,
-    transaction,
-    transaction_timeout,
-)
+from memory import DM, Person, Pool
+from memory.metrics import step
+from memory.postgres import PERSON_SETTING, execute_statement, transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -58,33 +53,29 @@ _VALUES: LiteralString = (
     "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
 )
 _FOLLOWED: LiteralString = (
-    "EXISTS (SELECT FROM (SELECT user_id, question_ts AS ts, GREATEST(question_ts,"
-    " (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last FROM turns"
-    " WHERE thread = %(thread)s UNION ALL SELECT user_id, ts, ts FROM inbox_events"
-    " WHERE thread = %(thread)s AND status <> 'withdrawn') asked WHERE ts < %(before)s"
+    "EXISTS (SELECT FROM (SELECT user_id, ts, GREATEST(ts,"
+    " (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last FROM messages"
+    " WHERE thread = %(thread)s AND (status <> 'gone' OR begun_at IS NOT NULL)) asked"
+    " WHERE ts < %(before)s"
     " HAVING bool_or(user_id = %(user)s) AND max(last) >= %(since)s)"
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
-    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
-    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
-    f" OR {_FOLLOWED})"
-    # Rows of the inbox are deleted after some days, turns later.
-    " AND NOT (%(late)s AND EXISTS (SELECT FROM turns WHERE team_id = %(team)s"
-    " AND channel_id = %(channel)s AND question_ts = %(ts)s))"
+    f"WITH stored AS (INSERT INTO messages ({_COLUMNS}, late, message)"
+    f" SELECT {_VALUES}, %(late)s, %(message)s WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING RETURNING id),"
     f" job AS ({DEFER_FROM})"
     " SELECT EXISTS (SELECT FROM stored) AS stored"
 )
 _STORE_WITHDRAWN: LiteralString = (
-    f"INSERT INTO inbox_events ({_COLUMNS}, status, interrupted, finished_at)"
-    f" SELECT {_VALUES}, 'withdrawn', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
+    f"INSERT INTO messages ({_COLUMNS}, status, interrupted, ended_at)"
+    f" SELECT {_VALUES}, 'gone', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING"
 )
 _MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
 _EDIT: LiteralString = (
-    "UPDATE inbox_events SET changed_ts = %(changed)s,"
-    " event_id = CASE status WHEN 'waiting' THEN %(event)s ELSE event_id END,"
+    "UPDATE messages SET changed_ts = %(changed)s,"
+    f" event_id = CASE WHEN {OPEN} THEN %(event)s ELSE event_id END,"
     # `message` is NULL unless it waits: then nothing else changes.
     " revision = revision + CASE WHEN message->>'text' <> %(text)s THEN 1 ELSE 0 END,"
     " edited_at = CASE WHEN message->>'text' <> %(text)s THEN now() ELSE edited_at END,"
@@ -95,7 +86,7 @@ _EDIT: LiteralString = (
 
 
 class Inbox:
-    """The `inbox_events` table."""
+    """The rows of `messages` that are received, claimed, changed and given up."""
 
     def __init__(self, pool: Pool, queue: Queue) -> None:
         self._pool = pool
@@ -217,17 +208,15 @@ class Inbox:
         scope = {THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             found = await connection.execute(
-                "UPDATE inbox_events e SET status = 'waiting', message = %(message)s,"
+                "UPDATE messages SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " reopened_at = now(),"
                 " spared = attempts, failures = 0, crashes = 0, lone_crashes = 0,"
-                " claimed_by = NULL, interrupted = false, finished_at = NULL, held_since = NULL"
+                " claimed_by = NULL, interrupted = false, held_since = NULL"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
-                " AND status IN ('done', 'failed') AND received_at > now() - interval '1 day'"
-                " AND EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id"
-                " AND t.channel_id = e.channel_id AND t.question_ts = e.ts"
-                " AND t.reply_ts <> '{}') RETURNING id",
+                " AND status IN ('answered', 'stopped', 'failed')"
+                " AND received_at > now() - interval '1 day' AND reply_ts <> '{}' RETURNING id",
                 {**_values(message), "changed": changed_ts},
             )
             if await found.fetchone() is not None:
@@ -246,14 +235,15 @@ class Inbox:
         scope = {THREAD_SETTING: thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             found = await connection.execute(
-                "UPDATE inbox_events SET changed_ts = GREATEST(changed_ts, %(changed)s),"
-                " status = CASE status WHEN 'waiting' THEN 'withdrawn' ELSE status END,"
-                " message = NULL, interrupted = true, finished_at = COALESCE(finished_at, now())"
+                "UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s),"
+                f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
+                " message = NULL, interrupted = true, ended_at = CASE status"
+                " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
                 f" WHERE {_MESSAGE} RETURNING status, attempts",
                 {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts},
             )
             row = await found.fetchone()
-            if row is not None and row["status"] == "withdrawn" and row["attempts"]:
+            if row is not None and row["status"] == "gone" and row["attempts"]:
                 await self._schedule(connection, thread, Limits())
 
     async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
@@ -264,11 +254,11 @@ class Inbox:
         whether a message is being answered there, or will be again.
         """
         return await self._touch(
-            "UPDATE inbox_events SET interrupted = interrupted"
+            "UPDATE messages SET interrupted = interrupted"
             " OR GREATEST(ts, changed_ts) < %(stopped)s"
-            " WHERE thread = %(thread)s AND status = 'waiting' AND attempts > 0"
-            " AND (claimed_by IS NOT NULL OR NOT EXISTS (SELECT FROM inbox_events running"
-            " WHERE running.thread = %(thread)s AND running.status = 'waiting'"
+            f" WHERE thread = %(thread)s AND {OPEN} AND attempts > 0"
+            " AND (claimed_by IS NOT NULL OR NOT EXISTS (SELECT FROM messages running"
+            " WHERE running.thread = %(thread)s AND running.status IN ('waiting', 'answering')"
             " AND running.claimed_by IS NOT NULL))",
             {"thread": thread, "stopped": stopped_ts},
             thread,
@@ -277,7 +267,7 @@ class Inbox:
     async def is_waiting(self, claimed: ClaimedMessage) -> bool:
         """Return whether a message is still to be answered, by this or another worker."""
         scope = {THREAD_SETTING: claimed.message.thread}
-        statement = "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'"
+        statement: LiteralString = f"SELECT FROM messages WHERE id = %s AND {OPEN}"
         return bool(await execute_statement(self._pool, statement, (claimed.id,), scope=scope))
 
     @step("check")
@@ -322,9 +312,9 @@ class Inbox:
         message = claimed.message
         async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
             failed = await connection.execute(
-                "UPDATE inbox_events SET failures = failures + 1, claimed_by = NULL"
-                " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-                (claimed.id, claimed.attempt_number),
+                "UPDATE messages SET failures = failures + 1, claimed_by = NULL"
+                f" WHERE {STILL_OURS} AND {OPEN}",
+                claimed.ownership,
             )
             if not failed.rowcount:
                 await check_ownership(connection, claimed)
@@ -348,8 +338,8 @@ class Inbox:
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
                 "SELECT received_at < now() - make_interval(secs => %s) AS late, team_id, user_id,"
-                " channel_id, crashes >= %s AS alone FROM inbox_events"
-                " WHERE thread = %s AND status = 'waiting' ORDER BY ts LIMIT 1",
+                " channel_id, crashes >= %s AS alone FROM messages"
+                f" WHERE thread = %s AND {OPEN} ORDER BY ts LIMIT 1",
                 (LATE_SECONDS, ALONE_AFTER_CRASHES, thread),
             )
             row = await found.fetchone()
@@ -372,7 +362,7 @@ class Inbox:
     async def skip(self, claimed: ClaimedMessage) -> None:
         """Mark a message as handled, without an answer. Raises `Interrupted`."""
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await finish(connection, claimed)
+            await finish(connection, claimed, "skipped")
 
     async def give_up(self, claimed: ClaimedMessage) -> None:
         """Mark a message as failed: it can be neither answered nor apologised for.
@@ -440,10 +430,10 @@ async def _spare(
     connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool
 ) -> None:
     spared = await connection.execute(
-        "UPDATE inbox_events SET spared = spared + 1, claimed_by = NULL,"
+        "UPDATE messages SET spared = spared + 1, claimed_by = NULL,"
         " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
-        " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-        (held, claimed.id, claimed.attempt_number),
+        f" WHERE {STILL_OURS} AND {OPEN}",
+        (held, *claimed.ownership),
     )
     if not spared.rowcount:
         await check_ownership(connection, claimed)

@@ -14,7 +14,7 @@ from bot.slack.messages import Message
 from memory import DM, Person
 
 _OFF_RECORD: LiteralString = (
-    "UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,"
+    "UPDATE messages SET off_record = true, question = '', words = '', reply = NULL,"
     " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
 )
 
@@ -31,12 +31,13 @@ async def discard_words(
     )
     values = {**person.ids, "scope": scope, "since": since}
     await connection.execute(
-        f"{_OFF_RECORD} WHERE {in_scope} AND question_ts::float8 >= %(since)s AND NOT off_record",
+        f"{_OFF_RECORD} WHERE {in_scope} AND ts::float8 >= %(since)s AND NOT off_record"
+        " AND begun_at IS NOT NULL",
         values,
     )
     await connection.execute(
-        "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
-        f" WHERE {in_scope} AND formed_at IS NULL",
+        "UPDATE messages SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
+        f" WHERE {in_scope} AND formed_at IS NULL AND begun_at IS NOT NULL",
         values,
     )
 
@@ -54,9 +55,9 @@ async def delete_texts(
 async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
     """Return the ts of the author's message before this one: in its thread, in a DM in any."""
     found = await connection.execute(
-        "SELECT question_ts FROM turns WHERE team_id = %s AND user_id = %s"
-        " AND channel_id = %s AND question_ts < %s AND (thread = %s OR audience = %s)"
-        " ORDER BY question_ts DESC LIMIT 1",
+        "SELECT ts FROM messages WHERE team_id = %s AND user_id = %s AND begun_at IS NOT NULL"
+        " AND channel_id = %s AND ts < %s AND (thread = %s OR audience = %s)"
+        " ORDER BY ts DESC LIMIT 1",
         (
             message.team_id,
             message.user_id,
@@ -67,7 +68,7 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
         ),
     )
     row = await found.fetchone()
-    return str(row["question_ts"]) if row else None
+    return str(row["ts"]) if row else None
 
 
 async def has_turn(connection: AsyncConnection[DictRow], message: Message, words: str) -> bool:
@@ -76,8 +77,8 @@ async def has_turn(connection: AsyncConnection[DictRow], message: Message, words
     It has others after an edit, and none after the message was deleted or forgotten.
     """
     found = await connection.execute(
-        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
-        " AND words = %s AND NOT off_record",
+        "SELECT FROM messages WHERE team_id = %s AND channel_id = %s AND ts = %s"
+        " AND begun_at IS NOT NULL AND words = %s AND NOT off_record",
         (message.team_id, message.channel_id, message.ts, words),
     )
     return await found.fetchone() is not None
@@ -88,8 +89,8 @@ async def is_off_record(
 ) -> bool:
     """Return whether no memory may be formed from a message: memory was off, or on request."""
     found = await connection.execute(
-        "SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
-        " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record",
+        "SELECT FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s"
+        " AND ts = %(ts)s AND user_id = %(user)s AND off_record",
         {**person.ids, "channel": channel, "ts": ts},
     )
     return await found.fetchone() is not None or await was_off(connection, person, channel, ts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import LiteralString
 
 from bot.types import OperatingState
-from memory import Pool, execute_statement
+from memory import Pool
+from memory.postgres import execute_statement
 
 _ALIVE_SECONDS = 10
 _STATE: LiteralString = (

@@ -1,11 +1,11 @@
-"""The `turns` table: what a turn begins with, in one statement, and how it begins and ends."""
+"""How a turn begins and ends in its message's row; what it begins with, in one statement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, LiteralString, TypeAlias
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -13,8 +13,9 @@ from psycopg.rows import DictRow
 from bot.access import BEFORE, Quotas
 from bot.conversation.callbacks import RepeatNotice, ScheduleFormation
 from bot.conversation.claimed_message import (
-    STILL_OURS,
+    OPEN,
     ClaimedMessage,
+    check_ownership,
     finish,
     is_unchanged,
     superseded,
@@ -29,20 +30,11 @@ from bot.people import (
 )
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
-from memory import (
-    DM,
-    PERSON_SETTING,
-    MemoryView,
-    Pool,
-    Removed,
-    count,
-    execute_statement,
-    first_memories,
-    redact,
-    redact_texts,
-    step,
-    transaction,
-)
+from memory import DM, MemoryView, Pool
+from memory.credentials import Removed, redact, redact_texts
+from memory.metrics import count, step
+from memory.postgres import PERSON_SETTING, transaction
+from memory.recall import first_memories
 
 WORDS_LIMIT = 8_000
 HISTORY_TURNS = 10
@@ -53,14 +45,15 @@ _THREAD_OR_DAY: LiteralString = (
     "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
 )
 _EXCHANGES: LiteralString = (
-    "SELECT question_ts AS ts, thread, user_id, question, reply FROM turns"
+    "SELECT ts, thread, user_id, question, reply FROM messages"
     " WHERE team_id = %(team)s AND channel_id = %(channel)s"
-    " AND status <> 'answering' AND question <> '' AND question_ts < %(ts)s"
+    f" AND NOT {OPEN} AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s"
 )
 # The person's earlier messages that still wait to be answered.
 _WAITING: LiteralString = (
-    "SELECT ts, left(message->>'text', 1064) AS text FROM inbox_events e"
-    " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
+    "SELECT ts, left(message->>'text', 1064) AS text FROM messages e"
+    f" WHERE team_id = %(team)s AND user_id = %(user)s AND {OPEN} AND ts < %(ts)s"
+    " AND message IS NOT NULL"
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
     " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
@@ -68,21 +61,40 @@ _WAITING: LiteralString = (
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
-    "SELECT question_ts AS ts, words FROM turns"
+    "SELECT ts, words FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND (%(audiences)s::text[] IS NULL OR audience = ANY(%(audiences)s))"
-    " AND formed_at IS NULL AND words <> '' AND question_ts < %(ts)s"
-    " ORDER BY question_ts DESC LIMIT 100"
+    " AND formed_at IS NULL AND words <> '' AND ts < %(ts)s"
+    " ORDER BY ts DESC LIMIT 100"
 )
 
-# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
+# A fixed sentence that replaces an earlier answer stores no texts, and deletes none; a turn that is
+# off the record stays so when it is begun again.
 _KEPT: LiteralString = (
-    "(turns.ended_at IS NOT NULL AND NOT excluded.off_record"
-    " AND excluded.question = '' AND excluded.words = '')"
+    "ended_at IS NOT NULL AND NOT %(off_record)s AND %(question)s = '' AND %(words)s = ''"
+)
+_BEGIN: LiteralString = (
+    "WITH earlier AS (SELECT begun_at AS begun FROM messages WHERE id = %(id)s)"
+    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
+    " begun_at = COALESCE(begun_at, now()), model = NULL,"
+    f" question = CASE WHEN off_record THEN '' WHEN {_KEPT} THEN question ELSE %(question)s END,"
+    f" words = CASE WHEN off_record THEN '' WHEN {_KEPT} THEN words ELSE %(words)s END,"
+    " off_record = off_record OR %(off_record)s FROM earlier"
+    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
+    " RETURNING reply_ts, begun IS NOT NULL AS again,"
+    " extract(epoch FROM posting_since)::float8 AS since,"
+    " extract(epoch FROM now() - posting_since)::float8 AS age"
+)
+_BEGIN_ASKED: LiteralString = (
+    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
+    " question, words, off_record, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s,"
+    " %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s,"
+    " %(off_record)s, 'answering', now())"
+    " RETURNING reply_ts, false AS again, NULL::float8 AS since, NULL::float8 AS age"
 )
 _FORGOTTEN_SINCE: LiteralString = (
-    "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = turns.team_id"
-    " AND f.user_id = turns.user_id AND f.channel = ''"
+    "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = messages.team_id"
+    " AND f.user_id = messages.user_id AND f.channel = ''"
     " AND f.forgotten_at > now() - interval '1 day' AND f.forgotten_id <> ALL(%s))"
 )
 
@@ -199,7 +211,7 @@ class Turns:
                 kept=memory_state.on_record,
             )
         turn_row = TurnRow(
-            id=turn["id"],
+            id=claimed.id,
             memory_state=memory_state,
             reply_ts=tuple(turn["reply_ts"]),
             since=turn["since"],
@@ -242,23 +254,21 @@ class Turns:
         message = claimed.message
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self.pool, _scope(message)) as connection:
-            await finish(connection, claimed, "failed" if outcome == "failed" else "done")
+            await finish(connection, claimed, outcome)
             if turn_row.memory_state.is_first:
                 await note_informed(connection, message.person)
             ended = await connection.execute(
-                "UPDATE turns SET status = %s,"
+                "UPDATE messages SET"
                 " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
                 " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
-                " recalled = %s, asked = %s, model = %s,"
-                " ended_at = now(), formed_at = CASE WHEN forgotten.found OR words = ''"
-                " THEN now() ELSE formed_at END"
+                " recalled = %s, removal_proposed = %s, model = %s,"
+                " formed_at = CASE WHEN forgotten.found THEN now() ELSE formed_at END"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
                 " AND user_id = %s AND channel = %s AND ts = %s) AS found) AS forgotten"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
                 " RETURNING audience, formed_at IS NULL AS unformed",
                 (
-                    outcome,
                     list(turn_row.forgettings),
                     None if reply is None or turn_row.forgotten else kept.text,
                     list(recalled),
@@ -275,18 +285,6 @@ class Turns:
             if noticed or turn_row.again:
                 await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
-
-
-async def has_begun(pool: Pool, message: Message) -> bool:
-    """Return whether an attempt began a reply to this message that nothing has ended yet."""
-    rows = await execute_statement(
-        pool,
-        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
-        " AND status = 'answering'",
-        (message.team_id, message.channel_id, message.ts),
-        scope={THREAD_SETTING: message.thread},
-    )
-    return bool(rows)
 
 
 async def _read(
@@ -311,13 +309,14 @@ async def _read(
         " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"
         "  AND user_id = %(user)s AND channel = ''"
         "  AND forgotten_at > now() - interval '1 day') AS forgettings,"
-        f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY question_ts DESC"
+        f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"
         f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
         f" {memories} AS memories,"
-        f" CASE WHEN %(count_requests)s THEN {BEFORE} ELSE 0 END AS requests_before"
-        f" FROM ({MEMORY_STATE}) state LEFT JOIN inbox_events event ON event.id = %(event)s",
+        " CASE WHEN %(count_requests)s AND event.event_id IS NOT NULL"
+        f" THEN {BEFORE} ELSE 0 END AS requests_before"
+        f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
         {
             **memory_state_parameters(message),
             **memories_parameters,
@@ -372,45 +371,33 @@ async def _insert(
     *,
     kept: bool,
 ) -> DictRow:
-    """Insert the turn, or begin it again without the rating of its answer.
+    """Store that the turn begins, or begins again: without the rating of its earlier answer.
 
-    Raises `Superseded` if another worker answers it.
+    A message without an event, of POST /ask, is stored here. Raises `Interrupted` if the message
+    was deleted or erased, or if another worker answers it.
     """
     message = claimed.message
     stored = await connection.execute(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, off_record)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
-        f" WHERE {STILL_OURS}"
-        " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
-        " audience = excluded.audience,"
-        # One that is off the record stays so when it is begun again.
-        f" question = CASE WHEN turns.off_record THEN '' WHEN {_KEPT} THEN turns.question"
-        " ELSE excluded.question END,"
-        f" words = CASE WHEN turns.off_record THEN '' WHEN {_KEPT} THEN turns.words"
-        " ELSE excluded.words END,"
-        " model = NULL, off_record = turns.off_record OR excluded.off_record"
-        " RETURNING id, reply_ts, xmax <> 0 AS again,"
-        " extract(epoch FROM posting_since)::float8 AS since,"
-        " extract(epoch FROM now() - posting_since)::float8 AS age",
-        (
-            uuid4(),
-            message.team_id,
-            message.user_id,
-            message.channel_id,
-            message.thread,
-            view.own.audience,
-            message.ts,
-            question if kept else "",
-            words if kept else "",
-            not kept,
-            *claimed.ownership,
-        ),
+        _BEGIN_ASKED if not message.event_id else _BEGIN,
+        {
+            "id": claimed.id,
+            "attempt": claimed.attempt_number,
+            "team": message.team_id,
+            "user": message.user_id,
+            "channel": message.channel_id,
+            "thread": message.thread,
+            "audience": view.own.audience,
+            "ts": message.ts,
+            "question": question if kept else "",
+            "words": words if kept else "",
+            "off_record": not kept,
+        },
         prepare=True,
     )
     row = await stored.fetchone()
     if row is None:
+        await check_ownership(connection, claimed)
         raise superseded()
     if row["again"]:
-        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (row["id"],))
+        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
     return row

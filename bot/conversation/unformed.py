@@ -14,15 +14,8 @@ from bot.config import Settings
 from bot.people import SETTINGS, SETTINGS_JOIN, read_settings, settings_of
 from bot.queue.queue import BACKGROUND, Queue
 from bot.types import PersonSettings
-from memory import (
-    DM,
-    Namespace,
-    Person,
-    PersonMessage,
-    Pool,
-    person_statement,
-    person_transaction,
-)
+from memory import DM, Namespace, Person, PersonMessage, Pool
+from memory.postgres import person_statement, person_transaction
 
 FORM_MEMORIES = "form_memories"
 MAX_DELAY_FACTOR = 15
@@ -44,18 +37,18 @@ async def read_unformed(
         pool,
         namespace.person,
         f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
-        "SELECT id, channel_id, question_ts, words, asked,"
+        "SELECT id, channel_id, ts, words, removal_proposed,"
         # What we had said before: in a direct message, in whichever of its threads.
-        " (SELECT reply FROM turns earlier WHERE earlier.team_id = %(team)s"
-        " AND earlier.user_id = %(user)s AND earlier.channel_id = turns.channel_id"
-        " AND (earlier.thread = turns.thread OR turns.audience = %(dm)s)"
-        " AND earlier.question_ts < turns.question_ts"
-        " AND earlier.ended_at > turns.intended_at - interval '1 day'"
-        " ORDER BY earlier.question_ts DESC LIMIT 1) AS before FROM turns"
+        " (SELECT reply FROM messages earlier WHERE earlier.team_id = %(team)s"
+        " AND earlier.user_id = %(user)s AND earlier.channel_id = messages.channel_id"
+        " AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)"
+        " AND earlier.ts < messages.ts AND earlier.begun_at IS NOT NULL"
+        " AND earlier.ended_at > messages.begun_at - interval '1 day'"
+        " ORDER BY earlier.ts DESC LIMIT 1) AS before FROM messages"
         " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
         " AND formed_at IS NULL"
         " AND ended_at IS NOT NULL AND words <> ''"
-        " ORDER BY question_ts LIMIT %(limit)s) found) AS unformed"
+        " ORDER BY ts LIMIT %(limit)s) found) AS unformed"
         f" FROM (SELECT) always {SETTINGS_JOIN}",
         {
             "dm": DM,
@@ -71,8 +64,8 @@ async def read_unformed(
         PersonMessage(
             text=turn["words"],
             channel=turn["channel_id"],
-            ts=turn["question_ts"],
-            removal_proposed=turn["asked"],
+            ts=turn["ts"],
+            removal_proposed=turn["removal_proposed"],
             reply_to=final_question(turn["before"] or ""),
             # "Until Friday" is said where they are.
             zone=settings.zone,
@@ -93,7 +86,7 @@ def final_question(reply: str) -> str | None:
 async def count_unformed(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
     """Return the number of answered messages that are not formed yet, by audience."""
     found = await connection.execute(
-        "SELECT audience, count(*) AS messages FROM turns WHERE team_id = %s AND user_id = %s"
+        "SELECT audience, count(*) AS messages FROM messages WHERE team_id = %s AND user_id = %s"
         " AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
         " GROUP BY audience",
         (person.team_id, person.user_id),
@@ -113,11 +106,11 @@ async def mark_formed(
     memories were formed from it meanwhile.
     """
     marked = await connection.execute(
-        "WITH marked AS (UPDATE turns SET formed_at = now()"
+        "WITH marked AS (UPDATE messages SET formed_at = now()"
         " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
-        " WHERE turns.id = taken.id AND turns.team_id = %(team)s AND turns.user_id = %(user)s"
-        " AND turns.words = taken.words"
-        " AND turns.formed_at IS NULL"
+        " WHERE messages.id = taken.id AND messages.team_id = %(team)s"
+        " AND messages.user_id = %(user)s AND messages.words = taken.words"
+        " AND messages.formed_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
         f" FROM (SELECT) always {SETTINGS_JOIN}",
         {
@@ -135,8 +128,8 @@ async def mark_message_formed(
 ) -> None:
     """Record that memories were formed from a message, so that formation skips it."""
     await connection.execute(
-        "UPDATE turns SET formed_at = now() WHERE team_id = %s AND user_id = %s"
-        " AND channel_id = %s AND question_ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
+        "UPDATE messages SET formed_at = now() WHERE team_id = %s AND user_id = %s"
+        " AND channel_id = %s AND ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
         (person.team_id, person.user_id, channel, ts),
     )
 

@@ -15,7 +15,9 @@ from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, superse
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
 from bot.slack.client import next_cursor, retry_on_rate_limit
-from memory import Pool, execute_statement, step
+from memory import Pool
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 _TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
@@ -93,7 +95,7 @@ async def replies_after(
 
 
 class Outbox:
-    """The messages of one turn, as its row in `turns` records them.
+    """The messages of one turn, as its row in `messages` records them.
 
     `times` are the timestamps stored, in order. `unknown`: one more message may be in the thread,
     because a worker died, or a call was lost, before its timestamp was stored. `since` (seconds of
@@ -122,7 +124,7 @@ class Outbox:
         """
         rows = await execute_statement(
             self._pool,
-            f"UPDATE turns SET posting_since = now() WHERE {_ROW} AND {STILL_OURS}"
+            f"UPDATE messages SET posting_since = now() WHERE {_ROW} AND {STILL_OURS}"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
             (*self._row, *self._claimed.ownership),
             scope=self._scope,
@@ -149,7 +151,7 @@ class Outbox:
     async def _note(self, ts: str) -> None:
         noted = await execute_statement(
             self._pool,
-            "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
+            "UPDATE messages SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
             " THEN reply_ts ELSE array_append(reply_ts, %s) END"
             f" WHERE {_ROW} AND {STILL_OURS} RETURNING id",
             (ts, ts, *self._row, *self._claimed.ownership),
@@ -164,7 +166,7 @@ class Outbox:
         """Remove a message that was deleted from the row."""
         await execute_statement(
             self._pool,
-            f"UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE {_ROW}",
+            f"UPDATE messages SET reply_ts = array_remove(reply_ts, %s) WHERE {_ROW}",
             (ts, *self._row),
             scope=self._scope,
         )
@@ -173,7 +175,7 @@ class Outbox:
         """Clear the intent: nothing was posted."""
         await execute_statement(
             self._pool,
-            f"UPDATE turns SET posting_since = NULL WHERE {_ROW} AND {STILL_OURS}",
+            f"UPDATE messages SET posting_since = NULL WHERE {_ROW} AND {STILL_OURS}",
             (*self._row, *self._claimed.ownership),
             scope=self._scope,
         )
@@ -182,7 +184,7 @@ class Outbox:
         """Return the times of the messages that turns of the thread have recorded as theirs."""
         found = await execute_statement(
             self._pool,
-            "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s",
+            "SELECT DISTINCT unnest(reply_ts) AS ts FROM messages WHERE thread = %s",
             (self._claimed.message.thread,),
             scope=self._scope,
         )

@@ -33,7 +33,7 @@ from bot.slack.client import (
 from bot.slack.messages import Message
 from bot.ui.blocks import Block, escaped
 from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
-from memory import step
+from memory.metrics import step
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,9 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt, thread_key
-from memory import DM, Pool, execute_statement, step
+from memory import DM, Pool
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 
@@ -181,14 +183,14 @@ class Sessions:
         """
         await execute_statement(
             self._pool,
-            "UPDATE turns SET retitled = true WHERE thread = %s AND NOT retitled",
+            "UPDATE messages SET retitled = true WHERE thread = %s AND NOT retitled",
             (thread,),
             scope={THREAD_SETTING: thread},
             wait=_WAIT_SECONDS,
         )
 
     async def _was_renamed(self, thread: str) -> bool:
-        statement = "SELECT FROM turns WHERE thread = %s AND retitled LIMIT 1"
+        statement = "SELECT FROM messages WHERE thread = %s AND retitled LIMIT 1"
         scope = {THREAD_SETTING: thread}
         return bool(await execute_statement(self._pool, statement, (thread,), scope=scope))
 

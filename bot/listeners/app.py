@@ -30,7 +30,7 @@ from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
 from bot.workspaces import Workspaces
-from memory import OutcomeUnknown, transaction_timeout
+from memory.postgres import OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
 

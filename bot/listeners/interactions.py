@@ -42,7 +42,8 @@ from bot.ui.messages import done_payload
 from bot.ui.panel import ACTIONS as ACTION_IDS
 from bot.ui.panel import Done, Position, panel, position_in
 from bot.ui.reader import Reader
-from memory import OutcomeUnknown, Person, transaction_timeout
+from memory import Person
+from memory.postgres import OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from pydantic import BaseModel
 
 from bot.access import (
     MessageChanged,
@@ -27,7 +28,14 @@ from bot.slack.messages import author_key, typed
 from bot.ui.blocks import escaped
 from bot.ui.forms import field_error, secret_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
-from bot.ui.messages import on_button, refusal_line, refusal_payload
+from bot.ui.messages import (
+    SENTENCE_LIMIT,
+    on_button,
+    promise_told,
+    refusal_line,
+    refusal_payload,
+    remind_button,
+)
 from bot.ui.panel import Done, answer_buttons
 from bot.ui.reader import Reader
 from memory import (
@@ -41,19 +49,19 @@ from memory import (
     MemoryView,
     Person,
     PersonMessage,
+    Promise,
     Reason,
     Refusal,
     UserFact,
     add_memories,
-    forgotten_messages,
     list_changes,
     memory_view,
     open_questions,
-    person_transaction,
-    redact,
     search_memories,
-    validated,
 )
+from memory.credentials import redact
+from memory.postgres import person_transaction
+from memory.store import forgotten_messages, validated
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +136,12 @@ async def remember_message(
     if not words:
         return Done(line=reader.say("remember_no_words"))
     view = await _view(app, person, channel, ts)
-    return await _add(app, person, reader, Source(lines=[words], view=view, channel=channel, ts=ts))
+    source = Source(lines=[words], view=view, channel=channel, ts=ts)
+    done = await _add(app, person, reader, source)
+    if len(done.buttons) + bool(done.undo) > 2 or Promise not in app.schemas:
+        return done
+    value = f"remind {channel} {ts} {words}"[:SENTENCE_LIMIT]
+    return replace(done, buttons=[*done.buttons, remind_button(reader, value)])
 
 
 async def remember_as_typed(app: App, person: Person, reader: Reader, value: str) -> Done:
@@ -154,12 +167,30 @@ async def remember_as_typed(app: App, person: Person, reader: Reader, value: str
     return await _done(app, person, reader, batch, _Outcome())
 
 
+async def remember_promise(app: App, person: Person, reader: Reader, value: str) -> Done:
+    """Store a message of the person's as a promise, and ask for its day: ``CHANNEL TS TEXT``."""
+    channel, ts, text = (*value.split(" ", 2), "", "")[:3]
+    source = Source(
+        lines=[text], view=await _view(app, person, channel, ts), channel=channel, ts=ts
+    )
+    if refused := await _why_not_now(app, person, reader, source):
+        return refused
+    batch = uuid4()
+    try:
+        await app.quotas.admit(person)
+        request = await begin_request(app.pool, person, channel=channel, ts=ts)
+        await _store(app, source, Promise, "promise", [text], batch, request)
+    except _PROBLEMS as problem:
+        return Done(line=_why_not(reader, problem, text), beside=True)
+    return await _done(app, person, reader, batch, _Outcome())
+
+
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     """Return where a message is remembered: in the audience in which it was said."""
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT audience FROM turns WHERE team_id = %s AND user_id = %s"
-            " AND channel_id = %s AND question_ts = %s",
+            "SELECT audience FROM messages WHERE team_id = %s AND user_id = %s"
+            " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
             (person.team_id, person.user_id, channel, ts),
         )
         row = await found.fetchone()
@@ -264,16 +295,28 @@ async def _is_known(app: App, person: Person, source: Source, line: str) -> bool
 async def _store_facts(
     app: App, source: Source, lines: Sequence[str], batch: UUID, request: str
 ) -> None:
-    if not lines:
-        return
+    if lines:
+        await _store(app, source, UserFact, "fact", lines, batch, request)
+
+
+async def _store(
+    app: App,
+    source: Source,
+    kind: type[BaseModel],
+    field_name: str,
+    lines: Sequence[str],
+    batch: UUID,
+    request: str,
+) -> None:
+    """Store each line as a memory of a kind, whose field it is, with itself as the evidence."""
     said = {"channel": source.channel, "ts": source.ts} if source.ts else {}
-    kind = "message" if source.ts else "command"
+    origin = "message" if source.ts else "command"
     await add_memories(
         app.pool,
         app.embedder,
         source.view.own,
-        UserFact.__name__,
-        [({"fact": line}, {"kind": kind, "evidence": line, **said}) for line in lines],
+        kind.__name__,
+        [({field_name: line}, {"kind": origin, "evidence": line, **said}) for line in lines],
         batch=batch,
         in_commit=partial(_in_commit, app, source.view.person, source, request),
     )
@@ -345,6 +388,8 @@ async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: 
         left[one.sentence] = refusal_line(reader, one.reason, one.sentence)
     lines = [changes_line(reader, stored)] if stored else []
     buttons = []
+    if len(stored) == 1 and (promised := promise_told(reader, stored[0])):
+        lines[0], buttons = promised[0], promised[1][:2]
     if questions:
         lines.append(question_line(reader, questions[0]))
         buttons = answer_buttons(reader, questions[0])

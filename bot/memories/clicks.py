@@ -9,13 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
 from bot.conversation.changed_turns import check_changed_sources
-from bot.memories.adding import add_lines, remember_as_typed
+from bot.memories.adding import add_lines, remember_as_typed, remember_promise
+from bot.memories.cards import (
+    add_answers,
+    hide_from_colleagues,
+    preview,
+    show_to_colleagues,
+)
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
@@ -24,18 +30,21 @@ from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
+    CARD_FORM,
     COMMENT_FORM,
     DELETE_FORM,
     MEMORY_FORM,
     SETTINGS_FORM,
     SubmittedMemory,
     add_form,
+    card_form,
     delete_errors,
     delete_form,
     edit_form,
     edited_content,
     field_error,
     metadata_of,
+    read_card_form,
     read_memory_form,
     read_settings_form,
     receipt_view,
@@ -61,6 +70,7 @@ from bot.ui.panel import (
     Done,
     Position,
 )
+from bot.ui.promises import PROMISE
 from bot.ui.reader import Reader
 from memory import (
     Change,
@@ -71,13 +81,12 @@ from memory import (
     Person,
     answer_question,
     edit_memory,
-    find_memory,
     list_changes,
     move_memory,
-    person_transaction,
-    transaction_timeout,
     undo_changes,
 )
+from memory.postgres import person_transaction, transaction_timeout
+from memory.store import find_memory
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +165,17 @@ async def _menu(app: App, click: Click) -> Result:
             return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
+        case "show":
+            return await show_to_colleagues(app, click.person, click.reader, key)
+        case "hide":
+            return await hide_from_colleagues(app, click.person, click.reader, key)
+        case "preview":
+            seen = await preview(app, click.person, click.reader)
+            return Done(line=seen["text"])
+        case "questions":
+            return card_form(click.reader, **click.metadata)
+        case "done":
+            return await _promise(app, replace(click, value=f"done {key}"))
     memory = await find_memory(app.pool, click.person, key)
     if memory is None:
         return Done(line=click.reader.say("memory_gone"))
@@ -163,6 +183,42 @@ async def _menu(app: App, click: Click) -> Result:
     if schema is None:
         return Done(line=click.reader.say("edit_no_form"))
     return edit_form(click.reader, schema, memory, **click.metadata)
+
+
+async def _promise(app: App, click: Click) -> Done:
+    """Change a promise: ``done|drop|never|tomorrow KEY`` or ``on KEY DAY``; or make one.
+
+    ``remind CHANNEL TS TEXT`` makes one of a message of the person's.
+    """
+    what, _, rest = click.value.partition(" ")
+    reader = click.reader
+    if what == "remind":
+        return await remember_promise(app, click.person, reader, rest)
+    key, _, day = rest.partition(" ")
+    memory = await find_memory(app.pool, click.person, key)
+    if memory is None:
+        return Done(line=reader.say("memory_gone"))
+    tomorrow = datetime.now(reader.zone).date() + timedelta(days=1)
+    changed: dict[str, dict[str, str | None]] = {
+        "done": {"state": "done"},
+        "drop": {"state": "dropped"},
+        "never": {"due": None, "due_time": None},
+        "tomorrow": {"state": "open", "due": tomorrow.isoformat()},
+        "on": {"state": "open", "due": day},
+    }
+    content = {**memory.content, **changed[what]}
+    # The message stays its only source: when that is deleted, the promise is, too.
+    source = memory.sources[-1] if memory.sources else {"kind": "command", "evidence": ""}
+    try:
+        made = await edit_memory(
+            app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
+        )
+    except ChangeGone:
+        return Done(line=reader.say("memory_gone"))
+    except EmbeddingsUnavailable:
+        return Done(line=reader.say("command_failed"), beside=True)
+    await _update_notices(app, click.person, [made])
+    return await _changed(app, click, [made])
 
 
 async def _show(app: App, click: Click) -> Position:
@@ -261,6 +317,7 @@ ACTIONS: Mapping[str, Action] = {
     EXPORT: _of_value(send_export),
     DELETE: _open_delete,
     FEEDBACK: _of_value(rate),
+    PROMISE: _promise,
 }
 """What each click does, by its action id."""
 
@@ -362,12 +419,19 @@ async def _submit_comment(app: App, click: Click, view: Mapping[str, Any]) -> Sl
     return await comment(app, click.person, click.reader, view)
 
 
+async def _submit_card(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    if refusal := app.policy.refuses_person(click.person):
+        return Done(line=click.reader.say(refusal))
+    return await add_answers(app, click.person, click.reader, read_card_form(view))
+
+
 Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done | SlackView]]
 FORMS: Mapping[str, Submission] = {
     MEMORY_FORM: _submit_memory,
     SETTINGS_FORM: _submit_settings,
     DELETE_FORM: _submit_delete,
     COMMENT_FORM: _submit_comment,
+    CARD_FORM: _submit_card,
 }
 """What each form does, by its callback id."""
 

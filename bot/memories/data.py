@@ -25,19 +25,10 @@ from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentF
 from bot.types import PersonErased
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import (
-    MemoryOff,
-    Person,
-    Pool,
-    count_each,
-    delete_each,
-    erase,
-    export_memories,
-    lock_person,
-    person_transaction,
-    redact_json,
-    transaction_timeout,
-)
+from memory import MemoryOff, Person, Pool, erase, export_memories
+from memory.credentials import redact_json
+from memory.postgres import lock_person, person_transaction, transaction_timeout
+from memory.store import count_each, delete_each
 
 log = logging.getLogger(__name__)
 
@@ -48,20 +39,20 @@ _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted"})
 # The parts of an export that are read here: a statement without its WHERE, and the order of rows.
 _READ: dict[str, tuple[LiteralString, LiteralString]] = {
     "conversation": (
-        "SELECT channel_id AS channel, thread, question_ts AS ts, audience, question, reply,"
-        " reply_ts, status, recalled, ended_at, formed_at FROM turns",
-        "question_ts, channel_id",
+        "SELECT channel_id AS channel, thread, ts, audience, question, reply, reply_ts, status,"
+        " recalled, ended_at, formed_at"
+        " FROM (SELECT * FROM messages WHERE begun_at IS NOT NULL) turn",
+        "ts, channel_id",
     ),
     "feedback": (
-        "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, comment,"
-        " changed_at"
-        " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
+        "SELECT turn.channel_id AS channel, turn.ts, rating, comment, changed_at"
+        " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, ts FROM messages)"
         " turn ON turn.id = f.turn_id",
         "changed_at",
     ),
     "messages": (
         "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
-        " FROM inbox_events",
+        " FROM messages",
         "ts, channel_id",
     ),
     "settings": (
@@ -73,6 +64,8 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
+    "card_uses": ("SELECT hour, asked, used FROM card_uses", "hour"),
+    "reminders": ("SELECT key, due, number, channel, begun_at, ts FROM reminders", "begun_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
 EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
@@ -83,16 +76,17 @@ _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 TABLES: tuple[LiteralString, ...] = (
     "feedback",
     "change_notices",
-    "turns",
-    "inbox_events",
+    "messages",
     "notices",
     "person_settings",
     "memory_off",
     "viewed",
     "sent_files",
     "person_requests",
+    "reminders",
+    "card_uses",
 )
-# Events that are deleted at once. Slack delivers an event again for some minutes, and messages of
+# Messages that are deleted at once. Slack delivers an event again for some minutes, and messages of
 # an outage are read while any are listed: what was answered is not to be answered again.
 _NOT_DELIVERED_AGAIN: LiteralString = (
     "received_at < now() - interval '15 minutes'"
@@ -175,20 +169,14 @@ _REMAINING: LiteralString = (
 
 
 async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    values = person.ids
-    # Stop what is being answered, and keep the ids of what Slack may deliver again.
-    blanked = await connection.execute(
-        "UPDATE inbox_events SET message = NULL, status = CASE status WHEN 'waiting' THEN"
-        " 'withdrawn' ELSE status END, interrupted = true, finished_at = COALESCE(finished_at,"
-        f" now()) WHERE {_OF_PERSON} AND message IS NOT NULL",
-        values,
-    )
     counts = {"procrastinate_jobs": await delete_jobs_of_person(connection, person)}
     conditions = dict.fromkeys(TABLES, _OF_PERSON)
-    conditions["inbox_events"] += f" AND {_NOT_DELIVERED_AGAIN}"
-    counts |= await delete_each(connection, conditions, values)
-    counts["inbox_events"] += blanked.rowcount
-    await connection.execute("SELECT forget_author_of_events()")
+    conditions["messages"] += f" AND {_NOT_DELIVERED_AGAIN}"
+    counts |= await delete_each(connection, conditions, person.ids)
+    # What is being answered stops; the ids of what Slack may deliver again are kept.
+    found = await connection.execute("SELECT forget_author_of_messages() AS kept")
+    [row] = await found.fetchall()
+    counts["messages"] += row["kept"]
     return counts
 
 

@@ -11,7 +11,9 @@ from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, final_view, read_comment
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import Person, person_transaction, redact_texts
+from memory import Person
+from memory.credentials import redact_texts
+from memory.postgres import person_transaction
 
 
 async def rate(app: App, person: Person, reader: Reader, value: str) -> Done | SlackView | None:
@@ -27,7 +29,7 @@ async def rate(app: App, person: Person, reader: Reader, value: str) -> Done | S
         found = await connection.execute(
             "INSERT INTO feedback AS f (turn_id, team_id, user_id, rating)"
             " SELECT id, team_id, user_id, %(rating)s"
-            " FROM turns WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s"
+            " FROM messages WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s"
             " AND model IS NOT NULL"
             " ON CONFLICT (turn_id) DO UPDATE SET rating = excluded.rating, changed_at = now(),"
             " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"

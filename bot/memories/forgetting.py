@@ -33,12 +33,12 @@ from memory import (
     Selection,
     forget,
     list_changes,
-    selected,
-    source_changed,
-    transaction_timeout,
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import source_changed
+from memory.postgres import transaction_timeout
+from memory.store import selected
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from bot.slack.client import error_code, is_passing, retry_on_rate_limit
 from bot.types import PersonSettings
 from bot.ui.panel import Content, Done, Position, home_view
 from bot.ui.reader import Reader
-from memory import Person, person_transaction
+from memory import Person
+from memory.postgres import person_transaction
 
 log = logging.getLogger(__name__)
 

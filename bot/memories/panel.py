@@ -12,10 +12,12 @@ from bot.access import QuotaExceeded
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.unformed import form_now
+from bot.memories.cards import times_used
 from bot.people import read_off_conversations, read_settings
 from bot.slack.permalinks import MessageKey
 from bot.types import PersonSettings
 from bot.ui.blocks import escaped
+from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content, Position
 from bot.ui.reader import Reader
@@ -26,13 +28,13 @@ from memory import (
     Person,
     list_changes,
     list_memories,
-    memory_page,
     memory_view,
     open_questions,
-    person_transaction,
-    provider_and_name,
-    similar_memories,
 )
+from memory.formation import provider_and_name
+from memory.postgres import person_transaction
+from memory.recall import similar_memories
+from memory.store import memory_page, read_card
 
 _SIMILAR = 5
 _CHANNELS = 20
@@ -60,6 +62,9 @@ async def read_panel(
         unformed=unformed,
         handling=data_handling(app, reader, settings) if home else (),
     )
+    if home and position == Position() and content.refusal is None and not content.asks:
+        card = await read_card(app.pool, person, person, most=MOST_LINES)
+        content = replace(content, card=card, card_used=await times_used(app, person))
     match position.list:
         case "changes" | "notice":
             content = await _with_changes(app, person, content)
@@ -118,7 +123,7 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
     """Return the memories in view of the answer of a turn, if that is one of the person."""
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT recalled FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
+            "SELECT recalled FROM messages WHERE id = %s AND team_id = %s AND user_id = %s",
             (UUID(content.position.of), person.team_id, person.user_id),
         )
         row = await found.fetchone()
@@ -136,7 +141,8 @@ async def _has_stored(app: App, person: Person) -> bool:
     """Return whether the person has ever been answered, or anything is stored of them."""
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT FROM turns WHERE team_id = %s AND user_id = %s LIMIT 1",
+            "SELECT FROM messages WHERE team_id = %s AND user_id = %s"
+            " AND begun_at IS NOT NULL LIMIT 1",
             (person.team_id, person.user_id),
         )
         answered = await found.fetchone() is not None

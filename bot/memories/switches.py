@@ -14,7 +14,8 @@ from bot.types import Off, PersonSettings
 from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import Person, lock_person, person_transaction
+from memory import Person
+from memory.postgres import lock_person, person_transaction
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,15 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code, is_passing
 from bot.slack.messages import split_thread_key
-from memory import Person, Pool, execute_statement, step
+from memory import Person, Pool
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 
 
 class DeletedMessageCleanup:
-    """Deletes the answers to withdrawn messages in Slack, and their texts in `turns`."""
+    """Deletes the answers to withdrawn messages in Slack, and their texts in `messages`."""
 
     def __init__(self, pool: Pool, slack: Installations, sessions: Sessions) -> None:
         self._pool = pool
@@ -36,15 +38,12 @@ class DeletedMessageCleanup:
         """
         rows = await execute_statement(
             self._pool,
-            "SELECT turns.id, turns.team_id, turns.user_id, turns.channel_id, question_ts,"
-            " reply_ts, extract(epoch FROM posting_since)::float8 AS since,"
+            "SELECT id, team_id, user_id, channel_id, ts, reply_ts,"
+            " extract(epoch FROM posting_since)::float8 AS since,"
             " extract(epoch FROM now() - posting_since)::float8 AS age,"
-            " ARRAY(SELECT unnest(other.reply_ts) FROM turns other"
-            "  WHERE other.thread = turns.thread) AS recorded"
-            " FROM turns JOIN inbox_events events"
-            " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
-            " AND events.ts = turns.question_ts WHERE turns.thread = %s"
-            " AND turns.status = 'answering' AND events.status = 'withdrawn'",
+            " ARRAY(SELECT unnest(other.reply_ts) FROM messages other"
+            "  WHERE other.thread = messages.thread) AS recorded"
+            " FROM messages WHERE thread = %s AND status = 'gone' AND ended_at IS NULL",
             (thread,),
             scope={THREAD_SETTING: thread},
         )
@@ -71,7 +70,7 @@ class DeletedMessageCleanup:
                 self._slack.client(row["team_id"]),
                 row["channel_id"],
                 thread_ts,
-                row["question_ts"],
+                row["ts"],
             )
             bot_user_id = await self._slack.bot_user_id(row["team_id"])
         except SLACK_FAULTS as error:

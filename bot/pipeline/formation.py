@@ -26,11 +26,10 @@ from memory import (
     MemoryModelRefused,
     Namespace,
     Person,
-    count,
     memory_view,
-    person_transaction,
-    step,
 )
+from memory.metrics import count, step
+from memory.postgres import person_transaction
 
 log = logging.getLogger(__name__)
 

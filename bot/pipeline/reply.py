@@ -39,7 +39,9 @@ from bot.pipeline.responses.web_search import (
     search_web,
 )
 from bot.types import WEB_SEARCH, Reply, TaskState
-from memory import Person, TokenUse, count, step, step_ended
+from memory import Person
+from memory.formation import TokenUse
+from memory.metrics import count, step, step_ended
 
 log = logging.getLogger(__name__)
 

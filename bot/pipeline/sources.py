@@ -28,19 +28,10 @@ from bot.people import is_off
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import error_code, find_message
 from bot.slack.messages import split_thread_key, typed
-from memory import (
-    PERSON_SETTING,
-    Change,
-    Namespace,
-    Person,
-    PersonMessage,
-    execute_statement,
-    person_transaction,
-    redact_texts,
-    source_changed,
-    sources_among,
-    transaction,
-)
+from memory import Change, Namespace, Person, PersonMessage
+from memory.credentials import redact_texts
+from memory.formation import source_changed, sources_among
+from memory.postgres import PERSON_SETTING, execute_statement, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +60,7 @@ class SourceUpdates:
         Memories that were not formed yet are formed from the new words; those that were, and those
         that a tool stored, are updated by a job. What was said in public belongs to its channel
         alone if that is not known to be public now. A turn is not changed if its texts are no
-        longer stored, or if the inbox holds a newer event of this message than `changed_ts`. If
+        longer stored, or if a newer event of this message is known than `changed_ts`. If
         memory is off, or the policy refuses the person, the new words are not stored: the job reads
         them from Slack. Credentials are never stored. Returns whether the texts of a turn were
         replaced.
@@ -121,8 +112,8 @@ class SourceUpdates:
         """Return whether the policy refuses the author of an answered message."""
         found = await execute_statement(
             self.app.pool,
-            "SELECT user_id, audience FROM turns WHERE team_id = %s AND channel_id = %s"
-            " AND question_ts = %s AND (question <> '' OR words <> '')",
+            "SELECT user_id, audience FROM messages WHERE team_id = %s AND channel_id = %s"
+            " AND ts = %s AND (question <> '' OR words <> '')",
             (team_id, channel_id, ts),
             scope={THREAD_SETTING: thread},
         )
@@ -152,14 +143,14 @@ class SourceUpdates:
         person = Person(team, user)
         async with person_transaction(self.app.pool, person) as connection:
             found = await connection.execute(
-                "SELECT channel_id, question_ts, words, audience FROM turns"
+                "SELECT channel_id, ts, words, audience FROM messages"
                 " WHERE id = %s AND team_id = %s AND user_id = %s",
                 (UUID(turn), team, user),
             )
             row = await found.fetchone()
         if row is None:
             return
-        message = row["channel_id"], row["question_ts"]
+        message = row["channel_id"], row["ts"]
 
         async def in_commit(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]

@@ -24,7 +24,6 @@ from bot.conversation.claimed_message import (
     claim_refusal,
 )
 from bot.conversation.inbox import MAX_FAILURES, Inbox
-from bot.conversation.turns import has_begun
 from bot.delivery.refusals import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
@@ -34,7 +33,9 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Policy, Refusal
-from memory import DM, Pool, count, is_unavailable, step
+from memory import DM, Pool
+from memory.metrics import count, step
+from memory.postgres import is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class ThreadWorker:
             await self.inbox.skip(claimed)
             return True
         if claimed.lone_crashes > MAX_LONE_CRASHES:
-            log.error("message %d was given up: even the apology ends the process", claimed.id)
+            log.error("message %s was given up: even the apology ends the process", claimed.id)
             await self._activate(claimed)
             await self.inbox.give_up(claimed)
             return True
@@ -206,7 +207,7 @@ class ThreadWorker:
         The sentence takes the place of an interim reply, or of another unfinished reply. None of
         the message's text is stored.
         """
-        if await has_begun(self.pool, claimed.message):
+        if claimed.begun:
             await self.fixed_replies.send(claimed, refusal, outcome="answered")
             return
         message = claimed.message
@@ -225,7 +226,7 @@ class ThreadWorker:
         """
         seconds = max(used_up.seconds, 60.0)
         told = not await claim_refusal(self.pool, claimed, "quota_messages", seconds)
-        if told and not await has_begun(self.pool, claimed.message):
+        if told and not claimed.begun:
             await self._activate(claimed)
             await self.inbox.skip(claimed)
             return
@@ -261,7 +262,7 @@ class ModelOutages:
         if claimed.held_since is None:
             await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
-            log.error("message %d was given up: %s", claimed.id, key)
+            log.error("message %s was given up: %s", claimed.id, key)
             await self._fixed_replies.send(claimed, key, form_words=True)
             return True
         # A message that alone fails again does not mean that others wait.

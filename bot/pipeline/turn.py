@@ -27,17 +27,9 @@ from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.messages import Message, is_direct, plain, typed
 from bot.ui.reply import reply_text, with_notes
-from memory import (
-    DM,
-    Embedder,
-    Memory,
-    MemoryView,
-    Pool,
-    credential_kinds,
-    recall_memories,
-    step,
-    step_ended,
-)
+from memory import DM, Embedder, Memory, MemoryView, Pool, recall_memories
+from memory.credentials import credential_kinds
+from memory.metrics import step, step_ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,9 @@ from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_curso
 from bot.slack.messages import Message, excerpt, slack_user
 from bot.slack.payloads import objects
 from bot.types import Policy
-from memory import Person, Pool, forgotten_messages, person_transaction
+from memory import Person, Pool
+from memory.postgres import person_transaction
+from memory.store import forgotten_messages
 
 log = logging.getLogger(__name__)
 

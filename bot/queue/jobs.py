@@ -18,7 +18,7 @@ from procrastinate.jobs import Job, Status
 from psycopg_pool import PoolClosed
 
 from bot.logs import fault
-from memory import is_unavailable
+from memory.postgres import is_unavailable
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from procrastinate.schema import SchemaManager
 
-from memory import Migration, packaged_migrations
+from memory.postgres import Migration, packaged_migrations
 
 # The first schema of ours, and the last of procrastinate's migrations that it contains.
 _FIRST = "procrastinate/3.10"

@@ -25,7 +25,8 @@ from bot.queue.sweep import (
     note_process,
     rank_late_jobs,
 )
-from memory import Pool, execute_statement
+from memory import Pool
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 

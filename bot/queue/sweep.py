@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from memory import Pool, execute_statement, transaction
+from memory import Pool
+from memory.postgres import execute_statement, transaction
 
 LATE_SECONDS = 60
 STALLED_SECONDS = 6.0

@@ -67,7 +67,7 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
     """
     sink, ts = _Collected(Reader(language_of(None, prompt))), f"{time.time():.6f}"
     message = Message(
-        event_id=uuid4().hex,
+        event_id="",
         team_id=API_TEAM,
         user_id=user_id,
         user_team_id=API_TEAM,
@@ -82,7 +82,7 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
         await wiring.quotas.admit(message.person)
         with log_fields(team=API_TEAM):
             turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
-            outcome = await turn.ainvoke(ClaimedMessage(id=0, message=message, earlier_attempts=0))
+            outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
     except QuotaExceeded as used_up:
         raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
     except OperationalError:

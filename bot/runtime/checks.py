@@ -155,7 +155,8 @@ async def check_database(settings: Settings) -> str:
     from bot.conversation.operating_state import read_operating_state
     from bot.runtime.connections import create_openai_client, open_pool
     from bot.runtime.database import database
-    from memory import check_access, embedding_space
+    from memory import embedding_space
+    from memory.postgres import check_access
 
     model = settings.embedding_model
     if not settings.has_model and "embedding_model" not in settings.model_fields_set:
@@ -229,7 +230,8 @@ async def check_remembering(settings: Settings) -> str:
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     from bot.runtime.memory_models import create_chat_model
-    from memory import FormationUnavailable, MemoryModelRefused, calls_memory_tools
+    from memory import FormationUnavailable, MemoryModelRefused
+    from memory.formation import calls_memory_tools
 
     try:
         if await calls_memory_tools(create_chat_model(settings)):

@@ -17,16 +17,8 @@ from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, token
 from bot.slack.client import Installation, Installations, create_session, installation_from, only
 from bot.workspaces import purge_due, token_accepted
-from memory import (
-    EmbeddingSpace,
-    KiokuMemoryError,
-    Pool,
-    check_access,
-    check_database,
-    create_pool,
-    embedding_space,
-    transaction,
-)
+from memory import EmbeddingSpace, KiokuMemoryError, Pool, create_pool, embedding_space
+from memory.postgres import check_access, check_database, transaction
 
 log = logging.getLogger(__name__)
 

@@ -17,17 +17,19 @@ from bot.conversation.history import delete_forgotten_texts
 from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
-from memory import Person, forgotten_since, person_statement
-from memory import forget_again as again
+from memory import Person
+from memory.postgres import execute_statement, person_statement
+from memory.store import forget_again as again
+from memory.store import forgotten_since
 
 _LINE = re.compile(
     r"([A-Z0-9]{1,32})\t([A-Z0-9]{1,32})\t(?:(erased)|key\t([^\t\0]{1,512})"
     r"|message\t([A-Z0-9]{1,32})\t([0-9]{1,10}[.][0-9]{1,9}))"
 )
 _BLANK: LiteralString = (
-    "UPDATE turns SET question = '', words = '', reply = NULL,"
+    "UPDATE messages SET question = '', words = '', reply = NULL,"
     " formed_at = COALESCE(formed_at, now()) WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND channel_id || '/' || question_ts = ANY(%(messages)s)"
+    " AND channel_id || '/' || ts = ANY(%(messages)s)"
 )
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
@@ -111,13 +113,13 @@ def forget_again(settings: Settings, *, file: Path) -> Coroutine[None, None, Non
 
 async def _forget(settings: Settings, people: Mapping[Person, Sequence[re.Match[str]]]) -> None:
     async with operators_pool(settings) as pool:
+        await execute_statement(pool, "SELECT end_open_messages()")
         for person, lines in people.items():
             if any(line[3] for line in lines):
                 await erase_person(pool, person)
             messages = [(line[5], line[6]) for line in lines if line[5]]
             blank = partial(delete_forgotten_texts, person=person)
-            keys = [line[4] for line in lines if line[4]]
-            await again(pool, person, keys, messages, blank)
+            await again(pool, person, [line[4] for line in lines if line[4]], messages, blank)
             said = [f"{channel}/{ts}" for channel, ts in messages]
             await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
     print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")

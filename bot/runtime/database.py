@@ -90,8 +90,9 @@ async def migrated(
     """
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, reembed
+    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
     from memory import migrate as apply
+    from memory.store import reembed
 
     async with create_openai_client(settings) as client:
         space = await embedding_space(client, settings.embedding_model)

@@ -7,7 +7,6 @@ playground have begun to start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -15,7 +14,8 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from shutil import which
@@ -91,12 +91,13 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
 
     It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `Problem`.
     """
+    if find_spec("kioku_stand_in") is None:
+        raise Problem("The playground is not installed: set Slack's tokens and OPENAI_API_KEY.")
     folder = settings.data_dir.resolve()
     command = [
-        *(sys.executable, "-m", "playground", "--exit-with-parent"),
-        *("--port", "0" if in_slack else str(settings.port)),
-        *("--manifest", str(manifest_path()), "--native-name", "記憶"),
-        *("--data-dir", str(folder / "playground")),
+        *(sys.executable, "-m", "kioku_stand_in.playground", "--exit-with-parent"),
+        *("--port", "0" if in_slack else str(settings.port), "--native-name", "記憶"),
+        *("--manifest", str(manifest_path()), "--data-dir", str(folder / "playground")),
         "--no-model" if settings.has_model else "--paced",
         *("--create-app-url", create_app_url(), "--setup-command", _command("setup")),
     ]
@@ -117,7 +118,7 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
     finally:
         if process.returncode is None:
             # terminate() may collect the process behind the event loop's back.
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)
         await process.communicate()
 
@@ -130,15 +131,14 @@ async def _told(settings: Settings, playground: Process) -> dict[str, str]:
     """Wait until the playground is ready; return its addresses and tokens. Raises `Problem`."""
     line = b""
     if playground.stdout is not None:
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             line = await asyncio.wait_for(playground.stdout.readline(), _READY_SECONDS)
     if not line:
         raise Problem(
             f"The playground did not start: see {_log(settings)} and fix the cause, or set"
             " KIOKU_DATA_DIR to another folder."
         )
-    told: dict[str, str] = json.loads(line)
-    return told
+    return dict(json.loads(line))
 
 
 def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Settings:

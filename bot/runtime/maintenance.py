@@ -14,17 +14,12 @@ from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.data import erase_person
+from bot.memories.promises import remind_of_due
 from bot.people import People
 from bot.queue.queue import REPLIES, Queue
-from memory import (
-    Person,
-    Pool,
-    execute_statement,
-    expire_due,
-    expire_unconfirmed,
-    is_unavailable,
-    person_transaction,
-)
+from memory import Person, Pool
+from memory.postgres import execute_statement, is_unavailable, person_transaction
+from memory.store import expire_due, expire_unconfirmed
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +34,8 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
+    "DELETE FROM card_uses WHERE hour < now() - interval '30 days'",
+    "DELETE FROM reminders WHERE begun_at < now() - interval '60 days'",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
     # Workers delete the successful ones.
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
@@ -70,7 +67,7 @@ class Maintenance:
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
         pool = self.pool
-        steps = [self._find_lost_work, self._expire]
+        steps = [self._find_lost_work, self._remind, self._expire]
         steps.append(partial(end_history, pool, self.settings.history_days))
         if timestamp % 3_600 < 60:
             steps.append(partial(end_what_is_old, pool, self.settings.retention_days))
@@ -83,9 +80,9 @@ class Maintenance:
             log.warning("the upkeep failed: %s", fault(error))
 
     async def _find_lost_work(self) -> None:
-        statement: LiteralString = "SELECT * FROM fail_poison_events(%s)"
+        statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
         for row in await execute_statement(self.pool, statement, (_POISON_AFTER,)):
-            log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
+            log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
         found = await execute_statement(self.pool, "SELECT thread FROM threads_without_a_job()")
         threads = [row["thread"] for row in found]
         jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
@@ -93,12 +90,15 @@ class Maintenance:
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
 
+    async def _remind(self) -> None:
+        await remind_of_due(self.pool, self.queue)
+
     async def _expire(self) -> None:
         for statement in _EXPIRED:
             await execute_statement(self.pool, statement)
-        [row] = await execute_statement(self.pool, "SELECT * FROM clear_away(%s)", (_AT_ONCE,))
-        if row["events"] or row["turns"]:
-            log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
+        [row] = await execute_statement(self.pool, "SELECT clear_away(%s) AS cleared", (_AT_ONCE,))
+        if row["cleared"]:
+            log.info("cleared away %d message(s)", row["cleared"])
         if ended := await expire_due(self.pool):
             log.info("%d memories ended, as their words said", len(ended))
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from bot.config import Settings
-from memory import Embedder, Former, Pool, memory_model, provider_and_name
+from memory import Embedder, Former, Pool, memory_model
+from memory.formation import provider_and_name
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler

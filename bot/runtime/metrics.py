@@ -1,7 +1,7 @@
 """``/metrics`` in Prometheus' text format, on a port of its own: no texts and no user ids.
 
-Steps and counts are those that the app reports with `memory.step` and `memory.count`; what waits is
-asked of PostgreSQL at each scrape. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
+The app reports steps and counts with `memory.metrics.step` and `memory.metrics.count`; what waits
+is asked of PostgreSQL at each scrape. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.failures import Cause
 from bot.runtime.http import serving
-from memory import Pool, recorded
+from memory import Pool
+from memory.metrics import recorded
 
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "turns": ("Messages that were answered, by outcome", ("outcome",)),

@@ -27,7 +27,8 @@ from bot.runtime.manifest import manifest_scopes
 from bot.runtime.problems import Problem
 from bot.slack.client import Installation, create_client
 from bot.workspaces import token_accepted
-from memory import Pool, execute_statement, transaction
+from memory import Pool
+from memory.postgres import execute_statement, transaction
 
 log = logging.getLogger(__name__)
 

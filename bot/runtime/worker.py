@@ -16,6 +16,7 @@ from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import LANGUAGES
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.home import PUBLISH, publish_home
+from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
@@ -51,6 +52,7 @@ def register_work(wiring: Application) -> None:
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
         (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
+        (REMIND, REPLIES, partial(remind, wiring.app)),
         (READ_FOLLOW_UPS, REPLIES, missed.follow_ups),
         (CATCH_UP, REPLIES, backfill.plan),
         (READ_ON, REPLIES, backfill.read_on),

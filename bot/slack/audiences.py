@@ -14,17 +14,9 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, Installations
 from bot.slack.messages import Message
-from memory import (
-    DM,
-    PUBLIC,
-    MemoryView,
-    Namespace,
-    Person,
-    Pool,
-    execute_statement,
-    memory_view,
-    step,
-)
+from memory import DM, PUBLIC, MemoryView, Namespace, Person, Pool, memory_view
+from memory.metrics import step
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.messages import API_TEAM, slack_user
 from bot.slack.payloads import received
-from memory import count
+from memory.metrics import count
 
 _Answer = TypeVar("_Answer")
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from bot.slack.attached import attached_to
 from bot.slack.payloads import received, storable
-from memory import DM, OMITTED, InvalidNamespace, Person, redact
+from memory import DM, InvalidNamespace, Person
+from memory.credentials import redact
+from memory.formation import OMITTED
 
 # The team of the people whom a caller of POST /ask names: no workspace of Slack's.
 API_TEAM = "API"

@@ -1,17 +1,19 @@
-"""The four forms: a memory, settings, *Delete all my data*, and a comment on an answer."""
+"""The forms: a memory, settings, *Delete all my data*, a comment on an answer, and the card."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from pydantic import BaseModel
 
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Language, known_language, say
 from bot.types import Eagerness, PersonErased, PersonSettings
 from bot.ui.blocks import (
+    LINE_LIMIT,
     OPTION_VALUE,
     Block,
     SlackView,
@@ -24,27 +26,22 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
+from bot.ui.cards import QUESTIONS
 from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
 from bot.ui.reader import Reader
-from memory import (
-    DM,
-    LEVEL_FIELDS,
-    PUBLIC,
-    SCHEMAS,
-    InvalidContent,
-    Memory,
-    credential_kinds,
-    redact,
-    validated,
-)
+from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
+from memory.credentials import credential_kinds, redact
+from memory.model import LEVEL_FIELDS
+from memory.store import validated
 
-MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM = (
+MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM = (
     "memory",
     "settings",
     "delete_all",
     "comment",
+    "card",
 )
-FORMS = (MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM)
+FORMS = (MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM)
 LINES_LIMIT = 50
 COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -56,7 +53,7 @@ _MULTILINE_LENGTH = 100
 _MAX_NUMBER = 10**12
 # Of our own kinds: optional fields that are shown where they have a value; a label that never is.
 _NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
-_HIDDEN = ("UserFact", "topic")
+_HIDDEN = frozenset({("UserFact", "topic"), ("Promise", "state")})
 _MULTILINE = frozenset({"description", "observation", "action", "result", "instruction", "fact"})
 _AUDIENCE, _CONVERSATION, _LINES = "audience", "conversation", "lines"
 _WORD, _COMMENT = "word", "comment"
@@ -67,7 +64,13 @@ _RETENTION = (0, 30, 90, 180, 365)
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _RECEIPT = {"store": "counted_memories", "memory_versions": "deleted_changes"}
 
-InputType: TypeAlias = Literal["text", "number", "choice"]
+InputType: TypeAlias = Literal["text", "number", "choice", "date", "time"]
+# The elements for a day and a time of day, and what their values are called.
+_PICKERS = {"date": "selected_date", "time": "selected_time"}
+_PICKED = {
+    "date": re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"),
+    "time": re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z"),
+}
 
 
 def _form(
@@ -172,9 +175,11 @@ def _all_fields(schema: type[BaseModel]) -> list[Field]:
 
 
 def _is_asked(schema: type[BaseModel], field: Field, content: Mapping[str, Any]) -> bool:
+    if schema in SCHEMAS and (schema.__name__, field.name) in _HIDDEN:
+        return False
     if schema not in SCHEMAS or field.required or field.name not in _NOT_ASKED:
         return True
-    return bool(content.get(field.name)) and (schema.__name__, field.name) != _HIDDEN
+    return bool(content.get(field.name))
 
 
 def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +198,8 @@ def _field(name: str, rules: Mapping[str, Any], required: bool) -> Field | None:
     choices = tuple(rules.get("enum") or ([rules["const"]] if "const" in rules else ()))
     kinds: dict[str, InputType] = {"string": "text", "integer": "number", "number": "number"}
     input_type = "choice" if choices else kinds.get(str(rules.get("type")))
+    if input_type == "text" and rules.get("format") in _PICKERS:
+        input_type = cast("InputType", rules["format"])
     if input_type is None:
         return None
     return Field(
@@ -252,6 +259,9 @@ def _element(field: Field, value: Any) -> Block:
                 **({"max_value": f"{field.maximum:g}"} if field.maximum is not None else {}),
                 **({"initial_value": str(value)} if _is_number(field, value) else {}),
             }
+        case "date" | "time" as kind:
+            begun = {f"initial_{kind}": value} if _PICKED[kind].match(str(value)) else {}
+            return {"type": f"{kind}picker", **begun}
         case "choice":
             return select([option(str(one), str(one)) for one in field.choices], str(value))
     text = str(value or "")
@@ -339,6 +349,8 @@ def _value(view: Mapping[str, Any], field: Field) -> Any:
     if field.input_type == "choice":
         chosen = _chosen(view, field.block_id)
         return next((one for one in field.choices if str(one)[:OPTION_VALUE] == chosen), None)
+    if picked := _PICKERS.get(field.input_type):
+        return _entered(view, field.block_id).get(picked)
     return _text(view, field.block_id) or None
 
 
@@ -519,3 +531,28 @@ def comment_form(reader: Reader, turn: str, comment: str) -> SlackView:
 def read_comment(view: Mapping[str, Any]) -> tuple[str, str]:
     """Return the turn and the comment of a submitted form."""
     return metadata_of(view)["turn"], _text(view, _COMMENT)[:COMMENT_LIMIT]
+
+
+# --- the card ----------------------------------------------------------------------------------
+
+
+def card_form(reader: Reader, **metadata: str) -> SlackView:
+    """Return the form with the questions of *How to work with me*; each may be left empty."""
+    blocks = [
+        note(reader.say("card_form_note")),
+        *(
+            input_block(
+                name,
+                reader.say(f"card_{name}"),
+                text_input(LINE_LIMIT, multiline=False),
+                optional=True,
+            )
+            for name in QUESTIONS
+        ),
+    ]
+    return _form(reader, CARD_FORM, "card_title", "form_save", blocks, **metadata)
+
+
+def read_card_form(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return the answers that were given, by the name of the question."""
+    return {name: text for name in QUESTIONS if (text := _text(view, name))}

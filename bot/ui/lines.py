@@ -10,7 +10,7 @@ from typing import Any
 from bot.types import Off
 from bot.ui.blocks import LINE_LIMIT, escaped, shortened
 from bot.ui.reader import Reader
-from memory import DM, PUBLIC, Change, Memory, Question, subject
+from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
@@ -24,6 +24,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
     "UserInstruction": (),
 }
+_ENDED = frozenset({"done", "dropped"})
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
 # A user's id, as Slack makes them, unless it was cut off.
 _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
@@ -38,6 +39,8 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
     if kind == "Episode":
         parts = (what, content.get("action"), content.get("result"))
         return _one_line(" → ".join(str(part) for part in parts if part))
+    if kind == "Promise":
+        return _one_line(_promise(reader, what, content))
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])
         details = [value for value in values if value not in ("", what)]
@@ -51,6 +54,18 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
     if description and description not in line and not says_nothing_more(kind, content):
         line = reader.say("explained", what=line, more=description)
     return _one_line(line)
+
+
+def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
+    """Return a promise: to whom, until when, and what became of it."""
+    line = what
+    if to := content.get("to"):
+        line = reader.say("promise_to", what=line, who=to)
+    if due := content.get("due"):
+        day, at = reader.plain_day(str(due)), content.get("due_time")
+        line = reader.say("promise_by", what=line, when=f"{day} {at}" if at else day)
+    state = content.get("state")
+    return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
@@ -107,6 +122,8 @@ def audience_name(reader: Reader, audience: str) -> str:
         return reader.say("audience_dm")
     if audience == PUBLIC:
         return reader.say("audience_public")
+    if audience == COLLEAGUES:
+        return reader.say("audience_colleagues")
     return reader.say("audience_own", channel=f"<#{audience}>")
 
 
@@ -128,7 +145,7 @@ def _as_mrkdwn(text: str) -> str:
 
 def change_line(reader: Reader, entry: Change) -> str:
     """Return a change as one line of mrkdwn."""
-    before, after = _value_line(reader, entry.before), _value_line(reader, entry.after)
+    before, after = value_line(reader, entry.before), value_line(reader, entry.after)
     line = _change_line(reader, entry, before, after)
     if entry.undone_at is not None:
         return reader.say("change_undone", line=line)
@@ -190,7 +207,8 @@ def can_be_undone(entry: Change) -> bool:
     return entry.undone_at is None and not entry.changed_since
 
 
-def _value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
+def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
+    """Return a stored value as one line of mrkdwn; empty for none."""
     if value is None:
         return ""
     return _as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
@@ -201,7 +219,7 @@ def _value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
 
 def question_line(reader: Reader, question: Question) -> str:
     """Return a question that formation left to the person, as one line of mrkdwn."""
-    before, after = _value_line(reader, question.before), _value_line(reader, question.after)
+    before, after = value_line(reader, question.before), value_line(reader, question.after)
     match question.asks:
         case "replace":
             at = (question.before or {}).get("confirmed_at")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 from uuid import UUID
 
 from bot.types import Off
 from bot.ui.blocks import (
+    LINE_LIMIT,
     VALUE_LIMIT,
     Block,
     Payload,
@@ -17,10 +19,18 @@ from bot.ui.blocks import (
     note,
     payload,
     section,
+    shortened,
 )
-from bot.ui.lines import changes_line, notable_changes, off_line, question_line
+from bot.ui.lines import (
+    changes_line,
+    notable_changes,
+    off_line,
+    question_line,
+    value_line,
+)
 from bot.ui.panel import (
     FORGET,
+    MENU,
     REMEMBER,
     SHOW,
     SWITCH,
@@ -30,15 +40,18 @@ from bot.ui.panel import (
     consent_buttons,
     undo_button,
 )
+from bot.ui.promises import PROMISE, due_of, is_open, remind_at
 from bot.ui.reader import Reader
-from memory import MAX_MEMORIES, Change, Person, Question, Reason, Refusal
+from memory import Change, Memory, Person, Question, Reason, Refusal
+from memory.store import MAX_MEMORIES
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
 """A function that returns a private message to a person."""
+_MOST_BUTTONS = 3
 # Characters of a sentence in the value of a button; escapes may triple them.
-_SENTENCE_LIMIT = 1_800
+SENTENCE_LIMIT = 1_800
 
 
 def done_payload(reader: Reader, done: Done) -> Payload:
@@ -57,10 +70,11 @@ def notice_payload(
         undoable = [one for one in told if one.undone_at is None]
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
-        blocks = [
-            note(lines[0]),
-            actions(*undo, button(SHOW, reader.say("show_button"), shown)),
-        ]
+        buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
+        if len(told) == 1 and (promised := promise_told(reader, told[0])):
+            lines[0], asked = promised
+            buttons = [*asked, *undo][:_MOST_BUTTONS]
+        blocks = [note(lines[0]), actions(*buttons)]
     if questions:
         lines.append(question_line(reader, questions[0]))
         blocks += [section(lines[-1]), actions(*answer_buttons(reader, questions[0]))]
@@ -126,5 +140,56 @@ def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Pay
     if refusal.evidence is None or not can_store or refusal.reason in _FINAL:
         return payload(text)
     said = refusal.evidence.original
-    value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:_SENTENCE_LIMIT]}"
+    value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:SENTENCE_LIMIT]}"
     return payload(text, button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT]))
+
+
+def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | None:
+    """Return the line and the buttons of a change that made or changed an open promise.
+
+    None for any other change. Of a promise without a day the person is asked for one.
+    """
+    content = (change.after or {}).get("content") or {}
+    if not change.after or change.undone_at is not None or not is_open(change.kind, content):
+        return None
+    at = remind_at(due_of(content), change.at, reader.zone)
+    dateless = {**change.after, "content": {**content, "due": None}}
+    line, edit = value_line(reader, dateless), f"edit {change.key}"
+    if at is None:
+        pick = button(f"{MENU}_1", reader.say("promise_pick"), edit)
+        return reader.say("promise_when", line=line), [*_days(reader, change.key), pick]
+    buttons = [
+        button(f"{MENU}_1", reader.say("promise_change"), edit),
+        button(f"{PROMISE}_1", reader.say("promise_never"), f"never {change.key}"),
+    ]
+    return reader.say("promise_remind", line=line, when=reader.minute(at)), buttons
+
+
+def _days(reader: Reader, key: str) -> list[Block]:
+    """Return the buttons for tomorrow and for the next Monday after that."""
+    today = datetime.now(reader.zone).date()
+    monday = today + timedelta(days=7 - today.weekday())
+    monday += timedelta(days=7 * (monday == today + timedelta(days=1)))
+    return [
+        button(f"{PROMISE}_1", reader.say("promise_tomorrow"), f"tomorrow {key}"),
+        button(f"{PROMISE}_2", reader.say("promise_monday"), f"on {key} {monday.isoformat()}"),
+    ]
+
+
+def remind_button(reader: Reader, value: str) -> Block:
+    """Return the button that makes a promise of a message."""
+    return button(f"{PROMISE}_4", reader.say("promise_remind_me"), value)
+
+
+def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
+    """Return the reminder: the person's own sentence, or `line` where it was forgotten."""
+    said = [str(one.get("evidence") or "") for one in memory.sources]
+    sentence = next((one for one in reversed(said) if one), "")
+    quoted = escaped(shortened(" ".join(sentence.split()), LINE_LIMIT)) if sentence else line
+    text = reader.say("reminder", day=reader.day(memory.created_at), what=quoted)
+    return payload(
+        text,
+        button(f"{PROMISE}_1", reader.say("promise_done"), f"done {memory.key}", style="primary"),
+        button(f"{PROMISE}_2", reader.say("promise_tomorrow"), f"tomorrow {memory.key}"),
+        button(f"{PROMISE}_3", reader.say("promise_drop"), f"drop {memory.key}"),
+    )

@@ -30,6 +30,7 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
+from bot.ui.cards import card_lines
 from bot.ui.lines import (
     audience_name,
     can_be_undone,
@@ -38,8 +39,10 @@ from bot.ui.lines import (
     off_line,
     question_line,
 )
+from bot.ui.promises import PROMISE, is_open
 from bot.ui.reader import Reader
-from memory import MAX_MEMORIES, Change, Memory, Question
+from memory import COLLEAGUES, Change, Memory, Question
+from memory.store import MAX_MEMORIES
 
 # The ids of everything that can be clicked. A row of buttons adds a number, as ``show_2``.
 SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"
@@ -47,7 +50,7 @@ FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "se
 EXPORT, DELETE, FEEDBACK = "export", "delete_all", "feedback"
 ACTIONS = (
     *(SWITCH, ANSWER, SEARCH, MENU, SHOW, FORGET, UNDO, REMEMBER),
-    *(ADD, SETTINGS, EXPORT, DELETE, FEEDBACK),
+    *(ADD, SETTINGS, EXPORT, DELETE, FEEDBACK, PROMISE),
 )
 PAGE_SIZE = 15
 WORDS_LIMIT = 100
@@ -134,7 +137,8 @@ class Content:
     `found` is the number of memories there, on all pages, `total` that of all memories. `similar`:
     none has the words, these are the nearest. `links` lead to the message that a memory, by its
     key, or a change, by its id, came from. `unformed` messages are not read yet. `handling` says
-    where data goes, in Home only.
+    where data goes, in Home only; `card` is what colleagues see, on its first page, and `card_used`
+    how often they did.
     """
 
     position: Position = field(default_factory=Position)
@@ -153,6 +157,8 @@ class Content:
     unformed: int = 0
     is_new: bool = False
     handling: Sequence[str] = ()
+    card: Sequence[Memory] | None = None
+    card_used: int = 0
 
 
 def home_view(reader: Reader, content: Content, said: Done | None = None) -> SlackView:
@@ -173,6 +179,7 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     else:
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)
+    blocks += _card(reader, content) if content.card is not None else []
     blocks += [] if content.is_new and content.asks else [_controls(reader, content)]
     if content.handling:
         blocks += [_DIVIDER, header(reader.say("home_where"))]
@@ -285,9 +292,19 @@ def _search(reader: Reader, position: Position) -> Block:
 
 
 def _rows(reader: Reader, content: Content) -> list[Block]:
-    return [
-        memory_row(reader, memory, content.links.get(memory.key), content.position)
+    shown = {
+        memory.key: memory_row(reader, memory, content.links.get(memory.key), content.position)
         for memory in content.memories
+    }
+    promises = [one.key for one in content.memories if is_open(one.kind, one.content)]
+    if not promises or content.position.of:
+        return [*shown.values()]
+    others = [block for key, block in shown.items() if key not in promises]
+    return [
+        section(f"*{reader.say('promises_title')}*"),
+        *(shown[key] for key in promises),
+        *([_DIVIDER, section(f"*{reader.say('promises_others')}*")] if others else []),
+        *others,
     ]
 
 
@@ -302,12 +319,32 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
     keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
     if position.list == "forget":
         keys = {"forget": "menu_forget", "edit": "menu_edit", "history": "menu_history"}
+    shown = memory.namespace.audience == COLLEAGUES
+    keys |= {"hide": "card_hide"} if shown else {"show": "card_show"}
+    if is_open(memory.kind, memory.content):
+        keys = {"done": "promise_done", **keys}
     options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]
     menu = {"type": "overflow", "action_id": MENU, "options": options}
     text = f"{memory_line(reader, memory)}\n{' · '.join(details)}"
     # LangGraph takes any text as a key; ours are UUIDs.
-    shown = menu if len(memory.key) < OPTION_VALUE - 10 else None
-    return section(text, shown, position.block_id(f"memory-{memory.key[:40]}"))
+    beside = menu if len(memory.key) < OPTION_VALUE - 10 else None
+    return section(text, beside, position.block_id(f"memory-{memory.key[:40]}"))
+
+
+def _card(reader: Reader, content: Content) -> list[Block]:
+    """Return what the person shows to colleagues, how often that was seen, and its buttons."""
+    lines = card_lines(reader, content.card or ())
+    text = bulleted(lines) if lines else reader.say("card_none")
+    used = [note(reader.say("card_used", count=content.card_used))] if lines else []
+    preview = [button(f"{MENU}_1", reader.say("card_preview"), "preview card")] if lines else []
+    ask = button(f"{MENU}_2", reader.say("card_questions"), "questions card")
+    return [
+        _DIVIDER,
+        header(reader.say("card_title")),
+        section(text),
+        *used,
+        actions(*preview, ask, block_id=content.position.block_id("card")),
+    ]
 
 
 def _forget_shown(reader: Reader, content: Content) -> Block:

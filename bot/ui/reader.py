@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from babel.dates import format_date, format_datetime, format_time
 
@@ -41,6 +41,13 @@ class Reader:
         """Return a date as mrkdwn."""
         shown = format_date(moment.astimezone(self.zone).date(), _DAY[self.language], self.language)
         return f"<!date^{int(moment.timestamp())}^{{date_short}}|{shown}>"
+
+    def plain_day(self, day: str) -> str:
+        """Return a date in ISO format as one for text that is no mrkdwn; another text as it is."""
+        try:
+            return format_date(date.fromisoformat(day), _DAY[self.language], self.language)
+        except ValueError:
+            return day
 
     def minute(self, moment: datetime) -> str:
         """Return date and time as mrkdwn."""

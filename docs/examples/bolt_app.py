@@ -1,4 +1,4 @@
-"""A small Bolt app, for Slack or the playground (playground/README.md); manifest: bolt_app.json."""
+"""A small Bolt app, for Slack or packages/slack-playground; manifest: bolt_app.json."""
 
 import os
 from typing import Any

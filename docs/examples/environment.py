@@ -31,7 +31,7 @@ def use_model() -> None:
 def _start_stand_in() -> str:
     """Start the stand-in model until this program ends; return its OpenAI base URL."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "playground.model"], stdout=subprocess.PIPE, text=True, cwd=_ROOT
+        [sys.executable, "-m", "kioku_stand_in"], stdout=subprocess.PIPE, text=True, cwd=_ROOT
     )
     atexit.register(process.communicate)
     atexit.register(process.terminate)  # runs first: the last one registered

@@ -7,6 +7,7 @@ are not those that the verdict was about, the person is asked.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,10 +17,12 @@ from typing import Any, Literal
 from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import Namespace
-from memory.model.schemas import subject, thing
+from memory.model.schemas import PROMISE_KIND, subject, thing
 from memory.store.edits import with_source
 from memory.store.memories import Memory, MessageKey
 from memory.store.versions import Action, Actor, Step
+
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,17 @@ def messages_of(proposal: Proposal) -> tuple[MessageKey, ...]:
     """Return the message that a proposal quotes; empty if it has no channel and ts."""
     said = proposal.evidence.original
     return ((said.channel, said.ts),) if said.channel and said.ts else ()
+
+
+def _due(proposal: Proposal) -> dict[str, str | None]:
+    """Return the day and time of a promise, where the sentence says them and they are not past."""
+    verdict, said = proposal.verdict, proposal.evidence.original
+    if verdict is None or verdict.due is None:
+        return {}
+    if verdict.due < said.said_at.astimezone(said.zone).date():
+        return {}
+    at = verdict.due_time or ""
+    return {"due": verdict.due.isoformat(), "due_time": at if _TIME.match(at) else None}
 
 
 class _Run:
@@ -213,6 +227,8 @@ class _Run:
             content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
         )
         day = proposal.verdict.valid_until if proposal.verdict else None
+        if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
+            day, value["content"] = None, {**content, **_due(proposal)}
         until = end_of(day, proposal.evidence.original.zone) if day is not None else None
         # A whole fact that is restated without an end has none.
         return value, until or (None if restated else end)

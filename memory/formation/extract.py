@@ -47,6 +47,7 @@ _PURPOSES = {
     "UserFact": "other facts about them",
     "UserInstruction": "lasting wishes about how answers are given",
     "Episode": "experiences that they tell: the situation, what was tried, what came of it",
+    "Promise": "what they have promised somebody to do; `state` once it is done or dropped",
 }
 _RULES = """
 Record only what the person says about themself, as true now: no questions, requests, jokes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse
 from memory.formation.commit import FormationResult, InCommit, commit
-from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import (
     CollectingStore,
     Known,
@@ -153,6 +153,30 @@ class Former:
         if judged is None:
             refused += [one.refused("unusable") for one in proposals]
         return judged or []
+
+    async def are_sensitive(
+        self, given: Sequence[tuple[str, Mapping[str, Any], str]]
+    ) -> list[bool]:
+        """Return of each kind, content and sentence whether others should not see it.
+
+        True where one verdict on all finds it sensitive or about somebody else, or says nothing of
+        it. No row is read. Raises `FormationUnavailable`.
+        """
+        messages = [TypedMessage(PersonMessage(text=one, channel="", ts="")) for _, _, one in given]
+        asked = [
+            Proposal(
+                kind=kind,
+                content=dict(content),
+                evidence=whole_message(message),
+                target=None,
+                removes=False,
+            )
+            for (kind, content, _), message in zip(given, messages, strict=True)
+        ]
+        _, verdicts = await self._models()
+        judged = await judge(verdicts, asked, messages, Counter())
+        found = [one.verdict for one in judged or asked]
+        return [v is None or v.sensitive != "none" or v.about != "speaker" for v in found]
 
     async def commit(
         self,

@@ -25,7 +25,7 @@ from memory.formation.evidence import (
     whole_message,
 )
 from memory.model.namespace import Namespace
-from memory.model.schemas import SUBJECT_FIELDS, level
+from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
 from memory.store.memories import Memory
 
@@ -56,7 +56,9 @@ class Verdict(BaseModel):
     index: int
     supported: bool
     about: Literal["speaker", "other"]
-    modality: Literal["asserted", "past", "hypothetical", "question", "joke", "request"]
+    modality: Literal["asserted", "promised", "past", "hypothetical", "question", "joke", "request"]
+    due: date | None = None
+    due_time: str | None = None
     valid_until: date | None = None
     conflict: Literal["none", "replaces", "unclear"]
     sensitive: Sensitive = "none"
@@ -167,6 +169,8 @@ def _read(
         content = schema.model_validate(clean_content(content)).model_dump(mode="json")
     except ValidationError:
         return Refusal(reason="unusable", kind=kind, evidence=evidence)
+    if kind == PROMISE_KIND:
+        content |= {name: target.content.get(name) if target else None for name in DUE_FIELDS}
     if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
         return Refusal(reason="unusable", kind=kind, evidence=evidence)
     proposal = Proposal(

@@ -22,7 +22,7 @@ from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST
 from memory.model.namespace import DM, Namespace
-from memory.model.schemas import INSTRUCTION_KIND
+from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content
 
 if TYPE_CHECKING:
@@ -43,10 +43,14 @@ forget it, anywhere in <typed>? For kind UserInstruction: is it a lasting wish a
 length, language or tone of answers, and nothing else?
 about: "speaker" for the person, their family, pets, team and belongings; "other" for what they
 report of anyone else, and for sensitive matters of anyone but themself.
-modality: "asserted" is stated as true now, also inside a request ("can you remember I'm vegan?"),
-and finished facts ("studied in Kyoto"); "past" is over but proposed as current; "request" only
-asks for something; "joke" includes irony; what is quoted, translated or role-played is
-"hypothetical".
+modality: "promised" is what the speaker has given their word to somebody to do, and still has to
+("I promised Mia the figures", "told Ken I'd call him"); no plan, wish, reminder or offer.
+"asserted" is stated as true now, also inside a request ("can you remember I'm vegan?"), and
+finished facts ("studied in Kyoto", "I sent Mia the figures"); "past" is over but proposed as
+current; "request" only asks for something; "joke" includes irony; what is quoted, translated or
+role-played is "hypothetical".
+due, due_time: the day (YYYY-MM-DD) and the time (HH:MM) by which a promise is to be kept, where the
+sentence says them, counted from <now> or `said_on`, in the speaker's zone; else null.
 valid_until: the last day on which it holds, where the sentence says so ("until Friday"), else null.
 conflict: "replaces" where it takes the place of `old`; "unclear" where both may hold or the person
 may mean something else; else "none".
@@ -106,7 +110,7 @@ def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None)
     may_be_request = proposal.removes or proposal.kind == INSTRUCTION_KIND
     ended = proposal.removes and verdict.modality == "past"
     asked_for = may_be_request and verdict.modality == "request"
-    if verdict.modality != "asserted" and not (asked_for or ended):
+    if not (asked_for or ended or _is_stated(proposal, verdict)):
         return "not_asserted"
     if proposal.removes:
         return None
@@ -114,11 +118,22 @@ def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None)
         return "sensitive"
     if verdict.about == "other" and verdict.sensitive == "none":
         return "other_person"
-    if verdict.valid_until is not None:
+    if verdict.valid_until is not None and proposal.kind != PROMISE_KIND:
         end = end_of(verdict.valid_until, proposal.evidence.original.zone)
         if end is not None and end <= at:
             return "not_asserted"
     return None
+
+
+def _is_stated(proposal: Proposal, verdict: Verdict) -> bool:
+    """Return whether the person says it as true now; of a promise, that they have given it.
+
+    What became of a stored promise is a statement, of the past, too ("I sent Mia the figures").
+    """
+    if proposal.kind != PROMISE_KIND:
+        return verdict.modality in ("asserted", "promised")
+    known = proposal.target is not None and verdict.modality in ("asserted", "past")
+    return known or verdict.modality == "promised"
 
 
 def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None) -> bool:

@@ -1,1 +1,5 @@
 """Persons, namespaces, kinds of memory and errors: types without a database."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

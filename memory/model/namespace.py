@@ -9,6 +9,7 @@ from memory.model.errors import InvalidNamespace
 
 DM = "dm"
 PUBLIC = "public"
+COLLEAGUES = "colleagues"
 
 _ID = re.compile(r"[A-Z0-9]+")
 _USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
@@ -60,7 +61,8 @@ class Person:
 class Namespace:
     """The namespace of one person's memories for one audience.
 
-    `audience` is ``dm``, ``public``, or the id of the private channel, group DM or Slack Connect
+    `audience` is ``dm``, ``public``, ``colleagues`` (what the person shows to them: chosen by a
+    click only), or the id of the private channel, group DM or Slack Connect
     channel where it was said. Raises `InvalidNamespace` for anything else.
     """
 
@@ -68,7 +70,7 @@ class Namespace:
     audience: str
 
     def __post_init__(self) -> None:
-        if self.audience not in (DM, PUBLIC):
+        if self.audience not in (DM, PUBLIC, COLLEAGUES):
             _checked("audience", self.audience)
 
     @property
@@ -115,12 +117,13 @@ class MemoryView:
 def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
     """Return the view of the conversation whose namespace is `own`.
 
-    A direct message shows all audiences, a public channel the public one, and a private channel or
-    group DM the public one and its own. With `shared` (a Slack Connect channel, or a conversation
-    of unknown kind) only the own audience is shown.
+    A direct message shows all audiences, a public channel the public one and what is shown to
+    colleagues, and a private channel or group DM its own, too. With `shared` (a Slack Connect
+    channel, or a conversation of unknown kind) only the own audience is shown.
     """
     if own.audience == DM:
         return MemoryView(own=own, audiences=None)
     if own.audience == PUBLIC:
-        return MemoryView(own=own, audiences=(PUBLIC,))
-    return MemoryView(own=own, audiences=(own.audience,) if shared else (PUBLIC, own.audience))
+        return MemoryView(own=own, audiences=(PUBLIC, COLLEAGUES))
+    wider = () if shared else (PUBLIC, COLLEAGUES)
+    return MemoryView(own=own, audiences=(*wider, own.audience))

@@ -9,13 +9,18 @@ part of what the memory model reads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from types import MappingProxyType, new_class
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from memory.model.text import name_of
 
+ClockTime = Annotated[
+    str,
+    Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", json_schema_extra={"format": "time"}),
+]
 Score = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -78,16 +83,36 @@ class Episode(BaseModel):
     result: str | None = Field(None, description="どうなったか（例：停止なしで出せるようになった）")
 
 
+class Promise(BaseModel):
+    """ユーザー本人が誰かに「する」と約束したこと（他の人の約束、予定、願望は含まない）"""
+
+    promise: str = Field(
+        ..., description="何をすると約束したか、本人の言葉で（例：第3四半期の数字を送る）"
+    )
+    to: str | None = Field(None, description="誰に約束したか")
+    due: date | None = Field(None, description="期日。空のままにする（文から別に読み取られる）")
+    due_time: ClockTime | None = Field(
+        None, description="時刻（HH:MM）。空のままにする（文から別に読み取られる）"
+    )
+    state: Literal["open", "done", "dropped"] = Field(
+        "open", description="open：まだ、done：果たした、dropped：取りやめた"
+    )
+
+
 SCHEMAS: tuple[type[BaseModel], ...] = (
     UserTechInterest,
     UserFoodPreference,
     UserFact,
     UserInstruction,
     Episode,
+    Promise,
 )
 BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
+PROMISE_KIND = Promise.__name__
+DUE_FIELDS = ("due", "due_time")
+"""The fields of a promise that its verdict fills in: the memory model is not told the date."""
 
 _level_fields: dict[str, str] = {}
 _subject_fields: dict[str, str] = {}

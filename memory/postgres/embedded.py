@@ -166,9 +166,7 @@ class EmbeddedPostgres:
         while not self.is_running():
             waited = time.monotonic() - begin
             if self.pid is None and "still in use" in self._said() and waited < STOP_SECONDS:
-                self._launch_server(
-                    binaries
-                )  # the processes of a server that was killed are ending
+                self._launch_server(binaries)  # a killed server's processes are ending
             elif self.pid is None or waited > START_SECONDS:
                 raise self._failed()
             time.sleep(0.005)

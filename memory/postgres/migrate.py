@@ -16,12 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
 from memory.postgres.database import CONNECT_SECONDS, Pool, begin, transaction
-from memory.postgres.roles import (
-    UNBOUND,
-    create_app_role,
-    create_login,
-    revoke_temporary,
-)
+from memory.postgres.roles import UNBOUND, create_app_role, create_login, revoke_temporary
 
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
@@ -34,11 +29,7 @@ _EMBEDDING_SPACE: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema; `name` orders and identifies it, `statements` is its SQL.
-
-    `includes` are the names of later migrations whose changes `statements` contains: they are
-    recorded with this one and not applied.
-    """
+    """One step of the schema. Those that it `includes` are recorded with it and not applied."""
 
     name: str
     statements: str
@@ -224,10 +215,9 @@ async def check_database(
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
     applied = {row["name"] for row in rows}
     _refuse_other_schema(applied, wanted)
-    if missing_steps := wanted - applied:
+    if behind := wanted - applied:
         raise DatabaseNotReady(
-            f"The database is {len(missing_steps)} step(s) behind this version:"
-            " run `kioku migrate`."
+            f"The database is {len(behind)} step(s) behind this version: run `kioku migrate`."
         )
     if space is not None:
         _compare(row, space)

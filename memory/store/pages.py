@@ -21,7 +21,9 @@ from memory.store.memories import (
 
 def _page(rows: LiteralString) -> LiteralString:
     return (
-        "WITH mine AS MATERIALIZED (SELECT *, COALESCE(value->>'kind', 'Memory') AS kind"
+        "WITH mine AS MATERIALIZED (SELECT *, COALESCE(value->>'kind', 'Memory') AS kind,"
+        " CASE WHEN value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'"
+        " THEN COALESCE(value->'content'->>'due', 'none') END AS open_until"
         f" FROM ({rows}) AS rows),"
         " kinds AS (SELECT kind, count(*) AS n, max(updated_at) AS newest FROM mine GROUP BY kind),"
         " wanted AS (SELECT COALESCE(sum(n), 0)::int AS n FROM kinds"
@@ -30,12 +32,12 @@ def _page(rows: LiteralString) -> LiteralString:
         "  FROM wanted),"
         " shown AS (SELECT mine.*, newest FROM mine JOIN kinds USING (kind)"
         "  WHERE %(kind)s::text IS NULL OR kind = %(kind)s"
-        "  ORDER BY newest DESC, kind, updated_at DESC, prefix, key"
+        "  ORDER BY open_until, newest DESC, kind, updated_at DESC, prefix, key"
         "  LIMIT %(size)s OFFSET (SELECT page FROM place) * %(size)s)"
         f" SELECT {COLUMNS}, place.page AS page,"
         " COALESCE((SELECT jsonb_agg(jsonb_build_array(kind, n) ORDER BY newest DESC, kind)"
         "  FROM kinds), '[]') AS kinds FROM place LEFT JOIN shown ON true"
-        " ORDER BY newest DESC, kind, updated_at DESC, prefix, key"
+        " ORDER BY open_until, newest DESC, kind, updated_at DESC, prefix, key"
     )
 
 
@@ -46,6 +48,7 @@ _FILTERED: LiteralString = _page(f"SELECT {COLUMNS} FROM ({WITH_WORDS}) AS f WHE
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPage:
     """One page of memories; groups by their newest memory, newest first in each group.
+    Open promises come first, by the day they are due.
 
     `kinds` counts all memories that were asked for by kind, in the order of the groups; `page`
     starts at 1.

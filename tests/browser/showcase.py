@@ -12,9 +12,9 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Command, read_manifest
-from playground.server import serve
-from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from slack_playground.manifest import Command, read_manifest
+from slack_playground.server import serve
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from tests.browser.visitor import Playground
 from tests.conftest import ROOT
 
@@ -255,7 +255,7 @@ async def showcase() -> AsyncIterator[Showcase]:
         },
         shortcuts={},
     )
-    async with serve(manifest, with_model=False) as slack:
+    async with serve(manifest) as slack:
         running = Showcase(slack)
         app = AsyncApp(client=running.client, process_before_response=True)
         _listen(app, running)

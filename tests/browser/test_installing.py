@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.async_api import Page, expect
 
-from playground.slack import CLIENT_ID
+from slack_playground.slack import CLIENT_ID
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
 from tests.browser.test_accessibility import findings

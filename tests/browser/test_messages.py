@@ -8,8 +8,8 @@ from pathlib import Path
 
 from playwright.async_api import Route, expect
 
-from playground.manifest import read_manifest
-from playground.server import serve
+from slack_playground.manifest import read_manifest
+from slack_playground.server import serve
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
 from tests.browser.visitor import Playground, Visitor
@@ -124,13 +124,13 @@ async def test_an_answer_that_is_overtaken_takes_nothing_back(ben: Visitor) -> N
 async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit) -> None:
     """While the server is away the page says so; when it is back, what happened is there."""
     manifest = read_manifest(ROOT / "manifest.yml")
-    async with serve(manifest, with_model=False, data_dir=tmp_path) as slack:
+    async with serve(manifest, data_dir=tmp_path) as slack:
         port = int(slack.url.rsplit(":", 1)[1])
         ann = await visit(Playground(slack.url), locale="ja-JP")
         await ann.say("before")
         await expect(ann.last).to_contain_text("before")
     await expect(ann.page.get_by_role("alert")).to_contain_text("再接続しています")
-    async with serve(manifest, with_model=False, data_dir=tmp_path, port=port) as slack:
+    async with serve(manifest, data_dir=tmp_path, port=port) as slack:
         aya = next(user for user in slack.workspace.users.values() if user.name == "Aya")
         slack.posting.typed(aya, slack.workspace.open_dm(aya.id), "meanwhile")
         await expect(ann.last).to_contain_text("meanwhile")

@@ -16,7 +16,9 @@ from tests.conformance.repository import Repository
 from tests.conformance.shapes import merged, shape_of
 from tests.conformance.source import DATA, Open
 
-METHODS_PATH: Final = DATA.parent.parent / "playground" / "slack_methods.json"
+METHODS_PATH: Final = (
+    DATA.parent.parent / "packages/slack-playground/slack_playground/slack_methods.json"
+)
 EXAMPLES_PATH: Final = DATA / "slack" / "examples.json"
 RESPONSES_PATH: Final = DATA / "slack" / "responses.json"
 INTERACTIVE_PATH: Final = DATA / "slack" / "interactive.json"

@@ -29,7 +29,7 @@ _PATH_OF: Final = {
     "models": "/models",
 }
 _ADVICE: Final = (
-    f"Correct what sends it: for a request the app (or the test), otherwise playground/model. The"
+    f"Correct what sends it: for a request the app (or the test), otherwise openai_double. The"
     f" schemas are in {PATH.relative_to(PATH.parents[3])}; where OpenAI itself differs from them,"
     " add it to tests/conformance/departures.py with the reason."
 )

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
 from configparser import ConfigParser
-from contextlib import closing
 from email import message_from_string
 from pathlib import Path
 
@@ -21,8 +19,6 @@ import pytest
 from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 from tests.deploy.test_image import PACKAGES, context_files
-from tests.integration.test_local_run import Playground
-from tests.kioku_process import Running, until
 
 _PINNED = re.compile(r"^([a-z0-9._-]+==[^\s;\\]+)( ;[^\\\n]+)?", re.M)
 INSTALL_SECONDS = 600
@@ -87,7 +83,7 @@ def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
 
 @pytest.mark.timeout(900)
 def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
-    """`pipx run --spec WHEEL kioku up` answers a person, from an environment of its own."""
+    """`pipx run --spec WHEEL kioku` runs from an environment of its own."""
     pins = (ROOT / name / "requirements.lock" for name in (".", "deploy/local"))
     lines = ["".join(parts) for lock in pins for parts in _PINNED.findall(lock.read_text("utf-8"))]
     (tmp_path / "constraints.txt").write_text("\n".join(lines), "utf-8")
@@ -110,21 +106,9 @@ def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert (told.returncode, told.stdout) == (0, f"kioku {VERSION}\n"), told.stderr[-3000:]
-    kioku = Running(tmp_path / "stderr.txt", tmp_path / "stdout.txt")
-    with (tmp_path / "stdout.txt").open("wb") as out, kioku.log.open("wb") as err:
-        kioku.process = subprocess.Popen(
-            [*command, "up"],
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            process_group=0,
-        )
-    with closing(kioku):
-        person = Playground.of(kioku)
-        person.say("ラーメンが好きです")
-        until(person.answers)
-        page = person.server.call("/_playground/state")
-        assert (page["app_name"], page["native_name"]) == ("Kioku", "記憶")
-        assert kioku.stop(signal.SIGINT).code == 0
+    up = subprocess.run(
+        [*command, "up"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    # The playground is no part of the package: without tokens there is nothing to serve.
+    assert (up.returncode, up.stdout) == (1, "")
+    assert up.stderr.startswith("kioku: The playground is not installed: set Slack's tokens")

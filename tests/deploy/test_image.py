@@ -22,7 +22,7 @@ from tests.e2e.workspace import Workspace
 from tests.kioku_process import until
 from tests.loopback import free_port, pass_on
 
-PACKAGES = ("bot", "memory", "playground")
+PACKAGES = ("bot", "memory")
 LOGIN = "kioku_served"
 LARGEST_MB = 300
 SECONDS = 60

@@ -40,7 +40,7 @@ class Stored:
     def inbox(self, said: Said) -> list[Json]:
         """Return what is stored of a message."""
         return self.rows(
-            "SELECT * FROM inbox_events WHERE team_id = %s AND channel_id = %s AND ts = %s",
+            "SELECT * FROM messages WHERE team_id = %s AND channel_id = %s AND ts = %s",
             self.team,
             said.channel,
             said.ts,
@@ -48,17 +48,12 @@ class Stored:
 
     def turns(self, said: Said) -> list[Json]:
         """Return the turns of a message."""
-        return self.rows(
-            "SELECT * FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s",
-            self.team,
-            said.channel,
-            said.ts,
-        )
+        return [row for row in self.inbox(said) if row["begun_at"]]
 
     def stored_of(self, human: Human) -> int:
         """Return how many messages of a person were ever stored."""
         [row] = self.rows(
-            "SELECT count(*) AS n FROM inbox_events WHERE team_id = %s AND user_id = %s",
+            "SELECT count(*) AS n FROM messages WHERE team_id = %s AND user_id = %s",
             self.team,
             human.id,
         )

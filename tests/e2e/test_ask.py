@@ -43,7 +43,7 @@ def post(world: World, user_id: str, prompt: str, token: str = TOKEN) -> tuple[i
 
 def memories(world: World, user_id: str) -> list[Json]:
     """Wait until all that this user said is formed; return their memories."""
-    formed = "SELECT 1 FROM turns WHERE user_id = %s HAVING bool_and(formed_at IS NOT NULL)"
+    formed = "SELECT 1 FROM messages WHERE user_id = %s HAVING bool_and(formed_at IS NOT NULL)"
     world.until(lambda: world.rows(formed, user_id), "a formation of every turn")
     of_them = "SELECT prefix, value FROM store WHERE starts_with(prefix, %s)"
     return world.rows(of_them, f"chat.API.{user_id}.")
@@ -78,7 +78,7 @@ def test_wrong_requests_are_refused(world: World) -> None:
     assert post(world, "MZ0003", "hello", token="wrong")[0] == 401
     assert post(world, "mz 3", "hello")[0] == 400
     assert world.app.get("/ask")[0] == 405
-    assert world.rows("SELECT 1 FROM turns WHERE user_id = 'MZ0003'") == []
+    assert world.rows("SELECT 1 FROM messages WHERE user_id = 'MZ0003'") == []
     world.model_fault(status=500, times=-1, kind="reply")
     status, text = post(world, "MZ0003", "hello there")
     assert status == 503

@@ -46,7 +46,7 @@ class Crashed:
 
 
 # Which change of which row is held for whom; the formatted part is the person.
-_NOTING = ("UPDATE OF reply_ts", "turns", "NEW.user_id = '{user}'")
+_NOTING = ("UPDATE OF reply_ts", "messages", "NEW.user_id = '{user}'")
 _HOLDS = {
     "before formation's commit": ("INSERT", "store", "NEW.prefix LIKE '%.{user}.%'"),
     "after formation's commit": (
@@ -56,7 +56,7 @@ _HOLDS = {
     ),
     "after the start before its ts is stored": _NOTING,
     "after the post before its ts is stored": _NOTING,
-    "after ack": ("UPDATE OF attempts", "inbox_events", "NEW.user_id = '{user}'"),
+    "after ack": ("UPDATE OF attempts", "messages", "NEW.user_id = '{user}'"),
 }
 
 
@@ -73,7 +73,7 @@ class _Scene:
             for point, (change, table, condition) in _HOLDS.items()
         }
         waiting = f"NEW.user_id = '{self.people['after store'].id}'"
-        self._locks["after store"] = holding.before_commit_of("INSERT", "inbox_events", waiting)
+        self._locks["after store"] = holding.before_commit_of("INSERT", "messages", waiting)
 
     def say(self, point: str, **where: Any) -> Said:
         """Let the person of a point write."""
@@ -174,8 +174,8 @@ _STOOD: dict[str, dict[str, Any]] = {
     "mid-stream": {"attempts": 1, "shown": [True]},
     "after the start before its ts is stored": {"shown": [True], "noted": []},
     "after the post before its ts is stored": {"shown": [False], "noted": []},
-    "before formation's commit": {"status": "done", "memories": 0},
-    "after formation's commit": {"status": "done", "memories": 1},
+    "before formation's commit": {"status": "answered", "memories": 0},
+    "after formation's commit": {"status": "answered", "memories": 1},
     "while it is down": {"attempts": None, "acked": False},
 }
 

@@ -50,7 +50,7 @@ class Stage:
 
     def wait(self, seconds: float) -> None:
         """Wait until no message waits any more."""
-        waiting: LiteralString = "SELECT 1 FROM inbox_events WHERE status = 'waiting'"
+        waiting: LiteralString = "SELECT 1 FROM messages WHERE ended_at IS NULL"
         until(lambda: not self.stored.rows(waiting), "an end", seconds)
 
     def shown(self, said: Said) -> list[str]:
@@ -101,7 +101,7 @@ def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) 
             until(lambda: process.look() == "runs", "a process that runs again", 60)
         passing.open.set()
         staged.wait(150)
-        assert [staged.status(one) for one in said] == ["done"] * MANY
+        assert [staged.status(one) for one in said] == ["answered"] * MANY
         for one in said:
             [answer] = staged.shown(one)
             assert answer != APOLOGY
@@ -130,7 +130,7 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
         staged.wait(200)
         assert staged.shown(poison) == [APOLOGY]
         assert staged.status(poison) == "failed"
-        assert [staged.status(one) for one in said] == ["done"] * MANY
+        assert [staged.status(one) for one in said] == ["answered"] * MANY
         assert APOLOGY not in [text for one in said for text in staged.shown(one)]
         kills = staged.fleet.happened["kill -9"]
         assert MAX_LONE_CRASHES <= kills <= ALONE_AFTER_CRASHES + MAX_LONE_CRASHES + 1

@@ -110,7 +110,8 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
     full = (
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION"
         " 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
-        "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON turns EXECUTE FUNCTION full_disk();"
+        "CREATE TRIGGER no_turns BEFORE UPDATE OF begun_at ON messages"
+        " EXECUTE FUNCTION full_disk();"
     )
     owner_rows(world.app.conninfo, full)
     try:
@@ -122,7 +123,7 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
         )
         owner_rows(
             world.app.conninfo,
-            "CREATE TRIGGER full_disk BEFORE INSERT ON inbox_events EXECUTE FUNCTION full_disk()",
+            "CREATE TRIGGER full_disk BEFORE INSERT ON messages EXECUTE FUNCTION full_disk()",
         )
         said = world.say(ann, "I love ramen")
         world.until(lambda: _refusals(world, said), "a refusal")
@@ -173,7 +174,7 @@ def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
         lambda: [turn for turn in world.turns(said) if turn["posting_since"]], "a post under way"
     )
     with psycopg.connect(world.app.conninfo) as owner:
-        owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", [said.ts])
+        owner.execute("SELECT FROM messages WHERE ts = %s FOR UPDATE", [said.ts])
         world.until(
             lambda: world.rows(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

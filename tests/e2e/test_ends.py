@@ -34,7 +34,7 @@ def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
     [told] = [message for message in world.seen(ann) if message.get("is_ephemeral")]
     assert told["text"] == say("en", "command_uncertain")
     [row] = world.inbox(said)
-    assert row["status"] == "done"
+    assert row["status"] == "answered"
     [answer] = world.answers(said)
     assert answer["text"] == STORY
     assert not answer["streaming"]

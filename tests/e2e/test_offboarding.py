@@ -57,7 +57,7 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
     with closing(World(app)) as world:
         assert remembers(world)
         with Holding(app.conninfo) as holding:
-            lock = holding.before("DELETE", "turns", f"OLD.team_id = '{world.team}'")
+            lock = holding.before("DELETE", "messages", f"OLD.team_id = '{world.team}'")
             world.playground("uninstall", {})
             world.until(lambda: holding.holds(lock) or None, "a purge that is half done")
             app.kill()

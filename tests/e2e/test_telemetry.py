@@ -12,9 +12,10 @@ import pytest
 
 from memory import EmbeddedPostgres
 from tests.collector import TRUE_NAMES, Collector
-from tests.conftest import ROOT, Server, fresh_database, open_playground
+from tests.conftest import Server, fresh_database, open_playground
 from tests.e2e.app import App, running
 from tests.e2e.world import World
+from tests.fork_server import SOURCES
 from tests.kioku_process import fresh
 
 pytestmark = pytest.mark.slow
@@ -87,7 +88,7 @@ def recorded_app(slack: Server, conninfo: str, folder: Path, **settings: str) ->
     (folder / "hook" / "sitecustomize.py").write_text(HOOK)
     given = {
         **settings,
-        "PYTHONPATH": f"{folder / 'hook'}{os.pathsep}{ROOT}",
+        "PYTHONPATH": f"{folder / 'hook'}{os.pathsep}{SOURCES}",
         "RECORDED_CONNECTIONS": str(folder / "recorded"),
     }
     with closing(App(slack, conninfo, "socket", folder / "log")) as app:

@@ -183,7 +183,7 @@ class World(Workspace, Stored):
     def handled(self, said: Said, seconds: float = SECONDS) -> Json:
         """Wait until the app is done with a message; return what is stored of it."""
         return self.until(
-            lambda: next((r for r in self.inbox(said) if r["status"] != "waiting"), None),
+            lambda: next((r for r in self.inbox(said) if r["ended_at"]), None),
             "an end of the turn",
             seconds,
         )
@@ -222,8 +222,8 @@ class World(Workspace, Stored):
         def taken_up() -> list[Json]:
             self._hurry()
             return self.rows(
-                "SELECT count(*) AS n FROM turns WHERE team_id = %s AND user_id = %s"
-                " HAVING bool_and(formed_at IS NOT NULL)",
+                "SELECT count(*) AS n FROM messages WHERE team_id = %s AND user_id = %s"
+                " AND begun_at IS NOT NULL HAVING bool_and(formed_at IS NOT NULL)",
                 self.team,
                 human.id,
             )
@@ -269,7 +269,7 @@ class World(Workspace, Stored):
             self._hurry()
             return not self.rows(
                 "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-                " UNION ALL SELECT 1 FROM inbox_events WHERE status = 'waiting'"
+                " UNION ALL SELECT 1 FROM messages WHERE status IN ('waiting', 'answering')"
             )
 
         self.until(none_left, "an end of all work", 40)

@@ -17,7 +17,7 @@ from tests.conftest import ROOT, Server, json_server
 from tests.kioku_process import until
 from tests.loopback import free_port
 
-PLAYGROUND, PROGRAM = "playground", "bolt_app"
+PLAYGROUND, PROGRAM = "slack_playground", "bolt_app"
 MANIFEST = ROOT / "docs" / "examples" / f"{PROGRAM}.json"
 
 
@@ -42,7 +42,7 @@ def app_process(folder: Path, **settings: str) -> Iterator[None]:
 def started(transport: Literal["socket", "http"]) -> tuple[list[str], dict[str, str]]:
     """Return what the playground is started with, and the environment of the app."""
     slack, app = free_port(), free_port()
-    arguments = ["playground", "--port", str(slack), "--manifest", str(MANIFEST), "--no-model"]
+    arguments = ["slack_playground", "--port", str(slack), "--manifest", str(MANIFEST)]
     settings = {
         "SLACK_API_URL": f"http://127.0.0.1:{slack}/api/",
         "SLACK_BOT_TOKEN": "xoxb-playground",

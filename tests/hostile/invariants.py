@@ -35,10 +35,10 @@ def plant(world: World) -> None:
         json.dumps(value),
     )
     world.rows(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, reply, status, ended_at, formed_at)"
+        "INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts,"
+        " question, words, reply, status, begun_at, ended_at, formed_at)"
         " VALUES (%s, %s, %s, 'DVICTIM0000', 'DVICTIM0000:1.0001', 'dm', '1.0001', %s, %s, %s,"
-        " 'answered', now(), now()) ON CONFLICT DO NOTHING RETURNING id",
+        " 'answered', now(), now(), now()) ON CONFLICT DO NOTHING RETURNING id",
         "00000000-0000-4000-8000-0000000000bb",
         world.team,
         VICTIM,

@@ -180,22 +180,26 @@ class App:
         """Execute a statement as the database's owner; return its rows."""
         return owner_rows(self.database, statement, *parameters)
 
-    def find(self, table: str, message: Message) -> dict[str, Any] | None:
-        """Return a message's row of ``turns`` or ``inbox_events``, if there is one."""
-        column = {"turns": "question_ts", "inbox_events": "ts"}[table]
-        statement = f"SELECT * FROM {table} WHERE channel_id = %s AND {column} = %s"
+    def find(self, message: Message) -> dict[str, Any] | None:
+        """Return a message's row, if there is one."""
+        statement = "SELECT * FROM messages WHERE channel_id = %s AND ts = %s"
         found = self.rows(statement, message.channel_id, message.ts)
         return found[0] if found else None
 
+    def find_turn(self, message: Message) -> dict[str, Any] | None:
+        """Return a message's row if its turn has begun."""
+        row = self.find(message)
+        return row if row and row["begun_at"] else None
+
     def turn(self, message: Message) -> dict[str, Any]:
-        """Return a message's row of ``turns``."""
-        row = self.find("turns", message)
+        """Return the row of a message whose turn has begun."""
+        row = self.find_turn(message)
         assert row is not None
         return row
 
     def event(self, message: Message) -> dict[str, Any]:
-        """Return a message's row of ``inbox_events``."""
-        row = self.find("inbox_events", message)
+        """Return a message's row."""
+        row = self.find(message)
         assert row is not None
         return row
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from bot.access import Quotas
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
+from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow, Turns
 from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
@@ -19,8 +20,10 @@ from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.people import People
 from bot.slack.client import Installations
+from bot.slack.messages import Message
 from bot.types import MemoryState, PersonSettings
 from memory import DM, Pool, create_pool, memory_view
+from memory.postgres import execute_statement
 from tests.conftest import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.unit.test_slack import refused
@@ -69,6 +72,23 @@ def turns_alone(pool: Pool) -> Turns:
     )
 
 
+async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> ClaimedMessage:
+    """Store a message, unless it is stored, as claimed after `earlier` attempts."""
+    [row] = await execute_statement(
+        pool,
+        "INSERT INTO messages AS known (team_id, event_id, user_id, channel_id, ts, thread,"
+        " audience, attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (team_id, channel_id, ts) DO UPDATE SET attempts = excluded.attempts,"
+        " status = CASE known.status WHEN 'gone' THEN 'gone' ELSE 'waiting' END RETURNING id",
+        (
+            *(message.team_id, f"Ev{message.ts}", message.user_id, message.channel_id),
+            *(message.ts, message.thread, message.audience, earlier + 1),
+        ),
+        scope={THREAD_SETTING: message.thread},
+    )
+    return ClaimedMessage(id=row["id"], message=message, earlier_attempts=earlier)
+
+
 @dataclass
 class Answering:
     """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
@@ -112,14 +132,19 @@ class Thread:
         said = self.slack.say(place.user, place.channel, text, thread_ts=place.root)
         return replace(self, place=replace(place, ts=said["ts"]))
 
-    async def begin(self, *, event: int = -1, attempts: int = 0) -> Outbox:
+    async def begin(self, *, event: UUID | None = None, attempts: int = 0) -> Outbox:
         """Begin the turn of its message, or begin it again; return its outbox."""
         return Outbox(self.sender.pool, *await self.turn(event=event, attempts=attempts))
 
-    async def turn(self, *, event: int = -1, attempts: int = 0) -> tuple[ClaimedMessage, TurnRow]:
+    async def turn(
+        self, *, event: UUID | None = None, attempts: int = 0
+    ) -> tuple[ClaimedMessage, TurnRow]:
         """Begin the turn of its message, or begin it again; return its message and its row."""
         message = self.slack.message(self.place)
-        waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
+        if event is None:
+            waiting = await claimed_anew(self.sender.pool, message, attempts)
+        else:
+            waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
         turn_row, _ = await turns_alone(self.sender.pool).begin(
             waiting,
             memory_view(message.person.namespace(DM)),
@@ -172,7 +197,7 @@ class Thread:
 
     def intended(self) -> bool:
         """Say whether a message of the turn is noted as about to be posted."""
-        statement = "SELECT 1 FROM turns WHERE question_ts = %s AND posting_since IS NOT NULL"
+        statement = "SELECT 1 FROM messages WHERE ts = %s AND posting_since IS NOT NULL"
         return bool(self.rows(statement, self.place.ts))
 
     async def known(self) -> list[str]:

@@ -19,7 +19,8 @@ from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import ANSWER_SECONDS, FunctionTools, Replier
 from bot.pipeline.responses.request import ModelRequests
 from bot.types import Reply, Task
-from memory import Person, TokenUse
+from memory import Person
+from memory.formation import TokenUse
 from tests.conformance.traffic import recorded
 from tests.conftest import Server
 from tests.loopback import serving
@@ -171,7 +172,7 @@ def counted_tokens() -> Iterator[TokenUse]:
         if name == "model_tokens":
             found[labels["model"], labels["kind"]] += int(amount)
 
-    with memory.recorded(lambda *_: None, note):
+    with memory.metrics.recorded(lambda *_: None, note):
         yield found
 
 

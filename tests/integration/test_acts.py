@@ -13,7 +13,8 @@ from bot.people import is_off
 from bot.slack.client import NOTICE_METADATA
 from bot.ui.panel import Position, panel
 from bot.ui.reader import Reader
-from memory import Selection, forget, list_changes, person_transaction
+from memory import Selection, forget, list_changes
+from memory.postgres import person_transaction
 from tests.conftest import Server
 from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown

@@ -11,7 +11,8 @@ from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
 from bot.ui.panel import ANSWER, EVERYTHING, FORGET, REMEMBER, UNDO, Done
-from memory import MAX_MEMORIES, Person
+from memory import Person
+from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread

@@ -111,7 +111,7 @@ async def test_alerts_of_failures(make_app: MakeApp, tmp_path: Path) -> None:
         # A message that has waited for long before it is answered, and one that still waits.
         late, waiting = [await app.receive(app.slack.place(), "I like soba") for _ in range(2)]
         app.rows(
-            "UPDATE inbox_events SET received_at = now() - interval '5 minutes'"
+            "UPDATE messages SET received_at = now() - interval '5 minutes'"
             " WHERE ts = ANY(%s) RETURNING 1",
             [late.ts, waiting.ts],
         )

@@ -187,8 +187,8 @@ async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) 
         app, place, "Sum this up, please.", file_ids=[uploaded(app, place, "natto.pdf", PDF)]
     )
     assert await app.form(message) == []
-    kept = json.dumps(app.rows("SELECT * FROM turns"), default=str)
-    kept += json.dumps(app.rows("SELECT * FROM inbox_events"), default=str)
+    kept = json.dumps(app.rows("SELECT * FROM messages"), default=str)
+    kept += json.dumps(app.rows("SELECT * FROM messages"), default=str)
     assert "files-pri" not in kept
     assert base64.b64encode(PDF).decode()[:24] not in kept
     assert "hunter2" not in kept

@@ -12,13 +12,8 @@ from psycopg.types.json import Jsonb
 from bot.conversation.inbox import ANSWER
 from bot.queue.queue import REPLIES, Queue
 from bot.runtime.maintenance import Maintenance
-from memory import (
-    DM,
-    Person,
-    Pool,
-    expire_due,
-    list_memories,
-)
+from memory import DM, Person, Pool, list_memories
+from memory.store import expire_due
 from tests.conftest import owner_rows
 from tests.integration.app import maintenance_without_slack
 
@@ -106,7 +101,7 @@ async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
     """Each step runs whether or not the one before failed."""
     owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
     owner.remember(ANN, "old", "2020-01-01 00:00:00+00")
-    for function in ("fail_poison_events", "clear_away", "end_history"):
+    for function in ("fail_poison_messages", "clear_away", "end_history"):
         owner.rows(f"ALTER FUNCTION {function} RENAME TO {function}_away")
     await upkeep.keep_up(3_600)
     assert await list_memories(pool, BOB) == []

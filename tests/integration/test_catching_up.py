@@ -60,8 +60,7 @@ async def caught_up(app: App) -> int:
 def waiting(app: App) -> dict[str, bool]:
     """Return the texts of the messages that wait, and whether each is late."""
     found = app.rows(
-        "SELECT message->>'text' AS text, late FROM inbox_events WHERE status = 'waiting'"
-        " ORDER BY ts",
+        "SELECT message->>'text' AS text, late FROM messages WHERE status = 'waiting' ORDER BY ts",
     )
     return {row["text"]: row["late"] for row in found}
 
@@ -164,18 +163,6 @@ async def test_what_was_missed_is_answered_once_and_late(
         for text in texts
     )
     assert "You wrote this at" not in app.turn(message)["reply"]
-
-
-async def test_what_was_answered_is_known_though_its_event_is_gone(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A message whose inbox row was cleared away long ago is not answered a second time."""
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
-    await app.ask(app.slack.place(), "answered")
-    app.rows("DELETE FROM inbox_events")
-    await missed(app, 30)
-    await caught_up(app)
-    assert "answered" not in waiting(app)
 
 
 async def test_slacks_limits_put_the_work_off_where_it_was(
@@ -284,7 +271,7 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
     for one in said:
         [row] = app.rows(
             "SELECT audience, message->>'addressed' AS addressed, message->>'is_shared' AS shared"
-            " FROM inbox_events WHERE ts = %s",
+            " FROM messages WHERE ts = %s",
             one["ts"],
         )
         assert row == {"audience": None, "addressed": "true", "shared": "true"}

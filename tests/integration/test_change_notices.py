@@ -11,7 +11,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.panel import FORGET
-from memory import Person, Pool, add_memories, person_transaction
+from memory import Person, Pool, add_memories
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from memory import (
-    EmbeddedPostgres,
-    packaged_migrations,
-)
+from memory import EmbeddedPostgres
+from memory.postgres import packaged_migrations
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
 from tests.kioku_process import (
     PYTHON_M_BOT,
@@ -40,7 +38,7 @@ NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground of this module."""
-    with json_server("playground", "--manifest", "manifest.yml") as server:
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
         yield server
 
 
@@ -204,7 +202,7 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
 
 def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> None:
     """`/readyz` says when Slack's connection is lost."""
-    with json_server("playground", "--manifest", "manifest.yml") as slack:
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as slack:
         kioku_settings = {**slack_settings(slack), "DATABASE_URL": database}
         with running(tmp_path, "run", **kioku_settings) as kioku:
             url = ready(kioku)

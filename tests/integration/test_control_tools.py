@@ -57,7 +57,7 @@ async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any])
     assert list(app.outputs()[0]) == ["error"]
     assert len(app.shown(asked)) == 1
     assert not app.turn(asked)["off_record"]
-    assert not app.turn(asked)["asked"]
+    assert not app.turn(asked)["removal_proposed"]
     assert app.rows("SELECT scope FROM memory_off WHERE user_id = %s", place.user) == []
 
 
@@ -84,7 +84,7 @@ async def test_forgetting_is_only_proposed(app: App, given: dict[str, Any], foun
     asked = await app.ask(place, "forget it", thread_ts=root.ts)
     expected = {"proposed": True, "done": False} if found else {"done": False, "not_found": True}
     assert app.outputs() == [expected]
-    assert app.turn(asked)["asked"] is found
+    assert app.turn(asked)["removal_proposed"] is found
     assert ('"action_id": "forget"' in json.dumps(app.shown(asked))) is found
     assert len(await app.memories(root.person)) == 1
 
@@ -156,7 +156,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
             found[table] = [
                 {name: value for name, value in row.items() if name not in _TIMES}
                 for row in rows
-                if without not in (row.get("question_ts"), row.get("ts")) or not without
+                if without not in (row.get("ts"),) or not without
             ]
         found["store"] = owner.execute(
             "SELECT prefix, key, value FROM store WHERE split_part(prefix, '.', 3) = %s"
@@ -197,7 +197,7 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
     for action in ACTIONS:
         before = kept(app, place.user)
         unformed = app.rows(
-            "SELECT id, words FROM turns WHERE user_id = %s AND formed_at IS NULL", place.user
+            "SELECT id, words FROM messages WHERE user_id = %s AND formed_at IS NULL", place.user
         )
         app.script_calls(*(settings_call(action, **one) for one in _HOSTILE))
         asked = await app.ask(place, "<@BOT> what is the weather?", thread_ts=root.ts)
@@ -212,7 +212,7 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
             assert app.turn(waiting)["words"] == ""
             for turn in unformed:
                 app.rows(
-                    "UPDATE turns SET words = %s, formed_at = NULL WHERE id = %s RETURNING 1",
+                    "UPDATE messages SET words = %s, formed_at = NULL WHERE id = %s RETURNING 1",
                     turn["words"],
                     turn["id"],
                 )

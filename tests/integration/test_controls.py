@@ -20,7 +20,8 @@ from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
-from memory import Selection, list_changes, open_questions, person_transaction
+from memory import Selection, list_changes, open_questions
+from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
@@ -67,7 +68,7 @@ def pressable(app: App, message: Message, action: str) -> list[str]:
 def nothing_kept(app: App, message: Message) -> bool:
     """Say whether no table holds any text of a message."""
     turn = app.turn(message)
-    [event] = app.rows("SELECT message FROM inbox_events WHERE ts = %s", message.ts)
+    [event] = app.rows("SELECT message FROM messages WHERE ts = %s", message.ts)
     texts = (turn["question"], turn["words"], turn["reply"], event["message"])
     return texts == ("", "", None, None) and turn["off_record"]
 

@@ -17,16 +17,18 @@ from memory import (
     EmbeddedPostgres,
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
-    Migration,
     Pool,
-    check_access,
-    check_database,
     create_pool,
     migrate,
+)
+from memory.model.errors import DatabaseNotReady
+from memory.postgres import (
+    Migration,
+    check_access,
+    check_database,
     packaged_migrations,
     transaction,
 )
-from memory.model.errors import DatabaseNotReady
 from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
 

@@ -11,11 +11,9 @@ from contextlib import asynccontextmanager, contextmanager
 import psycopg
 import pytest
 
-from memory import (
-    EmbeddedPostgres,
+from memory import EmbeddedPostgres, Pool, create_pool
+from memory.postgres import (
     OutcomeUnknown,
-    Pool,
-    create_pool,
     execute_statement,
     is_unavailable,
     transaction,
@@ -90,7 +88,8 @@ async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> No
 
 _SUSPENDED = """
 import asyncio, os, signal, sys
-from memory import create_pool, transaction
+from memory import create_pool
+from memory.postgres import transaction
 from memory.postgres import database
 
 database.IDLE_SECONDS = 1

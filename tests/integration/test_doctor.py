@@ -27,7 +27,7 @@ WRONG = "✗ "
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground of this module."""
-    with json_server("playground", "--manifest", "manifest.yml") as server:
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
         yield server
 
 
@@ -270,13 +270,13 @@ async def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: 
     scopes.remove("im:history")
     older = tmp_path / "manifest.yml"
     older.write_text(yaml.safe_dump(manifest), "utf-8")
-    with json_server("playground", "--manifest", str(older)) as slack:
+    with json_server("kioku_stand_in.playground", "--manifest", str(older)) as slack:
         said = await SetUp(slack, database, tmp_path).check("Bot token")
         assert said.startswith("✗ The app lacks im:history: put manifest.yml into your app's App")
     scopes.append("im:history")
     manifest["settings"]["socket_mode_enabled"] = False
     older.write_text(yaml.safe_dump(manifest), "utf-8")
-    with json_server("playground", "--manifest", str(older)) as slack:
+    with json_server("kioku_stand_in.playground", "--manifest", str(older)) as slack:
         set_up = SetUp(slack, database, tmp_path)
         slack.call("/_playground/install", {"declined": ["files:read", "files:write"]})
         said = await set_up.check("Bot token")
@@ -356,7 +356,7 @@ def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
 async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str) -> None:
     """Failed messages and jobs are counted; a message that waits for minutes is a problem."""
     event = (
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, status,"
         " received_at) VALUES ('T1', %s, 'U1', 'D1', %s, 'T1.D1.1', %s,"
         " now() - make_interval(secs => %s))"
     )

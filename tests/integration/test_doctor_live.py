@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot import VERSION
-from tests.conftest import Server, json_server
+from tests.conftest import Server, open_playground
 from tests.integration.relay import relay
 from tests.kioku_process import Ended, ended, on_terminal, running, until
 
@@ -29,7 +29,7 @@ IN_CHANNEL = "A stream in a channel's thread has a recipient"
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground of this module."""
-    with json_server("playground", "--manifest", "manifest.yml", "--no-model") as server:
+    with open_playground("--no-model") as server:
         yield server
 
 

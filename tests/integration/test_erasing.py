@@ -137,7 +137,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
     left = app.rows(
         "SELECT 1 FROM store UNION ALL SELECT 1 FROM store_vectors"
         " UNION ALL SELECT 1 FROM memory_versions WHERE action <> 'forgotten'"
-        " UNION ALL SELECT 1 FROM turns",
+        " UNION ALL SELECT 1 FROM messages WHERE user_id <> '' OR words <> ''",
     )
     assert left == []
     assert outcomes["overtaken"] > 5, f"The race was never close: {outcomes}"
@@ -147,9 +147,10 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
 def insert_turn(app: App, person: Person, number: int) -> None:
     """Let the person have said something that nobody has remembered yet."""
     app.rows(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, reply, status, ended_at) VALUES (gen_random_uuid(), %s, %s, %s, %s,"
-        " 'dm', %s, %s, %s, 'Good.', 'answered', now())",
+        "INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts,"
+        " question, words, reply, status, begun_at, ended_at)"
+        " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, %s, %s, 'Good.', 'answered', now(),"
+        " now())",
         person.team_id,
         person.user_id,
         f"D{person.user_id}",

@@ -18,7 +18,8 @@ from bot.slack import files
 from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
-from memory import Person, person_transaction
+from memory import Person
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -111,7 +112,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     place = app.slack.place()
     person = await lived(app, place)
     before = naming(app, person)
-    assert before.keys() >= {"turns", "inbox_events", "sent_files", "procrastinate_jobs", "store"}
+    assert before.keys() >= {"messages", "sent_files", "procrastinate_jobs", "store"}
     queued = app.rows(
         "SELECT id FROM procrastinate_jobs WHERE args->>'user' = %s AND status <> 'doing'",
         person.user_id,
@@ -119,14 +120,14 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
-    assert erased.counts["turns"] == 2
+    assert erased.counts["messages"] == 3
     assert erased.counts["memory_versions"] >= 2
     assert erased.counts["procrastinate_jobs"] == len(queued) > 0
     assert (erased.counts["person_settings"], erased.counts["memory_off"]) == (1, 1)
     events = app.rows(
-        "SELECT message, status FROM inbox_events WHERE channel_id = %s ORDER BY ts", place.channel
+        "SELECT message, status FROM messages WHERE channel_id = %s ORDER BY ts", place.channel
     )
-    assert events == [{"message": None, "status": one} for one in ("done", "done", "withdrawn")]
+    assert events == [{"message": None, "status": "gone"}] * 3
     left = naming(app, person)
     # Home is shown again, once: this job holds the id for seconds.
     assert left.keys() <= NAMED | {"procrastinate_jobs"}
@@ -165,35 +166,34 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
     message = await app.ask(place, "I love ramen")
     await erase_person(app.pool, message.person)
     assert not await app.wiring.inbox.store(message)
-    [row] = app.rows("SELECT user_id, message, status FROM inbox_events WHERE ts = %s", message.ts)
-    assert row == {"user_id": "", "message": None, "status": "done"}
+    [row] = app.rows("SELECT user_id, message, status FROM messages WHERE ts = %s", message.ts)
+    assert row == {"user_id": "", "message": None, "status": "gone"}
     app.rows(
-        "UPDATE inbox_events SET finished_at = finished_at - interval '16 minutes'"
-        " WHERE ts = %s RETURNING 1",
+        "UPDATE messages SET ended_at = ended_at - interval '16 minutes' WHERE ts = %s RETURNING 1",
         message.ts,
     )
     app.rows("SELECT * FROM clear_away(1000)")
-    assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", message.ts) == []
+    assert app.rows("SELECT 1 FROM messages WHERE ts = %s", message.ts) == []
 
 
 async def test_ids_stay_for_a_day_while_missed_messages_are_read(app: App) -> None:
     """What was answered before the erasing is not read again from Slack and answered twice."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    app.rows("UPDATE inbox_events SET received_at = now() - interval '1 hour' RETURNING 1")
+    app.rows("UPDATE messages SET received_at = now() - interval '1 hour' RETURNING 1")
     app.rows(
         "INSERT INTO catching_up (team_id, channel_id, oldest, rank)"
         " VALUES (%s, 'C1', '1.0', 1) RETURNING 1",
         message.team_id,
     )
     await erase_person(app.pool, message.person)
-    passed = "UPDATE inbox_events SET finished_at = finished_at - interval '23 hours' RETURNING 1"
+    passed = "UPDATE messages SET ended_at = ended_at - interval '23 hours' RETURNING 1"
     app.rows(passed)
     app.rows("SELECT * FROM clear_away(1000)")
     assert not await app.wiring.inbox.store(message, late=True)
     app.rows(passed)
     app.rows("SELECT * FROM clear_away(1000)")
-    assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", message.ts) == []
+    assert app.rows("SELECT 1 FROM messages WHERE ts = %s", message.ts) == []
 
 
 async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:

@@ -104,7 +104,7 @@ async def test_all_96_published_shapes_are_acknowledged(
 async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
     """The filled shapes are valid: a direct message among them is stored as it was written."""
     assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
-    [row] = app.rows("SELECT message FROM inbox_events WHERE event_id = 'Ev000000777'")
+    [row] = app.rows("SELECT message FROM messages WHERE event_id = 'Ev000000777'")
     assert row["message"]["text"] == WORDS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -115,7 +116,7 @@ async def test_a_post_whose_ts_was_not_stored_is_deleted(thread: Thread) -> None
     async with thread.answering() as lost:
         await lost.stream.finish("The first answer.")
     thread.rows(
-        "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
+        "UPDATE messages SET reply_ts = '{}', posting_since = now() WHERE ts = %s",
         thread.place.ts,
     )
     await answer_again(thread)
@@ -181,21 +182,21 @@ async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> N
     assert messages[notice] == "Only so you know."
 
 
-def stored(thread: Thread) -> int:
+def stored(thread: Thread) -> UUID:
     """Put the message of `thread` into the inbox as begun once; return its id."""
     message = thread.slack.message(thread.place)
     [row] = thread.rows(
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, message,"
         " attempts) VALUES (%s, %s, %s, %s, %s, %s, '{}', 1) RETURNING id",
         *(message.team_id, message.event_id, message.user_id),
         *(message.channel_id, message.ts, message.thread),
     )
-    return int(row["id"])
+    return UUID(str(row["id"]))
 
 
-def taken_over(thread: Thread, event: int) -> None:
+def taken_over(thread: Thread, event: UUID) -> None:
     """Let another worker begin a message again."""
-    thread.rows("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", event)
+    thread.rows("UPDATE messages SET attempts = attempts + 1 WHERE id = %s", event)
 
 
 async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> None:
@@ -274,25 +275,25 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(thread: Thread) -
     """Where the question was deleted, what nobody noted of its answer does not stay either."""
     event = stored(thread)
     await dies_at_its_start(thread)
-    thread.rows("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
+    thread.rows("UPDATE messages SET status = 'gone', ended_at = NULL WHERE id = %s", event)
     await clear(thread)
     assert thread.messages() == []
 
 
-def withdrawn(thread: Thread, event: int, asked: str) -> None:
+def withdrawn(thread: Thread, event: UUID, asked: str) -> None:
     """Note that a message was deleted two minutes ago.
 
     Its turn has texts, and asked Slack to post a message at the time `asked`.
     """
     thread.rows(
-        "UPDATE turns SET question = 'q', words = 'w', reply = 'r',"
-        " posting_since = now() + %s::interval WHERE question_ts = %s",
+        "UPDATE messages SET question = 'q', words = 'w', reply = 'r',"
+        " posting_since = now() + %s::interval WHERE ts = %s",
         asked,
         thread.place.ts,
     )
     thread.rows(
-        "UPDATE inbox_events SET status = 'withdrawn', finished_at = now() - interval '2 minutes'"
-        " WHERE id = %s",
+        "UPDATE messages SET status = 'gone', ended_at = NULL,"
+        " received_at = now() - interval '2 minutes' WHERE id = %s",
         event,
     )
 
@@ -304,10 +305,11 @@ async def cleared(thread: Thread) -> str:
     """
     await clear(thread)
     [turn] = thread.rows(
-        "SELECT status, question || words || COALESCE(reply, '') AS texts,"
+        "SELECT CASE WHEN ended_at IS NULL THEN 'answering' ELSE 'stopped' END AS status,"
+        " question || words || COALESCE(reply, '') AS texts,"
         " formed_at IS NOT NULL AS formed,"
         " thread IN (SELECT thread FROM threads_without_a_job()) AS found"
-        " FROM turns WHERE question_ts = %s",
+        " FROM messages WHERE ts = %s",
         thread.place.ts,
     )
     assert (turn["texts"], turn["formed"]) == ("", True)

@@ -123,8 +123,7 @@ async def test_feedback_is_taken_along_and_erased(app: App) -> None:
     again = await app.ask(place, "hello again")
     await app.click(again.person, FEEDBACK, values(app, again)[0])
     app.rows(
-        "UPDATE turns SET intended_at = now() - interval '40 days' WHERE question_ts = %s"
-        " RETURNING id",
+        "UPDATE messages SET begun_at = now() - interval '40 days' WHERE ts = %s RETURNING id",
         again.ts,
     )
     await end_what_is_old(app.pool, 30)

@@ -46,7 +46,7 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
     reply = said_in(app, place, "and what else?", user_id=person.user)
     begun = float(mention.ts)
     app.rows(
-        "UPDATE turns SET reply_ts = %s WHERE thread = %s RETURNING 1",
+        "UPDATE messages SET reply_ts = %s WHERE thread = %s RETURNING 1",
         [f"{begun + answered * 60:.6f}"],
         mention.thread,
     )

@@ -49,9 +49,7 @@ def long_ago(app: App, ts: str, who: Person) -> None:
         " WHERE user_id = %s RETURNING key",
         who.user_id,
     )
-    app.rows(
-        "UPDATE turns SET question_ts = '1700000000.000100' WHERE question_ts = %s RETURNING id", ts
-    )
+    app.rows("UPDATE messages SET ts = '1700000000.000100' WHERE ts = %s RETURNING id", ts)
 
 
 async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:

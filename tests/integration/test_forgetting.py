@@ -34,17 +34,16 @@ from memory import (
     Pool,
     Selection,
     create_pool,
-    expire_due,
     forget,
-    forgotten_messages,
     memory_view,
-    person_transaction,
     undo_forgetting,
 )
+from memory.postgres import person_transaction
+from memory.store import expire_due, forgotten_messages
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.app import App
-from tests.integration.deliveries import nothing, turns_alone
+from tests.integration.deliveries import claimed_anew, nothing, turns_alone
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, remove
 
@@ -52,7 +51,7 @@ ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
 OWN = ALICE.namespace(DM)
 
-TABLES = ("store", "store_vectors", "memory_versions", "turns", "forgotten_sources")
+TABLES = ("store", "store_vectors", "memory_versions", "messages", "forgotten_sources")
 
 
 @dataclass
@@ -115,7 +114,7 @@ class Data:
         meanwhile: Callable[[], Awaitable[None]] = nothing,
     ) -> None:
         """Let a person ask and be answered; `meanwhile` is awaited before the answer ends."""
-        waiting = waiting_for(ts, question, person)
+        waiting = await waiting_for(self.pool, ts, question, person)
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
         turn_row, _ = await turns.begin(
@@ -133,12 +132,12 @@ class Data:
             removal_proposed=removal_proposed,
         )
         if formed:
-            self.rows("UPDATE turns SET formed_at = now() WHERE id = %s", turn_row.id)
+            self.rows("UPDATE messages SET formed_at = now() WHERE id = %s", turn_row.id)
 
     def texts(self) -> dict[str, tuple[str, str, str | None]]:
         """Return question, words and reply of every turn, by timestamp."""
-        rows = self.rows("SELECT question_ts, question, words, reply FROM turns")
-        return {r["question_ts"]: (r["question"], r["words"], r["reply"]) for r in rows}
+        rows = self.rows("SELECT ts, question, words, reply FROM messages")
+        return {r["ts"]: (r["question"], r["words"], r["reply"]) for r in rows}
 
     def receipts(self) -> set[tuple[str, str, str]]:
         """Return who forgot what was said where."""
@@ -159,11 +158,11 @@ class Data:
         return await undo_forgetting(self.pool, person, done.id)
 
 
-def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
-    """Return a direct message."""
+async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
+    """Store a direct message; return it as claimed."""
     channel = "D1" if person == ALICE else "D2"
     said = message(text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts)
-    return ClaimedMessage(id=0, message=said, earlier_attempts=0)
+    return await claimed_anew(pool, said)
 
 
 @pytest.fixture
@@ -308,7 +307,7 @@ async def test_everything_is_everything(data: Data) -> None:
         "1.2": ("", "", None),
         "1.3": ("I love pizza", "I love pizza", "You like pizza!"),
     }
-    kept = data.rows("SELECT DISTINCT user_id FROM turns WHERE question <> '' OR words <> ''")
+    kept = data.rows("SELECT DISTINCT user_id FROM messages WHERE question <> '' OR words <> ''")
     assert [row["user_id"] for row in kept] == [BOB.user_id]
     assert {ts for _, _, ts in data.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
 
@@ -377,7 +376,7 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     await data.forget(data.remember("ramen", "1.1"))
     _, _, words = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
-    turns, claimed = turns_alone(data.pool), waiting_for("1.3", "hello")
+    turns, claimed = turns_alone(data.pool), await waiting_for(data.pool, "1.3", "hello")
     _, context = await turns.begin(
         replace(claimed, message=replace(claimed.message, thread_ts="1.1")),
         memory_view(OWN),
@@ -418,7 +417,7 @@ async def test_words_forgotten_while_they_are_formed(
 
     def answer(shown: Shown) -> list[Call]:
         # The model has read the words.
-        data.rows(f"UPDATE turns SET {meanwhile} WHERE question_ts = '1.1'")
+        data.rows(f"UPDATE messages SET {meanwhile} WHERE ts = '1.1'")
         assert "I love ramen" in shown.text
         return [liking("ramen"), liking("sushi")]
 
@@ -459,7 +458,7 @@ async def test_words_about_which_the_person_was_asked_remove_nothing(
     model.answer(lambda shown: [remove(shown.id_of("ramen"))])
     await learning(app, former).form("T1", "U1", DM)
     assert data.everything("store", "store_vectors") == before
-    [turn] = data.rows("SELECT formed_at FROM turns")
+    [turn] = data.rows("SELECT formed_at FROM messages")
     assert turn["formed_at"] is not None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 
@@ -16,7 +17,7 @@ from tests.integration.app import App
 from tests.kioku_process import Ended, ended
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "inbox_events", "processes", "listening", "catching_up", "forgotten")
+WITHOUT = ("procrastinate_*", "processes", "listening", "catching_up", "forgotten")
 
 
 def run(program: str, *options: str) -> None:
@@ -63,6 +64,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     keys = {str(one.content.get("food_name")): one for one in kept}
     dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
+    waiting = await app.receive(ann, "What else?")
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     [row] = owner_rows(app.database, "SELECT now()::text AS at")
     await app.click(who, FORGET, f"keys {keys['ramen'].key}")
@@ -77,7 +79,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert keys["tempura"].key not in printed.out
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
-    assert {"store", "turns", "memory_versions"} <= naming(empty_database, "ramen")
+    assert {"store", "messages", "memory_versions"} <= naming(empty_database, "ramen")
 
     bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
     lines.write_text(bad)
@@ -87,9 +89,12 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert bob.user in str(owner_rows(empty_database, "SELECT prefix FROM store"))
 
     lines.write_text(f"{printed.out}{who.team_id}\t{who.user_id}\tkey\t'); DROP TABLE store; --\n")
+    statement: LiteralString = "SELECT status, message FROM messages WHERE ts = %s"
     for _ in range(2):
         done = await kioku(tmp_path, empty_database, "forget-again", str(lines))
         assert done.code == 0, done.err
+        [row] = owner_rows(empty_database, statement, waiting.ts)
+        assert row == {"status": "skipped", "message": None}
     assert naming(empty_database, "ramen") == set()
     assert naming(empty_database, bob.user) <= {"memory_versions", "forgotten_sources"}
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")

@@ -14,12 +14,12 @@ from memory import (
     PersonMessage,
     Pool,
     UserFact,
-    checked_schemas,
     list_memories,
     memory_model,
     memory_view,
     subject,
 )
+from memory.model import checked_schemas
 from tests.conftest import Server
 from tests.integration.scripted_model import ScriptedModel
 

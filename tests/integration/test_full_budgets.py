@@ -63,11 +63,11 @@ def remember(app: App, prefix: str, count: int, wishes: int = 0) -> None:
 def tell(app: App, like: Message, count: int) -> None:
     """Let so many long turns have been before the one of `like`, not formed yet."""
     app.rows(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, reply, status, ended_at) SELECT gen_random_uuid(), team_id,"
-        " user_id, channel_id, thread, audience, (question_ts::numeric - i)::text,"
-        " repeat('質問', 300), repeat('言葉', 150), repeat('答え', 300), status, now()"
-        " FROM turns, generate_series(1, %s) i WHERE question_ts = %s",
+        "INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts,"
+        " question, words, reply, status, begun_at, ended_at) SELECT gen_random_uuid(), team_id,"
+        " user_id, channel_id, thread, audience, (ts::numeric - i)::text,"
+        " repeat('質問', 300), repeat('言葉', 150), repeat('答え', 300), status, now(), now()"
+        " FROM messages, generate_series(1, %s) i WHERE ts = %s",
         count,
         like.ts,
     )

@@ -35,13 +35,15 @@ class Kept:
     def turn(self, about: Message, days: float, *, formed: bool = True, **more: str) -> None:
         """Store a turn that ended so many days ago, rated with a comment."""
         self.rows(
-            "WITH turn AS (INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
-            " question_ts, question, words, reply, status, intended_at, ended_at, formed_at)"
+            "WITH turn AS (INSERT INTO messages (id, team_id, user_id, channel_id, thread,"
+            " audience, ts, question, words, reply, status, begun_at, ended_at, formed_at)"
             " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, 'QUESTION', 'WORDS', 'REPLY',"
             " %s, now() - make_interval(secs => %s), now() - make_interval(secs => %s),"
-            " CASE WHEN %s THEN now() END) RETURNING *)"
+            " CASE WHEN %s THEN now() END) ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
+            " SET question = excluded.question, words = excluded.words, reply = excluded.reply,"
+            " status = excluded.status, begun_at = excluded.begun_at, ended_at = NULL RETURNING *)"
             " INSERT INTO feedback (turn_id, team_id, user_id, rating, comment, changed_at)"
-            " SELECT id, team_id, user_id, 'bad', 'COMMENT', intended_at FROM turn",
+            " SELECT id, team_id, user_id, 'bad', 'COMMENT', begun_at FROM turn",
             *(about.team_id, about.user_id, about.channel_id, about.thread, about.ts),
             more.get("status", "answered"),
             *(days * DAY, days * DAY, formed),
@@ -50,8 +52,8 @@ class Kept:
     def texts(self) -> list[tuple[str, str, str | None, str]]:
         """Return question, words, reply and comment of every turn, oldest first."""
         found = self.rows(
-            "SELECT question, words, reply, comment FROM turns JOIN feedback ON turn_id = id"
-            " ORDER BY intended_at"
+            "SELECT question, words, reply, comment FROM messages JOIN feedback ON turn_id = id"
+            " ORDER BY begun_at"
         )
         return [tuple(row.values()) for row in found]
 
@@ -76,7 +78,7 @@ async def test_texts_end_and_rows_stay(kept: Kept, caplog: pytest.LogCaptureFixt
     kept.turn(young, 29)
     await kept.upkeep.keep_up(0)
     assert kept.texts() == [BLANK, BLANK, FULL]
-    left = kept.rows("SELECT formed_at IS NULL AS unformed FROM turns")
+    left = kept.rows("SELECT formed_at IS NULL AS unformed FROM messages")
     assert [row["unformed"] for row in left] == [False] * 3
     assert "2 turn(s) older than 30 days (1 formed no memory)" in caplog.text
     assert "QUESTION" not in caplog.text
@@ -100,11 +102,9 @@ async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
     for one in (late, waiting):
         await kept.inbox.store(one)
     kept.turn(late, 31, status="answering")
-    aged = "UPDATE inbox_events SET received_at = now() - interval '31 d' WHERE ts = %s"
+    aged = "UPDATE messages SET received_at = now() - interval '31 d' WHERE ts = %s"
     kept.rows(aged, late.ts)
     await kept.upkeep.keep_up(0)
-    found = kept.rows("SELECT status, message->>'text' AS text FROM inbox_events ORDER BY id")
+    found = kept.rows("SELECT status, message->>'text' AS text FROM messages ORDER BY ts")
     assert [tuple(row.values()) for row in found] == [("failed", None), ("waiting", "SOON")]
-    for _ in range(2):  # the first ends the turn whose message waits no longer
-        await kept.upkeep.keep_up(0)
     assert kept.texts() == [BLANK]

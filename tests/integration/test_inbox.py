@@ -20,9 +20,10 @@ from bot.conversation.claimed_message import (
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
-from memory import DM, Pool, create_pool, memory_view, transaction
+from memory import DM, Pool, create_pool, memory_view
+from memory.postgres import transaction
 from tests.conftest import owner_rows
-from tests.integration.deliveries import turns_alone
+from tests.integration.deliveries import claimed_anew, turns_alone
 from tests.integration.messages import LATER, change, following, message
 
 # One migrated database for all of these tests; each has people of its own.
@@ -39,7 +40,7 @@ async def inbox(pool: Pool) -> Inbox:
 
 def stored(database: str, thread: str) -> list[dict[str, Any]]:
     """Return the events of a thread, as the owner sees them."""
-    return owner_rows(database, "SELECT * FROM inbox_events WHERE thread = %s ORDER BY ts", thread)
+    return owner_rows(database, "SELECT * FROM messages WHERE thread = %s ORDER BY ts", thread)
 
 
 def jobs(database: str, thread: str) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ async def begun(inbox: Inbox, asked: Message) -> ClaimedMessage:
 async def done(pool: Pool, waiting: ClaimedMessage) -> None:
     """End a message's turn."""
     async with transaction(pool, {"kioku.thread": waiting.message.thread}) as connection:
-        await finish(connection, waiting)
+        await finish(connection, waiting, "skipped")
 
 
 async def test_a_message_is_stored_with_its_job(inbox: Inbox, database: str) -> None:
@@ -177,7 +178,7 @@ async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) ->
         await inbox.read_flags(waiting)
     assert await inbox.claim(asked.thread) is None
     [row] = stored(database, asked.thread)
-    assert (row["status"], row["message"]) == ("withdrawn", None)
+    assert (row["status"], row["message"]) == ("gone", None)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
     assert stored(database, asked.thread)[0]["status"] == "waiting"
     assert await inbox.read_flags(second)
     await done(pool, second)
-    assert stored(database, asked.thread)[0]["status"] == "done"
+    assert stored(database, asked.thread)[0]["status"] == "skipped"
 
 
 async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
@@ -266,7 +267,7 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
 
     async def seen(question: Message, audience: str) -> list[str]:
         _, context = await turns_alone(pool).begin(
-            ClaimedMessage(id=0, message=question, earlier_attempts=0),
+            await claimed_anew(pool, question),
             memory_view(question.person.namespace(audience)),
             question="",
             words="",
@@ -275,5 +276,5 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
         return list(context.recent_words)
 
     assert await seen(asked, DM) == ["in dm", "in another dm thread"]
-    in_channel = replace(later, channel_id="C7", audience=None)
+    in_channel = replace(later, channel_id="C7", event_id="Ev7", audience=None)
     assert await seen(in_channel, "public") == ["in channel"]

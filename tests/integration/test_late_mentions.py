@@ -46,7 +46,7 @@ class Thread:
 
     def stored(self) -> list[str]:
         """Return the texts of the messages that wait."""
-        found = self.app.rows("SELECT message->>'text' AS text FROM inbox_events ORDER BY ts")
+        found = self.app.rows("SELECT message->>'text' AS text FROM messages ORDER BY ts")
         return [row["text"] for row in found]
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -74,10 +74,10 @@ async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(threa
     assert await app.wiring.inbox.store(mention)
     assert await thread.follow_ups() == {"thread": mention.thread, "after": mention.ts}
     await app.answering.drain(mention.thread)
-    asked = app.rows("SELECT question FROM turns ORDER BY question_ts")
+    asked = app.rows("SELECT question FROM messages ORDER BY ts")
     assert [row["question"] for row in asked] == ["one", "two"]
     assert not await app.wiring.inbox.store(follow_up)
-    assert app.rows("SELECT late FROM inbox_events") == [{"late": False}] * 2
+    assert app.rows("SELECT late FROM messages") == [{"late": False}] * 2
 
 
 async def test_a_mention_in_time_reads_nothing(app: App) -> None:

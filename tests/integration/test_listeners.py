@@ -56,7 +56,7 @@ class Client:
     def stored(self, channel: str) -> list[dict[str, Any]]:
         """Return the events stored of a conversation."""
         return owner_rows(
-            self.database, "SELECT * FROM inbox_events WHERE channel_id = %s ORDER BY ts", channel
+            self.database, "SELECT * FROM messages WHERE channel_id = %s ORDER BY ts", channel
         )
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.conftest import Server, json_server, owner_rows
+from tests.conftest import PLAYGROUND, Server, json_server, owner_rows
 from tests.kioku_process import (
     Ended,
     Running,
@@ -181,7 +181,7 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
         slack = Playground.of(kioku)
         slack.say(LIKES)
         until(slack.answers)
-        [playground] = [p for p in kioku.children if "playground" in p.cmdline()]
+        [playground] = [p for p in kioku.children if PLAYGROUND in p.cmdline()]
         kioku.process.kill()
         kioku.process.wait()
     with running(tmp_path, "up", PORT=port) as kioku:
@@ -237,7 +237,7 @@ def test_a_data_directory_the_playground_cannot_use_is_named(
 
 def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
     """With Slack's tokens the app connects there, and only the stand-in model runs here."""
-    with json_server("playground", "--manifest", "manifest.yml") as slack:
+    with json_server(PLAYGROUND, "--manifest", "manifest.yml") as slack:
         settings = slack.socket_settings
         with running(tmp_path, "up", **settings) as kioku:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
@@ -254,7 +254,7 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "Answers come from " in kioku.line()
             assert "Ctrl-C" in kioku.line()
-            assert not any("playground" in process.cmdline() for process in kioku.children)
+            assert not any(PLAYGROUND in process.cmdline() for process in kioku.children)
 
 
 def test_ask_needs_no_slack(tmp_path: Path) -> None:

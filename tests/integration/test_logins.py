@@ -13,15 +13,8 @@ import pytest
 from bot.queue.migrations import QUEUE_ROLE, migrations
 from bot.queue.queue import Queue
 from bot.queue.sweep import free_stalled
-from memory import (
-    EmbeddedPostgres,
-    Person,
-    check_access,
-    create_pool,
-    list_memories,
-    migrate,
-    transaction,
-)
+from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
+from memory.postgres import check_access, transaction
 from tests.conftest import SPACE, owner_rows
 from tests.kioku_process import ended
 

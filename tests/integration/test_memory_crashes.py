@@ -25,10 +25,10 @@ from memory import (
     list_changes,
     list_memories,
     move_memory,
-    source_changed,
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import source_changed
 from tests.conftest import login_of, printed
 from tests.memories import add_memory
 

@@ -34,21 +34,21 @@ from memory import (
     answer_question,
     create_pool,
     edit_memory,
-    expire_due,
     forget,
     list_changes,
     list_memories,
     memory_view,
     move_memory,
     recall_memories,
-    source_changed,
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import source_changed
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.extract import Known
 from memory.formation.proposal import Proposal, Verdict
 from memory.model.schemas import UserFoodPreference
+from memory.store import expire_due
 from memory.store.memories import Memory
 from tests.conftest import SPACE, login_of
 from tests.integration.scripted_model import scripted_model

@@ -9,15 +9,8 @@ import pytest
 
 from bot.config import load_settings
 from bot.runtime.memory_models import create_chat_model
-from memory import (
-    Embedder,
-    FormationUnavailable,
-    Former,
-    MemoryModelRefused,
-    Pool,
-    memory_model,
-    provider_and_name,
-)
+from memory import Embedder, FormationUnavailable, Former, MemoryModelRefused, Pool, memory_model
+from memory.formation import provider_and_name
 from memory.formation.chat_model import Api
 from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from memory import Memory, Person, Pool, list_memories, memory_page, search_memories
+from memory import Memory, Person, Pool, list_memories, search_memories
+from memory.store import memory_page
 from tests.conftest import owner_rows
 
 # One migrated database for all of these tests; each has people of its own.

@@ -9,14 +9,8 @@ import pytest
 
 from bot.runtime import memory_models
 from bot.runtime.memory_models import missing_extra
-from memory import (
-    Embedder,
-    Former,
-    MemoryModelRefused,
-    Pool,
-    TokenUse,
-    memory_model,
-)
+from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
+from memory.formation import TokenUse
 from tests.integration.memory_providers import (
     PROVIDERS,
     Provider,

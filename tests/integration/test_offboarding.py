@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
 from tests.integration.messages import message
@@ -31,7 +32,7 @@ NOTE = "workspaces"
 
 # Values that constraints ask for; all others are made from the column's type.
 _GIVEN: dict[str, Any] = {
-    "status": "done",
+    "status": "answered",
     "rating": "good",
     "eagerness": "balanced",
     "language": "en",
@@ -39,7 +40,6 @@ _GIVEN: dict[str, Any] = {
     "oldest": "1.0",
 }
 _GIVEN_IN: dict[tuple[str, str], Any] = {
-    ("turns", "status"): "answered",
     ("memory_versions", "action"): "remembered",
     ("memory_versions", "actor"): "formation",
     ("memory_questions", "kind"): "remove",
@@ -51,6 +51,7 @@ _BY_TYPE: dict[str, Any] = {
     "double precision": 1.0,
     "numeric": 1,
     "boolean": True,
+    "uuid": "00000000-0000-4000-8000-000000000001",
     "jsonb": "{}",
     "ARRAY": [],
     "bytea": b"",
@@ -117,8 +118,8 @@ class Database:
             vector,
         )
         turn = uuid4()
-        self._insert("turns", team, {"id": turn})
-        tables = self.of_workspaces() - OF_NAMESPACES - {"turns", NOTE, "procrastinate_jobs"}
+        self._insert("messages", team, {"id": turn})
+        tables = self.of_workspaces() - OF_NAMESPACES - {"messages", NOTE, "procrastinate_jobs"}
         for table in sorted(tables):
             self._insert(table, team, {"turn_id": turn})
         jobs = ({"team": team, "user": "U1"}, {"thread": f"{team}.D1.1.0"})
@@ -324,8 +325,8 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     await app.answering.drain(waiting.thread)
     assert app.replies(waiting) == []
     row = app.event(waiting)
-    assert (row["status"], row["message"]) == ("done", None)
-    assert app.find("turns", waiting) is None
+    assert (row["status"], row["message"]) == ("skipped", None)
+    assert app.find_turn(waiting) is None
 
 
 async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(

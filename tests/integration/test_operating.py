@@ -128,8 +128,8 @@ async def test_what_is_old_goes(
         await remember(pool, embedder, person, "old")
         owner_rows(
             database,
-            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-            " question, words, status, intended_at, ended_at) VALUES (gen_random_uuid(), 'T1', %s,"
+            "INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts,"
+            " question, words, status, begun_at, ended_at) VALUES (gen_random_uuid(), 'T1', %s,"
             " 'D1', 'T1.D1.1', 'dm', %s, 'q', '', 'answered', now() - interval '90 days', now())",
             person.user_id,
             f"1.{person.user_id}",
@@ -146,7 +146,7 @@ async def test_what_is_old_goes(
     await end_what_is_old(pool, installation)
     left = [m.content["food_name"] for m in await list_memories(pool, ANN)]
     assert left == kept
-    turns = owner_rows(database, "SELECT user_id FROM turns ORDER BY 1")
+    turns = owner_rows(database, "SELECT user_id FROM messages ORDER BY 1")
     assert ("U1" in {row["user_id"] for row in turns}) == ("old" in kept)
     bobs = [m.content["food_name"] for m in await list_memories(pool, bob)]
     assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])

@@ -76,8 +76,8 @@ async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
             await asyncio.wait({task}, timeout=0.05)
     assert asked(app) == [f"number {number:02}" for number in range(20)]
     assert len(app.replies(first)) == 20
-    found = app.rows("SELECT question_ts, reply_ts FROM turns WHERE thread = %s", first.thread)
-    replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["question_ts"]))]
+    found = app.rows("SELECT ts, reply_ts FROM messages WHERE thread = %s", first.thread)
+    replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["ts"]))]
     assert replies == sorted(replies)
 
 
@@ -96,7 +96,7 @@ async def test_a_long_thread_lets_others_through(
     for message in messages:
         await app.wiring.inbox.store(message)
     app.rows(
-        "UPDATE inbox_events SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
+        "UPDATE messages SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
         waited,
         first.thread,
     )
@@ -129,7 +129,7 @@ async def test_an_older_message_that_comes_late_goes_next(
     app.script("word " * 20)
     app.fault(match="two", delay_ms=5_000)
     task = asyncio.create_task(app.answering.drain(first.thread))
-    await until(lambda: app.find("turns", second))
+    await until(lambda: app.find_turn(second))
     await app.wiring.inbox.store(older)
     await asyncio.wait_for(task, 60)
     assert asked(app) == ["one", "two", "older", "three"]
@@ -148,7 +148,7 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     ]
     await asyncio.gather(*(app.wiring.inbox.store(message) for message in (first, *pairs)))
     await app.answering.drain(first.thread)
-    found = app.rows("SELECT user_id, question FROM turns WHERE thread = %s", first.thread)
+    found = app.rows("SELECT user_id, question FROM messages WHERE thread = %s", first.thread)
     assert {row["question"]: row["user_id"] for row in found if "number" in row["question"]} == {
         f"number {number}": (place.user if number % 2 else other) for number in range(6)
     }
@@ -167,7 +167,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     await app.answering.drain(message.thread)
     assert asked(app) == []
     row = app.event(message)
-    assert (row["status"], row["message"]) == ("withdrawn", None)
+    assert (row["status"], row["message"]) == ("gone", None)
 
 
 async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
@@ -179,7 +179,7 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     assert not await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
     await app.changes.note(edited)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["I like sushi"]
 
 
@@ -197,7 +197,7 @@ async def test_an_edit_that_comes_after_a_newer_one_changes_nothing(
         await app.answering.drain(message.thread)
     before = asked(app)
     await app.changes.note(older)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert app.turn(message)["question"] == "hello, two"
     await app.answering.drain(message.thread)
     assert asked(app) == before
@@ -222,7 +222,7 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     await app.changes.note(changed(message, None))
     await app.changes.note(edited)
     event, turn = app.event(message), app.turn(message)
-    assert (event["status"], event["message"]) == ("done", None)
+    assert (event["status"], event["message"]) == ("answered", None)
     assert (turn["question"], turn["words"]) == ("", "")
     await app.answering.drain(message.thread)
     assert asked(app) == ["hello"]
@@ -250,7 +250,7 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
     for message in (first, below):
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
-        assert app.find("inbox_events", message) is None
+        assert app.find(message) is None
 
 
 async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
@@ -275,7 +275,7 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     await app.changes.note(edited)
     preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
     await app.changes.note(preview)
-    assert app.event(message)["status"] == "done"
+    assert app.event(message)["status"] == "answered"
     assert asked(app) == ["hello", "hello, you"]
     again = app.turn(message)
     shown = [one["ts"] for one in app.shown(message)]

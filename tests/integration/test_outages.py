@@ -67,7 +67,7 @@ async def held(app: App, text: str = "Hello", place: PersonThread | None = None)
 def wait_longer(app: App, message: Message, time: str) -> None:
     """Let a held message have waited for so long more."""
     app.rows(
-        "UPDATE inbox_events SET held_since = held_since - %s::text::interval WHERE ts = %s",
+        "UPDATE messages SET held_since = held_since - %s::text::interval WHERE ts = %s",
         time,
         message.ts,
     )
@@ -94,7 +94,7 @@ async def test_the_interim_reply_becomes_the_answer(
     asked = await app.receive(place, "I like ramen. And what do you like best of all?")
     await drain(app, asked)
     assert app.replies(asked) == [say("en", key)]
-    assert app.event(asked)["status"] == "waiting"
+    assert app.event(asked)["status"] == "answering"
     assert 1 < (due_in(app, asked) or 0) <= 5
     back(app)
     app.script("Sushi, of course.")
@@ -104,7 +104,7 @@ async def test_the_interim_reply_becomes_the_answer(
     shown = [message["ts"] for message in app.shown(asked)]
     assert (turn["status"], turn["reply_ts"]) == ("answered", shown)
     assert turn["words"] == "I like ramen. And what do you like best of all?"
-    assert app.event(asked)["status"] == "done"
+    assert app.event(asked)["status"] == "answered"
     assert len(app.formations(asked.person)) == 1
     assert due_in(app, asked) is None
 
@@ -167,7 +167,7 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     await drain(app, asked)
     assert app.replies(asked) == []
     turn = app.turn(asked)
-    assert (turn["status"], turn["question"], turn["words"]) == ("stopped", "", "")
+    assert (turn["status"], turn["question"], turn["words"]) == ("gone", "", "")
     assert app.formations(asked.person) == []
 
 
@@ -196,7 +196,8 @@ async def test_all_who_wait_are_told_that_a_quota_is_used_up(make_app: MakeApp) 
         turn = app.turn(message)
         assert (turn["status"], turn["words"]) == ("answered", "")
     assert app.replies(later) == []
-    assert {app.event(message)["status"] for message in (*waiting, later)} == {"done"}
+    assert {app.event(message)["status"] for message in waiting} == {"answered"}
+    assert app.event(later)["status"] == "skipped"
     assert len(app.prompts()) == asks
 
 

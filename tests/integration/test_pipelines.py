@@ -7,7 +7,8 @@ import asyncio
 import psycopg
 import pytest
 
-from memory import Person, Pool, create_pool, execute_statement, person_statement, transaction
+from memory import Person, Pool, create_pool
+from memory.postgres import execute_statement, person_statement, transaction
 from tests.conftest import login_of, owner_rows
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"

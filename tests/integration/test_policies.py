@@ -22,10 +22,8 @@ pytestmark = pytest.mark.one_database
 
 def nothing_is_kept(app: App, person: str) -> None:
     """Check that no text of the person's is stored."""
-    assert app.rows("SELECT id FROM turns WHERE user_id = %s", person) == []
-    bodies = app.rows("SELECT message FROM inbox_events WHERE user_id = %s", person)
-    assert bodies
-    assert all(row["message"] is None for row in bodies)
+    kept = app.rows("SELECT DISTINCT message, begun_at FROM messages WHERE user_id = %s", person)
+    assert kept == [{"message": None, "begun_at": None}]
 
 
 def told(app: App, place: PersonThread) -> list[str]:
@@ -89,7 +87,7 @@ async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp
     assert not app.slack.calls("chat.postEphemeral")
     turn = app.turn(asked)
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
-    assert app.event(asked)["status"] == "done"
+    assert app.event(asked)["status"] == "answered"
     assert app.formations(asked.person) == []
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from bot.queue.jobs import PERSON_AT_ONCE, Limits
 from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP, Queue
-from memory import EmbeddedPostgres, Pool, create_pool, transaction
+from memory import EmbeddedPostgres, Pool, create_pool
+from memory.postgres import transaction
 from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
 from tests.waiting import until

@@ -9,7 +9,8 @@ import psycopg
 from procrastinate.schema import SchemaManager
 
 from bot.queue.migrations import queue_migrations
-from memory import Migration, migrate, packaged_migrations
+from memory import migrate
+from memory.postgres import Migration, packaged_migrations
 from tests.conftest import SPACE
 
 OLD = "procrastinate/3.0"

@@ -22,13 +22,13 @@ from memory import (
     forget,
     list_memories,
     memory_view,
-    person_transaction,
     recall_memories,
-    similar_memories,
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.model.schemas import SCHEMAS
+from memory.postgres import person_transaction
+from memory.recall import similar_memories
 from memory.recall.search import NEAREST, SMALL_SET
 from tests.conftest import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel

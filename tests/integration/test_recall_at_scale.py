@@ -22,9 +22,9 @@ from memory import (
     Pool,
     create_pool,
     memory_view,
-    person_transaction,
     recall_memories,
 )
+from memory.postgres import person_transaction
 from memory.recall.search import MAX_INSTRUCTIONS, NEAREST
 from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.counted import CountedConnection, Sent, count_statements

@@ -32,7 +32,7 @@ def stored(app: App) -> str:
             " WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
             " AND c.data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY')"
         ).fetchall()
-        assert ("turns", "words") in columns
+        assert ("messages", "words") in columns
         statement = sql.SQL(" UNION ALL ").join(
             sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(name), sql.Identifier(table))
             for table, name in columns
@@ -113,7 +113,7 @@ async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: App
     await app.answering.drain(later.thread)
     assert "I love ramen. My password is [password removed]" in app.request_texts()[-1]
     assert _WORD not in app.request_texts()[-1]
-    app.rows("DELETE FROM inbox_events WHERE user_id = %s", place.user)
+    app.rows("DELETE FROM messages WHERE user_id = %s", place.user)
 
 
 async def test_a_tool_stores_nothing_of_it(app: App) -> None:

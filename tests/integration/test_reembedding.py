@@ -23,16 +23,16 @@ from memory import (
     PersonMessage,
     Pool,
     Selection,
-    check_database,
     forget,
     list_memories,
     memory_view,
     recall_memories,
-    reembed,
-    similar_memories,
     undo_forgetting,
 )
 from memory.formation.evidence import TypedMessage
+from memory.postgres import check_database
+from memory.recall import similar_memories
+from memory.store import reembed
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended

@@ -18,7 +18,8 @@ from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET
-from memory import PUBLIC, open_questions, person_transaction, undo_changes
+from memory import PUBLIC, open_questions, undo_changes
+from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -208,8 +209,8 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
     match blanked:
         case "history":
             app.rows(
-                "UPDATE turns SET intended_at = now() - interval '35 days',"
-                " ended_at = now() - interval '35 days' WHERE question_ts = %s RETURNING 1",
+                "UPDATE messages SET begun_at = now() - interval '35 days',"
+                " ended_at = now() - interval '35 days' WHERE ts = %s RETURNING 1",
                 said.ts,
             )
             await end_history(app.pool, 30)
@@ -251,7 +252,7 @@ async def test_what_a_tool_asked_follows_a_message_that_is_not_formed_yet(
     [question] = await open_questions(app.pool, said.person)
     assert question.messages == ((said.channel_id, said.ts),)
     if blank:
-        app.rows("UPDATE turns SET question = '', words = '' WHERE question_ts = %s", said.ts)
+        app.rows("UPDATE messages SET question = '', words = '' WHERE ts = %s", said.ts)
     await hear(app, said, None if how == "deleted" else "It rains")
     assert await open_questions(app.pool, said.person) == []
     assert len(await app.memories(said.person)) == 1

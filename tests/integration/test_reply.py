@@ -134,7 +134,7 @@ async def test_a_search_sees_the_query_and_the_country_alone(
         if name == "model_tokens":
             counted.append((labels["team"], labels["kind"]))
 
-    with memory.recorded(lambda *_: None, note):
+    with memory.metrics.recorded(lambda *_: None, note):
         await replier.reply(ALICE, replace(PROMPT, zone=zone), Shown())
     asked, search, answered = requests(stand_in)
     assert search == {

@@ -12,7 +12,7 @@ from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.pipeline.responses.request import FAILURES
-from playground.model.errors import RESPONSE_ERROR_CODES
+from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read
 from tests.conformance.openai_schemas import PATH
 from tests.conftest import Server

@@ -15,7 +15,6 @@ import psycopg
 import pytest
 
 from bot.app import App
-from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import TurnContext
 from bot.memories.data import erase_person
 from bot.memories.forgetting import forget_all_of
@@ -33,7 +32,7 @@ from memory.model.namespace import Person
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
-from tests.integration.deliveries import turns_alone
+from tests.integration.deliveries import claimed_anew, turns_alone
 from tests.integration.messages import message
 
 pytestmark = pytest.mark.slow
@@ -60,14 +59,14 @@ INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, 
     expires_at, created_at, updated_at, batch)
 SELECT gen_random_uuid(), %(team)s, %(user)s, 'dm', key, 'UserFact', 'remembered', 'formation',
     value, expires_at, created_at, updated_at, gen_random_uuid() FROM store;
-INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts, question,
-    words, reply, status, ended_at, formed_at)
+INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts, question,
+    words, reply, status, received_at, begun_at, ended_at, formed_at)
 SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
-    now(), now()
+    now() - interval '1 hour', now(), now(), now()
 FROM generate_series(1, %(turns)s) AS n;
 INSERT INTO change_notices (turn_id, team_id, user_id, ts)
-SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM turns LIMIT %(memories)s;
+SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM messages LIMIT %(memories)s;
 UPDATE memory_versions v SET batch = told.turn_id
 FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) told
 JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) known USING (n)
@@ -130,7 +129,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
         assert len(sent) <= MOST, sent
     assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
-    assert count(database, "turns WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0
+    assert count(database, "messages WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0
     shown = "procrastinate_jobs WHERE task_name = 'show_notice'"
     assert count(database, shown) == MEMORIES
     assert done.id is not None
@@ -196,9 +195,9 @@ async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str)
         erased = await erase_person(pool, ANN)
         assert len(sent) <= MOST, sent
     assert erased.counts["store"] == erased.counts["store_vectors"] == MEMORIES
-    assert erased.counts["turns"] == TURNS
+    assert erased.counts["messages"] == TURNS
     assert not any(erased.left.values())
-    assert count(database, "store") == count(database, "turns") == 0
+    assert count(database, "store") == count(database, "messages") == 0
     assert count(database, "forgotten_sources") == MEMORIES
 
 
@@ -206,7 +205,7 @@ async def begin(pool: Pool, audience: str) -> TurnContext:
     """Begin a turn of Ann in a thread of D1 whose first message is her turn number `TURNS` - 10."""
     times = {"ts": ts_of(TURNS + 1), "thread_ts": ts_of(TURNS - 10)}
     said = message("", user_id=ANN.user_id, channel_id="D1", audience=audience, **times)
-    claimed = ClaimedMessage(id=0, message=said, earlier_attempts=0)
+    claimed = await claimed_anew(pool, said)
     view = memory_view(ANN.namespace(audience))
     _, context = await turns_alone(pool).begin(
         claimed, view, question="", words="", bot_user_id="B"
@@ -224,7 +223,7 @@ async def test_a_turn_reads_the_newest_words_that_are_not_formed(pool: Pool, dat
     fill(database, memories=0)
     owner_rows(
         database,
-        "UPDATE turns SET formed_at = NULL, audience = CASE WHEN question_ts <= %s THEN 'public'"
+        "UPDATE messages SET formed_at = NULL, audience = CASE WHEN ts <= %s THEN 'public'"
         " ELSE 'dm' END RETURNING 1",
         ts_of(150),
     )

@@ -26,7 +26,7 @@ BOT, APP, KEY = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY"
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground in real Slack's place."""
-    with json_server("playground", "--manifest", "manifest.yml") as server:
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
         yield server
 
 

@@ -232,7 +232,7 @@ async def test_two_workspaces_with_the_same_ids(
         slack.call(one, "uninstall", {})
         await until(lambda: [row["team_id"] for row in tokens(database)] == [two])
         await until(lambda: not stored(database, one))
-        turns = "SELECT 1 FROM turns WHERE team_id = %s"
+        turns = "SELECT 1 FROM messages WHERE team_id = %s"
         await until(lambda: not owner_rows(database, turns, one))
         again = slack.say(two, TEACHES)
         await until(lambda: slack.replies(two, again))
@@ -275,7 +275,7 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         assert any("AWS" in text for text in await remembered(pool, two, user))
         # Nobody mentions the app in the thread that it takes part in.
         slack.say(two, "What am I interested in?", channel=channel, thread_ts=said["ts"])
-        answered = "SELECT 1 FROM turns WHERE team_id = %s AND status = 'answered'"
+        answered = "SELECT 1 FROM messages WHERE team_id = %s AND status = 'answered'"
         await until(lambda: len(owner_rows(database, answered, two)) == 2)
         named = {"user": user, "channel": channel, "ts": said["ts"]}
         slack.call(two, "messages/edit", {**named, "text": "<@BOT> I am interested in Rust."})
@@ -283,20 +283,18 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         slack.call(two, "messages/delete", named)
         await until(lambda: not stored(database, two))
         assert not owner_rows(
-            database, "SELECT 1 FROM turns WHERE question_ts = %s AND words <> ''", said["ts"]
+            database, "SELECT 1 FROM messages WHERE ts = %s AND words <> ''", said["ts"]
         )
-        for table in ("turns", "inbox_events"):
-            found = owner_rows(database, f"SELECT DISTINCT team_id FROM {table}")
-            assert found == [{"team_id": two}]
+        found = owner_rows(database, "SELECT DISTINCT team_id FROM messages")
+        assert found == [{"team_id": two}]
         # Rows of messages end before memories do.
         said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
         await remembered(pool, two, user)
-        formed = f"{answered} AND formed_at IS NOT NULL AND question_ts = %s"
+        formed = f"{answered} AND formed_at IS NOT NULL AND ts = %s"
         await until(lambda: owner_rows(database, formed, two, said["ts"]))
-        for table in ("turns", "inbox_events"):
-            # In a thread: the app, in this loop, may hold locks on these rows.
-            delete = f"DELETE FROM {table} WHERE channel_id = %s"
-            await asyncio.to_thread(owner_rows, database, delete, channel)
+        # In a thread: the app, in this loop, may hold locks on these rows.
+        delete = "DELETE FROM messages WHERE channel_id = %s"
+        await asyncio.to_thread(owner_rows, database, delete, channel)
         slack.call(two, "messages/delete", {**named, "ts": said["ts"]})
         await until(lambda: not stored(database, two))
 

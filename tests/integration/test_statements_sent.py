@@ -11,7 +11,7 @@ from bench.recording import Trace, traced
 from bench.trace import Cases, Traced
 from bot.config import load_settings
 from bot.runtime.service import open_service
-from tests.conftest import ROOT, Server, json_server, login_of
+from tests.conftest import Server, login_of, open_playground
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +24,7 @@ _OF_A_JOB = 4
 @pytest.fixture
 async def cases(database: str, stand_in: Server) -> Traced:
     """The four cases, played to an app in this process."""
-    with json_server(
-        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
-    ) as playground:
+    with open_playground("--no-model") as playground:
 
         async def control(path: str, body: dict[str, Any]) -> Any:
             return await asyncio.to_thread(playground.call, f"/_playground/{path}", body)

@@ -21,7 +21,8 @@ from bot.queue.sweep import (
     note_process,
     rank_late_jobs,
 )
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
@@ -121,12 +122,12 @@ def answered(database: str) -> None:
     """Store 10,000 answered messages."""
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
-            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
-            " finished_at) SELECT 'T1', 'Old' || n, 'U1', 'D1', 'old' || n, 'old' || n, 'done',"
+            "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, status,"
+            " ended_at) SELECT 'T1', 'Old' || n, 'U1', 'D1', 'old' || n, 'old' || n, 'answered',"
             " now() - interval '1 day' FROM generate_series(1, %s) AS n",
             (BACKLOG,),
         )
-        owner.execute("ANALYZE inbox_events")
+        owner.execute("ANALYZE messages")
 
 
 async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
@@ -151,7 +152,7 @@ async def test_the_operating_state_is_read_from_indexes(database: str) -> None:
         [state] = owner.execute("SELECT waiting, failed_messages FROM operating_state()")
         read = owner.execute(
             "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
-            " WHERE relname = 'inbox_events'"
+            " WHERE relname = 'messages'"
         ).fetchone()
     assert state == (1, 1)
     assert read is not None
@@ -162,7 +163,7 @@ def asked(database: str, *threads: str, process: str, status: str = "waiting") -
     """Store a message for each of these threads, in progress in a process."""
     owner_rows(
         database,
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread,"
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread,"
         " attempts, claimed_by, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
         " thread, 1, %s, %s FROM unnest(%s::text[]) AS thread",
         process,
@@ -174,7 +175,7 @@ def asked(database: str, *threads: str, process: str, status: str = "waiting") -
 def told(database: str) -> dict[str, tuple[int, int, str | None]]:
     """Return crashes, those of the only message, and who has it in progress, by thread."""
     with psycopg.connect(database) as owner:
-        found = owner.execute("SELECT thread, crashes, lone_crashes, claimed_by FROM inbox_events")
+        found = owner.execute("SELECT thread, crashes, lone_crashes, claimed_by FROM messages")
         return {row[0]: (row[1], row[2], row[3]) for row in found}
 
 
@@ -195,7 +196,7 @@ async def test_a_crash_counts_against_the_only_message(
     leave_stalled(database)
     asked(database, "t1", "t2", process="one")
     asked(database, "t3", process="another")
-    asked(database, "t4", process="another", status="done")
+    asked(database, "t4", process="another", status="answered")
     # One whose worker is started again, as after a restart of PostgreSQL, lives on.
     asked(database, "t5", process="lives")
     await note_process(pool, "lives", REPLIES)
@@ -245,8 +246,8 @@ async def test_after_two_crashes_a_message_runs_alone(
         await free_stalled(pool)
         assert [job["alone"] for job in marks(database)] == [crash > 0] * 2
         with psycopg.connect(database) as owner:
-            owner.execute("UPDATE inbox_events SET claimed_by = 'one' WHERE thread = 't1'")
-            owner.execute("UPDATE inbox_events SET claimed_by = 'two' WHERE thread = 't2'")
+            owner.execute("UPDATE messages SET claimed_by = 'one' WHERE thread = 't1'")
+            owner.execute("UPDATE messages SET claimed_by = 'two' WHERE thread = 't2'")
     assert told(database) == {"t1": (3, 2, "one"), "t2": (3, 2, "two")}
     assert [job["due_in"] > 8 for job in marks(database)] == [True] * 2
 

@@ -12,7 +12,8 @@ import pytest
 
 from bot.telemetry import disable_telemetry
 from tests.collector import TRUE_NAMES, Collector
-from tests.conftest import ROOT, SPACE, Server
+from tests.conftest import SPACE, Server
+from tests.fork_server import SOURCES
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ def called(stand_in: Server, database: str, **settings: str) -> None:
     """Run another application's program that uses `memory`; it stores one memory."""
     given = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": SOURCES,
         "OPENAI_BASE_URL": stand_in.openai_base_url,
         "OPENAI_API_KEY": "stand-in",
         "DATABASE_URL": database,

@@ -35,7 +35,7 @@ async def test_a_message_is_answered_and_ended(app: App) -> None:
     assert (turn["status"], turn["reply"]) == ("answered", "Here you are.")
     assert turn["words"] == turn["question"] == "I like ramen. What is for lunch?"
     assert len(turn["reply_ts"]) == 1
-    assert (event["status"], event["message"]) == ("done", None)
+    assert (event["status"], event["message"]) == ("answered", None)
     [formation] = app.formations(asked.person)
     assert formation["args"] == {
         "team": asked.team_id,
@@ -175,7 +175,7 @@ async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> No
     assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     assert turn["formed_at"] is not None
     assert app.formations(asked.person) == []
-    assert app.event(asked)["status"] == "withdrawn"
+    assert app.event(asked)["status"] == "gone"
 
 
 async def test_an_edit_during_the_answer_begins_it_again(app: App) -> None:
@@ -211,7 +211,7 @@ async def test_a_deletion_right_after_an_edit_counts(
     await asyncio.wait_for(task, 15)
     assert app.replies(asked) == []
     turn = app.turn(asked)
-    assert (turn["status"], turn["question"], turn["words"]) == ("stopped", "", "")
+    assert (turn["status"], turn["question"], turn["words"]) == ("gone", "", "")
 
 
 async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
@@ -282,7 +282,7 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(
     if moment == "before the model":
         monkeypatch.setattr(reply_stream, "FLUSH_SECONDS", 30.0)
         app.slack.fault("conversations.replies", delay_ms=5_000)
-        begun = partial(app.find, "turns", asked)
+        begun = partial(app.find_turn, asked)
     else:
         app.script("The first. " + "word " * 600)
         app.stand_in.call("/_model/settings", {"token_ms": 30})
@@ -294,7 +294,7 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(
     await asyncio.wait_for(believed_dead, 30)
     assert len(app.slack.calls(*_WRITES)) == made
     assert moment != "before the model" or not app.prompts()
-    assert app.event(asked)["status"] == "waiting"
+    assert app.event(asked)["status"] == "answering"
     app.stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
     app.script("The second.")
     await app.answering.drain(asked.thread)
@@ -335,7 +335,7 @@ async def test_a_message_that_failed_too_often_gets_an_apology(app: App, column:
     """A message whose turn failed or ended its process too often gets one sentence instead."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello, I like ramen")
-    app.rows(f"UPDATE inbox_events SET {column} WHERE ts = %s", asked.ts)
+    app.rows(f"UPDATE messages SET {column} WHERE ts = %s", asked.ts)
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == [say("en", "turn_failed")]
     assert app.prompts() == []

@@ -11,14 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from memory import (
-    Former,
-    TokenUse,
-    answer_question,
-    memory_model,
-    source_changed,
-)
+from memory import Former, answer_question, memory_model
 from memory.embeddings.embedder import Embedder
+from memory.formation import TokenUse, source_changed
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage
@@ -518,3 +513,81 @@ async def test_an_outage_leaves_the_words_waiting(
         await former.form(ALICE_DM, typed("I play chess"), in_commit=note, spend=spend)
     assert (ran, spent, len(model.verdict_requests)) == ([], [100], 1)
     assert await rows(database) == []
+
+
+PROMISE = "I promised Mia the Q3 figures."
+GIVEN = ("Promise", {"promise": "the Q3 figures", "to": "Mia", "evidence": PROMISE})
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        ({"modality": "promised"}, (None, None)),
+        ({"modality": "promised", "due": "2099-01-19"}, ("2099-01-19", None)),
+        (
+            {"modality": "promised", "due": "2099-01-19", "due_time": "12:00"},
+            ("2099-01-19", "12:00"),
+        ),
+        ({"modality": "promised", "due": "2099-01-19", "due_time": "noon"}, ("2099-01-19", None)),
+        ({"modality": "promised", "due": "2099-01-01"}, (None, None)),
+        ({"modality": "promised", "valid_until": "2099-01-01"}, (None, None)),
+        ({"modality": "asserted", "due": "2099-01-19"}, "not_asserted"),
+        ({"modality": "question"}, "not_asserted"),
+        ({"modality": "joke"}, "not_asserted"),
+        ({"modality": "hypothetical"}, "not_asserted"),
+        ({"modality": "request"}, "not_asserted"),
+        ({"modality": "past"}, "not_asserted"),
+        ({"modality": "promised", "about": "other"}, "other_person"),
+        ({"modality": "promised", "supported": False}, "unsupported"),
+    ],
+)
+async def test_only_a_given_promise_is_stored_with_the_day_that_the_verdict_reads(
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    judged: dict[str, Any],
+    expected: tuple[str | None, str | None] | str,
+) -> None:
+    """The memory model's own day is not used; a past one, and what is no time, are left out."""
+    model.answer([(GIVEN[0], {**GIVEN[1], "due": "2099-12-31"})])
+    model.verdicts.append({0: judged})
+    formed = await former.form(ALICE_DM, typed(PROMISE))
+    if isinstance(expected, str):
+        assert reasons(formed) == [expected]
+        assert await rows(database) == []
+        return
+    [row] = await rows(database)
+    assert (row["value"]["content"]["due"], row["value"]["content"]["due_time"]) == expected
+    assert row["value"]["content"]["state"] == "open"
+    assert row["expires_at"] is None
+
+
+async def test_what_became_of_a_promise_changes_it(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A later sentence ends it or moves its day; its other fields stay."""
+    model.answer([GIVEN])
+    model.verdicts.append({0: {"modality": "promised", "due": "2099-01-19"}})
+    await former.form(ALICE_DM, typed(PROMISE))
+    for sentence, fields, judged, expected in (
+        ("Mia needs it on the 20th.", {}, {"due": "2099-01-20"}, ("2099-01-20", "open")),
+        (
+            "I sent Mia the figures.",
+            {"state": "done"},
+            {"modality": "past"},
+            ("2099-01-20", "done"),
+        ),
+    ):
+
+        def patched(
+            shown: Shown, sentence: str = sentence, fields: dict[str, str] = fields
+        ) -> list[Call]:
+            return [patch(shown.id_of("Q3"), evidence=sentence, **fields)]
+
+        model.answer(patched)
+        model.verdicts.append({0: judged})
+        await former.form(ALICE_DM, typed(sentence, at=FRIDAY + timedelta(minutes=1)))
+        [row] = await rows(database)
+        content = row["value"]["content"]
+        assert (content["due"], content["state"]) == expected
+        assert content["to"] == "Mia"

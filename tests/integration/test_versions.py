@@ -27,23 +27,22 @@ from memory import (
     Selection,
     answer_question,
     edit_memory,
-    expire_due,
     forget,
     list_changes,
     list_memories,
     memory_view,
     move_memory,
     open_questions,
-    person_transaction,
     recall_memories,
-    source_changed,
-    sources_among,
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
 from memory.formation.questions import QuestionAnswer
 from memory.model.schemas import UserFact, UserFoodPreference
+from memory.postgres import person_transaction
+from memory.store import expire_due
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory

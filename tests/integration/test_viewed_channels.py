@@ -96,7 +96,7 @@ async def test_it_comes_with_a_message_too(app: App) -> None:
         ts = f"{float(place.ts) + number:.6f}"
         entities = [{**channel_entity(channel), "value": value}]
         assert await app.deliver({**event, "ts": ts, "app_context": {"entities": entities}}) == 200
-        assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", ts)
+        assert app.rows("SELECT 1 FROM messages WHERE ts = %s", ts)
     assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []
 
 

@@ -212,7 +212,7 @@ async def gone_for(app: App, place: PersonThread, days: float) -> None:
 
 async def remembered(app: App, user: str) -> list[str]:
     """Return the tables that hold something of a person, but where it was said."""
-    tables = ("store", "turns", "person_settings", "memory_versions")
+    tables = ("store", "messages", "person_settings", "memory_versions")
     # That something was forgotten stays known, by ids alone.
     about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0 AND strpos(t::text, 'forgotten') = 0"
     return [table for table in tables if app.rows(about.format(table), user)]
@@ -239,7 +239,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user) == []
     for place in (leaving, back, unheard):
-        assert {"store", "turns", "person_settings"} <= set(await remembered(app, place.user))
+        assert {"store", "messages", "person_settings"} <= set(await remembered(app, place.user))
     await erase_deactivated(app.pool, people)
     [row] = app.rows("SELECT deactivated_at FROM person_settings WHERE user_id = %s", unheard.user)
     assert row["deactivated_at"] is None

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.app import EVENTS
 from bot.listeners.interactions import Interactions
 from bot.runtime.manifest import manifest_scopes
-from playground.web_api.methods import load_methods
+from slack_playground.web_api.methods import load_methods
 from tests.conftest import ROOT
 
 SCHEMA = ROOT / "tests" / "data" / "manifest.schema.1.0.0.json"

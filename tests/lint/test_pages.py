@@ -11,7 +11,7 @@ from docs import translations
 from docs.reference import generate
 from tests.conftest import ROOT
 
-FOLDERS = (".", ".github", "docs", "docs/*", "playground", "bench/*")
+FOLDERS = (".", ".github", "docs", "docs/*", "packages/*", "bench/*")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 COUNTED = (".py", ".pyi", ".sql", ".js", ".css", ".html", ".md", ".toml", ".po")
-WHOLE = ("tests", "playground", "docs", "docs/examples", "bench", "bench/evals", "deploy")
+WHOLE = ("tests", "packages", "docs", "docs/examples", "bench", "bench/evals", "deploy")
 LIMITS: dict[str, int] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
     "kioku"
 ]["lines"]

@@ -13,9 +13,9 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Manifest, read_manifest
-from playground.server import serve
-from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from slack_playground.manifest import Manifest, read_manifest
+from slack_playground.server import serve
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from tests.playground.driver import Driver, Json
 from tests.playground.shapes import unpublished
 
@@ -41,7 +41,7 @@ async def slack(manifest: Manifest) -> AsyncIterator[Slack]:
 
     All it sends has the fields and types that Slack publishes.
     """
-    async with serve(manifest, with_model=False, retry_delays=(0.0, 0.05, 0.1)) as running:
+    async with serve(manifest, retry_delays=(0.0, 0.05, 0.1)) as running:
         yield running
         assert unpublished(running) == []
 

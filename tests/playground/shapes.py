@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from playground.slack import Slack
+from slack_playground.slack import Slack
 from tests.conformance.document import Json, read
 from tests.conformance.shapes import Shape, departures, merged, shape_of
 from tests.conformance.slack import EXAMPLES_PATH, INTERACTIVE_PATH, RESPONSES_PATH

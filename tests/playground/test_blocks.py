@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from playground.blocks import block_errors, view_errors, with_ids
-from playground.form_values import state_of
+from slack_playground.blocks import block_errors, view_errors, with_ids
+from slack_playground.form_values import state_of
 from tests.playground.driver import Json
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from playground.slack import Slack
+from slack_playground.slack import Slack
 from tests.playground.driver import Driver, Json
 
 

@@ -9,8 +9,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Manifest
-from playground.slack import Slack
+from slack_playground.manifest import Manifest
+from slack_playground.slack import Slack
 from tests.playground.driver import Driver
 
 TEXT = "記憶\n".encode()

@@ -12,7 +12,7 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
-from playground.slack import SIGNING_SECRET
+from slack_playground.slack import SIGNING_SECRET
 from tests.loopback import serving
 from tests.playground.conftest import Connect, keeping
 from tests.playground.driver import Driver, Json

@@ -10,8 +10,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground import interactions
-from playground.slack import Slack
+from slack_playground import interactions
+from slack_playground.slack import Slack
 from tests.playground.conftest import Connect, keeping
 from tests.playground.driver import Driver, Json
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from playground.manifest import ManifestError, manifest_from, read_manifest
+from slack_playground.manifest import ManifestError, manifest_from, read_manifest
 from tests.playground.conftest import ROOT
 
 NAMED: dict[str, Any] = {"display_information": {"name": "Theirs"}}
@@ -135,7 +135,7 @@ def test_a_file_that_is_none_is_named(
 )
 def test_the_command_ends_with_one_line(arguments: list[str], sentence: str) -> None:
     """A start that cannot be says why in one line and exits with 1."""
-    command = [sys.executable, "-m", "playground", "--no-model", *arguments]
+    command = [sys.executable, "-m", "kioku_stand_in.playground", "--no-model", *arguments]
     ended = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )

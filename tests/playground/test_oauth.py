@@ -19,9 +19,9 @@ from slack_sdk.oauth.installation_store import FileInstallationStore
 from slack_sdk.oauth.state_store import FileOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Manifest
-from playground.server import facts, serve
-from playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
+from slack_playground.manifest import Manifest
+from slack_playground.server import facts, serve
+from slack_playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
 from tests.loopback import serving
 from tests.playground.conftest import web_client
 from tests.playground.driver import Driver, Json
@@ -370,7 +370,7 @@ async def test_workspaces_are_there_after_a_restart(manifest: Manifest, tmp_path
     kept: Json = {}
     for restarted in (False, True):
         async with (
-            serve(manifest, data_dir=tmp_path, with_model=False) as running,
+            serve(manifest, data_dir=tmp_path) as running,
             aiohttp.ClientSession() as session,
         ):
             driver = Driver(running.url, session)

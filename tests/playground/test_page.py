@@ -9,10 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from playground.slack import Slack
+from slack_playground.slack import Slack
 from tests.playground.conftest import ROOT
 
-PAGE = ROOT / "playground" / "page"
+PAGE = ROOT / "packages/slack-playground/slack_playground/page"
 VENDORED = [PAGE / "vendor", ROOT / "tests" / "browser" / "vendor"]
 OWN = sorted(
     path.relative_to(PAGE).as_posix()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.blocks import block_errors
-from playground.rich_text import as_read, translated
+from slack_playground.blocks import block_errors
+from slack_playground.rich_text import as_read, translated
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
 

@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 import yaml
 
-from playground.manifest import Manifest, ManifestError, read_manifest
-from playground.server import serve
-from playground.slack import BOT_TOKEN, Slack
+from slack_playground.manifest import Manifest, ManifestError, read_manifest
+from slack_playground.server import serve
+from slack_playground.slack import BOT_TOKEN, Slack
 from tests.playground.conftest import ROOT, web_client
 from tests.playground.driver import Driver
 
@@ -60,7 +60,7 @@ async def test_the_own_page_may_ask(slack: Slack, session: aiohttp.ClientSession
 async def test_it_serves_this_machine_only(manifest: Manifest, host: str) -> None:
     """Another host than loopback is refused with one sentence."""
     with pytest.raises(ValueError, match="this machine only"):
-        async with serve(manifest, host=host, with_model=False):
+        async with serve(manifest, host=host):
             pass
 
 
@@ -68,7 +68,7 @@ async def test_everything_survives_a_restart(
     manifest: Manifest, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     """People, messages, streams, threads and undelivered events are there after a restart."""
-    async with serve(manifest, data_dir=tmp_path, with_model=False) as slack:
+    async with serve(manifest, data_dir=tmp_path) as slack:
         driver, client = Driver(slack.url, session), web_client(slack)
         identity = slack.workspace.identity
         await driver.post("users", name="Emi", locale="ja-JP", tz="Asia/Tokyo")
@@ -81,7 +81,7 @@ async def test_everything_survives_a_restart(
         )
         before = await driver.messages()
         event_ids = {entry["body"]["event_id"] for entry in await driver.deliveries("message")}
-    async with serve(manifest, data_dir=tmp_path, with_model=False) as slack:
+    async with serve(manifest, data_dir=tmp_path) as slack:
         driver, client = Driver(slack.url, session), web_client(slack)
         assert slack.workspace.identity == identity
         assert await driver.user("Emi")
@@ -101,7 +101,7 @@ async def test_everything_survives_a_restart(
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m playground` with these arguments."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "playground", *arguments],
+        [sys.executable, "-m", "kioku_stand_in.playground", *arguments],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -147,7 +147,7 @@ async def test_a_taken_port_is_named(slack: Slack, manifest: Manifest) -> None:
     """A port somebody else listens on is a reason in one sentence."""
     port = int(slack.url.rsplit(":", 1)[1])
     with pytest.raises(OSError, match="choose another --port"):
-        async with serve(manifest, port=port, with_model=False):
+        async with serve(manifest, port=port):
             pass
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.slack import Slack
+from slack_playground.slack import Slack
 from tests.payloads import Payloads
 from tests.playground.driver import Driver, Json
 from tests.playground.test_streams import begin

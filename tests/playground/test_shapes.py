@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from playground.slack import Slack
-from playground.web_api import WebApi
+from slack_playground.slack import Slack
+from slack_playground.web_api import WebApi
 from tests.playground.conftest import web_client
 from tests.playground.shapes import ADDITIONS, answers, unpublished
 

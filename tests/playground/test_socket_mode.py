@@ -11,7 +11,7 @@ import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.slack import APP_TOKEN, Slack
+from slack_playground.slack import APP_TOKEN, Slack
 from tests.playground.conftest import Connect, keeping, web_client
 from tests.playground.driver import Driver, Json
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from playground.records import Channel, Json, User
-from playground.typed_text import TypedText
+from slack_playground.records import Channel, Json, User
+from slack_playground.typed_text import TypedText
 
 USERS = [
     User(id="U0BOT", name="Kioku", team="T1", is_bot=True),

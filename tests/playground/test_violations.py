@@ -11,9 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.guidance import MOST_INPUTS, block_advice, message_advice, view_advice
-from playground.slack import Slack
-from playground.violations import UNSEEN
+from slack_playground.guidance import MOST_INPUTS, block_advice, message_advice, view_advice
+from slack_playground.slack import Slack
+from slack_playground.violations import UNSEEN
 from tests.payloads import CALLS, Payloads, summary, unexpected
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json

@@ -11,9 +11,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
-from playground.web_api import WebApi
-from playground.web_api.methods import load_methods
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from slack_playground.web_api import WebApi
+from slack_playground.web_api.methods import load_methods
 from tests.playground.conftest import ROOT
 from tests.playground.driver import Driver, Json
 
@@ -345,7 +345,7 @@ async def test_the_sdk_and_the_playground_name_the_same_arguments(slack: Slack) 
 
 def test_every_difference_has_a_reason_and_a_source() -> None:
     """Each entry of the overlay changes what the reference says, and names why and by whom."""
-    folder = ROOT / "playground"
+    folder = ROOT / "packages/slack-playground/slack_playground"
     overlay = tomllib.loads((folder / "slack_methods_overlay.toml").read_text(encoding="utf-8"))
     reference = json.loads((folder / "slack_methods.json").read_text(encoding="utf-8"))
     for difference in overlay["difference"]:

@@ -8,7 +8,7 @@ import aiohttp
 import openai
 import pytest
 
-from playground.model import create_model_app
+from kioku_stand_in import create_model_app
 from tests.conformance.traffic import TRAFFIC
 from tests.loopback import serving
 from tests.playground_model.controls import Controls

@@ -234,9 +234,9 @@ async def test_a_wrong_control_is_refused(
 
 
 async def test_it_runs_as_a_process(session: aiohttp.ClientSession) -> None:
-    """`python -m playground.model` prints its addresses, serves, and ends on SIGTERM."""
+    """`python -m kioku_stand_in` prints its addresses, serves, and ends on SIGTERM."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "playground.model", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "kioku_stand_in", stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from playground.model.errors import RESPONSE_ERROR_CODES
+from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.playground_model.controls import Controls
 from tests.playground_model.test_responses import events_of
 

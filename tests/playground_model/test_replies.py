@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from playground.model.replies import SAY
+from kioku_stand_in.replies import SAY
 
 INTERESTS = [
     {"topic": "クラウドサービス", "category": "クラウド", "interest_level": 75},

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from playground.model.sentences import TABLE
+from kioku_stand_in.sentences import TABLE
 
 KINDS = (
     '{"kind": KIND, ...its fields}; kinds: UserTechInterest(topic, category?, interest_level?'

@@ -21,13 +21,14 @@ CREATE FUNCTION pg_temp.loot() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
     PERFORM set_config('loot.data', (SELECT string_agg(value::text, ' ') FROM public.store), false);
     RETURN OLD;
 END $f$;
-CREATE TEMP TABLE inbox_events (
-    id bigint, team_id text, event_id text, user_id text, channel_id text, ts text, thread text,
+CREATE TEMP TABLE messages (
+    id uuid, team_id text, event_id text, user_id text, channel_id text, ts text, thread text,
     audience text, message jsonb, status text, attempts int, interrupted bool,
-    received_at timestamptz, finished_at timestamptz
+    received_at timestamptz, begun_at timestamptz, ended_at timestamptz
 );
-INSERT INTO pg_temp.inbox_events (id, status, finished_at) VALUES (1, 'done', '2000-01-01');
-CREATE TRIGGER loot BEFORE DELETE ON pg_temp.inbox_events
+INSERT INTO pg_temp.messages (id, status, ended_at) VALUES
+    ('00000000-0000-4000-8000-000000000001', 'skipped', '2000-01-01');
+CREATE TRIGGER loot BEFORE DELETE ON pg_temp.messages
     FOR EACH ROW EXECUTE FUNCTION pg_temp.loot();
 """
 
@@ -64,7 +65,7 @@ def test_the_application_makes_no_temporary_table(attacker: psycopg.Connection[A
     for role in ("kioku_app", "attacker"):
         attacker.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="temporary tables"):
-            attacker.execute("CREATE TEMP TABLE inbox_events (id int)")
+            attacker.execute("CREATE TEMP TABLE messages (id int)")
 
 
 def test_a_temporary_table_does_not_hide_ours(
@@ -77,7 +78,7 @@ def test_a_temporary_table_does_not_hide_ours(
     attacker.execute("SELECT * FROM clear_away(10)")
     who = "SELECT current_setting('loot.who', true), current_setting('loot.data', true)"
     assert attacker.execute(who).fetchone() in ((None, None), ("", ""))
-    assert attacker.execute("SELECT count(*) FROM pg_temp.inbox_events").fetchone() == (1,)
+    assert attacker.execute("SELECT count(*) FROM pg_temp.messages").fetchone() == (1,)
 
 
 def test_every_function_of_the_owner_looks_for_temporary_tables_last(

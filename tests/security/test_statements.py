@@ -67,16 +67,16 @@ def unbound(source: str, protected: set[str]) -> list[str]:
 def test_the_search_finds_a_statement_without_where() -> None:
     """A DELETE without a WHERE is found, plain, in an f-string and with its table left open."""
     source = (
-        "A = 'UPDATE turns SET words = NULL'\n"
+        "A = 'UPDATE messages SET words = NULL'\n"
         "B = 'DELETE FROM memory_questions'\n"
         "def go(table):\n"
         "    one(f'{A} WHERE id = %s')\n"
         "    two(f'{B}')\n"
         "    three(f'DELETE FROM {table}')\n"
         "    four('DELETE FROM memory_questions')\n"
-        "    five('INSERT INTO turns VALUES (1) ON CONFLICT DO UPDATE SET words = NULL')\n"
+        "    five('INSERT INTO messages VALUES (1) ON CONFLICT DO UPDATE SET words = NULL')\n"
     )
-    assert sorted(unbound(source, {"turns", "memory_questions"})) == [
+    assert sorted(unbound(source, {"messages", "memory_questions"})) == [
         "DELETE FROM memory_questions",
         "DELETE FROM memory_questions",
         "DELETE FROM {table}",
@@ -86,7 +86,7 @@ def test_the_search_finds_a_statement_without_where() -> None:
 def test_no_change_of_a_table_of_people_lacks_its_where() -> None:
     """Row-level security is the second line: the statement itself names its rows."""
     protected = tables()
-    assert {"store", "turns", "memory_questions"} <= protected
+    assert {"store", "messages", "memory_questions"} <= protected
     found = {
         str(file.relative_to(ROOT)): statements
         for package in ("bot", "memory", "deploy")

@@ -12,17 +12,9 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from memory import (
-    EmbeddedPostgres,
-    Person,
-    Pool,
-    create_pool,
-    execute_statement,
-    list_memories,
-    person_transaction,
-    transaction,
-)
+from memory import EmbeddedPostgres, Person, Pool, create_pool, list_memories
 from memory.embeddings.embedder import literal
+from memory.postgres import execute_statement, person_transaction, transaction
 from memory.postgres.database import begin
 from tests.conftest import SPACE, fresh_database, login_of
 
@@ -33,8 +25,7 @@ PEOPLE = [ALICE, *NEIGHBOURS]
 TABLES = [
     "store",
     "store_vectors",
-    "turns",
-    "inbox_events",
+    "messages",
     "person_settings",
     "memory_versions",
     "memory_questions",
@@ -55,11 +46,9 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",
     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
     " VALUES (%(prefix)s, 'k', 'content.text', %(vector)s)",
-    "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts, question,"
-    " words) VALUES (gen_random_uuid(), %(team)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0',"
-    " 'q', 'w')",
-    "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
-    " VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, '1.0', %(thread)s)",
+    "INSERT INTO messages (team_id, event_id, user_id, channel_id, thread, audience, ts, question,"
+    " words) VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q',"
+    " 'w')",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
     " VALUES (%(team)s, %(user)s, %(channel)s, now())",
@@ -72,13 +61,13 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
     "INSERT INTO change_notices (turn_id, team_id, user_id)"
-    " SELECT id, team_id, user_id FROM turns"
+    " SELECT id, team_id, user_id FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
-    " SELECT id, team_id, user_id, 'good' FROM turns"
+    " SELECT id, team_id, user_id, 'good' FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO notices (team_id, user_id, kind, event_id, expires_at)"
-    " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",
+    "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
+    " VALUES (%(team)s, %(user)s, 'outage', '1', now() + interval '1 hour')",
     "INSERT INTO person_requests (team_id, user_id, hour, requests)"
     " VALUES (%(team)s, %(user)s, now(), 1)",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
@@ -193,7 +182,7 @@ async def test_scopes_of_people_at_once_do_not_mix(filled: str, pool: Pool) -> N
         async with person_transaction(pool, person) as connection:
             first = await owners(connection, "store")
             await asyncio.sleep(0)
-            return first == await owners(connection, "turns") == {person.scope}
+            return first == await owners(connection, "messages") == {person.scope}
 
     assert all(await asyncio.gather(*(seen(person) for person in PEOPLE * 10)))
 
@@ -202,10 +191,10 @@ CHANGES = [
     "UPDATE store SET value = '{}'",
     "DELETE FROM store",
     "DELETE FROM store_vectors",
-    "UPDATE turns SET reply = 'x'",
-    "DELETE FROM turns",
-    "UPDATE inbox_events SET status = 'done'",
-    "DELETE FROM inbox_events",
+    "UPDATE messages SET reply = 'x'",
+    "DELETE FROM messages",
+    "UPDATE messages SET status = 'answered'",
+    "DELETE FROM messages",
 ]
 
 
@@ -227,8 +216,8 @@ async def test_changes_without_where_touch_the_persons_own_rows_only(
     [
         "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U12.dm', 'n', '{}')",
         "UPDATE store SET prefix = 'chat.T1.U12.dm'",
-        "UPDATE turns SET user_id = 'U12'",
-        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
+        "UPDATE messages SET user_id = 'U12'",
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread)"
         " VALUES ('T1', 'EvX', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
     ],
 )
@@ -255,8 +244,8 @@ async def test_a_vector_cannot_be_written_for_another_person(filled: str, pool: 
 async def test_a_thread_shows_its_own_rows_only(filled: str, pool: Pool) -> None:
     """Who answers in a thread sees that thread's turns and messages, and no memory."""
     async with transaction(pool, {"kioku.thread": "T1.D1.1.0"}) as connection:
-        assert await owners(connection, "turns") == {"T1.U12"}
-        assert await owners(connection, "inbox_events") == {"T1.U12"}
+        assert await owners(connection, "messages") == {"T1.U12"}
+        assert await owners(connection, "messages") == {"T1.U12"}
         assert await owners(connection, "store") == set()
         assert await owners(connection, "store_vectors") == set()
 
@@ -272,7 +261,7 @@ async def test_a_thread_shows_its_own_rows_only(filled: str, pool: Pool) -> None
         "DROP EXTENSION vector CASCADE",
         "ALTER TABLE store DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE store ADD COLUMN loot int",
-        "ALTER TABLE turns OWNER TO kioku_app",
+        "ALTER TABLE messages OWNER TO kioku_app",
         "DROP TABLE store",
         "DROP POLICY own_memories ON store",
         "CREATE POLICY everyone ON store USING (true)",

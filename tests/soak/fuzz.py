@@ -28,7 +28,7 @@ import aiohttp
 import psycopg
 from psycopg.rows import dict_row
 
-from playground.http_delivery import sign
+from slack_playground.http_delivery import sign
 from tests.e2e.app import App
 from tests.e2e.messages import Human, Json
 from tests.e2e.workspace import Workspace
@@ -365,10 +365,10 @@ class Fuzz:
     def _rows_of(self, human: Human) -> dict[str, list[Any]]:
         with psycopg.connect(self.app.conninfo, row_factory=dict_row) as owner:
             turns = owner.execute(
-                "SELECT question, reply, status FROM turns WHERE user_id = %s", (human.id,)
+                "SELECT question, reply, status FROM messages WHERE user_id = %s", (human.id,)
             ).fetchall()
             inbox = owner.execute(
-                "SELECT event_id, ts FROM inbox_events WHERE user_id = %s", (human.id,)
+                "SELECT event_id, ts FROM messages WHERE user_id = %s", (human.id,)
             ).fetchall()
         return {"turns": turns, "inbox": inbox}
 
@@ -377,7 +377,7 @@ class Fuzz:
         found = [f"{table} changed" for table in now if now[table] != before[table]]
         with psycopg.connect(self.app.conninfo) as owner:
             others = owner.execute(
-                "SELECT count(*) FROM turns t WHERE strpos(t::text, %s) > 0 AND user_id <> %s",
+                "SELECT count(*) FROM messages t WHERE strpos(t::text, %s) > 0 AND user_id <> %s",
                 (SECRET_WORD, human.id),
             ).fetchone()
         return found if others == (0,) else [*found, f"{others} turns of others quote them"]

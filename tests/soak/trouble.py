@@ -278,10 +278,10 @@ class Trouble:
         """Return the markers in words that wait for formation and have a job for it."""
         with psycopg.connect(self._stage.conninfo) as owner:
             found = owner.execute(
-                "SELECT words FROM turns WHERE formed_at IS NULL AND EXISTS (SELECT"
+                "SELECT words FROM messages WHERE formed_at IS NULL AND EXISTS (SELECT"
                 " FROM procrastinate_jobs job WHERE job.task_name = %s AND job.status = 'todo'"
-                " AND job.args->>'user' = turns.user_id"
-                " AND job.args->>'audience' = turns.audience)",
+                " AND job.args->>'user' = messages.user_id"
+                " AND job.args->>'audience' = messages.audience)",
                 (FORM_MEMORIES,),
             )
             return {marker for (words,) in found for marker in MARKER.findall(words)}

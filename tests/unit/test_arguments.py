@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from memory import read_arguments
 from memory.model.text import MAX_DEPTH
+from memory.tools import read_arguments
 from memory.tools.arguments import MAX_ARGUMENTS
 
 

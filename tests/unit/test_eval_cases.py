@@ -9,7 +9,7 @@ import pytest
 
 from bench.evals.cases import load_cases
 from bot.runtime.problems import Problem
-from memory import validated
+from memory.store import validated
 from tests.conftest import ROOT
 
 

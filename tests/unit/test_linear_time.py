@@ -28,7 +28,7 @@ from bot.ui.lines import describe, memory_line
 from bot.ui.panel import Position
 from bot.ui.reader import Reader
 from bot.ui.reply import fallback
-from memory import redact
+from memory.credentials import redact
 from memory.credentials.detection import find_credentials, holds_secret
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model.text import clean, folded, lettered, letters, name_of, parse_json

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import Removed, credential_kinds, redact, redact_json
+from memory.credentials import Removed, credential_kinds, redact, redact_json
 from memory.credentials.detection import find_credentials
 from memory.credentials.redaction import is_redacted, redact_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, VENDORS

@@ -14,7 +14,7 @@ from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, MemoryState, PersonSettings, Reply
 from bot.ui.reader import Reader
 from bot.ui.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
-from playground.blocks import ALL_CHARACTERS, block_errors, characters
+from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters
 
 EN = Reader("en")
 

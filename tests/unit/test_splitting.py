@@ -15,7 +15,7 @@ from bot.delivery.splitting import (
     open_table,
     split_markdown,
 )
-from playground.rich_text import translated
+from slack_playground.rich_text import translated
 
 LIMIT = 300
 

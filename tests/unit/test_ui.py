@@ -63,14 +63,14 @@ from bot.ui.panel import (
 from bot.ui.reader import Reader
 from bot.ui.reply import controls_row
 from memory import SCHEMAS, Change, Memory, Question, Selection
-from playground.blocks import (
+from slack_playground.blocks import (
     ALL_CHARACTERS,
     block_errors,
     characters,
     elements_of,
     view_errors,
 )
-from playground.guidance import block_advice, message_advice, view_advice
+from slack_playground.guidance import block_advice, message_advice, view_advice
 from tests.unit.memories import NOON, PERSON, REASONS, Pet, refusal
 
 VIEW_BYTES = 250_000

@@ -22,7 +22,8 @@ from bot.slack.client import (
     retry_after,
 )
 from bot.slack.messages import split_thread_key
-from memory import Pool, execute_statement, transaction
+from memory import Pool
+from memory.postgres import execute_statement, transaction
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import invalidate_kinds
 from bot.slack.client import GAP_SECONDS
-from memory import Pool, transaction
+from memory import Pool
+from memory.postgres import transaction
 
 log = logging.getLogger(__name__)
 

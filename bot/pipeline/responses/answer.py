@@ -19,7 +19,7 @@ from bot.pipeline.responses.request import Event
 from bot.slack.messages import printable
 from bot.slack.payloads import storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
-from memory import TokenUse
+from memory.formation import TokenUse
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response

@@ -14,7 +14,7 @@ import openai
 
 from bot.logs import fault
 from bot.pipeline.responses.failures import Malformed, failure_of
-from memory import step
+from memory.metrics import step
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from bot.pipeline.responses.answer import tokens_of
 from bot.pipeline.responses.request import ModelRequests
 from bot.slack.messages import printable
 from bot.types import Citation
-from memory import TokenUse, function_tool, read_arguments
+from memory.formation import TokenUse
+from memory.tools import function_tool, read_arguments
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from typing import Any
 from bot.app import App
 from bot.conversation.off_record import delete_texts, message_before
 from bot.conversation.turns import TurnRow
+from bot.memories.cards import NotAllowed, ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.pipeline.viewed_channels import ViewedChannels
@@ -29,21 +30,16 @@ from bot.ui.messages import (
     open_payload,
 )
 from bot.ui.reader import Reader
-from memory import (
-    DM,
-    Person,
-    Selection,
-    function_tool,
-    lock_person,
-    person_transaction,
-    search_memories,
-)
+from memory import DM, PUBLIC, MemoryView, Person, Selection, search_memories
+from memory.postgres import lock_person, person_transaction
+from memory.tools import function_tool
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
 
 SETTINGS_TOOL = "memory_settings"
 VIEW_TOOL = "read_current_view"
+COLLEAGUE_TOOL = "ask_about_colleague"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
@@ -59,6 +55,12 @@ _VIEW = (
     "Read what the person looks at in Slack: a channel's newest messages or a message with its"
     ' thread. For "this channel", "this message" and the like, where it is not in this'
     " conversation."
+)
+_COLLEAGUE = (
+    "Show the person what one colleague has chosen to tell others about how to work with them, when"
+    " they ask how that colleague likes reviews, meetings, messages and the like. They see it in a"
+    " message of its own below your answer; you do not, so say only that it follows. Never answer"
+    " such a question yourself."
 )
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
 _PARAMETERS: dict[str, Definition] = {
@@ -81,9 +83,15 @@ class ControlTools:
     """
 
     def __init__(
-        self, app: App, viewing: ViewedChannels, message: Message, turn_row: TurnRow
+        self,
+        app: App,
+        viewing: ViewedChannels,
+        message: Message,
+        turn_row: TurnRow,
+        view: MemoryView,
     ) -> None:
         self._app = app
+        self._view = view
         self._viewing = viewing
         self._message = message
         self._turn_row = turn_row
@@ -97,7 +105,9 @@ class ControlTools:
         return list(self._shown.values())
 
     def __contains__(self, name: str) -> bool:
-        return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._message.audience == DM)
+        return name in (SETTINGS_TOOL, COLLEAGUE_TOOL) or (
+            name == VIEW_TOOL and self._message.audience == DM
+        )
 
     async def call(self, name: str, given: Arguments) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
@@ -106,6 +116,8 @@ class ControlTools:
         """
         if name == VIEW_TOOL:
             output: Any = await self._viewing.read(self._message)
+        elif name == COLLEAGUE_TOOL:
+            output = await self._ask_about(str(given.get("name") or ""))
         else:
             output = await self._run(str(given.get("action")), given)
         return json.dumps(output, ensure_ascii=False, default=str)
@@ -130,6 +142,21 @@ class ControlTools:
             case "do_not_remember":
                 return await self._do_not_remember(given)
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
+
+    async def _ask_about(self, who: str) -> Definition:
+        asker = self._message.person
+        if not (self._view.audiences is None or PUBLIC in self._view.audiences):
+            return _error("Colleagues cannot be asked about here.")
+        try:
+            owner, name = await ask_about(self._app, asker, who)
+        except NotAllowed as refusal:
+            return _error(str(refusal))
+
+        async def shown(_: Person, reader: Reader) -> Payload:
+            return await shown_card(self._app, asker, owner, name, reader)
+
+        self._show(f"card {owner.user_id}", shown)
+        return {"shown_privately": True}
 
     async def _zone(self) -> tzinfo:
         # The turn began before Slack was asked about somebody new.
@@ -230,8 +257,12 @@ def control_tools(*, in_dm: bool) -> list[Definition]:
     """Return the tools as the Responses API takes them."""
     action = {"type": "string", "enum": list(ACTIONS)}
     parameters = {"action": action, **_PARAMETERS}
-    settings = function_tool(SETTINGS_TOOL, _SETTINGS, parameters, ["action"])
-    return [settings, function_tool(VIEW_TOOL, _VIEW, {})] if in_dm else [settings]
+    named = {"name": {"type": "string", "description": "their name, or the id in a mention"}}
+    tools = [
+        function_tool(SETTINGS_TOOL, _SETTINGS, parameters, ["action"]),
+        function_tool(COLLEAGUE_TOOL, _COLLEAGUE, named, ["name"]),
+    ]
+    return [*tools, function_tool(VIEW_TOOL, _VIEW, {})] if in_dm else tools
 
 
 def _made(make: Any, *arguments: Any) -> PayloadMaker:

@@ -39,9 +39,9 @@ from memory import (
     Refusal,
     Selection,
     memory_tools,
-    read_arguments,
-    redact_json,
 )
+from memory.credentials import redact_json
+from memory.tools import read_arguments
 
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
@@ -205,7 +205,7 @@ def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
             memory = MemoryTools(
                 app.former, view, said, batch_id=turn_row.id, in_commit=permitted, off=off
             )
-            return memory, ControlTools(app, viewing, message, turn_row)
+            return memory, ControlTools(app, viewing, message, turn_row, view)
 
         return Toolbox(
             definitions(message.audience == DM, off),

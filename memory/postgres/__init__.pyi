@@ -1,0 +1,22 @@
+from .database import (
+    PERSON_SETTING as PERSON_SETTING,
+    OutcomeUnknown as OutcomeUnknown,
+    execute_statement as execute_statement,
+    transaction_timeout as transaction_timeout,
+    is_unavailable as is_unavailable,
+    person_statement as person_statement,
+    person_transaction as person_transaction,
+    transaction as transaction,
+)
+from .locks import (
+    NO_FORGETTING as NO_FORGETTING,
+    lock_person as lock_person,
+)
+from .migrate import (
+    Migration as Migration,
+    check_access as check_access,
+    check_database as check_database,
+    packaged_migrations as packaged_migrations,
+)
+
+__all__: list[str]

@@ -1,0 +1,24 @@
+from .cards import read_card as read_card
+from .edits import validated as validated
+from .erasing import (
+    count_each as count_each,
+    delete_each as delete_each,
+)
+from .expiry import (
+    expire_due as expire_due,
+    expire_unconfirmed as expire_unconfirmed,
+)
+from .forgetting import (
+    forget_again as forget_again,
+    forgotten_messages as forgotten_messages,
+    forgotten_since as forgotten_since,
+    selected as selected,
+)
+from .memories import (
+    MAX_MEMORIES as MAX_MEMORIES,
+    find_memory as find_memory,
+)
+from .pages import memory_page as memory_page
+from .reembedding import reembed as reembed
+
+__all__: list[str]

@@ -1,0 +1,44 @@
+"""`python -m openai_double`: serve the double until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+
+from aiohttp import web
+
+from openai_double.server import create_app
+
+
+async def serve(app: web.Application, host: str, port: int) -> None:
+    """Listen, print one JSON line with the addresses, and wait for a signal."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopped.set)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        url = f"http://{host}:{runner.addresses[0][1]}"
+        sys.stdout.write(json.dumps({"url": url, "openai_base_url": f"{url}/v1"}) + "\n")
+        sys.stdout.flush()
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
+
+
+def main(app: web.Application | None = None) -> None:
+    """Read the arguments and serve `app`, by default the double alone."""
+    parser = argparse.ArgumentParser(description="A double of OpenAI's API on loopback.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port, 0 for any free one")
+    given = parser.parse_args()
+    asyncio.run(serve(app or create_app(), given.host, given.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""`POST /v1/chat/completions`: the completion object, and its chunks when streamed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from openai_double.answer import Answer
+from openai_double.tokens import count_tokens, cut_to_tokens
+
+
+class ChatWriter:
+    """One answer as a chat completion and as the chunks that build it up."""
+
+    def __init__(self, body: dict[str, Any], answer: Answer, *, input_tokens: int) -> None:
+        self._body = body
+        self._id = f"chatcmpl-{secrets.token_hex(14)}"
+        self._created = int(time.time())
+        self._input_tokens = input_tokens
+        self.text = answer.text
+        self._finish = "tool_calls" if answer.calls else "stop"
+        limit = body.get("max_completion_tokens") or body.get("max_tokens")
+        if limit is not None and count_tokens(self.text) > limit:
+            self.text, self._finish = cut_to_tokens(self.text, limit), "length"
+        self._calls: list[dict[str, Any]] = [
+            {
+                "id": f"call_{secrets.token_hex(12)}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in answer.calls
+        ]
+
+    def whole(self) -> dict[str, Any]:
+        """The completion object that a request without ``stream`` gets."""
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": self.text if self.text or not self._calls else None,
+            "refusal": None,
+            "annotations": [],
+        }
+        if self._calls:
+            message["tool_calls"] = self._calls
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": self._finish,
+        }
+        return {
+            **self._head("chat.completion"),
+            "choices": [choice],
+            "usage": self._usage(),
+        }
+
+    def events(self, *, chunk_chars: int) -> Iterator[dict[str, Any]]:
+        """Every chunk of the stream; text and arguments in pieces of `chunk_chars`."""
+        yield self._chunk({"role": "assistant", "content": "", "refusal": None})
+        for start in range(0, len(self.text), chunk_chars):
+            yield self._chunk({"content": self.text[start : start + chunk_chars]})
+        for index, call in enumerate(self._calls):
+            function = call["function"]
+            opened = {**call, "index": index, "function": {**function, "arguments": ""}}
+            yield self._chunk({"tool_calls": [opened]})
+            arguments = function["arguments"]
+            for start in range(0, len(arguments), chunk_chars):
+                piece = {"arguments": arguments[start : start + chunk_chars]}
+                yield self._chunk({"tool_calls": [{"index": index, "function": piece}]})
+        yield self._chunk({}, finish=self._finish)
+        if (self._body.get("stream_options") or {}).get("include_usage"):
+            yield {
+                **self._head("chat.completion.chunk"),
+                "choices": [],
+                "usage": self._usage(),
+            }
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {
+            "id": self._id,
+            "object": kind,
+            "created": self._created,
+            "model": self._body["model"],
+            "service_tier": "default",
+        }
+
+    def _chunk(self, delta: dict[str, Any], *, finish: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return {**self._head("chat.completion.chunk"), "choices": [choice]}
+
+    def _usage(self) -> dict[str, Any]:
+        output = count_tokens(self.text) + sum(
+            count_tokens(call["function"]["arguments"]) + 8 for call in self._calls
+        )
+        return {
+            "prompt_tokens": self._input_tokens,
+            "completion_tokens": output,
+            "total_tokens": self._input_tokens + output,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        }

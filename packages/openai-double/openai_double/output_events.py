@@ -1,0 +1,176 @@
+"""The events of a streamed response that build up its output items, one after the other.
+
+Source: https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from openai_double.answer import Call, Item, Message, Reasoning, Search
+from openai_double.reasoning import encrypted_content
+
+Event = dict[str, Any]
+
+
+class OutputEvents:
+    """Numbers the events of one response and collects its completed items in `output`.
+
+    `encrypts`: reasoning items carry ``encrypted_content``.
+    """
+
+    def __init__(self, *, chunk_chars: int, encrypts: bool) -> None:
+        self.output: list[dict[str, Any]] = []
+        self._chunk_chars = chunk_chars
+        self._encrypts = encrypts
+        self._sequence = 0
+
+    def emit(self, event_type: str, **values: Any) -> Event:
+        """Return the next event."""
+        event = {"type": event_type, "sequence_number": self._sequence, **values}
+        self._sequence += 1
+        return event
+
+    def of_item(
+        self, item: Item, *, status: Literal["completed", "incomplete"] | None = "completed"
+    ) -> Iterator[Event]:
+        """Yield the events of one item. A message without `status` is left before it is done."""
+        match item:
+            case Reasoning():
+                yield from self._reasoning()
+            case Search():
+                yield from self._search(item)
+            case Message():
+                yield from self._message(item, status)
+            case Call():
+                yield from self._call(item)
+
+    def _item(self, kind: Literal["added", "done"], item: dict[str, Any]) -> Event:
+        index = len(self.output)
+        if kind == "done":
+            self.output.append(item)
+        return self.emit(f"response.output_item.{kind}", output_index=index, item=item)
+
+    def _reasoning(self) -> Iterator[Event]:
+        item: dict[str, Any] = {"id": _id("rs"), "type": "reasoning", "summary": []}
+        yield self._item("added", dict(item))
+        if self._encrypts:
+            item["encrypted_content"] = encrypted_content(item["id"])
+        yield self._item("done", item)
+
+    def _search(self, search: Search) -> Iterator[Event]:
+        index = len(self.output)
+        item = {
+            "id": _id("ws"),
+            "type": "web_search_call",
+            "status": "in_progress",
+            "action": {"type": "search", "query": search.query, "queries": [search.query]},
+        }
+        yield self._item("added", dict(item))
+        for step in ("in_progress", "searching", "completed"):
+            yield self.emit(
+                f"response.web_search_call.{step}", output_index=index, item_id=item["id"]
+            )
+        yield self._item("done", {**item, "status": "completed"})
+
+    def _message(
+        self, message: Message, status: Literal["completed", "incomplete"] | None
+    ) -> Iterator[Event]:
+        phase = {"phase": message.phase} if message.phase else {}
+        item = {"id": _id("msg"), "type": "message", "role": "assistant", **phase}
+        yield self._item("added", {**item, "status": "in_progress", "content": []})
+        content: list[dict[str, Any]] = []
+        *others, last = message.parts
+        for text in others:
+            yield from self._part(item, content, text, [], refuses=message.refuses)
+        annotations = [{"type": "url_citation", **one} for one in message.annotations]
+        yield from self._part(
+            item,
+            content,
+            last,
+            annotations,
+            done=status is not None,
+            refuses=message.refuses,
+        )
+        if status is not None:
+            yield self._item("done", {**item, "status": status, "content": content})
+
+    def _part(
+        self,
+        item: dict[str, Any],
+        content: list[dict[str, Any]],
+        text: str,
+        annotations: Sequence[dict[str, Any]],
+        *,
+        done: bool = True,
+        refuses: bool = False,
+    ) -> Iterator[Event]:
+        where = {
+            "item_id": item["id"],
+            "output_index": len(self.output),
+            "content_index": len(content),
+        }
+        if refuses:
+            yield from self._refusal(where, content, text, done=done)
+            return
+        empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+        yield self.emit("response.content_part.added", **where, part=empty)
+        for piece in self._pieces(text):
+            yield self.emit("response.output_text.delta", **where, delta=piece, logprobs=[])
+        if not done:
+            return
+        for number, annotation in enumerate(annotations):
+            yield self.emit(
+                "response.output_text.annotation.added",
+                **where,
+                annotation_index=number,
+                annotation=annotation,
+            )
+        part = {**empty, "text": text, "annotations": list(annotations)}
+        yield self.emit("response.output_text.done", **where, text=text, logprobs=[])
+        yield self.emit("response.content_part.done", **where, part=part)
+        content.append(part)
+
+    def _refusal(
+        self, where: dict[str, Any], content: list[dict[str, Any]], text: str, *, done: bool
+    ) -> Iterator[Event]:
+        part = {"type": "refusal", "refusal": ""}
+        yield self.emit("response.content_part.added", **where, part=part)
+        for piece in self._pieces(text):
+            yield self.emit("response.refusal.delta", **where, delta=piece)
+        if done:
+            part = {**part, "refusal": text}
+            yield self.emit("response.refusal.done", **where, refusal=text)
+            yield self.emit("response.content_part.done", **where, part=part)
+            content.append(part)
+
+    def _call(self, call: Call) -> Iterator[Event]:
+        item = {
+            "id": _id("fc"),
+            "type": "function_call",
+            "status": "in_progress",
+            "call_id": f"call_{secrets.token_hex(12)}",
+            "name": call.name,
+            "arguments": "",
+        }
+        where = {"item_id": item["id"], "output_index": len(self.output)}
+        yield self._item("added", dict(item))
+        for piece in self._pieces(call.arguments):
+            yield self.emit("response.function_call_arguments.delta", **where, delta=piece)
+        yield self.emit(
+            "response.function_call_arguments.done",
+            **where,
+            name=call.name,
+            arguments=call.arguments,
+        )
+        yield self._item("done", {**item, "status": "completed", "arguments": call.arguments})
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        for start in range(0, len(text), self._chunk_chars):
+            yield text[start : start + self._chunk_chars]
+
+
+def _id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(24)}"

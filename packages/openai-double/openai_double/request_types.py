@@ -1,0 +1,143 @@
+"""Checks a request body against the `openai` package's own parameter types.
+
+The types are heavy to import (0.4 s), so they are loaded by `load`, in a thread after
+the server has started, and never at import.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from openai_double.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import SchemaValidator, ValidationError
+
+Endpoint = Literal["responses", "chat", "embeddings", "models"]
+
+_OPTIONAL: Final = {
+    "FunctionToolParam": ("strict",),
+    "ResponseOutputMessageParam": ("id", "status"),
+    "ResponseOutputTextParam": ("annotations",),
+}
+"""Fields the types require and the API does not: langchain-openai 1.7.3 leaves them out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestType:
+    """One endpoint's parameters: the validator and the names that are known."""
+
+    validator: SchemaValidator
+    names: frozenset[str]
+
+
+@cache
+def load() -> dict[Endpoint, RequestType]:
+    """Import the `openai` types and compile them: 0.5 s the first time."""
+    from openai.types.chat import completion_create_params as chat
+    from openai.types.embedding_create_params import EmbeddingCreateParams
+    from openai.types.responses import response_create_params as responses
+
+    return {
+        "responses": _compile(
+            responses.ResponseCreateParams,  # type: ignore[arg-type]
+            responses.ResponseCreateParamsNonStreaming,
+        ),
+        "chat": _compile(
+            chat.CompletionCreateParams,  # type: ignore[arg-type]
+            chat.CompletionCreateParamsNonStreaming,
+        ),
+        "embeddings": _compile(EmbeddingCreateParams, EmbeddingCreateParams),
+    }
+
+
+def _compile(annotation: type[Any], names_of: type[Any]) -> RequestType:
+    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
+
+    schema = TypeAdapter(annotation).core_schema
+    _adapt(schema)
+    names = frozenset(names_of.__required_keys__ | names_of.__optional_keys__)
+    return RequestType(validator=SchemaValidator(schema), names=names)
+
+
+def _adapt(node: Any) -> None:
+    """Look into every ``Iterable[…]``, read lazily by default, and allow what the API allows."""
+    if isinstance(node, dict):
+        if node.get("type") == "generator":
+            node["type"] = "list"
+        elif node.get("type") == "typed-dict":
+            for name in _OPTIONAL.get(node["cls"].__name__, ()):
+                node["fields"][name]["required"] = False
+        for value in list(node.values()):
+            _adapt(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            _adapt(value)
+
+
+def check(request_type: RequestType, body: Any) -> dict[str, Any]:
+    """The body, or an `ApiError` (400) in OpenAI's words that names the parameter."""
+    from pydantic_core import ValidationError
+
+    if not isinstance(body, dict):
+        raise ApiError(status=400, message="We expected a JSON object in the request body.")
+    unknown = sorted(set(body) - request_type.names)
+    if unknown:
+        raise ApiError(
+            status=400,
+            message=f"Unknown parameter: '{unknown[0]}'.",
+            code="unknown_parameter",
+            param=unknown[0],
+        )
+    try:
+        request_type.validator.validate_python(body, strict=True)
+    except ValidationError as error:
+        raise _as_api_error(error, body) from None
+    return body
+
+
+def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
+    found = max(error.errors(include_url=False), key=lambda e: _depth(e["loc"], body))
+    param = "".join(_path(found["loc"], body)) or None
+    if found["type"] == "missing":
+        return ApiError(
+            status=400,
+            message=f"Missing required parameter: '{param}'.",
+            code="missing_required_parameter",
+            param=param,
+        )
+    return ApiError(
+        status=400,
+        message=f"Invalid value for '{param}': {found['msg']}.",
+        code="invalid_type" if found["type"].endswith("_type") else "invalid_value",
+        param=param,
+    )
+
+
+def _depth(loc: tuple[int | str, ...], body: dict[str, Any]) -> int:
+    return len(list(_path(loc, body)))
+
+
+def _path(loc: tuple[int | str, ...], body: Any) -> Iterator[str]:
+    """The parts of a pydantic location that exist in the body (it also names unions)."""
+    node, first = body, True
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        if isinstance(part, int) and isinstance(node, list) and part < len(node):
+            node = node[part]
+            yield f"[{part}]"
+        elif isinstance(node, dict) and isinstance(part, str):
+            if part in node:
+                node = node[part]
+            elif not last or not re.fullmatch(r"[a-z][a-z0-9_]*", part):
+                continue
+            yield part if first else f".{part}"
+        else:
+            continue
+        first = False

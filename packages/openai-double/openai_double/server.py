@@ -1,0 +1,266 @@
+"""The HTTP side: OpenAI's routes, with faults and the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from aiohttp import web
+
+from openai_double import embeddings, families, prompt, reasoning, request_types
+from openai_double.answer import Answer
+from openai_double.chat import ChatWriter
+from openai_double.checks import (
+    MODELS,
+    check_bearer,
+    check_model,
+    check_supported,
+    check_tool_choice,
+    input_tokens,
+)
+from openai_double.control import WATCHABLE, Control
+from openai_double.control_routes import ControlRoutes
+from openai_double.errors import STATUS_OF_CODE, ApiError, model_not_found
+from openai_double.prompt import Prompt
+from openai_double.request_types import Endpoint, RequestType
+from openai_double.responses import ResponseWriter
+from openai_double.streaming import Dropped, Exchange, pause, reset, stream
+
+_MAX_BODY: Final = 32 * 1024 * 1024
+_CREATED: Final = 1_767_225_600
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def unscripted(_prompt: Prompt) -> Answer:
+    """Return the answer to a request that no script was written for."""
+    return Answer(text="No script answers this request.")
+
+
+def create_app(answer: Callable[[Prompt], Answer] = unscripted) -> web.Application:
+    """An application with nothing but the double."""
+    app = web.Application()
+    add_routes(app, answer)
+    return app
+
+
+def add_routes(
+    app: web.Application,
+    answer: Callable[[Prompt], Answer] = unscripted,
+    *,
+    paced: bool = False,
+) -> None:
+    """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`.
+
+    `answer` answers what no script does. With `paced` the double writes at the pace `WATCHABLE`
+    until its settings are changed.
+    """
+    control = Control()
+    if paced:
+        control.settings.update(WATCHABLE)
+    server = _Server(control, answer)
+    app.cleanup_ctx.append(server.lifetime)
+    for endpoint, path, handler in (
+        ("responses", "/v1/responses", server.responses),
+        ("chat", "/v1/chat/completions", server.chat),
+        ("embeddings", "/v1/embeddings", server.embeddings),
+    ):
+        app.router.add_post(path, server.exchange(endpoint, handler))  # type: ignore[arg-type]
+    app.router.add_get("/v1/models", server.exchange("models", server.models))
+    app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
+    ControlRoutes(control).add_to(app)
+
+
+Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
+
+
+class _Server:
+    """The handlers, around one `Control`."""
+
+    def __init__(self, control: Control, answer: Callable[[Prompt], Answer]) -> None:
+        self._control = control
+        self._answer = answer
+        self._types: dict[Endpoint, RequestType] | None = None
+
+    async def lifetime(self, _app: web.Application) -> AsyncIterator[None]:
+        """Load the request types in a thread while the server already listens."""
+        loading = asyncio.create_task(asyncio.to_thread(request_types.load))
+        yield
+        loading.cancel()
+        with suppress(asyncio.CancelledError):
+            await loading
+
+    # OpenAI's endpoints
+
+    def exchange(self, endpoint: Endpoint, answering: Answering) -> Handler:
+        """Wrap a handler: bearer, faults, OpenAI's errors, and a line in the journal."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            exchange, started, status = Exchange(endpoint), time.perf_counter(), 0
+            try:
+                check_bearer(request)
+                response = await answering(request, exchange)
+                status = response.status
+            except ApiError as error:
+                status, exchange.answer = error.status, error.body()
+                response = error.response()
+                self._control.record("error", endpoint, json.dumps(exchange.answer))
+            except (Dropped, ConnectionResetError):
+                exchange.answer["dropped"] = True
+                response = web.Response()
+            else:
+                if isinstance(response, web.Response):
+                    self._control.record("object", endpoint, response.text or "")
+            finally:
+                self._control.journal.add(
+                    endpoint=endpoint,
+                    kind=exchange.kind,
+                    started=started,
+                    status=status,
+                    body=exchange.raw,
+                    answer=exchange.answer,
+                )
+            return response
+
+        return handle
+
+    async def responses(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/responses`."""
+        body, asked, answer = await self._think(request, exchange, prompt.from_responses)
+        fault = exchange.fault
+        writer = ResponseWriter(
+            body,
+            answer,
+            input_tokens=input_tokens(asked),
+            fault=fault,
+            reasons=self._control.settings.reasoning,
+        )
+        if body.get("stream"):
+            return await stream(request, exchange, writer, self._control, named=True)
+        if fault and fault.event == "error":
+            code = fault.error_code or "server_error"
+            status = STATUS_OF_CODE.get(code, 400)
+            raise ApiError(status=status, message=f"The request failed: {code}.", code=code)
+        await pause(self._control.settings.first_token_ms)
+        return web.json_response(writer.whole())
+
+    async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/chat/completions`."""
+        body, asked, answer = await self._think(request, exchange, prompt.from_chat)
+        writer = ChatWriter(body, answer, input_tokens=input_tokens(asked))
+        if body.get("stream"):
+            return await stream(request, exchange, writer, self._control, named=False)
+        await pause(self._control.settings.first_token_ms)
+        return web.json_response(writer.whole())
+
+    async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/embeddings`."""
+        body = await self._read(request, exchange)
+        check_model(body, embeddings=True)
+        answer, tokens = embeddings.answer(body)
+        exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
+        await pause(self._control.settings.embedding_ms)
+        return web.json_response(answer)
+
+    async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`GET /v1/models`."""
+        await self._fail_or_wait(request, exchange, "")
+        data = [self._model(one) for one in MODELS]
+        exchange.answer = {"models": len(data)}
+        return web.json_response({"object": "list", "data": data})
+
+    async def model(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`GET /v1/models/{id}`."""
+        asked = request.match_info["id"]
+        exchange.raw = json.dumps({"model": asked})
+        await self._fail_or_wait(request, exchange, asked)
+        if asked not in MODELS and not await asyncio.to_thread(families.is_known, asked):
+            raise model_not_found(asked)
+        exchange.answer = self._model(asked)
+        return web.json_response(exchange.answer)
+
+    def _model(self, model: str) -> dict[str, Any]:
+        return {
+            "id": model,
+            "object": "model",
+            "created": _CREATED,
+            "owned_by": MODELS.get(model, "openai"),
+            "shutdown_date": self._control.settings.shutdown_dates.get(model),
+        }
+
+    async def _think(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        read_prompt: Callable[[dict[str, Any]], Prompt],
+    ) -> tuple[dict[str, Any], Prompt, Answer]:
+        body = await self._read(request, exchange, read_prompt)
+        check_model(body, embeddings=False)
+        check_supported(body, self._control.settings.unsupported_parameters)
+        if exchange.endpoint == "responses":
+            families.check_responses(body)
+            reasoning.check_items(body)
+        else:
+            families.check_chat(body)
+        asked = read_prompt(body)
+        check_tool_choice(asked)
+        answer = self._control.take_script(
+            exchange.endpoint, asked.kind, asked.last_user_text
+        ) or self._answer(asked)
+        exchange.answer = answer.summary()
+        return body, asked, answer
+
+    async def _read(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        read_prompt: Callable[[dict[str, Any]], Prompt] | None = None,
+    ) -> dict[str, Any]:
+        """The checked body, after the faults for it had their turn."""
+        exchange.raw = (await _read_all(request)).decode("utf-8", "replace")
+        try:
+            body = json.loads(exchange.raw)
+        except ValueError:
+            raise ApiError(
+                status=400,
+                message="We could not parse the JSON body of your request.",
+            ) from None
+        self._control.record("request", exchange.endpoint, exchange.raw)
+        if self._types is None:
+            self._types = await asyncio.to_thread(request_types.load)
+        refused, text = None, ""
+        try:
+            request_types.check(self._types[exchange.endpoint], body)
+            if read_prompt is not None:
+                asked = read_prompt(body)
+                exchange.kind, text = asked.kind, asked.last_user_text
+        except ApiError as error:
+            refused = error
+        await self._fail_or_wait(request, exchange, text)
+        if refused is not None:
+            raise refused
+        checked: dict[str, Any] = body
+        return checked
+
+    async def _fail_or_wait(self, request: web.Request, exchange: Exchange, text: str) -> None:
+        fault = self._control.take_fault(exchange.endpoint, exchange.kind, text)
+        exchange.fault = fault
+        if fault is None:
+            return
+        await pause(fault.delay_ms)
+        if fault.drop:
+            reset(request)
+        if fault.error is not None:
+            raise fault.error
+
+
+async def _read_all(request: web.Request) -> bytes:
+    """The whole body: the application that holds these routes may allow less elsewhere."""
+    data = await request.content.read()
+    if len(data) > _MAX_BODY:
+        raise ApiError(status=413, message="The request body is larger than 32 MiB.")
+    return data

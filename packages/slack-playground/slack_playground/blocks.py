@@ -1,0 +1,131 @@
+"""Validation of blocks and views, and the form in which Slack stores them."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from slack_playground.block_checks import Errors, array, fail, typed
+from slack_playground.block_kit import (
+    HOME,
+    MARKDOWN_CHARACTERS,
+    MESSAGE_BLOCK,
+    MESSAGE_BLOCKS,
+    MODAL,
+    UNCHECKED_BLOCKS,
+)
+from slack_playground.records import Json
+from slack_playground.rich_text import translated
+
+ALL_CHARACTERS = 13_200
+_VIEW = typed({"modal": MODAL, "home": HOME})
+
+
+def block_errors(blocks: Any) -> Errors:
+    """Return Slack's error messages for the blocks of a message; [] if they are valid."""
+    errors: Errors = []
+    array(MESSAGE_BLOCK, MESSAGE_BLOCKS, least=0)(blocks, "/blocks", errors)
+    if not errors:
+        _check_layout(blocks, "/blocks", errors)
+        texts = [block["text"] for block in blocks if block["type"] == "markdown"]
+        if sum(map(len, texts)) > MARKDOWN_CHARACTERS:
+            fail(errors, f"must be less than {MARKDOWN_CHARACTERS + 1} characters", "/blocks")
+        if len(blocks) - len(texts) + sum(map(translated, texts)) > MESSAGE_BLOCKS:
+            fail(errors, f"no more than {MESSAGE_BLOCKS} items allowed", "/blocks")
+    return errors
+
+
+def view_errors(view: Any) -> Errors:
+    """Return Slack's error messages for a view."""
+    errors: Errors = []
+    _VIEW(view, "/view", errors)
+    if not errors:
+        _check_layout(view["blocks"], "/view/blocks", errors)
+        asks = any(block["type"] == "input" for block in view["blocks"])
+        focused = sum(bool(e.get("focus_on_load")) for b in view["blocks"] for e in elements_of(b))
+        if focused > 1:
+            fail(errors, "only one element can have focus_on_load", "/view/blocks")
+        if asks and view["type"] == "modal" and "submit" not in view:
+            fail(errors, "missing required field: submit", "/view")
+    return errors
+
+
+def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
+    """Check rules between fields: unique ids, a section with content, a select with options."""
+    ids = [block["block_id"] for block in blocks if "block_id" in block]
+    if len(ids) != len(set(ids)):
+        fail(errors, "block_id must be unique", pointer)
+    for index, block in enumerate(blocks):
+        place = f"{pointer}/{index}"
+        if block["type"] == "section" and not ("text" in block or "fields" in block):
+            fail(errors, "missing required field: text", place)
+        if block["type"] == "image" and not ("image_url" in block or "slack_file" in block):
+            fail(errors, "missing required field: image_url", place)
+        elements = elements_of(block)
+        actions = [element["action_id"] for element in elements if "action_id" in element]
+        if len(actions) != len(set(actions)):
+            fail(errors, "action_id must be unique", place)
+        for element in elements:
+            _check_options(element, place, errors)
+
+
+def elements_of(block: Json) -> list[Json]:
+    """The elements of a block, but for those of rich text and of blocks that are not checked."""
+    if block["type"] in UNCHECKED_BLOCKS:
+        return []
+    found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
+    return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
+
+
+def _check_options(element: Json, place: str, errors: Errors) -> None:
+    """Check that a menu has options and that its initial value is one of them."""
+    given = element.keys() & {"options", "option_groups"}
+    if element["type"].endswith("static_select") and not given:
+        fail(errors, "missing required field: options", place)
+    if not given:
+        return
+    groups = element.get("option_groups", [])
+    options = [*element.get("options", []), *(o for group in groups for o in group["options"])]
+    initial = [*element.get("initial_options", []), element.get("initial_option")]
+    if any(one is not None and one not in options for one in initial):
+        fail(errors, "initial options must be among the options", place)
+
+
+def characters(value: Any) -> int:
+    """All characters of the texts in blocks."""
+    return sum(len(content) for content in _texts(value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if key == "text" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _texts(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry)
+
+
+def with_ids(blocks: list[Json]) -> list[Json]:
+    """The blocks as Slack stores them: a block_id on each, an action_id on each element."""
+    stored = []
+    for block in blocks:
+        kept = {**block, "block_id": block.get("block_id") or _short_id()}
+        stored.append(kept)
+        if kept["type"] in UNCHECKED_BLOCKS:
+            continue
+        if kept["type"] in ("actions", "context_actions"):
+            kept["elements"] = [_with_action_id(element) for element in kept["elements"]]
+        for key in ("accessory", "element"):
+            if key in kept and kept[key]["type"] != "image":
+                kept[key] = _with_action_id(kept[key])
+    return stored
+
+
+def _with_action_id(element: Json) -> Json:
+    return {**element, "action_id": element.get("action_id") or _short_id()}
+
+
+def _short_id() -> str:
+    return secrets.token_urlsafe(4)

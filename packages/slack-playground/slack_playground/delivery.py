@@ -1,0 +1,203 @@
+"""Delivery of events, commands and interactions to the app, with Slack's retries, and its log."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from slack_playground.records import Json
+from slack_playground.storage import Storage
+from slack_playground.updates import Updates
+
+Kind = Literal["events_api", "slash_commands", "interactive"]
+
+KEPT = 50_000
+ACK_SECONDS = 3.0
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """The app's answer to one attempt; `reason` is Slack's name of a failure."""
+
+    ok: bool
+    payload: Json | None = None
+    status: int | None = None
+    reason: str = ""
+    no_retry: bool = False
+    detail: Json = field(default_factory=dict)
+
+
+class Transport(Protocol):
+    """One way to reach the app: Socket Mode or HTTP."""
+
+    async def send(
+        self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
+    ) -> Answer:
+        """Send once and wait for the answer, `patience` seconds at most."""
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """One event, command or interaction of the workspace `team_id` on its way to the app."""
+
+    number: int
+    kind: Kind
+    mode: str
+    name: str
+    body: Json
+    time: float
+    team_id: str = ""
+    outcome: str = "pending"
+    attempts: list[Json] = field(default_factory=list)
+
+
+class Deliveries:
+    """Sends everything to the app by the chosen transport and keeps the record."""
+
+    def __init__(
+        self,
+        transports: dict[str, Transport],
+        updates: Updates,
+        storage: Storage,
+        *,
+        retry_delays: tuple[float, ...],
+    ) -> None:
+        self._transports = transports
+        self._updates = updates
+        self._storage = storage
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.retry_delays = retry_delays
+        self.patience = ACK_SECONDS
+        self.modes: tuple[str, ...] = ("socket",)
+        self.copies: tuple[int, int] = (1, 1)
+        self.jitter = 0.0
+        self.record: deque[Delivery] = deque(maxlen=KEPT)
+        self.count = 0
+
+    def send_event(
+        self, body: Json, *, copies: int | None = None, delay: float = 0.0
+    ) -> list[Delivery]:
+        """Deliver an event in the background, retried until acked, `copies` times."""
+        number = copies or random.randint(*self.copies)  # noqa: S311
+        name = str(body.get("event", {}).get("type", body.get("type", "")))
+        started = []
+        for copy in range(number):
+            delivery = self._new("events_api", name, body)
+            started.append(delivery)
+            wait = delay + random.uniform(0, self.jitter)  # noqa: S311
+            self._start(delivery, first_retry=copy, wait=wait)
+        return started
+
+    def resume(self) -> None:
+        """Continue the deliveries that were pending when the playground stopped."""
+        for pending in list(self._storage.load("pending")):
+            self._storage.remove("pending", pending["key"])
+            name = str(pending["body"].get("event", {}).get("type", ""))
+            self._start(self._new("events_api", name, pending["body"]), first_retry=1, wait=0.0)
+
+    def _start(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
+        key = f"{delivery.time:.6f}:{delivery.number}"
+        self._storage.put("pending", key, {"key": key, "body": delivery.body})
+        task = asyncio.create_task(self._deliver(delivery, first_retry=first_retry, wait=wait))
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled():
+                self._storage.remove("pending", key)
+
+        task.add_done_callback(done)
+
+    async def send_request(self, kind: Kind, name: str, body: Json) -> Delivery:
+        """Deliver a command or an interaction once; Slack does not repeat these."""
+        delivery = self._new(kind, name, body)
+        answer = await self._attempt(delivery, 0, "")
+        delivery.outcome = "acked" if answer.ok else "failed"
+        return delivery
+
+    def _new(self, kind: Kind, name: str, body: Json) -> Delivery:
+        self.count += 1
+        team = body.get("team") or {"id": body.get("team_id", "")}
+        delivery = Delivery(
+            number=self.count,
+            kind=kind,
+            mode=self.mode,
+            name=name,
+            body=body,
+            time=time.time(),
+            team_id=team.get("id", "") if isinstance(team, dict) else "",
+        )
+        self.record.append(delivery)
+        return delivery
+
+    async def _deliver(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
+        if wait:
+            await asyncio.sleep(wait)
+        reason = "http_timeout" if first_retry else ""
+        # Read once: the setting may change while a retry waits.
+        for attempt, delay in enumerate((0.0, *self.retry_delays)):
+            if attempt:
+                await asyncio.sleep(delay)
+            answer = await self._attempt(delivery, first_retry + attempt, reason)
+            if answer.ok:
+                delivery.outcome = "acked"
+                return
+            if answer.no_retry:
+                break
+            reason = answer.reason
+        delivery.outcome = "failed"
+
+    async def _attempt(self, delivery: Delivery, retry_num: int, retry_reason: str) -> Answer:
+        started = time.time()
+        mode = random.choice(self.modes)  # noqa: S311
+        attempt: Json = {
+            "time": started,
+            "mode": mode,
+            "retry_num": retry_num,
+            "retry_reason": retry_reason,
+        }
+        delivery.attempts.append(attempt)
+        answer = await self._transports[mode].send(
+            delivery.kind,
+            delivery.body,
+            retry_num=retry_num,
+            retry_reason=retry_reason,
+            patience=self.patience,
+        )
+        attempt |= {
+            "ok": answer.ok,
+            "ms": round((time.time() - started) * 1000, 1),
+            "status": answer.status,
+            "reason": answer.reason,
+            "answer": answer.payload,
+            **answer.detail,
+        }
+        self._updates.publish({"changed": "deliveries"})
+        return answer
+
+    @property
+    def mode(self) -> str:
+        """The transport: "socket", "http", or "both", one of them at random for each request."""
+        return self.modes[0] if len(self.modes) == 1 else "both"
+
+    @property
+    def waiting(self) -> int:
+        """The number of pending deliveries."""
+        return len(self._tasks)
+
+    async def settle(self, seconds: float) -> bool:
+        """Wait until no delivery is pending; return False if that takes longer than `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        return not self._tasks
+
+    async def close(self) -> None:
+        """Cancel the pending deliveries."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

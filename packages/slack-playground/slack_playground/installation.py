@@ -1,0 +1,152 @@
+"""The app's installation in one workspace: the scopes granted to it, and its tokens.
+
+Sources: docs.slack.dev, "Installing with OAuth", "Using token rotation".
+"""
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from slack_playground.storage import Storage
+
+ACTIVE_TOKENS = 2
+
+
+@dataclass(kw_only=True)
+class Token:
+    """A bot token, or a refresh token of an app with token rotation.
+
+    `expires` is in seconds since 1970, None for a token that does not; a refresh token that has
+    been used expires at the end of its grace period. `ended` is the error of a token that no longer
+    works. `exchanged`: oauth.v2.exchange has taken it.
+    """
+
+    value: str
+    kind: Literal["bot", "refresh"]
+    issued: float
+    expires: float | None = None
+    ended: str = ""
+    exchanged: bool = False
+
+    @property
+    def error(self) -> str:
+        """The error that a call with this token gets, "" for none."""
+        if self.ended:
+            return self.ended
+        if self.expires is not None and time.time() >= self.expires:
+            return "token_expired"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """Credentials for the app: a bot token; with token rotation its seconds and a refresh token."""
+
+    access_token: str
+    refresh_token: str = ""
+    expires_in: int = 0
+
+
+class Installation:
+    """Whether the app is installed in a workspace, and with which scopes and tokens."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.installed = False
+        self.granted: frozenset[str] = frozenset()
+        self.tokens: dict[str, Token] = {}
+        for kept in storage.load("installation"):
+            self.installed, self.granted = kept["installed"], frozenset(kept["granted"])
+            self.tokens = {one["value"]: Token(**one) for one in kept["tokens"]}
+
+    def _save(self) -> None:
+        kept = {
+            "installed": self.installed,
+            "granted": sorted(self.granted),
+            "tokens": [asdict(token) for token in self.tokens.values()],
+        }
+        self._storage.put("installation", "", kept)
+
+    def _add(self, value: str, kind: Literal["bot", "refresh"], seconds: float | None) -> Token:
+        now = time.time()
+        expires = None if seconds is None else now + seconds
+        self.tokens[value] = Token(value=value, kind=kind, issued=now, expires=expires)
+        return self.tokens[value]
+
+    def restore(self, scopes: Iterable[str], value: str) -> None:
+        """Install the app with exactly these scopes and one token that does not expire."""
+        self.installed, self.granted = True, frozenset(scopes)
+        self._add(value, "bot", None)
+        self._save()
+
+    def install(self, scopes: Iterable[str], *, seconds: float | None) -> Grant:
+        """Install the app, or add to the scopes of one that is installed.
+
+        A token lives for `seconds`, with token rotation; without, None, one that still works is
+        given again.
+        """
+        added = frozenset(scopes)
+        self.granted = self.granted | added if self.installed else added
+        self.installed = True
+        if seconds is not None:
+            return self._rotated(seconds)
+        lasting = [
+            token
+            for token in self.tokens.values()
+            if token.kind == "bot" and token.expires is None and not token.error
+        ]
+        token = lasting[0] if lasting else self._add(f"xoxb-{_digits()}", "bot", None)
+        self._save()
+        return Grant(access_token=token.value)
+
+    def _rotated(self, seconds: float) -> Grant:
+        """Issue a new pair; of more than two bot tokens that work the oldest are revoked."""
+        access = self._add(f"xoxe.xoxb-1-{secrets.token_hex(40)}", "bot", seconds)
+        refresh = self._add(f"xoxe-1-{secrets.token_hex(36)}", "refresh", None)
+        active = [
+            token
+            for token in self.tokens.values()
+            if token.kind == "bot" and token.expires is not None and not token.error
+        ]
+        for token in active[:-ACTIVE_TOKENS]:
+            token.ended = "token_revoked"
+        self._save()
+        return Grant(
+            access_token=access.value, refresh_token=refresh.value, expires_in=round(seconds)
+        )
+
+    def refresh(self, token: Token, *, seconds: float, grace: float) -> Grant:
+        """Issue a new pair for a refresh token, which works for `grace` seconds more.
+
+        The first refresh ends the token that oauth.v2.exchange has taken.
+        """
+        if token.expires is None:
+            token.expires = time.time() + grace
+        for one in self.tokens.values():
+            if one.exchanged:
+                one.ended = one.ended or "token_revoked"
+        return self._rotated(seconds)
+
+    def exchange(self, token: Token, *, seconds: float) -> Grant:
+        """Issue the first pair for a token from before token rotation."""
+        token.exchanged = True
+        return self._rotated(seconds)
+
+    def revoke(self, token: Token) -> None:
+        """End one token."""
+        token.ended = "token_revoked"
+        self._save()
+
+    def uninstall(self) -> None:
+        """End the installation and every token of it."""
+        self.installed = False
+        for token in self.tokens.values():
+            token.ended = "account_inactive"
+        self._save()
+
+
+def _digits() -> str:
+    numbers = "-".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
+    return f"{numbers}-{secrets.token_hex(12)}"

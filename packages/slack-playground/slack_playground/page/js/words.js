@@ -1,0 +1,143 @@
+// The page's own words, in the language of the person who looks at it.
+
+const en = {
+  workspace: "Playground", people: "People", you: "You are {name}", be: "Be {name}, {language}",
+  ownSlack: "Use It in Your Slack", thenRun: "Create the app there, then run in a terminal:", apps: "App", channels: "Channels", groups: "Group Messages",
+  conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", aboutTab: "About", unread: "unread",
+  skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
+  writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
+  enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", mention: "Mention somebody", attach: "Attach files", shortcutsOfApps: "Shortcuts of apps", takeOut: "Remove",
+  reply: "Reply in Thread", forward: "Forward to {app}", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It is deleted for everyone, and {app} is notified.",
+  edited: "(edited)", onlyYou: "Only visible to you", app: "APP", thread: "Thread", replies: { one: "{count} reply", other: "{count} replies" }, last: "Last reply {when}",
+  today: "Today", yesterday: "Yesterday", earlier: "Show Earlier Messages", newer: "New messages", sending: "Sending…", notSent: "Not sent.",
+  stop: "Stop", stopLong: "Stop {app}'s answer", writing: "{app} is writing", stoppedByYou: "Stopped", thinking: "{name} {status}", working: "Working…", joined: "joined the channel",
+  emptyDm: "Your direct messages with {app}", emptyDmNote: "Only you and {app} see what is written here.",
+  emptyChannel: "This is the very beginning of {place}", emptyChannelNote: "Write @{app} and a question to have it answered here.",
+  homeOff: "{app} has no Home tab", homeOffNote: "Its manifest does not switch the Home tab on.",
+  homeEmpty: "Nothing here yet", homeEmptyNote: "The app has not published a Home tab for {name}.",
+  aboutCommands: "Commands", aboutNote: "This is a playground: a Slack on your own machine. People here are samples; what is written goes to {app}, and only from there to the services it uses.",
+  standIn: "Scripted replies.", standInNote: "No language model is set, so a stand-in answers. Set OPENAI_API_KEY and start again for a real one.", standInShort: "Scripted replies", hide: "Hide",
+  offline: "The playground is not answering. Trying again…", noApp: "No app is connected: start it, and what you write is delivered.",
+  sent: "See What Was Sent", sentTitle: "What was sent", sentEmpty: "Nothing yet. Write a message, and every event, Slack call and model request of it shows up here.",
+  all: "All", toApp: "To the app", toSlack: "Slack calls", toModel: "Model", prompt: "Prompt", tools: "Tools", asked: "Arguments", answered: "Answer", copy: "Copy JSON", copied: "Copied", noTools: "No tools",
+  eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", texts: { one: "{count} text", other: "{count} texts" }, pending: "on its way", turn: "{name}: {what}", before: "Before that",
+  shortcuts: "Keyboard Shortcuts", help: "Keyboard shortcuts",
+  changeMe: "Change Language, Time Zone", timeZone: "Time zone", name: "Name", language: "Language", members: "Who is in it",
+  nameMissing: "Write a name.",
+  required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
+  download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
+  noCommand: "{command} is not a command of this app. It has {commands}.", noThreadCommand: "As in Slack, slash commands do not work in threads. Send it in the conversation itself.",
+  badge: "AI", menu: "Conversations", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
+  switchWorkspace: "Switch workspaces", addWorkspace: "Add a Workspace", sameIds: "Same people and conversations", sameIdsNote: "With the same IDs as here. Messages stay apart.", install: "Install {app}", uninstall: "Uninstall {app}",
+  notInstalled: "{app} isn't installed in {workspace}.", notInstallable: "{app} isn't installed in {workspace}, and the app offers no page to install it.", notInstalledShort: "Not installed",
+  uninstallAsk: "Uninstall {app} from {workspace}?", uninstallNote: "Its tokens stop working, and it's told to delete this workspace's data. This can't be undone.",
+  consentTitle: "Install {app}", consentHeading: "{app} is requesting permission to access the {workspace} workspace", consentWorkspace: "Workspace", consentPerson: "Signed in as", consentScopes: "What will {app} be able to do?",
+  consentAgain: "{app} is installed in this workspace already. Installing it again adds these permissions to the ones it has.", consentBack: "You'll return to {host}.", allow: "Allow", optional: "Optional",
+  consentWrong: "Something went wrong", consentWrongNote: "The link that led here isn't valid. Go back to the app and try again.",
+  keys: [["Enter", "Send"], ["Shift + Enter", "New line"], ["/", "Commands, at the start of a message"], ["@", "Mention somebody"], ["↑ ↓", "Move through messages or conversations"], ["T", "Reply to the message in focus"], ["E", "Edit it, if it is yours"], ["Delete", "Delete it, if it is yours"], ["↑ in an empty box", "Edit your last message"], ["Alt + ↑ ↓", "Previous or next conversation"], ["Alt + 1 … 9", "Be another person"], ["Alt + S", "See what was sent"], ["Esc", "Close what is open"], ["?", "These shortcuts"]],
+};
+
+const ja = {
+  workspace: "プレイグラウンド", people: "メンバー", you: "{name}として表示中", be: "{name}になる（{language}）",
+  ownSlack: "自分のSlackで使う", thenRun: "アプリを作成したら、ターミナルで実行：", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
+  conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", aboutTab: "このアプリについて", unread: "未読",
+  skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
+  writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
+  enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", mention: "メンションする", attach: "ファイルを添付", shortcutsOfApps: "アプリのショートカット", takeOut: "削除",
+  reply: "スレッドで返信する", forward: "{app}に転送する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことは{app}にも伝わります。",
+  edited: "（編集済み）", onlyYou: "あなたにだけ表示されています", app: "アプリ", thread: "スレッド", replies: { other: "{count}件の返信" }, last: "最終返信：{when}",
+  today: "今日", yesterday: "昨日", earlier: "以前のメッセージを表示", newer: "新着メッセージ", sending: "送信中…", notSent: "送信できませんでした。",
+  stop: "停止", stopLong: "{app}の回答を停止する", writing: "{app}が入力しています", stoppedByYou: "停止しました", thinking: "{name}は{status}", working: "作業しています…", joined: "さんがチャンネルに参加しました",
+  emptyDm: "{app}とのダイレクトメッセージ", emptyDmNote: "ここでのやり取りは、あなたと{app}だけに表示されます。",
+  emptyChannel: "{place}の始まりです", emptyChannelNote: "@{app} に続けて質問を書くと、ここで回答します。",
+  homeOff: "{app}にはホームタブがありません", homeOffNote: "マニフェストでホームタブが有効になっていません。",
+  homeEmpty: "まだ何もありません", homeEmptyNote: "アプリは{name}さんのホームタブをまだ公開していません。",
+  aboutCommands: "コマンド", aboutNote: "ここは手元のパソコンで動くSlackの代わりです。メンバーはサンプルです。書いたものは{app}に届き、{app}が使うサービスのほかには送られません。",
+  standIn: "決まった回答で動いています。", standInNote: "言語モデルの代わりに代役が答えます。OPENAI_API_KEY を設定して起動し直すと、言語モデルが回答します。", standInShort: "代役モデル", hide: "隠す",
+  offline: "プレイグラウンドにつながりません。再接続しています…", noApp: "アプリが接続されていません。起動すると、書いたものが届きます。",
+  sent: "送信内容を見る", sentTitle: "送信内容", sentEmpty: "まだ何もありません。メッセージを書くと、イベント、Slackの呼び出し、モデルへの要求がここに並びます。",
+  all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", prompt: "プロンプト", tools: "ツール", asked: "引数", answered: "応答", copy: "JSONをコピー", copied: "コピーしました", noTools: "ツールなし",
+  eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", texts: { other: "{count}件の文" }, pending: "送信中", turn: "{name}：{what}", before: "それより前",
+  shortcuts: "キーボードショートカット", help: "キーボードショートカット",
+  changeMe: "言語とタイムゾーンを変更", timeZone: "タイムゾーン", name: "名前", language: "言語", members: "参加する人",
+  nameMissing: "名前を入力してください。",
+  required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
+  download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
+  noCommand: "{command} というコマンドはありません。使えるのは {commands} です。", noThreadCommand: "スラッシュコマンドは、Slackと同じくスレッドでは使えません。会話のほうに書いてください。",
+  badge: "AI", menu: "会話", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
+  switchWorkspace: "ワークスペースを切り替える", addWorkspace: "ワークスペースを追加", sameIds: "同じメンバーと会話にする", sameIdsNote: "IDもここと同じになります。メッセージは別々です。", install: "{app}をインストール", uninstall: "{app}をアンインストール",
+  notInstalled: "{app}は{workspace}にインストールされていません。", notInstallable: "{app}は{workspace}にインストールされていません。このアプリにはインストール用のページがありません。", notInstalledShort: "未インストール",
+  uninstallAsk: "{workspace}から{app}をアンインストールしますか？", uninstallNote: "トークンは使えなくなり、このワークスペースのデータを削除するようアプリに通知されます。元に戻すことはできません。",
+  consentTitle: "{app}をインストール", consentHeading: "{app}が{workspace}ワークスペースにアクセスする権限をリクエストしています", consentWorkspace: "ワークスペース", consentPerson: "サインイン中のメンバー", consentScopes: "{app}はどの操作を実行できますか？",
+  consentAgain: "{app}はこのワークスペースにインストール済みです。もう一度インストールすると、以下の権限が追加されます。", consentBack: "このあと {host} に戻ります。", allow: "許可する", optional: "任意",
+  consentWrong: "問題が発生しました", consentWrongNote: "リンクが正しくありません。アプリに戻って、もう一度お試しください。",
+  keys: [["Enter", "送信"], ["Shift + Enter", "改行"], ["/", "メッセージの先頭でコマンド"], ["@", "メンション"], ["↑ ↓", "メッセージや会話を移動"], ["T", "選んだメッセージに返信"], ["E", "自分のメッセージを編集"], ["Delete", "自分のメッセージを削除"], ["空の欄で ↑", "直前の自分のメッセージを編集"], ["Alt + ↑ ↓", "前後の会話へ"], ["Alt + 1 … 9", "別の人になる"], ["Alt + S", "送信内容を見る"], ["Esc", "開いているものを閉じる"], ["?", "この一覧"]],
+};
+
+let app = "";
+let words = en;
+let locale = "en-US";
+let zone;
+
+export function speak(person) {
+  locale = person?.locale ?? "en-US";
+  zone = person?.tz;
+  words = locale.startsWith("ja") ? ja : en;
+  document.documentElement.lang = words === ja ? "ja" : "en";
+}
+
+// The name that texts about the app use.
+export function speakOf(name) {
+  app = name;
+}
+
+export function t(key, values = {}) {
+  let text = words[key] ?? en[key] ?? key;
+  if (typeof text === "object" && !Array.isArray(text)) {
+    text = text[new Intl.PluralRules(locale).select(values.count)] ?? text.other;
+  }
+  if (Array.isArray(text)) return text;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? (name === "app" ? app : ""));
+}
+
+export const sizeOf = (bytes) => new Intl.NumberFormat(locale, { style: "unit", unit: bytes < 1e6 ? "kilobyte" : "megabyte", maximumFractionDigits: 1 }).format(bytes / (bytes < 1e6 ? 1e3 : 1e6));
+export const statusWord = (name) => words.status[name] ?? name;
+export const languageName = (tag) => new Intl.DisplayNames([tag], { type: "language" }).of(tag.split("-")[0]);
+
+const dateOf = (ts) => new Date(Number(ts) * 1000);
+const format = (options, date) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options }).format(date);
+export const dayKey = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone }).format(dateOf(ts));
+// A moment as the person's clock shows it, as the value of a field, and the moment of such a value.
+export const wallTime = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short", timeStyle: "short" }).format(dateOf(ts)).replace(" ", "T");
+export function momentOf(value) {
+  const wanted = Date.parse(`${value}Z`) / 1000;
+  const shift = (ts) => Date.parse(`${wallTime(ts)}Z`) / 1000 - Math.floor(ts / 60) * 60;
+  // The zone may change its time between the two.
+  return wanted - shift(wanted - shift(wanted));
+}
+export const timeOf = (ts) => format({ hour: "numeric", minute: "2-digit" }, dateOf(ts));
+export const wholeTime = (ts) => format({ dateStyle: "full", timeStyle: "short" }, dateOf(ts));
+export const clock = (seconds) => format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }, new Date(seconds * 1000));
+
+const DATES = {
+  date_num: { year: "numeric", month: "2-digit", day: "2-digit" }, date_slash: { year: "numeric", month: "2-digit", day: "2-digit" },
+  date: { dateStyle: "long" }, date_short: { dateStyle: "medium" }, date_long: { dateStyle: "full" },
+  time: { timeStyle: "short" }, time_secs: { timeStyle: "medium" },
+};
+
+// A date as Slack writes it for each reader: "{date_short} {time}" in their language and time zone.
+export const slackDate = (seconds, form) => form.replace(/\{(\w+?)(?:_pretty)?\}/g, (whole, name) => (DATES[name] ? format(words === ja && name === "date_short" ? DATES.date : DATES[name], new Date(seconds * 1000)) : whole));
+
+export function dayOf(ts) {
+  const now = Date.now() / 1000;
+  if (dayKey(ts) === dayKey(now)) return t("today");
+  if (dayKey(ts) === dayKey(now - 86400)) return t("yesterday");
+  return format({ weekday: "long", month: "long", day: "numeric" }, dateOf(ts));
+}
+
+// "ja" where a text has kana, or Han characters from somebody who writes Japanese.
+export function languageOf(text, person) {
+  if (/[\u3040-\u30ff]/.test(text)) return "ja";
+  if (/[\u3400-\u9fff]/.test(text)) return person?.locale?.startsWith("zh") ? "zh" : "ja";
+  return person?.locale?.startsWith("ja") && !/[A-Za-z]{3}/.test(text) ? "ja" : "en";
+}

@@ -1,0 +1,235 @@
+"""Everything that makes up one playground, put together."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from slack_playground.calls import Calls
+from slack_playground.delivery import Deliveries
+from slack_playground.events import Events
+from slack_playground.faults import Faults
+from slack_playground.http_delivery import HttpDelivery
+from slack_playground.installation import Installation, Token
+from slack_playground.interactions import Interactions
+from slack_playground.manifest import Manifest
+from slack_playground.posting import Posting
+from slack_playground.rate_limits import RateLimits
+from slack_playground.records import new_identity
+from slack_playground.socket_mode import SocketMode
+from slack_playground.storage import Storage
+from slack_playground.updates import Updates
+from slack_playground.views import Views
+from slack_playground.violations import Violations
+from slack_playground.workspace import NotFoundError, Workspace
+
+BOT_TOKEN = "xoxb-playground"  # noqa: S105
+APP_TOKEN = "xapp-playground"  # noqa: S105
+SIGNING_SECRET = "playground-signing-secret"  # noqa: S105
+_NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
+CLIENT_ID = "1000000000001.1000000000002"
+CLIENT_SECRET = "playground-client-secret"  # noqa: S105
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """Limits that a test may change, in seconds and characters."""
+
+    rate_limits: bool = False
+    reading_limits: bool = False
+    stream_seconds: float = 300.0
+    stream_characters: int = 12_000
+    code_seconds: float = 600.0
+    token_seconds: float = 43_200.0
+    refresh_grace_seconds: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """A person's consent: what oauth.v2.access gives tokens for, once.
+
+    `redirect_uri` is "" where the request named none; `born` is on the monotonic clock.
+    """
+
+    team_id: str
+    user: str
+    scopes: frozenset[str]
+    redirect_uri: str
+    born: float
+
+
+@dataclass(kw_only=True)
+class Slack:
+    """The parts of a running playground as seen from one workspace.
+
+    Workspace, installation, events, posting, interactions and rate limits are its own, everything
+    else is shared by all workspaces.
+    """
+
+    workspaces: "Workspaces"
+    manifest: Manifest
+    workspace: Workspace
+    installation: Installation
+    updates: Updates
+    socket_mode: SocketMode
+    http: HttpDelivery
+    deliveries: Deliveries
+    events: Events
+    posting: Posting
+    views: Views
+    interactions: Interactions
+    violations: Violations
+    calls: Calls
+    faults: Faults
+    settings: Settings
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+
+    @property
+    def url(self) -> str:
+        """The address of the playground, "" before it listens."""
+        return self.workspaces.url
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """The scopes of the bot token."""
+        return self.installation.granted
+
+    def answers_to(self, token: str) -> bool:
+        """Whether this is a bot token of the workspace that works."""
+        found = self.installation.tokens.get(token)
+        return found is not None and found.kind == "bot" and not found.error
+
+
+class Workspaces:
+    """The workspaces of a playground, which have one app, server and delivery in common.
+
+    The app is installed in the first one from the start, with `BOT_TOKEN`; in every other one when
+    a person of it installs it.
+    """
+
+    def __init__(
+        self, manifest: Manifest, storage: Storage, *, retry_delays: tuple[float, ...]
+    ) -> None:
+        self._manifest = manifest
+        self._storage = storage
+        self._violations = Violations()
+        self._calls = Calls()
+        self._faults = Faults()
+        self._settings = Settings()
+        self.updates = Updates()
+        first = Workspace(storage, bot_name=manifest.bot_name)
+        self._app_id = first.identity.app_id
+        self.socket_mode = SocketMode(self._app_id)
+        self.http = HttpDelivery(SIGNING_SECRET)
+        self.deliveries = Deliveries(
+            {"socket": self.socket_mode, "http": self.http},
+            self.updates,
+            storage,
+            retry_delays=retry_delays,
+        )
+        self.url = ""
+        self.create_app_url: str | None = None
+        self.setup_command: str | None = None
+        self.install_url: str | None = None
+        self.native_name: str | None = None
+        self.codes: dict[str, Code] = {}
+        self._all: dict[str, Slack] = {}
+        self.first = self._open(first, storage)
+        self.first.installation.restore(manifest.scopes, BOT_TOKEN)
+        for name in storage.load("workspaces"):
+            part = storage.within(name)
+            self._open(Workspace(part, bot_name=manifest.bot_name), part)
+
+    def _open(self, workspace: Workspace, storage: Storage) -> Slack:
+        team_id = workspace.identity.team_id
+        updates = self.updates.of(team_id)
+        installation = Installation(storage)
+        events = Events(workspace, self._manifest, installation, self.deliveries)
+        posting = Posting(workspace, events, updates)
+        views = Views(workspace, updates)
+        self._all[team_id] = Slack(
+            workspaces=self,
+            manifest=self._manifest,
+            workspace=workspace,
+            installation=installation,
+            updates=updates,
+            socket_mode=self.socket_mode,
+            http=self.http,
+            deliveries=self.deliveries,
+            events=events,
+            posting=posting,
+            views=views,
+            interactions=Interactions(workspace, self.deliveries, posting, views, self._violations),
+            violations=self._violations,
+            calls=self._calls,
+            faults=self._faults,
+            settings=self._settings,
+        )
+        self._all[team_id].interactions.base_url = self.url
+        return self._all[team_id]
+
+    def listen_at(self, url: str) -> None:
+        """Note the address that the server listens at."""
+        self.url = url
+        for slack in self.all:
+            slack.interactions.base_url = url
+
+    @property
+    def all(self) -> list[Slack]:
+        """Every workspace, the first one first."""
+        return list(self._all.values())
+
+    def of(self, team_id: str) -> Slack:
+        """A workspace by its id, the first one for ""; raises NotFoundError."""
+        if not team_id:
+            return self.first
+        if team_id not in self._all:
+            raise NotFoundError(f"There is no workspace {team_id!r}.")
+        return self._all[team_id]
+
+    def add(self, name: str, *, like: Slack | None = None) -> Slack:
+        """Add a workspace; with `like` its people and channels have the ids they have there."""
+        part_name = f"workspace {len(self._all) + 1}"
+        part = self._storage.within(part_name)
+        identity = replace(
+            new_identity(),
+            app_id=self._app_id,
+            team_name=name,
+            team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
+        )
+        workspace = Workspace(
+            part,
+            bot_name=self._manifest.bot_name,
+            identity=identity,
+            like=None if like is None else like.workspace,
+        )
+        self._storage.put("workspaces", part_name, part_name)
+        return self._open(workspace, part)
+
+    def caller(self, token: str) -> tuple[Slack, Token | None]:
+        """The workspace of a token, and the token; the first and None for an unknown one."""
+        for slack in self.all:
+            if token in slack.installation.tokens:
+                return slack, slack.installation.tokens[token]
+        return self.first, None
+
+
+@asynccontextmanager
+async def open_slack(
+    manifest: Manifest, *, data_dir: Path | None, retry_delays: tuple[float, ...]
+) -> AsyncIterator[Slack]:
+    """Put a playground together; what it keeps is in `data_dir`, or in memory without one.
+
+    Yields its first workspace.
+    """
+    storage = Storage(None if data_dir is None else data_dir / "slack.sqlite3")
+    workspaces = Workspaces(manifest, storage, retry_delays=retry_delays)
+    workspaces.deliveries.resume()
+    try:
+        yield workspaces.first
+    finally:
+        await workspaces.deliveries.close()
+        await workspaces.socket_mode.close()
+        await workspaces.http.close()
+        storage.close()

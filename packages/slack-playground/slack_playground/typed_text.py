@@ -1,0 +1,155 @@
+"""Turns what a person types into what Slack stores: escaped text and rich text blocks."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from slack_playground.records import Channel, Json, User, new_id
+
+_TOKEN = re.compile(
+    r"(?P<code>`[^`\n]+`)"
+    r"|<@(?P<user>[A-Z0-9]+)>"
+    r"|<#(?P<channel>[A-Z0-9]+)>"
+    r"|(?P<url>https?://[!-;=?-{}~]*[A-Za-z0-9/#=&%_~-])"
+    r"|(?P<email>(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w)"
+    r"|(?P<bold>(?<!\w)\*[^*\n]+\*(?!\w))"
+    r"|(?P<italic>(?<!\w)_[^_\n]+_(?!\w))"
+    r"|(?P<strike>(?<!\w)~[^~\n]+~(?!\w))"
+    r"|:(?P<emoji>[a-z+-][a-z0-9_+'-]*):",
+)
+_FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
+
+
+def escape(text: str) -> str:
+    """Escape the three characters Slack escapes."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+class TypedText:
+    """One typed message, understood as Slack's composer would.
+
+    `text` is the `text` field (escaped; mentions as <@U…>, links as <https://…>), `blocks` the
+    rich_text block and `mentions` the ids of the users mentioned outside code.
+    """
+
+    def __init__(self, typed: str, users: Iterable[User], channels: Iterable[Channel]) -> None:
+        self._users = {user.id: user for user in users}
+        self._channels = {channel.id for channel in channels}
+        self._names = sorted(
+            ((user.name, user.id) for user in self._users.values()), key=lambda pair: -len(pair[0])
+        )
+        self.mentions: list[str] = []
+        self._texts: list[str] = []
+        self._elements: list[Json] = []
+        position = 0
+        for fence in _FENCE.finditer(typed):
+            self._lines(typed[position : fence.start()])
+            self._texts.append(f"```{escape(fence.group(1))}```")
+            self._elements.append(
+                {
+                    "type": "rich_text_preformatted",
+                    "elements": [{"type": "text", "text": fence.group(1)}],
+                    "border": 0,
+                }
+            )
+            position = fence.end()
+        self._lines(typed[position:])
+        self.text = "".join(self._texts)
+        self.blocks: list[Json] = []
+        if self._elements:
+            self.blocks.append(
+                {"type": "rich_text", "block_id": new_id("")[:5], "elements": self._elements}
+            )
+
+    def _lines(self, typed: str) -> None:
+        """Split into runs of quoted and plain lines."""
+        if not typed:
+            return
+        runs: list[tuple[bool, list[str]]] = []
+        for line in typed.split("\n"):
+            quoted = line.startswith(">")
+            if not runs or runs[-1][0] != quoted:
+                runs.append((quoted, []))
+            runs[-1][1].append(line)
+        texts = []
+        for quoted, lines in runs:
+            if quoted:
+                lines = [line.removeprefix(">").removeprefix(" ") for line in lines]
+            text, elements = self._inline("\n".join(lines))
+            if quoted:
+                text = "\n".join(f"&gt; {line}" for line in text.split("\n"))
+            texts.append(text)
+            if elements:
+                kind = "rich_text_quote" if quoted else "rich_text_section"
+                self._elements.append({"type": kind, "elements": elements})
+        self._texts.append("\n".join(texts))
+
+    def _inline(self, typed: str) -> tuple[str, list[Json]]:
+        typed = self._names_to_ids(typed)
+        texts: list[str] = []
+        elements: list[Json] = []
+
+        def plain(text: str) -> None:
+            if text:
+                texts.append(escape(text))
+                if elements and elements[-1].keys() == {"type", "text"}:
+                    elements[-1]["text"] += text
+                else:
+                    elements.append({"type": "text", "text": text})
+
+        position = 0
+        for token in _TOKEN.finditer(typed):
+            plain(typed[position : token.start()])
+            position = token.end()
+            kind, value = next((k, v) for k, v in token.groupdict().items() if v is not None)
+            convert = _CONVERSIONS.get(kind)
+            if kind == "user" and value in self._users:
+                texts.append(f"<@{value}>")
+                elements.append({"type": "user", "user_id": value})
+                self.mentions.append(value)
+            elif kind == "channel" and value in self._channels:
+                texts.append(f"<#{value}>")
+                elements.append({"type": "channel", "channel_id": value})
+            elif convert is not None:
+                text, element = convert(value)
+                texts.append(text)
+                elements.append(element)
+            else:
+                plain(token.group())
+        plain(typed[position:])
+        return "".join(texts), elements
+
+    def _names_to_ids(self, typed: str) -> str:
+        """Replace @Name by <@ID> outside inline code."""
+        if "@" not in typed:
+            return typed
+        pieces = re.split(r"(`[^`\n]+`)", typed)
+        for index in range(0, len(pieces), 2):
+            for name, user_id in self._names:
+                pieces[index] = re.sub(
+                    rf"(?<![A-Za-z0-9_<@])@{re.escape(name)}(?![A-Za-z0-9_])",
+                    f"<@{user_id}>",
+                    pieces[index],
+                )
+        return "".join(pieces)
+
+
+def _styled(mark: str, style: str) -> Callable[[str], tuple[str, Json]]:
+    def convert(value: str) -> tuple[str, Json]:
+        inner = value.strip(mark)
+        return escape(value), {"type": "text", "text": inner, "style": {style: True}}
+
+    return convert
+
+
+_CONVERSIONS: dict[str, Callable[[str], tuple[str, Json]]] = {
+    "code": _styled("`", "code"),
+    "bold": _styled("*", "bold"),
+    "italic": _styled("_", "italic"),
+    "strike": _styled("~", "strike"),
+    "emoji": lambda name: (f":{name}:", {"type": "emoji", "name": name}),
+    "url": lambda url: (f"<{escape(url)}>", {"type": "link", "url": url}),
+    "email": lambda mail: (
+        f"<mailto:{mail}|{mail}>",
+        {"type": "link", "url": f"mailto:{mail}", "text": mail},
+    ),
+}

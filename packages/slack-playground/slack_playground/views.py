@@ -1,0 +1,87 @@
+"""Views: a person's stack of modals, and their Home tab."""
+
+import secrets
+import time
+
+from slack_playground.blocks import with_ids
+from slack_playground.form_values import state_of
+from slack_playground.records import Json, View, new_id
+from slack_playground.updates import Updates
+from slack_playground.workspace import Workspace
+
+STACK = 3
+_FORMER = 3
+
+
+class Views:
+    """Opens, replaces and closes views; keeps the last contents of each for a click on them."""
+
+    def __init__(self, workspace: Workspace, updates: Updates) -> None:
+        self._workspace = workspace
+        self._updates = updates
+        self._former: dict[str, list[list[Json]]] = {}
+
+    def _body(self, content: Json, view_id: str, root: str, previous: str) -> Json:
+        """The view object Slack returns for what the app sent."""
+        identity = self._workspace.identity
+        content = {**content, "blocks": with_ids(content["blocks"])}
+        return {
+            "id": view_id,
+            "team_id": identity.team_id,
+            "callback_id": "",
+            "external_id": "",
+            "private_metadata": "",
+            "clear_on_close": False,
+            "notify_on_close": False,
+            **content,
+            "state": {"values": state_of(content["blocks"], {})},
+            "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
+            "root_view_id": root,
+            "previous_view_id": previous or None,
+            "app_id": identity.app_id,
+            "app_installed_team_id": identity.team_id,
+            "bot_id": identity.bot_id,
+        }
+
+    def open(self, user: str, content: Json, *, on: View | None = None) -> View:
+        """Open a modal, on top of another one if given; or publish a Home tab."""
+        view_id = new_id("V")
+        root = on.root if on is not None else view_id
+        previous = on.id if on is not None else ""
+        body = self._body(content, view_id, root, previous)
+        view = View(id=view_id, user=user, body=body, root=root, previous=previous)
+        self._workspace.add_view(view)
+        self._updates.publish({"changed": "views", "user": user})
+        return view
+
+    def replace(self, view: View, content: Json) -> None:
+        """Give an open view new content; its id stays."""
+        kept = [view.body["blocks"], *self._former.get(view.id, [])]
+        self._former[view.id] = kept[:_FORMER]
+        view.body = self._body(content, view.id, view.root, view.previous)
+        self._workspace.save(view)
+        self._updates.publish({"changed": "views", "user": view.user})
+
+    def close(self, *views: View) -> None:
+        """Close some modals of one person."""
+        for view in views:
+            view.closed = True
+            self._workspace.save(view)
+        if views:
+            self._updates.publish({"changed": "views", "user": views[0].user})
+
+    def close_all(self, user: str) -> None:
+        """Close a person's whole stack of modals."""
+        self.close(*self._workspace.open_views(user))
+
+    def blocks_seen(self, view: View, block_id: str | None) -> list[Json]:
+        """The blocks a click was made in, perhaps those the view had a moment before."""
+        now: list[Json] = view.body.get("blocks", [])
+        if block_id is None:
+            return now
+        known = [now, *self._former.get(view.id, [])]
+        return next((blocks for blocks in known if _holds(blocks, block_id)), now)
+
+
+def _holds(blocks: list[Json], block_id: str) -> bool:
+    return any(block["block_id"] == block_id for block in blocks)

@@ -1,0 +1,108 @@
+"""assistant.threads.* and agents.sessions.*: status line, title, sessions."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slack_playground.block_checks import Check, array, string
+from slack_playground.records import Channel, Json, Thread
+from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.chat import need_customize
+
+STATUSES = ("active", "processing", "suspended", "closed")
+_LOADING_MESSAGES = array(string(50), 10)
+_TITLE = 200
+
+
+def _thread(call: Call, channel: Channel) -> Thread:
+    thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
+    return call.slack.workspace.thread(channel.id, thread_ts)
+
+
+def _check(check: Check, value: Any, pointer: str) -> None:
+    errors: list[str] = []
+    check(value, pointer, errors)
+    if errors:
+        raise SlackError("invalid_arguments", *errors)
+
+
+def set_status(call: Call) -> Json:
+    """assistant.threads.setStatus; an empty status clears the line."""
+    need_customize(call)
+    loading = call.args.get("loading_messages", [])
+    if "loading_messages" in call.args:
+        _check(_LOADING_MESSAGES, loading, "/loading_messages")
+    thread = _thread(call, call.channel("channel_id"))
+    thread.status = call.text("status")
+    thread.loading_messages = list(loading) if thread.status else []
+    thread.status_set = time.time()
+    call.slack.posting.set_thread(thread)
+    return {}
+
+
+def set_title(call: Call) -> Json:
+    """assistant.threads.setTitle."""
+    thread = _thread(call, call.channel("channel_id"))
+    thread.title = call.text("title")
+    call.slack.posting.set_thread(thread)
+    return {}
+
+
+def _session_channel(call: Call) -> Channel:
+    """The conversation of a session: the app is in it, and the call names a thread of it."""
+    channel = call.channel("channel_id", member=False)
+    if call.bot.id not in channel.members:
+        raise SlackError("not_authorized")
+    if not call.args.get("thread_ts"):
+        raise SlackError("thread_ts_required")
+    return channel
+
+
+def session_status(call: Call) -> Json:
+    """agents.sessions.setStatus; makes the session when it is new."""
+    need_customize(call)
+    channel = _session_channel(call)
+    status = call.text("status")
+    if status not in STATUSES:
+        raise SlackError("invalid_status")
+    _check_title(call, least=0)
+    initiator = call.text("initiator_user_id")
+    if initiator and initiator not in channel.members:
+        raise SlackError("user_not_found")
+    thread = call.slack.posting.set_session(
+        channel, call.text("thread_ts"), status, title=call.text("title"), initiator=initiator
+    )
+    answer: Json = {
+        "status": thread.session,
+        "agent_status": thread.session,
+        "title": thread.session_title,
+    }
+    if "agent_session_stopped" not in call.slack.manifest.events:
+        answer["warning"] = "missing_agent_session_stopped_event_subscription"
+    return answer
+
+
+def _check_title(call: Call, *, least: int) -> None:
+    _check(string(_TITLE, least=least), call.text("title"), "/title")
+
+
+def rename(call: Call) -> Json:
+    """agents.sessions.rename."""
+    channel = _session_channel(call)
+    if channel.archived:
+        raise SlackError("is_archived")
+    _check_title(call, least=1)
+    thread = call.slack.workspace.thread(channel.id, call.text("thread_ts"))
+    if not thread.session:
+        raise SlackError("session_not_found")
+    thread.session_title = call.text("title")
+    call.slack.posting.set_thread(thread)
+    return {"title": thread.session_title}
+
+
+HANDLERS: dict[str, Callable[[Call], Json]] = {
+    "assistant.threads.setStatus": set_status,
+    "assistant.threads.setTitle": set_title,
+    "agents.sessions.setStatus": session_status,
+    "agents.sessions.rename": rename,
+}

@@ -1,0 +1,228 @@
+"""conversations.* and users.conversations."""
+
+from collections.abc import Callable
+
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
+from slack_playground.rich_text import as_read
+from slack_playground.web_api.call import Call, SlackError, need_scope
+from slack_playground.workspace import Workspace
+
+_TYPES = {"public_channel": "public", "private_channel": "private", "mpim": "mpim", "im": "im"}
+
+
+def channel_object(workspace: Workspace, channel: Channel) -> Json:
+    """The conversation object Slack returns."""
+    identity = workspace.identity
+    bot = identity.bot_user_id
+    common: Json = {
+        "id": channel.id,
+        "created": channel.created,
+        "is_archived": channel.archived,
+        "is_im": channel.kind == "im",
+        "is_mpim": channel.kind == "mpim",
+        "is_org_shared": False,
+        "context_team_id": identity.team_id,
+        "updated": channel.created * 1000,
+    }
+    if channel.kind == "im":
+        others = [member for member in channel.members if member != bot]
+        return {**common, "user": others[0] if others else bot, "is_user_deleted": False}
+    return {
+        **common,
+        "name": channel.name,
+        "name_normalized": channel.name,
+        "is_channel": channel.kind != "mpim",
+        "is_group": channel.kind == "mpim",
+        "is_private": channel.is_private,
+        "is_general": channel.name == "general",
+        "is_shared": channel.shared,
+        "is_ext_shared": channel.shared,
+        "is_pending_ext_shared": False,
+        "unlinked": 0,
+        "creator": channel.creator,
+        "is_member": bot in channel.members,
+        "shared_team_ids": sorted({workspace.user(m).team for m in channel.members}),
+        "pending_shared": [],
+        "pending_connected_team_ids": [],
+        "topic": {"value": "", "creator": "", "last_set": 0},
+        "purpose": {"value": "", "creator": "", "last_set": 0},
+        "previous_names": [],
+        "num_members": len(channel.members),
+    }
+
+
+def info(call: Call) -> Json:
+    """conversations.info."""
+    channel = call.channel(scope="read", member=False)
+    shown = channel_object(call.slack.workspace, channel)
+    if channel.kind == "im":
+        # A list of direct messages does not contain these.
+        shown |= {"is_shared": channel.shared, "is_ext_shared": channel.shared}
+    if not call.args.get("include_num_members"):
+        shown.pop("num_members", None)
+    if call.args.get("include_locale"):
+        shown["locale"] = "en-US"
+    return {"channel": shown}
+
+
+def _listed(call: Call, channels: list[Channel]) -> Json:
+    wanted = [kind.strip() for kind in call.text("types", "public_channel").split(",")]
+    if any(kind not in _TYPES for kind in wanted):
+        raise SlackError("invalid_types")
+    kinds = {_TYPES[kind] for kind in wanted}
+    for kind, prefix in SCOPE_PREFIXES.items():
+        if kind in kinds:
+            need_scope(call.slack, f"{prefix}:read")
+    found = [
+        channel
+        for channel in channels
+        if channel.kind in kinds
+        and (not channel.is_private or call.bot.id in channel.members)
+        and not (channel.archived and call.args.get("exclude_archived"))
+    ]
+    page, metadata = call.page(found, default=100)
+    workspace = call.slack.workspace
+    return {
+        "channels": [channel_object(workspace, channel) for channel in page],
+        "response_metadata": metadata,
+    }
+
+
+def list_(call: Call) -> Json:
+    """conversations.list."""
+    return _listed(call, list(call.slack.workspace.channels.values()))
+
+
+def of_user(call: Call) -> Json:
+    """users.conversations."""
+    user = call.text("user", call.bot.id)
+    channels = call.slack.workspace.channels.values()
+    return _listed(call, [channel for channel in channels if user in channel.members])
+
+
+def members(call: Call) -> Json:
+    """conversations.members."""
+    channel = call.channel(scope="read", member=False)
+    page, metadata = call.page(channel.members, default=100)
+    return {"members": page, "response_metadata": metadata}
+
+
+def open_(call: Call) -> Json:
+    """conversations.open, for one person or several."""
+    workspace = call.slack.workspace
+    if "channel" in call.args:
+        channel = call.channel()
+        if channel.kind not in ("im", "mpim"):
+            raise SlackError("method_not_supported_for_channel_type")
+        return {"no_op": True, "already_open": True, "channel": {"id": channel.id}}
+    ids = [user for user in call.text("users").replace(" ", "").split(",") if user]
+    if not ids:
+        raise SlackError("users_list_not_supplied")
+    if any(user not in workspace.users for user in ids):
+        raise SlackError("user_not_found")
+    if any(workspace.users[user].deleted for user in ids):
+        raise SlackError("user_disabled")
+    need_scope(call.slack, "im:write" if len(ids) == 1 else "mpim:write")
+    if len(ids) == 1:
+        channel = workspace.open_dm(ids[0])
+    else:
+        everyone = sorted({*ids, call.bot.id})
+        known = [c for c in workspace.channels.values() if c.kind == "mpim"]
+        same = [c for c in known if sorted(c.members) == everyone]
+        channel = same[0] if same else workspace.add_channel("group", "mpim", everyone)
+    if call.args.get("return_im"):
+        return {"channel": channel_object(workspace, channel)}
+    return {"channel": {"id": channel.id}}
+
+
+def join(call: Call) -> Json:
+    """conversations.join."""
+    channel = call.channel(member=False)
+    if channel.kind != "public":
+        raise SlackError("method_not_supported_for_channel_type")
+    if channel.archived:
+        raise SlackError("is_archived")
+    if call.bot.id not in channel.members:
+        call.slack.posting.join(channel, [call.bot])
+    return {"channel": channel_object(call.slack.workspace, channel)}
+
+
+def _between(call: Call, messages: list[Message]) -> list[Message]:
+    """Only the messages that oldest, latest and inclusive allow."""
+    inclusive = bool(call.args.get("inclusive"))
+    bounds: dict[str, float | None] = {"oldest": None, "latest": None}
+    for name in bounds:
+        if call.args.get(name):
+            try:
+                bounds[name] = float(call.args[name])
+            except ValueError:
+                raise SlackError(f"invalid_ts_{name}") from None
+    oldest, latest = bounds["oldest"], bounds["latest"]
+
+    def fits(message: Message) -> bool:
+        ts = float(message.ts)
+        after = oldest is None or ts > oldest or (inclusive and ts == oldest)
+        before = latest is None or ts < latest or (inclusive and ts == latest)
+        return after and before
+
+    return [message for message in messages if fits(message)]
+
+
+def _objects(call: Call, messages: list[Message]) -> list[Json]:
+    shown = []
+    for message in messages:
+        body = {**as_read(message.body), **call.slack.workspace.thread_facts(message)}
+        if message.metadata is not None and call.args.get("include_all_metadata"):
+            body["metadata"] = message.metadata
+        shown.append(body)
+    return shown
+
+
+def shows_in_channel(message: Message) -> bool:
+    """Whether a message is in the conversation itself: not a reply, or a broadcast one."""
+    return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
+
+
+def history(call: Call) -> Json:
+    """conversations.history: top-level messages, newest first."""
+    channel = call.channel(scope="history")
+    found = [m for m in call.slack.workspace.history(channel.id) if shows_in_channel(m)]
+    page, metadata = call.page(_between(call, found)[::-1], default=100, most=999)
+    return {
+        "messages": _objects(call, page),
+        "has_more": bool(metadata["next_cursor"]),
+        "pin_count": 0,
+        "response_metadata": metadata,
+    }
+
+
+def replies(call: Call) -> Json:
+    """conversations.replies: a thread, its parent first, then oldest first."""
+    channel = call.channel(scope="history")
+    workspace = call.slack.workspace
+    message = workspace.messages.get(channel.id, {}).get(call.text("ts"))
+    thread_ts = call.text("ts") if message is None else message.thread_ts
+    answers = workspace.replies(channel.id, thread_ts)
+    parent = workspace.messages.get(channel.id, {}).get(thread_ts)
+    if parent is None and not answers:
+        raise SlackError("thread_not_found")
+    found = _between(call, answers)
+    page, metadata = call.page(found, default=1000)
+    first = [parent] if parent is not None else []
+    return {
+        "messages": _objects(call, [*first, *page]),
+        "has_more": bool(metadata["next_cursor"]),
+        "response_metadata": metadata,
+    }
+
+
+HANDLERS: dict[str, Callable[[Call], Json]] = {
+    "conversations.info": info,
+    "conversations.list": list_,
+    "conversations.members": members,
+    "conversations.open": open_,
+    "conversations.join": join,
+    "conversations.history": history,
+    "conversations.replies": replies,
+    "users.conversations": of_user,
+}

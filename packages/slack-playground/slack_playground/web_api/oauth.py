@@ -1,0 +1,112 @@
+"""oauth.v2.*, auth.revoke, apps.uninstall: installing an app and its end."""
+
+import hmac
+from collections.abc import Callable
+
+from slack_playground.installation import Grant
+from slack_playground.installing import AuthorizeError, revoke, take_code, uninstall
+from slack_playground.records import Json
+from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
+from slack_playground.web_api.call import Call, SlackError
+
+
+def access(call: Call) -> Json:
+    """oauth.v2.access: tokens for a code, or for a refresh token."""
+    _check_client(call)
+    match call.text("grant_type", "authorization_code"):
+        case "authorization_code":
+            return _for_code(call)
+        case "refresh_token":
+            return _for_refresh_token(call)
+    raise SlackError("invalid_grant_type")
+
+
+def _check_client(call: Call) -> None:
+    """Check the client id and secret, which come as arguments or by HTTP Basic authentication."""
+    if call.text("client_id") != CLIENT_ID:
+        raise SlackError("invalid_client_id")
+    if not hmac.compare_digest(call.text("client_secret").encode(), CLIENT_SECRET.encode()):
+        raise SlackError("bad_client_secret")
+
+
+def _for_code(call: Call) -> Json:
+    workspaces = call.slack.workspaces
+    try:
+        code = take_code(workspaces, call.text("code"), call.text("redirect_uri"))
+    except AuthorizeError:
+        raise SlackError("bad_redirect_uri") from None
+    if code is None:
+        raise SlackError("invalid_code")
+    slack = workspaces.of(code.team_id)
+    seconds = slack.settings.token_seconds if slack.manifest.token_rotation else None
+    grant = slack.installation.install(code.scopes, seconds=seconds)
+    workspaces.updates.publish({"changed": "state"})
+    return {**_installed(slack, grant), "authed_user": {"id": code.user}}
+
+
+def _for_refresh_token(call: Call) -> Json:
+    slack, token = call.slack.workspaces.caller(call.text("refresh_token"))
+    if token is None or token.kind != "refresh" or token.error:
+        raise SlackError("invalid_refresh_token")
+    grant = slack.installation.refresh(
+        token, seconds=slack.settings.token_seconds, grace=slack.settings.refresh_grace_seconds
+    )
+    return _installed(slack, grant)
+
+
+def _installed(slack: Slack, grant: Grant) -> Json:
+    identity = slack.workspace.identity
+    answer: Json = {
+        "app_id": identity.app_id,
+        "scope": ",".join(sorted(slack.granted)),
+        "token_type": "bot",
+        "access_token": grant.access_token,
+        "bot_user_id": identity.bot_user_id,
+        "team": {"id": identity.team_id, "name": identity.team_name},
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+    if grant.refresh_token:
+        answer |= {"refresh_token": grant.refresh_token, "expires_in": grant.expires_in}
+    return answer
+
+
+def exchange(call: Call) -> Json:
+    """oauth.v2.exchange: the first expiring token for one from before token rotation."""
+    _check_client(call)
+    slack = call.slack
+    if not slack.manifest.token_rotation:
+        raise SlackError("token_rotation_not_enabled")
+    token = slack.installation.tokens.get(call.token)
+    if token is None or token.kind != "bot" or token.expires is not None:
+        raise SlackError("invalid_token")
+    if token.error:
+        raise SlackError("authorization_not_found")
+    if token.exchanged:
+        raise SlackError("token_already_exchanged")
+    return _installed(
+        slack, slack.installation.exchange(token, seconds=slack.settings.token_seconds)
+    )
+
+
+def auth_revoke(call: Call) -> Json:
+    """auth.revoke: ends one token; with `test` it only says so."""
+    if call.args.get("test"):
+        return {"revoked": False}
+    revoke(call.slack, call.token)
+    return {"revoked": True}
+
+
+def apps_uninstall(call: Call) -> Json:
+    """apps.uninstall: takes the app out of the workspace."""
+    _check_client(call)
+    uninstall(call.slack)
+    return {}
+
+
+HANDLERS: dict[str, Callable[[Call], Json]] = {
+    "oauth.v2.access": access,
+    "oauth.v2.exchange": exchange,
+    "auth.revoke": auth_revoke,
+    "apps.uninstall": apps_uninstall,
+}

@@ -1,0 +1,22 @@
+"""Kioku's stand-in model: scripted rules on top of the OpenAI double, not a language model.
+
+It answers Kioku's own prompts without a key, for `kioku up` and for the tests
+(docs/reference/stand-in-model.md).
+"""
+
+from aiohttp import web
+
+from kioku_stand_in.thinking import answer_to
+from openai_double import add_routes, create_app
+
+__all__ = ["add_model_routes", "create_model_app"]
+
+
+def create_model_app() -> web.Application:
+    """An application with nothing but the stand-in model."""
+    return create_app(answer_to)
+
+
+def add_model_routes(app: web.Application, *, paced: bool = False) -> None:
+    """Add the stand-in model to `app`; see `openai_double.add_routes`."""
+    add_routes(app, answer_to, paced=paced)

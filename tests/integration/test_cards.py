@@ -1,0 +1,142 @@
+"""Cards: colleagues see what a person chose to show, word for word, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.locale import say
+from bot.memories.cards import QUESTIONS_AN_HOUR
+from bot.memories.data import erase_person
+from bot.memories.switches import turn_off
+from bot.slack.messages import Message
+from bot.ui.panel import MENU
+from memory import COLLEAGUES, DM, Memory, Person, Selection, add_memories, forget
+from memory.postgres import execute_statement
+from memory.store import read_card
+from tests.integration.app import App
+from tests.integration.person import shown
+from tests.integration.playground_slack import PersonThread
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+SENTENCE = "I like reviews as comments in the pull request"
+
+
+async def fact(app: App, person: Person, sentence: str = SENTENCE, audience: str = DM) -> Memory:
+    """Let a person have said something; return the memory."""
+    await add_memories(
+        app.pool,
+        app.embedder,
+        person.namespace(audience),
+        "UserFact",
+        [({"fact": sentence}, {"kind": "modal", "evidence": sentence})],
+    )
+    [found] = [one for one in await app.memories(person) if sentence in str(one.content)]
+    return found
+
+
+async def asks(app: App, asker: PersonThread, name: str) -> tuple[Message, str]:
+    """Let a colleague ask; return the message, and what they see below the answer."""
+    app.script_calls(("ask_about_colleague", {"name": name}), text="It follows.")
+    message = await app.ask(asker, f"How does {name} like reviews?")
+    return message, " ".join(shown(one) for one in app.shown(message))
+
+
+def named(app: App, name: str, **more: Any) -> tuple[PersonThread, Person]:
+    """Add a person with a name; return where they write, and who they are."""
+    place = app.slack.place(name=name, **more)
+    return place, app.person(place)
+
+
+async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticked(
+    app: App,
+) -> None:
+    """Before: nothing told. Then the person's own sentence, which no prompt and no turn holds."""
+    _, aya = named(app, "Ayaka Tick")
+    jonas, _ = named(app, "Jonas Tick")
+    memory = await fact(app, aya)
+    nothing = say("en", "card_nothing", who="Ayaka Tick")
+    _, seen = await asks(app, jonas, "Ayaka")
+    assert SENTENCE not in seen
+    await app.click(aya, MENU, f"show {memory.key}")
+    message, seen = await asks(app, jonas, "Ayaka")
+    assert SENTENCE in seen
+    assert say("en", "card_says", who="Ayaka Tick") in seen
+    assert SENTENCE not in " ".join(app.request_texts())
+    assert SENTENCE not in str(app.turn(message))
+    await app.click(aya, MENU, f"hide {memory.key}")
+    _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
+    assert SENTENCE not in seen
+    assert nothing in seen
+    [again] = await app.memories(aya)
+    assert again.namespace.audience == DM
+
+
+@pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate"])
+async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> None:
+    """Forgotten, erased, memory off, account deactivated: nothing is shown any more."""
+    _, aya = named(app, f"Aya {ends}")
+    jonas, _ = named(app, f"Jonas {ends}")
+    memory = await fact(app, aya, audience=COLLEAGUES)
+    _, seen = await asks(app, jonas, f"@{aya.user_id}")
+    assert SENTENCE in seen
+    match ends:
+        case "forget":
+            await forget(app.pool, aya, Selection(keys=[memory.key]))
+        case "erase":
+            await erase_person(app.pool, aya)
+        case "off":
+            await turn_off(app.wiring.app, aya)
+        case "deactivate":
+            app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
+    _, seen = await asks(app, jonas, f"@{aya.user_id}")
+    assert SENTENCE not in seen
+
+
+async def test_a_sensitive_line_cannot_be_shown(app: App) -> None:
+    """The verdict decides, for a memory and for an answer of the form; the memory stays."""
+    _, aya = named(app, "Aya Sensitive")
+    memory = await fact(app, aya, "I have asthma")
+    done = await app.click(aya, MENU, f"show {memory.key}")
+    assert done.line == say("en", "card_sensitive")
+    [same] = await app.memories(aya)
+    assert same.namespace.audience == DM
+
+
+async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> None:
+    """The last question that the quota allows is answered, and no further one."""
+    _, aya = named(app, "Aya Quota")
+    await fact(app, aya, audience=COLLEAGUES)
+    jonas, who = named(app, "Jonas Quota")
+    app.rows(
+        "INSERT INTO card_uses (team_id, user_id, hour, asked)"
+        " VALUES (%s, %s, date_trunc('hour', now()), %s) RETURNING asked",
+        *(who.team_id, who.user_id, QUESTIONS_AN_HOUR - 1),
+    )
+    for expected in (True, False):
+        _, seen = await asks(app, jonas, f"@{aya.user_id}")
+        assert (SENTENCE in seen) == expected
+
+
+async def test_forty_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
+    """Row-level security opens one named person's card, of the same workspace, and reads only."""
+    people = [Person("T0CARDS" if n % 2 else "T1CARDS", f"U{n:02}CARDS") for n in range(40)]
+    for n, person in enumerate(people):
+        await fact(app, person, f"line {n} of colleagues", COLLEAGUES)
+        await fact(app, person, f"line {n} of a direct message", DM)
+    for n, reader in enumerate(people):
+        for m, owner in enumerate(people):
+            lines = await read_card(app.pool, reader, owner, most=50)
+            texts = [one.content["fact"] for one in lines]
+            same = reader.team_id == owner.team_id
+            assert texts == ([f"line {m} of colleagues"] if same else []), (n, m)
+    scope = {"kioku.person": people[1].scope, "kioku.colleague": people[3].scope}
+    seen = await execute_statement(app.pool, "SELECT prefix FROM store", scope=scope)
+    expected = {people[1].namespace(one).prefix for one in (COLLEAGUES, DM)}
+    assert {row["prefix"] for row in seen} == expected | {people[3].namespace(COLLEAGUES).prefix}
+    await execute_statement(
+        app.pool, "DELETE FROM store WHERE strpos(prefix, 'U03') > 0", scope=scope
+    )
+    assert len(await read_card(app.pool, people[1], people[3], most=50)) == 1

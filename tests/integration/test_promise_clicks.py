@@ -1,0 +1,142 @@
+"""Promises in Slack's interface: what is said of one, and what each button does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.notices import SHOW_NOTICE, add_notice, show_notice
+from bot.ui.promises import KIND, PROMISE
+from memory import DM, add_memories
+from memory.postgres import person_transaction
+from tests.conftest import Server
+from tests.integration.app import App, eventually, receiving
+from tests.integration.person import Place, SlackPerson, shown
+from tests.integration.playground_slack import PlaygroundSlack
+from tests.integration.test_promises import SENTENCE, minute
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def slack(own_playground: Server) -> PlaygroundSlack:
+    """A Slack that delivers to the app of one test."""
+    return PlaygroundSlack(own_playground)
+
+
+@pytest.fixture(params=["en", "ja"])
+async def ann(app: App, request: pytest.FixtureRequest) -> AsyncIterator[SlackPerson]:
+    """A person who has told the app of a promise."""
+    async with receiving(app):
+        yield SlackPerson(app, request.param)
+
+
+async def told(ann: SlackPerson, **content: Any) -> Place:
+    """Let the person promise something; return the notice below the answer."""
+    message = await ann.say("Hello")
+    turn = ann.app.turn(message)["id"]
+    source = {"kind": "message", "evidence": SENTENCE, "channel": message.channel_id}
+    given = {"promise": "the Q3 figures", "to": "Mia", **content}
+    namespace = ann.person.namespace(DM)
+    app = ann.app
+    await add_memories(
+        app.pool,
+        app.embedder,
+        namespace,
+        KIND,
+        [(given, {**source, "ts": message.ts})],
+        batch=turn,
+    )
+    async with person_transaction(app.pool, ann.person) as connection:
+        await add_notice(app.wiring.app, connection, ann.person, turn)
+    for job in app.take_jobs(SHOW_NOTICE):
+        await show_notice(app.wiring.app, **job)
+    seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={message.ts}")
+    return {**seen["messages"][-1], "channel": "dm"}
+
+
+async def due(ann: SlackPerson) -> tuple[str, str | None, str]:
+    """Return day, time and state of the person's promise."""
+    [found] = [one.content for one in await ann.app.memories(ann.person) if one.kind == KIND]
+    return found["due"], found["due_time"], found["state"]
+
+
+async def becomes(ann: SlackPerson, *expected: tuple[str | None, str | None, str]) -> None:
+    """Wait until the promise has this day, time and state."""
+
+    async def same() -> bool:
+        return (await due(ann),) == expected
+
+    await eventually(same)
+
+
+def day(ann: SlackPerson, later: int) -> str:
+    """Return a day from today on in the person's zone."""
+    [row] = ann.app.rows(
+        "SELECT time_zone FROM person_settings WHERE user_id = %s", ann.person.user_id
+    )
+    zone = ZoneInfo(row["time_zone"])
+    return (datetime.now(zone) + timedelta(days=later)).date().isoformat()
+
+
+async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
+    ann: SlackPerson,
+) -> None:
+    """One line below the answer says when; *Change* opens the form, *Don't* leaves no reminder."""
+    notice = await told(ann, due="2099-11-27", due_time="10:00")
+    assert "Mia" in shown(notice)
+    assert "2099" in shown(notice)
+    await ann.press(notice, "memory_menu", "edit")
+    form = await ann.form_opens()
+    await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
+    await becomes(ann, ("2098-01-02", "11:30", "open"))
+    await ann.press(notice, PROMISE, "never")
+    await becomes(ann, (None, None, "open"))
+
+
+async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
+    """*Tomorrow* sets it; Home lists the open promise first, and its menu ends it."""
+    notice = await told(ann)
+    assert ann.sentence("promise_monday") in shown(notice)
+    await ann.press(notice, PROMISE, "tomorrow")
+    await becomes(ann, (day(ann, 1), None, "open"))
+    await ann.remember("ramen")
+    home = shown(await ann.open_home())
+    titles = [ann.sentence(key) for key in ("promises_title", "promises_others")]
+    places = [home.index(f"*{title}*") for title in titles]
+    assert places[0] < home.index("Q3") < places[1] < home.index("ramen")
+    await ann.click(await ann.home(), "memory_menu", "done")
+    await becomes(ann, (day(ann, 1), None, "done"))
+    assert ann.sentence("promises_title") not in shown(await ann.home())
+
+
+@pytest.mark.parametrize(
+    ("button", "expected"),
+    [("done", (-1, "done")), ("tomorrow", (1, "open")), ("drop", (-1, "dropped"))],
+)
+async def test_each_button_of_a_reminder_does_what_it_says(
+    ann: SlackPerson, button: str, expected: tuple[int, str]
+) -> None:
+    """The reminder quotes the person; a click changes the promise, with *Undo*."""
+    await told(ann)
+    yesterday = day(ann, -1)
+    for table in ("store", "memory_versions"):
+        ann.app.rows(
+            f"UPDATE {table} SET value = jsonb_set(value, '{{content,due}}', to_jsonb(%s::text)),"
+            " updated_at = '2020-01-01'"
+            " WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'"
+            " RETURNING key",
+            yesterday,
+        )
+    await minute(ann.app)
+    [reminder] = [one for one in await ann.seen() if SENTENCE in shown(one)]
+    place = {**reminder, "channel": "dm"}
+    await ann.press(place, PROMISE, button)
+    await becomes(ann, (day(ann, expected[0]), None, expected[1]))
+    undone = await ann.changed(place)
+    await ann.press(undone, "undo", "change")
+    await becomes(ann, (yesterday, None, "open"))
