@@ -117,7 +117,8 @@ async def test_tools_depend_on_the_conversation_and_on_memory(app: App) -> None:
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
     in_channel = offered(app)
     assert set(in_dm) - set(in_channel) == {"read_current_view"}
-    assert set(in_channel) == {"search_web", "memory_search", "memory_change", "memory_settings"}
+    memory = {"memory_search", "memory_change", "ask_about_colleague"}
+    assert set(in_channel) == {"search_web", "memory_settings", *memory}
     await app.off(place)
     await app.ask(place, "hello")
     assert set(offered(app)) == {"search_web", "memory_settings", "read_current_view"}

@@ -14,7 +14,7 @@ from bot.people import People
 from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
-from memory import DM, PUBLIC, Person, Pool
+from memory import COLLEAGUES, DM, PUBLIC, Person, Pool
 from tests.conftest import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -65,9 +65,9 @@ def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
 @pytest.mark.parametrize(
     ("kind", "own", "seen"),
     [
-        ("public", PUBLIC, (PUBLIC,)),
-        ("private", "", (PUBLIC, "")),
-        ("mpim", "", (PUBLIC, "")),
+        ("public", PUBLIC, (PUBLIC, COLLEAGUES)),
+        ("private", "", (PUBLIC, COLLEAGUES, "")),
+        ("mpim", "", (PUBLIC, COLLEAGUES, "")),
         ("connect", "", ("",)),
     ],
 )

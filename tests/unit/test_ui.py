@@ -594,7 +594,9 @@ def test_forgetting_comes_first_where_it_is_asked_for() -> None:
         [row] = [b for b in blocks if b.get("accessory", {}).get("action_id") == MENU]
         values = [option["value"] for option in row["accessory"]["options"]]
         assert values[0] == f"{first} {TURN}"
-        assert sorted(values) == [f"{deed} {TURN}" for deed in ("edit", "forget", "history")]
+        assert sorted(values) == [
+            f"{deed} {TURN}" for deed in ("edit", "forget", "history", "show")
+        ]
         # It has its present words since its last change.
         assert Reader("en").day(one.updated_at) in row["text"]["text"]
 

@@ -253,15 +253,14 @@ class ControlTools:
         return {"not_remembered": "previous_message", "done": False, "proposed": True}
 
 
-def control_tools(*, in_dm: bool) -> list[Definition]:
-    """Return the tools as the Responses API takes them."""
+def control_tools(*, in_dm: bool, off: bool) -> list[Definition]:
+    """Return the tools as the Responses API takes them; `off`: memory is."""
     action = {"type": "string", "enum": list(ACTIONS)}
     parameters = {"action": action, **_PARAMETERS}
     named = {"name": {"type": "string", "description": "their name, or the id in a mention"}}
-    tools = [
-        function_tool(SETTINGS_TOOL, _SETTINGS, parameters, ["action"]),
-        function_tool(COLLEAGUE_TOOL, _COLLEAGUE, named, ["name"]),
-    ]
+    tools = [function_tool(SETTINGS_TOOL, _SETTINGS, parameters, ["action"])]
+    if not off:
+        tools.append(function_tool(COLLEAGUE_TOOL, _COLLEAGUE, named, ["name"]))
     return [*tools, function_tool(VIEW_TOOL, _VIEW, {})] if in_dm else tools
 
 

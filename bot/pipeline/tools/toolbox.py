@@ -175,7 +175,10 @@ def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
 
     @cache
     def definitions(in_dm: bool, off: bool) -> list[Definition]:
-        return [*([] if off else memory_tools(tuple(app.schemas))), *control_tools(in_dm=in_dm)]
+        return [
+            *([] if off else memory_tools(tuple(app.schemas))),
+            *control_tools(in_dm=in_dm, off=off),
+        ]
 
     def opened(
         claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow, last_reply: str | None
