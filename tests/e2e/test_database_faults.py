@@ -153,7 +153,6 @@ def test_a_command_that_loses_its_connection_says_so(world: World) -> None:
         typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
         assert world.playground("commands", typed)["ok"]
 
-
         def answered() -> list[Json]:
             # The job of each minute may wait for the table, too.
             world.rows(
