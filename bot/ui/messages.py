@@ -21,6 +21,7 @@ from bot.ui.blocks import (
     section,
     shortened,
 )
+from bot.ui.cards import sentence_of
 from bot.ui.lines import (
     changes_line,
     notable_changes,
@@ -183,9 +184,8 @@ def remind_button(reader: Reader, value: str) -> Block:
 
 def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
     """Return the reminder: the person's own sentence, or `line` where it was forgotten."""
-    said = [str(one.get("evidence") or "") for one in memory.sources]
-    sentence = next((one for one in reversed(said) if one), "")
-    quoted = escaped(shortened(" ".join(sentence.split()), LINE_LIMIT)) if sentence else line
+    sentence = sentence_of(memory)
+    quoted = escaped(shortened(sentence, LINE_LIMIT)) if sentence else line
     text = reader.say("reminder", day=reader.day(memory.created_at), what=quoted)
     return payload(
         text,
