@@ -1,9 +1,9 @@
 """Records the moving pictures of the READMEs: ``python docs/media/record.py``.
 
-Starts Kioku with its playground and the stand-in model in an empty folder, plays the food story
-on the page in Chromium, and writes kioku.webp and kioku.ja.webp beside this file: Chromium takes
-each picture as WebP, and they are put into one animated file here (developers.google.com/speed/
-webp/docs/riff_container).
+Starts Kioku with its playground and the stand-in model in an empty folder, plays a story of food, a
+promise and a card on the page in Chromium, and writes kioku.webp and kioku.ja.webp beside this
+file: Chromium takes each picture as WebP, and they are put into one animated file here
+(developers.google.com/speed/webp/docs/riff_container).
 """
 
 from __future__ import annotations
@@ -24,22 +24,19 @@ from pathlib import Path
 from playwright.async_api import CDPSession, Page, async_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDTH, HEIGHT, QUALITY = 1000, 640, 80
+WIDTH, HEIGHT, QUALITY = 1000, 640, 65
 MOST_BYTES = 3_000_000
+# A locale, a colleague, steps: @ a person, ~ the menu of a memory, ! a click; any other is typed.
 STORIES = {
-    "kioku": (
-        "Ben",
-        ("I like ramen and I'm interested in AWS", "/memories", "What shall I eat today?"),
-        ("/forget ramen", "Forget All Shown (1)"),
-    ),
-    "kioku.ja": (
-        "Aya",
-        ("ラーメンが大好きです!!", "/memories", "今日のランチは何を食べようかな？"),
-        ("/forget ラーメン", "表示中の1件を忘れる"),
-    ),
+    "kioku": """en-US|Mia|@Ben|I like ramen|What shall I eat today?|/forget ramen
+        |!Forget All Shown (1)|I like short reviews|I promised Mia the Q3 figures by Friday noon
+        |~short reviews|!Show to Colleagues|!Preview as a Colleague|@Mia
+        |How does Ben like reviews?""",
+    "kioku.ja": """ja-JP|ミア|@Aya|ラーメンが大好きです!!|今日のランチは何を食べようかな？
+        |/forget ラーメン|!表示中の1件を忘れる|短いレビューが好きです
+        |金曜日の正午までにミアさんに数字を送ると約束しました|~短いレビュー|!同僚に見せる
+        |!同僚からの見え方|@ミア|Ayaさんはどんなレビューを好みますか？""",
 }
-
-
 Rectangle = tuple[int, int, int, int]
 """x, y, width, height; x and y are even."""
 
@@ -109,11 +106,14 @@ def kioku(folder: str) -> Iterator[str]:
         for name, value in os.environ.items()
         if not name.startswith(("KIOKU_", "SLACK_", "OPENAI_")) and name != "DATABASE_URL"
     }
-    settings = {"PYTHONPATH": str(ROOT), "PORT": "0", "KIOKU_DATA_DIR": folder}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bot", "up"],
+    # The page names the command as it was started: found on the path it has no folder.
+    found = Path(sys.executable).parent
+    kept["PATH"] = f"{found}{os.pathsep}{kept['PATH']}"
+    settings = {"PYTHONPATH": str(ROOT), **kept, "PORT": "0", "KIOKU_DATA_DIR": folder}
+    process = subprocess.Popen(  # noqa: S603 (our own command)
+        [found / "kioku", "up"],
         cwd=folder,
-        env={**kept, **settings},
+        env=settings,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -143,34 +143,29 @@ async def _type(page: Page, film: Film, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def record(page: Page, person: str, told: tuple[str, ...], forget: tuple[str, str]) -> Film:
-    """Play the story as one person."""
+async def record(page: Page, steps: list[str]) -> Film:
+    """Play a story."""
     film = Film(await page.context.new_cdp_session(page))
-    await page.locator(".person", has_text=person).click()
-    await page.locator(".prompt").first.wait_for()
-    await film.take(1400)
     answered = page.locator(".message:not(.live) .markdown")
-    for text in told:
-        before = await answered.count()
-        await _type(page, film, text)
-        if text.startswith("/"):
-            await film.watch(page, 1.2)
-            await film.take(2200)
+    for step in steps:
+        before, what, name = await answered.count(), step[0], step[1:]
+        if what == "@":
+            await page.locator(".person", has_text=name).click()
+            await page.get_by_role("tab").first.click()
+        elif what == "~":
+            await page.get_by_role("tab").nth(1).click()
+            await page.locator(".home .section", has_text=name).locator(".overflow").click()
+        elif what == "!":
+            item = page.get_by_role("menuitem", name=name)
+            await page.get_by_role("button", name=name, exact=True).or_(item).last.click()
+            await page.mouse.move(0, 0)
         else:
-            while await answered.count() == before:
+            await _type(page, film, step)
+            while what != "/" and await answered.count() == before:
                 await film.watch(page, 0.2)
-            await film.watch(page, 1)
-            await film.take(1500)
-        # What was said is formed into memories once the person pauses.
-        await page.wait_for_timeout(3000)
-    command, button = forget
-    await _type(page, film, command)
-    await film.watch(page, 1)
-    await film.take(900)
-    await page.get_by_role("button", name=button, exact=True).last.click()
-    await page.mouse.move(0, 0)
-    await film.watch(page, 1)
-    await film.take(3500)
+        await film.watch(page, 1)
+        await page.wait_for_timeout(3000)  # Memories are formed once the person pauses.
+        await film.take(1800)
     return film
 
 
@@ -181,16 +176,21 @@ async def main() -> None:
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=system_chromium())
-        for name, (person, told, forget) in STORIES.items():
+        for name, story in STORIES.items():
+            locale, colleague, *steps = (one.strip() for one in story.split("|"))
             with tempfile.TemporaryDirectory() as folder, kioku(folder) as url:
                 settings = {"first_token_ms": 900, "token_ms": 70, "chunk_chars": 3}
                 page = await browser.new_page(
                     viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light"
                 )
                 await page.request.post(f"{url}/_model/settings", data=settings)
+                added = {"name": colleague, "locale": locale}
+                made = await page.request.post(f"{url}/_playground/users", data=added)
+                user = (await made.json())["id"]
+                await page.request.get(f"{url}/_playground/channels/dm/messages?as={user}&only=0")
                 await page.goto(url)
                 await page.wait_for_selector("[data-ready]")
-                film = await record(page, person, told, forget)
+                film = await record(page, steps)
                 await page.close()
             content = film.webp()
             if len(content) > MOST_BYTES:
