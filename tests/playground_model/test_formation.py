@@ -17,7 +17,6 @@ from langgraph.store.memory import InMemoryStore
 from memory import SCHEMAS
 from memory.formation.extract import instructions_for
 from memory.model.schemas import UserFoodPreference, UserTechInterest, with_evidence
-from tests.playground_model.controls import Controls
 from tests.playground_model.loose import Loose, stand_in
 
 with warnings.catch_warnings():
@@ -38,9 +37,8 @@ class Willing(Loose):
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: Any = None, **more: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Turn "any" into "auto", except where a refused call is repaired."""
-        names = [getattr(tool, "__name__", "") for tool in tools]
-        if tool_choice == "any" and "PatchFunctionErrors" not in names:
+        """Turn "any" into "auto"."""
+        if tool_choice == "any":
             tool_choice = "auto"
         return super().bind_tools(tools, tool_choice=tool_choice, **more)
 
@@ -81,49 +79,11 @@ class Person:
         found = await self.store.asearch(("chat", "U1"))
         return {item.key: item.value["content"] for item in found}
 
-    async def names(self) -> dict[str, int | None]:
-        """What each memory is about, with its level."""
-        return {
-            content.get("food_name") or content["topic"]: content.get(
-                "preference", content.get("interest_level")
-            )
-            for content in (await self.rows()).values()
-        }
-
-    async def key_of(self, name: str) -> str:
-        """The key of the memory about `name`."""
-        rows = await self.rows()
-        return next(key for key, content in rows.items() if name in content.values())
-
 
 @pytest.fixture(params=[False, True], ids=["chat", "responses"])
 def person(url: str, request: pytest.FixtureRequest) -> Person:
     """A person, formed by chat completions and by the Responses API."""
     return Person(model(url, responses=request.param))
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_the_ramen_story(person: Person, at_once: bool) -> None:
-    """Ramen and pasta are liked; miso ramen updates the ramen row, disliked pasta goes."""
-    liked, changed = (
-        ("ラーメンが大好きです!!", "パスタも好きです"),
-        ("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"),
-    )
-    for messages in [liked] if at_once else [(one,) for one in liked]:
-        await person.says(*messages)
-    rows = list((await person.rows()).values())
-    assert [(row["food_name"], row["cuisine"], row["preference"]) for row in rows] == [
-        ("ラーメン", None, 100),
-        ("パスタ", None, 80),
-    ]
-    key = await person.key_of("ラーメン")
-    for messages in [changed] if at_once else [(one,) for one in changed]:
-        await person.says(*messages)
-    rows_now = await person.rows()
-    assert list(rows_now) == [key]
-    assert rows_now[key]["food_name"] == "ラーメン"
-    assert "味噌ラーメン" in rows_now[key]["description"]
-    assert rows_now[key]["evidence"] == "ラーメンは味噌ラーメンが好き"
 
 
 @pytest.mark.parametrize(
@@ -137,21 +97,6 @@ async def test_the_ramen_story(person: Person, at_once: bool) -> None:
         "Do I like pizza?",
         "おすすめの技術トピックを3つ挙げて簡潔にまとめて！",
         "今日のランチは何を食べようかな？",
-    ],
-)
-async def test_small_talk_and_questions_write_nothing(person: Person, message: str) -> None:
-    """With and without memories, no tool is called."""
-    await person.says(message)
-    assert await person.rows() == {}
-    await person.says("I love ramen")
-    before = await person.rows()
-    await person.says(message)
-    assert await person.rows() == before
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
         "I don't think I like AWS",
         "I used to love ramen",
         "If I liked ramen, I would say so",
@@ -165,8 +110,10 @@ async def test_small_talk_and_questions_write_nothing(person: Person, message: s
         "```\nI love ramen\n```",
     ],
 )
-async def test_what_is_not_understood_forms_nothing(person: Person, message: str) -> None:
-    """A sentence that fits no form, a quotation, code and a joke write nothing."""
+async def test_questions_quotations_and_unknown_forms_write_nothing(
+    person: Person, message: str
+) -> None:
+    """No tool is called for small talk, a question, a joke, a quotation or an unknown form."""
     await person.says(message)
     assert await person.rows() == {}
 
@@ -207,23 +154,3 @@ async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[s
     assert found.content.model_dump() == {**expected, "evidence": message}
     again = await manager.ainvoke({"messages": asked, "existing": [found]})
     assert [one.content for one in again] == [found.content]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [{"food_name": "ramen"}, {"food_name": "ramen", "preference": 400, "evidence": "I love ramen"}],
-)
-async def test_a_refused_call_is_repaired(
-    person: Person, controls: Controls, arguments: dict[str, Any]
-) -> None:
-    """A missing quote or a level out of range is put right on the second request."""
-    calls = [{"name": "UserFoodPreference", "arguments": arguments}]
-    for endpoint in ("chat", "responses"):
-        await controls.post(
-            "script", {"endpoint": endpoint, "kind": "formation", "output": {"tool_calls": calls}}
-        )
-    await person.says("I love ramen")
-    (row,) = (await person.rows()).values()
-    assert row["evidence"] == "I love ramen"
-    assert row["preference"] in {None, 100}
-    assert [entry["kind"] for entry in await controls.journal()] == ["formation"] * 2

@@ -168,7 +168,5 @@ def _content(kind: Tool, said: Said) -> dict[str, Any]:
         plain = {"interest"} if said.domain == "tech" else {"like", "dislike"}
         if said.name not in plain or "more" in said.gaps:
             values["description"] = clause
-    filled: dict[str, Any] = fill.fill(
-        kind.parameters, subject=thing, clause=clause, quote=said.quote
-    )
+    filled: dict[str, Any] = fill.fill(kind.parameters, thing)
     return filled | {name: value for name, value in values.items() if name in kind.fields}
