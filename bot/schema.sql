@@ -48,8 +48,6 @@ CREATE TABLE messages (
     -- alone.
     claimed_by text,
     attempts int NOT NULL DEFAULT 0,
-    -- attempts that ended in good order without an answer
-    spared int NOT NULL DEFAULT 0,
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
     lone_crashes int NOT NULL DEFAULT 0,

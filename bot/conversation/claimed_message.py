@@ -24,7 +24,7 @@ CLAIM: LiteralString = (
     "UPDATE messages SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
     f" ORDER BY ts LIMIT 1) AND {OPEN}"
-    " RETURNING id, message, attempts - 1 AS earlier_attempts, spared, failures, crashes,"
+    " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes,"
     " lone_crashes, revision, held_since, late, status = 'answering' AS begun,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
@@ -60,10 +60,9 @@ class Superseded(Interrupted):
 class ClaimedMessage:
     """A stored message that is to be answered, with the counts of its earlier attempts.
 
-    Of the `earlier_attempts`, `spared` ended without an answer and without an error, and `failures`
-    in an error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
-    `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
-    for it. `begun`: an earlier attempt began its turn. `late`: it was found by backfill more than a
+    Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
+    `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
+    `held_since` is when the model was first unavailable for it. `begun`: an earlier attempt began its turn. `late`: it was found by backfill more than a
     minute after it was written. `unserved`: the workspace has removed the app since. `waited`:
     seconds since it was stored, or edited last, when this attempt began.
 
@@ -74,7 +73,6 @@ class ClaimedMessage:
     id: UUID
     message: Message
     earlier_attempts: int = 0
-    spared: int = 0
     failures: int = 0
     crashes: int = 0
     lone_crashes: int = 0

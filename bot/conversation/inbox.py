@@ -247,7 +247,7 @@ class Inbox:
                 "UPDATE messages SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " reopened_at = now(),"
-                " spared = attempts, failures = 0, crashes = 0, lone_crashes = 0,"
+                " failures = 0, crashes = 0, lone_crashes = 0,"
                 " claimed_by = NULL, interrupted = false, held_since = NULL"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
@@ -329,13 +329,13 @@ class Inbox:
         Raises `Interrupted`, as does `postpone`, but not for an edit.
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _spare(connection, claimed, held=False)
+            await _release(connection, claimed, held=False)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""
         message = claimed.message
         async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
-            await _spare(connection, claimed, held=True)
+            await _release(connection, claimed, held=True)
             limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
@@ -479,14 +479,14 @@ def _values(message: Message) -> dict[str, Any]:
     }
 
 
-async def _spare(
+async def _release(
     connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool
 ) -> None:
-    spared = await connection.execute(
-        "UPDATE messages SET spared = spared + 1, claimed_by = NULL,"
+    released = await connection.execute(
+        "UPDATE messages SET claimed_by = NULL,"
         " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
         f" WHERE {STILL_OURS} AND {OPEN}",
         (held, *claimed.ownership),
     )
-    if not spared.rowcount:
+    if not released.rowcount:
         await check_ownership(connection, claimed)

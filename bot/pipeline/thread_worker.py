@@ -143,7 +143,7 @@ class ThreadWorker:
 
     async def _restart_when_reachable(self, claimed: ClaimedMessage) -> None:
         # A fault of PostgreSQL does not count as a failed attempt of the message.
-        pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.spared), _LONGEST_PAUSE_SECONDS)
+        pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_PAUSE_SECONDS)
         while True:
             await asyncio.sleep(pause)
             try:
@@ -262,7 +262,9 @@ class ModelOutages:
         # A message that alone fails again does not mean that others wait.
         if claimed.held_since is None or self._replier.probing:
             self._others_wait = True
-        await self._inbox.postpone(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
+        await self._inbox.postpone(
+            claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        )
         return False
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
