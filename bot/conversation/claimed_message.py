@@ -62,9 +62,10 @@ class ClaimedMessage:
 
     Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
     `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
-    `held_since` is when the model was first unavailable for it. `begun`: an earlier attempt began its turn. `late`: it was found by backfill more than a
-    minute after it was written. `unserved`: the workspace has removed the app since. `waited`:
-    seconds since it was stored, or edited last, when this attempt began.
+    `held_since` is when the model was first unavailable for it. `begun`: an earlier attempt began
+    its turn. `late`: it was found by backfill more than a minute after it was written. `unserved`:
+    the workspace has removed the app since. `waited`: seconds since it was stored, or edited last,
+    when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
