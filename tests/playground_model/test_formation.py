@@ -62,13 +62,12 @@ async def formed(url: str, message: str, existing: Sequence[Any] = ()) -> list[A
         "I'm not allergic to peanuts",
         "妻はラーメンが好きです",
         "ラーメンが好きなわけではありません",
-        "I love ramen. Just kidding",
         "> I love ramen",
         "```\nI love ramen\n```",
     ],
 )
 async def test_questions_quotations_and_unknown_forms_form_nothing(url: str, message: str) -> None:
-    """No tool is called for small talk, a question, a joke, a quotation or an unknown form."""
+    """No tool is called for small talk, a question, a quotation or an unknown form."""
     assert await formed(url, message) == []
 
 

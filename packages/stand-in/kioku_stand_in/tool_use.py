@@ -35,8 +35,6 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
         return [call("memory_settings", _settings(one, prompt.instructions))]
     if one.name == "view" and "read_current_view" in tools:
         return [call("read_current_view", {})]
-    if one.name == "news" and "search_web" in tools:
-        return [call("search_web", {"query": texts_for(prompt)["query"].format(one.things[0])})]
     if change and one.wish == "remember":
         return _remember(change, search, one, prompt)
     if change and search and one.name == "forget":
