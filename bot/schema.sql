@@ -82,8 +82,6 @@ CREATE TABLE messages (
     removal_proposed boolean NOT NULL DEFAULT false,
     -- NULL where no model answered
     model text,
-    -- The person renamed the thread's session; the app leaves its title as it is.
-    retitled boolean NOT NULL DEFAULT false,
     -- NULL for one that is gone: the unfinished answer is still to be deleted.
     ended_at timestamptz,
     formed_at timestamptz,

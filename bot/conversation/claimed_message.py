@@ -23,7 +23,7 @@ STILL_OURS: LiteralString = "id = %s AND attempts = %s"
 CLAIM: LiteralString = (
     "UPDATE messages SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
-    f" AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND {OPEN}"
+    f" ORDER BY ts LIMIT 1) AND {OPEN}"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, spared, failures, crashes,"
     " lone_crashes, revision, held_since, late, status = 'answering' AS begun,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
@@ -173,9 +173,10 @@ def is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
 async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``quota_messages``), or what the policy refuses
-    with the conversation. Until the period ends only the same message gets True again, because
-    an earlier attempt at it may have failed before the sentence was sent.
+    `refusal` is the key of a quota's sentence (``quota_messages``), ``model_away`` for an interim
+    reply, or what the policy refuses with the conversation. Until the period ends only the same
+    message gets True again, because an earlier attempt at it may have failed before the sentence
+    was sent.
     """
     person = claimed.message.person
     async with person_transaction(pool, person) as connection:

@@ -195,18 +195,17 @@ class Inbox:
         )
 
     @step("claim")
-    async def claim(self, thread: str, *, not_held: bool = False) -> ClaimedMessage | None:
+    async def claim(self, thread: str) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
-        The message is in progress in this process until its attempt ends. `not_held`: return the
-        oldest of those that were not held for the model yet.
+        The message is in progress in this process until its attempt ends.
         """
-        if not not_held and (begun := self._begun.pop(thread, None)) is not None:
+        if (begun := self._begun.pop(thread, None)) is not None:
             return begun
         rows = await execute_statement(
             self._pool,
             CLAIM,
-            {"process": self._queue.process, "thread": thread, "not_held": not_held},
+            {"process": self._queue.process, "thread": thread},
             scope={THREAD_SETTING: thread},
             prepare=True,
         )
@@ -324,14 +323,13 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def restart(self, claimed: ClaimedMessage, *, held: bool = False) -> None:
+    async def restart(self, claimed: ClaimedMessage) -> None:
         """Record that this attempt ended without a fault of the message, which is answered again.
 
-        `held`: it waits for the model, behind another one of its thread. Raises `Interrupted`, as
-        does `postpone`, but not for an edit.
+        Raises `Interrupted`, as does `postpone`, but not for an edit.
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _spare(connection, claimed, held=held)
+            await _spare(connection, claimed, held=False)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""

@@ -261,24 +261,29 @@ class Jobs(procrastinate.manager.JobManager):
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take the next job that may be begun now; None where there is none.
 
-        A notification that arrives meanwhile counts: Procrastinate's worker would drop it.
+        What is notified or handed over meanwhile counts: Procrastinate's worker would drop it.
         """
         names = tuple(queues or ())
         self._worker_of[names] = worker_id
-        if self._handed[names]:
-            if self._empty_at.get(names) == self._notified[names]:
-                self._exhausted[names] = self._notified[names]
-            return self._handed[names].popleft()
+        if (handed := self._next_handed(names)) is not None:
+            return handed
         if self._exhausted.pop(names, None) == self._notified[names] and names in self._listeners:
             return None
         while True:
             notified = self._notified[names]
-            job = await self._taken(list(names), worker_id)
+            job = await self._taken(list(names), worker_id) or self._next_handed(names)
             if job is not None:
                 return job
             if notified == self._notified[names]:
                 self._empty_at[names] = notified
                 return None
+
+    def _next_handed(self, names: tuple[str, ...]) -> Job | None:
+        if not self._handed[names]:
+            return None
+        if self._empty_at.get(names) == self._notified[names]:
+            self._exhausted[names] = self._notified[names]
+        return self._handed[names].popleft()
 
     async def _taken(self, queues: list[str], worker_id: int) -> Job | None:
         names = tuple(queues)

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from memory.postgres.embedded import EmbeddedPostgres
 from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
 from tests.browser.visitor import Playground, Visitor
@@ -33,7 +34,7 @@ def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
         def alive() -> bool:
             return process.process.poll() is None
 
-        playground = Playground(url)
+        playground = Playground(url, EmbeddedPostgres(folder / "data").dsn("kioku"))
         playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         with PAYLOADS.watched(url, alive), TRAFFIC.watched(url, alive):
             yield playground

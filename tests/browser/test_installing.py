@@ -1,4 +1,4 @@
-"""The page of consent, and other workspaces on the playground's page."""
+"""The page of consent, other workspaces on the playground's page, and the way to one's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from slack_playground.slack import CLIENT_ID
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
 from tests.browser.test_accessibility import findings
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Playground, Visitor
+from tests.conftest import json_server
 
 
 async def consent(show: Showcase, visitor: Visitor, **query: str) -> Page:
@@ -28,30 +29,21 @@ async def consent(show: Showcase, visitor: Visitor, **query: str) -> Page:
     return visitor.page
 
 
+ASKS = {
+    "Ben": ("Kioku is requesting permission to access the Playground workspace", "Cancel"),
+    "Aya": (
+        "KiokuがPlaygroundワークスペースにアクセスする権限をリクエストしています",
+        "キャンセル",
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("theme", "phone", "name", "heading", "cancel"),
-    [
-        (
-            "light",
-            False,
-            "Ben",
-            "Kioku is requesting permission to access the Playground workspace",
-            "Cancel",
-        ),
-        (
-            "dark",
-            True,
-            "Aya",
-            "KiokuがPlaygroundワークスペースにアクセスする権限をリクエストしています",
-            "キャンセル",
-        ),
-    ],
+    ("theme", "phone", "name"), [("light", False, "Ben"), ("dark", True, "Aya")]
 )
-async def test_cancel(
-    show: Showcase, visit: Visit, theme: str, phone: bool, name: str, heading: str, cancel: str
-) -> None:
+async def test_cancel(show: Showcase, visit: Visit, theme: str, phone: bool, name: str) -> None:
     """The page of consent speaks the person's language; Cancel goes back with access_denied."""
-    user = show.person(name)
+    user, (heading, cancel) = show.person(name), ASKS[name]
     one = await visit(show.playground, user, phone=phone, theme=theme, reduced_motion="reduce")
     page = await consent(show, one)
     await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
@@ -90,3 +82,16 @@ async def test_allow_by_keyboard(show: Showcase, visit: Visit) -> None:
     given = show.slack.workspaces.codes[answer["code"][0]]
     assert (given.team_id, given.user) == (other.workspace.identity.team_id, ben)
     assert given.scopes == {"chat:write", "im:history"}
+
+
+async def test_the_page_links_to_slacks_form_and_names_the_command(visit: Visit) -> None:
+    """The link and the command that `kioku up` gives are in the sidebar, in each language."""
+    url = "https://api.slack.com/apps?new_app=1&manifest_json=%7B%7D"
+    more = ("--create-app-url", url, "--setup-command", "kioku setup")
+    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml", *more) as server:
+        visitor = await visit(Playground(server.url))
+        link = visitor.page.get_by_role("link", name="Use It in Your Slack")
+        await expect(link).to_be_visible()
+        href = await link.get_attribute("href") or ""
+        assert parse_qs(urlsplit(href).query)["manifest_json"] == ["{}"]
+        await expect(visitor.page.get_by_text("kioku setup")).to_be_visible()

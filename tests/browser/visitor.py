@@ -19,9 +19,10 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Playground:
-    """A running playground, by the address of its page."""
+    """A running playground, by the address of its page; `database` is that of the app behind it."""
 
     url: str
+    database: str = ""
 
     def get(self, path: str) -> Any:
         """GET from the server."""
@@ -38,9 +39,9 @@ class Playground:
         with urllib.request.urlopen(request, timeout=15) as answer:
             return json.loads(answer.read())
 
-    def person(self, locale: str = "en-US") -> str:
+    def person(self, locale: str = "en-US", name: str = "") -> str:
         """Add somebody new, in #general and with a DM of their own; return their id."""
-        name = f"Visitor{next(_numbers)}"
+        name = name or f"Visitor{next(_numbers)}"
         user = str(self.post("_playground/users", name=name, locale=locale)["id"])
         self.post("_playground/channels/update", channel=self.channel("general"), add=[user])
         self.get(f"_playground/channels/dm/messages?as={user}&only=0")

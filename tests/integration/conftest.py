@@ -79,9 +79,11 @@ def own_playground() -> Iterator[Server]:
 
 
 @pytest.fixture
-def slack(playground_process: Server) -> PlaygroundSlack:
-    """The playground's Slack, with no faults and no calls of other tests."""
-    opened = PlaygroundSlack(playground_process)
+def slack(request: pytest.FixtureRequest) -> PlaygroundSlack:
+    """The playground's Slack, or the module's ``own_slack``, with no faults and no calls."""
+    own = request.node.get_closest_marker("own_slack") is not None
+    server = request.getfixturevalue("own_playground" if own else "playground_process")
+    opened = PlaygroundSlack(server)
     opened.clear()
     return opened
 

@@ -13,21 +13,13 @@ from bot.people import is_off
 from bot.slack.client import NOTICE_METADATA
 from bot.ui.panel import Position, panel
 from bot.ui.reader import Reader
-from memory import Selection, forget, list_changes
+from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
-from tests.conftest import Server
 from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
-from tests.integration.playground_slack import PlaygroundSlack
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-def slack(own_playground: Server) -> PlaygroundSlack:
-    """Its Slack."""
-    return PlaygroundSlack(own_playground)
+pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
 
 
 @pytest.fixture
@@ -198,6 +190,20 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     assert (settings.retention_days, settings.eagerness) == (30, "asked")
 
 
+async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
+    """A row's menu moves a memory to the card and back; Home has the card and its preview."""
+    memory = await ann.memory("ramen")
+    panel = await ann.click(panel, "memory_menu", f"show {memory.key}")
+    assert ann.sentence("card_shown") in shown(panel)
+    assert (await ann.memory("ramen")).namespace.audience == COLLEAGUES
+    if panel["type"] == "home":
+        assert ann.sentence("card_used", count=0) in shown(panel)
+        panel = await ann.click(panel, "memory_menu", "preview")
+        assert ann.sentence("card_says", who="").strip(": ") in shown(panel)
+    await ann.click(panel, "memory_menu", f"hide {memory.key}")
+    assert (await ann.memory("ramen")).namespace.audience == DM
+
+
 async def export(ann: SlackPerson, panel: Place) -> None:
     """The file comes in the direct messages."""
     panel = await ann.click(panel, "export")
@@ -230,6 +236,7 @@ ACTS = (
     turn_off_and_on,
     add,
     choose_settings,
+    show_to_colleagues_and_hide,
     export,
     delete_all,
 )
@@ -242,6 +249,18 @@ async def test_act_on_surface_has_its_effect(
 ) -> None:
     """Each act of the panel works in Home, in a command's answer, and opened by plain words."""
     await act(ann, await SURFACES[surface](ann))
+
+
+async def test_answers_of_the_five_questions_are_on_the_card(ann: SlackPerson) -> None:
+    """Home's form puts them there; *Undo* takes them back."""
+    home = await ann.open_home()
+    await ann.press(home, "memory_menu", "questions")
+    form = await ann.form_opens()
+    await ann.submit(form, reviews="In the pull request", focus="Before ten")
+    home = await ann.changed(home)
+    assert "In the pull request" in shown(home)
+    home = await ann.click(home, "undo", "change")
+    assert ann.sentence("card_none") in shown(home)
 
 
 TYPED: dict[str, tuple[str, str]] = {

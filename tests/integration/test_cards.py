@@ -95,6 +95,22 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
     assert SENTENCE not in seen
 
 
+@pytest.mark.parametrize("who", ["is_restricted", "is_ultra_restricted", "external", "connect"])
+async def test_guests_and_shared_channels_have_no_card(app: App, who: str) -> None:
+    """A guest and a person of another workspace see none and show none; nor does Slack Connect."""
+    colleague, aya = named(app, f"Aya {who}")
+    await fact(app, aya, audience=COLLEAGUES)
+    channel = "connect" if who in ("external", "connect") else "dm"
+    place, guest = named(app, f"Guest {who}", channel=channel, external=who == "external")
+    if channel == "dm":
+        app.slack.control("users/update", {"user": place.user, who: True})
+    _, seen = await asks(app, place, f"@{aya.user_id}")
+    assert SENTENCE not in seen
+    await fact(app, guest, "I like calls", COLLEAGUES)
+    _, seen = await asks(app, colleague, f"@{place.user}")
+    assert ("I like calls" in seen) == (who == "connect")
+
+
 async def test_a_sensitive_line_cannot_be_shown(app: App) -> None:
     """The verdict decides, for a memory and for an answer of the form; the memory stays."""
     _, aya = named(app, "Aya Sensitive")

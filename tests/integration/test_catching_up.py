@@ -13,20 +13,11 @@ from bot.conversation.inbox import ANSWER
 from bot.pipeline.backfill.backfill import READ_ON
 from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
 from memory import PUBLIC
-from tests.conftest import Server
 from tests.integration.app import App
-from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def slack(own_playground: Server) -> PlaygroundSlack:
-    """The Slack of this module, of which all conversations are read; no faults are left."""
-    opened = PlaygroundSlack(own_playground)
-    opened.clear()
-    return opened
+pytestmark = [pytest.mark.slow, pytest.mark.own_slack]
 
 
 def listening(app: App, *, connected: bool = True) -> BackfillWindow:

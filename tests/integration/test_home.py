@@ -12,19 +12,11 @@ from slack_sdk.errors import SlackApiError
 from bot.memories.data import erase_person
 from bot.memories.home import PUBLISH, publish_home
 from bot.ui.panel import MENU, SHOW, SWITCH
-from tests.conftest import Server
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson, shown
-from tests.integration.playground_slack import PlaygroundSlack
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-def slack(own_playground: Server) -> PlaygroundSlack:
-    """Its Slack."""
-    return PlaygroundSlack(own_playground)
+pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
 
 
 @pytest.fixture

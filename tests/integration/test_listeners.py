@@ -12,19 +12,13 @@ import pytest
 
 from bot.listeners.interactions import person_of
 from memory import InvalidNamespace, Person, Pool
-from tests.conftest import Server, owner_rows
+from tests.conftest import owner_rows
 from tests.integration.app import App, MakeApp, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
 from tests.integration.playground_slack import PlaygroundSlack
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-def slack(own_playground: Server) -> PlaygroundSlack:
-    """Its Slack."""
-    return PlaygroundSlack(own_playground)
+pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
 
 
 @dataclass

@@ -13,19 +13,11 @@ from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.promises import KIND, PROMISE
 from memory import DM, add_memories
 from memory.postgres import person_transaction
-from tests.conftest import Server
 from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
-from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.test_promises import SENTENCE, minute
 
-pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-def slack(own_playground: Server) -> PlaygroundSlack:
-    """A Slack that delivers to the app of one test."""
-    return PlaygroundSlack(own_playground)
+pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
 
 
 @pytest.fixture(params=["en", "ja"])
@@ -39,18 +31,11 @@ async def told(ann: SlackPerson, **content: Any) -> Place:
     """Let the person promise something; return the notice below the answer."""
     message = await ann.say("Hello")
     turn = ann.app.turn(message)["id"]
-    source = {"kind": "message", "evidence": SENTENCE, "channel": message.channel_id}
+    said = {"channel": message.channel_id, "ts": message.ts}
+    source = {"kind": "message", "evidence": SENTENCE, **said}
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
-    namespace = ann.person.namespace(DM)
-    app = ann.app
-    await add_memories(
-        app.pool,
-        app.embedder,
-        namespace,
-        KIND,
-        [(given, {**source, "ts": message.ts})],
-        batch=turn,
-    )
+    app, namespace = ann.app, ann.person.namespace(DM)
+    await add_memories(app.pool, app.embedder, namespace, KIND, [(given, source)], batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
         await add_notice(app.wiring.app, connection, ann.person, turn)
     for job in app.take_jobs(SHOW_NOTICE):

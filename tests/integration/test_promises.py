@@ -81,24 +81,14 @@ async def nothing(app: App, place: PersonThread, memory: Memory) -> None:
     """Nothing happens."""
 
 
-async def kept(app: App, place: PersonThread, memory: Memory) -> None:
-    """The promise is kept."""
-    await app.click(app.person(place), PROMISE, f"done {memory.key}")
+def clicked(button: str) -> Happens:
+    """Return that the person presses a button: it was done, dropped, moved or not wanted."""
 
+    async def happens(app: App, place: PersonThread, memory: Memory) -> None:
+        await app.click(app.person(place), PROMISE, f"{button} {memory.key}")
 
-async def dropped(app: App, place: PersonThread, memory: Memory) -> None:
-    """The promise is dropped."""
-    await app.click(app.person(place), PROMISE, f"drop {memory.key}")
-
-
-async def never(app: App, place: PersonThread, memory: Memory) -> None:
-    """The person wants no reminder."""
-    await app.click(app.person(place), PROMISE, f"never {memory.key}")
-
-
-async def postponed(app: App, place: PersonThread, memory: Memory) -> None:
-    """The promise is moved to tomorrow."""
-    await app.click(app.person(place), PROMISE, f"tomorrow {memory.key}")
+    happens.__name__ = button
+    return happens
 
 
 async def forgotten(app: App, place: PersonThread, memory: Memory) -> None:
@@ -133,14 +123,14 @@ async def uninstalled(app: App, place: PersonThread, memory: Memory) -> None:
     )
 
 
-async def later_zone(app: App, place: PersonThread, memory: Memory) -> None:
-    """The person moves to a time zone in which it is four hours earlier."""
-    await zone(app, place, "Etc/GMT+4")
+def moved(zone_name: str) -> Happens:
+    """Return that the person moves to another time zone."""
 
+    async def happens(app: App, place: PersonThread, memory: Memory) -> None:
+        await zone(app, place, zone_name)
 
-async def earlier_zone(app: App, place: PersonThread, memory: Memory) -> None:
-    """The person moves to a time zone in which it is four hours later."""
-    await zone(app, place, "Etc/GMT-4")
+    happens.__name__ = zone_name
+    return happens
 
 
 async def zone(app: App, place: PersonThread, name: str) -> None:
@@ -165,17 +155,14 @@ async def stays(app: App) -> AsyncIterator[None]:
         (ago(minutes=-30), nothing, 0),
         (ago(hours=-30), nothing, 0),
         ({"due": None}, nothing, 0),
-        (ago(minutes=1), kept, 0),
-        (ago(minutes=1), dropped, 0),
-        (ago(minutes=1), never, 0),
-        (ago(minutes=1), postponed, 0),
+        *((ago(minutes=1), clicked(one), 0) for one in ("done", "drop", "never", "tomorrow")),
         (ago(minutes=1), forgotten, 0),
         (ago(minutes=1), forgotten_and_back, 1),
         (ago(minutes=1), off, 0),
         (ago(minutes=1), deactivated, 0),
         (ago(minutes=1), uninstalled, 0),
-        (ago(minutes=1), later_zone, 0),
-        (ago(hours=-2), earlier_zone, 1),
+        (ago(minutes=1), moved("Etc/GMT+4"), 0),
+        (ago(hours=-2), moved("Etc/GMT-4"), 1),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
@@ -193,7 +180,7 @@ async def test_what_happens_before_its_time_decides_whether_a_reminder_comes(
 
 async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     """A job that was added before the person kept the promise posts nothing."""
-    for happens in (kept, forgotten, off):
+    for happens in (clicked("done"), forgotten, off):
         place = app.slack.place()
         memory = await promised(app, place, **ago(minutes=1))
         await remind_of_due(app.pool, app.wiring.queue)

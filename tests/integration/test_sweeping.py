@@ -135,7 +135,7 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     """Taking a message, and a reply in a thread without the bot, read that thread's rows alone."""
     answered(database)
     asked(database, "t1", process="")
-    values = {"thread": "t1", "process": "one", "not_held": False}
+    values = {"thread": "t1", "process": "one"}
     scope, other = (
         {THREAD_SETTING: "t1"},
         {"thread": "t2", "before": "9", "user": "U1", "since": "0"},

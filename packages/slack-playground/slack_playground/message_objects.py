@@ -111,6 +111,6 @@ def card(user: User) -> Json:
         "real_name": user.name,
         "display_name": user.name,
         "team": user.team,
-        "is_restricted": False,
-        "is_ultra_restricted": False,
+        "is_restricted": user.is_restricted,
+        "is_ultra_restricted": user.is_ultra_restricted,
     }

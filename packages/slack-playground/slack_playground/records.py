@@ -61,6 +61,8 @@ class User:
     tz: str = "America/Los_Angeles"
     is_bot: bool = False
     deleted: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
     bot_id: str = ""
     app_id: str = ""
     updated: int = 0

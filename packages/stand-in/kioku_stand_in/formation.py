@@ -105,12 +105,11 @@ class Memories:
 
         An operator's own kind is never chosen: what its fields mean is not known here.
         """
-        told = {"instruct": "instruction", "episode": "observation", "promise": "promise"}.get(
-            said.name
-        )
+        told = {"instruct": "instruction", "episode": "observation"}.get(said.name)
         domain = {"food": "food_name", "drink": "food_name", "tech": "topic"}.get(said.domain)
-        wanted = told or ("fact" if said.name in TOPICS else domain) or "fact"
-        general = "instruction" if told and told != "promise" else "fact"
+        named = {"promise": "promise", **dict.fromkeys(TOPICS, "fact")}.get(said.name, domain)
+        wanted = told or named or "fact"
+        general = "instruction" if told else "fact"
         for name in (wanted, general, "content"):
             if found := [kind for kind in self._kinds if name in kind.fields]:
                 return found[0]

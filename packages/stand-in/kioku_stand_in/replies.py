@@ -36,6 +36,7 @@ SAY: Final = {
     "cannot": ("I cannot do that here.", "ここではできません。"),
     "topics": ("{}: build something small with it.|Generative AI: it writes text and code.|Web3: a web on blockchains.|Edge computing: data stays near its source.|Zero trust: nothing is trusted.|Quantum computing: a new way to compute.", "{}: 小さなものを作りながら学べます。|生成AI: 文章やコードを作ります。|Web3: ブロックチェーンの上のウェブです。|エッジコンピューティング: 近くで処理します。|ゼロトラスト: 何も信頼しません。|量子コンピューティング: 新しい計算です。"),
     "error": ("I could not do that; nothing was changed.", "できませんでした。何も変わっていません。"),
+    "no_colleague": ("I found nobody of that name who shows anything to colleagues. Mention a colleague with @ to ask about them for certain.", "そのお名前で、同僚に何かを見せている人は見つかりませんでした。@でメンションすると、確実にお調べできます。"),
     "shown_privately": ("Here it is, below.", "こちらです。"),
     "proposed": ("Please press the button if you want that. Nothing has changed yet.", "よろしければ、ボタンを押してください。まだ何も変わっていません。"),
     "offered": ("Nothing has changed yet. If there is anything to change, please confirm it below.", "まだ何も変わっていません。該当するものがあれば、下のボタンで確定してください。"),

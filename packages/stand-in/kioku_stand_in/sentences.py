@@ -64,13 +64,10 @@ class Said:
 
 # name, value, pattern, examples. If two forms match, the first one applies.
 TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
-    ("like", 80, r"(?:I <adv>(?:like|enjoy|(?P<much>love))|my (?P<much2>favourite) (?:food|dish|meal) is) <x><too>", "I like ramen | I love ramen | My favourite food is ramen"),
-    ("like", 80, r"<x>[がもは]<とても>(?P<much>大|一番)?好き<be>|(?:私の)?(?:一番)?(?P<much2>好きな)(?:食べ物|料理)は(?P<x2>.+?)(?:です|だ)", "ラーメンが好きです | ラーメンが大好きです!! | 好きな料理は寿司です"),
+    ("like", 80, r"(?:I <adv>(?:like|enjoy|(?P<much>love))|my (?P<much2>favourite) (?:food|dish|meal) is) <x><too>|(?P<x2>.+?)[がもは]<とても>(?P<much3>大|一番)?好き<be>|(?:私の)?(?:一番)?(?P<much4>好きな)(?:食べ物|料理)は(?P<x3>.+?)(?:です|だ)", "I like ramen | I love ramen | My favourite food is ramen | ラーメンが好きです | ラーメンが大好きです!! | 好きな料理は寿司です"),
     ("special", 80, r"(?P<of>[^はが]+)は<x>が好き<be>|for (?P<of2>[\w ]+), I like (?P<x2>.+)", "ラーメンは味噌ラーメンが好き | For ramen, I like miso ramen"),
-    ("gone", 20, r"I (?:(?:no longer|do not)(?= .+ any ?more) like|no longer like|stopped liking|am (?:sick|tired) of) <x>(?: any ?more)?", "I no longer like pasta | I don't like pasta anymore | I'm sick of pasta"),
-    ("gone", 20, r"<x>(?:[はがを]嫌いになりました|には?飽きました|はもう好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "パスタは嫌いになりました | パスタには飽きました | パスタはもう好きではありません"),
-    ("dislike", 20, r"I <adv>(?:dislike|do not (?:really )?(?:like|enjoy)|(?P<much>hate|cannot stand)) <x><too>", "I don't like natto | I hate natto"),  # words: literal
-    ("dislike", 20, r"<x>[がはも]<とても>(?:(?P<much>大?嫌い)<be>|苦手<be>|好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "納豆は苦手です | 納豆が嫌いです | 納豆は好きではありません"),
+    ("gone", 20, r"I (?:(?:no longer|do not)(?= .+ any ?more) like|no longer like|stopped liking|am (?:sick|tired) of) <x>(?: any ?more)?|(?P<x2>.+?)(?:[はがを]嫌いになりました|には?飽きました|はもう好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "I no longer like pasta | I don't like pasta anymore | I'm sick of pasta | パスタは嫌いになりました | パスタには飽きました | パスタはもう好きではありません"),
+    ("dislike", 20, r"I <adv>(?:dislike|do not (?:really )?(?:like|enjoy)|(?P<much>hate|cannot stand)) <x><too>|(?P<x2>.+?)[がはも]<とても>(?:(?P<much2>大?嫌い)<be>|苦手<be>|好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "I don't like natto | I hate natto | 納豆は苦手です | 納豆が嫌いです | 納豆は好きではありません"),  # words: literal
     ("interest", 75, r"I am <adv>(?:interested in|curious about|(?P<more>learning|studying)) <x><too>|(?P<x2>.+?)の(?:基本的な)?(?P<more2>知識)を(?:徐々に)?深めていきたい(?:と思っています|です)", "I'm interested in AWS | I'm learning Rust | I'm learning Japanese | AWSの知識を深めていきたいです"),
     ("interest", 75, r"(?:新しく気になる技術として、)?<x>(?P<more>を活用した取り組み)?(?:にも?<とても>興味(?:があります|がある|を持つようになりました)|を(?P<more2>勉強|学習)して(?:います|いる))", "AWSに興味があります | Rustを勉強しています"),
     ("avoid", 0, r"(?:(?:I am )?allergic to|I (?:cannot|do not) (?P<food>eat)) <x>|(?P<x2>.+?)(?:の|に)?アレルギー(?:が(?:あります|ある)|<be>)", "I'm allergic to peanuts | I don't eat pork | ピーナッツアレルギーがあります"),
@@ -97,10 +94,9 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("show_memories", {"action": "open"}, r"what do you (?:remember(?: about me)?|know about me)|<do>show me my memories|(?:私について|私のことを?)?何を覚えて(?:いますか|い?る)|覚えていることを(?:全部)?見せ<て>", "What do you remember about me? | 私について何を覚えていますか？"),
     ("recall", "like", r"what (?:food )?do I like(?: to eat)?|(?:私の)?好きな(?:食べ物|料理)は何(?:ですか)?", "What food do I like? | 私の好きな食べ物は何ですか"),
     ("recall", "interest", r"what am I interested in|(?:私は)?何に興味がありますか", "What am I interested in? | 私は何に興味がありますか"),
-    ("eat", 0, r"what (?:shall|should|can) I (?:eat|have)(?: today| tonight| for (?:lunch|dinner))*(?:, other than (?P<not>.+?))?|what is for (?:lunch|dinner)", "What shall I eat today? | What should I have for lunch? | What shall I eat today, other than ramen?"),
-    ("eat", 0, r"(?:(?P<not>[^、]+)以外で、?)?(?:今日|今夜|の|ランチ|夕飯|[はに]|、)*何を食べ(?:よう(?:かな?)?|るといいですか|たらいいですか)|(?:今日の|今夜の)?(?:ランチ|夕飯)は", "今日は何を食べよう？ | 今日のランチは何を食べようかな？ | 今日のランチは？ | ラーメン以外で、今日は何を食べるといいですか？"),
-    ("topics", 0, r"<do>recommend (?P<n>one|two|three|four|five) (?:technology|tech) topics(?: for me)?(?:, (?:and sum each up |each )?in (?:a|one) sentence(?: each)?)?|what should I learn(?: first| next)?", "Recommend three technology topics for me, and sum each up in a sentence. | What should I learn first?"),
-    ("topics", 0, r"(?:おすすめの|注目の)技術(?:トピック|の話題)を(?P<n>\d)つ、?(?:挙げて)?(?:簡潔にまとめて|(?:それぞれ)?[1１]文(?:ずつ|で)教え<て>)?|(?:まず)?何(?:を|から)学ぶといいですか", "おすすめの技術トピックを3つ挙げて簡潔にまとめて！ | 注目の技術の話題を3つ、それぞれ1文で教えてください。 | 何から学ぶといいですか"),
+    ("ask_colleague", 0, r"how does (?P<who><@\w+>|@?\w+) like .+|(?P<who2><@\w+>|@?\w+?)(?:さん)?は、?(?:どんな|どのような).+を(?:好みますか|してほしいですか)", "How does Aya like reviews? | アヤさんはどんなレビューを好みますか？"),
+    ("eat", 0, r"what (?:shall|should|can) I (?:eat|have)(?: today| tonight| for (?:lunch|dinner))*(?:, other than (?P<not>.+?))?|what is for (?:lunch|dinner)|(?:(?P<not2>[^、]+)以外で、?)?(?:今日|今夜|の|ランチ|夕飯|[はに]|、)*何を食べ(?:よう(?:かな?)?|るといいですか|たらいいですか)|(?:今日の|今夜の)?(?:ランチ|夕飯)は", "What shall I eat today? | What should I have for lunch? | What shall I eat today, other than ramen? | 今日は何を食べよう？ | 今日のランチは何を食べようかな？ | 今日のランチは？ | ラーメン以外で、今日は何を食べるといいですか？"),
+    ("topics", 0, r"<do>recommend (?P<n>one|two|three|four|five) (?:technology|tech) topics(?: for me)?(?:, (?:and sum each up |each )?in (?:a|one) sentence(?: each)?)?|what should I learn(?: first| next)?|(?:おすすめの|注目の)技術(?:トピック|の話題)を(?P<n2>\d)つ、?(?:挙げて)?(?:簡潔にまとめて|(?:それぞれ)?[1１]文(?:ずつ|で)教え<て>)?|(?:まず)?何(?:を|から)学ぶといいですか", "Recommend three technology topics for me, and sum each up in a sentence. | What should I learn first? | おすすめの技術トピックを3つ挙げて簡潔にまとめて！ | 注目の技術の話題を3つ、それぞれ1文で教えてください。 | 何から学ぶといいですか"),
     ("view", 0, r"what is going on in this channel|<do>sum up this (?:channel|thread)|このチャンネルでは?何が(?:起きて|話されて)いますか", "What is going on in this channel? | このチャンネルでは何が起きていますか"),
     ("ask_me", 0, r"ask me three short questions(?:, so that your answers suit me)?|(?:私に合った答えができるように、)?短い質問を[3３]つし<て>", "Ask me three short questions, so that your answers suit me. | 私に合った答えができるように、短い質問を3つしてください。"),
     ("hello", 0, r"(?:hi|hello|hey|good (?:morning|evening))(?: (?:there|kioku))?|こんにちは|こんばんは|おはよう(?:ございます)?", "Hello | こんにちは"),
@@ -203,7 +199,7 @@ def _clause(clause: str, quote: str) -> Said | None:
     for name, value, form in _FORMS:
         if not (match := form.fullmatch(plain)):
             continue
-        gaps = {gap.rstrip("23"): text for gap, text in match.groupdict().items() if text}
+        gaps = {gap.rstrip("234"): text for gap, text in match.groupdict().items() if text}
         things = (gaps["what"],) if "what" in gaps else things_in(gaps.get("x", ""))
         level = value if isinstance(value, int) else 0
         if "much" in gaps:

@@ -35,6 +35,8 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
         return [call("memory_settings", _settings(one, prompt.instructions))]
     if one.name == "view" and "read_current_view" in tools:
         return [call("read_current_view", {})]
+    if one.name == "ask_colleague" and "ask_about_colleague" in tools:
+        return [call("ask_about_colleague", {"name": one.gaps["who"]})]
     if change and one.wish == "remember":
         return _remember(change, search, one, prompt)
     if change and search and one.name == "forget":
@@ -134,6 +136,8 @@ def words_for(prompt: Prompt) -> str:
         output, action = _json(result.output), str(_json(result.arguments).get("action"))
         told_of = {key for key, value in output.items() if value not in (None, False)} - {"done"}
         key = next((key for key in say if key in told_of), action if action in say else "done")
+        if key == "error" and result.name == "ask_about_colleague":
+            key = "no_colleague"
         if key == "proposed" and result.name == "memory_settings":
             key = "offered"  # the output does not say whether there is anything to change
         if "result" in output:

@@ -38,17 +38,15 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
     day = day_in(gaps["day"], today).isoformat() if "day" in gaps else None
     # If the sentence does not mention moving, the old home may still be valid.
     changed = "unclear" if first and first.name == "home" and "moved" not in gaps else "replaces"
-    at = gaps.get("at")
-    due = (
-        {"due": day, "due_time": _TIMES.get(at or "", at)} if proposal["kind"] == "Promise" else {}
-    )
+    at, promise = gaps.get("at"), proposal["kind"] == "Promise"
+    due = {"due": day, "due_time": _TIMES.get(at or "", at)} if promise else {}
     return {
         **due,
         "index": proposal["index"],
         "supported": first is not None,
         "about": "speaker",
         "modality": _MODALITIES.get(proposal["kind"], "asserted"),
-        "valid_until": None if proposal["kind"] == "Promise" else day,
+        "valid_until": None if promise else day,
         "conflict": changed if first and (old or "moved" in gaps) else "none",
         "sensitive": "health" if first and first.name == "health" else "none",
     }

@@ -54,12 +54,13 @@ class People:
         self._slack.updates.publish({"changed": "state"})
 
     async def update_user(self, given: Input) -> Json:
-        """Change a person's name, locale, time zone; or let them leave."""
+        """Change a person's name, locale, time zone; make them a guest; or let them leave."""
         user = self._slack.workspace.user(given.text("user"))
         user.name = given.text("name", default=user.name)
         user.locale = given.text("locale", default=user.locale)
         user.tz = self._time_zone(given, user.tz)
-        user.deleted = given.flag("deleted", default=user.deleted)
+        for flag in ("deleted", "is_restricted", "is_ultra_restricted"):
+            setattr(user, flag, given.flag(flag, default=getattr(user, flag)))
         self._slack.workspace.save(user)
         self._slack.events.emit(
             {

@@ -63,8 +63,8 @@ def user_object(user: User, *, locale: bool) -> Json:
         "is_admin": False,
         "is_owner": False,
         "is_primary_owner": False,
-        "is_restricted": False,
-        "is_ultra_restricted": False,
+        "is_restricted": user.is_restricted,
+        "is_ultra_restricted": user.is_ultra_restricted,
         "is_bot": user.is_bot,
         "is_app_user": False,
         "updated": user.updated,
@@ -91,8 +91,7 @@ def users_info(call: Call) -> Json:
 def users_list(call: Call) -> Json:
     """users.list."""
     users = list(call.slack.workspace.users.values())
-    limit = len(users) or 1
-    page, metadata = call.page(users, default=limit)
+    page, metadata = call.page(users, default=len(users) or 1)
     locale = bool(call.args.get("include_locale"))
     return {
         "members": [
