@@ -20,7 +20,7 @@ from tests.readme import DOUBLES, written
 def test_readme_program_passes_with_the_plugin(distribution: str, tmp_path: Path) -> None:
     """The first block of the README is a test, and passes as it is."""
     plugin = f"{DOUBLES[distribution]}.pytest_plugin"
-    program = written(distribution, tmp_path)
+    program, _ = written(distribution, tmp_path)
     options = ("-q", "-p", plugin, "-p", "no:langsmith_plugin", "-p", "no:asyncio")
     command = [sys.executable, "-W", "error", "-m", "pytest", *options, program.name]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
