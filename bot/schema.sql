@@ -48,8 +48,6 @@ CREATE TABLE messages (
     -- alone.
     claimed_by text,
     attempts int NOT NULL DEFAULT 0,
-    -- attempts that ended in good order without an answer
-    spared int NOT NULL DEFAULT 0,
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
     lone_crashes int NOT NULL DEFAULT 0,
@@ -82,8 +80,6 @@ CREATE TABLE messages (
     removal_proposed boolean NOT NULL DEFAULT false,
     -- NULL where no model answered
     model text,
-    -- The person renamed the thread's session; the app leaves its title as it is.
-    retitled boolean NOT NULL DEFAULT false,
     -- NULL for one that is gone: the unfinished answer is still to be deleted.
     ended_at timestamptz,
     formed_at timestamptz,

@@ -415,7 +415,7 @@ def stand_in_process() -> Iterator[Server]:
 @pytest.fixture
 def stand_in(stand_in_process: Server) -> Server:
     """The stand-in model, with nothing scripted and an empty journal."""
-    stand_in_process.call("/_model/settings", {"reasoning": False, "unsupported_parameters": []})
+    stand_in_process.call("/_model/settings", {"reasoning": False})
     for path in ("/_model/faults", "/_model/script", "/_model/journal"):
         stand_in_process.call(path, method="DELETE")
     return stand_in_process

@@ -23,8 +23,8 @@ STILL_OURS: LiteralString = "id = %s AND attempts = %s"
 CLAIM: LiteralString = (
     "UPDATE messages SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
-    f" AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND {OPEN}"
-    " RETURNING id, message, attempts - 1 AS earlier_attempts, spared, failures, crashes,"
+    f" ORDER BY ts LIMIT 1) AND {OPEN}"
+    " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes,"
     " lone_crashes, revision, held_since, late, status = 'answering' AS begun,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
@@ -60,12 +60,12 @@ class Superseded(Interrupted):
 class ClaimedMessage:
     """A stored message that is to be answered, with the counts of its earlier attempts.
 
-    Of the `earlier_attempts`, `spared` ended without an answer and without an error, and `failures`
-    in an error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
-    `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
-    for it. `begun`: an earlier attempt began its turn. `late`: it was found by backfill more than a
-    minute after it was written. `unserved`: the workspace has removed the app since. `waited`:
-    seconds since it was stored, or edited last, when this attempt began.
+    Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
+    `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
+    `held_since` is when the model was first unavailable for it. `begun`: an earlier attempt began
+    its turn. `late`: it was found by backfill more than a minute after it was written. `unserved`:
+    the workspace has removed the app since. `waited`: seconds since it was stored, or edited last,
+    when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -74,7 +74,6 @@ class ClaimedMessage:
     id: UUID
     message: Message
     earlier_attempts: int = 0
-    spared: int = 0
     failures: int = 0
     crashes: int = 0
     lone_crashes: int = 0
@@ -173,9 +172,10 @@ def is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
 async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``quota_messages``), or what the policy refuses
-    with the conversation. Until the period ends only the same message gets True again, because
-    an earlier attempt at it may have failed before the sentence was sent.
+    `refusal` is the key of a quota's sentence (``quota_messages``), ``model_away`` for an interim
+    reply, or what the policy refuses with the conversation. Until the period ends only the same
+    message gets True again, because an earlier attempt at it may have failed before the sentence
+    was sent.
     """
     person = claimed.message.person
     async with person_transaction(pool, person) as connection:

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, LiteralString
 
+from procrastinate.jobs import Job
 from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -26,10 +28,11 @@ from bot.conversation.claimed_message import (
     raise_if_changed,
 )
 from bot.logs import fault
-from bot.queue.jobs import Limits
-from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
+from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
+from bot.queue.queue import BEGIN_OR_DEFER_FROM, HAS_PLACE, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
+from bot.workspaces import AWAY
 from memory import DM, Person, Pool
 from memory.metrics import step
 from memory.postgres import PERSON_SETTING, execute_statement, transaction, transaction_timeout
@@ -61,11 +64,16 @@ _FOLLOWED: LiteralString = (
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
-    f"WITH stored AS (INSERT INTO messages ({_COLUMNS}, late, message)"
-    f" SELECT {_VALUES}, %(late)s, %(message)s WHERE %(addressed)s OR {_FOLLOWED}"
-    " ON CONFLICT DO NOTHING RETURNING id),"
-    f" job AS ({DEFER_FROM})"
-    " SELECT EXISTS (SELECT FROM stored) AS stored"
+    f"WITH place AS MATERIALIZED (SELECT {HAS_PLACE} AS begins),"
+    f" stored AS (INSERT INTO messages ({_COLUMNS}, late, message, attempts, claimed_by)"
+    f" SELECT {_VALUES}, %(late)s, %(message)s, begins::int,"
+    " CASE WHEN begins THEN %(process)s END FROM place"
+    f" WHERE %(addressed)s OR {_FOLLOWED}"
+    " ON CONFLICT DO NOTHING RETURNING id, attempts = 1 AS begins),"
+    f" job AS ({BEGIN_OR_DEFER_FROM})"
+    " SELECT stored.id, CASE WHEN stored.begins THEN job.id END AS job, EXISTS"
+    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY}) AS unserved"
+    " FROM stored LEFT JOIN job ON true"
 )
 _STORE_WITHDRAWN: LiteralString = (
     f"INSERT INTO messages ({_COLUMNS}, status, interrupted, ended_at)"
@@ -91,10 +99,15 @@ class Inbox:
     def __init__(self, pool: Pool, queue: Queue) -> None:
         self._pool = pool
         self._queue = queue
+        self._begun: dict[str, ClaimedMessage] = {}
 
     @step("inbox")
     async def store(self, message: Message, *, late: bool = False, edited: bool = False) -> bool:
         """Store a message with the job that answers it, in one statement; return whether it did.
+
+        The job begins at once in this process, without a queue in between, if this process has a
+        place for it, no other job of the thread waits or runs, and no limit is reached. Otherwise
+        it waits for the next free worker of any process.
 
         A message is not stored if it is already known: the same event id, or the same (team,
         channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
@@ -107,17 +120,42 @@ class Inbox:
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
         """
-        [row] = await execute_statement(
+        jobs = self._queue.jobs
+        with jobs.place(REPLIES) as place:
+            worker = None if late else place
+            try:
+                stored = await self._store(message, worker, late=late, edited=edited)
+            except UniqueViolation:
+                # Another message of the thread has begun at the same moment.
+                stored = await self._store(message, None, late=late, edited=edited)
+            for row in stored:
+                if row["job"] is not None:
+                    self._begun[message.thread] = ClaimedMessage(
+                        id=row["id"], message=message, more=False, unserved=row["unserved"]
+                    )
+                    jobs.run(_job(row["job"], worker, message))
+        if message.addressed and message.audience != DM and not late:
+            await self._read_follow_ups(message)
+        return bool(stored)
+
+    async def _store(
+        self, message: Message, worker: int | None, *, late: bool, edited: bool
+    ) -> list[DictRow]:
+        return await execute_statement(
             self._pool,
             _STORE,
             {
                 **_values(message),
                 "before": message.ts if edited else _AT_ANY_TIME,
                 "late": late,
+                "worker": worker,
+                "process": self._queue.process,
+                "person_at_once": PERSON_AT_ONCE,
+                "limit_at_once": SLACK_LIMIT_AT_ONCE,
                 **job_values(
                     ANSWER,
                     queue=REPLIES,
-                    lock=f"{REPLIES}:{message.thread}",
+                    lock=_lock(message.thread),
                     behind=late,
                     limits=_limits(message.person, message.channel_id),
                     arguments={"thread": message.thread},
@@ -127,9 +165,6 @@ class Inbox:
             wait=_ACK_WAIT_SECONDS,
             prepare=True,
         )
-        if message.addressed and message.audience != DM and not late:
-            await self._read_follow_ups(message)
-        return bool(row["stored"])
 
     async def _read_follow_ups(self, message: Message) -> None:
         """Schedule reading the thread after a mention that was stored late.
@@ -160,16 +195,17 @@ class Inbox:
         )
 
     @step("claim")
-    async def claim(self, thread: str, *, not_held: bool = False) -> ClaimedMessage | None:
+    async def claim(self, thread: str) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
-        The message is in progress in this process until its attempt ends. `not_held`: return the
-        oldest of those that were not held for the model yet.
+        The message is in progress in this process until its attempt ends.
         """
+        if (begun := self._begun.pop(thread, None)) is not None:
+            return begun
         rows = await execute_statement(
             self._pool,
             CLAIM,
-            {"process": self._queue.process, "thread": thread, "not_held": not_held},
+            {"process": self._queue.process, "thread": thread},
             scope={THREAD_SETTING: thread},
             prepare=True,
         )
@@ -211,7 +247,7 @@ class Inbox:
                 "UPDATE messages SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " reopened_at = now(),"
-                " spared = attempts, failures = 0, crashes = 0, lone_crashes = 0,"
+                " failures = 0, crashes = 0, lone_crashes = 0,"
                 " claimed_by = NULL, interrupted = false, held_since = NULL"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
@@ -287,20 +323,19 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def restart(self, claimed: ClaimedMessage, *, held: bool = False) -> None:
+    async def restart(self, claimed: ClaimedMessage) -> None:
         """Record that this attempt ended without a fault of the message, which is answered again.
 
-        `held`: it waits for the model, behind another one of its thread. Raises `Interrupted`, as
-        does `postpone`, but not for an edit.
+        Raises `Interrupted`, as does `postpone`, but not for an edit.
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _spare(connection, claimed, held=held)
+            await _release(connection, claimed, held=False)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""
         message = claimed.message
         async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
-            await _spare(connection, claimed, held=True)
+            await _release(connection, claimed, held=True)
             limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
@@ -349,7 +384,7 @@ class Inbox:
                     connection,
                     ANSWER,
                     queue=REPLIES,
-                    lock=f"{REPLIES}:{thread}",
+                    lock=_lock(thread),
                     behind=row["late"],
                     limits=_limits(person, row["channel_id"], alone=row["alone"]),
                     thread=thread,
@@ -386,7 +421,7 @@ class Inbox:
             connection,
             ANSWER,
             queue=REPLIES,
-            lock=f"{REPLIES}:{thread}",
+            lock=_lock(thread),
             delay=delay,
             limits=limits,
             reschedule=True,
@@ -402,6 +437,24 @@ class Inbox:
                 self._pool, returning, parameters, scope=scope, wait=_ACK_WAIT_SECONDS
             )
         )
+
+
+def _lock(thread: str) -> str:
+    return f"{REPLIES}:{thread}"
+
+
+def _job(number: int, worker: int | None, message: Message) -> Job:
+    """Return the job that `_STORE` has stored as running."""
+    return Job(
+        id=number,
+        status="doing",
+        queue=REPLIES,
+        lock=_lock(message.thread),
+        queueing_lock=_lock(message.thread),
+        task_name=ANSWER,
+        task_kwargs={"thread": message.thread},
+        worker_id=worker,
+    )
 
 
 def _limits(person: Person, channel_id: str, *, alone: bool = False) -> Limits:
@@ -426,14 +479,14 @@ def _values(message: Message) -> dict[str, Any]:
     }
 
 
-async def _spare(
+async def _release(
     connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool
 ) -> None:
-    spared = await connection.execute(
-        "UPDATE messages SET spared = spared + 1, claimed_by = NULL,"
+    released = await connection.execute(
+        "UPDATE messages SET claimed_by = NULL,"
         " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
         f" WHERE {STILL_OURS} AND {OPEN}",
         (held, *claimed.ownership),
     )
-    if not spared.rowcount:
+    if not released.rowcount:
         await check_ownership(connection, claimed)

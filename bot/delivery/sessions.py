@@ -15,10 +15,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from psycopg import Error
 from slack_sdk.errors import SlackApiError
 
-from bot.conversation.inbox import THREAD_SETTING
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import (
@@ -33,7 +31,6 @@ from bot.slack.client import (
 from bot.slack.messages import Message, excerpt, thread_key
 from memory import DM, Pool
 from memory.metrics import step
-from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 
@@ -176,24 +173,6 @@ class Sessions:
         if wait:
             await asyncio.wait({task}, timeout=_WAIT_SECONDS)
 
-    async def note_renamed(self, thread: str) -> None:
-        """Record that a person has renamed the session of `thread`: its title is not changed.
-
-        Raises `psycopg.OperationalError` when the database cannot be reached within two seconds.
-        """
-        await execute_statement(
-            self._pool,
-            "UPDATE messages SET retitled = true WHERE thread = %s AND NOT retitled",
-            (thread,),
-            scope={THREAD_SETTING: thread},
-            wait=_WAIT_SECONDS,
-        )
-
-    async def _was_renamed(self, thread: str) -> bool:
-        statement = "SELECT FROM messages WHERE thread = %s AND retitled LIMIT 1"
-        scope = {THREAD_SETTING: thread}
-        return bool(await execute_statement(self._pool, statement, (thread,), scope=scope))
-
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
         if self._tasks:
@@ -261,11 +240,10 @@ class Sessions:
     async def _name(self, message: Message, title: str) -> None:
         """Rename a session that has no title: the title of the call is for a new session only."""
         try:
-            if not await self._was_renamed(message.thread):
-                await self._slack.client(message.team_id).agents_sessions_rename(
-                    channel_id=message.channel_id, thread_ts=message.thread_ts, title=title
-                )
-        except (*SLACK_FAULTS, Error) as error:
+            await self._slack.client(message.team_id).agents_sessions_rename(
+                channel_id=message.channel_id, thread_ts=message.thread_ts, title=title
+            )
+        except SLACK_FAULTS as error:
             log.info("a session got no title: %s", error_code(error) or fault(error))
 
     async def _end(self, session: TurnSession, *, replied: bool) -> None:

@@ -41,7 +41,6 @@ EVENTS = (
     "app_context_changed",
     "app_home_opened",
     "agent_session_stopped",
-    "agent_session_title_changed",
     "channel_shared",
     "channel_unshared",
     "channel_archive",

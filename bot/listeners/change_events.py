@@ -72,9 +72,6 @@ class ChangeEvents:
                 await self._message_deleted(body, team, channel, deleted)
             case "agent_session_stopped", _:
                 await self._stopped(event, team, channel)
-            case "agent_session_title_changed", _:
-                thread = thread_key(team, channel, str(event.get("thread_ts")))
-                await self.sessions.note_renamed(thread)
             case "app_home_opened", _:
                 await self._home_opened(event, Person(team, str(event.get("user"))))
             case "app_context_changed", _ if viewer := _viewer(body):

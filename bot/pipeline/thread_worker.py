@@ -1,7 +1,7 @@
 """The job that drains one thread: its messages are answered in order, one after the other.
 
-While the model is unavailable messages wait: each author gets an interim reply, which says so and
-is replaced by the answer, and no worker slot is held.
+While the model is unavailable messages wait, and no worker slot is held. The first one of each
+person gets an interim reply, which says so and is replaced by the answer.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ _DAY_SECONDS = 86_400.0
 MAX_HELD = timedelta(minutes=30)
 ALONE_REFUSED_SECONDS = 120.0
 """Seconds for which the model answers others before a message that it fails for is given up."""
+# So long one interim reply tells a person of an outage, whatever else they write.
+_INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
 _SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_busy"}
 
@@ -72,8 +74,7 @@ class ThreadWorker:
         """Answer the waiting messages of `thread` in the order they were written.
 
         The job of a thread with many messages gives up its worker slot after a while if other jobs
-        wait. If a message waits for the model, the authors of those behind it get a waiting
-        message, too.
+        wait. If a message waits for the model, those behind it wait, too.
         """
         end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
         claimed: ClaimedMessage | None = None
@@ -84,8 +85,6 @@ class ThreadWorker:
                     # What was stored meanwhile came with a job of its own.
                     return
                 if ended in ("model_away", "failed"):
-                    if ended == "model_away" and claimed.more:
-                        await self._hold_others(thread)
                     break
                 if asyncio.get_running_loop().time() > end:
                     await self.inbox.queue_again(thread)
@@ -99,24 +98,18 @@ class ThreadWorker:
             return
         await self.deleted_messages.clear(thread)
 
-    async def _hold_others(self, thread: str) -> None:
-        while claimed := await self.inbox.claim(thread, not_held=True):
-            if await self._answer(claimed, behind=True) == "failed":
-                return
-
-    async def _answer(self, claimed: ClaimedMessage, *, behind: bool = False) -> _End:
+    async def _answer(self, claimed: ClaimedMessage) -> _End:
         """Do `_answer_or_hold` with the message's log fields."""
         with log_fields(team=claimed.message.team_id):
-            return await self._answer_or_hold(claimed, behind=behind)
+            return await self._answer_or_hold(claimed)
 
-    async def _answer_or_hold(self, claimed: ClaimedMessage, *, behind: bool) -> _End:
+    async def _answer_or_hold(self, claimed: ClaimedMessage) -> _End:
         """Answer a message, or hold it and its thread until the model is back.
 
-        `behind`: another message of the thread is held, so this one is held, too. The job of a held
-        thread is scheduled again.
+        The job of a held thread is scheduled again.
         """
         try:
-            return "ended" if await self._attempt(claimed, behind=behind) else "model_away"
+            return "ended" if await self._attempt(claimed) else "model_away"
         except Superseded:
             raise
         except Edited:
@@ -150,7 +143,7 @@ class ThreadWorker:
 
     async def _restart_when_reachable(self, claimed: ClaimedMessage) -> None:
         # A fault of PostgreSQL does not count as a failed attempt of the message.
-        pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.spared), _LONGEST_PAUSE_SECONDS)
+        pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_PAUSE_SECONDS)
         while True:
             await asyncio.sleep(pause)
             try:
@@ -163,7 +156,7 @@ class ThreadWorker:
                 return
 
     @step("turn")
-    async def _attempt(self, claimed: ClaimedMessage, *, behind: bool) -> bool:
+    async def _attempt(self, claimed: ClaimedMessage) -> bool:
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
             await self.inbox.skip(claimed)
@@ -180,9 +173,6 @@ class ThreadWorker:
         if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
             await self.fixed_replies.send(claimed, "turn_failed")
             return True
-        if behind:
-            await self.outages.hold_behind(claimed)
-            return False
         if self.outages.model_unavailable:
             return await self.outages.postpone(claimed, "model_down")
         try:
@@ -242,7 +232,10 @@ class ThreadWorker:
 class ModelOutages:
     """Postpones messages while the model is unavailable, and ends their wait when it answers."""
 
-    def __init__(self, inbox: Inbox, fixed_replies: FixedReplies, replier: Replier) -> None:
+    def __init__(
+        self, pool: Pool, inbox: Inbox, fixed_replies: FixedReplies, replier: Replier
+    ) -> None:
+        self._pool = pool
         self._inbox = inbox
         self._fixed_replies = fixed_replies
         self._replier = replier
@@ -254,13 +247,14 @@ class ModelOutages:
         return self._replier.unavailable
 
     async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
-        """Postpone a message, and send its author an interim reply the first time.
+        """Postpone a message; send its author an interim reply if it is the first one that waits.
 
         Returns True if nothing more is to be done for it: after `MAX_HELD`, or when the model has
         answered others for `ALONE_REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
-            await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
+            if await claim_refusal(self._pool, claimed, "model_away", _INTERIM_SECONDS):
+                await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
             log.error("message %s was given up: %s", claimed.id, key)
             await self._fixed_replies.send(claimed, key, form_words=True)
@@ -268,13 +262,10 @@ class ModelOutages:
         # A message that alone fails again does not mean that others wait.
         if claimed.held_since is None or self._replier.probing:
             self._others_wait = True
-        await self._inbox.postpone(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
+        await self._inbox.postpone(
+            claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        )
         return False
-
-    async def hold_behind(self, claimed: ClaimedMessage) -> None:
-        """Let a message wait behind a held one of its thread, and say so to its author."""
-        await self._fixed_replies.announce_wait(claimed, "held_down")
-        await self._inbox.restart(claimed, held=True)
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
         """Record that the model answered: messages that wait for it are retried at once."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -51,6 +52,7 @@ _COMMIT_SECONDS = 0.3
 _LONGEST_TIMER_SECONDS = 86_400.0
 # The workers of a process share its heartbeats: the second of two within this time is left out.
 _SAME_BEAT_SECONDS = 1.0
+_UNKNOWN_TIMES = 3
 _BEAT: LiteralString = (
     "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s)"
 )
@@ -116,6 +118,8 @@ class Jobs(procrastinate.manager.JobManager):
     `PERSON_AT_ONCE` and `SLACK_LIMIT_AT_ONCE`. While a job that is to run alone runs, this process
     takes no other.
 
+    A job that a statement of this process stored as running, `run` hands to its worker at once.
+
     Ending: a failed job returns to the queue at once, so that it does not hold its lock. If another
     job of its lock waits already, it is deleted instead, because only one may wait. If PostgreSQL
     is unavailable, the end is stored again and again until `stopping` is set; after that another
@@ -130,9 +134,16 @@ class Jobs(procrastinate.manager.JobManager):
         self._listeners: dict[tuple[str, ...], Callable[..., Awaitable[None]]] = {}
         self._notified: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self._exhausted: dict[tuple[str, ...], int] = {}
-        self._scheduled: set[int] = set()
+        self._empty_at: dict[tuple[str, ...], int] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
         self._waking: set[asyncio.Task[None]] = set()
         self._workers: set[int] = set()
+        self._worker_of: dict[tuple[str, ...], int] = {}
+        self._places: dict[tuple[str, ...], int] = {}
+        self._kept = 0
+        self._handed: defaultdict[tuple[str, ...], deque[Job]] = defaultdict(deque)
+        self._running: dict[int, tuple[str, ...]] = {}
+        self._unknown: dict[int, int] = {}
         self._beat_at = float("-inf")
 
     async def listen_for_jobs(
@@ -146,7 +157,7 @@ class Jobs(procrastinate.manager.JobManager):
         self._listeners[names] = on_notification
 
         async def notified(*, channel: str, notification: Any) -> None:
-            if notification.get("job_id") in self._scheduled:
+            if notification.get("job_id") in self._timers:
                 return
             self._notified[names] += 1
             await on_notification(channel=channel, notification=notification)
@@ -157,22 +168,72 @@ class Jobs(procrastinate.manager.JobManager):
         """Let the workers of this process look for a job of `queue` in so many seconds."""
         if seconds > _LONGEST_TIMER_SECONDS:
             return
-        if job_id is not None:
-            self._scheduled.add(job_id)
         delay = max(seconds, _COMMIT_SECONDS) + _TIMER_MARGIN_SECONDS
-        asyncio.get_running_loop().call_later(delay, self._wake, queue, job_id)
+        timer = asyncio.get_running_loop().call_later(delay, self._wake, queue, job_id)
+        if job_id is not None:
+            if (earlier := self._timers.get(job_id)) is not None:
+                earlier.cancel()
+            self._timers[job_id] = timer
 
     def _wake(self, queue: str, job_id: int | None) -> None:
-        self._scheduled.discard(job_id or 0)
-        notification = {"type": "job_inserted", "job_id": 0}
+        self._timers.pop(job_id or 0, None)
         for names, on_notification in self._listeners.items():
             if queue in names:
                 self._notified[names] += 1
-                waking = asyncio.ensure_future(
-                    on_notification(channel="", notification=notification)
-                )
-                self._waking.add(waking)
-                waking.add_done_callback(self._waking.discard)
+                self._notify(on_notification)
+
+    def _notify(self, on_notification: Callable[..., Awaitable[None]]) -> None:
+        notification = {"type": "job_inserted", "job_id": 0}
+        waking = asyncio.ensure_future(on_notification(channel="", notification=notification))
+        self._waking.add(waking)
+        waking.add_done_callback(self._waking.discard)
+
+    def set_places(self, queues: Iterable[str], places: int) -> None:
+        """Set how many jobs of `queues` this process runs at a time."""
+        self._places[tuple(queues)] = places
+
+    @contextmanager
+    def place(self, queue: str) -> Iterator[int | None]:
+        """Keep a place for a job of `queue`; yields the worker that runs it, None if none is free.
+
+        The caller stores the job as running, with this worker, and gives it to `run`.
+        """
+        names = (queue,)
+        used = self._kept + sum(running == names for running in self._running.values())
+        free = used < self._places.get(names, 0) and not (self._stopping.is_set() or self._is_alone)
+        worker = self._worker_of.get(names)
+        self._kept += 1
+        try:
+            yield worker if free and worker in self._workers else None
+        finally:
+            self._kept -= 1
+
+    def run(self, job: Job) -> None:
+        """Let the worker of this process run a job that is stored as running by it."""
+        names = (job.queue,)
+        self._note_taken(job, names)
+        self._handed[names].append(job)
+        if names in self._listeners:
+            self._notify(self._listeners[names])
+
+    def lost_jobs(self, running: Collection[int]) -> list[int]:
+        """Return those of the jobs `running` by this process's workers that it does not know of.
+
+        PostgreSQL has stored that they run, but its answer was lost. The statement may still be
+        under way, so only a job that is unknown for the third time is returned.
+        """
+        unknown = [job for job in running if job not in self._running]
+        self._unknown = {job: self._unknown.get(job, 0) + 1 for job in unknown}
+        return [job for job, times in self._unknown.items() if times >= _UNKNOWN_TIMES]
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the workers of this process."""
+        return list(self._workers)
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._alone is not None and time.monotonic() < self._alone_until
 
     async def register_worker(self) -> int:
         """Register a worker of this process."""
@@ -200,22 +261,34 @@ class Jobs(procrastinate.manager.JobManager):
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take the next job that may be begun now; None where there is none.
 
-        A notification that arrives meanwhile counts: Procrastinate's worker would drop it.
+        What is notified or handed over meanwhile counts: Procrastinate's worker would drop it.
         """
         names = tuple(queues or ())
+        self._worker_of[names] = worker_id
+        if (handed := self._next_handed(names)) is not None:
+            return handed
         if self._exhausted.pop(names, None) == self._notified[names] and names in self._listeners:
             return None
         while True:
             notified = self._notified[names]
-            job = await self._taken(list(names), worker_id)
+            job = await self._taken(list(names), worker_id) or self._next_handed(names)
             if job is not None:
                 return job
             if notified == self._notified[names]:
+                self._empty_at[names] = notified
                 return None
 
+    def _next_handed(self, names: tuple[str, ...]) -> Job | None:
+        if not self._handed[names]:
+            return None
+        if self._empty_at.get(names) == self._notified[names]:
+            self._exhausted[names] = self._notified[names]
+        return self._handed[names].popleft()
+
     async def _taken(self, queues: list[str], worker_id: int) -> Job | None:
-        notified = self._notified[tuple(queues)]
-        if self._alone is not None and time.monotonic() < self._alone_until:
+        names = tuple(queues)
+        notified = self._notified[names]
+        if self._is_alone:
             return None
         rows = await self.connector.execute_query_all_async(
             _FETCH,
@@ -228,10 +301,16 @@ class Jobs(procrastinate.manager.JobManager):
             return None
         [row] = rows
         if not row["more"]:
-            self._exhausted[tuple(queues)] = notified
+            self._exhausted[names] = self._empty_at[names] = notified
         if row["alone"]:
             self._alone, self._alone_until = row["id"], time.monotonic() + ALONE_SECONDS
-        return Job.from_row(row)
+        job = Job.from_row(row)
+        self._note_taken(job, names)
+        return job
+
+    def _note_taken(self, job: Job, names: tuple[str, ...]) -> None:
+        if job.id is not None:
+            self._running[job.id] = names
 
     async def retry_job(
         self,
@@ -261,6 +340,7 @@ class Jobs(procrastinate.manager.JobManager):
             self._over(job)
 
     def _over(self, job: Job) -> None:
+        self._running.pop(job.id or 0, None)
         if self._alone == job.id:
             self._alone = None
 

@@ -22,6 +22,7 @@ from bot.queue.sweep import (
     BEHIND,
     STALLED_SECONDS,
     free_stalled,
+    give_up_jobs,
     note_process,
     rank_late_jobs,
 )
@@ -77,11 +78,22 @@ _DEFER: LiteralString = (
     " RETURNING xmax = 0 AS added, job.id,"
     f" CASE WHEN xmax <> 0 AND (%(reschedule)s OR {_IS_DUE}) THEN {_ANNOUNCE} END"
 )
-DEFER_FROM: LiteralString = (
-    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM stored"
-    f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}"
+HAS_PLACE: LiteralString = (
+    "(%(worker)s::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM procrastinate_jobs"
+    " WHERE queueing_lock = %(lock)s AND status = 'todo')"
+    " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = %(lock)s AND status = 'doing')"
+    " AND (SELECT count(*) FILTER (WHERE person = %(person)s) < %(person_at_once)s"
+    " AND count(*) FILTER (WHERE slack_limit = %(slack_limit)s) < %(limit_at_once)s"
+    " FROM procrastinate_jobs WHERE status = 'doing'))"
 )
-"""Adds a job as `Queue.defer` does, if the query ``stored`` of the same statement has a row."""
+"""Condition: a job may begin: no other of its lock waits or runs, and no limit is reached."""
+BEGIN_OR_DEFER_FROM: LiteralString = (
+    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}, status, worker_id) SELECT {_VALUES},"
+    " (CASE WHEN begins THEN 'doing' ELSE 'todo' END)::procrastinate_job_status,"
+    f" CASE WHEN begins THEN %(worker)s::bigint END FROM stored"
+    f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}, id, status"
+)
+"""Adds a job if the query ``stored`` of the same statement has a row: running if it `begins`."""
 DELETE_WAITING: LiteralString = (
     "DELETE FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo'"
 )
@@ -281,6 +293,7 @@ class Queue:
         which nobody waits for, far fewer.
         """
         self._patience = patience
+        self.jobs.set_places([REPLIES], replies)
         hand_back = min(patience, _BACKGROUND_PATIENCE_SECONDS)
         self._running = [
             asyncio.create_task(work, name=name)
@@ -354,7 +367,11 @@ class Queue:
         seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
-                dead, late = await note_process(self.pool, self.process, REPLIES)
+                dead, late, running = await note_process(
+                    self.pool, self.process, REPLIES, self.jobs.workers
+                )
+                if lost := self.jobs.lost_jobs(running):
+                    await give_up_jobs(self.pool, lost)
                 if late:
                     await rank_late_jobs(self.pool, REPLIES)
                 # While PostgreSQL was unavailable no heartbeat could be stored: live workers get

@@ -5,6 +5,7 @@ Each process runs it every two seconds; an advisory lock lets one process at a t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 from memory import Pool
@@ -84,23 +85,37 @@ _NOTE: LiteralString = (
     " ON CONFLICT (id) DO UPDATE SET seen_at = now())"
     f" SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE {_DEAD}) AS dead,"
     f" EXISTS (SELECT FROM procrastinate_jobs AS late WHERE {_WAITING}"
-    f" AND (priority = {BEHIND} OR priority = 0 AND {_LATE})) AS late"
+    f" AND (priority = {BEHIND} OR priority = 0 AND {_LATE})) AS late,"
+    " ARRAY(SELECT id FROM procrastinate_jobs WHERE status = 'doing'"
+    " AND worker_id = ANY(%(workers)s::bigint[])) AS running"
 )
 
 
-async def note_process(pool: Pool, process: str, queue: str) -> tuple[bool, bool]:
+async def note_process(
+    pool: Pool, process: str, queue: str, workers: Sequence[int]
+) -> tuple[bool, bool, list[int]]:
     """Record that a process is alive; return whether there is something to look after.
 
-    These are jobs of a worker that died, and jobs of `queue` that have waited for a minute.
+    These are jobs of a worker that died, and jobs of `queue` that have waited for a minute. The
+    third value is the jobs that run in the process, whose `workers` these are.
     """
     values = {
         "process": process,
         "stalled": STALLED_SECONDS,
         "queue": queue,
         "late": LATE_SECONDS,
+        "workers": list(workers),
     }
     [row] = await execute_statement(pool, _NOTE, values)
-    return row["dead"], row["late"]
+    return row["dead"], row["late"], row["running"]
+
+
+async def give_up_jobs(pool: Pool, jobs: Sequence[int]) -> None:
+    """Leave running jobs to `free_stalled`: the process that took them does not know of them."""
+    statement: LiteralString = (
+        "UPDATE procrastinate_jobs SET worker_id = NULL WHERE id = ANY(%s) AND status = 'doing'"
+    )
+    await execute_statement(pool, statement, (list(jobs),))
 
 
 async def free_stalled(pool: Pool) -> None:

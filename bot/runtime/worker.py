@@ -110,7 +110,7 @@ def create_answering(wiring: Application) -> ThreadWorker:
         wiring.inbox,
         create_turn(dependencies, wiring.open_reply_sink),
         fixed_replies,
-        ModelOutages(wiring.inbox, fixed_replies, dependencies.replier),
+        ModelOutages(pool, wiring.inbox, fixed_replies, dependencies.replier),
         DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
         pool,
         wiring.sessions,

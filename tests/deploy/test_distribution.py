@@ -1,4 +1,4 @@
-"""The package: its sdist and wheel, as PyPI would show them and as pipx runs them."""
+"""The package as PyPI would show it and as pipx runs it; both doubles as pip installs them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pytest
 from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 from tests.deploy.test_image import PACKAGES, context_files
+from tests.readme import DOUBLES, written
 
 _PINNED = re.compile(r"^([a-z0-9._-]+==[^\s;\\]+)( ;[^\\\n]+)?", re.M)
 INSTALL_SECONDS = 600
@@ -81,17 +82,51 @@ def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
     assert {*files, "manifest.yml", "pyproject.toml", "README.md", "LICENSE"} <= packed
 
 
+def installing(folder: Path, *locks: str) -> dict[str, str]:
+    """Return the environment in which pip takes the versions of the locks, and Kioku is absent."""
+    pins = (ROOT / name / "requirements.lock" for name in locks)
+    lines = {"".join(parts) for lock in pins for parts in _PINNED.findall(lock.read_text("utf-8"))}
+    (folder / "constraints.txt").write_text("\n".join(sorted(lines)), "utf-8")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return environment | {"PIP_CONSTRAINT": str(folder / "constraints.txt")}
+
+
+@pytest.mark.parametrize("name", DOUBLES)
+def test_readme_program_of_a_double_passes_in_an_empty_environment(
+    name: str, tmp_path: Path
+) -> None:
+    """Its wheel has its own package only and needs no pytest; what its README says to install does.
+
+    pytest finds the fixture by itself.
+    """
+    shutil.copytree(ROOT / "packages" / name, tmp_path / name)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--wheel-dir", ".", f"./{name}"], cwd=tmp_path, check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        folders = {path.split("/")[0] for path in content.namelist()}
+        [info] = (path for path in folders if path.endswith(".dist-info"))
+        metadata = message_from_string(content.read(f"{info}/METADATA").decode())
+    assert folders == {DOUBLES[name], info}
+    assert "pytest" not in str(metadata.get_all("Requires-Dist"))
+    program, (source, *others) = written(name, tmp_path)
+    assert source == f"./packages/{name}"
+    environment = installing(tmp_path, ".", "tests")
+    subprocess.run([sys.executable, "-m", "venv", "empty"], cwd=tmp_path, check=True)
+    for command in (
+        ("pip", "install", "--quiet", "--disable-pip-version-check", str(wheel), *others),
+        ("pytest", "-q", "-W", "error", program.name),
+    ):
+        run = [str(tmp_path / "empty/bin/python"), "-m", *command]
+        subprocess.run(run, cwd=tmp_path, env=environment, check=True, timeout=INSTALL_SECONDS)
+
+
 @pytest.mark.timeout(900)
 def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
     """`pipx run --spec WHEEL kioku` runs from an environment of its own."""
-    pins = (ROOT / name / "requirements.lock" for name in (".", "deploy/local"))
-    lines = ["".join(parts) for lock in pins for parts in _PINNED.findall(lock.read_text("utf-8"))]
-    (tmp_path / "constraints.txt").write_text("\n".join(lines), "utf-8")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {
+    environment = installing(tmp_path, ".", "deploy/local") | {
         "PIPX_HOME": str(tmp_path / "pipx"),
         "PIPX_DEFAULT_PYTHON": sys.executable,
-        "PIP_CONSTRAINT": str(tmp_path / "constraints.txt"),
         "PORT": "0",
         "KIOKU_LOG_LEVEL": "warning",
     }

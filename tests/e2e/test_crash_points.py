@@ -1,4 +1,4 @@
-"""Killed at any point by name, the app answers once and remembers once.
+"""Killed while Slack or the model answers, the app answers once and remembers once.
 
 One ``kill -9`` of the real process finds a person at each of these points: PostgreSQL, Slack or the
 model holds the app there. What is shown is what each of them has in the end.
@@ -6,8 +6,6 @@ model holds the app there. What is shown is what each of them has in the end.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,14 +22,10 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 _FOODS = {
-    "after store": "ramen",
-    "after ack": "sushi",
     "before model": "tempura",
     "mid-stream": "udon",
     "after the start before its ts is stored": "soba",
     "after the post before its ts is stored": "natto",
-    "before formation's commit": "okonomiyaki",
-    "after formation's commit": "takoyaki",
     "while it is down": "curry",
 }
 
@@ -48,15 +42,8 @@ class Crashed:
 # Which change of which row is held for whom; the formatted part is the person.
 _NOTING = ("UPDATE OF reply_ts", "messages", "NEW.user_id = '{user}'")
 _HOLDS = {
-    "before formation's commit": ("INSERT", "store", "NEW.prefix LIKE '%.{user}.%'"),
-    "after formation's commit": (
-        "DELETE",
-        "procrastinate_jobs",
-        "OLD.task_name = 'form_memories' AND OLD.args->>'user' = '{user}'",
-    ),
     "after the start before its ts is stored": _NOTING,
     "after the post before its ts is stored": _NOTING,
-    "after ack": ("UPDATE OF attempts", "messages", "NEW.user_id = '{user}'"),
 }
 
 
@@ -72,8 +59,6 @@ class _Scene:
             point: holding.before(change, table, condition.format(user=self.people[point].id))
             for point, (change, table, condition) in _HOLDS.items()
         }
-        waiting = f"NEW.user_id = '{self.people['after store'].id}'"
-        self._locks["after store"] = holding.before_commit_of("INSERT", "messages", waiting)
 
     def say(self, point: str, **where: Any) -> Said:
         """Let the person of a point write."""
@@ -86,13 +71,6 @@ class _Scene:
         self.say(point)
         lock = self._locks[point]
         self.world.until(lambda: self.holding.holds(lock) or None, f"a hold {point}")
-
-    def freeze_as_it_is_stored(self, point: str) -> None:
-        """Let a message be stored while the app is stopped: it has not learnt of it."""
-        self.hold(point)
-        os.kill(self.world.app.process.pid, signal.SIGSTOP)
-        self.holding.release(self._locks[point])
-        self.world.until(lambda: self.world.inbox(self.said[point]), "a stored message")
 
     def stood(self, point: str) -> dict[str, Any]:
         """Return what there is of a person's message."""
@@ -121,8 +99,6 @@ def _acked(world: World, said: Said) -> bool:
 def _play(scene: _Scene) -> dict[str, dict[str, Any]]:
     """Bring everybody to their point; return what was stored when the app was killed."""
     world = scene.world
-    scene.hold("before formation's commit")
-    scene.hold("after formation's commit")
     # The ts is stored while Slack is asked for more.
     world.slack_fault("chat.stopStream", delay_ms=60_000)
     scene.hold("after the start before its ts is stored")
@@ -133,11 +109,9 @@ def _play(scene: _Scene) -> dict[str, dict[str, Any]]:
     root = world.say(scene.people["before model"], "Good morning", channel=general)
     said = scene.say("before model", under=root)
     world.until(lambda: world.turns(said), "a begun turn")
-    scene.hold("after ack")
     world.pace(chunk_chars=3, token_ms=700)
     streamed = scene.say("mid-stream")
     world.until(lambda: world.calls("chat.appendStream", streamed.channel), "a stream that grows")
-    scene.freeze_as_it_is_stored("after store")
     world.app.kill()
     scene.said["while it is down"] = world.say(scene.people["while it is down"], "I love curry")
     return {point: scene.stood(point) for point in scene.said}
@@ -168,14 +142,10 @@ def crashed(
 
 
 _STOOD: dict[str, dict[str, Any]] = {
-    "after store": {"attempts": 0, "acked": False},
-    "after ack": {"attempts": 0, "acked": True, "prompts": 0},
     "before model": {"attempts": 1, "prompts": 0, "shown": []},
     "mid-stream": {"attempts": 1, "shown": [True]},
     "after the start before its ts is stored": {"shown": [True], "noted": []},
     "after the post before its ts is stored": {"shown": [False], "noted": []},
-    "before formation's commit": {"status": "answered", "memories": 0},
-    "after formation's commit": {"status": "answered", "memories": 1},
     "while it is down": {"attempts": None, "acked": False},
 }
 

@@ -270,7 +270,7 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     edited = changed(message, "hello, you")
     await app.changes.note(edited)
     waiting = app.event(message)
-    assert (waiting["status"], waiting["attempts"] - waiting["spared"]) == ("waiting", 0)
+    assert (waiting["status"], waiting["failures"]) == ("waiting", 0)
     await app.answering.drain(message.thread)
     await app.changes.note(edited)
     preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}

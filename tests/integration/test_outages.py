@@ -109,8 +109,8 @@ async def test_the_interim_reply_becomes_the_answer(
     assert due_in(app, asked) is None
 
 
-async def test_every_author_in_a_held_thread_gets_an_interim_reply(app: App) -> None:
-    """Messages behind one that waits for the model tell their authors so, and keep their order."""
+async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: App) -> None:
+    """What waits behind it, or is written elsewhere, gets no other one; the order is kept."""
     ann, team = app.slack.person()
     bob, _ = app.slack.person()
     channel = app.slack.channel("public", ann, bob)
@@ -118,19 +118,18 @@ async def test_every_author_in_a_held_thread_gets_an_interim_reply(app: App) -> 
     app.fault(status=500, times=-1)
     first = await app.receive(places[0], "one")
     second = await app.receive(places[1], "two", thread_ts=first.ts)
-    third = await app.receive(places[0], "three", thread_ts=first.ts)
-    asked = (first, second, third)
-    for _ in range(2):
-        await drain(app, first)
-    assert app.replies(first) == [WAITING] * 3
-    assert len(app.slack.calls("chat.postMessage")) == 3
+    elsewhere = await app.receive(places[0], "three")
+    for message in (first, first, elsewhere):
+        await drain(app, message)
+    assert app.replies(first) == [WAITING]
+    assert app.replies(elsewhere) == []
     assert (due_in(app, first) or 0) > 4
     back(app)
-    await drain(app, first)
+    for message in (first, elsewhere):
+        await drain(app, message)
     assert [p[-1]["content"].split()[-1] for p in app.prompts()][-3:] == ["one", "two", "three"]
-    shown = [message["ts"] for message in app.shown(first)]
-    assert [ts for message in asked for ts in app.turn(message)["reply_ts"]] == shown
-    assert len(app.replies(first)) == 3
+    assert len(app.replies(first)) == 2
+    assert len(app.replies(elsewhere)) == 1
     assert WAITING not in app.replies(first)
     assert app.turn(second)["user_id"] == bob
 
@@ -172,32 +171,30 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
 
 
 @pytest.mark.usefixtures("within_an_hour")
-async def test_all_who_wait_are_told_that_a_quota_is_used_up(make_app: MakeApp) -> None:
-    """The sentence takes the place of each interim reply; what comes later is passed over."""
+async def test_who_waits_is_told_that_a_quota_is_used_up(make_app: MakeApp) -> None:
+    """The sentence takes the place of the interim reply; what has none is passed over."""
     app = await make_app(person_messages_per_hour=1)
     place = app.slack.place()
     await app.ask(place, "Hello")
     app.fault(status=500, times=-1)
     for number in range(FAILURES):
         app.wiring.turn_dependencies.replier.models[0].breaker.failed(f"another {number}")
-    waiting = [await app.receive(place, text) for text in ("one", "two")]
-    for message in waiting:
+    told, behind = [await app.receive(place, text) for text in ("one", "two")]
+    for message in (told, behind):
         await drain(app, message)
-        assert app.replies(message) == [WAITING]
+    assert (app.replies(told), app.replies(behind)) == ([WAITING], [])
     back(app)
     later = await app.receive(place, "three")
     asks = len(app.prompts())
-    for message in (*waiting, later):
+    for message in (told, behind, later):
         await drain(app, message)
-    sentences = [say("en", "quota_messages", limit=1, count=left) for left in range(61)]
-    for message in waiting:
-        [sentence] = app.replies(message)
-        assert sentence in sentences
-        turn = app.turn(message)
-        assert (turn["status"], turn["words"]) == ("answered", "")
-    assert app.replies(later) == []
-    assert {app.event(message)["status"] for message in waiting} == {"answered"}
-    assert app.event(later)["status"] == "skipped"
+    [sentence] = app.replies(told)
+    assert sentence in [say("en", "quota_messages", limit=1, count=left) for left in range(61)]
+    turn = app.turn(told)
+    assert (turn["status"], turn["words"]) == ("answered", "")
+    for message in (behind, later):
+        assert app.replies(message) == []
+        assert app.event(message)["status"] == "skipped"
     assert len(app.prompts()) == asks
 
 

@@ -165,19 +165,3 @@ async def test_stop_ends_a_session_without_a_turn(app: App) -> None:
     left_processing(app, asked)
     await note(app, "agent_session_stopped", asked, streaming_message_ts=[], event_ts=LATER)
     await until(lambda: session_of(app, asked) == "active")
-
-
-async def test_a_title_is_the_persons_from_then_on(app: App) -> None:
-    """The event of a renamed session is kept: the app gives that session no title any more."""
-    asked = await app.receive(app.slack.place(), "What shall we eat?")
-    view = await app.wiring.turn_dependencies.audiences.view(asked)
-    waiting = await app.wiring.inbox.claim(asked.thread)
-    assert waiting is not None
-    await app.turns.begin(waiting, view, question="", words="", bot_user_id="B")
-    await app.wiring.inbox.restart(waiting)
-    # Slack's answer does not name the title of this one.
-    left_processing(app, asked)
-    await note(app, "agent_session_title_changed", asked, team_id=app.slack.team_id, title="Food")
-    await app.answering.drain(asked.thread)
-    await app.wiring.sessions.close()
-    assert not app.slack.calls("agents.sessions.rename")

@@ -18,6 +18,7 @@ from bot.queue.sweep import (
     BEHIND,
     LATE_SECONDS,
     free_stalled,
+    give_up_jobs,
     note_process,
     rank_late_jobs,
 )
@@ -134,7 +135,7 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     """Taking a message, and a reply in a thread without the bot, read that thread's rows alone."""
     answered(database)
     asked(database, "t1", process="")
-    values = {"thread": "t1", "process": "one", "not_held": False}
+    values = {"thread": "t1", "process": "one"}
     scope, other = (
         {THREAD_SETTING: "t1"},
         {"thread": "t2", "before": "9", "user": "U1", "since": "0"},
@@ -199,7 +200,7 @@ async def test_a_crash_counts_against_the_only_message(
     asked(database, "t4", process="another", status="answered")
     # One whose worker is started again, as after a restart of PostgreSQL, lives on.
     asked(database, "t5", process="lives")
-    await note_process(pool, "lives", REPLIES)
+    await note_process(pool, "lives", REPLIES, ())
     with psycopg.connect(database) as owner:
         # Its worker was taken off the list by another one that started.
         owner.execute("DELETE FROM procrastinate_workers")
@@ -221,6 +222,27 @@ async def test_a_crash_counts_against_the_only_message(
         "t6": (0, 0, "alive"),
     }
     assert [job["alone"] for job in marks(database)] == [False] * 6
+
+
+async def test_a_job_that_its_process_does_not_know_of_is_given_back(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """The answer to the statement that stored it as running was lost; the process lives on."""
+    worker = await queue.jobs.register_worker()
+    await put(pool, queue, "known", "unknown")
+    owner_rows(database, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", worker)
+    [known] = [one for one in jobs(database) if one["lock"] == "known"]
+    queue.jobs.run(
+        Job(id=known["id"], queue=REPLIES, lock="known", queueing_lock="known", task_name="work")
+    )
+    for _ in range(3):
+        dead, _, running = await note_process(pool, "lives", REPLIES, queue.jobs.workers)
+        assert (dead, len(running)) == (False, 2)
+        lost = queue.jobs.lost_jobs(running)
+    await give_up_jobs(pool, lost)
+    await free_stalled(pool)
+    states = {one["lock"]: one["status"] for one in jobs(database)}
+    assert states == {"known": "doing", "unknown": "todo"}
 
 
 def marks(database: str) -> list[dict[str, Any]]:

@@ -191,7 +191,7 @@ async def test_an_edit_during_the_answer_begins_it_again(app: App) -> None:
     turn = app.turn(asked)
     assert (turn["question"], turn["words"]) == ("I like sushi", "I like sushi")
     assert turn["reply_ts"] == [shown["ts"] for shown in app.shown(asked)]
-    assert app.event(asked)["spared"] == 1
+    assert app.event(asked)["failures"] == 0
 
 
 async def test_a_deletion_right_after_an_edit_counts(

@@ -24,7 +24,6 @@ APP_LEVEL = {"apps.connections.open"}
 # What an event needs, one of these scopes. Source: Events API reference.
 EVENT_SCOPES: dict[str, set[str]] = {
     "agent_session_stopped": {"chat:write"},
-    "agent_session_title_changed": {"chat:write"},
     "app_home_opened": set(),
     "app_uninstalled": set(),
     "tokens_revoked": set(),

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import signal
-import sys
-import time
 from typing import Any
 
 import aiohttp
@@ -101,15 +96,11 @@ async def test_faults_reach_every_endpoint(client: openai.AsyncOpenAI, controls:
 
 
 async def test_a_fault_can_be_aimed(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """`match` is a part of the person's words, `delay_ms` only waits."""
+    """`match` is a part of the person's words."""
     await controls.post("faults", {"endpoint": "responses", "match": "ramen", "status": 500})
-    await controls.post("faults", {"endpoint": "responses", "match": "slow", "delay_ms": 80})
     assert (await client.responses.create(model=MODEL, input="hello")).output_text
     with pytest.raises(openai.InternalServerError):
         await client.responses.create(model=MODEL, input="I like ramen")
-    started = time.perf_counter()
-    await client.responses.create(model=MODEL, input="slow")
-    assert time.perf_counter() - started > 0.08
 
 
 async def test_a_stream_breaks_in_the_middle(
@@ -206,7 +197,6 @@ async def test_the_journal_keeps_every_request(
         ("settings", {"speed": 1}, "speed"),
         ("settings", {"token_ms": -1}, "token_ms"),
         ("settings", {"chunk_chars": 0}, "chunk_chars"),
-        ("settings", {"shutdown_dates": [1]}, "shutdown_dates"),
         ("settings", [], "object"),
         ("faults", {"endpoint": "nowhere", "status": 500}, "endpoint"),
         ("faults", {"endpoint": "chat"}, "needs one of"),
@@ -231,20 +221,3 @@ async def test_a_wrong_control_is_refused(
 ) -> None:
     """The answer is 400 and one sentence that names what is wrong."""
     assert words in await controls.refused(path, body)
-
-
-async def test_it_runs_as_a_process(session: aiohttp.ClientSession) -> None:
-    """`python -m kioku_stand_in` prints its addresses, serves, and ends on SIGTERM."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "kioku_stand_in", stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        started = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
-        assert started["openai_base_url"] == f"{started['url']}/v1"
-        headers = {"authorization": "Bearer x"}
-        async with session.get(f"{started['url']}/v1/models", headers=headers) as response:
-            assert (await response.json())["object"] == "list"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 20) == 0

@@ -1,10 +1,9 @@
-"""The stories of memory formation, through the real LangMem store manager."""
+"""The stories of memory formation, through LangMem's real manager."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,118 +11,36 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
-from langgraph.store.memory import InMemoryStore
+from pydantic import SecretStr
 
 from memory import SCHEMAS
-from memory.formation.extract import instructions_for
-from memory.model.schemas import UserFoodPreference, UserTechInterest, with_evidence
-from tests.playground_model.controls import Controls
-from tests.playground_model.loose import Loose, stand_in
+from memory.model.schemas import with_evidence
 
 with warnings.catch_warnings():
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from langmem import (  # type: ignore[import-untyped]
-        create_memory_manager,
-        create_memory_store_manager,
-    )
+    from langmem import create_memory_manager  # type: ignore[import-untyped]
 
 KINDS = [with_evidence(schema) for schema in SCHEMAS]
-TASTES = [with_evidence(UserTechInterest), with_evidence(UserFoodPreference)]
 
 
-class Willing(Loose):
+class Willing(ChatOpenAI):
     """A chat model that may decide to call nothing, as the app's own does."""
 
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: Any = None, **more: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Turn "any" into "auto", except where a refused call is repaired."""
-        names = [getattr(tool, "__name__", "") for tool in tools]
-        if tool_choice == "any" and "PatchFunctionErrors" not in names:
-            tool_choice = "auto"
+        """Turn "any" into "auto"."""
+        tool_choice = "auto" if tool_choice == "any" else tool_choice
         return super().bind_tools(tools, tool_choice=tool_choice, **more)
 
 
-model = partial(stand_in, kind=Willing)
-
-
-class Person:
-    """One person's memories, and the manager that forms them."""
-
-    def __init__(self, llm: ChatOpenAI) -> None:
-        self.store = InMemoryStore()
-        self._llm = llm
-        self._said: list[str] = []
-
-    async def says(self, *messages: str) -> None:
-        """Form memories from these messages, and check that every quote is verbatim."""
-        manager = create_memory_store_manager(
-            self._llm,
-            namespace=("chat", "{user_id}"),
-            schemas=TASTES,
-            instructions=instructions_for(TASTES),
-            enable_inserts=True,
-            enable_deletes=True,
-            store=self.store,
-            query_limit=50,
-        )
-        self._said += messages
-        await manager.ainvoke(
-            {"messages": [{"role": "user", "content": message} for message in messages]},
-            config={"configurable": {"user_id": "U1"}, "recursion_limit": 8},
-        )
-        for content in (await self.rows()).values():
-            assert any(content["evidence"] in message for message in self._said)
-
-    async def rows(self) -> dict[str, dict[str, Any]]:
-        """The contents by key, in the order they were written."""
-        found = await self.store.asearch(("chat", "U1"))
-        return {item.key: item.value["content"] for item in found}
-
-    async def names(self) -> dict[str, int | None]:
-        """What each memory is about, with its level."""
-        return {
-            content.get("food_name") or content["topic"]: content.get(
-                "preference", content.get("interest_level")
-            )
-            for content in (await self.rows()).values()
-        }
-
-    async def key_of(self, name: str) -> str:
-        """The key of the memory about `name`."""
-        rows = await self.rows()
-        return next(key for key, content in rows.items() if name in content.values())
-
-
-@pytest.fixture(params=[False, True], ids=["chat", "responses"])
-def person(url: str, request: pytest.FixtureRequest) -> Person:
-    """A person, formed by chat completions and by the Responses API."""
-    return Person(model(url, responses=request.param))
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_the_ramen_story(person: Person, at_once: bool) -> None:
-    """Ramen and pasta are liked; miso ramen updates the ramen row, disliked pasta goes."""
-    liked, changed = (
-        ("ラーメンが大好きです!!", "パスタも好きです"),
-        ("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"),
-    )
-    for messages in [liked] if at_once else [(one,) for one in liked]:
-        await person.says(*messages)
-    rows = list((await person.rows()).values())
-    assert [(row["food_name"], row["cuisine"], row["preference"]) for row in rows] == [
-        ("ラーメン", None, 100),
-        ("パスタ", None, 80),
-    ]
-    key = await person.key_of("ラーメン")
-    for messages in [changed] if at_once else [(one,) for one in changed]:
-        await person.says(*messages)
-    rows_now = await person.rows()
-    assert list(rows_now) == [key]
-    assert rows_now[key]["food_name"] == "ラーメン"
-    assert "味噌ラーメン" in rows_now[key]["description"]
-    assert rows_now[key]["evidence"] == "ラーメンは味噌ラーメンが好き"
+async def formed(url: str, message: str, existing: Sequence[Any] = ()) -> list[Any]:
+    """Return the memories after a message."""
+    llm = Willing(model="kioku-stand-in", base_url=f"{url}/v1", api_key=SecretStr("x"))
+    manager = create_memory_manager(llm, schemas=KINDS, enable_inserts=True, enable_deletes=True)
+    asked = [{"role": "user", "content": message}]
+    return [one.content for one in await manager.ainvoke({"messages": asked, "existing": existing})]
 
 
 @pytest.mark.parametrize(
@@ -137,21 +54,6 @@ async def test_the_ramen_story(person: Person, at_once: bool) -> None:
         "Do I like pizza?",
         "おすすめの技術トピックを3つ挙げて簡潔にまとめて！",
         "今日のランチは何を食べようかな？",
-    ],
-)
-async def test_small_talk_and_questions_write_nothing(person: Person, message: str) -> None:
-    """With and without memories, no tool is called."""
-    await person.says(message)
-    assert await person.rows() == {}
-    await person.says("I love ramen")
-    before = await person.rows()
-    await person.says(message)
-    assert await person.rows() == before
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
         "I don't think I like AWS",
         "I used to love ramen",
         "If I liked ramen, I would say so",
@@ -160,15 +62,13 @@ async def test_small_talk_and_questions_write_nothing(person: Person, message: s
         "I'm not allergic to peanuts",
         "妻はラーメンが好きです",
         "ラーメンが好きなわけではありません",
-        "I love ramen. Just kidding",
         "> I love ramen",
         "```\nI love ramen\n```",
     ],
 )
-async def test_what_is_not_understood_forms_nothing(person: Person, message: str) -> None:
-    """A sentence that fits no form, a quotation, code and a joke write nothing."""
-    await person.says(message)
-    assert await person.rows() == {}
+async def test_questions_quotations_and_unknown_forms_form_nothing(url: str, message: str) -> None:
+    """No tool is called for small talk, a question, a quotation or an unknown form."""
+    assert await formed(url, message) == []
 
 
 @pytest.mark.parametrize(
@@ -196,34 +96,6 @@ async def test_what_is_not_understood_forms_nothing(person: Person, message: str
 )
 async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[str, Any]) -> None:
     """What is no taste becomes a fact, a wish or an episode with its fields, and is not doubled."""
-    manager = create_memory_manager(
-        model(url),
-        schemas=KINDS,
-        enable_inserts=True,
-        enable_deletes=True,
-    )
-    asked = [{"role": "user", "content": message}]
-    [found] = await manager.ainvoke({"messages": asked})
-    assert found.content.model_dump() == {**expected, "evidence": message}
-    again = await manager.ainvoke({"messages": asked, "existing": [found]})
-    assert [one.content for one in again] == [found.content]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [{"food_name": "ramen"}, {"food_name": "ramen", "preference": 400, "evidence": "I love ramen"}],
-)
-async def test_a_refused_call_is_repaired(
-    person: Person, controls: Controls, arguments: dict[str, Any]
-) -> None:
-    """A missing quote or a level out of range is put right on the second request."""
-    calls = [{"name": "UserFoodPreference", "arguments": arguments}]
-    for endpoint in ("chat", "responses"):
-        await controls.post(
-            "script", {"endpoint": endpoint, "kind": "formation", "output": {"tool_calls": calls}}
-        )
-    await person.says("I love ramen")
-    (row,) = (await person.rows()).values()
-    assert row["evidence"] == "I love ramen"
-    assert row["preference"] in {None, 100}
-    assert [entry["kind"] for entry in await controls.journal()] == ["formation"] * 2
+    [found] = await formed(url, message)
+    assert found.model_dump() == {**expected, "evidence": message}
+    assert await formed(url, message, [("m1", type(found).__name__, found)]) == [found]

@@ -111,14 +111,3 @@ async def test_reasoning_is_taken_back_as_it_was_sent(
     ):
         with pytest.raises(openai.BadRequestError):
             await client.responses.create(model=MODEL, input=wrong)
-
-
-async def test_a_parameter_can_be_unsupported(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """400 names the parameter; a request without it is answered."""
-    await controls.post("settings", {"unsupported_parameters": ["include"]})
-    with pytest.raises(openai.BadRequestError) as refused:
-        await client.responses.create(model=MODEL, input="hello", include=INCLUDE)  # type: ignore[arg-type]
-    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "include")
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text

@@ -128,17 +128,11 @@ async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
         ("私について何を覚えてる？", ["ramen", "Rust", "nattoは苦手です", "I live in Osaka"]),
         ("what food do I like?", ["ramen"]),
         ("What am I interested in?", ["Rust"]),
-        ("where do I live?", ["I live in Osaka"]),
-        ("私はどこに住んでいますか", ["I live in Osaka"]),
-        ("What am I allergic to?", []),
-        ("What's my name?", ["My name is Ann"]),
-        ("私の名前は何ですか", ["My name is Ann"]),
     ],
 )
 async def test_it_tells_what_it_knows(asker: Asker, question: str, told: list[str]) -> None:
     """What was asked for is listed, and nothing when there is none."""
     known = [food("ramen"), tech({"topic": "Rust"}), food("natto", 5), fact("I live in Osaka")]
-    known += [fact("My name is Ann")] if "My name is Ann" in told else []
     reply = await asker.ask(question, known)
     assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == told
     assert "ramen**" not in await asker.ask(question)
@@ -155,7 +149,6 @@ async def test_it_tells_what_it_knows(asker: Asker, question: str, told: list[st
         ("ありがとうございます", "どういたしまして！"),
         ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
         ("I love ramen, just so you know what I eat", HONEST_EN),
-        ("I love natto. Just kidding!", "All right, I'll take it as a joke."),
         ("I like soba. Thanks!", "Understood: **I like soba**. You're welcome!"),
         ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。 どういたしまして！"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -73,18 +72,6 @@ def check_tool_choice(asked: Prompt) -> None:
             code="invalid_value",
             param="tool_choice",
         )
-
-
-def check_supported(body: dict[str, Any], unsupported: Sequence[str]) -> None:
-    """Raise `ApiError` for a parameter that the server is set not to support."""
-    for name in unsupported:
-        if name in body:
-            raise ApiError(
-                status=400,
-                message=f"Unsupported parameter: '{name}' is not supported with this model.",
-                code="unsupported_parameter",
-                param=name,
-            )
 
 
 def input_tokens(asked: Prompt) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from openai_double.answer import Answer
@@ -27,29 +28,22 @@ class Settings:
 
     Milliseconds: `first_token_ms` before an answer begins, `token_ms` between two
     pieces of a stream, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
-    `shutdown_dates` maps a model to a YYYY-MM-DD date for ``/v1/models``. With `reasoning` each
-    response begins with a reasoning item. `unsupported_parameters` of a request are refused.
-    `record_traffic` keeps every body for ``/_model/traffic``.
+    With `reasoning` each response begins with a reasoning item. `record_traffic` keeps every body
+    for ``/_model/traffic``.
     """
 
     first_token_ms: float = 0
     token_ms: float = 0
     embedding_ms: float = 0
     chunk_chars: int = 12
-    shutdown_dates: dict[str, str] = field(default_factory=dict)
     reasoning: bool = False
-    unsupported_parameters: list[str] = field(default_factory=list)
     record_traffic: bool = False
 
     def update(self, changes: Any) -> None:
         """Take over `changes`, or raise `ControlError` and change nothing."""
         known = known_fields(changes, {one.name for one in fields(self)}, "setting")
         for name, value in known.items():
-            if name == "shutdown_dates":
-                good = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
-            elif name == "unsupported_parameters":
-                good = isinstance(value, list) and all(isinstance(one, str) for one in value)
-            elif name in {"reasoning", "record_traffic"}:
+            if name in {"reasoning", "record_traffic"}:
                 good = isinstance(value, bool)
             elif name == "chunk_chars":
                 good = type(value) is int and value > 0
@@ -71,7 +65,7 @@ class Fault:
 
     `chance` (0 to 1) picks fitting requests at random. With `event`, `error_code` is the code in
     that event; `nested` puts it into an ``error`` object, `reason` says why a response is
-    incomplete.
+    incomplete. With `hold` the request waits until ``POST /_model/release``.
     """
 
     endpoint: Endpoint
@@ -80,6 +74,7 @@ class Fault:
     status: int | None = None
     error_code: str | None = None
     delay_ms: float = 0
+    hold: bool = False
     drop: bool = False
     break_after_chars: int | None = None
     event: Event | None = None
@@ -149,6 +144,22 @@ class Control:
         self.scripts: list[Script] = []
         self.journal = Journal()
         self.traffic = Traffic()
+        self.held = 0
+        self._released = asyncio.Event()
+
+    async def hold(self) -> None:
+        """Wait for `release`."""
+        self.held += 1
+        try:
+            await self._released.wait()
+        finally:
+            self.held -= 1
+
+    def release(self) -> None:
+        """Let the requests go on that wait, and remove the faults that hold."""
+        self._released.set()
+        self._released = asyncio.Event()
+        self.faults = [fault for fault in self.faults if not fault.hold]
 
     def record(self, what: What, endpoint: Endpoint, body: str) -> None:
         """Record a body, which is JSON text, if that is switched on."""
@@ -184,7 +195,7 @@ class Control:
             known.setdefault("times", FOREVER)
         if set(known) <= {"endpoint", "kind", "match", "times", "retry_after", "chance"}:
             raise ControlError(
-                "A fault needs one of status, error_code, delay_ms, drop, "
+                "A fault needs one of status, error_code, delay_ms, hold, drop, "
                 "break_after_chars, event or malformed."
             )
         self.faults.append(Fault(**known))
@@ -247,7 +258,8 @@ def _compiled(pattern: Any, answer: Answer) -> re.Pattern[str] | None:
 
 
 def _check_where(known: dict[str, Any]) -> None:
-    if known.get("endpoint") not in get_args(Endpoint):
+    known.setdefault("endpoint", "responses")
+    if known["endpoint"] not in get_args(Endpoint):
         raise ControlError(f"The endpoint must be one of {', '.join(get_args(Endpoint))}.")
     if known.get("kind") not in {None, *get_args(Kind)}:
         raise ControlError(f"The kind must be one of {', '.join(get_args(Kind))}.")

@@ -11,81 +11,61 @@ from aiohttp import web
 from openai_double.control import Control
 from openai_double.scripts import ControlError
 
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
-class ControlRoutes:
-    """The handlers around one `Control`."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+def add_control_routes(app: web.Application, control: Control) -> None:
+    """Add the routes of `control` to `app`."""
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes to `app`."""
-        app.router.add_get("/_model/settings", self.get_settings)
-        app.router.add_post("/_model/settings", self.post_settings)
-        app.router.add_post("/_model/faults", self.post_fault)
-        app.router.add_delete("/_model/faults", self.delete_faults)
-        app.router.add_post("/_model/script", self.post_script)
-        app.router.add_delete("/_model/script", self.delete_script)
-        app.router.add_get("/_model/journal", self.get_journal)
-        app.router.add_delete("/_model/journal", self.delete_journal)
-        app.router.add_get("/_model/traffic", self.get_traffic)
+    @_refusing
+    async def get_settings(_request: web.Request) -> web.Response:
+        return web.json_response(vars(control.settings))
 
-    async def get_settings(self, _request: web.Request) -> web.Response:
-        """`GET /_model/settings`."""
-        return web.json_response(vars(self._control.settings))
+    @_refusing
+    async def get_journal(request: web.Request) -> web.Response:
+        entries = control.journal.since(_since(request))
+        told = {"entries": entries, "last": control.journal.last, "held": control.held}
+        return web.json_response(told)
 
-    async def post_settings(self, request: web.Request) -> web.Response:
-        """`POST /_model/settings`."""
-        return await _answered(request, self._control.settings.update, self.get_settings)
-
-    async def post_fault(self, request: web.Request) -> web.Response:
-        """`POST /_model/faults`."""
-        return await _answered(request, self._control.add_fault)
-
-    async def delete_faults(self, _request: web.Request) -> web.Response:
-        """`DELETE /_model/faults`."""
-        self._control.faults.clear()
-        return web.json_response({"ok": True})
-
-    async def post_script(self, request: web.Request) -> web.Response:
-        """`POST /_model/script`."""
-        return await _answered(request, self._control.add_script)
-
-    async def delete_script(self, _request: web.Request) -> web.Response:
-        """`DELETE /_model/script`."""
-        self._control.scripts.clear()
-        return web.json_response({"ok": True})
-
-    async def get_journal(self, request: web.Request) -> web.Response:
-        """`GET /_model/journal[?since=N]`."""
-        since = request.query.get("since", "0")
-        if not since.isdecimal():
-            return web.json_response({"error": "'since' must be a number."}, status=400)
-        journal = self._control.journal
-        return web.json_response({"entries": journal.since(int(since)), "last": journal.last})
-
-    async def get_traffic(self, request: web.Request) -> web.Response:
-        """`GET /_model/traffic[?since=N]`."""
-        since = request.query.get("since", "0")
-        if not since.isdecimal():
-            return web.json_response({"error": "'since' must be a number."}, status=400)
-        text = self._control.traffic.after(int(since))
+    @_refusing
+    async def get_traffic(request: web.Request) -> web.Response:
+        text = control.traffic.after(_since(request))
         return web.Response(text=text, content_type="application/json")
 
-    async def delete_journal(self, _request: web.Request) -> web.Response:
-        """`DELETE /_model/journal`."""
-        self._control.journal.clear()
-        return web.json_response({"ok": True})
+    def change(take: Callable[[Any], object]) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            take(json.loads(await request.read() or "null"))
+            return web.json_response({"ok": True})
+
+        return _refusing(handle)
+
+    app.router.add_get("/_model/settings", get_settings)
+    app.router.add_get("/_model/journal", get_journal)
+    app.router.add_get("/_model/traffic", get_traffic)
+    app.router.add_post("/_model/settings", change(control.settings.update))
+    app.router.add_post("/_model/faults", change(control.add_fault))
+    app.router.add_post("/_model/script", change(control.add_script))
+    app.router.add_post("/_model/release", change(lambda _: control.release()))
+    app.router.add_delete("/_model/faults", change(lambda _: control.faults.clear()))
+    app.router.add_delete("/_model/script", change(lambda _: control.scripts.clear()))
+    app.router.add_delete("/_model/journal", change(lambda _: control.journal.clear()))
 
 
-async def _answered(
-    request: web.Request,
-    take: Callable[[Any], None],
-    then: Callable[[web.Request], Awaitable[web.Response]] | None = None,
-) -> web.Response:
-    try:
-        take(json.loads(await request.read()))
-    except (ControlError, ValueError, KeyError, TypeError) as error:
-        reason = str(error) if isinstance(error, ControlError) else f"Bad value: {error!r}."
-        return web.json_response({"error": reason}, status=400)
-    return await then(request) if then else web.json_response({"ok": True})
+def _since(request: web.Request) -> int:
+    since = request.query.get("since", "0")
+    if not since.isdecimal():
+        raise ControlError("'since' must be a number.")
+    return int(since)
+
+
+def _refusing(handler: Handler) -> Handler:
+    """Answer a mistake with 400 and one sentence."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except (ControlError, ValueError, KeyError, TypeError) as error:
+            reason = str(error) if isinstance(error, ControlError) else f"Bad value: {error!r}."
+            return web.json_response({"error": reason}, status=400)
+
+    return handle

@@ -1,8 +1,4 @@
-"""OpenAI's models by name, and what each refuses on which endpoint.
-
-The names are those of the `openai` package, read at the first use: `ChatModel` lists what chat
-completions serve, and `ResponsesModel` adds what only the Responses API serves.
-"""
+"""OpenAI's models by name: those of the `openai` package, and what those that reason refuse."""
 
 from __future__ import annotations
 
@@ -13,12 +9,9 @@ from typing import Any, Final, get_args
 
 from openai_double.errors import ApiError
 
-_CHAT_ONLY: Final = re.compile(r"-audio\b|-search-preview\b")
-# Of these the default reasoning effort is not "none".
-_REASONS: Final = re.compile(r"o\d|gpt-5(?!\.|-chat)|gpt-5\.[6-9]|gpt-[6-9]")
 # Whether gpt-6 models refuse a temperature is not documented: LangMem sends one to them.
 _NO_TEMPERATURE: Final = re.compile(r"o\d|gpt-5(?!\.|-chat)|gpt-5\.[6-9]")
-_TOOLS_WITHOUT_REASONING: Final = re.compile(r"gpt-5\.[4-9]|gpt-[6-9]")
+_TOOLS_WITHOUT_REASONING: Final = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
 
 
 def base_model(model: str) -> str:
@@ -27,16 +20,7 @@ def base_model(model: str) -> str:
 
 
 @cache
-def chat_models() -> frozenset[str]:
-    """Return the names that chat completions serve."""
-    from openai.types.shared.chat_model import ChatModel
-
-    return frozenset(get_args(ChatModel))
-
-
-@cache
-def responses_models() -> frozenset[str]:
-    """Return the names that the Responses API's types list."""
+def _listed() -> frozenset[str]:
     from openai.types.shared.responses_model import ResponsesModel
 
     return frozenset(name for names in get_args(ResponsesModel) for name in get_args(names))
@@ -44,52 +28,23 @@ def responses_models() -> frozenset[str]:
 
 def is_known(model: str) -> bool:
     """Return whether a model, or the one that it was made from, is in the package's lists."""
-    return base_model(model) in responses_models()
+    return base_model(model) in _listed()
 
 
-def check_responses(body: Mapping[str, Any]) -> None:
-    """Raise what `POST /v1/responses` answers to a model that it does not serve so."""
-    base = base_model(body["model"])
-    if _CHAT_ONLY.search(base):
-        raise ApiError(
-            status=400,
-            message=f"The model {base} is served by v1/chat/completions, not by v1/responses.",
-            param="model",
-        )
-    effort = (body.get("reasoning") or {}).get("effort")
-    _check_temperature(base, body.get("temperature"), effort)
-
-
-def check_chat(body: Mapping[str, Any]) -> None:
-    """Raise what `POST /v1/chat/completions` answers to a model that it does not serve so.
+def check_parameters(body: Mapping[str, Any]) -> None:
+    """Raise what a model that reasons answers to a temperature, and to tools in chat completions.
 
     Source: https://community.openai.com/t/gpt-5-6-chat-completion-reasoning-effort-bug-behavior-change/1386454
     """
-    base, effort = base_model(body["model"]), body.get("reasoning_effort")
-    if base in responses_models() and base not in chat_models():
-        raise ApiError(
-            status=404,
-            message=f"The model {base} is served by v1/responses, not by v1/chat/completions.",
-            param="model",
-        )
-    reasons = bool(effort or _REASONS.match(base)) and effort != "none"
-    if body.get("tools") and reasons and _TOOLS_WITHOUT_REASONING.match(base):
-        raise ApiError(
-            status=400,
-            message=(
-                f"Function tools with reasoning_effort are not supported for {base} in"
-                " /v1/chat/completions: use /v1/responses, or the effort 'none'."
-            ),
-            param="reasoning_effort",
-        )
-    _check_temperature(base, body.get("temperature"), effort)
-
-
-def _check_temperature(base: str, temperature: object, effort: object) -> None:
-    if temperature is not None and _NO_TEMPERATURE.match(base) and effort != "none":
-        raise ApiError(
-            status=400,
-            message=f"Unsupported parameter: 'temperature' is not supported with {base}.",
-            code="unsupported_parameter",
-            param="temperature",
-        )
+    model, chat = base_model(body["model"]), "messages" in body
+    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
+    if effort == "none":
+        return
+    for name, refusing in (("tools", _TOOLS_WITHOUT_REASONING), ("temperature", _NO_TEMPERATURE)):
+        if body.get(name) is not None and refusing.match(model) and (chat or name != "tools"):
+            raise ApiError(
+                status=400,
+                message=f"Unsupported parameter: '{name}' with reasoning of {model}.",
+                code="unsupported_parameter",
+                param=name,
+            )

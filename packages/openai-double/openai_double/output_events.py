@@ -112,13 +112,13 @@ class OutputEvents:
             "output_index": len(self.output),
             "content_index": len(content),
         }
-        if refuses:
-            yield from self._refusal(where, content, text, done=done)
-            return
-        empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-        yield self.emit("response.content_part.added", **where, part=empty)
+        kind = "refusal" if refuses else "output_text"
+        name = "refusal" if refuses else "text"
+        more: dict[str, Any] = {} if refuses else {"logprobs": []}
+        part = {"type": kind, name: "", **more, **({} if refuses else {"annotations": []})}
+        yield self.emit("response.content_part.added", **where, part=part)
         for piece in self._pieces(text):
-            yield self.emit("response.output_text.delta", **where, delta=piece, logprobs=[])
+            yield self.emit(f"response.{kind}.delta", **where, delta=piece, **more)
         if not done:
             return
         for number, annotation in enumerate(annotations):
@@ -128,23 +128,10 @@ class OutputEvents:
                 annotation_index=number,
                 annotation=annotation,
             )
-        part = {**empty, "text": text, "annotations": list(annotations)}
-        yield self.emit("response.output_text.done", **where, text=text, logprobs=[])
+        part = {**part, name: text, **({} if refuses else {"annotations": list(annotations)})}
+        yield self.emit(f"response.{kind}.done", **where, **{name: text}, **more)
         yield self.emit("response.content_part.done", **where, part=part)
         content.append(part)
-
-    def _refusal(
-        self, where: dict[str, Any], content: list[dict[str, Any]], text: str, *, done: bool
-    ) -> Iterator[Event]:
-        part = {"type": "refusal", "refusal": ""}
-        yield self.emit("response.content_part.added", **where, part=part)
-        for piece in self._pieces(text):
-            yield self.emit("response.refusal.delta", **where, delta=piece)
-        if done:
-            part = {**part, "refusal": text}
-            yield self.emit("response.refusal.done", **where, refusal=text)
-            yield self.emit("response.content_part.done", **where, part=part)
-            content.append(part)
 
     def _call(self, call: Call) -> Iterator[Event]:
         item = {

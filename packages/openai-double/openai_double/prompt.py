@@ -17,8 +17,6 @@ _STORED: Final = re.compile(
 """A memory as LangGraph's store prints it."""
 _OTHERS: Final = re.compile(r"(?:<(thread|forwarded|files)>\n[^<>]*\n</\1>\n?)+")
 """A message that is frames of what others wrote: in a thread, forwarded, in files."""
-REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
-"""Tools of LangMem's prompt optimizers, whose requests also contain ``<session_…>``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +116,6 @@ class Prompt:
         if self.searches_only and not self.instructions:
             return "search"
         formed = bool(self.tools) and "<session_" in self.last_user_text
-        reflected = any(tool.name in REFLECTION_TOOLS for tool in self.tools)
-        formed = formed and not reflected
         return "formation" if formed or self.wants_sentences else "reply"
 
 
@@ -197,41 +193,30 @@ def from_responses(body: dict[str, Any]) -> Prompt:
 
 def from_chat(body: dict[str, Any]) -> Prompt:
     """The prompt of a `POST /v1/chat/completions` body."""
-    instructions: list[str] = []
-    turns: list[Turn] = []
-    calls: dict[str, tuple[str, str]] = {}
-    results: list[ToolResult] = []
-    older = 0
+    items: list[dict[str, Any]] = []
     for message in body["messages"]:
-        role, text = message["role"], _text(message.get("content"))
-        for call in message.get("tool_calls") or []:
-            if call.get("type") == "function":
-                calls[call["id"]] = (call["function"]["name"], call["function"]["arguments"])
-        if role == "tool":
-            name, arguments = calls.get(message["tool_call_id"], ("", "{}"))
-            results.append(
-                ToolResult(
-                    call_id=message["tool_call_id"], name=name, arguments=arguments, output=text
-                )
-            )
-        elif text:
-            older = len(results) if role == "user" else older
-            _add_message(role, message.get("content"), instructions, turns)
-    tools = tuple(
-        _tool(tool["function"]) for tool in body.get("tools") or [] if tool["type"] == "function"
-    )
-    choice = body.get("tool_choice") or "auto"
-    chosen = choice if isinstance(choice, str) else choice.get("function", {}).get("name", "auto")
-    form = body.get("response_format") or {}
-    return Prompt(
-        instructions="\n".join(instructions),
-        turns=tuple(turns),
-        tools=tools,
-        tool_choice=chosen,
-        parallel=body.get("parallel_tool_calls") is not False,
-        results=tuple(results),
-        fresh_results=tuple(results[older:]),
-        schema=_schema(form, (form.get("json_schema") or {}).get("schema")),
+        content = message.get("content")
+        items += [
+            {"type": "function_call", "call_id": call["id"], **call["function"]}
+            for call in message.get("tool_calls") or []
+            if call["type"] == "function"
+        ]
+        if message["role"] == "tool":
+            call_id = message["tool_call_id"]
+            items.append({"type": "function_call_output", "call_id": call_id, "output": content})
+        elif _text(content):
+            items.append({"role": message["role"], "content": content})
+    given = [tool for tool in body.get("tools") or [] if tool["type"] == "function"]
+    tools = [{"type": "function", **tool["function"]} for tool in given]
+    choice, form = body.get("tool_choice"), body.get("response_format") or {}
+    return from_responses(
+        {
+            "input": items,
+            "tools": tools,
+            "tool_choice": choice.get("function") if isinstance(choice, dict) else choice,
+            "parallel_tool_calls": body.get("parallel_tool_calls"),
+            "text": {"format": {**(form.get("json_schema") or {}), "type": form.get("type")}},
+        }
     )
 
 

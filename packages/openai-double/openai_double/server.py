@@ -18,12 +18,11 @@ from openai_double.checks import (
     MODELS,
     check_bearer,
     check_model,
-    check_supported,
     check_tool_choice,
     input_tokens,
 )
 from openai_double.control import WATCHABLE, Control
-from openai_double.control_routes import ControlRoutes
+from openai_double.control_routes import add_control_routes
 from openai_double.errors import STATUS_OF_CODE, ApiError, model_not_found
 from openai_double.prompt import Prompt
 from openai_double.request_types import Endpoint, RequestType
@@ -72,7 +71,7 @@ def add_routes(
         app.router.add_post(path, server.exchange(endpoint, handler))  # type: ignore[arg-type]
     app.router.add_get("/v1/models", server.exchange("models", server.models))
     app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
-    ControlRoutes(control).add_to(app)
+    add_control_routes(app, control)
 
 
 Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
@@ -183,13 +182,14 @@ class _Server:
         exchange.answer = self._model(asked)
         return web.json_response(exchange.answer)
 
-    def _model(self, model: str) -> dict[str, Any]:
+    @staticmethod
+    def _model(model: str) -> dict[str, Any]:
         return {
             "id": model,
             "object": "model",
             "created": _CREATED,
             "owned_by": MODELS.get(model, "openai"),
-            "shutdown_date": self._control.settings.shutdown_dates.get(model),
+            "shutdown_date": None,
         }
 
     async def _think(
@@ -200,12 +200,9 @@ class _Server:
     ) -> tuple[dict[str, Any], Prompt, Answer]:
         body = await self._read(request, exchange, read_prompt)
         check_model(body, embeddings=False)
-        check_supported(body, self._control.settings.unsupported_parameters)
+        families.check_parameters(body)
         if exchange.endpoint == "responses":
-            families.check_responses(body)
             reasoning.check_items(body)
-        else:
-            families.check_chat(body)
         asked = read_prompt(body)
         check_tool_choice(asked)
         answer = self._control.take_script(
@@ -252,6 +249,8 @@ class _Server:
         if fault is None:
             return
         await pause(fault.delay_ms)
+        if fault.hold:
+            await self._control.hold()
         if fault.drop:
             reset(request)
         if fault.error is not None:

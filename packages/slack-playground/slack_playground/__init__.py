@@ -1,1 +1,1 @@
-"""A Slack and a stand-in model to run on a laptop, spoken to over HTTP and WebSocket only."""
+"""A Slack to run on this machine, spoken to over HTTP and WebSocket only."""

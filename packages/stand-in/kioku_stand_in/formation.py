@@ -16,7 +16,7 @@ from openai_double.prompt import Tool, tools_in
 LEVELS: Final = ("preference", "interest_level")
 TOPICS: Final = {
     "avoid": ("allergy", "アレルギー"), "diet": ("diet", "食事"), "home": ("home", "住まい"),
-    "work": ("work", "仕事"), "name": ("name", "名前"), "health": ("health", "健康"),
+    "work": ("work", "仕事"), "health": ("health", "健康"),
     "plan": ("plan", "予定"),
 }  # fmt: skip
 _BUILT_IN: Final = (
@@ -92,12 +92,12 @@ class Memories:
             return
         found = [one for one in self.documents if not one.removed and _is_about(one.content, said)]
         kind = self._kind_for(said)
-        if said.name in {"forget", "gone", "lost"}:
+        if said.name in {"forget", "gone"}:
             for one in found:
                 one.removed = said.name == "forget" or level_of(one.content) >= 50
         elif found and kind:
             _update(found[0].content, _content(kind, said), said)
-        if not found and kind and said.name not in {"forget", "lost"}:
+        if not found and kind and said.name != "forget":
             self.documents.append(Document(kind=kind.name, content=_content(kind, said)))
 
     def _kind_for(self, said: Said) -> Tool | None:
@@ -146,7 +146,7 @@ def _abouts(said: Said) -> set[str]:
     """Return the subjects of a statement, normalised for comparison."""
     if said.name == "instruct":
         return {f"instruct {gap}" for gap in said.gaps}
-    if said.name in {"home", "work", "name"}:
+    if said.name in {"home", "work"}:
         return {said.name}
     topic = f"{said.name} " if said.name in TOPICS else ""
     return {topic + singular(thing) for thing in (said.things if topic else (said.subject,))}
@@ -168,7 +168,5 @@ def _content(kind: Tool, said: Said) -> dict[str, Any]:
         plain = {"interest"} if said.domain == "tech" else {"like", "dislike"}
         if said.name not in plain or "more" in said.gaps:
             values["description"] = clause
-    filled: dict[str, Any] = fill.fill(
-        kind.parameters, subject=thing, clause=clause, quote=said.quote
-    )
+    filled: dict[str, Any] = fill.fill(kind.parameters, thing)
     return filled | {name: value for name, value in values.items() if name in kind.fields}

@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from kioku_stand_in.formation import LEVELS, Document, Memories
+from kioku_stand_in.formation import Document, Memories
 from openai_double.answer import Call, call
 from openai_double.prompt import Prompt
 
 INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
-_WRONG: Final = re.compile(r"^(\w+)\n  .+ \[type=", re.M)
 
 
 def calls_for(prompt: Prompt) -> list[Call]:
     """Return the tool calls for a formation request; none if there is nothing to remember."""
     said = spoken(prompt.last_user_text)
-    if any(tool.name == "PatchFunctionErrors" for tool in prompt.tools):
-        wrong = ((one.call_id, _WRONG.findall(one.output)) for one in prompt.results)
-        values = {
-            key: {name: 100 if name in LEVELS else said for name in w} for key, w in wrong if w
-        }
-        return [_patch("PatchFunctionErrors", key, values[key], {}) for key in values]
     documents = [
         Document(kind=kind, content=ast.literal_eval(doc), key=key, before=ast.literal_eval(doc))
         for key, kind, doc in INSTANCE.findall(prompt.instructions)
@@ -54,17 +46,18 @@ def _calls(documents: list[Document]) -> list[Call]:
         if one.key and one.removed:
             made.append(call("RemoveDoc", {"json_doc_id": one.key}))
         elif one.key and one.content != one.before:
-            made.append(_patch("PatchDoc", one.key, one.content, one.before))
+            made.append(_patch(one))
         elif not one.key and not one.removed:
             made.append(call(one.kind, one.content))
     return made
 
 
-def _patch(tool: str, key: str, values: Mapping[str, Any], before: Mapping[str, Any]) -> Call:
+def _patch(document: Document) -> Call:
     patches = [
-        {"op": "replace" if name in before else "add", "path": f"/{name}", "value": values[name]}
-        for name in values
-        if name not in before or before[name] != values[name]
+        {"op": "replace" if name in document.before else "add", "path": f"/{name}", "value": value}
+        for name, value in document.content.items()
+        if name not in document.before or document.before[name] != value
     ]
     planned = "Change it as the person said."
-    return call(tool, {"json_doc_id": key, "planned_edits": planned, "patches": patches})
+    given = {"json_doc_id": document.key, "planned_edits": planned, "patches": patches}
+    return call("PatchDoc", given)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from kioku_stand_in.lexicon import JAPANESE, is_japanese, kind_of
 
 STATEMENTS: Final = frozenset(
-    "like dislike interest gone lost special avoid diet home work name health plan instruct episode promise".split()
+    "like dislike interest gone special avoid diet home work health plan instruct episode promise".split()
 )
 _LEAD: Final = re.compile(
     r"(?i:(?:<@\w+>\s*|@\w+\s+|(?:please|and|also|but|well|hi|hello|hey|okay|ok|kioku|no|actually|now|so|fyi)\b[,:!]? "
@@ -70,12 +70,10 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("dislike", 20, r"I <adv>(?:dislike|do not (?:really )?(?:like|enjoy)|(?P<much>hate|cannot stand)) <x><too>|(?P<x2>.+?)[がはも]<とても>(?:(?P<much2>大?嫌い)<be>|苦手<be>|好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "I don't like natto | I hate natto | 納豆は苦手です | 納豆が嫌いです | 納豆は好きではありません"),  # words: literal
     ("interest", 75, r"I am <adv>(?:interested in|curious about|(?P<more>learning|studying)) <x><too>|(?P<x2>.+?)の(?:基本的な)?(?P<more2>知識)を(?:徐々に)?深めていきたい(?:と思っています|です)", "I'm interested in AWS | I'm learning Rust | I'm learning Japanese | AWSの知識を深めていきたいです"),
     ("interest", 75, r"(?:新しく気になる技術として、)?<x>(?P<more>を活用した取り組み)?(?:にも?<とても>興味(?:があります|がある|を持つようになりました)|を(?P<more2>勉強|学習)して(?:います|いる))", "AWSに興味があります | Rustを勉強しています"),
-    ("lost", 0, r"I (?:am no longer interested|stopped being interested|(?:have )?lost interest) in <x>|(?P<x2>.+?)(?:への|には?もう|に)興味(?:がなくなりました|[がは]ありません)", "I'm no longer interested in AWS | I stopped being interested in AWS | I lost interest in AWS | AWSへの興味がなくなりました"),
     ("avoid", 0, r"(?:(?:I am )?allergic to|I (?:cannot|do not) (?P<food>eat)) <x>|(?P<x2>.+?)(?:の|に)?アレルギー(?:が(?:あります|ある)|<be>)", "I'm allergic to peanuts | I don't eat pork | ピーナッツアレルギーがあります"),
     ("diet", 0, r"I am (?:an? )?(?P<what>vegetarian|vegan)|(?P<what2>ベジタリアン|ヴィーガン)<be>", "I'm vegetarian | ベジタリアンです"),
     ("home", 0, r"I (?:live in|(?:have )?(?:just )?(?P<moved>moved) to) <x>(?: now)?|(?P<x2>.+?)に(?:住んで(?:います|いる)|(?P<moved2>引っ越しました))", "I live in Osaka | I moved to Tokyo | 大阪に住んでいます | 東京に引っ越しました"),
     ("work", 0, r"I (?:work|am working) as <x>|(?P<x2>.+?)として働いて(?:います|いる)", "I work as a nurse | 看護師として働いています"),
-    ("name", 0, r"my name is <x>|(?:私の)?名前は(?P<x2>.+?)(?:です|だ)", "My name is Ann | 名前は花子です"),
     ("health", 0, r"I have (?P<what>diabetes|asthma|epilepsy)|(?P<what2>糖尿病|喘息|てんかん)(?:です|があります)", "I have diabetes | 糖尿病です"),
     ("plan", 0, r"I am (?P<what>on a diet|on holiday|on vacation|on leave|away) until <day>|(?P<day2>[月火水木金土日]曜日?|明日)まで(?P<what2>ダイエット中|休暇中|出張中)<be>", "I am on a diet until Friday | 金曜日までダイエット中です"),
     ("instruct", 0, r"(?:always )?(?:answer|reply) (?:(?P<form>in bullet points)|(?P<length>briefly|in one sentence)|(?P<language>in english|in japanese))|(?P<length2>keep your answers short)|(?:これからは)?(?:(?P<form2>箇条書きで)|(?P<length3>短く|簡潔に|一文で)|(?P<language2>英語で|日本語で))(?:答え|返事し|回答し)<て>", "Please always answer in bullet points | Keep your answers short | Answer in Japanese | 箇条書きで答えて | 短く答えてください | 英語で答えてください"),
@@ -96,16 +94,11 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("show_memories", {"action": "open"}, r"what do you (?:remember(?: about me)?|know about me)|<do>show me my memories|(?:私について|私のことを?)?何を覚えて(?:いますか|い?る)|覚えていることを(?:全部)?見せ<て>", "What do you remember about me? | 私について何を覚えていますか？"),
     ("recall", "like", r"what (?:food )?do I like(?: to eat)?|(?:私の)?好きな(?:食べ物|料理)は何(?:ですか)?", "What food do I like? | 私の好きな食べ物は何ですか"),
     ("recall", "interest", r"what am I interested in|(?:私は)?何に興味がありますか", "What am I interested in? | 私は何に興味がありますか"),
-    ("recall", "home", r"where do I live|(?:私は)?どこに住んでいますか", "Where do I live? | 私はどこに住んでいますか"),
-    ("recall", "avoid", r"what am I allergic to|(?:私は)?何のアレルギーですか", "What am I allergic to? | 私は何のアレルギーですか"),
-    ("recall", "name", r"what is my name|(?:私の)?名前は何(?:ですか)?", "What's my name? | 私の名前は何ですか"),
     ("ask_colleague", 0, r"how does (?P<who><@\w+>|@?\w+) like .+|(?P<who2><@\w+>|@?\w+?)(?:さん)?は、?(?:どんな|どのような).+を(?:好みますか|してほしいですか)", "How does Aya like reviews? | アヤさんはどんなレビューを好みますか？"),
     ("eat", 0, r"what (?:shall|should|can) I (?:eat|have)(?: today| tonight| for (?:lunch|dinner))*(?:, other than (?P<not>.+?))?|what is for (?:lunch|dinner)|(?:(?P<not2>[^、]+)以外で、?)?(?:今日|今夜|の|ランチ|夕飯|[はに]|、)*何を食べ(?:よう(?:かな?)?|るといいですか|たらいいですか)|(?:今日の|今夜の)?(?:ランチ|夕飯)は", "What shall I eat today? | What should I have for lunch? | What shall I eat today, other than ramen? | 今日は何を食べよう？ | 今日のランチは何を食べようかな？ | 今日のランチは？ | ラーメン以外で、今日は何を食べるといいですか？"),
     ("topics", 0, r"<do>recommend (?P<n>one|two|three|four|five) (?:technology|tech) topics(?: for me)?(?:, (?:and sum each up |each )?in (?:a|one) sentence(?: each)?)?|what should I learn(?: first| next)?|(?:おすすめの|注目の)技術(?:トピック|の話題)を(?P<n2>\d)つ、?(?:挙げて)?(?:簡潔にまとめて|(?:それぞれ)?[1１]文(?:ずつ|で)教え<て>)?|(?:まず)?何(?:を|から)学ぶといいですか", "Recommend three technology topics for me, and sum each up in a sentence. | What should I learn first? | おすすめの技術トピックを3つ挙げて簡潔にまとめて！ | 注目の技術の話題を3つ、それぞれ1文で教えてください。 | 何から学ぶといいですか"),
-    ("news", 0, r"what is new in (?:the )?<x>(?: world)?(?:\? three points will do)?|(?P<x2>.+?)の最近の(?:動き|話題)を(?:[3３]点にまとめ|教え)<て>", "What's new in Rust? | Rustの最近の動きを3点にまとめてください。"),
     ("view", 0, r"what is going on in this channel|<do>sum up this (?:channel|thread)|このチャンネルでは?何が(?:起きて|話されて)いますか", "What is going on in this channel? | このチャンネルでは何が起きていますか"),
     ("ask_me", 0, r"ask me three short questions(?:, so that your answers suit me)?|(?:私に合った答えができるように、)?短い質問を[3３]つし<て>", "Ask me three short questions, so that your answers suit me. | 私に合った答えができるように、短い質問を3つしてください。"),
-    ("joke", 0, r"just kidding|冗談です", "Just kidding | 冗談です"),
     ("hello", 0, r"(?:hi|hello|hey|good (?:morning|evening))(?: (?:there|kioku))?|こんにちは|こんばんは|おはよう(?:ございます)?", "Hello | こんにちは"),
     ("thanks", 0, r"(?:ok(?:ay)?,? ?)?(?:thanks|thank you)(?: (?:a lot|so much|very much))?|ok(?:ay)?|ありがとう(?:ございます|ございました)?", "Thanks | ok thanks | ありがとうございます"),
 )  # fmt: skip
@@ -168,9 +161,9 @@ def _read(text: str) -> tuple[Said, ...]:
 
 
 def statements(text: str) -> list[Said]:
-    """Return the statements of `text` about its author; none if it is a joke or off the record."""
+    """Return the statements of `text` about its author; none if it is off the record."""
     said = read(text)
-    taken_back = any(one.name in {"joke", "do_not_remember"} for one in said)
+    taken_back = any(one.name == "do_not_remember" for one in said)
     return [one for one in said if one.name in STATEMENTS and not taken_back]
 
 
@@ -224,7 +217,7 @@ def _is_sound(said: Said) -> bool:
     gaps, things = said.gaps, said.things
     if "x" in gaps and not things:
         return False
-    if said.name in {"home", "name"}:
+    if said.name == "home":
         return all(one[0].isupper() or is_japanese(one) for one in things)
     if said.name == "special":
         return things[0].endswith(gaps["of"]) or said.domain in {"food", "drink"}

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kioku_stand_in import extraction, fill, langmem, optimizing, replies, tool_use, verdicts
+from kioku_stand_in import extraction, fill, langmem, replies, tool_use, verdicts
 from kioku_stand_in.lexicon import is_japanese
 from openai_double.answer import Answer, Call, call
-from openai_double.prompt import VERDICTS_TOOL, Prompt, Tool
+from openai_double.prompt import VERDICTS_TOOL, Prompt
 
 NOTHING_TO_REMEMBER = "There is nothing here to remember."
 
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
-    if optimizing.is_wanted(prompt):
-        return _better_prompt(prompt)
     if prompt.kind == "verdict":
         judged = verdicts.verdicts_for(prompt)
         if any(tool.name == VERDICTS_TOOL for tool in prompt.tools):
@@ -36,8 +34,7 @@ def answer_to(prompt: Prompt) -> Answer:
         return Answer(text=_json({"memory": extraction.memories_for(prompt.last_user_text)}))
     if prompt.schema is not None:
         said = langmem.spoken(prompt.last_user_text)
-        filled = fill.fill(prompt.schema, subject=said, clause=said, quote=said)
-        return Answer(text=_json(filled if prompt.schema else {}))
+        return Answer(text=_json(fill.fill(prompt.schema, said) if prompt.schema else {}))
     text = tool_use.words_for(prompt) or replies.reply_to(prompt)
     # A sentence that it does not understand is no answer: it is neither rated nor made of memories.
     return Answer(text=text, refuses=text == replies.texts_for(prompt)["unknown"])
@@ -51,35 +48,20 @@ def _found(query: str) -> Answer:
     return Answer(text=text, annotations=(cited,), web_search=True)
 
 
-def _better_prompt(prompt: Prompt) -> Answer:
-    if not prompt.tools:
-        return Answer(text=_json(optimizing.fields_for(prompt, prompt.schema or {})))
-    tool = optimizing.tool_for(prompt)
-    fields = optimizing.fields_for(prompt, tool.parameters)
-    return Answer(calls=(call(tool.name, fields),))
-
-
 def _is_about_memories(prompt: Prompt) -> bool:
-    names = {tool.name for tool in prompt.tools}
-    return prompt.kind == "formation" or bool(names & {"PatchDoc", "PatchFunctionErrors"})
+    return prompt.kind == "formation" or any(tool.name == "PatchDoc" for tool in prompt.tools)
 
 
 def _something(prompt: Prompt) -> Call:
     """A call where one is demanded and nothing was said: no change, if there is such a call."""
-    chosen = next((one for one in prompt.tools if one.name == prompt.tool_choice), None)
-    tool = chosen or _harmless(prompt.tools)
+    tools = {tool.name: tool for tool in prompt.tools}
+    documents = [key for key, *_ in langmem.INSTANCE.findall(prompt.instructions)]
+    if documents and "PatchDoc" in tools and "Done" not in tools:
+        unchanged = {"json_doc_id": documents[0], "planned_edits": "", "patches": []}
+        return call("PatchDoc", unchanged)
+    tool = tools.get(prompt.tool_choice) or tools.get("Done") or prompt.tools[0]
     said = langmem.spoken(prompt.last_user_text).strip()
-    arguments = fill.fill(tool.parameters, subject=said, clause=said, quote=said)
-    if tool.name in {"PatchDoc", "PatchFunctionErrors"}:
-        documents = [key for key, *_ in langmem.INSTANCE.findall(prompt.instructions)]
-        ids = [result.call_id for result in prompt.results] or documents
-        arguments |= {"json_doc_id": ids[0] if ids else "", "patches": []}
-    return call(tool.name, arguments)
-
-
-def _harmless(tools: tuple[Tool, ...]) -> Tool:
-    order = ("Done", "PatchDoc", "PatchFunctionErrors")
-    return next((one for name in order for one in tools if one.name == name), tools[0])
+    return call(tool.name, fill.fill(tool.parameters, said))
 
 
 def _json(value: Any) -> str:

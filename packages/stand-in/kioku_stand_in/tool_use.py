@@ -37,8 +37,6 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
         return [call("read_current_view", {})]
     if one.name == "ask_colleague" and "ask_about_colleague" in tools:
         return [call("ask_about_colleague", {"name": one.gaps["who"]})]
-    if one.name == "news" and "search_web" in tools:
-        return [call("search_web", {"query": texts_for(prompt)["query"].format(one.things[0])})]
     if change and one.wish == "remember":
         return _remember(change, search, one, prompt)
     if change and search and one.name == "forget":

@@ -54,7 +54,7 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
 
 def _fits(one: Said, content: dict[str, Any], *, removes: bool) -> bool:
     """Return whether a clause says what is to be stored, or takes back what is to be removed."""
-    dislikes = one.name in {"dislike", "gone", "lost", "forget"}
+    dislikes = one.name in {"dislike", "gone", "forget"}
     if removes:
         return dislikes and one.name != "dislike" and any(mentions(content, t) for t in one.things)
     text = json.dumps(content, ensure_ascii=False).casefold()

@@ -1,0 +1,87 @@
+"""A double in a thread of this process, and its controls, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from openai_double.server import create_app
+
+
+class Double:
+    """The address and the controls of a running double."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.base_url = url, f"{url}/v1"
+
+    def call(self, path: str, body: Any = None, method: str | None = None) -> dict[str, Any]:
+        """Make a call of the controls under ``/_model/``: POST with a body, else GET."""
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"{self.url}/_model/{path}", data, method=method)  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - loopback
+            return dict(json.load(answer))
+
+    def script(self, output: str | dict[str, Any], **where: Any) -> None:
+        """Answer the next request with a text or other output; `match`, `pattern`, `times` …"""
+        told = {"text": output} if isinstance(output, str) else output
+        self.call("script", {**where, "output": told})
+
+    def fail(self, **fault: Any) -> None:
+        """Let the next request fail: `status`, `drop`, `break_after_chars` …"""
+        self.call("faults", fault)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The requests that were answered, oldest first: `endpoint`, `body`, `status`, `answer`."""
+        return list(self.call("journal")["entries"])
+
+    def hold(self, **where: Any) -> None:
+        """Let the next request wait for `release`; `match` and `times` choose which."""
+        self.fail(hold=True, **where)
+
+    def wait_for_held(self, number: int = 1, seconds: float = 10) -> None:
+        """Wait until so many requests are held."""
+        end = time.monotonic() + seconds
+        while self.call("journal")["held"] < number:
+            if time.monotonic() > end:
+                raise AssertionError(f"{seconds:g} seconds passed without a request to hold.")
+            threading.Event().wait(0.02)
+
+    def release(self) -> None:
+        """Answer what is held, and hold nothing more."""
+        self.call("release", {})
+
+
+@contextmanager
+def running() -> Iterator[Double]:
+    """Run a double in a thread."""
+    started = Future[tuple[Double, Callable[[], object]]]()
+
+    async def serving() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        runner = web.AppRunner(create_app(), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        double = Double(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        started.set_result((double, partial(loop.call_soon_threadsafe, stop.set)))
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serving()), daemon=True)
+    thread.start()
+    double, end = started.result(30)
+    try:
+        yield double
+    finally:
+        end()
+        thread.join()

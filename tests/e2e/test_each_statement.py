@@ -1,0 +1,83 @@
+"""Killed after each statement of the path, the app answers once and remembers once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from memory import EmbeddedPostgres
+from tests import fork_server
+from tests.conftest import fresh_database, open_playground
+from tests.e2e.app import App
+from tests.e2e.messages import Said
+from tests.e2e.world import World
+from tests.fork_server import Process
+from tests.kioku_process import Settings, environment, until
+
+pytestmark = pytest.mark.slow
+
+_MOST = 48
+_RECOVERY_SECONDS = 40.0
+
+
+def _ending(
+    folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
+) -> Process:
+    return fork_server.start(
+        "tests.e2e.ending",
+        *arguments,
+        cwd=folder,
+        env=environment(settings),
+        stdout=out,
+        stderr=errors,
+        own_group=True,
+    )
+
+
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message",
+    "chat.stopStream: message_not_in_streaming_state",
+    because="A process that was killed leaves a stream, and whether it runs is not known.",
+)
+@pytest.mark.parametrize("number", range(1, _MOST + 1))
+def test_killed_after_a_statement_the_app_answers_and_remembers_once(
+    postgres: EmbeddedPostgres, tmp_path: Path, number: int
+) -> None:
+    """One answer and one memory come, whatever statement was the last one of the killed process."""
+    ended = tmp_path / "ended"
+    end = {"END_AFTER": str(number), "END_FILE": str(ended)}
+    with (
+        open_playground("--retry-delays", "0.2,1,3,5") as slack,
+        fresh_database(postgres) as conninfo,
+        closing(App(slack, conninfo, "socket", tmp_path / "log")) as app,
+    ):
+        app.start(_ending, **end)
+        with closing(World(app)) as world:
+            world.calm()
+            human = world.human()
+            said = world.say(human, "I love ramen")
+            until(lambda: ended.exists() or _is_over(world, said), "an end of the process or path")
+            # The last number is one that is not reached, so none is left out.
+            assert ended.exists() == (number < _MOST)
+            if ended.exists():
+                app.process.wait(20)
+                app.start()
+            reply = world.reply(said, _RECOVERY_SECONDS)
+            assert len(reply.parts) == 1
+            [turn] = world.turns(said)
+            assert turn["status"] == "answered"
+            assert turn["reply_ts"] == [message["ts"] for message in reply.messages]
+            assert [one["food_name"] for one in world.formed_contents(human)] == ["ramen"]
+            assert len(world.vectors(human)) == 1
+            world.settled()
+            assert len(world.notices(said)) == 1
+            assert world.leaks() == []
+
+
+def _is_over(world: World, said: Said) -> bool:
+    jobs = world.rows("SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
+    return not jobs and bool(world.memories(said.human))
