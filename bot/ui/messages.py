@@ -72,8 +72,10 @@ def notice_payload(
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
         buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
-        if len(told) == 1 and (promised := promise_told(reader, told[0])):
-            lines[0], asked = promised
+        promises = [found for one in told if (found := promise_told(reader, one))]
+        if len(promises) == 1:
+            [(line, asked)] = promises
+            lines[0] = line if len(told) == 1 else f"{lines[0]}\n{line}"
             buttons = [*asked, *undo][:_MOST_BUTTONS]
         blocks = [note(lines[0]), actions(*buttons)]
     if questions:

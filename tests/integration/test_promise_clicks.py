@@ -27,15 +27,17 @@ async def ann(app: App, request: pytest.FixtureRequest) -> AsyncIterator[SlackPe
         yield SlackPerson(app, request.param)
 
 
-async def told(ann: SlackPerson, **content: Any) -> Place:
-    """Let the person promise something; return the notice below the answer."""
+async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
+    """Let the person promise something, and name a food; return the notice below the answer."""
     message = await ann.say("Hello")
     turn = ann.app.turn(message)["id"]
     said = {"channel": message.channel_id, "ts": message.ts}
     source = {"kind": "message", "evidence": SENTENCE, **said}
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
     app, namespace = ann.app, ann.person.namespace(DM)
-    await add_memories(app.pool, app.embedder, namespace, KIND, [(given, source)], batch=turn)
+    liked = [({"food_name": food, "preference": 80}, source)] if food else []
+    for kind, contents in (("UserFoodPreference", liked), (KIND, [(given, source)])):
+        await add_memories(app.pool, app.embedder, namespace, kind, contents, batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
         await add_notice(app.wiring.app, connection, ann.person, turn)
     for job in app.take_jobs(SHOW_NOTICE):
@@ -72,7 +74,8 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     ann: SlackPerson,
 ) -> None:
     """One line below the answer says when; *Change* opens the form, *Don't* leaves no reminder."""
-    notice = await told(ann, due="2099-11-27", due_time="10:00")
+    notice = await told(ann, food="ramen", due="2099-11-27", due_time="10:00")
+    assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)
     assert "2099" in shown(notice)
     await ann.press(notice, "memory_menu", "edit")
