@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,31 +120,24 @@ def test_memory_tools_are_called_by_the_model(run: Run) -> None:
     assert forget.endswith("memories: []\n")
 
 
-def script(stand_in: Server, name: str, arguments: dict[str, Any], times: int = 1) -> None:
-    """Let the model call a function in its next answers."""
-    output = {"function_calls": [{"name": name, "arguments": arguments}]}
-    stand_in.call("/_model/script", {"output": output, "times": times})
+KINDS = ("prompt_memory", "metaprompt", "gradient")
 
 
 @plain_langmem
-def test_prompt_optimizer_prints_what_each_kind_proposes(run: Run, stand_in: Server) -> None:
-    """Each of LangMem's three kinds has the model's proposal; of two prompts one is chosen."""
-    new = "Answer briefly. Name one dish."
-    proposed = {"analysis": "Vague.", "improved_prompt": new}
-    memory = {"logic": "Vague.", "update_prompt": True, "new_prompt": new}
-    written = {"endpoint": "chat", "output": {"text": json.dumps(memory)}}
-    stand_in.call("/_model/script", written)
-    script(stand_in, "OptimizedPromptOutput", proposed, 5)  # by metaprompt
-    script(stand_in, "think", {"thought": "It names no dish."})
-    advice = {"warrants_adjustment": True, "full_recommendations": "Name one dish."}
-    script(stand_in, "recommend", advice)
-    script(stand_in, "OptimizedPromptOutput", proposed)  # by gradient
-    script(stand_in, "Classify", {"reasoning": "Vague.", "which": ["style"]})
-    script(stand_in, "OptimizedPromptOutput", proposed, 5)  # of several, by metaprompt
-    assert parts(run("prompt_optimizer")) == {
-        "before": "Answer briefly.\n",
-        **{f"style, by {kind}": f"{new}\n" for kind in ("prompt_memory", "metaprompt", "gradient")},
-        "of several: style": f"{new}\n",
+@pytest.mark.parametrize("comment", ["The style: name one dish.", ""], ids=["complaint", "none"])
+def test_prompt_optimizer_follows_the_feedback(run: Run, tmp_path: Path, comment: str) -> None:
+    """Each kind adds what a comment asks for to the style, and without one changes nothing."""
+    rating = "bad" if comment else "good"
+    row = {"question": "Lunch?", "answer": "It depends.", "rating": rating, "comment": comment}
+    feedback = tmp_path / "feedback.jsonl"
+    feedback.write_text(json.dumps(row) + "\n", "utf-8")
+    style = "Answer {user_name} briefly."
+    printed = parts(run("prompt_optimizer", str(feedback), KIOKU_STYLE=style))
+    after = f"{style}\n{comment}\n" if comment else f"{style}\n"
+    assert printed == {
+        "before": f"{style}\n",
+        **{f"style, by {kind}": after for kind in KINDS},
+        "of several: style": after,
         "of several: search": "Look up prices and dates on the web.\n",
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kioku_stand_in import extraction, fill, langmem, replies, tool_use, verdicts
+from kioku_stand_in import extraction, fill, langmem, optimizing, replies, tool_use, verdicts
 from kioku_stand_in.lexicon import is_japanese
 from openai_double.answer import Answer, Call, call
 from openai_double.prompt import VERDICTS_TOOL, Prompt
@@ -15,6 +15,8 @@ NOTHING_TO_REMEMBER = "There is nothing here to remember."
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
+    if optimizing.is_wanted(prompt):
+        return _better_prompt(prompt)
     if prompt.kind == "verdict":
         judged = verdicts.verdicts_for(prompt)
         if any(tool.name == VERDICTS_TOOL for tool in prompt.tools):
@@ -46,6 +48,13 @@ def _found(query: str) -> Answer:
     place = {"start_index": 0, "end_index": len(text)}
     cited = {"url": "https://example.com/", "title": query, **place}
     return Answer(text=text, annotations=(cited,), web_search=True)
+
+
+def _better_prompt(prompt: Prompt) -> Answer:
+    if not prompt.tools:
+        return Answer(text=_json(optimizing.fields_for(prompt, prompt.schema or {})))
+    tool = optimizing.tool_for(prompt)
+    return Answer(calls=(call(tool.name, optimizing.fields_for(prompt, tool.parameters)),))
 
 
 def _is_about_memories(prompt: Prompt) -> bool:
