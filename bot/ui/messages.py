@@ -75,9 +75,9 @@ def notice_payload(
         promises = [found for one in told if (found := promise_told(reader, one))]
         if len(promises) == 1:
             [(line, asked)] = promises
-            lines[0] = line if len(told) == 1 else f"{lines[0]}\n{line}"
+            lines = [line] if len(told) == 1 else [*lines, line]
             buttons = [*asked, *undo][:_MOST_BUTTONS]
-        blocks = [note(lines[0]), actions(*buttons)]
+        blocks = [*map(note, lines), actions(*buttons)]
     if questions:
         lines.append(question_line(reader, questions[0]))
         blocks += [section(lines[-1]), actions(*answer_buttons(reader, questions[0]))]
