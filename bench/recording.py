@@ -97,21 +97,31 @@ class Trace:
 
 
 @contextmanager
-def traced(*, calls: bool = True) -> Iterator[Callable[[], Trace]]:
-    """Record what this process does; the function returns, and ends, the trace so far."""
+def traced(
+    *, calls: bool = True, carried_out: Callable[[Statement], object] = lambda _: None
+) -> Iterator[Callable[[], Trace]]:
+    """Record what this process does; the function returns, and ends, the trace so far.
+
+    `carried_out` is called after each statement.
+    """
     recorder = _Recorder()
     cursor: Any = psycopg.AsyncCursor
     connection: Any = psycopg.AsyncConnection
     execute, commit, rollback = cursor.execute, connection.commit, connection.rollback
 
     async def executed(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
-        recorder.statement(self.connection, query)
-        return await execute(self, query, *arguments, **options)
+        statement = recorder.statement(self.connection, query)
+        done = await execute(self, query, *arguments, **options)
+        if statement is not None:
+            carried_out(statement)
+        return done
 
     async def committed(self: Any) -> None:
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
-            recorder.statement(self, "COMMIT")
+        is_open = self.pgconn.transaction_status != TransactionStatus.IDLE
+        statement = recorder.statement(self, "COMMIT") if is_open else None
         await commit(self)
+        if statement is not None:
+            carried_out(statement)
 
     async def rolled_back(self: Any) -> None:
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
@@ -140,19 +150,19 @@ class _Recorder:
         self._trace, self._began = Trace(), now
         return taken
 
-    def statement(self, connection: Any, query: Any) -> None:
+    def statement(self, connection: Any, query: Any) -> Statement | None:
         text = query.decode() if isinstance(query, bytes) else str(query)
         if text.startswith(_NOT_COUNTED):
-            return
+            return None
         frames = list(_frames(sys._getframe(2)))
         sender = next((known for one in frames if (known := self._known(one.f_code))), ("", ""))
         by_the_clock = any(one.f_code.co_name in _BY_THE_CLOCK for one in frames)
         each_minute = any(one.f_code.co_name in _EACH_MINUTE for one in frames)
         caller = f"{sender[0]} {sender[1]}"
         shown = " ".join(text.split())
-        self._trace.statements.append(
-            Statement(shown, id(connection), caller, by_the_clock, each_minute)
-        )
+        sent = Statement(shown, id(connection), caller, by_the_clock, each_minute)
+        self._trace.statements.append(sent)
+        return sent
 
     def called(self, frame: FrameType, event: str, _: object) -> None:
         known = self._known(frame.f_code)

@@ -147,12 +147,17 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": SOURCES, **settings}
 
 
-def forked(
-    folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
+def forked_module(
+    module: str,
+    folder: Path,
+    arguments: Sequence[str],
+    settings: Settings,
+    out: IO[bytes],
+    errors: IO[bytes],
 ) -> Process:
-    """Start ``python -m bot ARGUMENTS`` by the fork server."""
+    """Start ``python -m MODULE ARGUMENTS`` by the fork server."""
     return fork_server.start(
-        "bot",
+        module,
         *arguments,
         cwd=folder,
         env=environment(settings),
@@ -160,6 +165,9 @@ def forked(
         stderr=errors,
         own_group=True,
     )
+
+
+forked: Start = partial(forked_module, "bot")
 
 
 def fresh(

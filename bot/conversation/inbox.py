@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, LiteralString
 
-from procrastinate.jobs import Job
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
@@ -28,7 +27,7 @@ from bot.conversation.claimed_message import (
     raise_if_changed,
 )
 from bot.logs import fault
-from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
+from bot.queue.jobs import Limits
 from bot.queue.queue import BEGIN_OR_DEFER_FROM, HAS_PLACE, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
@@ -120,47 +119,43 @@ class Inbox:
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
         """
-        jobs = self._queue.jobs
-        with jobs.place(REPLIES) as place:
+        job = job_values(
+            ANSWER,
+            queue=REPLIES,
+            lock=_lock(message.thread),
+            behind=late,
+            limits=_limits(message.person, message.channel_id),
+            arguments={"thread": message.thread},
+        )
+        values = {
+            **_values(message),
+            **job,
+            "before": message.ts if edited else _AT_ANY_TIME,
+            "late": late,
+            "process": self._queue.process,
+        }
+        with self._queue.jobs.place(REPLIES) as place:
             worker = None if late else place
             try:
-                stored = await self._store(message, worker, late=late, edited=edited)
+                stored = await self._store(message, {**values, "worker": worker})
             except UniqueViolation:
                 # Another message of the thread has begun at the same moment.
-                stored = await self._store(message, None, late=late, edited=edited)
+                stored = await self._store(message, {**values, "worker": None})
             for row in stored:
-                if row["job"] is not None:
+                if worker is not None and row["job"] is not None:
                     self._begun[message.thread] = ClaimedMessage(
                         id=row["id"], message=message, more=False, unserved=row["unserved"]
                     )
-                    jobs.run(_job(row["job"], worker, message))
+                    self._queue.run(row["job"], worker, job)
         if message.addressed and message.audience != DM and not late:
             await self._read_follow_ups(message)
         return bool(stored)
 
-    async def _store(
-        self, message: Message, worker: int | None, *, late: bool, edited: bool
-    ) -> list[DictRow]:
+    async def _store(self, message: Message, values: dict[str, Any]) -> list[DictRow]:
         return await execute_statement(
             self._pool,
             _STORE,
-            {
-                **_values(message),
-                "before": message.ts if edited else _AT_ANY_TIME,
-                "late": late,
-                "worker": worker,
-                "process": self._queue.process,
-                "person_at_once": PERSON_AT_ONCE,
-                "limit_at_once": SLACK_LIMIT_AT_ONCE,
-                **job_values(
-                    ANSWER,
-                    queue=REPLIES,
-                    lock=_lock(message.thread),
-                    behind=late,
-                    limits=_limits(message.person, message.channel_id),
-                    arguments={"thread": message.thread},
-                ),
-            },
+            values,
             scope={THREAD_SETTING: message.thread},
             wait=_ACK_WAIT_SECONDS,
             prepare=True,
@@ -441,20 +436,6 @@ class Inbox:
 
 def _lock(thread: str) -> str:
     return f"{REPLIES}:{thread}"
-
-
-def _job(number: int, worker: int | None, message: Message) -> Job:
-    """Return the job that `_STORE` has stored as running."""
-    return Job(
-        id=number,
-        status="doing",
-        queue=REPLIES,
-        lock=_lock(message.thread),
-        queueing_lock=_lock(message.thread),
-        task_name=ANSWER,
-        task_kwargs={"thread": message.thread},
-        worker_id=worker,
-    )
 
 
 def _limits(person: Person, channel_id: str, *, alone: bool = False) -> Limits:

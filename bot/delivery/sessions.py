@@ -29,7 +29,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt, thread_key
-from memory import DM, Pool
+from memory import DM
 from memory.metrics import step
 
 log = logging.getLogger(__name__)
@@ -107,10 +107,9 @@ class TurnSession:
 class Sessions:
     """Sets the agent session status of threads; a failed call never fails an answer."""
 
-    def __init__(self, slack: Installations, pool: Pool) -> None:
+    def __init__(self, slack: Installations) -> None:
         self._slack = slack
         self._limits = slack.limits
-        self._pool = pool
         self._newest: dict[str, TurnSession] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

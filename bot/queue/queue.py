@@ -17,7 +17,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.logs import fault
-from bot.queue.jobs import Jobs, Limits
+from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Jobs, Limits
 from bot.queue.sweep import (
     BEHIND,
     STALLED_SECONDS,
@@ -82,16 +82,16 @@ HAS_PLACE: LiteralString = (
     "(%(worker)s::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM procrastinate_jobs"
     " WHERE queueing_lock = %(lock)s AND status = 'todo')"
     " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = %(lock)s AND status = 'doing')"
-    " AND (SELECT count(*) FILTER (WHERE person = %(person)s) < %(person_at_once)s"
-    " AND count(*) FILTER (WHERE slack_limit = %(slack_limit)s) < %(limit_at_once)s"
+    f" AND (SELECT count(*) FILTER (WHERE person = %(person)s) < {PERSON_AT_ONCE}"
+    f" AND count(*) FILTER (WHERE slack_limit = %(slack_limit)s) < {SLACK_LIMIT_AT_ONCE}"
     " FROM procrastinate_jobs WHERE status = 'doing'))"
 )
 """Condition: a job may begin: no other of its lock waits or runs, and no limit is reached."""
 BEGIN_OR_DEFER_FROM: LiteralString = (
     f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}, status, worker_id) SELECT {_VALUES},"
     " (CASE WHEN begins THEN 'doing' ELSE 'todo' END)::procrastinate_job_status,"
-    f" CASE WHEN begins THEN %(worker)s::bigint END FROM stored"
-    f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}, id, status"
+    " CASE WHEN begins THEN %(worker)s::bigint END FROM stored"
+    f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}, id"
 )
 """Adds a job if the query ``stored`` of the same statement has a row: running if it `begins`."""
 DELETE_WAITING: LiteralString = (
@@ -271,6 +271,23 @@ class Queue:
         row = await scheduled.fetchone()
         if row is not None and row["due_in"] is not None:
             self.jobs.wake_at(queue, row["due_in"], row["id"])
+
+    def run(self, number: int, worker: int, values: Mapping[str, Any]) -> None:
+        """Run the job `number` at once, which is stored as running by `worker` of this process.
+
+        `values` are the `job_values` that it was stored with.
+        """
+        job = Job(
+            id=number,
+            status="doing",
+            queue=values["queue"],
+            lock=values["lock"],
+            queueing_lock=values["lock"],
+            task_name=values["name"],
+            task_kwargs=values["arguments"].obj,
+            worker_id=worker,
+        )
+        self.jobs.run(job)
 
     async def release_held(self, name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""

@@ -72,7 +72,7 @@ class Application:
         self.formation_jobs = FormationJobs(app)
         self.source_updates = SourceUpdates(app)
         self.interactions = Interactions(app)
-        self.sessions = Sessions(slack, pool)
+        self.sessions = Sessions(slack)
         self.viewed_channels = ViewedChannels(pool, slack, app.policy)
         self.missed_messages = MissedMessages(pool, app.queue, self.inbox, app.audiences, slack)
         self.change_events = ChangeEvents(

@@ -51,11 +51,6 @@ class Holding:
         """Hold who makes a `change` in a row of `table` for which `condition` is true."""
         return self._trigger(f"TRIGGER {{}} BEFORE {change} ON {table}", condition)
 
-    def before_commit_of(self, change: str, table: str, condition: str) -> int:
-        """Hold who asked to commit such a change: `release` lets the commit be done."""
-        made = f"CONSTRAINT TRIGGER {{}} AFTER {change} ON {table} DEFERRABLE INITIALLY DEFERRED"
-        return self._trigger(made, condition)
-
     def holds(self, lock: int) -> bool:
         """Say whether somebody waits for this lock."""
         found = self._owner.execute(

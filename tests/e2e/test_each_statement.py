@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from memory import EmbeddedPostgres
-from tests import fork_server
 from tests.conftest import fresh_database, open_playground
 from tests.e2e.app import App
 from tests.e2e.messages import Said
 from tests.e2e.world import World
-from tests.fork_server import Process
-from tests.kioku_process import Settings, environment, until
+from tests.kioku_process import forked_module, until
 
 pytestmark = pytest.mark.slow
 
 _MOST = 46
 _RECOVERY_SECONDS = 40.0
-
-
-def _ending(
-    folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
-) -> Process:
-    return fork_server.start(
-        "tests.e2e.ending",
-        *arguments,
-        cwd=folder,
-        env=environment(settings),
-        stdout=out,
-        stderr=errors,
-        own_group=True,
-    )
 
 
 @pytest.mark.failed_calls(
@@ -55,7 +38,7 @@ def test_killed_after_a_statement_the_app_answers_and_remembers_once(
         fresh_database(postgres) as conninfo,
         closing(App(slack, conninfo, "socket", tmp_path / "log")) as app,
     ):
-        app.start(_ending, **end)
+        app.start(partial(forked_module, "tests.e2e.ending"), **end)
         with closing(World(app)) as world:
             world.calm()
             human = world.human()
@@ -75,7 +58,7 @@ def test_killed_after_a_statement_the_app_answers_and_remembers_once(
             assert len(world.vectors(human)) == 1
             world.settled()
             # A notice is posted before that is stored, and again after a crash in between.
-            assert world.notices(said)
+            assert len(world.notices(said)) in (1, 2)
             assert world.leaks() == []
 
 

@@ -36,7 +36,7 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
     """Open everything an answer is delivered with; Slack refuses nothing."""
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
         installations = slack.installations()
-        opened = Sender(slack, database, pool, installations, Sessions(installations, pool))
+        opened = Sender(slack, database, pool, installations, Sessions(installations))
         yield opened
         await opened.sessions.close()
 
