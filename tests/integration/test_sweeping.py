@@ -12,7 +12,7 @@ from procrastinate.jobs import Job
 
 from bot.conversation.claimed_message import CLAIM
 from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
-from bot.queue.jobs import Jobs, Limits
+from bot.queue.jobs import Jobs
 from bot.queue.queue import REPLIES, Queue
 from bot.queue.sweep import (
     BEHIND,
@@ -71,23 +71,6 @@ async def fetch(pool: Pool, name: str = REPLIES) -> Job:
     return job
 
 
-async def test_late_jobs_of_one_person_delay_no_others(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Of jobs that wait too long, one of each person is ranked first."""
-    async with transaction(pool) as connection:
-        for number in range(10):
-            limits = Limits(person="T1.A" if number < 8 else f"T1.B{number}")
-            lock = f"L{number}"
-            await queue.defer(connection, "work", queue=REPLIES, lock=lock, limits=limits)
-    age(database, LATE_SECONDS + 1)
-    await put(pool, queue, "new")
-    for _ in range(2):
-        await rank_late_jobs(pool, REPLIES)
-    taken = [(await fetch(pool)).lock for _ in range(4)]
-    assert taken == ["L0", "L8", "L9", "new"]
-
-
 def backlog(database: str, person: str = "'T1.U' || n", *, priority: int = BEHIND) -> None:
     """Add 10,000 jobs, each of a person that is an expression of its number n."""
     with psycopg.connect(database, autocommit=True) as owner:
@@ -142,22 +125,6 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     )
     assert await read_in_vain(pool, CLAIM, values, scope) < 100
     assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
-
-
-async def test_the_operating_state_is_read_from_indexes(database: str) -> None:
-    """`kioku status` and each read of the metrics read no row of an answered message but two."""
-    answered(database)
-    asked(database, "t1", process="")
-    asked(database, "t2", process="", status="failed")
-    with psycopg.connect(database) as owner:
-        [state] = owner.execute("SELECT waiting, failed_messages FROM operating_state()")
-        read = owner.execute(
-            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
-            " WHERE relname = 'messages'"
-        ).fetchone()
-    assert state == (1, 1)
-    assert read is not None
-    assert read[0] < 100
 
 
 def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
