@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -91,11 +92,15 @@ def _cpu() -> Counter[str]:
     """Return the CPU seconds so far of the processes beside the app."""
     found: Counter[str] = Counter()
     for one in psutil.Process().children(recursive=True):
-        words = " ".join(one.cmdline())
-        name = "PostgreSQL" if one.name().startswith("postgres") else ""
-        name = name or ("Slack" if "--no-model" in words else "model" if "model" in words else "")
-        if name:
-            found[name] += sum(one.cpu_times()[:2])
+        # A connection of PostgreSQL may end meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            words = " ".join(one.cmdline())
+            name = "PostgreSQL" if one.name().startswith("postgres") else ""
+            name = name or (
+                "Slack" if "--no-model" in words else "model" if "model" in words else ""
+            )
+            if name:
+                found[name] += sum(one.cpu_times()[:2])
     return found
 
 
