@@ -68,7 +68,6 @@ async def put(
             queue=to,
             lock=lock,
             delay=delay,
-            behind=False,
             limits=limits,
             reschedule=False,
             **more,
