@@ -189,18 +189,6 @@ async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> Non
     assert len([text for text in waiting(app) if text.startswith("number ")]) == 1
 
 
-async def test_long_lists_are_read_page_by_page(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workspace of many conversations is listed, and read, over as many jobs as it takes."""
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 2)
-    monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 2)
-    texts = {f"number {number} of many" for number in range(5)}
-    for text in sorted(texts):
-        app.slack.place(text=text)
-    await missed(app)
-    assert await caught_up(app) >= 5
-    assert texts <= set(waiting(app))
-
-
 async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
     """After a week away the last day is caught up with, not the week."""
     app.slack.place(text="hello")

@@ -96,22 +96,6 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
 
 
-async def test_the_operating_state_is_read_from_indexes(database: str) -> None:
-    """`kioku status` and each read of the metrics read no row of an answered message but two."""
-    answered(database)
-    asked(database, "t1", process="")
-    asked(database, "t2", process="", status="failed")
-    with psycopg.connect(database) as owner:
-        [state] = owner.execute("SELECT waiting, failed_messages FROM operating_state()")
-        read = owner.execute(
-            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
-            " WHERE relname = 'messages'"
-        ).fetchone()
-    assert state == (1, 1)
-    assert read is not None
-    assert read[0] < 100
-
-
 def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
     """Store a message for each of these threads, in progress in a process."""
     owner_rows(
