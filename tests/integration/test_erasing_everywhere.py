@@ -188,7 +188,7 @@ async def test_ids_stay_for_a_day_while_missed_messages_are_read(app: App) -> No
     passed = "UPDATE messages SET ended_at = ended_at - interval '23 hours' RETURNING 1"
     app.rows(passed)
     app.rows("SELECT * FROM clear_away(1000)")
-    assert not await app.wiring.inbox.store(message, late=True)
+    assert not await app.wiring.inbox.store(message)
     app.rows(passed)
     app.rows("SELECT * FROM clear_away(1000)")
     assert app.rows("SELECT 1 FROM messages WHERE ts = %s", message.ts) == []

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import ANSWER
-from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
 
@@ -78,36 +77,21 @@ async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
     assert replies == sorted(replies)
 
 
-@pytest.mark.parametrize(("waited", "priority"), [(0, 0), (90, BEHIND)])
-async def test_a_long_thread_lets_others_through(
-    app: App, monkeypatch: pytest.MonkeyPatch, waited: int, priority: int
-) -> None:
-    """A thread with many messages returns its slot after a while, and goes on after others.
-
-    What is late, as after an outage, goes on after those who write now.
-    """
+async def test_a_long_thread_lets_others_through(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread with many messages returns its slot after a while, and goes on after others."""
     monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 0.0)
     place = app.slack.place()
     first = app.written(place, "one")
     messages = [first, *(app.written(place, t, thread_ts=first.ts) for t in ("two", "three"))]
     for message in messages:
         await app.wiring.inbox.store(message)
-    app.rows(
-        "UPDATE messages SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
-        waited,
-        first.thread,
-    )
     app.take_jobs(ANSWER)
     for answered in ("one", "two", "three"):
         await app.answering.drain(first.thread)
         assert asked(app)[-1] == answered
         expected = [] if answered == "three" else [{"thread": first.thread}]
         assert [job["args"] for job in app.jobs(ANSWER)] == expected
-        assert all(row["priority"] == priority for row in app.rows(_PRIORITIES, first.thread))
         app.take_jobs(ANSWER)
-
-
-_PRIORITIES = "SELECT priority FROM procrastinate_jobs WHERE args->>'thread' = %s"
 
 
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:

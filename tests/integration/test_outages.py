@@ -65,7 +65,7 @@ async def held(app: App, text: str = "Hello", place: PersonThread | None = None)
 def wait_longer(app: App, message: Message, time: str) -> None:
     """Let a held message have waited for so long more."""
     app.rows(
-        "UPDATE messages SET held_since = held_since - %s::text::interval WHERE ts = %s",
+        "UPDATE messages SET received_at = received_at - %s::text::interval WHERE ts = %s",
         time,
         message.ts,
     )

@@ -66,7 +66,6 @@ async def put(
             queue=to,
             lock=lock,
             delay=delay,
-            behind=False,
             limits=limits,
             reschedule=False,
             **more,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -274,14 +274,3 @@ def test_a_day_is_that_of_the_reader(language: Language, shown: str, with_time: 
     assert reader.plain_minute(LATE) == with_time
     assert reader.day(LATE) == f"<!date^1795205100^{{date_short}}|{shown}>"
     assert reader.minute(LATE) == f"<!date^1795205100^{{date_short}} {{time}}|{with_time}>"
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_today_goes_without_saying(language: Language) -> None:
-    """Of today only the time is told, of yesterday the date too."""
-    reader = Reader(language, ZONE)
-    now = datetime.now(ZONE)
-    assert reader.plain_minute(now).endswith(reader.plain_moment(now))
-    assert reader.plain_minute(now) != reader.plain_moment(now)
-    before = now - timedelta(days=1)
-    assert reader.plain_moment(before) == reader.plain_minute(before)
