@@ -59,7 +59,6 @@ METHODS = (
     "files.getUploadURLExternal",
     "files.info",
     "oauth.v2.access",
-    "oauth.v2.exchange",
     "reactions.add",
     "reactions.remove",
     "team.info",

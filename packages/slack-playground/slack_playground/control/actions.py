@@ -13,8 +13,6 @@ from slack_playground.message_objects import forwarded
 from slack_playground.records import Channel, Json, Message, View
 from slack_playground.slack import Slack
 
-_TITLE_CHARACTERS = 200
-
 
 class Actions:
     """Handlers of people's actions."""
@@ -33,7 +31,6 @@ class Actions:
             "views/submit": self.submit,
             "views/close": self.close,
             "stop": self.stop,
-            "sessions/rename": self.rename,
             "home/open": self.open_home,
             "context": self.look,
         }
@@ -263,32 +260,6 @@ class Actions:
             channel,
         )
         return {"streaming_message_ts": stopped}
-
-    async def rename(self, given: Input) -> Json:
-        """Rename the agent session of a thread."""
-        slack = self._slack
-        user = slack.workspace.user(given.text("user"))
-        channel = self._place(given, user.id)
-        thread_ts, title = given.text("thread_ts"), given.text("title")
-        if not 1 <= len(title) <= _TITLE_CHARACTERS:
-            raise BadRequestError(f"title must have 1 to {_TITLE_CHARACTERS} characters.")
-        thread = slack.workspace.thread(channel.id, thread_ts)
-        if not thread.session:
-            raise BadRequestError("The app has made no session in that thread.")
-        previous, thread.session_title = thread.session_title, title
-        slack.posting.set_thread(thread)
-        event = {
-            "type": "agent_session_title_changed",
-            "channel": channel.id,
-            "user": user.id,
-            "team_id": slack.workspace.identity.team_id,
-            "thread_ts": thread_ts,
-            "title": title,
-            "event_ts": slack.workspace.next_ts(),
-        }
-        if previous:
-            event["previous_title"] = previous
-        return {"sent": slack.events.emit(event, channel)}
 
     async def open_home(self, given: Input) -> Json:
         """Open the app's Home or Messages tab."""
