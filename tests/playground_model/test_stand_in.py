@@ -153,6 +153,7 @@ async def test_what_somebody_else_wrote_is_theirs(client: openai.AsyncOpenAI) ->
         ("明日の天気は？", HONEST_JA),
         ("  ", HONEST_EN),
         ("ok thanks", "You're welcome!"),
+        ("<@U1> hello", REPLIES["hello"][0]),
         ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
         ("I love ramen, just so you know what I eat", HONEST_EN),
         ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。 どういたしまして！"),

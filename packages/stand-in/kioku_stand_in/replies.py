@@ -42,7 +42,7 @@ def reply_to(prompt: Prompt) -> tuple[str, bool]:
     words = prompt.last_user_text
     others = "\n".join(turn.text for turn in prompt.turns if _OTHERS.fullmatch(turn.text))
     brought = [one for name in ("forwarded", "files") for one in framed(others, name)]
-    brought = [one for one in brought if "sent" not in one]
+    brought = [one for one in brought if "text" in one and "sent" not in one]
     say = {name: text[is_japanese(f"{words}{brought}")] for name, text in REPLIES.items()}
     files = [turn.files for turn in prompt.turns if turn.role == "user"][-1:]
     if lines := [*map(_line, brought), *(f"- `{one}`" for each in files for one in each)]:

@@ -47,7 +47,9 @@ _LONG: Final = (
     (r"\s+", " "),
 )
 _LEAD: Final = re.compile(
-    r"(?:(?:<@\w+>|@\w+|please|and|hi|hello|kioku|no|私は|やっぱり|最近は|特に)[,:、]? ?)*", re.I
+    r"(?:(?:<@\w+>|@\w+|please|and|hi|hello|kioku|no)[,:]? +"
+    r"|(?:私は|やっぱり|最近は|特に)、?)*",
+    re.I,
 )
 _JOINTS: Final = (
     (r"(?i:,? (?:and|but) (?=(?:I|don['’]t)\b))", "\n"),

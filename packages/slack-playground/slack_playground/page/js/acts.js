@@ -1,3 +1,4 @@
+// @ts-check
 // What the person does; a failure is said where they look.
 
 import { base64, post } from "./control.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Small forms: what Slack knows of a person.
 
 import { changeMe } from "./acts.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The page of consent: who installs the app in which workspace, and what it will be able to do.
 
 import { scopes } from "./consent_words.js";
@@ -65,13 +66,16 @@ function scopeRow({ name, optional }) {
   return make("label", { class: "choice" }, box, text);
 }
 
+/** @returns {NodeListOf<HTMLButtonElement>} */
+const buttons = () => page.querySelectorAll("footer button");
+
 async function decide(allow) {
-  for (const one of page.querySelectorAll("footer button")) one.disabled = true;
+  for (const one of buttons()) one.disabled = true;
   try {
     const { redirect } = await post("authorization", { query, allow, team: chosen.team, user: chosen.user, declined: [...chosen.declined] });
     location.assign(redirect);
   } catch (error) {
-    for (const one of page.querySelectorAll("footer button")) one.disabled = false;
+    for (const one of buttons()) one.disabled = false;
     toast(error.message, "problem");
   }
 }

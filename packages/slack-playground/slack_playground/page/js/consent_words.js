@@ -1,3 +1,4 @@
+// @ts-check
 // What each scope lets the app do, as the page of consent says it.
 
 export const scopes = {

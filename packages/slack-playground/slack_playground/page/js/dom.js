@@ -1,3 +1,4 @@
+// @ts-check
 // Elements. Text goes in as text nodes, never as HTML.
 
 export function make(tag, properties = {}, ...children) {
@@ -57,7 +58,7 @@ export function icon(name, size = 18) {
   const svg = document.createElementNS(space, "svg");
   for (const [key, value] of Object.entries({
     viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true", focusable: "false", class: `icon i-${name}`,
-  })) svg.setAttribute(key, value);
+  })) svg.setAttribute(key, String(value));
   const path = document.createElementNS(space, "path");
   path.setAttribute("d", SHAPES[name]);
   svg.append(path);

@@ -1,3 +1,4 @@
+// @ts-check
 // The app's Home tab, and the page about the app.
 
 import { make } from "./dom.js";
@@ -31,7 +32,7 @@ export async function drawHome(page) {
 // Typed text, scroll position and focus stay when the app publishes again.
 function showView(page, view) {
   const { scrollTop } = page;
-  const focus = page.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const focus = page.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.focus : null;
   const again = parts?.id === view.id;
   parts = { id: view.id, ...viewParts(view.blocks, { view_id: view.id }, again ? parts.values() : {}) };
   page.replaceChildren(make("div", { class: "home" }, parts.nodes));

@@ -1,3 +1,4 @@
+// @ts-check
 // The left: who you are, and the conversations you are in.
 
 import { button, fill, icon, make, sync } from "./dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The page's own words, in the language of the person who looks at it.
 
 const en = {
@@ -75,6 +76,7 @@ const ja = {
 };
 
 let app = "";
+/** @type {Record<string, any>} */
 let words = en;
 let locale = "en-US";
 let zone;

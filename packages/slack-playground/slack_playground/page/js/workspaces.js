@@ -1,3 +1,4 @@
+// @ts-check
 // Other workspaces: switching, adding one, installing the app there and taking it out again.
 
 import { post } from "./control.js";
