@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime
 
 from bot.locale import Language, say
 from bot.types import PersonSettings
@@ -13,7 +13,6 @@ from bot.types import PersonSettings
 # "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
 _DAY = {"en": "medium", "ja": "long"}
 _MINUTE = {"en": "MMM d, y, h:mm a", "ja": "y年M月d日 H:mm"}
-_TIME = {"en": "h:mm a", "ja": "H:mm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,3 @@ class Reader:
         """Return date and time, for text that is no mrkdwn."""
         local = moment.astimezone(self.zone).replace(tzinfo=None)
         return format_datetime(local, _MINUTE[self.language], locale=self.language)
-
-    def plain_moment(self, moment: datetime) -> str:
-        """Return a time of today, or the date and time of another day."""
-        local = moment.astimezone(self.zone)
-        if local.date() != datetime.now(self.zone).date():
-            return self.plain_minute(moment)
-        return format_time(local.time(), _TIME[self.language], locale=self.language)

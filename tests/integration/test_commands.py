@@ -62,13 +62,7 @@ def refused(done: Ended) -> str:
 
 
 SETTINGS = [
-    (
-        "run",
-        {"KIOKU_REPLYMODEL": "x"},
-        "There is no setting KIOKU_REPLYMODEL: `.env.example` lists",
-    ),
     ("up", {"PORT": "door"}, "PORT: input should be a valid integer"),
-    ("up", {"KIOKU_FORMATION": "maybe"}, "KIOKU_FORMATION: input should be 'background', 'hot'"),
     (
         "migrate",
         {"DATABASE_URL": "hunter2"},
@@ -90,7 +84,6 @@ def test_a_wrong_setting_is_named_with_what_to_write(
 
 MISSING = [
     ({}, "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
-    (MODEL, "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING"),
     (
         {**MODEL, **TOKENS, "DATABASE_URL": NOWHERE},
         "PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
@@ -116,10 +109,9 @@ def test_run_says_what_is_missing(tmp_path: Path, settings: dict[str, str], sent
     assert "hunter2" not in told
 
 
-@pytest.mark.parametrize("command", ["run", "up"])
-def test_a_kind_of_memory_that_cannot_work_is_refused(tmp_path: Path, command: str) -> None:
+def test_a_kind_of_memory_that_cannot_work_is_refused(tmp_path: Path) -> None:
     """A kind that the operator names wrongly stops the start, before anything is opened."""
-    told = refused(ended(tmp_path, command, KIOKU_SCHEMAS="UserFact,nowhere.models:Pet"))
+    told = refused(ended(tmp_path, "run", KIOKU_SCHEMAS="UserFact,nowhere.models:Pet"))
     assert told == (
         "KIOKU_SCHEMAS names nowhere.models:Pet, but nowhere.models cannot be imported"
         " (ModuleNotFoundError): install it where Kioku runs, or set PYTHONPATH."

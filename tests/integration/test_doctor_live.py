@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +12,7 @@ import pytest
 
 from bot import VERSION
 from tests.conftest import Server, open_playground
-from tests.integration.relay import relay
-from tests.kioku_process import Ended, ended, on_terminal, running, until
+from tests.kioku_process import Ended, ended, on_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -111,23 +109,6 @@ def test_everything_is_tried_and_taken_away(
     assert sessions[-1] == "active"
 
 
-def test_an_update_that_keeps_the_old_text_is_a_failure(
-    tmp_path: Path, slack: Server, person: Person
-) -> None:
-    """Slack's answer to the update says nothing: the message is read again."""
-
-    def keep(method: str, answer: dict[str, Any]) -> None:
-        if method == "conversations.replies":
-            for message in answer["messages"]:
-                message["text"] = f"Kioku's doctor wrote this first. {message['text']}"
-
-    with relay(slack, change=keep) as url:
-        done = tried(tmp_path, slack, person, SLACK_API_URL=url)
-    assert rows(done)[NOTICE] == "**no**: the old text is still there"
-    assert done.code == 1
-    assert person.kept() == []
-
-
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message",
     because="A fault of chat.stopStream leaves a stream that runs.",
@@ -191,19 +172,4 @@ def test_it_asks_on_a_terminal(
     asked = f"Kioku writes into the direct message with {person.id} of Playground and deletes it."
     assert f"{asked} Go on? [y/N]" in shown
     assert ("chat.postMessage" in [name for name, _ in person.sent]) is agreed
-    assert person.kept() == []
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The run ends while a stream runs."
-)
-def test_what_is_broken_off_is_taken_away(tmp_path: Path, slack: Server, person: Person) -> None:
-    """Ctrl-C in the middle of a stream leaves nothing either."""
-    slack.call("/_playground/faults", {"method": "chat.appendStream", "delay_ms": 60_000})
-    live = ("doctor", "--live", "--yes", "--user", person.id)
-    with running(tmp_path, *live, **slack.slack_settings) as kioku:
-        until(lambda: "chat.appendStream" in [name for name, _ in person.sent])
-        done = kioku.stop(signal.SIGINT)
-    assert done.code == 128 + signal.SIGINT
-    assert done.err == ""
     assert person.kept() == []

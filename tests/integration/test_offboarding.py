@@ -13,14 +13,12 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
 from memory import Pool
 from memory.postgres import transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
-from tests.integration.messages import message
 from tests.integration.playground_slack import PlaygroundSlack
 
 pytestmark = pytest.mark.slow
@@ -291,26 +289,6 @@ async def test_revoked_token_ends_the_service_if_slack_refuses_it(
     assert alert.getMessage().startswith(f"ALERT: Slack revoked the bot token of workspace {team}")
     await workspaces.departed(team)
     assert owner.count("store", team) == 1
-
-
-async def test_work_of_a_workspace_that_left_is_passed_over(workspaces: Workspaces) -> None:
-    """Jobs of that workspace do nothing, and its messages are claimed as not to be answered."""
-    done: list[dict[str, str]] = []
-
-    async def work(**arguments: str) -> None:
-        done.append(arguments)
-
-    waiting, inbox = message(), Inbox(workspaces.pool, workspaces.queue)
-    await inbox.store(waiting)
-    await workspaces.uninstalled(GONE, time.time())
-    served = workspaces.while_served(work)
-    await served(team=GONE, user="U1")
-    await served(thread=f"{GONE}.D1.1.0")
-    await served(team=OTHER, user="U1")
-    assert done == [{"team": OTHER, "user": "U1"}]
-    claimed = await inbox.claim(waiting.thread)
-    assert claimed is not None
-    assert claimed.unserved
 
 
 async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
