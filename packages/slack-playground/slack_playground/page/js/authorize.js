@@ -1,7 +1,6 @@
 // @ts-check
 // The page of consent: who installs the app in which workspace, and what it will be able to do.
 
-import { scopes } from "./consent_words.js";
 import { get, post } from "./control.js";
 import { labelled } from "./dialogs.js";
 import { button, fill, make, toast } from "./dom.js";
@@ -59,8 +58,7 @@ function draw(asked, workspace) {
 }
 
 function scopeRow({ name, optional }) {
-  const said = scopes[document.documentElement.lang]?.[name] ?? name;
-  const text = make("span", {}, said, make("small", {}, make("code", {}, name), optional ? ` · ${t("optional")}` : null));
+  const text = make("span", {}, make("code", {}, name), optional ? make("small", {}, t("optional")) : null);
   if (!optional) return make("div", { class: "choice" }, text);
   const box = make("input", { type: "checkbox", checked: !chosen.declined.has(name), onchange: () => (box.checked ? chosen.declined.delete(name) : chosen.declined.add(name)) });
   return make("label", { class: "choice" }, box, text);

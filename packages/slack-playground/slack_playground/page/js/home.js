@@ -7,7 +7,6 @@ import { avatar, nativeName } from "./faces.js";
 import { me, store } from "./store.js";
 import { viewParts } from "./view_parts.js";
 import { languageName, t } from "./words.js";
-import { uninstallButton } from "./workspaces.js";
 
 let shown = "";
 let parts = null; // what the Home tab on the page holds, and whose it is
@@ -50,7 +49,6 @@ function about() {
     make("div", { class: "about-head" }, avatar(workspace.bot_user_id, "big"), make("div", {}, make("h2", {}, workspace.app_name, " ", nativeName(workspace.native_name)), make("p", { lang: "en" }, workspace.description))),
     workspace.commands.length ? make("section", {}, make("h3", {}, t("aboutCommands")), make("dl", { class: "commands", lang: "en" }, workspace.commands.map((entry) => [
       make("dt", {}, make("code", {}, entry.name), " ", make("span", { class: "usage" }, entry.usage_hint)), make("dd", {}, entry.description)]))) : null,
-    uninstallButton(),
     make("p", { class: "soft" }, t("aboutNote")),
     make("p", { class: "soft" }, `${t("you", { name: me().name })} · `, make("span", { lang: me().locale }, languageName(me().locale)), ` · ${me().tz}`));
 }
