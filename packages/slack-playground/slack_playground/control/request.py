@@ -67,8 +67,10 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     fits = (int, float) if plain is float else plain
     if not isinstance(value, fits) or (isinstance(value, bool) and plain is not bool):
         raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
-    if plain is float and value < 0:
-        raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
+    if plain is float:
+        if value < 0:
+            raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
+        return float(value)
     if isinstance(value, list):
         return [checked(f"each of {name}", one, get_args(kind)[0]) for one in value]
     return value
