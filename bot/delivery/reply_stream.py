@@ -117,9 +117,7 @@ class ReplyStream:
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         # All tasks of this reply end when it is left, whatever happened.
         error = kind if isinstance(kind, type) else None
-        if error and issubclass(error, Superseded):
-            self._sessions.leave(self._session)
-        else:
+        if not (error and issubclass(error, Superseded)):
             await self._sessions.end(self._session, replied=error is None)
         kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
         await self._messages.leave(replaced=not kept)
