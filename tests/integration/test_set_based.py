@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from bot.app import App
-from bot.conversation.turns import TurnContext
+from bot.conversation.turns import Turn
 from bot.memories.data import erase_person
 from bot.memories.forgetting import forget_all_of
 from bot.queue.queue import Queue
@@ -201,16 +201,13 @@ async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str)
     assert count(database, "forgotten_sources") == MEMORIES
 
 
-async def begin(pool: Pool, audience: str) -> TurnContext:
+async def begin(pool: Pool, audience: str) -> Turn:
     """Begin a turn of Ann in a thread of D1 whose first message is her turn number `TURNS` - 10."""
     times = {"ts": ts_of(TURNS + 1), "thread_ts": ts_of(TURNS - 10)}
     said = message("", user_id=ANN.user_id, channel_id="D1", audience=audience, **times)
     claimed = await claimed_anew(pool, said)
     view = memory_view(ANN.namespace(audience))
-    _, context = await turns_alone(pool).begin(
-        claimed, view, question="", words="", bot_user_id="B"
-    )
-    return context
+    return await turns_alone(pool).begin(claimed, view, question="", words="", bot_user_id="B")
 
 
 def ts_of(number: int) -> str:
