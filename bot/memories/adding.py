@@ -26,7 +26,7 @@ from bot.conversation.unformed import mark_message_formed
 from bot.people import is_off, read_settings
 from bot.slack.messages import author_key, typed
 from bot.ui.blocks import escaped
-from bot.ui.forms import field_error, secret_error
+from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
 from bot.ui.messages import (
     SENTENCE_LIMIT,
@@ -222,9 +222,8 @@ async def _why_not_now(app: App, person: Person, reader: Reader, source: Source)
         return Done(line=off_line(reader, off), buttons=[on_button(reader)])
     if reason:
         return Done(line=reader.say(reason))
-    return next(
-        (Done(line=secret_error(reader, one)) for one in source.lines if redact(one).removed), None
-    )
+    secret = any(redact(one).removed for one in source.lines)
+    return Done(line=reader.say("form_secret")) if secret else None
 
 
 async def _form(
@@ -361,7 +360,7 @@ def _why_not(reader: Reader, problem: Exception, text: str) -> str:
     """Return the sentence that says why `text` was not stored."""
     match problem:
         case InvalidContent():
-            return field_error(reader, next(iter(problem.codes.values())), text=text)
+            return field_error(reader, next(iter(problem.codes.values())))
         case MemoryOff():
             return reader.say("off")
         case MemoryFull():

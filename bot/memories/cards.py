@@ -126,7 +126,8 @@ async def add_answers(app: App, person: Person, reader: Reader, answers: Mapping
     except MemoryFull:
         return Done(line=reader.say("refused_full", limit=MAX_MEMORIES))
     lines = [reader.say("card_added", count=len(made))] if made else []
-    lines += [reader.say("card_sensitive_line", what=topics[name]) for name in refused]
+    why = reader.say("card_sensitive")
+    lines += [reader.say("add_left", what=topics[name], why=why) for name in refused]
     ids = " ".join(str(one.id) for one in made)
     return Done(line="\n".join(lines), undo=f"change {ids}" if made else None)
 

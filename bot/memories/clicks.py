@@ -43,6 +43,7 @@ from bot.ui.forms import (
     edit_form,
     edited_content,
     field_error,
+    final_view,
     metadata_of,
     read_card_form,
     read_memory_form,
@@ -155,7 +156,7 @@ async def _answer(app: App, click: Click) -> Done:
     except EmbeddingsUnavailable:
         return Done(line=reader.say("command_failed"), beside=True)
     log.info("a person answered a question about a memory")
-    return await _changed(app, click, done) if done else Done(line=reader.say("ask_kept"))
+    return await _changed(app, click, done) if done else Done(line=reader.say("nothing_changed"))
 
 
 async def _menu(app: App, click: Click) -> Result:
@@ -171,7 +172,7 @@ async def _menu(app: App, click: Click) -> Result:
             return await hide_from_colleagues(app, click.person, click.reader, key)
         case "preview":
             seen = await preview(app, click.person, click.reader)
-            return Done(line=seen["text"])
+            return final_view(click.reader, "card_title", seen["text"])
         case "questions":
             return card_form(click.reader, **click.metadata)
         case "done":

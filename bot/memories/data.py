@@ -222,13 +222,10 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
         sent = await app.files.send(person, name, content.encode(), text, noted=noted)
     except MemoryOff:
         key = "export_erased"
-    except FileScopeMissing:
+    except (FileScopeMissing, FilesForbidden):
         key = "export_no_scope"
-    except FilesForbidden:
-        key = "export_forbidden"
     except FileNotSent as failed:
-        sent = failed.uncertain
-        key = "export_uncertain" if sent else "export_failed"
+        sent, key = failed.uncertain, "export_failed"
     if sent and await _delete_if_erased(app, person, request, sent):
         key = "export_erased"
     return Done(line=reader.say(key))

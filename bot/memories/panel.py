@@ -163,8 +163,10 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
     if app.settings.stand_in:
         lines.append(reader.say("home_flow_stand_in"))
     else:
-        flows = data_flows(app.settings).items()
-        lines += [reader.say(f"home_flow_{name}", receiver=escaped(to)) for name, to in flows]
+        receivers = map(escaped, dict.fromkeys(data_flows(app.settings).values()))
+        lines.append(
+            reader.say("home_flow_replies", receivers=reader.say("listed").join(receivers))
+        )
     days, texts = app.policy.retention_days_for(settings.retention_days), app.settings.history_days
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))

@@ -25,10 +25,9 @@ from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.messages import Message, is_direct, plain, typed
+from bot.slack.messages import Message, plain, typed
 from bot.ui.reply import reply_text, with_notes
 from memory import DM, Embedder, Memory, MemoryView, Pool, recall_memories
-from memory.credentials import credential_kinds
 from memory.metrics import step, step_ended
 
 
@@ -100,11 +99,11 @@ def create_turn(
                     text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
-                left_out = (
-                    credential_kinds(turn_row.removed) if turn_row.memory_state.on_record else ()
-                )
+                left_out = bool(turn_row.removed) and turn_row.memory_state.on_record
                 newest_only = outcome == "answered" and prompt.newest_only
-                shown = with_notes(await sink.reader(), text, left_out, newest_only=newest_only)
+                shown = with_notes(
+                    await sink.reader(), text, left_out=left_out, newest_only=newest_only
+                )
                 await sink.finish(
                     shown,
                     recalled=bool(recalled) and model is not None,
@@ -114,7 +113,7 @@ def create_turn(
                     step_ended("reply ready", began - claimed.waited)
                 await sink.show(done.shown)
             else:
-                outcome, text = "answered", await _nothing_asked(sink, message, brought.files)
+                outcome, text = "answered", await _nothing_asked(sink, brought.files)
                 await sink.finish(text)
         await dependencies.turns.end(
             claimed,
@@ -138,10 +137,9 @@ def _last_reply(context: TurnContext, message: Message) -> str | None:
     return earlier[-1] if earlier else None
 
 
-async def _nothing_asked(sink: ReplySink, message: Message, files: Sequence[AttachedFile]) -> str:
+async def _nothing_asked(sink: ReplySink, files: Sequence[AttachedFile]) -> str:
     text = await _with_unseen_files(sink, "", files)
-    key = "nothing_said_dm" if is_direct(message.channel_id) else "nothing_said"
-    return text or (await sink.reader()).say(key)
+    return text or (await sink.reader()).say("nothing_said")
 
 
 async def _with_unseen_files(

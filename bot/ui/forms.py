@@ -27,10 +27,10 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import QUESTIONS
-from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
+from bot.ui.lines import audience_name, kept_for, says_nothing_more
 from bot.ui.reader import Reader
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
-from memory.credentials import credential_kinds, redact
+from memory.credentials import redact
 from memory.model import LEVEL_FIELDS
 from memory.store import validated
 
@@ -375,29 +375,19 @@ def _errors(
         return {}
     [first, *_] = shown.values()
     return {
-        (field := shown.get(name, first)).block_id: field_error(
-            reader, code, field, text=str(content.get(name))
-        )
+        (field := shown.get(name, first)).block_id: field_error(reader, code, field)
         for name, code in codes.items()
     }
 
 
-def field_error(reader: Reader, code: str, field: Field | None = None, *, text: str = "") -> str:
-    """Return why a field with this text cannot be stored; `code` is of `memory.InvalidContent`."""
+def field_error(reader: Reader, code: str, field: Field | None = None) -> str:
+    """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
     key = f"form_{code}" if code in _ERRORS else "form_invalid"
     if key == "form_range":
         return (_hint(reader, field) if field else "") or reader.say("form_invalid")
     if key == "form_long":
         return reader.say(key, count=field.max_length if field else FIELD_LIMIT)
-    if key == "form_secret":
-        return secret_error(reader, text)
     return reader.say(key)
-
-
-def secret_error(reader: Reader, text: str) -> str:
-    """Return which credentials of a text are not stored."""
-    kinds = credential_kinds(redact(text).removed) or ("password",)
-    return reader.say("form_secret", what=credentials_named(reader, kinds))
 
 
 def lines_of(text: str) -> list[str]:
@@ -414,8 +404,7 @@ def lines_error(reader: Reader, lines: Sequence[str]) -> str:
         return reader.say("add_too_many", limit=LINES_LIMIT)
     if any(len(line) > FIELD_LIMIT for line in lines):
         return reader.say("form_long", count=FIELD_LIMIT)
-    secret = next((line for line in lines if redact(line).removed), None)
-    return secret_error(reader, secret) if secret else ""
+    return reader.say("form_secret") if any(redact(line).removed for line in lines) else ""
 
 
 def edited_content(
@@ -440,7 +429,7 @@ def settings_form(reader: Reader, settings: PersonSettings, **metadata: str) -> 
     choices = sorted({*_RETENTION[1:], days} - {0})
     languages = [option(reader.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
-    notices = [option(reader.say("form_yes"), "on"), option(reader.say("form_no"), "off")]
+    notices = [option(reader.say("switch_on"), "on"), option(reader.say("switch_off"), "off")]
     retention = [option(_period(reader, None), "0")]
     retention += [option(_period(reader, one), str(one)) for one in choices]
     eagerness = [option(reader.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
@@ -491,7 +480,7 @@ def delete_errors(view: Mapping[str, Any]) -> dict[str, str]:
     if _text(view, _WORD) in {say(language, "delete_word") for language in LANGUAGES}:
         return {}
     reader = Reader(language_of_form(view))
-    return {_WORD: reader.say("delete_wrong", word=reader.say("delete_word"))}
+    return {_WORD: reader.say("delete_type", word=reader.say("delete_word"))}
 
 
 def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:

@@ -64,9 +64,9 @@ _SWITCHES = {
 }
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
-    "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
+    "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
     "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
-    "store": (("yes", "ask_store"), ("no", "ask_not_store")),
+    "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
 _DIVIDER: Block = {"type": "divider"}
 
@@ -218,9 +218,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     # Slack keeps a choice for as long as the id of its block stays the same.
     name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
     blocks = [section(text, switch, content.position.block_id(name))]
-    lines = [reader.say("panel_count", count=content.total)] if content.total else []
-    if content.handling:  # of an ephemeral message Slack says so itself
-        lines.append(reader.say("only_you"))
+    lines = [reader.say("counted_memories", count=content.total)] if content.total else []
     if content.total >= MAX_MEMORIES:
         lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
@@ -303,7 +301,7 @@ def _rows(reader: Reader, content: Content) -> list[Block]:
     return [
         section(f"*{reader.say('promises_title')}*"),
         *(shown[key] for key in promises),
-        *([_DIVIDER, section(f"*{reader.say('promises_others')}*")] if others else []),
+        *([_DIVIDER] if others else []),
         *others,
     ]
 

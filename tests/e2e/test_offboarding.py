@@ -15,6 +15,8 @@ from tests.e2e.world import World
 from tests.kioku_process import ended
 
 pytestmark = pytest.mark.slow
+# The upkeep, which purges, runs each minute.
+MINUTES = 120.0
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
         with Holding(app.conninfo) as holding:
             lock = holding.before("DELETE", "messages", f"OLD.team_id = '{world.team}'")
             world.playground("uninstall", {})
-            world.until(lambda: holding.holds(lock) or None, "a purge that is half done")
+            world.until(lambda: holding.holds(lock) or None, "a purge that is half done", MINUTES)
             app.kill()
         assert left_of(world, world.team)
         # A start with a refused token fails, but finishes the purge.
@@ -71,25 +73,3 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
         app.start()
         assert app.get("/readyz")[0] == 200
         assert remembers(world)
-
-
-@pytest.mark.failed_calls(
-    "auth.test: account_inactive",
-    "chat.postMessage: account_inactive",
-    "chat.postEphemeral: account_inactive",
-    because="The app is uninstalled.",
-)
-def test_an_uninstalled_workspace_is_not_ready(app: App) -> None:
-    """While it runs, /readyz says so; Slack sends nothing more, and nothing is kept."""
-    with closing(World(app)) as world:
-        assert remembers(world)
-        world.playground("uninstall", {"events": ["app_uninstalled", "tokens_revoked"]})
-        world.until(lambda: left_of(world, world.team) == {}, "the purge")
-        world.until(lambda: app.get("/readyz")[0] == 503, "no readiness")
-        _, text = app.get("/readyz")
-        assert text.startswith(f"Workspace {world.team} uninstalled the app on ")
-        before = world.playground("deliveries")["last"]
-        world.say(world.human(), "I love sushi")
-        told = world.playground(f"deliveries?since={before}")
-        assert (told["deliveries"], told["waiting"]) == ([], 0)
-        assert left_of(world, world.team) == {}

@@ -198,8 +198,8 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     assert (await ann.memory("ramen")).namespace.audience == COLLEAGUES
     if panel["type"] == "home":
         assert ann.sentence("card_used", count=0) in shown(panel)
-        panel = await ann.click(panel, "memory_menu", "preview")
-        assert ann.sentence("card_says", who="").strip(": ") in shown(panel)
+        await ann.press(panel, "memory_menu", "preview")
+        assert ann.sentence("card_says", who="").strip(": ") in shown(await ann.form_opens())
     await ann.click(panel, "memory_menu", f"hide {memory.key}")
     assert (await ann.memory("ramen")).namespace.audience == DM
 

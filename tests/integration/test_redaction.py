@@ -129,11 +129,11 @@ async def test_a_tool_stores_nothing_of_it(app: App) -> None:
 
 
 async def test_what_is_added_is_refused_before_a_model_is_asked(app: App) -> None:
-    """A line with a credential names its kind and asks no model."""
+    """A line with a credential is refused, and no model is asked."""
     place = app.slack.place()
     before = app.model_requests()
     done = await app.add(app.person(place), f"my password is {_WORD}")
-    assert done.line == say("en", "form_secret", what="a password")
+    assert done.line == say("en", "form_secret")
     assert app.model_requests() == before
     assert _WORD not in stored(app)
 
