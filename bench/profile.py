@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,7 +31,6 @@ from memory.metrics import recorded
 
 _PEOPLE = 6
 _SAMPLE_SECONDS = 0.001
-_LARGEST = 10
 
 
 class Ledger:
@@ -91,11 +91,11 @@ def _cpu() -> Counter[str]:
     """Return the CPU seconds so far of the processes beside the app."""
     found: Counter[str] = Counter()
     for one in psutil.Process().children(recursive=True):
-        words = " ".join(one.cmdline())
-        name = "PostgreSQL" if one.name().startswith("postgres") else ""
-        name = name or ("Slack" if "--no-model" in words else "model" if "model" in words else "")
-        if name:
-            found[name] += sum(one.cpu_times()[:2])
+        with suppress(psutil.NoSuchProcess):  # as a connection of PostgreSQL that was closed
+            words = " ".join([one.name(), *one.cmdline()])
+            names = {"postgres": "PostgreSQL", "--no-model": "Slack", "model": "model"}
+            if name := next((names[word] for word in names if word in words), ""):
+                found[name] += sum(one.cpu_times()[:2])
     return found
 
 
@@ -134,7 +134,7 @@ async def run(turns: int) -> None:
     total = sum(packages.values()) or 1
     for title, counted in (("package", packages), ("function, with what it calls", functions)):
         print(f"\nCPU of the app by {title}")
-        for one, count in Counter(counted).most_common(_LARGEST):
+        for one, count in Counter(counted).most_common(10):
             print(f"{one:60}{count / total:8.1%}{count / total * cpu / turns * 1000:8.2f} ms")
 
 

@@ -41,8 +41,6 @@ CREATE TABLE messages (
     status text NOT NULL DEFAULT 'waiting' CHECK (status IN
         ('waiting', 'answering', 'answered', 'failed', 'stopped', 'skipped', 'gone')),
     received_at timestamptz NOT NULL DEFAULT now(),
-    -- found by catching up after an outage
-    late boolean NOT NULL DEFAULT false,
 
     -- The process that has it in progress; how often a process died with it, and with it
     -- alone.
@@ -51,8 +49,6 @@ CREATE TABLE messages (
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
     lone_crashes int NOT NULL DEFAULT 0,
-    -- when the model was first found unavailable
-    held_since timestamptz,
 
     interrupted boolean NOT NULL DEFAULT false,
     -- counts the edits of its text
@@ -594,18 +590,6 @@ CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
         GROUP BY said.thread ORDER BY max(said.begun_at) DESC LIMIT most
     $$;
 
--- Whether a model answered a person of the team between two times.
-CREATE FUNCTION model_answered(of_team text, begun_after timestamptz, ended_before timestamptz)
-    RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        SELECT EXISTS (
-            SELECT FROM messages AS said WHERE said.team_id = of_team
-                AND said.begun_at > begun_after AND said.status = 'answered'
-                AND said.model IS NOT NULL AND said.ended_at < ended_before
-        )
-    $$;
-
 -- Slack sends an event of a shared channel once, however many organisations have the app. The
 -- workspaces it is for, of those that have the app: their bot is mentioned, or they have rows of the
 -- message or its thread.
@@ -673,14 +657,14 @@ CREATE FUNCTION purge_workspace(team text)
 REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    model_answered, operating_state, workspaces_with_message, promises_to_remind_of,
+    operating_state, workspaces_with_message, promises_to_remind_of,
     card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    model_answered, operating_state, workspaces_with_message, promises_to_remind_of,
+    operating_state, workspaces_with_message, promises_to_remind_of,
     card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

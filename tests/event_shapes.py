@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -57,6 +58,30 @@ def _filled(value: Any, key: str, parent: str, team: str, ts: str) -> Any:
     if "channel" in of and key != "channel_type":
         return CHANNEL
     return {"channel_type": "im", "tab": "home", "text": WORDS, "subtype": ""}.get(key, "x")
+
+
+_WRONG: tuple[Any, ...] = (
+    *(None, True, 0, -1, 2**63, 1e308, "", "\x00", "\ud800", "\u202e", "x" * 10_000),
+    *([], {}, [[]], {"": None}, {"\x00": "\ud800"}, DEEP),
+    *("U0000000000", "T0000000000", "../..", "<@U1>", "1.2.3", "message", "app_mention", "im"),
+)
+
+
+def mutated(payload: Any, chance: random.Random) -> Any:
+    """Return a payload with some of its fields changed; the event keeps its id."""
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        holder, key = chance.choice([one for one in places(payload) if one[1] != "event_id"])
+        match chance.randrange(5):
+            case 0:
+                del holder[key]
+            case 1:
+                holder[key] = [holder[key], holder[key]]
+            case 2:
+                holder[key] = {"value": holder[key]}
+            case _:
+                # A copy: a later change would alter the list of wrong values.
+                holder[key] = copy.deepcopy(chance.choice(_WRONG))
+    return payload
 
 
 def encoded(payload: Any) -> bytes:

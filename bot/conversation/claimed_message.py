@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, LiteralString
 from uuid import UUID
 
@@ -25,7 +24,7 @@ CLAIM: LiteralString = (
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
     f" ORDER BY ts LIMIT 1) AND {OPEN}"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes,"
-    " lone_crashes, revision, held_since, late, status = 'answering' AS begun,"
+    " lone_crashes, revision, status = 'answering' AS begun,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
     " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
@@ -62,10 +61,8 @@ class ClaimedMessage:
 
     Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
     `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
-    `held_since` is when the model was first unavailable for it. `begun`: an earlier attempt began
-    its turn. `late`: it was found by backfill more than a minute after it was written. `unserved`:
-    the workspace has removed the app since. `waited`: seconds since it was stored, or edited last,
-    when this attempt began.
+    `begun`: an earlier attempt began its turn. `unserved`: the workspace has removed the app since.
+    `waited`: seconds since it was stored, or edited last, when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -78,8 +75,6 @@ class ClaimedMessage:
     crashes: int = 0
     lone_crashes: int = 0
     revision: int = 0
-    held_since: datetime | None = None
-    late: bool = False
     begun: bool = False
     more: bool = True
     unserved: bool = False

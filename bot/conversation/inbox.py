@@ -29,7 +29,7 @@ from bot.conversation.claimed_message import (
 from bot.logs import fault
 from bot.queue.jobs import Limits
 from bot.queue.queue import BEGIN_OR_DEFER_FROM, HAS_PLACE, REPLIES, Queue, job_values
-from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
+from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
 from memory import DM, Person, Pool
@@ -64,8 +64,8 @@ _FOLLOWED: LiteralString = (
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
     f"WITH place AS MATERIALIZED (SELECT {HAS_PLACE} AS begins),"
-    f" stored AS (INSERT INTO messages ({_COLUMNS}, late, message, attempts, claimed_by)"
-    f" SELECT {_VALUES}, %(late)s, %(message)s, begins::int,"
+    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, claimed_by)"
+    f" SELECT {_VALUES}, %(message)s, begins::int,"
     " CASE WHEN begins THEN %(process)s END FROM place"
     f" WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING RETURNING id, attempts = 1 AS begins),"
@@ -101,7 +101,7 @@ class Inbox:
         self._begun: dict[str, ClaimedMessage] = {}
 
     @step("inbox")
-    async def store(self, message: Message, *, late: bool = False, edited: bool = False) -> bool:
+    async def store(self, message: Message, *, edited: bool = False) -> bool:
         """Store a message with the job that answers it, in one statement; return whether it did.
 
         The job begins at once in this process, without a queue in between, if this process has a
@@ -113,8 +113,7 @@ class Inbox:
         one that does not address the bot, except in a thread in which its author has asked the bot,
         the bot was asked or answered in the last 30 minutes, and was not asked to be quiet.
 
-        `late`: it was found by backfill more than a minute after it was written. `edited`: its edit
-        came first; it must be newer than the bot's part in the thread.
+        `edited`: its edit came first; it must be newer than the bot's part in the thread.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
@@ -123,7 +122,6 @@ class Inbox:
             ANSWER,
             queue=REPLIES,
             lock=_lock(message.thread),
-            behind=late,
             limits=_limits(message.person, message.channel_id),
             arguments={"thread": message.thread},
         )
@@ -131,11 +129,9 @@ class Inbox:
             **_values(message),
             **job,
             "before": message.ts if edited else _AT_ANY_TIME,
-            "late": late,
             "process": self._queue.process,
         }
-        with self._queue.jobs.place(REPLIES) as place:
-            worker = None if late else place
+        with self._queue.jobs.place(REPLIES) as worker:
             try:
                 stored = await self._store(message, {**values, "worker": worker})
             except UniqueViolation:
@@ -147,8 +143,6 @@ class Inbox:
                         id=row["id"], message=message, more=False, unserved=row["unserved"]
                     )
                     self._queue.run(row["job"], worker, job)
-        if message.addressed and message.audience != DM and not late:
-            await self._read_follow_ups(message)
         return bool(stored)
 
     async def _store(self, message: Message, values: dict[str, Any]) -> list[DictRow]:
@@ -161,13 +155,14 @@ class Inbox:
             prepare=True,
         )
 
-    async def _read_follow_ups(self, message: Message) -> None:
-        """Schedule reading the thread after a mention that was stored late.
+    async def read_follow_ups(self, message: Message) -> None:
+        """Schedule reading the thread after a mention that was delivered late.
 
         What was written below it may have been delivered before, and was then not stored. Where
         this fails, Slack delivers the mention again.
         """
-        if time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
+        is_mention = message.addressed and message.audience != DM
+        if not is_mention or time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
             return
         with transaction_timeout(_ACK_WAIT_SECONDS):
             await self._queue.defer(
@@ -243,7 +238,7 @@ class Inbox:
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " reopened_at = now(),"
                 " failures = 0, crashes = 0, lone_crashes = 0,"
-                " claimed_by = NULL, interrupted = false, held_since = NULL"
+                " claimed_by = NULL, interrupted = false"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
                 " AND status IN ('answered', 'stopped', 'failed')"
@@ -324,13 +319,13 @@ class Inbox:
         Raises `Interrupted`, as does `postpone`, but not for an edit.
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _release(connection, claimed, held=False)
+            await _release(connection, claimed)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""
         message = claimed.message
         async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
-            await _release(connection, claimed, held=True)
+            await _release(connection, claimed)
             limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
@@ -351,26 +346,13 @@ class Inbox:
             limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
-    async def model_answered_others(self, claimed: ClaimedMessage, seconds: float) -> bool:
-        """Return whether the model answered other messages `seconds` ago, after this was held."""
-        [row] = await execute_statement(
-            self._pool,
-            "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
-            (claimed.message.team_id, claimed.held_since, seconds),
-        )
-        return bool(row["answered"])
-
     async def queue_again(self, thread: str) -> None:
-        """Schedule the thread behind the threads that others have written in meanwhile.
-
-        What has waited for long, as after an outage, also lets those through who write now.
-        """
+        """Schedule the thread behind the threads that others have written in meanwhile."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
-                "SELECT received_at < now() - make_interval(secs => %s) AS late, team_id, user_id,"
-                " channel_id, crashes >= %s AS alone FROM messages"
+                "SELECT team_id, user_id, channel_id, crashes >= %s AS alone FROM messages"
                 f" WHERE thread = %s AND {OPEN} ORDER BY ts LIMIT 1",
-                (LATE_SECONDS, ALONE_AFTER_CRASHES, thread),
+                (ALONE_AFTER_CRASHES, thread),
             )
             row = await found.fetchone()
             if row is not None:
@@ -380,7 +362,6 @@ class Inbox:
                     ANSWER,
                     queue=REPLIES,
                     lock=_lock(thread),
-                    behind=row["late"],
                     limits=_limits(person, row["channel_id"], alone=row["alone"]),
                     thread=thread,
                 )
@@ -460,14 +441,9 @@ def _values(message: Message) -> dict[str, Any]:
     }
 
 
-async def _release(
-    connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool
-) -> None:
+async def _release(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
     released = await connection.execute(
-        "UPDATE messages SET claimed_by = NULL,"
-        " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
-        f" WHERE {STILL_OURS} AND {OPEN}",
-        (held, *claimed.ownership),
+        f"UPDATE messages SET claimed_by = NULL WHERE {STILL_OURS} AND {OPEN}", claimed.ownership
     )
     if not released.rowcount:
         await check_ownership(connection, claimed)

@@ -35,7 +35,7 @@ from bot.types import MemoryState, Task
 from bot.ui.blocks import Block
 from bot.ui.messages import PayloadMaker
 from bot.ui.reader import Reader
-from bot.ui.reply import PART_LIMIT, Chunk, footer, late_line, task_chunk
+from bot.ui.reply import PART_LIMIT, Chunk, footer, task_chunk
 from memory import DM, MemoryView, Pool
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class ReplyStream:
             again=claimed.earlier_attempts > 0,
             titled=turn_row.memory_state.on_record,
         )
-        self._text = self._pending = self._preface = ""
+        self._text = self._pending = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
         # When it was last known that this worker owns the message; when `Turns.begin` read the
@@ -137,7 +137,7 @@ class ReplyStream:
     @property
     def received_text(self) -> str:
         """The text of the reply so far, shown or not."""
-        return self._text.removeprefix(self._preface)
+        return self._text
 
     async def check(self) -> None:
         """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
@@ -168,8 +168,6 @@ class ReplyStream:
 
         Raises as `check` does, with the piece taken.
         """
-        if not self.received_text:
-            piece = await self._with_preface(piece)
         self._text += piece
         self._pending += piece
         await self.check()
@@ -200,7 +198,6 @@ class ReplyStream:
         final.
         """
         await self._update_memory_state()
-        text = await self._with_preface(text)
         await self._confirm()
         footer_blocks = footer(
             await self.reader(),
@@ -235,12 +232,6 @@ class ReplyStream:
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)
                 )
-
-    async def _with_preface(self, text: str) -> str:
-        if self._claimed.late and not self._preface:
-            line = late_line(await self.reader(), self._message.ts)
-            self._preface = f"{line}\n\n"
-        return self._preface + text
 
     async def _update_memory_state(self) -> None:
         """Drop the line about memory being off if the person has switched it on meanwhile."""

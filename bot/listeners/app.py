@@ -230,6 +230,7 @@ def _register_events(
             if "app_context" in event:
                 await changes.viewed_channels.note(message.person, event["app_context"])
             await inbox.store(message)
+            await inbox.read_follow_ups(message)
         else:
             await changes.note(body)
 

@@ -119,7 +119,7 @@ class ChangeEvents:
         if unknown is not None:
             await self.inbox.store(replace(unknown, text=text), edited=True)
         ts, thread = _ts_and_thread(team, channel, edited)
-        event_id, changed_ts = str(body.get("event_id")), _changed_ts(event)
+        event_id, changed_ts = str(body.get("event_id")), str(event.get("ts") or "")
         await self.inbox.edit(
             team, channel, ts, thread, text, event_id=event_id, changed_ts=changed_ts
         )
@@ -138,8 +138,8 @@ class ChangeEvents:
     async def _message_deleted(
         self, body: Mapping[str, Any], team: str, channel: str, deleted: Mapping[str, Any]
     ) -> None:
-        unknown, changed_ts = await self._unknown_message(body), _changed_ts(body["event"])
-        if unknown is not None:
+        changed_ts = str(body["event"].get("ts") or "")
+        if (unknown := await self._unknown_message(body)) is not None:
             await self.inbox.store_withdrawn(unknown)
         ts, thread = _ts_and_thread(team, channel, deleted)
         await self.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
@@ -182,11 +182,6 @@ def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple
     """Return the ts of a message and the key of its thread."""
     ts = str(message.get("ts"))
     return ts, thread_key(team, channel, str(message.get("thread_ts") or ts))
-
-
-def _changed_ts(event: Mapping[str, Any]) -> str:
-    """Return when a message was edited or deleted: the ts of the event, not of the message."""
-    return str(event.get("ts") or "")
 
 
 def _event_time(body: Mapping[str, Any]) -> float:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
@@ -46,9 +45,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
 _LONGEST_RUN_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
-MAX_HELD = timedelta(minutes=30)
-ALONE_REFUSED_SECONDS = 120.0
-"""Seconds for which the model answers others before a message that it fails for is given up."""
+MAX_HELD_SECONDS = 1_800.0
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
@@ -249,18 +246,19 @@ class ModelOutages:
     async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
-        Returns True if nothing more is to be done for it: after `MAX_HELD`, or when the model has
-        answered others for `ALONE_REFUSED_SECONDS`, the author is told that it stays unanswered.
+        Returns True if nothing more is to be done for it: after `MAX_HELD_SECONDS` the author is
+        told that it stays unanswered.
         """
-        if claimed.held_since is None:
-            if await claim_refusal(self._pool, claimed, "model_away", _INTERIM_SECONDS):
-                await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
-        elif key := await self._reason_to_give_up(claimed):
-            log.error("message %s was given up: %s", claimed.id, key)
-            await self._fixed_replies.send(claimed, key, form_words=True)
+        if claimed.earlier_attempts and claimed.waited > MAX_HELD_SECONDS:
+            log.error("message %s was given up: no model answered in time", claimed.id)
+            await self._fixed_replies.send(claimed, "held_too_long", form_words=True)
             return True
+        if not claimed.begun and await claim_refusal(
+            self._pool, claimed, "model_away", _INTERIM_SECONDS
+        ):
+            await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         # A message that alone fails again does not mean that others wait.
-        if claimed.held_since is None or self._replier.probing:
+        if not claimed.earlier_attempts or self._replier.probing:
             self._others_wait = True
         await self._inbox.postpone(
             claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
@@ -269,19 +267,6 @@ class ModelOutages:
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
         """Record that the model answered: messages that wait for it are retried at once."""
-        if self._others_wait or claimed.held_since is not None:
+        if self._others_wait or claimed.earlier_attempts:
             self._others_wait = False
             await self._inbox.release_held()
-
-    async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
-        """Return the key of the sentence that ends a held message; None while it is to wait."""
-        if claimed.held_since is not None and _age(claimed.held_since) > MAX_HELD:
-            return "held_too_long"
-        if self._replier.probing:
-            return None
-        refused = await self._inbox.model_answered_others(claimed, ALONE_REFUSED_SECONDS)
-        return "held_alone" if refused else None
-
-
-def _age(since: datetime) -> timedelta:
-    return datetime.now(UTC) - since

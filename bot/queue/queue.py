@@ -19,12 +19,10 @@ from psycopg.types.json import Jsonb
 from bot.logs import fault
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Jobs, Limits
 from bot.queue.sweep import (
-    BEHIND,
     STALLED_SECONDS,
     free_stalled,
     give_up_jobs,
     note_process,
-    rank_late_jobs,
 )
 from memory import Pool
 from memory.postgres import execute_statement
@@ -49,11 +47,10 @@ _NO_LIMITS = Limits()
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
 _COLUMNS: LiteralString = (
-    "queue_name, task_name, priority, lock, queueing_lock, args, person, slack_limit, alone,"
-    " scheduled_at"
+    "queue_name, task_name, lock, queueing_lock, args, person, slack_limit, alone, scheduled_at"
 )
 _VALUES: LiteralString = (
-    "%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s::jsonb,"
+    "%(queue)s, %(name)s, %(lock)s, %(lock)s, %(arguments)s::jsonb,"
     " %(person)s, %(slack_limit)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
     " THEN clock_timestamp() + make_interval(secs => %(delay)s) END"
 )
@@ -197,7 +194,6 @@ class Queue:
         queue: str,
         lock: str,
         delay: float = 0.0,
-        behind: bool = False,
         limits: Limits = _NO_LIMITS,
         reschedule: bool = False,
         **arguments: str,
@@ -208,9 +204,8 @@ class Queue:
         `reschedule` a job that waits then waits `delay` seconds from now.
 
         Jobs of one `lock` run one at a time, and at most one of them waits. Workers of `queue` must
-        know `name`; this process need not. `behind`: the job is late already, and newer jobs run
-        before it. `limits` bound how many run at a time; a job that waits already keeps its own,
-        but runs alone if this one is to.
+        know `name`; this process need not. `limits` bound how many run at a time; a job that waits
+        already keeps its own, but runs alone if this one is to.
         """
         values = job_values(
             name,
@@ -218,7 +213,6 @@ class Queue:
             lock=lock,
             arguments=arguments,
             delay=delay,
-            behind=behind,
             limits=limits,
         )
         [row] = await _execute(where, _DEFER, {**values, "reschedule": reschedule})
@@ -384,13 +378,9 @@ class Queue:
         seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
-                dead, late, running = await note_process(
-                    self.pool, self.process, REPLIES, self.jobs.workers
-                )
+                dead, running = await note_process(self.pool, self.process, self.jobs.workers)
                 if lost := self.jobs.lost_jobs(running):
                     await give_up_jobs(self.pool, lost)
-                if late:
-                    await rank_late_jobs(self.pool, REPLIES)
                 # While PostgreSQL was unavailable no heartbeat could be stored: live workers get
                 # time for one.
                 if loop.time() - seen > STALLED_SECONDS:
@@ -424,7 +414,6 @@ def job_values(
     lock: str,
     arguments: Mapping[str, str],
     delay: float = 0.0,
-    behind: bool = False,
     limits: Limits = _NO_LIMITS,
 ) -> dict[str, Any]:
     """Return the parameters of `DEFER_FROM`, as `Queue.defer` takes them."""
@@ -432,7 +421,6 @@ def job_values(
         "name": name,
         "queue": queue,
         "lock": lock,
-        "priority": BEHIND if behind else 0,
         "delay": delay,
         "person": limits.person,
         "slack_limit": limits.slack_limit,

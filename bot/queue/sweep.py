@@ -11,19 +11,13 @@ from typing import LiteralString
 from memory import Pool
 from memory.postgres import execute_statement, transaction
 
-LATE_SECONDS = 60
 STALLED_SECONDS = 6.0
 """Seconds without a heartbeat after which a worker is taken for dead."""
 ALONE_AFTER_CRASHES = 2
 """Crashes of a process with this message in progress after which it runs alone."""
 MAX_LONE_CRASHES = 3
 """Crashes of a process with only this message in progress after which it is given up."""
-# The priority of late jobs. New jobs have 0; the oldest late ones are raised to 1.
-BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
-# At most so many late jobs are ranked first at a time; each sweep adds what is missing. Workers
-# begin more jobs than that between two sweeps, so that new messages are answered, too.
-_LATE_FIRST = 4
 # Seconds of waiting, by crashes. If something else ends the processes, the message should not be in
 # progress the next time, too.
 _CRASH_WAITS = {2: 10.0}
@@ -54,60 +48,23 @@ _CRASHED = (
     " WHERE job.lock = crashed.lock AND job.status = 'todo'"
 )
 
-_WAITING: LiteralString = (
-    " status = 'todo' AND queue_name = %(queue)s"
-    " AND (scheduled_at IS NULL OR scheduled_at <= now())"
-)
-_LATE: LiteralString = (
-    "EXISTS (SELECT FROM procrastinate_events AS event WHERE event.job_id = late.id"
-    " AND event.type = 'deferred' AND event.at < now() - make_interval(secs => %(late)s))"
-)
-_RANK_BEHIND = (
-    f"UPDATE procrastinate_jobs SET priority = {BEHIND} WHERE id IN ("
-    " SELECT id FROM procrastinate_jobs AS late"
-    f" WHERE {_WAITING} AND priority = 0 AND {_LATE}"
-    " ORDER BY id FOR UPDATE SKIP LOCKED)"
-)
-_RANK_FIRST = (
-    "UPDATE procrastinate_jobs SET priority = 1 WHERE id IN ("
-    " SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND id IN ("
-    f" SELECT min(late.id) FROM procrastinate_jobs AS late WHERE {_WAITING}"
-    f" AND priority = {BEHIND} AND NOT EXISTS (SELECT FROM procrastinate_jobs AS ahead"
-    " WHERE ahead.status = 'todo' AND ahead.priority = 1 AND ahead.person = late.person)"
-    " GROUP BY COALESCE(late.person, late.id::text) ORDER BY min(late.id) LIMIT"
-    f" (SELECT GREATEST(0, %(first)s - count(*)) FROM procrastinate_jobs WHERE {_WAITING}"
-    " AND priority = 1)) FOR UPDATE SKIP LOCKED)"
-)
-
-
 _NOTE: LiteralString = (
     "WITH noted AS (INSERT INTO processes (id) VALUES (%(process)s)"
     " ON CONFLICT (id) DO UPDATE SET seen_at = now())"
     f" SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE {_DEAD}) AS dead,"
-    f" EXISTS (SELECT FROM procrastinate_jobs AS late WHERE {_WAITING}"
-    f" AND (priority = {BEHIND} OR priority = 0 AND {_LATE})) AS late,"
     " ARRAY(SELECT id FROM procrastinate_jobs WHERE status = 'doing'"
     " AND worker_id = ANY(%(workers)s::bigint[])) AS running"
 )
 
 
-async def note_process(
-    pool: Pool, process: str, queue: str, workers: Sequence[int]
-) -> tuple[bool, bool, list[int]]:
-    """Record that a process is alive; return whether there is something to look after.
+async def note_process(pool: Pool, process: str, workers: Sequence[int]) -> tuple[bool, list[int]]:
+    """Record that a process is alive; return whether a worker died and left jobs.
 
-    These are jobs of a worker that died, and jobs of `queue` that have waited for a minute. The
-    third value is the jobs that run in the process, whose `workers` these are.
+    The second value is the jobs that run in the process, whose `workers` these are.
     """
-    values = {
-        "process": process,
-        "stalled": STALLED_SECONDS,
-        "queue": queue,
-        "late": LATE_SECONDS,
-        "workers": list(workers),
-    }
+    values = {"process": process, "stalled": STALLED_SECONDS, "workers": list(workers)}
     [row] = await execute_statement(pool, _NOTE, values)
-    return row["dead"], row["late"], row["running"]
+    return row["dead"], row["running"]
 
 
 async def give_up_jobs(pool: Pool, jobs: Sequence[int]) -> None:
@@ -145,19 +102,3 @@ async def free_stalled(pool: Pool) -> None:
         values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
         await connection.execute(_CRASHED, values)
         await connection.execute(_WAKE, (list(queues),))
-
-
-async def rank_late_jobs(pool: Pool, queue: str) -> None:
-    """Divide the workers between new jobs and those that waited during an outage.
-
-    A job that has waited for a minute is ranked behind newer ones; of these late jobs the oldest
-    few are ranked first, so that they progress under any load. They are of different people,
-    because further jobs of one person may have to wait and would delay other people's.
-    """
-    parameters = {"queue": queue, "late": LATE_SECONDS, "first": _LATE_FIRST}
-    async with transaction(pool) as connection:
-        lock = f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AS mine"
-        row = await (await connection.execute(lock)).fetchone()
-        if row and row["mine"]:
-            await connection.execute(_RANK_BEHIND, parameters)
-            await connection.execute(_RANK_FIRST, parameters)

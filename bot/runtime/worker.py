@@ -13,7 +13,7 @@ from bot.access import RefusalNotices
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.conversation.unformed import FORM_MEMORIES
-from bot.locale import LANGUAGES
+from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
@@ -86,8 +86,8 @@ def _make_ready() -> None:
     """Read what the first message would wait for: both catalogues, how dates are written."""
     now = datetime.now(UTC)
     for language in LANGUAGES:
-        reader = Reader(language)
-        reader.say("late", time=reader.plain_minute(now))
+        Reader(language).plain_minute(now)
+        say(language, "status")
     Former.warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.

@@ -60,14 +60,7 @@ class Reader:
         this_year = day.year == datetime.now(self.zone).year
         pattern = (_PLAIN_DAY if this_year else _DAY_OF_YEAR)[self.language]
         shown = format_date(day, pattern, self.language)
-        return shown if at is None else f"{shown}{_BETWEEN[self.language]}{self._clock(at)}"
-
-    def plain_moment(self, moment: datetime) -> str:
-        """Return a time of today, or the date and time of another day."""
-        local = moment.astimezone(self.zone)
-        if local.date() != datetime.now(self.zone).date():
-            return self.plain_minute(moment)
-        return self._clock(local.time())
-
-    def _clock(self, at: time) -> str:
-        return format_time(at, _TIME[self.language], locale=self.language)
+        if at is None:
+            return shown
+        clock = format_time(at, _TIME[self.language], locale=self.language)
+        return f"{shown}{_BETWEEN[self.language]}{clock}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -48,16 +47,6 @@ def with_notes(
     if left_out:
         lines.append(reader.say("left_out"))
     return "\n\n".join([text.rstrip(), *lines]) if lines else text
-
-
-def late_line(reader: Reader, ts: str) -> str:
-    """Return the line that says when a message was written, and that its answer is late.
-
-    By the person's clock; with its date where that is not today's. Where their zone is unknown, in
-    UTC, named.
-    """
-    written = reader.plain_moment(datetime.fromtimestamp(float(ts), UTC))
-    return reader.say("late", time=f"{written} UTC" if reader.zone is UTC else written)
 
 
 def _link_label(title: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tests.conformance.openai_schemas import PATH, bodies
+from tests.conformance.copies import OPENAI, bodies
 from tests.conformance.shape import Shapes
 from tests.conformance.validator import Schemas, openai_schemas
 from tests.loopback import call
@@ -30,8 +30,8 @@ _PATH_OF: Final = {
 }
 _ADVICE: Final = (
     f"Correct what sends it: for a request the app (or the test), otherwise openai_double. The"
-    f" schemas are in {PATH.relative_to(PATH.parents[3])}; where OpenAI itself differs from them,"
-    " add it to tests/conformance/departures.py with the reason."
+    f" schemas are in {OPENAI.relative_to(OPENAI.parents[3])}; where OpenAI itself differs from"
+    " them, add it to tests/conformance/departures.py with the reason."
 )
 
 

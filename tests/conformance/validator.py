@@ -20,9 +20,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from tests.conformance.copies import OPENAI, Json, read
 from tests.conformance.departures import DEPARTURES, Departure
-from tests.conformance.document import Json, read
-from tests.conformance.openai_schemas import PATH
 
 _LOCAL: Final = "#/components/schemas/"
 _DISCRIMINATORS: Final = ("type", "role")
@@ -179,7 +178,7 @@ class _Named(str):
 @cache
 def openai_schemas() -> Schemas:
     """The schemas of the copy in the repository."""
-    return Schemas(read(PATH).sections["schemas"], DEPARTURES)
+    return Schemas(read(OPENAI)["schemas"], DEPARTURES)
 
 
 def _wrong_discriminator(name: str, instance: Json, allowed: list[str]) -> ValidationError:

@@ -1,38 +1,25 @@
-"""The real app in a real playground, by Socket Mode and by signed HTTP."""
+"""The real app in a real playground."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from memory import EmbeddedPostgres
 from tests.conftest import Server
-from tests.e2e.app import App, Mode, own_app
+from tests.e2e.app import App, own_app
 from tests.e2e.world import World
 from tests.hostile.invariants import plant, violations
 
-AppOf = Callable[[Mode], App]
-
 
 @pytest.fixture(scope="session")
-def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppOf]:
-    """The session's app for each mode, started when it is first asked for.
-
-    By HTTP it has one database connection for all its work.
-    """
-    with ExitStack() as stack:
-        apps: dict[Mode, App] = {}
-
-        def get(mode: Mode) -> App:
-            if mode not in apps:
-                log = tmp_path_factory.mktemp(f"app-{mode}") / "log"
-                apps[mode] = stack.enter_context(own_app(postgres, log, mode))
-            return apps[mode]
-
-        yield get
+def app(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The session's app, by Socket Mode."""
+    with own_app(postgres, tmp_path_factory.mktemp("app") / "log") as started:
+        yield started
 
 
 @contextmanager
@@ -62,16 +49,9 @@ def _attacked(world: World, hostile: Server) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(app_of: AppOf) -> Iterator[World]:
-    """A workspace with the app in it, by Socket Mode."""
-    with _lived_in(app_of("socket")) as lived_in:
-        yield lived_in
-
-
-@pytest.fixture
-def http_world(app_of: AppOf) -> Iterator[World]:
-    """A workspace with the app in it, by signed HTTP and with one database connection."""
-    with _lived_in(app_of("http")) as lived_in:
+def world(app: App) -> Iterator[World]:
+    """A workspace with the app in it."""
+    with _lived_in(app) as lived_in:
         yield lived_in
 
 

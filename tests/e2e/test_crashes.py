@@ -83,30 +83,6 @@ def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[
         yield Stage(Workspace(slack), fleet, gateways, stored)
 
 
-@pytest.mark.timeout(900)
-def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
-    """Whatever was in progress when a process was killed, five times, is answered in the end."""
-    with stage(postgres, tmp_path / "app", processes=1) as staged:
-        [passing], [process] = staged.gateways, staged.fleet.replicas
-        passing.open.clear()
-        prompts: list[str] = []
-        passing.seen = prompts.append
-        said = staged.say_many()
-        for kill in range(5):
-            # All at once; after two crashes one at a time.
-            least = MANY if kill < ALONE_AFTER_CRASHES else 1
-            until(lambda least=least: len(prompts) >= least, "prompts", 60)  # type: ignore[misc]
-            staged.fleet.kill(process)
-            prompts.clear()
-            until(lambda: process.look() == "runs", "a process that runs again", 60)
-        passing.open.set()
-        staged.wait(150)
-        assert [staged.status(one) for one in said] == ["answered"] * MANY
-        for one in said:
-            [answer] = staged.shown(one)
-            assert answer != APOLOGY
-
-
 def _kill(fleet: Fleet, process: Replica, body: str) -> None:
     if POISON in body:
         fleet.kill(process)

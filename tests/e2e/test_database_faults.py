@@ -42,21 +42,6 @@ def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPost
     assert goes_on(world, ann)
 
 
-def test_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
-    """A crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
-    ann = world.human()
-    world.model_fault(kind="formation", delay_ms=1_000)
-    world.ask(ann, "I love ramen")
-    world.until(
-        lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),
-        "a formation at work",
-    )
-    server.stop(immediate=True)
-    server.start()
-    assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
-    assert len(world.vectors(ann)) == 1
-
-
 def test_a_message_during_an_outage_is_answered_after_it(
     world: World, server: EmbeddedPostgres
 ) -> None:
@@ -142,28 +127,6 @@ def _refusals(world: World, said: Said) -> list[Json]:
         for attempt in delivery["attempts"]
         if attempt.get("ok") is False
     ]
-
-
-def test_a_command_that_loses_its_connection_says_so(world: World) -> None:
-    """A command that the database does not answer says so in one sentence."""
-    ann = world.human()
-    world.remember(ann, "ramen")
-    with psycopg.connect(world.app.conninfo) as owner:
-        owner.execute("LOCK TABLE store")
-        typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
-        assert world.playground("commands", typed)["ok"]
-
-        def answered() -> list[Json]:
-            # The job of each minute may wait for the table, too.
-            world.rows(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class c ON c.oid = relation"
-                " WHERE relname = 'store' AND NOT granted"
-            )
-            return world.seen(ann)
-
-        [answer] = world.until(answered, "an answer")
-    assert answer["text"] == say("en", "command_uncertain")
-    assert "ramen" in shown(world.command(ann, "/memories"))
 
 
 def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.messages import shown
 from tests.e2e.world import World
-
-
-def test_nul_byte_does_no_harm(world: World) -> None:
-    """A character PostgreSQL cannot store costs neither the answer nor the memory."""
-    ann = world.human()
-    assert "ramen" in world.ask(ann, "\x00I love\x00 ramen").text
-    assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
-    assert "ramen" in shown(world.command(ann, "/memories", "\x00"))
 
 
 def test_no_text_is_logged_at_any_level(world: World) -> None:

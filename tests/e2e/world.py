@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -51,23 +51,6 @@ class World(Workspace, Stored):
         where.setdefault("kind", "reply")
         self.model("script", {"endpoint": "responses", "output": {"text": text}, **where})
 
-    def script_calls(self, match: str, *rounds: list[tuple[str, Json | str]], text: str) -> None:
-        """Say which tools the model calls, round by round, when asked `match`, and what it says."""
-        for calls in rounds:
-            made = [{"name": name, "arguments": arguments} for name, arguments in calls]
-            output = {"function_calls": made}
-            self.model(
-                "script",
-                {"endpoint": "responses", "kind": "reply", "match": match, "output": output},
-            )
-        self.script(text, kind="reply", match=match)
-
-    def tool_outputs(self, question: str) -> list[Any]:
-        """Return what the tools answered in the turn of `question`, in order."""
-        last = self.prompts(question)[-1]["body"]["input"]
-        found = [one["output"] for one in last if one.get("type") == "function_call_output"]
-        return [json.loads(one) for one in found]
-
     def pace(self, **settings: float) -> None:
         """Say how fast the model is."""
         self.model("settings", settings)
@@ -86,11 +69,6 @@ class World(Workspace, Stored):
         self.spoken.append(text.replace("<@BOT>", "").strip())
         self.typed.append((human.id, text))
         return super().say(human, text, **where)
-
-    def edit(self, said: Said, text: str) -> None:
-        """Let the author of a message edit it."""
-        self.typed.append(("", text))
-        self.playground("messages/edit", {**place(said), "text": text})
 
     def ask(self, human: Human, text: str, **where: Any) -> Reply:
         """Send a message as a person, and wait for the whole answer."""
@@ -115,32 +93,6 @@ class World(Workspace, Stored):
             ),
             f"an answer to {command}",
         )
-
-    def click(self, human: Human, message: Json, channel: str, button: Json) -> Json:
-        """Click a button of an ephemeral message as a person; return what takes its place."""
-        done = self.playground(
-            "actions",
-            {
-                "user": human.id,
-                "channel": channel,
-                "message_ts": message["ts"],
-                "action_id": button["action_id"],
-                "block_id": button["block_id"],
-            },
-        )
-        assert done["ok"], done
-
-        def replaced() -> Json | None:
-            now = next(m for m in self.seen(human, channel) if m["ts"] == message["ts"])
-            return now if now != message else None
-
-        return self.until(replaced, "the click's answer")
-
-    def event(self, event: Json, **more: Any) -> list[Json]:
-        """Deliver a raw event; returns its deliveries when all have been answered."""
-        self.typed.append(("", str(event.get("text", ""))))
-        sent = self.playground("events", {"raw": event, **more})
-        return self.delivered(sent["deliveries"])
 
     # What there is to see
 
@@ -199,18 +151,6 @@ class World(Workspace, Stored):
         [thread] = [t for t in found["threads"] if t["ts"] == said.thread_ts] or [{"status": ""}]
         assert not thread["status"], "The status line is still shown."
         return Reply(messages)
-
-    def delivered(self, numbers: Sequence[int]) -> list[Json]:
-        """Wait until these deliveries have been answered, or given up, and return them."""
-
-        def done() -> list[Json] | None:
-            found: list[Json] = self.playground(f"deliveries?since={min(numbers) - 1}")[
-                "deliveries"
-            ]
-            mine = [one for one in found if one["number"] in numbers]
-            return None if any(one["outcome"] == "pending" for one in mine) else mine
-
-        return self.until(done, "an answer to every delivery")
 
     def all_delivered(self) -> None:
         """Wait until the app has acknowledged everything that happened."""

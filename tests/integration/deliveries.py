@@ -126,12 +126,6 @@ class Thread:
         """Execute a statement as the database's owner; return its rows."""
         return owner_rows(self.sender.conninfo, statement, *values)
 
-    def following(self, text: str) -> Thread:
-        """Let its person write more in it; return it as the thread of that message."""
-        place = self.place
-        said = self.slack.say(place.user, place.channel, text, thread_ts=place.root)
-        return replace(self, place=replace(place, ts=said["ts"]))
-
     async def begin(self, *, event: UUID | None = None, attempts: int = 0) -> Outbox:
         """Begin the turn of its message, or begin it again; return its outbox."""
         return Outbox(self.sender.pool, *await self.turn(event=event, attempts=attempts))

@@ -72,7 +72,6 @@ def test_a_wrong_setting_is_named_with_what_to_write(tmp_path: Path, command: st
 
 MISSING = [
     ({}, "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
-    (MODEL, "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING"),
     (
         {**MODEL, **TOKENS, "DATABASE_URL": NOWHERE},
         "PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",

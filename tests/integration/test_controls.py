@@ -131,32 +131,6 @@ async def test_off_wins_over_a_formation_under_way(app: App, scope: str) -> None
     assert await app.form(said) == []
 
 
-async def test_off_in_direct_messages_covers_all_of_their_threads(app: App) -> None:
-    """Switched off in one thread of a direct message, it is off in all, until switched on."""
-    place = app.slack.place()
-    assert await app.form(await app.ask(place, "I love ramen"))
-    app.script_calls(setting("incognito"))
-    switch = await app.ask(place, "Turn incognito on")
-    assert says(app.shown(switch), "off_here")
-    later = await app.ask(place, "I love tempura. What shall I eat?")
-    assert "ramen" not in app.request_texts()[-1]
-    assert say("en", "off_here") in footer(app, later)
-    assert app.turn(later)["recalled"] == []
-    assert nothing_kept(app, switch)
-    assert nothing_kept(app, later)
-    app.script_calls(setting("resume"))
-    asked = await app.ask(place, "Turn incognito off")
-    assert app.outputs() == [{"proposed": True, "done": False}]
-    assert nothing_kept(app, asked)
-    [value] = pressable(app, asked, SWITCH)
-    await app.click(asked.person, SWITCH, value)
-    again = await app.ask(place, "What shall I eat?")
-    assert "ramen" in app.request_texts()[-1]
-    assert "tempura" not in app.request_texts()[-1]
-    assert say("en", "off_here") not in footer(app, again)
-    assert len(await app.form(again)) == 1
-
-
 async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> None:
     """Elsewhere the same person is answered with memory; for others there nothing changes."""
     place = app.slack.place(channel="public")
@@ -237,17 +211,6 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     assert "soba" in app.request_texts()[-1]
 
 
-async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
-    """Words put in place of others while memory is off are not formed, also not later."""
-    place = app.slack.place()
-    said = await app.ask(place, "I love ramen")
-    await app.off(place)
-    await reword(app, said, "I love natto")
-    assert nothing_kept(app, said)
-    await turn_on(app.wiring.app, said.person)
-    assert await app.form(said) == []
-
-
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" its texts are deleted at once, and no tool writes of it."""
     place = app.slack.place()
@@ -263,19 +226,6 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "natto" not in app.request_texts()[-1]
     await reword(app, said, "I love natto")
     assert nothing_kept(app, said)
-
-
-async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
-    """A model that stores first and reads "don't remember this" later leaves no trace."""
-    place = app.slack.place()
-    app.script_calls(REMEMBER, setting("do_not_remember"))
-    said = await app.ask(place, "I love natto. But don't remember this.")
-    stored, done = app.outputs()
-    assert stored[0]["done"] == "remembered"
-    assert done["done"] is True
-    assert await app.memories(said.person) == []
-    assert nothing_kept(app, said)
-    assert await list_changes(app.pool, said.person) == []
 
 
 async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
@@ -366,22 +316,6 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     assert foods == ["tempura"]
 
 
-async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
-    """After a No what was formed is not read, and what waited is never formed."""
-    app = await make_app(consent="ask")
-    place = app.slack.place()
-    who = app.person(place)
-    await app.click(who, SWITCH, "on")
-    assert await app.form(await app.ask(place, "I love ramen"))
-    waiting = await app.ask(place, "I love sushi")
-    await app.click(who, SWITCH, "off")
-    asked = await app.ask(place, "What shall I eat?")
-    assert "ramen" not in app.request_texts()[-1]
-    assert say("en", "off") in footer(app, asked)
-    await app.click(who, SWITCH, "on")
-    assert "sushi" not in json.dumps(await app.form(waiting))
-
-
 async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> None:
     """With *only when I ask* nothing is formed of what is said, also later; a tool stores it."""
     place = app.slack.place()
@@ -453,17 +387,3 @@ async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
     assert await list_changes(app.pool, said.person) == []
-
-
-async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
-    """An answered message that is edited and not to be remembered leaves no memory."""
-    app.script_calls(REMEMBER)
-    said = await app.ask(app.slack.place(), "I love natto")
-    assert len(await app.memories(said.person)) == 1
-    edited = replace(said, text="I love natto. Don't remember this.", event_id="EvEdited")
-    await reword(app, said, edited.text)
-    await app.wiring.inbox.reopen(edited, changed_ts=LATER)
-    app.script_calls(setting("do_not_remember"))
-    await app.answering.drain(said.thread)
-    assert nothing_kept(app, said)
-    assert await app.memories(said.person) == []

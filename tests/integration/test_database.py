@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -10,11 +9,9 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg_pool import PoolTimeout
 
 from bot.queue.migrations import migrations
 from memory import (
-    EmbeddedPostgres,
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
     Pool,
@@ -27,7 +24,6 @@ from memory.postgres import (
     check_access,
     check_database,
     packaged_migrations,
-    transaction,
 )
 from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
@@ -131,42 +127,6 @@ async def test_a_database_that_was_never_migrated(empty_database: str) -> None:
         with pytest.raises(DatabaseNotReady) as raised:
             await check_database(pool, SPACE, migrations())
     assert str(raised.value) == "The database is not set up: run `kioku migrate`."
-
-
-async def test_a_server_without_the_role_is_not_ready(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """On a server where nobody ever migrated, even the role is missing: the advice is the same."""
-    with (
-        EmbeddedPostgres(tmp_path_factory.mktemp("bare")) as server,
-        pytest.raises(DatabaseNotReady, match="run `kioku migrate`"),
-    ):
-        await check_access(server.dsn())
-
-
-async def test_an_exhausted_pool_says_so_in_time(module_database: str) -> None:
-    """Who may wait only so long for a connection is told when none comes free."""
-    async with opened(module_database, max_size=1, wait=30) as pool, transaction(pool):
-        before = asyncio.get_running_loop().time()
-        with pytest.raises(PoolTimeout):
-            async with transaction(pool, wait=0.1):
-                raise AssertionError("there was no second connection")
-        assert asyncio.get_running_loop().time() - before < 15
-
-
-async def test_dead_connections_are_replaced(module_database: str) -> None:
-    """After PostgreSQL ended all connections the next transaction works at once."""
-    async with opened(module_database, max_size=3) as pool:
-        async with pool.connection(), pool.connection(), pool.connection():
-            assert pool.get_stats()["pool_size"] == 3
-        owner_rows(
-            module_database,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        async with transaction(pool) as connection:
-            found = await connection.execute("SELECT current_user AS name")
-            assert await found.fetchone() == {"name": "kioku_app"}
 
 
 async def test_migrating_and_using_need_rights(module_database: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -84,53 +82,6 @@ async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> No
             await write(pool, "C1")
         owner_rows(database, "ALTER TABLE conversations DISABLE TRIGGER cut")
         await write(pool, "C2")
-
-
-_SUSPENDED = """
-import asyncio, os, signal, sys
-from memory import create_pool
-from memory.postgres import transaction
-from memory.postgres import database
-
-database.IDLE_SECONDS = 1
-
-async def main():
-    async with create_pool(sys.argv[1], min_size=1, max_size=1) as pool:
-        try:
-            async with transaction(pool) as connection:
-                await connection.execute(sys.argv[2], ("C1",))
-                print("suspended", flush=True)
-                os.kill(os.getpid(), signal.SIGSTOP)
-                await connection.execute(sys.argv[2], ("C2",))
-        except Exception as error:
-            print(type(error).__name__, error)
-        async with transaction(pool) as connection:
-            await connection.execute(sys.argv[2], ("C3",))
-
-asyncio.run(main())
-"""
-
-
-async def test_a_suspended_process_does_not_keep_its_locks(database: str) -> None:
-    """PostgreSQL ends the transaction of a process that was suspended in the middle of it."""
-    suspended = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _SUSPENDED, database, INSERT), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(30):
-            assert suspended.stdout is not None
-            assert await suspended.stdout.readline() == b"suspended\n"
-            async with opened(database) as pool:
-                await write(pool, "C1")
-        suspended.send_signal(signal.SIGCONT)
-        said, _ = await asyncio.wait_for(suspended.communicate(), 60)
-        assert said.decode() == "OperationalError The transaction was idle for too long.\n"
-        assert suspended.returncode == 0
-        assert [written(database, name) for name in ("C1", "C2", "C3")] == [True, False, True]
-    finally:
-        if suspended.returncode is None:
-            suspended.kill()
-            await suspended.wait()
 
 
 async def test_only_the_outcome_of_a_write_is_unknown(database: str) -> None:

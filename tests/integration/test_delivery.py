@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.delivery.refusals import DeliveryFailed
 from bot.locale import Language, say
 from bot.slack.client import RateLimits
 from bot.types import Task, TaskState
@@ -110,16 +108,6 @@ async def test_no_task_is_left_open_in_a_message_that_ends(
     first, last = thread.whole(text)
     assert cards(first) == [(say("en", "task_web_search"), "complete")]
     assert cards(last) == [(say("en", "task_recall"), "complete")]
-
-
-@pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])
-async def test_a_channel_needs_its_recipient(sender: Sender, kind: str) -> None:
-    """In a channel the answer is streamed too, for the person who asked, in their thread."""
-    thread = Thread(sender, sender.slack.place(channel=kind))
-    await thread.hello()
-    [started] = thread.slack.calls("chat.startStream")
-    assert started["args"]["recipient_user_id"] == thread.place.user
-    assert started["args"]["recipient_team_id"] == thread.place.team
 
 
 async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> None:
@@ -231,18 +219,6 @@ async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(thread: Threa
     await thread.posted()
 
 
-@pytest.mark.parametrize("error", ["is_archived", "channel_not_found"])
-async def test_what_slack_takes_in_no_way_is_an_error(thread: Thread, error: str) -> None:
-    """Where Slack refuses the answer in every way, that is raised at once."""
-    thread.slack.fault("chat.postMessage", error=error)
-    async with thread.answering() as answer:
-        with pytest.raises(DeliveryFailed):
-            await answer.stream.finish("Hello.")
-    assert thread.messages() == []
-    assert await thread.known() == []
-    assert len(thread.slack.calls("chat.postMessage")) == 1
-
-
 REFUSED_BLOCKS = ["invalid_blocks", "msg_blocks_too_long", "invalid_attachments"]
 MARKED = "Use `a < b` & tell <!channel>."
 ESCAPED = "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
@@ -324,18 +300,6 @@ async def test_an_older_stream_is_ended_in_time(
     assert await thread.known() == [m["ts"] for m in messages]
 
 
-async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> None:
-    """Of a turn that died after its last post no message is left beside the new answer."""
-    async with thread.answering() as lost:
-        await lost.stream.finish(LONG)
-    times = await thread.known()
-    assert len(times) >= 3
-    async with thread.answering() as answer:
-        await answer.stream.finish("Short.")
-    [message] = thread.whole("Short.")
-    assert [message["ts"]] == await thread.known()
-
-
 @pytest.mark.parametrize(
     ("language", "stand_in", "informed", "keys"),
     [
@@ -355,36 +319,3 @@ async def test_the_footer_is_the_persons(
         await answer.stream.finish("Hello you.")
     [message] = thread.messages()
     assert below(message) == [say(language, key) for key in keys]
-
-
-async def test_a_status_call_that_fails_does_not_prevent_an_answer(thread: Thread) -> None:
-    """Where a session's status cannot be set the answer comes all the same."""
-    thread.slack.fault("agents.sessions.setStatus", error="internal_error")
-    await thread.hello()
-
-
-async def test_a_status_call_that_hangs_does_not_hold_the_answer_up(thread: Thread) -> None:
-    """An answer waits two seconds for Slack to set its session's status, not longer."""
-    thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
-    before = asyncio.get_running_loop().time()
-    async with thread.answering() as answer:
-        await answer.stream.finish("Hello.")
-    assert asyncio.get_running_loop().time() - before < 10
-    thread.whole("Hello.")
-
-
-async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None:
-    """Of an answer that ended in an error nothing runs once the sessions are closed."""
-    thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
-    # The pool starts tasks of its own at its first use.
-    await thread.begin()
-    tasks = asyncio.all_tasks()
-    with pytest.raises(RuntimeError):
-        await _break_off(thread)
-    await thread.sender.sessions.close()
-    assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
-
-
-async def _break_off(thread: Thread) -> None:
-    async with thread.answering():
-        raise RuntimeError

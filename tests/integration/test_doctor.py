@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -297,24 +296,6 @@ async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Serv
     slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
     said = await set_up.check("Events")
     assert said.startswith("✗ SLACK_APP_TOKEN lacks a scope that it needs: make a new one at Basic")
-
-
-REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("responses", {"error_code": "invalid_api_key"}, "(HTTP 401, invalid_api_key): write a valid"),
-    ("responses", {"status": 403}, "(HTTP 403): allow the model for this key, or set"),
-    ("responses", {"error_code": "insufficient_quota"}, "(HTTP 429, insufficient_quota): add cred"),
-]
-
-
-@pytest.mark.parametrize(("endpoint", "fault", "sentence"), REFUSED)
-async def test_what_the_models_server_refuses_is_told(
-    set_up: SetUp, slack: Server, endpoint: str, fault: dict[str, Any], sentence: str
-) -> None:
-    """A refused key, model and account, for replies as for memories."""
-    for check in ("Model", "Remembering"):
-        slack.call("/_model/faults", {"endpoint": endpoint, "times": 2, **fault})
-        assert sentence in await set_up.check(check)
-        slack.call("/_model/faults", method="DELETE")
 
 
 async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server) -> None:

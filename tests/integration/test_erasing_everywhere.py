@@ -8,18 +8,15 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from slack_sdk.errors import SlackApiError
 
 from bot.locale import say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
 from bot.memories.home import home_opened
-from bot.slack import files
 from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
 from memory import Person
-from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -190,7 +187,7 @@ async def test_ids_stay_for_a_day_while_missed_messages_are_read(app: App) -> No
     passed = "UPDATE messages SET ended_at = ended_at - interval '23 hours' RETURNING 1"
     app.rows(passed)
     app.rows("SELECT * FROM clear_away(1000)")
-    assert not await app.wiring.inbox.store(message, late=True)
+    assert not await app.wiring.inbox.store(message)
     app.rows(passed)
     app.rows("SELECT * FROM clear_away(1000)")
     assert app.rows("SELECT 1 FROM messages WHERE ts = %s", message.ts) == []
@@ -211,29 +208,6 @@ async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
     assert gone == {"id": file["id"], "mode": "tombstone"}
     assert [m["ts"] for m in seen(app, place)] == before
-
-
-async def test_an_export_under_way_is_not_sent_to_an_erased_person(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Erased while Slack takes the file, a person is sent none, and no row says that they were."""
-    place = app.slack.place()
-    message = await app.ask(place, "I love ramen")
-    upload = files._upload
-
-    async def erased(*about: Any) -> str:
-        file = await upload(*about)
-        await erase_person(app.pool, message.person)
-        app.wiring.app.people.invalidate(message.person)
-        await app.wiring.app.people.settings(message.person)  # as App Home does
-        return file
-
-    monkeypatch.setattr(files, "_upload", erased)
-    before = seen(app, place)
-    told = await app.click(message.person, EXPORT)
-    assert told.line == say("en", "export_erased")
-    assert seen(app, place) == before
-    assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
 
 
 @pytest.mark.failed_calls(
@@ -264,29 +238,3 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
     assert kept == []
     assert "Everything I keep about you" not in str(left)
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
-
-
-async def test_a_file_is_deleted_once_slack_allows_it(app: App) -> None:
-    """A refusal fails the job, so that the queue tries it again; what is gone is no failure."""
-    place = app.slack.place()
-    person = await lived(app, place)
-    await erase_person(app.pool, person)
-    [job] = jobs(app, DELETE_FILE)
-    slack = app.wiring.connections.slack
-    app.slack.fault("files.delete", error="token_expired")
-    with pytest.raises(SlackApiError):
-        await delete_file(slack, **job["args"])
-    await delete_file(slack, **job["args"])
-    [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
-    assert gone["mode"] == "tombstone"
-
-
-async def test_files_are_noted_as_the_persons_own(app: App) -> None:
-    """No transaction of another person sees which files were sent to a person."""
-    place = app.slack.place()
-    person = await lived(app, place)
-    other = Person(person.team_id, f"{person.user_id}2")
-    for who, count in ((person, 1), (other, 0)):
-        async with person_transaction(app.pool, who) as connection:
-            found = await connection.execute("SELECT count(*) AS n FROM sent_files")
-            assert await found.fetchone() == {"n": count}

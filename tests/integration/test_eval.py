@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,9 +14,8 @@ import pytest
 from bench.evals.report import Report
 from bench.evals.run import Options, measured
 from bot.config import Settings, load_settings
-from bot.runtime.problems import Problem
 from tests.conftest import SPACE, Server
-from tests.integration.scripted_model import Call, ScriptedModel, Shown, fact, patch, remove
+from tests.integration.scripted_model import Call, ScriptedModel, fact, patch, remove
 from tests.kioku_process import END_SECONDS, environment
 
 pytestmark = pytest.mark.slow
@@ -153,42 +151,6 @@ async def test_what_the_model_gets_wrong_is_counted(
     assert left(database) == 0
 
 
-async def test_a_model_that_fails_is_tried_again_and_then_left_out(
-    model: ScriptedModel, database: str, tmp_path: Path
-) -> None:
-    """An unanswered case is in no figure; a model that never answers ends the run."""
-    model.answer(503, [SOBA], 503, 503)
-    chosen = Options(cases=folder(tmp_path, KEPT, NOT_KEPT), concurrency=1, pauses=(0.0,))
-    report = await measured(settings(database, model.base_url), chosen)
-    assert report.unanswered() == ["en-02"]
-    assert report.table().splitlines()[-1].split("|")[2].strip() == "1"
-    model.answer(*[503] * 5)
-    many = [NOT_KEPT.replace("en-02", f"en-{number}") for number in range(10, 16)]
-    with pytest.raises(Problem, match=r"did not answer .*: check OPENAI_API_KEY"):
-        await run(database, model, folder(tmp_path, *many))
-    assert left(database) == 0
-
-
-async def test_people_are_erased_when_the_run_is_interrupted(
-    model: ScriptedModel, database: str, tmp_path: Path
-) -> None:
-    """Cancelled while the model thinks: the memories that the case began with are gone."""
-    asked = asyncio.Event()
-
-    def step(shown: Shown) -> list[Call]:
-        asked.set()
-        return [remove(shown.id_of("chess"))]
-
-    model.answer(step)
-    running = asyncio.create_task(run(database, model, folder(tmp_path, TAKEN_BACK)))
-    await asked.wait()
-    assert left(database) == 2
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    assert left(database) == 0
-
-
 def test_the_command_with_the_stand_in_says_that_its_score_means_nothing(
     database: str, stand_in: Server, tmp_path: Path
 ) -> None:
@@ -210,17 +172,3 @@ def test_the_command_with_the_stand_in_says_that_its_score_means_nothing(
     assert told.stdout.endswith("Wrote results/one.md.\n")
     assert "# Evaluation of `kioku-stand-in`" in (tmp_path / "results/one.md").read_text("utf-8")
     assert left(database) == 0
-
-
-def test_what_is_missing_is_told_in_one_sentence(database: str, tmp_path: Path) -> None:
-    """No cases, no model, no database."""
-    nowhere = command(tmp_path, "--cases", "none", DATABASE_URL=database)
-    assert nowhere.returncode == 1
-    assert nowhere.stderr.startswith("evals: There are no cases in none")
-    cases = ("--cases", str(folder(tmp_path, NOT_KEPT)))
-    silent = command(tmp_path, *cases, DATABASE_URL=database)
-    assert silent.stderr.startswith("evals: No model is set, so there is nothing to measure")
-    away = "postgresql://nobody:nothing@127.0.0.1:9/none"
-    gone = command(tmp_path, *cases, DATABASE_URL=away, OPENAI_API_KEY="none")
-    assert gone.stderr.startswith("evals: PostgreSQL could not be reached")
-    assert [len(one.stderr.splitlines()) for one in (nowhere, silent, gone)] == [1, 1, 1]

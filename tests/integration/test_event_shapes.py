@@ -8,6 +8,7 @@ import hmac
 import io
 import json
 import logging
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -17,7 +18,7 @@ import aiohttp
 import pytest
 
 from bot.listeners.app import CheckedApp
-from tests.event_shapes import GONE, PUBLISHED, TEAM, WORDS, filled
+from tests.event_shapes import GONE, PUBLISHED, TEAM, WORDS, encoded, filled, mutated
 from tests.integration.app import App, MakeApp, served
 
 # One migrated database for all of these tests.
@@ -27,6 +28,7 @@ SECRET = "a signing secret of a test"
 
 
 SENDERS = 4
+MUTATED = 1_000
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,23 @@ async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
     assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
     [row] = app.rows("SELECT message FROM messages WHERE event_id = 'Ev000000777'")
     assert row["message"]["text"] == WORDS
+
+
+async def test_mutated_events_are_answered_without_an_error(
+    endpoint: Endpoint, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A field that is left out, repeated, of another type, huge or deep is no error of the app."""
+    chance = random.Random(14)
+    names = [chance.choice([*PUBLISHED]) for _ in range(MUTATED)]
+    bodies = [
+        (name, encoded(mutated(filled(name, number), chance)))
+        for number, name in enumerate(names, 1_000)
+    ]
+    found = await endpoint.statuses(bodies)
+    assert {status for counts in found.values() for status in counts} <= {200, 400}
+    assert faults(caplog.records) == []
+    assert await endpoint.post(json.dumps(filled("MessagePayload", 99_999)).encode()) == 200
+    assert app.rows("SELECT 1 FROM messages WHERE event_id = 'Ev000099999'")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 
 from bot.conversation.claimed_message import Superseded
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
-from bot.slack.client import NOTICE_METADATA
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 
@@ -26,18 +25,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.5)
     monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
-
-
-def said_by_app(thread: Thread, text: str, **more: Any) -> str:
-    """Post as the app does, outside any turn; return the ts."""
-    done = thread.slack.as_app(
-        "chat.postMessage",
-        channel=thread.place.channel,
-        thread_ts=thread.place.root,
-        text=text,
-        **more,
-    )
-    return str(done["ts"])
 
 
 def streamed_by_app(thread: Thread) -> str:
@@ -83,7 +70,7 @@ async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(thread:
     "chat.stopStream: message_not_in_streaming_state",
     because="Whether a message that was found still streams is not known.",
 )
-@pytest.mark.parametrize("end", ["live", "expired", "stopped by the person", "ended"])
+@pytest.mark.parametrize("end", ["live", "expired"])
 async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: str) -> None:
     """Whatever became of a stream that nobody noted, the one whole answer takes its place."""
     ts = await dies_at_its_start(thread)
@@ -91,36 +78,10 @@ async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: 
         thread.slack.control("settings", {"stream_seconds": 0.01})
         await until(lambda: not thread.messages()[0]["streaming"])
         thread.slack.control("settings", {"stream_seconds": 300})
-    elif end == "stopped by the person":
-        person = {
-            "user": thread.place.user,
-            "channel": thread.place.channel,
-            "thread_ts": thread.place.root,
-        }
-        thread.slack.control("stop", person)
-    elif end == "ended":
-        thread.slack.as_app("chat.stopStream", channel=thread.place.channel, ts=ts)
     await answer_again(thread)
     [message] = thread.whole("The whole answer.")
     assert await thread.known() == [message["ts"]] != [ts]
     assert len(thread.slack.calls("conversations.replies")) == 1
-
-
-@pytest.mark.failed_calls(
-    "chat.stopStream: message_not_in_streaming_state",
-    because="Whether a message that was found still streams is not known.",
-)
-async def test_a_post_whose_ts_was_not_stored_is_deleted(thread: Thread) -> None:
-    """A post that nobody noted is found by its metadata, and deleted for the answer of now."""
-    await (await thread.begin()).record_intent()
-    async with thread.answering() as lost:
-        await lost.stream.finish("The first answer.")
-    thread.rows(
-        "UPDATE messages SET reply_ts = '{}', posting_since = now() WHERE ts = %s",
-        thread.place.ts,
-    )
-    await answer_again(thread)
-    thread.whole("The whole answer.")
 
 
 @pytest.mark.failed_calls(
@@ -135,51 +96,6 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> 
     await begun
     [message] = thread.whole("The whole answer.")
     assert message["ts"] != ts
-
-
-async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
-    """Write first words, and cancel that while Slack begins the stream, as Stop does."""
-    writing = asyncio.create_task(answer.stream.write("Half of"))
-    await until(lambda: thread.slack.calls("chat.startStream"))
-    writing.cancel()
-    await asyncio.wait({writing})
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
-)
-async def test_a_stream_that_appears_after_stop_is_waited_for(
-    thread: Thread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A message that is not in the thread at first is looked for once more."""
-    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
-    thread.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
-    async with thread.answering() as answer:
-        await cancelled_in_flight(thread, answer)
-        finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
-        await until(lambda: thread.slack.done("conversations.replies"))
-        ts = streamed_by_app(thread)
-        await finishing
-    [message] = thread.whole("Half of it. Stopped.")
-    assert message["ts"] != ts
-
-
-async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> None:
-    """Neither another turn's answer nor a notice is taken for the lost one."""
-    later = thread.following("And?")
-    async with thread.answering() as first:
-        await first.stream.write("The first ")
-        await first.stream.finish("The first answer.")
-    notice = said_by_app(thread, "Only so you know.", metadata=NOTICE_METADATA)
-    await (await later.begin()).record_intent()
-    await answer_again(later, "The second answer.")
-    messages = {m["ts"]: m["text"] for m in thread.messages()}
-    assert list(messages.values()) == [
-        "The first answer.",
-        "Only so you know.",
-        "The second answer.",
-    ]
-    assert messages[notice] == "Only so you know."
 
 
 def stored(thread: Thread) -> UUID:
@@ -242,42 +158,11 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     thread.whole("The whole answer.")
 
 
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
-)
-async def test_what_another_has_found_is_deleted_once(thread: Thread) -> None:
-    """A stream that its worker has not recorded yet is deleted by the one that takes over."""
-    event = stored(thread)
-    late = await thread.begin(event=event)
-    await late.record_intent()
-    ts = streamed_by_app(thread)
-    taken_over(thread, event)
-    other = await thread.turn(event=event, attempts=1)
-    async with thread.answering(begun=other) as answer:
-        await answer.stream.finish("The whole answer.")
-    with pytest.raises(Superseded):
-        await late.record_posted(ts)
-    [message] = thread.whole("The whole answer.")
-    assert await thread.known() == [message["ts"]] != [ts]
-
-
 async def clear(thread: Thread) -> None:
     """Delete what is left of the answers to deleted messages."""
     sender, message = thread.sender, thread.slack.message(thread.place)
     cleanup = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
     await cleanup.clear(message.thread)
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
-)
-async def test_a_lost_message_of_a_withdrawn_question_goes_too(thread: Thread) -> None:
-    """Where the question was deleted, what nobody noted of its answer does not stay either."""
-    event = stored(thread)
-    await dies_at_its_start(thread)
-    thread.rows("UPDATE messages SET status = 'gone', ended_at = NULL WHERE id = %s", event)
-    await clear(thread)
-    assert thread.messages() == []
 
 
 def withdrawn(thread: Thread, event: UUID, asked: str) -> None:
@@ -324,8 +209,6 @@ async def cleared(thread: Thread) -> str:
     ("method", "fault"),
     [
         ("conversations.replies", {"status": 500}),
-        ("conversations.replies", {"error": "internal_error"}),
-        ("chat.delete", {"status": 500}),
         ("chat.delete", {"drop": "before"}),
         ("chat.stopStream", {"error": "internal_error"}),
     ],

@@ -13,7 +13,7 @@ from bot.memories.feedback import comment
 from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
 from bot.ui.forms import COMMENT_FORM, comment_form
-from bot.ui.panel import EVERYTHING, FEEDBACK, FORGET
+from bot.ui.panel import FEEDBACK, FORGET
 from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import App
@@ -128,15 +128,6 @@ async def test_feedback_is_taken_along_and_erased(app: App) -> None:
     )
     await end_what_is_old(app.pool, 30)
     assert stored(app, again.person) == []
-
-
-async def test_a_comment_goes_with_what_is_forgotten(app: App) -> None:
-    """Forgetting everything takes the words people wrote about answers along."""
-    asked = await app.ask(app.slack.place(), "I love ramen")
-    await commented(app, asked, "ramen!")
-    await app.click(asked.person, FORGET, EVERYTHING)
-    [row] = stored(app, asked.person)
-    assert (row["rating"], row["comment"]) == ("bad", "")
 
 
 async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.memories.forgetting import value_of
-from bot.ui.panel import EVERYTHING, FORGET, UNDO
+from bot.ui.panel import FORGET, UNDO
 from memory import Person, Selection, open_questions
 from tests.integration.app import App
 
@@ -83,19 +82,6 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert (await app.click(who, UNDO, done.undo)).line == say("en", "undo_gone")
 
 
-async def test_a_button_forgets_of_who_pressed_it_alone(app: App) -> None:
-    """One person's button forgets nothing of another who said something at the same time."""
-    ann, bo = app.slack.place(), app.slack.place()
-    for place, text in ((ann, "I love ramen"), (bo, "I love sushi")):
-        await app.form(await app.ask(place, text))
-    value = await asked_to_forget(app, ann, since=AN_HOUR_AGO)
-    done = await app.click(app.person(bo), FORGET, value)
-    assert await foods(app, app.person(ann)) == ["ramen"]
-    assert await foods(app, app.person(bo)) == []
-    assert (await app.click(app.person(ann), UNDO, done.undo)).line == say("en", "undo_gone")
-    assert await foods(app, app.person(bo)) == []
-
-
 @pytest.mark.parametrize("by", ["message", "period"])
 async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     """The question that quotes what is forgotten goes; one of another time stays."""
@@ -117,18 +103,3 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     assert await open_questions(app.pool, said.person) == []
     facts = [one.content["fact"] for one in await app.memories(said.person)]
     assert facts == ["I live in Osaka"]
-
-
-async def test_everything_takes_what_waits_and_what_was_answered(app: App) -> None:
-    """No text of the person is in any prompt or memory afterwards."""
-    place = app.slack.place()
-    who = app.person(place)
-    await app.form(await app.ask(place, "I love ramen"))
-    fresh = await app.ask(place, "I love natto")
-    await app.click(who, FORGET, EVERYTHING)
-    assert app.turn(fresh)["words"] == ""
-    await app.form(fresh)
-    assert await app.memories(who) == []
-    await app.ask(place, "What shall I eat?")
-    assert "ramen" not in json.dumps(app.prompts()[-1])
-    assert "natto" not in json.dumps(app.prompts()[-1])

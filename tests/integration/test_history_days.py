@@ -92,7 +92,7 @@ async def test_what_was_answered_is_still_known(kept: Kept) -> None:
     old = message(audience="C1", addressed=True)
     kept.turn(old, 40)
     await end_history(kept.pool, 30)
-    assert not await kept.inbox.store(old, late=True)
+    assert not await kept.inbox.store(old)
     assert await kept.inbox.store(following(old, addressed=False))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.conversation import inbox as inbox_module
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Stopped,
@@ -20,7 +19,7 @@ from bot.conversation.claimed_message import (
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
-from memory import DM, Pool, create_pool, memory_view
+from memory import DM, Pool, memory_view
 from memory.postgres import transaction
 from tests.conftest import owner_rows
 from tests.integration.deliveries import claimed_anew, turns_alone
@@ -239,18 +238,6 @@ async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: 
     await inbox.interrupt(asked.thread, stopped_ts=LATER)
     await pool.close()
     assert not await inbox.read_flags(waiting)
-
-
-async def test_a_database_that_is_away_is_an_error_in_time(database: str) -> None:
-    """Storing raises before Slack's three seconds are over, so that Slack sends it again."""
-    nowhere = psycopg.conninfo.make_conninfo(database, port=1)
-    async with create_pool(nowhere, min_size=0, timeout=30) as pool:
-        queue = Queue(pool)
-        before = asyncio.get_running_loop().time()
-        with pytest.raises(psycopg.OperationalError):
-            await Inbox(pool, queue).store(message())
-        assert asyncio.get_running_loop().time() - before < 15
-    assert inbox_module._ACK_WAIT_SECONDS < 3
 
 
 async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) -> None:

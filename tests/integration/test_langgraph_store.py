@@ -9,9 +9,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from langgraph.store.base import (
-    GetOp,
-)
 from langgraph.store.postgres import AsyncPostgresStore
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
@@ -90,22 +87,6 @@ async def test_departure_search_returns_what_was_loaded(person_store: PersonStor
         assert {item.key for item in found} == {"a", "b"}
 
 
-async def test_departure_search_has_no_scores(person_store: PersonStore) -> None:
-    """A query neither orders the result nor gives it scores."""
-    loaded = await two_memories(person_store)
-    found = await loaded.asearch(OWN.parts, query="sushi")
-    assert [item.score for item in found] == [None, None]
-
-
-async def test_departure_writes_are_not_read_back(person_store: PersonStore) -> None:
-    """A write is buffered: until the commit reads return what was loaded."""
-    loaded = await two_memories(person_store)
-    await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like ramen"))
-    await loaded.adelete(OWN.parts, "a")
-    assert await loaded.aget(OWN.parts, "c") is None
-    assert await loaded.aget(OWN.parts, "a") is not None
-
-
 async def test_departure_writes_are_proposals(person_store: PersonStore) -> None:
     """A write without evidence in the person's words is refused by the commit, not by the call."""
     loaded = await two_memories(person_store)
@@ -129,33 +110,3 @@ async def test_departure_keys_are_chosen_by_the_store(person_store: PersonStore)
     await loaded.aput(OWN.parts, "c", quoted(food("ramen", 20), "I like ramen"))
     formed = await person_store.commit(loaded)
     assert [change.key for change in formed.changes] == ["a"]
-
-
-async def test_departure_a_stored_value_is_not_the_shown_one(person_store: PersonStore) -> None:
-    """An item shows `kind` and `content`; sources and times of the row are not in it."""
-    put(person_store.database, OWN, "a", food("ramen", confirmed_at="2026-01-01T00:00:00+00:00"))
-    loaded = await person_store.load("I like ramen")
-    item = await loaded.aget(OWN.parts, "a")
-    assert item is not None
-    assert set(item.value) == {"kind", "content"}
-
-
-async def test_departure_no_namespaces_are_listed(person_store: PersonStore) -> None:
-    """Namespaces cannot be listed: there is one person's, known beforehand."""
-    loaded = await two_memories(person_store)
-    with pytest.raises(NotImplementedError):
-        await loaded.alist_namespaces()
-
-
-async def test_departure_no_synchronous_calls(person_store: PersonStore) -> None:
-    """Synchronous calls raise an exception."""
-    loaded = await two_memories(person_store)
-    with pytest.raises(NotImplementedError):
-        loaded.batch([GetOp(OWN.parts, "a")])
-
-
-async def test_departure_no_time_to_live(person_store: PersonStore) -> None:
-    """A time to live is refused: memories expire by the person's and the operator's settings."""
-    loaded = await two_memories(person_store)
-    with pytest.raises(NotImplementedError):
-        await loaded.aput(OWN.parts, "c", quoted(food("udon"), "I like ramen"), ttl=5)

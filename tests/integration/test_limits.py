@@ -7,9 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.slack.client import APPEND, START
+from bot.slack.client import APPEND
 from tests.integration.deliveries import Sender, Thread
-from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
@@ -34,14 +33,6 @@ async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender)
     assert len(sender.slack.calls("chat.postMessage")) == 6
     await Thread(sender, sender.slack.place()).hello()
     assert len(sender.slack.calls("chat.startStream")) == len(outcomes)
-
-
-async def test_a_refused_stream_is_one_for_all_answers(sender: Sender) -> None:
-    """Once Slack has refused a stream no answer asks for one until its time is over."""
-    sender.slack.fault("chat.startStream", error="ratelimited", retry_after=30)
-    for _ in range(2):
-        await Thread(sender, sender.slack.place()).hello()
-    assert len(sender.slack.calls("chat.startStream")) == 1
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["refused", "refused before"])
@@ -78,22 +69,3 @@ async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str
     times = [call["time"] for call in calls]
     assert len(times) == 3
     assert all(later - sooner >= 1 for sooner, later in pairwise(times))
-
-
-async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> None:
-    """Posts beyond what one channel takes wait as Slack says, and none is lost or doubled."""
-    channel = sender.slack.place(channel="public")
-    places = [channel]
-    for _ in range(5):
-        said = sender.slack.say(channel.user, channel.channel, "And?")
-        places.append(
-            PersonThread(channel.user, channel.team, channel.channel, said["ts"], said["ts"])
-        )
-    sender.refuse(START, 60)
-    sender.slack.control("settings", {"rate_limits": True})
-
-    await asyncio.gather(*(Thread(sender, place).posted() for place in places))
-    posted = [call for call in sender.slack.calls("chat.postMessage") if call["outcome"] == "ok"]
-    times = sorted(call["time"] for call in posted)
-    assert len(times) == 6
-    assert times[3] - times[0] >= 2.9

@@ -23,11 +23,8 @@ FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
     ("model", "expected"),
     [
         ("gpt-6-luna", ("openai", "gpt-6-luna")),
-        ("openai:gpt-6-luna", ("openai", "gpt-6-luna")),
         (FINE_TUNED, ("openai", FINE_TUNED)),
-        (f"openai:{FINE_TUNED}", ("openai", FINE_TUNED)),
         ("openai:qwen3:8b", ("openai", "qwen3:8b")),
-        ("anthropic:claude-x", ("anthropic", "claude-x")),
         ("bedrock:vendor.model-v1:0", ("bedrock", "vendor.model-v1:0")),
     ],
 )
@@ -119,10 +116,7 @@ async def test_a_tool_that_cannot_be_forced_is_asked_for(
     ("status", "code"),
     [
         (400, None),
-        (404, None),
-        (422, None),
         (401, "invalid_api_key"),
-        (403, None),
         (429, "insufficient_quota"),
     ],
 )
@@ -166,11 +160,7 @@ async def test_words_that_are_refused_are_not_sent_again(
     ("code", "passes"),
     [
         ("server_error", True),
-        ("rate_limit_exceeded", True),
-        ("vector_store_timeout", True),
         ("invalid_prompt", False),
-        ("bio_policy", False),
-        ("data_residency_mismatch", False),
     ],
 )
 async def test_a_failed_response_is_judged_by_its_code(

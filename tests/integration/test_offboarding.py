@@ -13,14 +13,11 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.conversation.inbox import Inbox
-from bot.queue.queue import Queue
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Pool
 from memory.postgres import transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
-from tests.integration.messages import message
 from tests.integration.playground_slack import PlaygroundSlack
 
 pytestmark = pytest.mark.slow
@@ -242,30 +239,6 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
     before = owner.dump(GONE)
     owner.rows("SELECT purge_workspace(%s) AS done", GONE)
     assert owner.dump(GONE) == before
-
-
-async def test_work_of_a_workspace_that_left_is_passed_over(
-    workspaces: Workspaces, pool: Pool
-) -> None:
-    """Jobs of that workspace do nothing, and its messages are claimed as not to be answered."""
-    done: list[dict[str, str]] = []
-
-    async def work(**arguments: str) -> None:
-        done.append(arguments)
-
-    queue = Queue(pool)
-    await queue.open()
-    waiting, inbox = message(), Inbox(pool, queue)
-    await inbox.store(waiting)
-    await workspaces.left(GONE, time.time(), uninstalled=True)
-    served = workspaces.while_served(work)
-    await served(team=GONE, user="U1")
-    await served(thread=f"{GONE}.D1.1.0")
-    await served(team=OTHER, user="U1")
-    assert done == [{"team": OTHER, "user": "U1"}]
-    claimed = await inbox.claim(waiting.thread)
-    assert claimed is not None
-    assert claimed.unserved
 
 
 async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:

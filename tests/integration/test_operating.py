@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 
 from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, list_memories
 from tests.conftest import owner_rows
-from tests.kioku_process import PYTHON_M_BOT, ended, environment, until
+from tests.kioku_process import ended
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
@@ -70,37 +67,11 @@ async def test_nobody_is_erased_by_mistake(
     assert len(await list_memories(pool, ANN)) == 1
 
 
-def test_a_confirmation_ends_with_ctrl_c(tmp_path: Path) -> None:
-    """While the command waits for the id, one Ctrl-C ends it; the database is not opened yet."""
-    # A shell ignores SIGINT in what it runs in the background, and children inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        asking = subprocess.Popen(
-            [*PYTHON_M_BOT, "erase", *WHO],
-            cwd=tmp_path,
-            env=environment({}),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with asking:
-        assert asking.stdout is not None
-        assert asking.stdout.read(4) == b"Type"
-        # A signal that came before it waits for its input would be seen only with the input.
-        until(lambda: psutil.Process(asking.pid).status() == psutil.STATUS_SLEEPING)
-        asking.send_signal(signal.SIGINT)
-        assert asking.wait(30) == 128 + signal.SIGINT
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     ("own", "installation", "kept"),
     [
         (None, None, ["fresh", "old"]),
         (None, 30, ["fresh"]),
-        (30, None, ["fresh"]),
         (400, 30, ["fresh"]),
         (30, 400, ["fresh"]),
         (400, None, ["fresh", "old"]),

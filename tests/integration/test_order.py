@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from dataclasses import replace
@@ -12,11 +11,8 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import ANSWER
-from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.playground_slack import PersonThread
-from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -81,81 +77,21 @@ async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
     assert replies == sorted(replies)
 
 
-@pytest.mark.parametrize(("waited", "priority"), [(0, 0), (90, BEHIND)])
-async def test_a_long_thread_lets_others_through(
-    app: App, monkeypatch: pytest.MonkeyPatch, waited: int, priority: int
-) -> None:
-    """A thread with many messages returns its slot after a while, and goes on after others.
-
-    What is late, as after an outage, goes on after those who write now.
-    """
+async def test_a_long_thread_lets_others_through(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread with many messages returns its slot after a while, and goes on after others."""
     monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 0.0)
     place = app.slack.place()
     first = app.written(place, "one")
     messages = [first, *(app.written(place, t, thread_ts=first.ts) for t in ("two", "three"))]
     for message in messages:
         await app.wiring.inbox.store(message)
-    app.rows(
-        "UPDATE messages SET received_at = now() - make_interval(secs => %s) WHERE thread = %s",
-        waited,
-        first.thread,
-    )
     app.take_jobs(ANSWER)
     for answered in ("one", "two", "three"):
         await app.answering.drain(first.thread)
         assert asked(app)[-1] == answered
         expected = [] if answered == "three" else [{"thread": first.thread}]
         assert [job["args"] for job in app.jobs(ANSWER)] == expected
-        assert all(row["priority"] == priority for row in app.rows(_PRIORITIES, first.thread))
         app.take_jobs(ANSWER)
-
-
-_PRIORITIES = "SELECT priority FROM procrastinate_jobs WHERE args->>'thread' = %s"
-
-
-async def test_an_older_message_that_comes_late_goes_next(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A message older than the one being answered is answered after it, before newer ones."""
-    monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 60.0)
-    place = app.slack.place()
-    first = app.written(place, "one")
-    older, second, third = (
-        app.written(place, text, thread_ts=first.ts) for text in ("older", "two", "three")
-    )
-    for message in (first, second, third):
-        await app.wiring.inbox.store(message)
-    app.script("A story.")
-    app.script("word " * 20)
-    app.fault(match="two", delay_ms=5_000)
-    task = asyncio.create_task(app.answering.drain(first.thread))
-    await until(lambda: app.find_turn(second))
-    await app.wiring.inbox.store(older)
-    await asyncio.wait_for(task, 60)
-    assert asked(app) == ["one", "two", "older", "three"]
-
-
-async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> None:
-    """Each question of two people who write at the same time is answered as its own person's."""
-    place = app.slack.place(channel="public")
-    other, team = app.slack.person()
-    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    theirs = PersonThread(other, team, place.channel, place.ts, place.root)
-    first = app.written(place, "<@BOT> hello", thread_ts=place.root)
-    pairs = [
-        app.written(who, f"number {number}", thread_ts=place.root)
-        for number, who in enumerate([theirs, place] * 3)
-    ]
-    await asyncio.gather(*(app.wiring.inbox.store(message) for message in (first, *pairs)))
-    await app.answering.drain(first.thread)
-    found = app.rows("SELECT user_id, question FROM messages WHERE thread = %s", first.thread)
-    assert {row["question"]: row["user_id"] for row in found if "number" in row["question"]} == {
-        f"number {number}": (place.user if number % 2 else other) for number in range(6)
-    }
-    *_, last = app.prompts()
-    said = [one for one in last if one["role"] == "user"]
-    framed = [json.loads(one["content"].split("\n")[1]) for one in said[-6::2]]
-    assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
 
 
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
@@ -228,20 +164,6 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     assert asked(app) == ["hello"]
 
 
-async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
-    """An edit whose process died before it was answered again is, when Slack delivers it again."""
-    message = await app.ask(app.slack.place(), "hello")
-    edited = changed(message, "hello, you")
-    await app.wiring.inbox.edit(
-        *(message.team_id, message.channel_id, message.ts, message.thread, "hello, you"),
-        event_id=edited["event_id"],
-        changed_ts=edited["event"]["ts"],
-    )
-    await app.changes.note(edited)
-    await app.answering.drain(message.thread)
-    assert asked(app) == ["hello", "hello, you"]
-
-
 async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None:
     """People may edit and delete what they wrote to each other: nothing of it is stored."""
     place = app.slack.place(channel="public")
@@ -251,15 +173,6 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
         assert app.find(message) is None
-
-
-async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
-    """Where the only mention was taken back the app takes no part in the thread."""
-    place = app.slack.place(channel="public")
-    mention = app.written(place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
-    await app.changes.note(changed(mention, None))
-    follow_up = replace(app.written(place, "and?", thread_ts=place.root), addressed=False)
-    assert not await app.wiring.inbox.store(follow_up)
 
 
 async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:

@@ -6,14 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from psycopg.rows import DictRow
 
-from bot.conversation import turns
 from bot.locale import say
 from bot.pipeline.responses.request import FAILURES
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
-from tests.integration.app import App, MakeApp
+from tests.integration.app import App
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 
@@ -67,7 +65,7 @@ async def held(app: App, text: str = "Hello", place: PersonThread | None = None)
 def wait_longer(app: App, message: Message, time: str) -> None:
     """Let a held message have waited for so long more."""
     app.rows(
-        "UPDATE messages SET held_since = held_since - %s::text::interval WHERE ts = %s",
+        "UPDATE messages SET received_at = received_at - %s::text::interval WHERE ts = %s",
         time,
         message.ts,
     )
@@ -170,34 +168,6 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     assert app.formations(asked.person) == []
 
 
-@pytest.mark.usefixtures("within_an_hour")
-async def test_who_waits_is_told_that_a_quota_is_used_up(make_app: MakeApp) -> None:
-    """The sentence takes the place of the interim reply; what has none is passed over."""
-    app = await make_app(person_messages_per_hour=1)
-    place = app.slack.place()
-    await app.ask(place, "Hello")
-    app.fault(status=500, times=-1)
-    for number in range(FAILURES):
-        app.wiring.turn_dependencies.replier.models[0].breaker.failed(f"another {number}")
-    told, behind = [await app.receive(place, text) for text in ("one", "two")]
-    for message in (told, behind):
-        await drain(app, message)
-    assert (app.replies(told), app.replies(behind)) == ([WAITING], [])
-    back(app)
-    later = await app.receive(place, "three")
-    asks = len(app.prompts())
-    for message in (told, behind, later):
-        await drain(app, message)
-    [sentence] = app.replies(told)
-    assert sentence in [say("en", "quota_messages", limit=1, count=left) for left in range(61)]
-    turn = app.turn(told)
-    assert (turn["status"], turn["words"]) == ("answered", "")
-    for message in (behind, later):
-        assert app.replies(message) == []
-        assert app.event(message)["status"] == "skipped"
-    assert len(app.prompts()) == asks
-
-
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
     asked = await held(app)
@@ -243,36 +213,3 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
     assert turn["reply"] is None, "It may repeat what was forgotten."
     assert app.formations(asked.person) == []
-
-
-async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App) -> None:
-    """A held message that was forgotten is not shown with the next one, which is answered first."""
-    place = app.slack.place()
-    await forget_everything(app, await held(app, "I am allergic to peanuts", place))
-    back(app)
-    app.script("Noodles.")
-    asked = await app.receive(place, "What shall I eat?")
-    await drain(app, asked)
-    assert "peanuts" not in app.request_texts()[-1]
-
-
-async def test_a_message_that_is_forgotten_while_its_turn_begins_is_not_kept(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The forgetting cannot see the turn, and the turn not the forgetting: its end decides."""
-    message = await app.receive(app.slack.place(), "I am allergic to peanuts")
-    insert = turns._insert
-
-    async def forgotten_meanwhile(*given: Any, **named: Any) -> DictRow:
-        row = await insert(*given, **named)
-        await forget_everything(app, message)
-        return row
-
-    monkeypatch.setattr(turns, "_insert", forgotten_meanwhile)
-    app.script("Noted.")
-    await drain(app, message)
-    turn = app.turn(message)
-    assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
-    assert turn["reply"] is None
-    assert turn["formed_at"] is not None
-    assert not app.formations(message.person)

@@ -20,11 +20,11 @@ from tests.integration.test_promises import SENTENCE, minute
 pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
 
 
-@pytest.fixture(params=["en", "ja"])
-async def ann(app: App, request: pytest.FixtureRequest) -> AsyncIterator[SlackPerson]:
+@pytest.fixture
+async def ann(app: App) -> AsyncIterator[SlackPerson]:
     """A person who has told the app of a promise."""
     async with receiving(app):
-        yield SlackPerson(app, request.param)
+        yield SlackPerson(app, "ja")
 
 
 async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:

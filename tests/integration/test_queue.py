@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 import pytest
 
 from bot.queue.jobs import PERSON_AT_ONCE, Limits
-from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP, Queue
-from memory import EmbeddedPostgres, Pool, create_pool
+from bot.queue.queue import BACKGROUND, REPLIES, Queue
+from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import login_of, owner_rows
-from tests.frozen import frozen
+from tests.conftest import owner_rows
 from tests.waiting import until
 
 POLL_SECONDS = 0.05
@@ -41,15 +39,6 @@ def jobs(database: str) -> list[dict[str, Any]]:
     )
 
 
-def cut_connections(database: str, condition: LiteralString = "true") -> None:
-    """End the connections of `database`, as a restart of PostgreSQL does."""
-    owner_rows(
-        database,
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}",
-    )
-
-
 async def put(
     pool: Pool,
     queue: Queue,
@@ -68,7 +57,6 @@ async def put(
             queue=to,
             lock=lock,
             delay=delay,
-            behind=False,
             limits=limits,
             reschedule=False,
             **more,
@@ -117,17 +105,6 @@ async def _taken(pool: Pool) -> str | None:
     return lock
 
 
-async def test_a_job_lives_and_dies_with_its_transaction(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A transaction that is rolled back leaves no job."""
-    with suppress(RuntimeError):
-        async with transaction(pool) as connection:
-            assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
-            raise RuntimeError
-    assert jobs(database) == []
-
-
 async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> None:
     """Two jobs of one lock never run at once; those of two locks do."""
     running: set[str] = set()
@@ -155,8 +132,7 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
     assert not any({"a1", "a2"} <= names for names in together)
 
 
-@pytest.mark.parametrize("own_transaction", [False, True])
-async def test_a_delayed_job_waits(pool: Pool, queue: Queue, own_transaction: bool) -> None:
+async def test_a_delayed_job_waits(pool: Pool, queue: Queue) -> None:
     """A delayed job is taken at its time, without waiting for the poll."""
     began: asyncio.Queue[float] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -166,10 +142,7 @@ async def test_a_delayed_job_waits(pool: Pool, queue: Queue, own_transaction: bo
 
     queue.register("work", BACKGROUND, work, waits=(1,))
     before = loop.time()
-    if own_transaction:
-        await queue.defer(pool, "work", queue=BACKGROUND, lock="L1", delay=0.6)
-    else:
-        await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
+    await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
     queue.start(replies=1, background=1, poll_seconds=60)
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
 
@@ -204,77 +177,6 @@ def leave_stalled(database: str) -> None:
     )
 
 
-async def test_stalled_jobs_are_looked_for(database: str, pool: Pool, queue: Queue) -> None:
-    """While the queue runs, the job of a dead worker is found and done without being asked for."""
-    done: asyncio.Queue[str] = asyncio.Queue()
-    queue.register("work", REPLIES, done.put, waits=(1, 1, 1))
-    await put(pool, queue, "L1", item="one")
-    leave_stalled(database)
-    queue.start(replies=1, background=1)
-    await asyncio.wait_for(done.get(), SECONDS)
-
-
-async def test_work_goes_on_after_postgresql_cut_every_connection(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A worker whose connections were cut starts again and does what is added then."""
-    done: asyncio.Queue[str] = asyncio.Queue()
-    queue.register("work", REPLIES, done.put, waits=(1, 1, 1))
-    queue.start(replies=1, background=1)
-    await put(pool, queue, "L1", item="before")
-    assert await asyncio.wait_for(done.get(), SECONDS) == "before"
-    for _ in range(2):
-        cut_connections(database)
-        await put(pool, queue, "L1", item="after")
-        assert await asyncio.wait_for(done.get(), SECONDS) == "after"
-
-
-async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Where the connections are cut just as a job ends, the next one of its lock still comes."""
-    done: asyncio.Queue[str] = asyncio.Queue()
-
-    async def work(label: str) -> None:
-        if label == "before":
-            cut_connections(database, "query NOT LIKE 'LISTEN%'")
-        await done.put(label)
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    queue.start(replies=1, background=1)
-    for label in ("before", "after"):
-        await put(pool, queue, "L1", label=label)
-        assert await asyncio.wait_for(done.get(), SECONDS) == label
-    await until(lambda: jobs(database) == [])
-
-
-async def test_a_worker_that_broke_starts_again(
-    database: str, pool: Pool, queue: Queue, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Where a part of the queue fails the worker ends, starts again, and goes on when it can."""
-    done: asyncio.Queue[str] = asyncio.Queue()
-    queue.register("work", REPLIES, done.put, waits=(1, 1, 1))
-    owner_rows(database, "ALTER TABLE procrastinate_workers RENAME TO away")
-    queue.start(replies=1, background=1)
-    await until(lambda: "the replies worker stopped and starts again" in caplog.text)
-    await until(lambda: "waiting jobs could not be looked after" in caplog.text)
-    owner_rows(database, "ALTER TABLE away RENAME TO procrastinate_workers")
-    await put(pool, queue, "L1", item="one")
-    await asyncio.wait_for(done.get(), SECONDS)
-
-
-async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> None:
-    """Work that does not end in time is cut off and returned, to be begun again."""
-    work = _Held()
-    queue.register("work", REPLIES, work.__call__, waits=(1, 1, 1))
-    queue.start(replies=1, background=1, patience=0.1)
-    await put(pool, queue, "L1", label="one")
-    await until(lambda: work.begun == ["one"])
-    await asyncio.wait_for(queue.stop(), SECONDS)
-    assert [job["status"] for job in jobs(database)] == ["todo"]
-    await queue.stop()
-
-
 async def test_a_formation_is_handed_back_rather_than_waited_for(
     database: str, pool: Pool, queue: Queue
 ) -> None:
@@ -296,57 +198,6 @@ async def test_a_formation_is_handed_back_rather_than_waited_for(
         ("formation", "todo"),
         ("waiting", "todo"),
     ]
-
-
-async def test_a_repeated_job_runs_once_for_all_workers(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """What is to be done every second is done once, though two workers know of it."""
-    other = Queue(pool)
-    await other.open()
-    done: list[int] = []
-
-    async def work(timestamp: int) -> None:
-        done.append(timestamp)
-
-    for one in (queue, other):
-        one.repeat("each", UPKEEP, work, cron="* * * * * */1")
-        one.start(replies=1, background=1, poll_seconds=0.1)
-    await until(lambda: len(done) >= 3)
-    await other.stop()
-    await queue.stop()
-    assert sorted(set(done)) == sorted(done)
-
-
-async def test_stopping_has_an_end_while_postgresql_says_nothing(
-    database: str, postgres: EmbeddedPostgres
-) -> None:
-    """Work that waits for a silent PostgreSQL holds nobody up; its job is found by others later."""
-    begun = asyncio.Event()
-    silent = asyncio.Event()
-    pool = create_pool(login_of(database), min_size=1, max_size=2)
-    await pool.open()
-    queue = Queue(pool)
-    await queue.open()
-
-    async def work() -> None:
-        begun.set()
-        await silent.wait()
-        async with transaction(pool):
-            raise AssertionError("PostgreSQL was to be silent")
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    queue.start(replies=1, background=1, patience=0.1)
-    await put(pool, queue, "L1")
-    await asyncio.wait_for(begun.wait(), SECONDS)
-    loop = asyncio.get_running_loop()
-    with frozen(postgres):
-        silent.set()
-        before = loop.time()
-        await queue.stop()
-        await pool.close(2)
-        assert loop.time() - before < 12
-    assert [job["status"] for job in jobs(database)] == ["doing"]
 
 
 async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> None:

@@ -149,24 +149,15 @@ async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
     assert len(app.prompts()) == 2
 
 
-@pytest.mark.parametrize("update_first", [False, True])
-async def test_an_edit_beyond_the_quota_takes_nothing_away(
-    make_app: MakeApp, update_first: bool
-) -> None:
+async def test_an_edit_beyond_the_quota_takes_nothing_away(make_app: MakeApp) -> None:
     """What the edited message still says stays remembered, and its words stay stored."""
     app = await make_app(person_messages_per_hour=1)
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
     await app.changes.note(changed(message, "I love ramen!"))
-
-    async def update() -> None:
-        for job in app.take_jobs(UPDATE_FROM_TURN):
-            await app.wiring.source_updates.update_from_turn(**job)
-
-    if update_first:
-        await update()
     await app.answering.drain(message.thread)
-    await update()
+    for job in app.take_jobs(UPDATE_FROM_TURN):
+        await app.wiring.source_updates.update_from_turn(**job)
     await app.form(message)
     assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
         "ramen"

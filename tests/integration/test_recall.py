@@ -17,10 +17,7 @@ from memory import (
     Memory,
     Person,
     Pool,
-    Selection,
     create_pool,
-    forget,
-    list_memories,
     memory_view,
     recall_memories,
 )
@@ -145,62 +142,6 @@ async def test_how_to_answer_is_always_recalled(
         assert texts(found.memories)[2:] == topics[: -NEAREST - 1 : -1]
     searched = await recall_memories(pool, model_embedder, own, "unheard of", instructions=False)
     assert searched.memories[0].kind == "UserTechInterest"
-
-
-@pytest.mark.parametrize("count", [1, 60], ids=["small", "large"])
-@pytest.mark.parametrize("down", [False, True], ids=["exact", "newest"])
-@pytest.mark.parametrize(
-    ("own", "shared", "audiences"),
-    [
-        (DM, False, {DM, PUBLIC, "G1", "C9"}),
-        (PUBLIC, False, {PUBLIC}),
-        ("G1", False, {PUBLIC, "G1"}),
-        ("C9", True, {"C9"}),
-    ],
-)
-async def test_each_place_recalls_its_own(
-    pool: Pool,
-    model_embedder: Embedder,
-    model: ScriptedModel,
-    own: str,
-    shared: bool,
-    audiences: set[str],
-    count: int,
-    down: bool,
-) -> None:
-    """However many there are, and however they are found, each place sees its audiences alone."""
-    person = Person("T2", f"VIEW{count}")
-    if not await list_memories(pool, person):
-        for audience in (DM, PUBLIC, "G1", "C9"):
-            topics = [f"{audience} {i}" for i in range(count)]
-            await remember(pool, model_embedder, person, topics, audience=audience)
-    model.embeddings_status = 500 if down else 200
-    seen_from = memory_view(person.namespace(own), shared=shared)
-    # Asked with words of every audience: nearness alone would bring them.
-    found = await recall_memories(pool, model_embedder, seen_from, "dm public G1 C9 1")
-    seen = {m.namespace.audience for m in found.memories}
-    assert seen <= audiences
-    assert len(found.memories) == (len(audiences) if count == 1 else NEAREST)
-    assert count > 1 or seen == audiences
-    assert found.newest_only == (down and count > 1)
-
-
-async def test_neighbours_by_prefix_never_mix(pool: Pool, model_embedder: Embedder) -> None:
-    """U1 and U12, T1 and T12: nobody recalls, lists or forgets what a neighbour said."""
-    people = [Person("T3", "U1"), Person("T3", "U12"), Person("T33", "U1"), Person("T3", "U")]
-    for person in people:
-        await remember(pool, model_embedder, person, [f"{person.scope} {i}" for i in range(51)])
-    for person in people:
-        found = await recall_memories(
-            pool, model_embedder, memory_view(person.namespace(DM)), "U1 U12"
-        )
-        assert {m.namespace.person for m in found.memories} == {person}
-        listed = await list_memories(pool, person)
-        assert {m.namespace.person for m in listed} == {person}
-        assert len(listed) == 51
-    nothing = await forget(pool, people[0], Selection(keys=["T3.U12 1", "../x"]))
-    assert nothing.id is None
-    assert len(await list_memories(pool, people[1])) == 51
 
 
 @pytest.mark.parametrize("read", ["nearest", "newest", "formation"])

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.locale import say
 from bot.memories.feedback import comment
 from bot.pipeline.threads import read_thread
 from bot.ui.panel import FEEDBACK
@@ -125,16 +124,6 @@ async def test_a_tool_stores_nothing_of_it(app: App) -> None:
     asked = await app.ask(place, f"My password is {_WORD}.\nRemember that I live in Osaka")
     assert app.outputs()[0]["refused"] == "secret"
     assert await app.memories(asked.person) == []
-    assert _WORD not in stored(app)
-
-
-async def test_what_is_added_is_refused_before_a_model_is_asked(app: App) -> None:
-    """A line with a credential is refused, and no model is asked."""
-    place = app.slack.place()
-    before = app.model_requests()
-    done = await app.add(app.person(place), f"my password is {_WORD}")
-    assert done.line == say("en", "form_secret")
-    assert app.model_requests() == before
     assert _WORD not in stored(app)
 
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from bot.access import begin_request, check_request
+from bot.access import begin_request
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.off_record import delete_texts
-from bot.conversation.unformed import read_unformed
 from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET
-from memory import PUBLIC, open_questions, undo_changes
+from memory import PUBLIC
 from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -56,29 +53,6 @@ async def test_it_is_not_formed_a_second_time(app: App) -> None:
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     await pointed_at(app, here, "I love ramen")
     assert app.turn(said)["formed_at"] is not None
-
-
-async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A formation that has read the message before does not commit it: an Undo holds."""
-    place = app.slack.place()
-    said = await app.ask(place, "I love ramen")
-    here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
-    answers: list[str] = []
-
-    async def meanwhile(*arguments: Any) -> Any:
-        read = await read_unformed(*arguments)
-        if not answers:
-            answers.append(await pointed_at(app, here, "I love ramen"))
-            [change] = app.rows("SELECT id FROM memory_versions WHERE user_id = %s", place.user)
-            await undo_changes(app.pool, app.embedder, said.person, ids=[change["id"]])
-        return read
-
-    monkeypatch.setattr("bot.pipeline.formation.read_unformed", meanwhile)
-    assert await app.form(said) == []
-    [answer] = answers
-    assert answer.startswith("Remembered: ")
 
 
 @pytest.mark.parametrize(
@@ -239,46 +213,6 @@ async def test_what_a_tool_stored_follows_a_message_that_is_not_formed_yet(
     assert await app.memories(said.person) == []
 
 
-@pytest.mark.parametrize("how", ["deleted", "edited"])
-@pytest.mark.parametrize("blank", [False, True])
-async def test_what_a_tool_asked_follows_a_message_that_is_not_formed_yet(
-    app: App, how: str, blank: bool
-) -> None:
-    """An edit or a deletion also takes the question that quotes the message."""
-    place = app.slack.place()
-    await ask_of_two_homes(app, place)
-    said = await app.ask(place, "I live in Tokyo")
-    assert app.turn(said)["formed_at"] is None
-    [question] = await open_questions(app.pool, said.person)
-    assert question.messages == ((said.channel_id, said.ts),)
-    if blank:
-        app.rows("UPDATE messages SET question = '', words = '' WHERE ts = %s", said.ts)
-    await hear(app, said, None if how == "deleted" else "It rains")
-    assert await open_questions(app.pool, said.person) == []
-    assert len(await app.memories(said.person)) == 1
-
-
-async def ask_of_two_homes(app: App, place: PersonThread) -> None:
-    """Remember where the person lives, and let the model change it with the next message."""
-    first = await app.ask(place, "I live in Osaka")
-    await app.form(first)
-    [memory] = await app.memories(first.person)
-    content = {"kind": "UserFact", "fact": "I live in Tokyo", "topic": "home"}
-    given = {"action": "update", "id": memory.key, "content": content}
-    app.script_calls(("memory_change", {**given, "evidence": "I live in Tokyo"}))
-
-
-async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_along(app: App) -> None:
-    """What an edit left is deleted with the message, also before the new words are formed."""
-    said = await app.ask(app.slack.place(), "I love ramen. It rains.")
-    assert len(await app.form(said)) == 1
-    await hear(app, said, "I love ramen. It snows.")
-    assert len(await app.memories(said.person)) == 1
-    assert app.turn(said)["formed_at"] is None
-    await hear(app, said, None)
-    assert await app.memories(said.person) == []
-
-
 def meanwhile(monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]) -> None:
     """Do something once, after the first checks, as the request begins."""
     begin = begin_request
@@ -309,27 +243,3 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
     if answered and text:
         [sushi] = await app.form(said)
         assert sushi["food_name"] == "sushi"
-
-
-@GONE
-async def test_what_is_deleted_as_it_is_stored_is_removed(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An event that comes while the memory is stored waits for it, and then finds it."""
-    place = app.slack.place(text="I love ramen")
-    said = app.slack.message(place, text="I love ramen")
-    told: list[asyncio.Task[None]] = []
-    waits = (
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        " AND datname = current_database() AND query LIKE 'UPDATE notices%%'"
-    )
-
-    async def checked(*about: Any) -> None:
-        await check_request(*about)
-        told.append(asyncio.create_task(hear(app, said, None)))
-        await until(lambda: app.rows(waits))
-
-    monkeypatch.setattr("bot.memories.adding.check_request", checked)
-    assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
-    await asyncio.gather(*told)
-    assert await app.memories(said.person) == []

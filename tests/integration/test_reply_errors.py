@@ -13,8 +13,7 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.pipeline.responses.request import FAILURES
 from openai_double.errors import RESPONSE_ERROR_CODES
-from tests.conformance.document import read
-from tests.conformance.openai_schemas import PATH
+from tests.conformance.copies import OPENAI, read
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
@@ -61,7 +60,7 @@ async def failure(replier: Replier, question: str = "What shall I eat?") -> Repl
 
 def test_every_code_of_the_schema_is_in_the_table() -> None:
     """Each `ResponseErrorCode` can be sent by the stand-in and has its cause; each a sentence."""
-    published = read(PATH).sections["schemas"]["ResponseErrorCode"]["enum"]
+    published = read(OPENAI)["schemas"]["ResponseErrorCode"]["enum"]
     assert set(published) == set(RESPONSE_ERROR_CODES) <= set(CAUSES)
     assert all(say("en", cause) for cause in get_args(Cause))
 

@@ -13,22 +13,18 @@ from langchain_core.messages.ai import UsageMetadata
 from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
-from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL
+from bot.pipeline.responses.web_search import SEARCH_TOOL
 from bot.ui.reader import Reader
-from bot.ui.reply import reply_text, task_chunk
+from bot.ui.reply import reply_text
 from memory.formation.chat_model import token_use
 from tests.integration.responses_server import (
-    ALICE,
     DONE,
-    PROMPT,
     Answer,
-    LookTool,
     ResponsesServer,
     Send,
     Shown,
     call,
     counted_tokens,
-    create_replier,
     delta,
 )
 
@@ -38,8 +34,6 @@ from tests.integration.responses_server import (
     [
         ("Lorem ipsum dolor sit amet. ", "sit amet."),
         ("むかしむかし、あるところにおじいさんがいました。", "いました。"),
-        ("| a | b |\n", "| b |"),
-        ("lorem ", "lorem"),
         ("x", "x"),
     ],
 )
@@ -63,29 +57,6 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == 1
     assert spent.total() >= MAX_ANSWER // 8
-
-
-@pytest.mark.parametrize(
-    "problem",
-    [
-        {
-            "message": "Invalid 'max_output_tokens': integer above maximum value.",
-            "type": "invalid_request_error",
-            "param": "max_output_tokens",
-            "code": "integer_above_max_value",
-        },
-        {"message": "Unsupported parameter: max_output_tokens", "param": None},
-    ],
-)
-async def test_a_model_that_does_not_take_the_limit_answers(problem: dict[str, Any]) -> None:
-    """One whose own limit is lower is asked without it, once more for the first answer only."""
-    model = ResponsesServer([delta("Hello."), DONE], refused=problem)
-    async with model.client() as client:
-        replier = create_replier(client)
-        replies = [await replier.reply(ALICE, PROMPT, Shown()) for _ in range(2)]
-    assert [reply.text for reply in replies] == ["Hello."] * 2
-    limits = [request.get("max_output_tokens") for request in model.requests]
-    assert limits == [MAX_OUTPUT_TOKENS, None, None]
 
 
 def thinking(words: str = "") -> Answer:
@@ -206,22 +177,6 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
         assert reply.text == shown
         output = model.requests[-1]["input"][-1]["output"]
         assert ("It rains." in output) is (cited != [])
-
-
-async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
-    """The search request holds the query alone, and its task shows all of it."""
-    shown = Shown()
-    model = ResponsesServer(searching("weather\nin  Kyoto " + "x" * 500), FOUND)
-    await model.reply(shown=shown, tools=LookTool(), web_search=True)
-    asked, search, answered = model.requests
-    assert DEFINITION in asked["tools"]
-    assert len(asked["tools"]) == 2
-    assert search["tools"] == [{"type": "web_search", "user_location": {"type": "approximate"}}]
-    assert {task_chunk(Reader("en"), task)["details"] for task in shown.tasks} == {search["input"]}
-    assert search["input"].startswith("weather in Kyoto x")
-    assert len(search["input"]) == QUERY_CHARACTERS
-    output = answered["input"][-1]["output"]
-    assert json.loads(output)["sources"] == [{"title": "K", "url": "https://city.site/k"}]
 
 
 async def test_tokens_are_counted_once_by_kind() -> None:

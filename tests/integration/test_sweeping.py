@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
-from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job
 
 from bot.conversation.claimed_message import CLAIM
 from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
-from bot.queue.jobs import Jobs, Limits
 from bot.queue.queue import REPLIES, Queue
-from bot.queue.sweep import (
-    BEHIND,
-    LATE_SECONDS,
-    free_stalled,
-    give_up_jobs,
-    note_process,
-    rank_late_jobs,
-)
+from bot.queue.sweep import free_stalled, give_up_jobs, note_process
 from memory import Pool
 from memory.postgres import transaction
 from tests.conftest import owner_rows
@@ -59,45 +50,6 @@ async def test_all_who_sweep_at_once_give_back_each_job_once(
     assert [job["lock"] for job in left] == [*locks[10:], *locks[:10]]
     assert {job["status"] for job in left} == {"todo"}
     assert [job["attempts"] for job in left] == [1] * 30 + [0] * 10
-
-
-async def fetch(pool: Pool, name: str = REPLIES) -> Job:
-    """Take the next job, as a worker that lives does."""
-    connector = PsycopgConnector()
-    await connector.open_async(cast(Any, pool))
-    taking = Jobs(connector, asyncio.Event())
-    job = await taking.fetch_job([name], await taking.register_worker())
-    assert job is not None
-    return job
-
-
-async def test_late_jobs_of_one_person_delay_no_others(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Of jobs that wait too long, one of each person is ranked first."""
-    async with transaction(pool) as connection:
-        for number in range(10):
-            limits = Limits(person="T1.A" if number < 8 else f"T1.B{number}")
-            lock = f"L{number}"
-            await queue.defer(connection, "work", queue=REPLIES, lock=lock, limits=limits)
-    age(database, LATE_SECONDS + 1)
-    await put(pool, queue, "new")
-    for _ in range(2):
-        await rank_late_jobs(pool, REPLIES)
-    taken = [(await fetch(pool)).lock for _ in range(4)]
-    assert taken == ["L0", "L8", "L9", "new"]
-
-
-def backlog(database: str, person: str = "'T1.U' || n", *, priority: int = BEHIND) -> None:
-    """Add 10,000 jobs, each of a person that is an expression of its number n."""
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
-            " slack_limit, priority) SELECT %s, 'work', 'old' || n, 'old' || n,"
-            f" {person}, 'T1.D' || n, %s FROM generate_series(1, %s) AS n".encode(),
-            (REPLIES, priority, BACKLOG),
-        )
-        owner.execute("ANALYZE procrastinate_jobs")
 
 
 async def read_in_vain(
@@ -144,22 +96,6 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
 
 
-async def test_the_operating_state_is_read_from_indexes(database: str) -> None:
-    """`kioku status` and each read of the metrics read no row of an answered message but two."""
-    answered(database)
-    asked(database, "t1", process="")
-    asked(database, "t2", process="", status="failed")
-    with psycopg.connect(database) as owner:
-        [state] = owner.execute("SELECT waiting, failed_messages FROM operating_state()")
-        read = owner.execute(
-            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
-            " WHERE relname = 'messages'"
-        ).fetchone()
-    assert state == (1, 1)
-    assert read is not None
-    assert read[0] < 100
-
-
 def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
     """Store a message for each of these threads, in progress in a process."""
     owner_rows(
@@ -200,7 +136,7 @@ async def test_a_crash_counts_against_the_only_message(
     asked(database, "t4", process="another", status="answered")
     # One whose worker is started again, as after a restart of PostgreSQL, lives on.
     asked(database, "t5", process="lives")
-    await note_process(pool, "lives", REPLIES, ())
+    await note_process(pool, "lives", ())
     with psycopg.connect(database) as owner:
         # Its worker was taken off the list by another one that started.
         owner.execute("DELETE FROM procrastinate_workers")
@@ -236,7 +172,7 @@ async def test_a_job_that_its_process_does_not_know_of_is_given_back(
         Job(id=known["id"], queue=REPLIES, lock="known", queueing_lock="known", task_name="work")
     )
     for _ in range(3):
-        dead, _, running = await note_process(pool, "lives", REPLIES, queue.jobs.workers)
+        dead, running = await note_process(pool, "lives", queue.jobs.workers)
         assert (dead, len(running)) == (False, 2)
         lost = queue.jobs.lost_jobs(running)
     await give_up_jobs(pool, lost)
@@ -272,32 +208,3 @@ async def test_after_two_crashes_a_message_runs_alone(
             owner.execute("UPDATE messages SET claimed_by = 'two' WHERE thread = 't2'")
     assert told(database) == {"t1": (3, 2, "one"), "t2": (3, 2, "two")}
     assert [job["due_in"] > 8 for job in marks(database)] == [True] * 2
-
-
-def age(database: str, seconds: int) -> None:
-    """Make every job older."""
-    owner_rows(
-        database, "UPDATE procrastinate_events SET at = at - make_interval(secs => %s)", seconds
-    )
-
-
-async def test_who_writes_now_does_not_wait_behind_an_outage(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Behind 10,000 that waited too long a few come first, then who writes now, then the others."""
-    backlog(database, priority=0)
-    age(database, LATE_SECONDS + 1)
-    async with transaction(pool) as connection:
-        await queue.defer(connection, "work", queue=REPLIES, lock="caught up with", behind=True)
-    await put(pool, queue, "new1", "new2")
-    for _ in range(2):
-        await rank_late_jobs(pool, REPLIES)
-    # By an index: reading all that wait for each job would take minutes.
-    async with asyncio.timeout(SECONDS):
-        taken = [(await fetch(pool)).lock for _ in range(8)]
-    assert taken == [*(f"old{n}" for n in range(1, 5)), "new1", "new2", "old5", "old6"]
-    # The share of those that have waited is theirs again and again.
-    await put(pool, queue, "new3")
-    await rank_late_jobs(pool, REPLIES)
-    taken = [(await fetch(pool)).lock for _ in range(5)]
-    assert taken == [*(f"old{n}" for n in range(7, 11)), "new3"]

@@ -394,26 +394,6 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: Too
     assert told[0]["done"] == "updated"
 
 
-async def test_arguments_beside_the_parameters_have_no_effect(case: ToolTest) -> None:
-    """A model that names a person, a team or a namespace reaches nobody else by it."""
-    bobs = case.put(BOB.namespace(DM), "pizza")
-    others: dict[str, Any] = {
-        "user_id": "U12",
-        "namespace": list(BOB.namespace(DM).parts),
-        "config": {"configurable": {"user_id": "U12"}},
-        "filter": {},
-        "store": "x",
-    }
-    tools = case.tools("Remember that I love ramen")
-    assert await call(tools, "memory_search", query="pizza", **others) == []
-    assert failed(await change(tools, None, action="delete", id=bobs, **others))
-    (told,) = await change(tools, RAMEN, **others)
-    assert {row["prefix"]: row["key"] for row in case.stored()} == {
-        BOB.namespace(DM).prefix: bobs,
-        OWN.prefix: told["id"],
-    }
-
-
 @pytest.mark.parametrize("own", [OWN, ALICE.namespace(PUBLIC)], ids=["somebody's", "private"])
 async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Namespace) -> None:
     """Another person's memory, or a private one in public, is neither changed nor proposed."""
@@ -423,9 +403,6 @@ async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Na
         for action in ("update", "delete"):
             assert failed(await change(tools, RAMEN, action=action, id=unseen))
     assert tools.to_forget == ()
-
-
-# --- proposals -----------------------------------------------------------------------------
 
 
 # --- limits and faults ---------------------------------------------------------------------

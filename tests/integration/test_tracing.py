@@ -92,14 +92,6 @@ def test_a_formation_is_in_no_trace(
     assert "ramen" not in traced
 
 
-def test_without_tracing_nothing_is_sent(
-    stand_in: Server, database: str, collector: Collector
-) -> None:
-    """Where the caller switches nothing on, no request is made."""
-    called(stand_in, database, **collector.settings())
-    assert collector.requests == []
-
-
 def test_an_application_may_switch_all_of_it_off() -> None:
     """No variable that switches telemetry on is left; others are."""
     environment = dict.fromkeys(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -232,29 +231,6 @@ async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:
     await person_store.form("I love ramen", food("ramen", 100), key="a")
     fields = owner_rows(person_store.database, "SELECT field_name FROM store_vectors")
     assert fields == [{"field_name": "content"}]
-
-
-class MeddlingEmbedder(Embedder):
-    """Stores the memory whenever it is asked for a vector."""
-
-    database = ""
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Meddle, then embed."""
-        put(self.database, OWN, "a", food("ramen"))
-        return await super().embed(texts)
-
-
-async def test_a_memory_stored_during_the_embedding_becomes_a_question(
-    person_store: PersonStore,
-) -> None:
-    """What was judged as new, and is known by now, becomes a question; what is there stays."""
-    meddler = MeddlingEmbedder(person_store.embedder._client, person_store.embedder.space)
-    meddler.database, person_store.embedder = person_store.database, meddler
-    formed = await person_store.form("I love ramen", food("ramen", 90))
-    assert [question.asks for question in formed.questions] == ["replace"]
-    assert formed.changes == ()
-    assert stored(person_store.database) == {(DM, "a"): food("ramen")}
 
 
 @pytest.mark.parametrize(

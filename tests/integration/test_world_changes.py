@@ -63,10 +63,7 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
         ),
         ("public", {"type": "channel_shared"}, {"shared": True}, "own"),
         ("connect", {"type": "channel_unshared"}, {"shared": False}, PUBLIC),
-        ("public", {"type": "channel_archive"}, {"archived": True}, PUBLIC),
         ("public", {"type": "channel_left"}, {}, PUBLIC),
-        ("private", {"type": "group_left"}, {}, "own"),
-        ("public", {"type": "channel_id_changed"}, {}, PUBLIC),
     ],
     ids=lambda value: str(value.get("subtype") or value.get("type")) if "type" in value else "",
 )
@@ -85,8 +82,7 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     await audiences.view_in(person, channel)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
-    named = {"old_channel_id": channel, "new_channel_id": "C0"} if "id" in event["type"] else {}
-    await app.changes.note(told(app, **event, channel=channel, **named))
+    await app.changes.note(told(app, **event, channel=channel))
     assert await audiences.is_shared(person.namespace(channel))
     app.slack.forget_calls()
     view = await audiences.view_in(person, channel)
@@ -157,29 +153,6 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     assert (sushi.content["food_name"], sushi.namespace.audience) == ("sushi", channel)
 
 
-async def test_what_is_answered_again_has_the_audience_of_then(app: App) -> None:
-    """A turn begun while Slack did not say what its channel is, is formed where it is known."""
-    app.slack.fault("conversations.info", error="channel_not_found")
-    message = await app.ask(app.slack.place(channel="public"), "I love ramen")
-    assert app.turn(message)["audience"] == message.channel_id
-    await edit(app, message, f"<@{app.slack.bot_user_id}> I love sushi")
-    await app.answering.drain(message.thread)
-    assert PUBLIC in {job["args"]["audience"] for job in app.formations(message.person)}
-    assert [one["food_name"] for one in await app.form(message, PUBLIC)] == ["sushi"]
-
-
-async def test_what_was_said_in_private_stays_there_when_it_is_answered_again(app: App) -> None:
-    """A channel that is made public between two attempts keeps what was said before."""
-    message = await app.ask(app.slack.place(channel="private"), "I love ramen")
-    channel = message.channel_id
-    await convert(app, channel, "public")
-    await edit(app, message, f"<@{app.slack.bot_user_id}> I love sushi")
-    await app.answering.drain(message.thread)
-    assert app.turn(message)["audience"] == channel
-    assert {job["args"]["audience"] for job in app.formations(message.person)} == {channel}
-    assert [one["food_name"] for one in await app.form(message, channel)] == ["sushi"]
-
-
 async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
     """A message written before its channel became public is remembered in the channel alone."""
     user, team = app.slack.person()
@@ -243,15 +216,3 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await erase_deactivated(app.pool, people)
     [row] = app.rows("SELECT deactivated_at FROM person_settings WHERE user_id = %s", unheard.user)
     assert row["deactivated_at"] is None
-
-
-async def test_users_info_tells_of_a_deactivation(app: App) -> None:
-    """If the event was missed, asking Slack for a profile finds the account deactivated."""
-    place = app.slack.place()
-    await app.ask(place, "I love ramen")
-    app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
-    app.slack.control("users/update", {"user": place.user, "deleted": True})
-    person = app.slack.message(place).person
-    assert (
-        await People(app.pool, app.slack.installations(), "notice").settings(person)
-    ).deactivated

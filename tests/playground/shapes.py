@@ -8,10 +8,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from slack_playground.slack import Slack
-from tests.conformance.document import Json, read
+from tests.conformance.copies import DATA, EXAMPLES, INTERACTIVE, RESPONSES, Json, read
 from tests.conformance.shapes import Shape, departures, merged, shape_of
-from tests.conformance.slack import EXAMPLES_PATH, INTERACTIVE_PATH, RESPONSES_PATH
-from tests.conformance.source import DATA
 
 EVENTS_PATH = DATA / "slack" / "events.json"
 _SAMPLES = "https://github.com/slackapi/java-slack-sdk/tree/main/json-logs/samples"
@@ -79,7 +77,7 @@ ADDITIONS = {
 @cache
 def answers() -> dict[str, Shape]:
     """The shape of the answers of each method."""
-    sources = [read(path).sections["answers"] for path in (RESPONSES_PATH, EXAMPLES_PATH)]
+    sources = [read(path)["answers"] for path in (RESPONSES, EXAMPLES)]
     names = {name for source in sources for name in source}
     return {name: merged(one[name] for one in sources if name in one) for name in names}
 
@@ -96,7 +94,8 @@ def events() -> dict[str, Shape]:
 @cache
 def payloads() -> dict[str, Shape]:
     """The shape of each interactive payload by its type, and of a command."""
-    return read(INTERACTIVE_PATH).sections["payloads"]
+    found: dict[str, Shape] = read(INTERACTIVE)["payloads"]
+    return found
 
 
 def event_name(event: Json) -> str:

@@ -226,59 +226,32 @@ Mon numéro est le 06 12 34 56 78
 Le mot de passe est trop court
 La clé est sous le paillasson
 Ich habe mein Passwort vergessen
-Meine Telefonnummer ist +49 151 23456789
 Der Schlüssel ist unter der Matte
-Der Token ist abgelaufen
 He olvidado mi contraseña otra vez
-La clave es trabajar todos los días
 Mi teléfono es +34 612 345 678
-Esqueci a minha senha de novo
 O meu telefone é +351 912 345 678
-O segredo é cozinhar 12 horas
 我忘了我的密码
-我的电话是 138 0013 8000
 密码管理器很好用
-成功的密码是努力
 비밀번호를 잊어버렸어요
-제 전화번호는 010-1234-5678입니다
 비밀번호 관리자는 1Password를 써요
-비결은 된장입니다
 Our token counter says 42 tokens for that prompt
-I keep the key under the mat at number 12
 Pin this message please, it is about release 2.14.0
-My passport expires on 2031-08-30
 The API key page is at https://platform.example.com/account/api-keys
-password reset link: https://example.com/reset
 The container is sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-Ring me on 0044 20 7946 0958
 https://www.youtube.com/watch?v=dQw4w9WgXcQ is my song
-https://docs.google.com/document/d/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/edit
 the mac address is 00:1B:44:11:3A:B7
-The token ring network from 1989 was fun
 My GitHub is octocat42 and my mail is octo.cat99@example.com
-パスワードは12文字以上にしています
 パスワードは2024-11-20に変えました
-マイナンバーはまだ届いていません
 私の番号は 0120-123-456 です
-鍵は1201号室のポストにあります
 暗証番号を3回間違えました
-宅配便の伝票番号は4123-4567-8901です
 Mon mot de passe fait 12 caractères
-Rappelle-moi au +33 6 12 34 56 78
 Mein Passwort hat 12 Zeichen
-Meine Bestellnummer ist 302-1234567-7654321
 Der Schlüssel zum Erfolg ist Geduld, sagt Kapitel 12
-La contraseña tiene 12 caracteres
 La clave es la 3a respuesta
-Mi número de pedido es 20261120001
 A senha tem 12 caracteres
-A chave é o capítulo 12
 我的密码有12位
-关键是每天练习30分钟
 我的订单号是2026112012345678
-비밀번호는 12자리예요
 비밀번호는 2026-01-15에 바꿨어요
-주문번호는 2026112000123입니다
 """.strip().splitlines()
 
 

@@ -114,30 +114,29 @@ def test_what_was_not_typed_is_not_found(script: str, data: st.DataObject) -> No
 def test_mangled_quotes_are_found() -> None:
     """Quotes as models mangle them: a list written before the rule, and apart from it.
 
-    At first sight 83 of 83 were found, and nothing was changed for the list since.
+    All were found at first sight, and nothing was changed for the list since.
     """
     missed = [
         case
         for case in QUOTES["case"]
         if find_evidence(case["quote"], [message(case["typed"])]) is None
     ]
-    assert len(QUOTES["case"]) >= 60
+    assert len(QUOTES["case"]) >= 40
     assert missed == []
 
 
 def test_what_a_model_made_up_is_not_evidence() -> None:
     """Paraphrases, translations and inventions are refused, or widened to what was typed.
 
-    At first sight 38 of 45 were refused. The others begin or end within a word, or leave out signs
-    ("happy with Jira" of "I'm unhappy with Jira"): what is kept then is the whole typed sentence,
-    which the verdict reads.
+    The few that are found begin or end within a word, or leave out signs ("happy with Jira" of
+    "I'm unhappy with Jira"): the whole typed sentence is kept then, which the verdict reads.
     """
     found = [
         (case, evidence)
         for case in QUOTES["not_typed"]
         if (evidence := find_evidence(case["quote"], [message(case["typed"])])) is not None
     ]
-    assert len(QUOTES["not_typed"]) - len(found) >= 38
+    assert len(QUOTES["not_typed"]) - len(found) >= 19
     assert all(evidence.text in case["typed"] for case, evidence in found)
 
 

@@ -1,10 +1,6 @@
-"""A reply: its Markdown, its footer, and that it is late."""
+"""A reply: its Markdown and its footer."""
 
 from __future__ import annotations
-
-import re
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,7 +9,7 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, MemoryState, PersonSettings, Reply
 from bot.ui.reader import Reader
-from bot.ui.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
+from bot.ui.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
 from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters
 
 EN = Reader("en")
@@ -62,27 +58,3 @@ def test_fallback(text: str) -> None:
     plain = fallback(text)
     assert len(plain) <= 3_900
     assert text.startswith(plain.removesuffix("…") if len(text) > 3_900 else plain)
-
-
-@pytest.mark.parametrize(
-    ("zone", "shown"),
-    [
-        ("Asia/Tokyo", "Sun, Jan 5, 2020, 9:30 PM"),
-        ("America/New_York", "Sun, Jan 5, 2020, 7:30 AM"),
-        (None, "Sun, Jan 5, 2020, 12:30 PM UTC"),
-        ("Nowhere/Land", "Sun, Jan 5, 2020, 12:30 PM UTC"),
-    ],
-)
-def test_a_late_answer_says_when_it_was_asked(zone: str | None, shown: str) -> None:
-    """The time is that of the person's own clock, or UTC, which is named."""
-    asked = datetime(2020, 1, 5, 12, 30, tzinfo=UTC)
-    line = late_line(
-        Reader.of(PersonSettings(language="en", time_zone=zone)), f"{asked.timestamp():.6f}"
-    )
-    assert line == f"_You wrote this at {shown}. My answer is late because I was offline._"
-
-
-def test_todays_date_goes_without_saying() -> None:
-    """What was written today, where the person is, is named by its time alone."""
-    line = late_line(Reader("ja", ZoneInfo("Asia/Tokyo")), f"{datetime.now(UTC).timestamp():.6f}")
-    assert re.match(r"_\d{1,2}:\d\dにいただいた", line)

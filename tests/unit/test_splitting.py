@@ -15,7 +15,6 @@ from bot.delivery.splitting import (
     open_table,
     split_markdown,
 )
-from slack_playground.rich_text import translated
 
 LIMIT = 300
 
@@ -105,12 +104,6 @@ def test_parts_fit_and_hold_everything(text: str) -> None:
     assert without_fences("".join(f"{part}\n" for part in parts)) == without_fences(text)
 
 
-@given(st.text("ab .。\n", max_size=LIMIT))
-def test_short_text_is_left_alone(text: str) -> None:
-    """What fits into one message is not touched."""
-    assert split_markdown(text, LIMIT) == [text]
-
-
 @given(st.text("abc 。\n", min_size=LIMIT, max_size=2000))
 def test_text_without_code_is_preserved_to_the_letter(text: str) -> None:
     """Without code blocks, the parts put together are the text."""
@@ -125,14 +118,6 @@ def test_a_language_is_kept_over_the_break() -> None:
     assert all(part.startswith("```python\n") and part.endswith("\n```") for part in parts)
 
 
-def test_a_very_long_fence_does_not_burst_a_part() -> None:
-    """A fence of a hundred backticks is closed without going over the limit."""
-    fence = "`" * 100
-    parts = split_markdown(f"{fence}\n" + "code\n" * 200 + fence, LIMIT)
-    assert all(len(part) <= LIMIT for part in parts)
-
-
-MARKS = ["# a\n", "so\n", "\n", "---\n", "| a |\n", "|---|\n", "```\n", "```py\n", "~~~\n", "=\n"]
 ROWS = [f"| {n} | some words in a row |" for n in range(40)]
 TABLE = ["| no | what |", "|---:|------|", *ROWS]
 
@@ -184,24 +169,3 @@ def test_parts_hold_few_enough_blocks(end: str) -> None:
     assert [len(block_starts(part)) <= 40 for part in parts] == [True] * len(parts)
     assert all(part.startswith("## Step") for part in parts[1:5])
     assert len(parts) <= 8
-
-
-def test_a_text_of_nothing_but_rules_is_few_parts() -> None:
-    """Hundreds of messages are no better than one whose rules Slack does not show."""
-    assert len(split_markdown("---\n" * 10_000, 11_500)) == 4
-
-
-@given(st.lists(st.sampled_from(MARKS), max_size=60))
-@example(["a|b\n", "-|-\n", "# c | d\n"])
-def test_blocks_are_counted_as_the_playground_does(lines: list[str]) -> None:
-    """Two counts, written apart, find as many blocks in the same Markdown."""
-    text = "".join(lines)
-    assert max(len(block_starts(text)), 1) == translated(text)
-
-
-def test_nested_lists_and_japanese_lines_are_broken_at_lines() -> None:
-    """Nested items keep their indentation, and Japanese lines their breaks."""
-    items = "".join(f"- 項目{n}\n    - 入れ子の項目、説明の続き\n" for n in range(30))
-    parts = split_markdown(items, LIMIT)
-    assert "".join(parts) == items
-    assert all(part.startswith(("- ", "    - ")) for part in parts)

@@ -21,7 +21,7 @@ from bot.locale import LANGUAGES
 from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
 from bot.memories.panel import data_handling
 from bot.types import Eagerness, Off, PersonErased, PersonSettings, Policy
-from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted, spoken
+from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
 from bot.ui.forms import (
     COMMENT_LIMIT,
     add_form,
@@ -29,7 +29,6 @@ from bot.ui.forms import (
     delete_form,
     edit_form,
     final_view,
-    read_comment,
     receipt_view,
     settings_form,
 )
@@ -61,7 +60,6 @@ from bot.ui.panel import (
     position_in,
 )
 from bot.ui.reader import Reader
-from bot.ui.reply import controls_row
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from slack_playground.blocks import (
     ALL_CHARACTERS,
@@ -518,17 +516,6 @@ def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
-def test_somebody_new_is_invited(reader: Reader) -> None:
-    """A new person's Home says what it does, has three examples and one button."""
-    blocks = panel(reader, Content(is_new=True))
-    text = json.dumps(blocks, ensure_ascii=False)
-    assert all(reader.say(f"panel_example_{one}") in text for one in ("fact", "food", "answer"))
-    buttons = [e for b in blocks for e in elements_of(b) if e["type"] == "button"]
-    assert [one["action_id"] for one in buttons] == ["add"]
-    assert len(blocks) <= 6
-
-
-@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
 @pytest.mark.parametrize(
     "content",
     [
@@ -555,28 +542,6 @@ def test_what_can_be_switched_and_added(reader: Reader, content: Content) -> Non
     assert ("add" in offered) is (content == Content())
     # Also who may not use the app any more takes along and deletes what there is.
     assert {"export", "forget", "delete_all"} <= offered
-
-
-def test_pages_are_turned_within_what_is_found() -> None:
-    """There is a way on and a way back, and none beyond the first page or the last."""
-    found = PAGE_SIZE * 2 + 1
-    for page, others in ((1, [2]), (2, [1, 3]), (3, [2])):
-        content = Content(position=Position(page=page), total=found, found=found)
-        [row] = [b for b in panel(Reader("en"), content) if "pages|" in b.get("block_id", "")]
-        shown = [Position.parse(one["value"]).page for one in row["elements"]]
-        assert shown == others
-
-
-def test_other_words_are_another_field() -> None:
-    """Slack keeps what was typed in a field of the same id: for other words it is another one."""
-
-    def block(words: str) -> Block:
-        content = Content(position=Position(of=words), total=1)
-        return next(one for one in panel(Reader("en"), content) if one["type"] == "input")
-
-    assert block("ramen")["block_id"] != block("")["block_id"]
-    assert block("ramen")["element"]["initial_value"] == "ramen"
-    assert "initial_value" not in block("")["element"]
 
 
 def test_forgetting_comes_first_where_it_is_asked_for() -> None:
@@ -614,33 +579,6 @@ def test_where_data_goes_is_said(reader: Reader) -> None:
     assert "some-model" not in "".join(alone)
     assert reader.say("home_flow_stand_in") in alone
     assert reader.say("home_policy_web") not in alone
-
-
-@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
-def test_the_controls_of_an_answer_are_labelled(reader: Reader) -> None:
-    """Its rating says in words what each side does, and its values name the turn."""
-    rating, used = controls_row(reader, TURN, TURN)
-    assert block_errors([rating, used]) == []
-    [buttons] = rating["elements"]
-    sides = [buttons["positive_button"], buttons["negative_button"]]
-    assert [one["value"] for one in sides] == [f"good {TURN}", f"bad {TURN}"]
-    for one in sides:
-        assert len(one["text"]["text"]) < len(one["accessibility_label"]) <= 75
-    assert Position.parse(used["elements"][0]["value"]) == Position(list="used", of=str(TURN))
-
-
-def test_a_comment_is_read_from_its_form() -> None:
-    """The form has the comment of an earlier click in it, and names its turn."""
-    form = comment_form(Reader("ja"), str(TURN), "Too long.")
-    assert form["blocks"][0]["element"]["initial_value"] == "Too long."
-    values = {"comment": {"value": {"type": "plain_text_input", "value": " Too vague. "}}}
-    assert read_comment({**form, "state": {"values": values}}) == (str(TURN), "Too vague.")
-
-
-def test_a_label_is_said_without_markup() -> None:
-    """Of a date, a person and a link a screen reader says the words."""
-    text = "Updated: <@U04ABCD12> &lt;3 ramen\n<!date^1^{date_short}|Nov 20> · <https://x|message>"
-    assert spoken(text) == "Updated: @U04ABCD12 <3 ramen Nov 20 · message"
 
 
 @given(st.text(f"ab <&> {chr(12354)}", max_size=600), st.integers(10, 300))

@@ -37,8 +37,6 @@ _PAGES_AT_ONCE = 20
 _PAUSE_SECONDS = 30.0
 _AGAIN_SECONDS = 10.0
 _CONVERSATIONS = 200
-# What is answered sooner needs no word about it.
-_LATE_SECONDS = 60.0
 _RECENT_DM, _THREAD, _OTHER_DM, _CHANNEL = range(4)
 
 
@@ -131,8 +129,7 @@ class Backfill:
         found: Mapping[str, Any],
     ) -> None:
         ts = str(found["ts"])
-        late = time.time() - float(ts) > _LATE_SECONDS
-        stored = await self._missed_messages.store(conversation, kind, found, late=late)
+        stored = await self._missed_messages.store(conversation, kind, found)
         if found.get("reply_count") and not conversation.thread_ts and (stored or kind.direct):
             thread = Conversation(
                 team_id=conversation.team_id, channel_id=conversation.channel_id, thread_ts=ts

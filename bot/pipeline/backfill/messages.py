@@ -74,8 +74,6 @@ class MissedMessages:
         conversation: Conversation,
         kind: ConversationKind,
         found: Mapping[str, Any],
-        *,
-        late: bool,
     ) -> bool:
         """Store a message as if it had been delivered; return False if it is not to be answered."""
         bot_user_id = await self.slack.bot_user_id(conversation.team_id)
@@ -90,7 +88,7 @@ class MissedMessages:
             )
         except InvalidNamespace:
             return False
-        return message is not None and await self.inbox.store(message, late=late)
+        return message is not None and await self.inbox.store(message)
 
     async def follow_ups(self, thread: str, after: str) -> None:
         """Store the messages of `thread` after the ts `after` that are not stored yet.
@@ -105,7 +103,7 @@ class MissedMessages:
                 messages, cursor = await self.page(conversation, after, cursor)
                 for found in messages:
                     if str(found.get("ts")) > after:
-                        await self.store(conversation, kind, found, late=False)
+                        await self.store(conversation, kind, found)
                 if not cursor:
                     return
         except SlackApiError as error:
