@@ -17,7 +17,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.access import QuotaExceeded
 from bot.app import App
 from bot.logs import fault
 from bot.memories.adding import remember_message
@@ -26,6 +25,7 @@ from bot.memories.clicks import (
     FORMS,
     Click,
     Result,
+    carried_out,
     forget_typed,
     form_errors,
     memories_typed,
@@ -219,7 +219,7 @@ class Interactions:
     async def _result(self, click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                return await work(click)
+                return await carried_out(click, work)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
 
@@ -319,14 +319,12 @@ class Interactions:
 def _sentence(reader: Reader, error: Exception) -> str:
     """Log a failure, and return the sentence that reports it to the person.
 
-    Expected are a database that is unavailable or busy, values that cannot be read (those of
-    buttons and forms may be of another version of the app), and a used up quota.
+    Expected are a database that is unavailable or busy, and values that cannot be read: those of
+    buttons and forms may be of another version of the app.
     """
-    expected = isinstance(error, (OperationalError, OutcomeUnknown, QuotaExceeded, *UNREADABLE))
+    expected = isinstance(error, (OperationalError, OutcomeUnknown, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
-    if isinstance(error, QuotaExceeded):
-        return error.refusal(reader)
     database = isinstance(error, OperationalError | OutcomeUnknown)
     return reader.say("command_uncertain" if database else "command_broke")
 

@@ -1,4 +1,4 @@
-"""The forms: a memory, settings, *Delete all my data*, a comment on an answer, and the card."""
+"""The forms: a memory, settings, *Delete all my data*, and a comment on an answer."""
 
 from __future__ import annotations
 
@@ -34,14 +34,8 @@ from memory.credentials import redact
 from memory.model import LEVEL_FIELDS
 from memory.store import validated
 
-MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM = (
-    "memory",
-    "settings",
-    "delete_all",
-    "comment",
-    "card",
-)
-FORMS = (MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM)
+FORMS = ("memory", "settings", "delete_all", "comment")
+MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM = FORMS
 LINES_LIMIT = 50
 COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -307,11 +301,13 @@ def _plain(reader: Reader, audience: str) -> str:
 class SubmittedMemory:
     """A submitted memory form; `errors` are sentences by block, empty if it is valid.
 
-    `lines` are what is to be added, `content` the fields of an edited memory: None where one was
-    left empty. `audience` is the choice, or the id of a chosen `conversation`.
+    `lines` are what is to be added, `answers` those to the questions, by name. `content` are the
+    fields of an edited memory: None where one was left empty. `audience` is the choice, or the id
+    of a chosen `conversation`.
     """
 
     lines: Sequence[str] = ()
+    answers: Mapping[str, str]
     content: Mapping[str, Any]
     audience: str
     conversation: str
@@ -323,21 +319,23 @@ def read_memory_form(
 ) -> SubmittedMemory:
     """Read and check a submitted memory form, without any lookup."""
     reader = Reader(language_of_form(view))
-    kind = metadata_of(view).get("kind")
     content: dict[str, Any] = {}
     lines: list[str] = []
-    if kind is None:
-        lines = lines_of(_text(view, _LINES))
-        errors = {_LINES: reason} if (reason := lines_error(reader, lines)) else {}
-    else:
+    errors: dict[str, str] = {}
+    answers = {name: text for name in QUESTIONS if (text := _text(view, name))}
+    if kind := metadata_of(view).get("kind"):
         # LookupError: a kind that the operator has removed meanwhile.
         schema = {one.__name__: one for one in schemas}[kind]
         state = view["state"]["values"]
         shown = {field.name: field for field in _all_fields(schema) if field.block_id in state}
         content = {name: _value(view, field) for name, field in shown.items()}
         errors = _errors(reader, schema, content, shown)
+    elif _LINES in view["state"]["values"]:
+        lines = lines_of(_text(view, _LINES))
+        errors = {_LINES: reason} if (reason := lines_error(reader, lines)) else {}
     return SubmittedMemory(
         lines=lines,
+        answers=answers,
         content=content,
         audience=_chosen(view, _AUDIENCE) or DM,
         conversation=str(_entered(view, _CONVERSATION).get("selected_conversation") or ""),
@@ -539,9 +537,4 @@ def card_form(reader: Reader, **metadata: str) -> SlackView:
             for name in QUESTIONS
         ),
     ]
-    return _form(reader, CARD_FORM, "card_title", "form_save", blocks, **metadata)
-
-
-def read_card_form(view: Mapping[str, Any]) -> dict[str, str]:
-    """Return the answers that were given, by the name of the question."""
-    return {name: text for name in QUESTIONS if (text := _text(view, name))}
+    return _form(reader, MEMORY_FORM, "card_title", "form_save", blocks, **metadata)
