@@ -249,7 +249,7 @@ class Interactions:
             if origin.home:
                 await self._show_home(client, body, click, origin, position, done)
                 return
-            shows_panel = isinstance(result, Position) or origin.position is not None
+            shows_panel = position is not None or origin.position is not None
             if shows_panel and not (done and done.beside and origin.position is None):
                 with transaction_timeout(_DATABASE_SECONDS):
                     shown = await self._panel(
@@ -262,7 +262,7 @@ class Interactions:
             shown = done_payload(click.reader, done)
         in_place = "actions" in body or ("view" in body and origin.position is not None)
         replaces = in_place and not (done and done.beside and origin.position is None)
-        if isinstance(result, Position) and origin.position is None:
+        if position is not None and origin.position is None:
             replaces = False
         try:
             if not replaces and await show_in_thread(client, body, shown):

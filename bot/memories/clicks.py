@@ -242,13 +242,12 @@ async def _show(app: App, click: Click) -> Position:
 
 async def _search(app: App, click: Click) -> Position:
     del app
-    where = click.position or Position()
-    words = " ".join(click.value.split())
-    return Position(list="forget" if where.list == "forget" else "memories", of=words[:100])
+    return Position(of=" ".join(click.value.split())[:100])
 
 
 async def _forget(app: App, click: Click) -> Done:
-    return replace(await _forget_keys(app, click, click.value), position=Position())
+    done = await _forget_keys(app, click, click.value)
+    return replace(done, position=click.position and Position())
 
 
 async def _forget_keys(app: App, click: Click, value: str) -> Done:
@@ -474,4 +473,4 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     if words.casefold() in _EVERYTHING:
         line = click.reader.say("forget_everything_ask")
         return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
-    return Position(list="forget", of=words[:100])
+    return Done(line=click.reader.say("forget_what"), position=Position(of=words[:100]))

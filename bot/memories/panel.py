@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from bot.access import QuotaExceeded
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.unformed import form_now
@@ -22,24 +21,17 @@ from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content, Position
 from bot.ui.reader import Reader
 from memory import (
-    DM,
     Change,
-    Memory,
     Person,
     list_changes,
     list_memories,
-    memory_view,
     open_questions,
 )
 from memory.formation import provider_and_name
 from memory.postgres import person_transaction
-from memory.recall import similar_memories
 from memory.store import memory_page, read_card
 
-_SIMILAR = 5
 _CHANNELS = 20
-# Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
-_SIMILARITY = 0.3
 
 
 async def read_panel(
@@ -86,26 +78,7 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     )
     total = (await memory_page(app.pool, person, size=1)).total if position.of else page.total
     content = replace(content, total=total, found=page.total, memories=page.memories)
-    if position.of and total and not page.total:
-        near = await _similar(app, person, position.of)
-        content = replace(content, memories=near, found=len(near), similar=True)
     return replace(content, position=replace(position, page=page.page))
-
-
-async def _similar(app: App, person: Person, words: str) -> list[Memory]:
-    """Return the nearest memories; none where the person's requests of this hour are used up."""
-    try:
-        await app.quotas.admit(person)
-    except QuotaExceeded:
-        return []
-    return await similar_memories(
-        app.pool,
-        app.embedder,
-        memory_view(person.namespace(DM)),
-        words,
-        least=_SIMILARITY,
-        most=_SIMILAR,
-    )
 
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:

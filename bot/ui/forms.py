@@ -55,8 +55,6 @@ _WORD, _COMMENT = "word", "comment"
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = frozenset({"missing", "number", "range", "long", "secret", "ended"})
 _RETENTION = (0, 30, 90, 180, 365)
-# Of the tables of a receipt, those a person knows by name; the others are counted together.
-_RECEIPT = {"store": "counted_memories", "memory_versions": "deleted_changes"}
 
 InputType: TypeAlias = Literal["text", "number", "choice", "date", "time"]
 # The elements for a day and a time of day, and what their values are called.
@@ -483,9 +481,9 @@ def delete_errors(view: Mapping[str, Any]) -> dict[str, str]:
 
 def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
     """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
-    counts = {key: receipt.counts.get(table, 0) for table, key in _RECEIPT.items()}
-    lines = [reader.say(key, count=count) for key, count in counts.items()]
-    lines.append(reader.say("deleted_rest", count=receipt.total - sum(counts.values())))
+    memories = receipt.counts.get("store", 0)
+    lines = [reader.say("counted_memories", count=memories)]
+    lines.append(reader.say("deleted_rest", count=receipt.total - memories))
     if receipt.files:
         lines.append(reader.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())

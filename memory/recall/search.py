@@ -181,33 +181,6 @@ def _nearest(
     )
 
 
-async def similar_memories(
-    pool: Pool,
-    embedder: Embedder,
-    view: MemoryView,
-    text: str,
-    *,
-    least: float = -1.0,
-    most: int = 1_000,
-) -> list[Memory]:
-    """Return the memories in `view` whose cosine similarity to `text` is `least` or more.
-
-    The most similar come first, `most` at the most. Empty if embeddings are unavailable.
-    """
-    try:
-        near, values = _nearest(view, embedder.space, await embedder.embed([text]), most)
-        found = await person_statement(
-            pool,
-            view.person,
-            f"SELECT * FROM ({near}) AS near WHERE distance <= %(furthest)s ORDER BY rank",
-            {**values, "furthest": 1 - least},
-        )
-    except (EmbeddingsUnavailable, DataError) as error:
-        _log.warning("similar memories could not be searched: %s", type(error).__name__)
-        return []
-    return current(read_within(found, view))
-
-
 async def nearest_to_each(
     pool: Pool,
     embedder: Embedder,
