@@ -1,4 +1,4 @@
-"""Find credentials in text: token formats, labelled values, and numbers with a check digit.
+"""Find credentials in text: token formats, numbers with a check digit, and labelled values.
 
 Each rule reads a limited number of characters, so that the time is linear in the text's length.
 docs/decisions/0016-credentials.md describes the rules, their limits and measurements.
@@ -8,27 +8,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from itertools import chain, zip_longest
-from typing import TYPE_CHECKING
-
-from memory.credentials.credential import Credential, CredentialKind
-from memory.credentials.numbers import find_ibans, find_numbers
+from itertools import chain
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
 
-_PRIVATE_KEY, _BASIC_AUTH = "Private Key", "Basic Auth Credentials"  # names of the library
+CredentialKind: TypeAlias = Literal[
+    "access_key",
+    "bank_account",
+    "card_number",
+    "id_number",
+    "my_number",
+    "password",
+    "private_key",
+    "security_code",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential in a text: its kind, and its start and end offsets in characters."""
+
+    kind: CredentialKind
+    start: int
+    end: int
+
+
+_BASIC_AUTH = "Basic Auth Credentials"  # a name of the library
 _WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line passed to one pattern of the library
-_KEY_LENGTH, _KEY_PREAMBLE = 20_000, 400  # characters of a private key, and before its body
 _VALUE = 256  # characters of a labelled value that are searched for a digit
 
 # The modules of detect-secrets for fixed formats. Not included: modules that measure entropy or
-# search for keywords, IP addresses or variable names (IBM Cloud, npm).
+# search for keywords, IP addresses or variable names (IBM Cloud, npm), and that of private keys,
+# which finds headers only.
 _DETECTORS = (
     "artifactory aws azure_storage_key basic_auth discord github_token gitlab_token jwt mailchimp "
-    "private_key pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
+    "pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
 )
 
 # Token prefixes that detect-secrets 1.5.0 does not detect.
@@ -52,54 +71,6 @@ _VENDOR_TOKENS = [
         r"otpauth://[a-z]{4}/[^\s?]{0,200}\?(?:[^\s&]{1,100}&){0,5}secret=([A-Z2-7]{16,128})"
     ),
 ]
-# Values that are too short or too plain to be found without the name before or after them.
-_IS = r"\s{0,3}(?:is|[:：=]|は)?\s{0,3}"
-_NAMED: tuple[tuple[CredentialKind, re.Pattern[str]], ...] = (
-    (
-        "id_number",
-        re.compile(
-            rf"(?i:\b(?:SSN|social security (?:number|no\.?))){_IS}"
-            r"([0-9]{3}([ -]?)[0-9]{2}\2[0-9]{4})(?![0-9-])"
-            rf"|(?i:\bpassport (?:number|no\.?)|パスポート番号){_IS}"
-            r"([A-Z]{0,2}[0-9]{6,9}[A-Z]?[0-9]?)\b"
-            rf"|免許証番号{_IS}([0-9]{{12}})(?![0-9])"
-        ),
-    ),
-    (
-        "security_code",
-        re.compile(rf"(?i:\b(?:CVV2?|CVC2?)|セキュリティコード){_IS}([0-9]{{3,4}})(?![0-9])"),
-    ),
-    (
-        "security_code",
-        re.compile(
-            r"(?:\bPIN(?: code| number)?\s{0,3}(?: is|[:=])|暗証番号\s?(?:は|[:：=])"
-            r"|(?i:\b(?:door code|one-time (?:code|password)|OTP|verification code)"
-            r"\s{0,3}(?: is|[:=]))"  # words: literal
-            r"|(?:認証コード|ワンタイム(?:コード|パスワード))\s?(?:は|[:：=]))"
-            r"\s{0,3}([0-9]{4,8})(?![0-9A-Za-z/.,:-]?[0-9])"
-        ),
-    ),
-    (
-        "bank_account",
-        re.compile(r"口座番号\s?(?:は|[:：=])\s{0,3}([0-9]{6,8})(?![0-9])"),
-    ),
-    (
-        "password",
-        re.compile(
-            r"(?<!\S)(?=[^\s]{0,63}[0-9])(?=[^\s]{0,63}[A-Za-z])([A-Za-z0-9!#$%&*+?@^_~-]{6,64})"
-            r"(?: (?i:(?:is|as) my (?:password|passcode|passphrase))\b"
-            r"|\s?が(?:パスワード|暗証番号))"
-        ),
-    ),
-    (
-        "private_key",
-        re.compile(
-            r"(?i:\b(?:seed|recovery|mnemonic) phrase)(?: is|:)\s{1,3}"
-            r"((?:[a-z]{3,8} ){11,23}[a-z]{3,8})\b"
-        ),
-    ),
-)
-
 # Full-width ASCII, hyphens and spaces map to one ASCII character each; invisible ones are removed.
 _FOLD: dict[int, int | str] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
@@ -111,15 +82,29 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _IN_WORD = re.compile(r"(?<=[A-Za-z0-9])[A-Za-z0-9]")
 _LINE = re.compile(r"[^\r\n]{7,}")  # a line with the shortest format, ://a:b@, or a longer one
 _REST = re.compile(r"[A-Za-z0-9_+/=~-]*(?:\.[A-Za-z0-9_+/=~-]+)*")
-_KEY_END = re.compile(r"-----END[A-Z0-9 ]{0,40}-----")
-_KEY_BODY = re.compile(
-    r"[A-Za-z0-9+/=\\]{16,}(?:\s+[A-Za-z0-9+/=\\]{16,}"
-    r"|\r?\n(?:[A-Za-z0-9+/=]+|[A-Za-z-]+: [^\r\n]*)(?![^\r\n]))*"
-)
 _DIGIT = re.compile(r"[0-9]")
+# A header with the key that follows it, up to the next header; without a key it needs its dashes.
+_KEY_LINE = r"[A-Za-z0-9+/=\\]{16,}"
+_PRIVATE_KEY = re.compile(
+    r"(?:-----)?BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?(?:"
+    r"(?:-----)?(?:(?!BEGIN )[^-]){0,20000}-----END[A-Z0-9 ]{0,40}-----"
+    rf"|(?:-----)?\s+(?:[A-Za-z-]{{1,40}}: [^\r\n]{{0,200}}\s+){{0,5}}{_KEY_LINE}"
+    rf"(?:\s+{_KEY_LINE})*+|-----)"
+)
+_CARD = re.compile(
+    r"(?<![\w+./#@$%&-])(?<!\+[0-9] )(?<!\+[0-9]{2} )(?<!\+[0-9]{3} )(?:[0-9]{13,19}"
+    r"|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?"
+    r"|[0-9]{4}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z_/@%])",
+    re.ASCII,
+)
+_ISSUER = re.compile(r"4|5[0-8]|6|3[04-9]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?"
+    r"(?![A-Za-z0-9])"
+)
 
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
-_LABEL = re.compile(
+_LABELS = (
     r"(?:password|passwort|kennwort|passcode|passphrase|token"
     r"|(?<![^\W_])(?:passwd|pwd|pw|pin(?:[ -](?:code|number))?|client[ _-]secret"
     r"|(?:api|access|secret|private)[ _-]?key"
@@ -130,14 +115,41 @@ _LABEL = re.compile(
     r"|パスワード|パスコード|パスフレーズ|暗証番号|トークン|(?:api ?|シークレット|アクセス)キー"
     r"|秘密鍵|密码|密碼|口令|令牌|密钥|密鑰|金鑰|私钥|私鑰"
     r"|비밀 ?번호|비번|암호|패스워드|핀 ?번호|토큰|(?:api|비밀|개인) ?키)"
-    rf"{_MARK}{{0,3}}"
-    r"(?:\s{0,3}[:=]{1,2}|'s\s|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é)\b\s?:?"
-    r"|\s?(?:は|是|为|為|은|는):?)"
-    rf"\s{{0,3}}{_MARK}{{0,3}}\s?",
-    re.IGNORECASE,
 )
+_IS = (
+    rf"{_MARK}{{0,3}}(?:\s{{0,3}}[:=]{{1,2}}|'s\s"
+    r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é)\b\s?:?"
+    rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
+)
+_MAY_BE = rf"(?:{_IS}|\s?)"  # numbers follow their label without it, too
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
-_TOKEN = re.compile(rf"{_UNBROKEN}{{6,{_VALUE}}}")
+# Labels, and the value that follows directly after a word or sign for "is".
+_LABELLED: tuple[tuple[CredentialKind, str, str], ...] = (
+    ("password", _LABELS, rf"{_UNBROKEN}{{6,{_VALUE}}}"),
+    (
+        "security_code",
+        r"(?<![^\W_])(?:PIN(?: code| number)?|CV[VC]2?|door code|one-time (?:code|password)|OTP"
+        r"|verification code)|暗証番号|認証コード|セキュリティコード"
+        r"|ワンタイム(?:コード|パスワード)",
+        r"[0-9]{3,8}(?![0-9A-Za-z]|[/.,:-][0-9])",
+    ),
+    (
+        "id_number",
+        r"(?<![^\W_])(?:SSN|social security (?:number|no\.?)|passport (?:number|no\.?))"
+        r"|パスポート番号|免許証番号",
+        r"[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4}(?![0-9-])|[A-Z]{0,2}[0-9]{6,12}(?:[A-Z][0-9]?)?\b",
+    ),
+    (
+        "my_number",
+        r"マイナンバー|個人番号|(?-i:M[yY] N(?:umber|UMBER))",
+        r"[0-9]{4}([ -]?)[0-9]{4}\3[0-9]{4}(?![0-9])",
+    ),
+    ("bank_account", "口座番号", r"[0-9]{6,8}(?![0-9])"),
+)
+_PATTERNS: list[tuple[CredentialKind, re.Pattern[str]]] = [
+    (kind, re.compile(rf"((?:{labels}){_IS if kind == 'password' else _MAY_BE})({value})", re.I))
+    for kind, labels, value in _LABELLED
+]
 _UNBROKEN_REST = re.compile(rf"{_UNBROKEN}*")
 _NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
 _QUOTES, _AROUND = frozenset("\"'`"), " \t\"'=:"
@@ -148,13 +160,7 @@ def find_credentials(text: str) -> list[Credential]:
     """Return the credentials in `text`, in order and without overlaps."""
     folded, offsets = _folded(text)
     found = sorted(
-        chain(
-            _formats(folded),
-            find_numbers(folded),
-            find_ibans(folded),
-            _labelled(folded),
-            _named(folded),
-        ),
+        chain(_formats(folded), _numbers(folded), _labelled(folded)),
         key=lambda credential: (credential.start, -credential.end),
     )
     merged: list[Credential] = []
@@ -210,10 +216,7 @@ def _formats(text: str) -> Iterator[Credential]:
     windows = list(_windows(text))
     for detector in _detectors():
         for pattern in detector.denylist:
-            if detector.secret_type == _PRIVATE_KEY:
-                yield from _private_keys(pattern, text)
-            else:
-                yield from _tokens(detector, pattern, text, windows)
+            yield from _tokens(detector, pattern, text, windows)
 
 
 def _tokens(
@@ -257,45 +260,45 @@ def _windows(text: str) -> Iterator[tuple[int, str]]:
                 break
 
 
-def _private_keys(header: re.Pattern[str], text: str) -> Iterator[Credential]:
-    """Yield each header with the key that follows it; a header in prose must have a key."""
-    matches = list(header.finditer(text))
-    for match, following in zip_longest(matches, matches[1:]):
-        begin, end = match.span()
-        limit = min(end + _KEY_LENGTH, following.start() if following else len(text))
-        body = _KEY_BODY.search(text, end, min(end + _KEY_PREAMBLE, limit))
-        last = _KEY_END.search(text, end, limit) or (
-            body and _KEY_BODY.match(text, body.start(), limit)
-        )
-        dashes = text.endswith("-----", 0, begin) and text.startswith("-----", end)
-        if last or dashes:
-            begin, end = begin - 5 * dashes, last.end() if last else end + 5
-            yield Credential("private_key", begin, end)
+def _numbers(text: str) -> Iterator[Credential]:
+    """Yield private keys, and cards and bank accounts whose check digits are right."""
+    for match in _PRIVATE_KEY.finditer(text):
+        yield Credential("private_key", *match.span())
+    for match in _CARD.finditer(text):
+        if _is_card(re.sub("[ -]", "", match[0])):
+            yield Credential("card_number", *match.span())
+    for match in _IBAN.finditer(text):
+        account = re.sub("[ -]", "", match[0])
+        digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
+        if sum(map(str.isdigit, account)) >= 8 and int(digits) % 97 == 1:  # ISO 13616
+            yield Credential("bank_account", *match.span())
 
 
-def _named(text: str) -> Iterator[Credential]:
-    """Yield values that directly follow or precede their name."""
-    for kind, pattern in _NAMED:
-        for match in pattern.finditer(text):
-            group = next(n for n in range(1, pattern.groups + 1) if (match[n] or "").strip(" -"))
-            yield Credential(kind, match.start(group), match.end(group))
+def _is_card(digits: str) -> bool:
+    """Check the network prefix and the check digit of a card (ISO/IEC 7812, Luhn)."""
+    if not _ISSUER.match(digits) or len(set(digits)) == 1:
+        return False
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
 def _labelled(text: str) -> Iterator[Credential]:
-    """Yield tokens with a digit that directly follow a label and a word or sign for "is"."""
-    covered = 0
-    for label in _LABEL.finditer(text):
-        if label.end() < covered:
-            continue
-        token = _TOKEN.match(text, label.end())
-        if token is None or _NOT_SECRET.match(token[0]):
-            continue
-        value, quote = token[0], label[0].rstrip()[-1:]
-        if quote in _QUOTES and quote in value:
-            value = value.split(quote)[0]
-        elif _DIGIT.search(value):
-            covered = _end(_UNBROKEN_REST, text, token.end())
-            value = text[token.start() : covered]
-        value = value.rstrip(_CLOSING)
-        if len(value.rstrip("!?")) >= 6 and _DIGIT.search(value):
-            yield Credential("password", token.start(), token.start() + len(value))
+    """Yield values that directly follow a label and "is"; a password has a digit."""
+    for kind, pattern in _PATTERNS:
+        covered = 0
+        for match in pattern.finditer(text):
+            start, end = match.span(2)
+            value = match[2]
+            if match.start() < covered or _NOT_SECRET.match(value):
+                continue
+            if kind == "password":
+                quote = match[1].rstrip()[-1:]
+                if quote in _QUOTES and quote in value:
+                    value = value.split(quote)[0]
+                elif _DIGIT.search(value):
+                    covered = _end(_UNBROKEN_REST, text, end)
+                    value = text[start:covered]
+                value = value.rstrip(_CLOSING)
+                if len(value.rstrip("!?")) < 6 or not _DIGIT.search(value):
+                    continue
+            yield Credential(kind, start, start + len(value))

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from memory.credentials.credential import CredentialKind
-from memory.credentials.detection import find_credentials
+from memory.credentials.detection import CredentialKind, find_credentials
 
 _NAMES: Mapping[CredentialKind, str] = {
     **{kind: kind.replace("_", " ") for kind in get_args(CredentialKind)},

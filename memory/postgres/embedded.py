@@ -13,7 +13,6 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, Popen, TimeoutExpired
@@ -27,10 +26,9 @@ from memory.model.errors import KiokuMemoryError
 
 START_SECONDS, STOP_SECONDS = 300.0, 60.0  # recovery after a power failure may read a lot of WAL
 _OWNER, _LOGIN = "kioku", "kioku_login"
-_INITDB = (f"--username={_OWNER}", "--encoding=UTF8", "--locale=C", "--auth=trust")
-_LOCALE = ("--no-instructions", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-_FEWER = ("wal_level=minimal", "max_wal_senders=0", "io_method=sync", "shared_buffers=64MB")
-_QUIET = ("log_min_messages=log", "log_min_error_statement=panic")  # errors have people's texts
+_INITDB = f"-U {_OWNER} -E UTF8 --locale=C --auth=trust --no-instructions --locale-provider=builtin"
+_FEWER = "wal_level=minimal max_wal_senders=0 io_method=sync shared_buffers=64MB"
+_QUIET = "log_min_messages=log log_min_error_statement=panic"  # errors have people's texts
 
 
 class EmbeddedPostgresError(KiokuMemoryError):
@@ -64,7 +62,6 @@ class EmbeddedPostgres:
             self._socket = Path(f"/tmp/kioku-{os.geteuid()}-{digest}")  # noqa: S108 (private)
         self._server: Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
-        self._starter = 0
 
     @property
     def pid(self) -> int | None:
@@ -99,8 +96,12 @@ class EmbeddedPostgres:
         if self.pid is not None:
             return
         self.stop()  # releases the lock of a server that has crashed
+        binaries = find_binaries()
         try:
-            self._start(find_binaries())
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock()
+            if not self.is_running():
+                self._start(binaries)
         except BaseException as error:
             self.stop(immediate=True)
             if not isinstance(error, OSError):
@@ -112,14 +113,14 @@ class EmbeddedPostgres:
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server that this object has started, `immediate` without a checkpoint."""
-        if self._lock is not None and self._starter == os.getpid():
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)[immediate:]:
-                if self._server is not None and self.pid is not None:
-                    self._server.send_signal(number)
-                    with suppress(TimeoutExpired):
-                        self._server.wait(STOP_SECONDS)
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)[immediate:]:
+            if self._server is not None and self.pid is not None:
+                self._server.send_signal(number)
+                with suppress(TimeoutExpired):
+                    self._server.wait(STOP_SECONDS)
+        if self._lock is not None:
             self._lock.close()
-            self._server = self._lock = None
+        self._server = self._lock = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -128,98 +129,87 @@ class EmbeddedPostgres:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _start(self, binaries: Path) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = self._folder.joinpath("kioku.lock").open("ab")
+    def _take_lock(self) -> None:
+        self._lock = self._folder.joinpath("kioku.lock").open("ab")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            if not isinstance(error, BlockingIOError):
-                raise
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise EmbeddedPostgresError(
                 f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
             ) from None
-        self._lock, self._starter = lock, os.getpid()
-        if self._is_used():
-            return
-        with self._log.open("wb") as log:
-            self._log.chmod(0o600)
-            if not self._cluster.exists():  # made beside, and renamed once it is complete
-                for old in self._folder.glob("new-*"):  # of a first start that was killed
-                    shutil.rmtree(old, ignore_errors=True)
-                new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
-                if os.geteuid() == 0:
-                    shutil.chown(new, "nobody")
-                options = (f"--pgdata={new}", *_INITDB, *_LOCALE)
-                if _launch(binaries / "initdb", options, new, log).wait():
-                    raise self._failed()
-                new.rename(self._cluster)
+
+    def _start(self, binaries: Path) -> None:
+        if not self._cluster.exists():  # made beside, and renamed once it is complete
+            for old in self._folder.glob("new-*"):  # of a first start that was killed
+                shutil.rmtree(old, ignore_errors=True)
+            new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+            if os.geteuid() == 0:
+                shutil.chown(new, "nobody")
+            locale = ("--builtin-locale=C.UTF-8", f"--pgdata={new}")
+            if self._launch(new, binaries / "initdb", *_INITDB.split(), *locale).wait():
+                raise self._failed()
+            new.rename(self._cluster)
         owner = self._cluster.stat().st_uid
         self._socket.mkdir(mode=0o700, exist_ok=True)
         if self._socket.lstat().st_uid not in (owner, os.geteuid()):
             raise EmbeddedPostgresError(f"{self._socket} is another user's: remove it.")
         self._socket.chmod(0o700)
         os.chown(self._socket, owner, -1, follow_symlinks=False)
-        self._launch_server(binaries)
+        self._remove_stale_files()
+        settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
+        options = [f"--{one}" for one in (*settings, *_FEWER.split(), *_QUIET.split())]
         begin = time.monotonic()
         while not self.is_running():
             waited = time.monotonic() - begin
-            if self.pid is None and "still in use" in self._said() and waited < STOP_SECONDS:
-                self._launch_server(binaries)  # a killed server's processes are ending
+            # The server of a killed run may be starting or ending: it answers soon, or is gone.
+            other = re.search("still in use|already exists", self._said()) and waited < STOP_SECONDS
+            if self._server is None or (self.pid is None and other):
+                program = binaries / "postgres"
+                self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
             elif self.pid is None or waited > START_SECONDS:
                 raise self._failed()
             time.sleep(0.005)
 
-    def _launch_server(self, binaries: Path) -> None:
-        settings = [f"--{one}" for one in ("listen_addresses=", *_FEWER, *_QUIET)]
-        folders = ("-D", str(self._cluster), f"--unix_socket_directories={self._socket}")
-        with self._log.open("wb") as log:
-            self._server = _launch(binaries / "postgres", (*folders, *settings), self._cluster, log)
-
-    def _is_used(self) -> bool:
-        """Wait for a server of an earlier run; remove a pid file that is another process's."""
+    def _remove_stale_files(self) -> None:
+        """Remove a pid file whose process is not PostgreSQL, which would not start beside it."""
         import psutil  # type: ignore[import-untyped] # the package of the programs brings it
 
-        file, end = self._cluster / "postmaster.pid", time.monotonic() + STOP_SECONDS
-        while file.exists() and psutil.pid_exists(pid := int(file.read_text().split("\n")[0])):
-            process = psutil.Process(pid)
+        file = self._cluster / "postmaster.pid"
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):  # PostgreSQL ignores such a file
+            process = psutil.Process(int(file.read_text().split("\n")[0]))
             if process.status() == "zombie" or not process.name().startswith("postgres"):
                 for stale in (file, *self._socket.glob(".s.PGSQL*")):
                     stale.unlink()
-            elif self.is_running():
-                return True
-            elif time.monotonic() > end:
-                raise EmbeddedPostgresError(f"Process {pid}, PostgreSQL, does not answer: stop it.")
-            time.sleep(0.005)
-        return False  # PostgreSQL itself removes the file of a process that has ended
+
+    def _launch(self, folder: Path, *command: str | Path) -> "Popen[bytes]":
+        """Start a program as the owner of `folder`; in its own session, Ctrl-C does not reach it.
+
+        PostgreSQL refuses to be root. Root's may enter the folders above nevertheless, by setpriv.
+        """
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        if os.geteuid() == 0:
+            ids = (f"--reuid={folder.stat().st_uid}", f"--regid={folder.stat().st_gid}")
+            sets = ("--inh-caps", "--ambient-caps", "--bounding-set")
+            rights = (f"{one}=-all,+dac_override" for one in sets)
+            bits = ("--securebits", "+no_setuid_fixup")  # without it, access(2) ignores the right
+            command = ("setpriv", *ids, "--clear-groups", *bits, *rights, *command)
+        with self._log.open("wb") as log:
+            self._log.chmod(0o600)
+            return Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)
+                command,
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=env | {"LC_ALL": "C", "TZ": "UTC"},
+                start_new_session=True,
+            )
 
     def _said(self) -> str:
-        return self._log.read_text(errors="replace")
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def _failed(self) -> EmbeddedPostgresError:
-        said = self._said()
-        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or said.splitlines()[:1]
+        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", self._said()) or ["it did not say why"]
         return EmbeddedPostgresError(
-            f"PostgreSQL did not start ({''.join(why[-1:]) or 'it did not say why'}): see"
-            f" {self._log}, or set DATABASE_URL."
+            f"PostgreSQL did not start ({why[-1]}): see {self._log}, or set DATABASE_URL."
         )
-
-
-def _launch(program: Path, options: Sequence[str], folder: Path, log: IO[bytes]) -> "Popen[bytes]":
-    """Start a program as the owner of `folder`, in its own session: Ctrl-C reaches the app only.
-
-    PostgreSQL refuses to be root. Root's keeps the right to enter the folders above, by setpriv.
-    """
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    env |= {"LC_ALL": "C", "TZ": "UTC"}
-    command = [str(program), *options]
-    if os.geteuid() == 0:
-        ids = (f"--reuid={folder.stat().st_uid}", f"--regid={folder.stat().st_gid}")
-        sets = ("--inh-caps", "--ambient-caps", "--bounding-set")
-        rights = (f"{one}=-all,+dac_override" for one in sets)
-        bits = ("--securebits", "+no_setuid_fixup")  # without it, access(2) ignores the right
-        command = ["setpriv", *ids, "--clear-groups", *bits, *rights, *command]
-    return Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)
-        command, stdin=DEVNULL, stdout=log, stderr=log, cwd="/", env=env, start_new_session=True
-    )

@@ -12,24 +12,20 @@ from psycopg.rows import DictRow
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, execute_statement, is_unavailable
 from memory.postgres.locks import lock_person
-from memory.store.forgetting import UNDO_MINUTES, shown
+from memory.store.forgetting import purge_forgotten, shown
 from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, person_range, read_own
 from memory.store.versions import Change, Step, write
 
 _log = logging.getLogger(__name__)
 
-_PURGE: LiteralString = (
-    f"WITH questions AS (DELETE FROM memory_questions WHERE {OF_IDS} AND expires_at < now())"
-    f" DELETE FROM memory_versions WHERE {OF_IDS} AND action <> 'forgotten'"
-    f" AND deleted_at < now() - make_interval(mins => {UNDO_MINUTES})"
-)
+_QUESTIONS: LiteralString = f"DELETE FROM memory_questions WHERE {OF_IDS} AND expires_at < now()"
 
 
 async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     """Delete what is due of up to `limit` people; return the changes of expired memories.
 
     Of an expired memory go the row, its vectors and versions, and the questions about it; a version
-    without content is left. What was forgotten more than `UNDO_MINUTES` ago goes as well. Any
+    without content is left. What was forgotten more than ten minutes ago goes as well. Any
     number of processes may run it. A failure for one person is logged and does not stop the others.
     """
     ended: list[Change] = []
@@ -37,7 +33,8 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
         try:
             person = Person(row["team_id"], row["user_id"])
             async with shown(pool, person) as connection:
-                await connection.execute(_PURGE, person.ids)
+                await connection.execute(_QUESTIONS, person.ids)
+                await purge_forgotten(connection, person)
                 ended += await _expire(connection, person, "expires_at <= now()")
         except Exception as error:
             if is_unavailable(error):

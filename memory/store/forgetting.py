@@ -137,18 +137,16 @@ _ABOUT: LiteralString = (
     " OR says(jsonb_path_query_array(after, '$.content.*')::text, %(subjects)s))"
 )
 # The vector goes with the newest version, so that an Undo embeds nothing.
-_VECTOR: LiteralString = (
-    "(SELECT embedding FROM store_vectors e WHERE e.prefix = %(low)s || v.audience"
-    " AND e.key = v.key AND NOT EXISTS (SELECT FROM memory_versions n WHERE"
-    f" {OF_IDS} AND n.key = v.key AND n.number > v.number)"
-    " ORDER BY field_name <> 'content' LIMIT 1)"
-)
 _MARK: LiteralString = (
-    f"UPDATE memory_versions v SET deleted_at = now(), forgotten_id = %(id)s, vector = {_VECTOR}"
-    f" WHERE {_MINE} AND (key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
+    "UPDATE memory_versions v SET deleted_at = now(), forgotten_id = %(id)s,"
+    " vector = CASE WHEN m.newest THEN e.embedding END"
+    " FROM (SELECT id, key, audience, number = max(number) OVER (PARTITION BY key) AS newest"
+    f" FROM memory_versions WHERE {OF_IDS}) AS m LEFT JOIN store_vectors e"
+    " ON e.prefix = %(low)s || m.audience AND e.key = m.key"
+    f" WHERE v.id = m.id AND {_MINE} AND (v.key IN {_KEYS} OR v.id::text = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS}))"
 )
-_MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s AND action <> 'forgotten'"
+_MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
 # Removed memories about the same subjects.
 _MARK_REMOVED: LiteralString = (
     f"UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s WHERE {_MINE}"
@@ -157,18 +155,13 @@ _MARK_REMOVED: LiteralString = (
     f" AND (kind, plain_text({SUBJECT})) IN (SELECT kind, plain_text({SUBJECT})"
     f" FROM memory_versions WHERE {_MARKED} AND value IS NOT NULL))"
 )
-# A memory without an unmarked version is forgotten whole. Of each, and of each single version, ids
-# are left.
+# A memory without an unmarked version is forgotten whole, of others single versions.
 _DELETE: LiteralString = (
     "WITH marked AS MATERIALIZED (SELECT id, key, stays FROM (SELECT id, key, forgotten_id,"
     " bool_or(deleted_at IS NULL) OVER (PARTITION BY key) AS stays FROM memory_versions"
-    f" WHERE {OF_IDS} AND action <> 'forgotten') AS mine WHERE forgotten_id = %(id)s),"
+    f" WHERE {OF_IDS}) AS mine WHERE forgotten_id = %(id)s),"
     f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN"
-    f" (SELECT key FROM marked WHERE NOT stays) RETURNING {COLUMNS}),"
-    " ids AS (INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, action,"
-    " actor, batch, deleted_at, forgotten_id) SELECT gen_random_uuid(), %(team)s, %(user)s, name,"
-    " '', '', 'forgotten', 'command', %(id)s, now(), %(id)s FROM (SELECT DISTINCT"
-    " CASE WHEN stays THEN id::text ELSE key END AS name FROM marked) AS named)"
+    f" (SELECT key FROM marked WHERE NOT stays) RETURNING {COLUMNS})"
     f" SELECT {COLUMNS}, count, others FROM (SELECT (SELECT count(*) FROM gone) AS count,"
     " (SELECT count(DISTINCT CASE WHEN stays THEN id::text ELSE key END) FROM marked)"
     " - (SELECT count(*) FROM gone) AS others) AS counted LEFT JOIN (SELECT * FROM gone"
@@ -177,39 +170,34 @@ _DELETE: LiteralString = (
 )
 # What a version that stays has come from is not forgotten with a single version of the same memory.
 _TOLD: LiteralString = (
-    "SELECT COALESCE(array_agg(DISTINCT said.message)"
-    " FILTER (WHERE said.message IS NOT NULL), '{}') AS messages,"
-    " COALESCE(array_agg(DISTINCT needle) FILTER (WHERE btrim(needle) <> ''), '{}')"
-    " AS subjects, array_agg(DISTINCT key) AS keys FROM (SELECT key,"
-    f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle, {_SAID_THEN} AS sources"
-    f" FROM memory_versions WHERE {_MARKED}) AS marked"
-    " LEFT JOIN LATERAL (SELECT ARRAY[one->>'channel', one->>'ts'] AS message"
-    " FROM jsonb_path_query(sources, '$[*]') AS one"
+    "WITH marked AS MATERIALIZED (SELECT key, batch,"
+    f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle,"
+    f" {_SAID_THEN} AS sources FROM memory_versions WHERE {_MARKED})"
+    " SELECT ARRAY(SELECT DISTINCT key FROM marked) AS keys,"
+    " ARRAY(SELECT DISTINCT batch FROM marked) AS batches,"
+    " ARRAY(SELECT DISTINCT needle FROM marked WHERE btrim(needle) <> '') AS subjects,"
+    " ARRAY(SELECT DISTINCT ARRAY[one->>'channel', one->>'ts']"
+    " FROM marked, jsonb_path_query(sources, '$[*]') AS one"
     " WHERE one->>'channel' <> '' AND one->>'ts' <> '' AND (NOT %(by_source)s OR NOT EXISTS"
     f" (SELECT FROM memory_versions s WHERE {_MINE} AND s.key = marked.key AND {_SAID}"
     " @> jsonb_build_array(jsonb_build_object('channel', one->'channel', 'ts', one->'ts'))))"
-    ") AS said ON true"
-)
-# Other memories from the same messages keep the link. Versions of other forgettings have no quote
-# either: an Undo of those would bring back what was forgotten here.
-_UNQUOTE: tuple[LiteralString, ...] = tuple(
-    f"UPDATE {table} SET value = without_quotes(value, %(channels)s, %(times)s)"
-    f" WHERE {whose} AND {FROM_MESSAGES}"
-    for table, whose in (
-        ("store", OF_PERSON),
-        ("memory_versions", f"{OF_IDS} AND forgotten_id IS DISTINCT FROM %(id)s"),
-    )
+    ") AS messages"
 )
 DELETE_QUOTING: LiteralString = (
     f"DELETE FROM memory_questions WHERE {OF_IDS} AND comes_from(messages"
     " || COALESCE(before->'sources', '[]') || COALESCE(after->'sources', '[]'),"
     " NULL, %(channels)s, %(times)s, NULL, NULL, NULL)"
 )
+_UNQUOTED: LiteralString = "SET value = without_quotes(value, %(channels)s, %(times)s) WHERE"
+# Other memories from the same messages keep the link. Versions of other forgettings have no quote
+# either: an Undo of those would bring back what was forgotten here.
 _RECORD: LiteralString = (
-    "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+    f"WITH stay AS (UPDATE store {_UNQUOTED} {OF_PERSON} AND {FROM_MESSAGES}),"
+    f" told AS (UPDATE memory_versions {_UNQUOTED} {OF_IDS}"
+    f" AND forgotten_id IS DISTINCT FROM %(id)s AND {FROM_MESSAGES}), asked AS ({DELETE_QUOTING})"
+    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " SELECT %(id)s, %(team)s, %(user)s, channel, ts FROM unnest(%(channels)s::text[],"
     " %(times)s::text[]) AS said (channel, ts) UNION SELECT %(id)s, %(team)s, %(user)s, '', ''"
-    " ON CONFLICT DO NOTHING"
 )
 
 
@@ -220,7 +208,8 @@ async def shown(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[Dic
         # Statements on all of a person's rows, of whose number PostgreSQL may know nothing yet.
         await connection.execute(
             "SELECT set_config('kioku.forgotten', 'shown', true),"
-            f" set_config('enable_nestloop', 'off', true), {EXCLUSIVE}",
+            " set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true),"
+            f" {EXCLUSIVE}",
             (person.prefix,),
         )
         yield connection
@@ -264,30 +253,24 @@ async def _forget(
     [told] = await (await connection.execute(_TOLD, values)).fetchall()
     rows = await (await connection.execute(_DELETE, values)).fetchall()
     messages = {*also, *((channel, ts) for channel, ts in told["messages"])}
-    about = {"keys": told["keys"] or [], "subjects": told["subjects"]}
+    about = {"keys": told["keys"], "subjects": told["subjects"]}
     found = await connection.execute(
         f"DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch", values | about
     )
     asked = [row["batch"] for row in await found.fetchall()]
-    found = await connection.execute(
-        f"SELECT DISTINCT batch FROM memory_versions WHERE {OF_IDS} AND forgotten_id = %(id)s",
-        values,
-    )
     gone = Gone(
         id=identity,
         selection=selection,
         messages=[*messages],
         subjects=told["subjects"],
-        batches={*asked, *(row["batch"] for row in await found.fetchall())},
+        batches={*asked, *told["batches"]},
     )
     if delete_texts is not None:
         messages.update(await delete_texts(connection, gone))
     others = rows[0]["others"] + len(asked)
     if not (rows[0]["count"] or others or messages):
         return Forgotten(just_now=await _just_now(connection, person))
-    values |= message_columns(messages)
-    for statement in (*_UNQUOTE, DELETE_QUOTING, _RECORD):
-        await connection.execute(statement, values)
+    await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
         id=identity,
         can_undo=bool(told["keys"]),
@@ -306,30 +289,58 @@ async def _just_now(connection: AsyncConnection[DictRow], person: Person) -> boo
     return await found.fetchone() is not None
 
 
+# A version is marked for good if one of the same memory is marked later, or not at all: then it was
+# forgotten alone. `last` is infinity in the second case.
+_LAST: LiteralString = (
+    "max(COALESCE(deleted_at, 'infinity')) OVER (PARTITION BY team_id, user_id, key) AS last"
+)
 _BRING_BACK: LiteralString = (
-    "WITH back AS MATERIALIZED (SELECT DISTINCT ON (key) * FROM memory_versions v"
-    f" WHERE {_MARKED} AND EXISTS (SELECT FROM memory_versions t WHERE {OF_IDS}"
-    " AND t.forgotten_id = %(id)s AND t.action = 'forgotten' AND t.key = v.key)"
-    " ORDER BY key, number DESC),"
+    "WITH mine AS MATERIALIZED (SELECT id, key, last = deleted_at AS whole,"
+    " number = max(number) OVER (PARTITION BY key) AS newest"
+    f" FROM (SELECT id, key, number, forgotten_id, deleted_at, {_LAST} FROM memory_versions"
+    f" WHERE {OF_IDS} AND action <> 'forgotten') AS marked WHERE forgotten_id = %(id)s"
+    f" AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
+    " AND last IN (deleted_at, 'infinity')),"
     " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
-    " SELECT %(low)s || audience, key, value, created_at, updated_at, expires_at FROM back"
-    " WHERE value IS NOT NULL ON CONFLICT DO NOTHING RETURNING prefix, key),"
+    " SELECT %(low)s || audience, v.key, value, created_at, updated_at, expires_at"
+    " FROM memory_versions v JOIN mine USING (id) WHERE whole AND newest AND value IS NOT NULL"
+    " ON CONFLICT DO NOTHING RETURNING key),"
     " vectors AS (INSERT INTO store_vectors"
     " (prefix, key, field_name, embedding, created_at, updated_at)"
-    " SELECT put.prefix, key, 'content', vector, now(), now() FROM put JOIN back USING (key)"
-    " WHERE vector IS NOT NULL) SELECT count(*) AS count FROM put"
-)
-# A single version of a memory that was forgotten since stays hidden.
-_SHOW: LiteralString = (
-    "WITH back AS (UPDATE memory_versions SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
-    f" WHERE {_MARKED} AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
-    f" AND key IN (SELECT key FROM memory_versions WHERE {OF_IDS} AND (deleted_at IS NULL"
-    " OR forgotten_id = %(id)s AND action = 'forgotten')) RETURNING id, key),"
-    f" ids AS (DELETE FROM memory_versions WHERE {OF_IDS} AND forgotten_id = %(id)s"
-    " AND action = 'forgotten' AND key IN (SELECT key FROM back UNION SELECT id::text FROM back)),"
+    " SELECT %(low)s || audience, v.key, 'content', vector, now(), now()"
+    " FROM memory_versions v JOIN mine USING (id) JOIN put ON put.key = v.key"
+    " WHERE newest AND vector IS NOT NULL),"
+    " back AS (UPDATE memory_versions v SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
+    " FROM mine WHERE v.id = mine.id),"
     f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
-    " AND EXISTS (SELECT FROM back)) SELECT count(*) AS count FROM back"
+    " AND EXISTS (SELECT FROM mine))"
+    " SELECT (SELECT count(*) FROM put) AS rows, (SELECT count(*) FROM mine) AS versions"
 )
+# Of a memory that was forgotten whole, and of each single version, ids are left.
+_PURGE: LiteralString = (
+    "WITH due AS MATERIALIZED (SELECT id, last = deleted_at AS whole,"
+    " row_number() OVER (PARTITION BY key, forgotten_id) AS place FROM"
+    f" (SELECT id, key, forgotten_id, deleted_at, {_LAST} FROM memory_versions"
+    f" WHERE {OF_IDS} AND action <> 'forgotten') AS marked WHERE forgotten_id = %(id)s"
+    f" OR %(id)s IS NULL AND deleted_at < now() - make_interval(mins => {UNDO_MINUTES})),"
+    " gone AS (DELETE FROM memory_versions v USING due WHERE v.id = due.id"
+    " AND whole AND place > 1)"
+    " UPDATE memory_versions v SET action = 'forgotten', actor = 'command',"
+    " key = CASE WHEN whole THEN key ELSE v.id::text END, batch = forgotten_id, audience = '',"
+    " kind = '', value = NULL, vector = NULL, channel = NULL, ts = NULL, undoes = NULL,"
+    " expires_at = NULL, created_at = NULL, updated_at = NULL"
+    " FROM due WHERE v.id = due.id AND NOT (whole AND place > 1)"
+)
+
+
+async def purge_forgotten(
+    connection: AsyncConnection[DictRow], person: Person, identity: UUID | None = None
+) -> None:
+    """Delete what was forgotten more than `UNDO_MINUTES` ago, or by one forgetting; ids are left.
+
+    Within `shown`.
+    """
+    await connection.execute(_PURGE, {**person.ids, "id": identity})
 
 
 async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
@@ -342,11 +353,9 @@ async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
         values = {**person_range(person), "id": identity}
         found = await connection.execute(_BRING_BACK, values)
         [back] = await found.fetchall()
-        restored = await connection.execute(_SHOW, values)
-        [versions] = await restored.fetchall()
-        if not versions["count"]:
+        if not back["versions"]:
             raise ChangeGone("The Undo has expired or was used already.")
-    return int(back["count"])
+    return int(back["rows"])
 
 
 async def forgotten_messages(
@@ -364,8 +373,9 @@ async def forgotten_messages(
 
 _SINCE: LiteralString = (
     "SELECT team_id, user_id, CASE WHEN key = '' THEN 'erased' ELSE 'key' END AS what,"
-    " NULLIF(key, '') AS key, NULL FROM memory_versions WHERE action = 'forgotten'"
-    " AND at >= %(since)s UNION SELECT team_id, user_id, 'message', channel, ts"
+    " NULLIF(CASE WHEN action = 'forgotten' OR last = deleted_at THEN key ELSE id::text END, '')"
+    f" AS key, NULL FROM (SELECT *, {_LAST} FROM memory_versions) AS versions"
+    " WHERE deleted_at >= %(since)s UNION SELECT team_id, user_id, 'message', channel, ts"
     " FROM forgotten_sources WHERE forgotten_at >= %(since)s AND channel <> ''"
     " ORDER BY 1, 2, 3, 4, 5"
 )
@@ -396,6 +406,4 @@ async def forget_again(
     selection = Selection(keys=keys)
     async with shown(pool, person) as connection:
         await _forget(connection, person, identity, selection, delete_texts, messages)
-        await connection.execute(
-            f"DELETE FROM memory_versions WHERE {_MARKED}", {**person.ids, "id": identity}
-        )
+        await purge_forgotten(connection, person, identity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import LiteralString, TypeAlias
 
 from psycopg import AsyncConnection, sql
@@ -20,33 +20,53 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 # A row with a text as content, as LangMem's own tools write it, gets no vector.
 _WITHOUT: LiteralString = (
+    "SELECT s.prefix, s.key, s.value, s.updated_at, count(*) OVER () AS total"
     " FROM store s LEFT JOIN store_vectors v ON v.prefix = s.prefix AND v.key = s.key"
     " WHERE s.prefix LIKE 'chat.%' AND jsonb_typeof(s.value->'content') = 'object'"
-    " AND v.prefix IS NULL"
+    f" AND v.prefix IS NULL LIMIT {BATCH}"
+)
+# Rows that were changed or deleted meanwhile are not written; changed ones are read again.
+_WRITE: LiteralString = (
+    "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
+    " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
+    " FROM unnest(%(prefix)s::text[], %(key)s::text[], %(updated_at)s::timestamptz[],"
+    " %(vectors)b::vector[]) AS made (prefix, key, updated_at, embedding)"
+    " JOIN store s USING (prefix, key, updated_at) FOR KEY SHARE OF s ON CONFLICT DO NOTHING"
 )
 
 
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
-    Vectors of another model are deleted first, and so is what an Undo of forgetting needs. The
-    application may run: it answers from the newest memories, and stores none until it is restarted
-    with the model. An interrupted run is continued by the next one. Needs the owner of the tables.
-    Raises `EmbeddingsUnavailable` and `psycopg.OperationalError`.
+    Vectors of another model are deleted first, those of forgotten memories too: after an Undo these
+    get one by the next run. The application may run: it answers from the newest memories, and
+    stores none until it is restarted with the model. An interrupted run is continued by the next
+    one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
+    `psycopg.OperationalError`.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
     ) as connection:
         await _delete_others(connection, embedder.space)
         made, total = 0, 0
-        while batch := await _without_vector(connection):
+        while batch := await (await connection.execute(_WITHOUT)).fetchall():
             total = total or batch[0]["total"]
-            texts = [searchable_text(row["value"]["content"]) for row in batch]
             # The connection is idle here, without a transaction or lock.
-            vectors = await embedder.packed(texts)
-            made += await _write(connection, batch, [vectors[text] for text in texts])
+            vectors = await embedder.packed([_text(row) for row in batch])
+            values = {
+                name: [row[name] for row in batch] for name in ("prefix", "key", "updated_at")
+            }
+            found = await vector_array(connection, [vectors[_text(row)] for row in batch])
+            written = await connection.execute(
+                _WRITE, {**values, "vectors": found, "field": VECTOR_FIELD}
+            )
+            made += written.rowcount
             progress(made, max(total, made))
         return made
+
+
+def _text(row: DictRow) -> str:
+    return searchable_text(row["value"]["content"])
 
 
 async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> None:
@@ -57,44 +77,9 @@ async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingS
             {"model": space.model, "dimensions": space.dimensions},
         )
         if found.rowcount:
-            size = sql.Literal(space.dimensions)
-            for statement in (
-                sql.SQL("TRUNCATE store_vectors"),
-                sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(size),
-                sql.SQL(
-                    "DELETE FROM memory_versions"
-                    " WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"
-                ),
-            ):
-                await connection.execute(statement)
-
-
-async def _without_vector(connection: AsyncConnection[DictRow]) -> list[DictRow]:
-    found = await connection.execute(
-        f"SELECT s.prefix, s.key, s.value, s.updated_at, count(*) OVER () AS total {_WITHOUT}"
-        f" LIMIT {BATCH}"
-    )
-    return await found.fetchall()
-
-
-async def _write(
-    connection: AsyncConnection[DictRow], batch: Sequence[DictRow], vectors: Sequence[bytes]
-) -> int:
-    # Rows that were changed or deleted meanwhile are not written; changed ones are read again.
-    found = await connection.execute(
-        "INSERT INTO store_vectors"
-        " (prefix, key, field_name, embedding, created_at, updated_at)"
-        " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
-        " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],"
-        " %(vectors)b::vector[]) AS made (prefix, key, updated_at, embedding)"
-        " JOIN store s ON s.prefix = made.prefix AND s.key = made.key"
-        " AND s.updated_at = made.updated_at ON CONFLICT DO NOTHING",
-        {
-            "field": VECTOR_FIELD,
-            "prefixes": [row["prefix"] for row in batch],
-            "keys": [row["key"] for row in batch],
-            "times": [row["updated_at"] for row in batch],
-            "vectors": await vector_array(connection, vectors),
-        },
-    )
-    return found.rowcount
+            size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
+            await connection.execute("TRUNCATE store_vectors")
+            await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)
+            await connection.execute(
+                "UPDATE memory_versions SET vector = NULL WHERE vector IS NOT NULL"
+            )

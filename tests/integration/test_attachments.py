@@ -286,6 +286,15 @@ async def test_files_wait_for_the_memory_of_others(app: App) -> None:
     assert [file.shown for file in brought.files] == [True]
 
 
+async def test_a_file_of_slack_connect_is_looked_up(app: App) -> None:
+    """Of a file whose event holds only its id the rest is asked of Slack."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    await sent(app, place, "First.", file_ids=[identity])
+    await sent(app, place, "Look!", files=[{"id": identity, "file_access": "check_file_info"}])
+    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
+
+
 LIMITED = {"error": "ratelimited", "retry_after": 600}
 BUSY: dict[str, tuple[str, dict[str, Any]]] = {
     "what the file is": ("files.info", LIMITED),

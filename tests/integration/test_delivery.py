@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -319,3 +320,20 @@ async def test_the_footer_is_the_persons(
         await answer.stream.finish("Hello you.")
     [message] = thread.messages()
     assert below(message) == [say(language, key) for key in keys]
+
+
+async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None:
+    """Of an answer that ended in an error nothing runs once the sessions are closed."""
+    thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
+    # The pool starts tasks of its own at its first use.
+    await thread.begin()
+    tasks = asyncio.all_tasks()
+    with pytest.raises(RuntimeError):
+        await _break_off(thread)
+    await thread.sender.sessions.close()
+    assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
+
+
+async def _break_off(thread: Thread) -> None:
+    async with thread.answering():
+        raise RuntimeError

@@ -13,6 +13,7 @@ from bot.locale import say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
 from bot.memories.home import home_opened
+from bot.slack import files
 from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
@@ -208,6 +209,29 @@ async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
     assert gone == {"id": file["id"], "mode": "tombstone"}
     assert [m["ts"] for m in seen(app, place)] == before
+
+
+async def test_an_export_under_way_is_not_sent_to_an_erased_person(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erased while Slack takes the file, a person is sent none, and no row says that they were."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    upload = files._upload
+
+    async def erased(*about: Any) -> str:
+        file = await upload(*about)
+        await erase_person(app.pool, message.person)
+        app.wiring.app.people.invalidate(message.person)
+        await app.wiring.app.people.settings(message.person)  # as App Home does
+        return file
+
+    monkeypatch.setattr(files, "_upload", erased)
+    before = seen(app, place)
+    told = await app.click(message.person, EXPORT)
+    assert told.line == say("en", "export_erased")
+    assert seen(app, place) == before
+    assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
 
 
 @pytest.mark.failed_calls(

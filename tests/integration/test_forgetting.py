@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,9 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import ClaimedMessage
@@ -25,10 +22,8 @@ from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
 from memory import (
     DM,
-    PUBLIC,
     ChangeGone,
     Former,
-    Gone,
     Namespace,
     Person,
     Pool,
@@ -45,7 +40,7 @@ from tests.conftest import owner_rows, printed
 from tests.integration.app import App
 from tests.integration.deliveries import claimed_anew, nothing, turns_alone
 from tests.integration.messages import message
-from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, remove
+from tests.integration.scripted_model import Call, ScriptedModel, Shown, food
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -234,30 +229,6 @@ async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
     assert data.texts()["1.3"] == ("and tea?", "and tea?", "Green tea.")
 
 
-async def test_an_answer_ends_after_the_forgetting_that_is_under_way(data: Data) -> None:
-    """An answer that ends while something is forgotten waits for it, and is not stored then."""
-    ramen = data.remember("ramen")
-    begun, blanked, ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def slowly(connection: AsyncConnection[DictRow], gone: Gone) -> list[tuple[str, str]]:
-        taken = await delete_forgotten_texts(connection, gone, person=ALICE)
-        blanked.set()
-        await ending.wait()
-        return taken
-
-    async def meanwhile() -> None:
-        begun.set()
-        await blanked.wait()
-        asyncio.get_running_loop().call_later(0.2, ending.set)
-
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(data.turn("1.2", "lunch?", "Ramen!", ramen, meanwhile=meanwhile))
-        await begun.wait()
-        chosen = Selection(keys=[ramen])
-        tasks.create_task(forget(data.pool, ALICE, chosen, delete_texts=slowly))
-    assert data.texts()["1.2"] == ("lunch?", "lunch?", None)
-
-
 async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
     """What an Undo needs is hidden from the application; ten minutes later no table has a word."""
     await data.turn("1.1", "I love zanzibar-noodles", "You like zanzibar-noodles!")
@@ -289,53 +260,7 @@ async def test_a_receipt_is_left(data: Data) -> None:
         assert await forgotten_messages(connection, ALICE, "D1") == set()
 
 
-async def test_everything_is_everything(data: Data) -> None:
-    """Every memory in every audience and every text of the person goes; others' stay."""
-    await data.turn("1.1", "I love ramen", "You like ramen!")
-    await data.turn("1.2", "what time is it?", "Late.", formed=False)
-    await data.turn("1.3", "I love pizza", "You like pizza!", person=BOB)
-    data.remember("ramen", "1.1")
-    data.remember("sushi", namespace=ALICE.namespace(PUBLIC))
-    data.remember("natto", namespace=ALICE.namespace("C0SECRET"))
-    bobs = data.remember("pizza", namespace=BOB.namespace(DM))
-    done = await data.forget(everything=True)
-    assert done.count == 3
-    assert [row["key"] for row in data.rows("SELECT key FROM store")] == [bobs]
-    assert len(data.rows("SELECT 1 FROM store_vectors")) == 1
-    assert data.texts() == {
-        "1.1": ("", "", None),
-        "1.2": ("", "", None),
-        "1.3": ("I love pizza", "I love pizza", "You like pizza!"),
-    }
-    kept = data.rows("SELECT DISTINCT user_id FROM messages WHERE question <> '' OR words <> ''")
-    assert [row["user_id"] for row in kept] == [BOB.user_id]
-    assert {ts for _, _, ts in data.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
-
-
-async def test_another_person_can_forget_nothing_of_mine(data: Data) -> None:
-    """My reference names nothing for another person."""
-    ramen = data.remember("ramen", "1.1")
-    await data.turn("1.1", "I love ramen", "You like ramen!")
-    before = data.everything()
-    assert (await data.forget(ramen, person=BOB)).id is None
-    assert (await data.forget(everything=True, person=BOB)).id is None
-    assert data.everything() == before
-
-
 # --- taken back ----------------------------------------------------------------------------
-
-
-async def test_an_undo_can_be_used_once(data: Data) -> None:
-    """Another person's click brings nothing back; neither does a second one of one's own."""
-    done = await data.forget(data.remember("ramen"))
-    for person, works in ((BOB, False), (ALICE, True), (ALICE, False)):
-        if works:
-            assert await data.undo(done) == 1
-            continue
-        before = data.everything()
-        with pytest.raises(ChangeGone):
-            await data.undo(done, person=person)
-        assert data.everything() == before
 
 
 async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
@@ -444,22 +369,6 @@ async def test_a_yes_is_read_with_the_question_it_answers(
     assert "Noted" not in model.last.text
     [proposed] = model.proposed
     assert proposed["question"] == "Do you like soba?"
-
-
-async def test_words_about_which_the_person_was_asked_remove_nothing(
-    app: App, data: Data, former: Former, model: ScriptedModel
-) -> None:
-    """A request to forget that waits for its click is not carried out by formation."""
-    data.remember("ramen")
-    await data.turn(
-        "1.1", "forget that I like ramen", "Press the button.", formed=False, removal_proposed=True
-    )
-    before = data.everything("store", "store_vectors")
-    model.answer(lambda shown: [remove(shown.id_of("ramen"))])
-    await learning(app, former).form("T1", "U1", DM)
-    assert data.everything("store", "store_vectors") == before
-    [turn] = data.rows("SELECT formed_at FROM messages")
-    assert turn["formed_at"] is not None
 
 
 @asynccontextmanager

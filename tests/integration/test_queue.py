@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -36,6 +36,15 @@ def jobs(database: str) -> list[dict[str, Any]]:
         "SELECT id, task_name, lock, queueing_lock, args, status, attempts, scheduled_at,"
         " extract(epoch FROM scheduled_at - now())::float AS due_in"
         " FROM procrastinate_jobs ORDER BY id",
+    )
+
+
+def cut_connections(database: str, condition: LiteralString = "true") -> None:
+    """End the connections of `database`, as a restart of PostgreSQL does."""
+    owner_rows(
+        database,
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}",
     )
 
 
@@ -175,6 +184,25 @@ def leave_stalled(database: str) -> None:
         " VALUES (now() - interval '1 minute') RETURNING id)"
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
     )
+
+
+async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Where the connections are cut just as a job ends, the next one of its lock still comes."""
+    done: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work(label: str) -> None:
+        if label == "before":
+            cut_connections(database, "query NOT LIKE 'LISTEN%'")
+        await done.put(label)
+
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
+    queue.start(replies=1, background=1)
+    for label in ("before", "after"):
+        await put(pool, queue, "L1", label=label)
+        assert await asyncio.wait_for(done.get(), SECONDS) == label
+    await until(lambda: jobs(database) == [])
 
 
 async def test_a_formation_is_handed_back_rather_than_waited_for(

@@ -23,8 +23,10 @@ from tests.integration.responses_server import (
     ALICE,
     PROMPT,
     LookTool,
+    ResponsesServer,
     Shown,
     create_replier,
+    delta,
     fault,
     requests,
     script,
@@ -180,6 +182,13 @@ async def test_a_request_that_fails_is_made_once_more_where_that_can_help(
         with pytest.raises(ReplyFailed):
             await patient_replier.reply(ALICE, PROMPT, Shown())
     assert len(requests(stand_in)) == times
+
+
+async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
+    """A stream that ends without saying that the answer is complete is a failure."""
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer([delta("Half of")]).reply()
+    assert raised.value.cause == "model_down"
 
 
 def script_call(stand_in: Server) -> None:

@@ -15,25 +15,19 @@ import psycopg
 import pytest
 
 from bot.app import App
-from bot.conversation.turns import TurnContext
-from bot.memories.data import erase_person
 from bot.memories.forgetting import forget_all_of
 from bot.queue.queue import Queue
 from memory import (
     DM,
-    PUBLIC,
     Pool,
     Selection,
     create_pool,
-    memory_view,
     undo_forgetting,
 )
 from memory.model.namespace import Person
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
-from tests.integration.deliveries import claimed_anew, turns_alone
-from tests.integration.messages import message
 
 pytestmark = pytest.mark.slow
 
@@ -186,48 +180,3 @@ async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: 
         assert digests(database) == before
     assert counts[0] == counts[1]
     assert max(counts[0]) <= 2 * MOST
-
-
-async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str) -> None:
-    """The receipt counts every row; what is left is where something was said."""
-    fill(database)
-    with counted() as sent:
-        erased = await erase_person(pool, ANN)
-        assert len(sent) <= MOST, sent
-    assert erased.counts["store"] == erased.counts["store_vectors"] == MEMORIES
-    assert erased.counts["messages"] == TURNS
-    assert not any(erased.left.values())
-    assert count(database, "store") == count(database, "messages") == 0
-    assert count(database, "forgotten_sources") == MEMORIES
-
-
-async def begin(pool: Pool, audience: str) -> TurnContext:
-    """Begin a turn of Ann in a thread of D1 whose first message is her turn number `TURNS` - 10."""
-    times = {"ts": ts_of(TURNS + 1), "thread_ts": ts_of(TURNS - 10)}
-    said = message("", user_id=ANN.user_id, channel_id="D1", audience=audience, **times)
-    claimed = await claimed_anew(pool, said)
-    view = memory_view(ANN.namespace(audience))
-    _, context = await turns_alone(pool).begin(
-        claimed, view, question="", words="", bot_user_id="B"
-    )
-    return context
-
-
-def ts_of(number: int) -> str:
-    """Return the timestamp of one of Ann's turns."""
-    return f"{1763600000 + number}.000100"
-
-
-async def test_a_turn_reads_the_newest_words_that_are_not_formed(pool: Pool, database: str) -> None:
-    """While nothing is formed a turn reads the newest words that may be shown there, in order."""
-    fill(database, memories=0)
-    owner_rows(
-        database,
-        "UPDATE messages SET formed_at = NULL, audience = CASE WHEN ts <= %s THEN 'public'"
-        " ELSE 'dm' END RETURNING 1",
-        ts_of(150),
-    )
-    shown = (await begin(pool, DM)).recent_words
-    assert shown == tuple(f"words {number}" for number in range(TURNS - 99, TURNS - 9))
-    shown = (await begin(pool, PUBLIC)).recent_words
-    assert shown == tuple(f"words {number}" for number in range(51, 151))

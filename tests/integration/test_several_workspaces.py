@@ -394,6 +394,24 @@ async def test_tokens_are_rotated_before_they_end(slack: Slack, database: str, p
         assert len(slack.calls("oauth.v2.access")) == before
 
 
+@pytest.mark.failed_calls(
+    "oauth.v2.access: invalid_refresh_token", because="The test stores one that Slack never gave."
+)
+async def test_a_rotation_that_slack_refuses_changes_nothing(
+    slack: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The token goes on until it ends, and the log says so without a token."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    answer = await granted(slack, team, seconds=3_600)
+    token = await saved(store, {**answer.data, "refresh_token": "xoxe-1-no"})
+    found = await store.find(team)
+    assert found is not None
+    assert found.bot_token == token
+    assert f"workspace {team} has no new token" in caplog.text
+    assert "xoxe" not in caplog.text
+
+
 async def test_a_key_that_does_not_decrypt_ends_the_start(
     slack: Slack, stand_in: Server, database: str, pool: Pool
 ) -> None:

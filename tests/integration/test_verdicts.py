@@ -34,6 +34,7 @@ from tests.integration.scripted_model import (
     verdict,
 )
 from tests.integration.test_formation import know, reasons, rows
+from tests.memories import add_memory
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -363,6 +364,36 @@ async def test_the_answer_to_whether_to_store(
     if stored:
         (row,) = await rows(database)
         assert row["value"]["sources"][0]["evidence"] == "I have diabetes"
+
+
+@pytest.mark.parametrize("more", [{}, {"preference": 90}])
+async def test_a_yes_changes_what_was_added_since(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    database: str,
+    more: dict[str, int],
+) -> None:
+    """Where the person has added the thing meanwhile, a yes to storing it changes that memory."""
+    former = verifying(pool, model_embedder, model, sensitive="ask")
+    model.answer([food("Soup", 80, "I like soup without salt", description="no salt")])
+    model.verdicts.append({0: {"sensitive": "health"}})
+    (question,) = (await former.form(ALICE_DM, typed("I like soup without salt"))).questions
+    content = {"food_name": "soup", "cuisine": "home", **more}
+    command = {"kind": "command", "channel": "D1", "ts": "9.0"}
+    kind = "UserFoodPreference"
+    own = ALICE_DM.own
+    added = await add_memory(pool, model_embedder, own, kind, content, command)
+    (change,) = await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    assert (change.key, change.action) == (added.key, "updated")
+    (row,) = await rows(database)
+    assert row["value"]["content"] == {
+        "food_name": "Soup",
+        "cuisine": "home",
+        "preference": 80,
+        "description": "no salt",
+    }
+    assert [one["kind"] for one in row["value"]["sources"]] == ["command", "message"]
 
 
 async def test_malformed_is_asked_once_more(

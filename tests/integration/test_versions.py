@@ -257,13 +257,6 @@ async def test_a_change_is_not_undone_over_a_newer_one(ledger: Ledger) -> None:
     assert not (await list_changes(ledger.pool, ALICE))[2].changed_since
 
 
-async def test_another_persons_change_cannot_be_undone(ledger: Ledger) -> None:
-    """A change is undone by its person only."""
-    liked = await ledger.like("ramen")
-    assert await ledger.undo(liked.id, BOB) == []
-    assert await ledger.undo(uuid4()) == []
-
-
 async def test_forgetting_takes_versions_and_questions_along(ledger: Ledger) -> None:
     """Forgotten means no trace in versions and questions; others' stay."""
     liked = await ledger.like("ramen")
@@ -274,20 +267,6 @@ async def test_forgetting_takes_versions_and_questions_along(ledger: Ledger) -> 
     assert [e.key for e in await list_changes(ledger.pool, ALICE)] == [other.key]
     assert await open_questions(ledger.pool, ALICE) == []
     assert await ledger.undo(liked.id) == []
-
-
-async def test_a_removed_memory_can_be_forgotten(ledger: Ledger) -> None:
-    """The versions of a memory that was removed go when it is forgotten, and come back."""
-    liked = await ledger.like("ramen")
-    await ledger.say("I hate ramen", ts="2.0", content=None, key=liked.key)
-    before = ledger.printed()
-    forgotten = await ledger.forget(liked.key)
-    assert (forgotten.memories, forgotten.others) == ((), 1)
-    assert await list_changes(ledger.pool, ALICE) == []
-    receipts = ledger.rows("SELECT ts FROM forgotten_sources ORDER BY ts")
-    assert [r["ts"] for r in receipts] == ["", "1.0", "2.0"]
-    await ledger.bring_back(forgotten)
-    assert ledger.printed() == before
 
 
 async def test_a_message_whose_memory_was_forgotten_is_not_formed_again(ledger: Ledger) -> None:
@@ -318,24 +297,6 @@ async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -
     formed = await store.commit()
     assert (formed.changes, len(formed.refused)) == ((), 1)
     assert ledger.printed("store") == {"store": []}
-
-
-async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None:
-    """A moved memory keeps key, value and dates, and is seen where it is now."""
-    liked = await ledger.like("ramen")
-    before = ledger.rows("SELECT key, value::text, created_at, updated_at FROM store")
-    assert not (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
-    moved = await ledger.move(liked.key, PUBLIC)
-    assert (moved.key, moved.namespace) == (liked.key, ALICE.namespace(PUBLIC))
-    [change, _] = await list_changes(ledger.pool, ALICE)
-    assert change.moved_from == OWN
-    assert ledger.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
-    assert len((await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories) == 1
-    assert len(ledger.printed("store_vectors")["store_vectors"]) == 1
-    with pytest.raises(ChangedSince):
-        await ledger.move(liked.key, PUBLIC)
-    await ledger.move(liked.key, "C1")
-    assert (await ledger.edit(liked.key, food("soba"))).namespace.audience == "C1"
 
 
 async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -> None:
@@ -499,23 +460,6 @@ async def test_a_question_whether_to_remember_goes_with_the_memory_it_would_supe
     await ledger.is_forgotten(wide.key, "duck")
 
 
-async def test_a_deleted_message_takes_what_it_alone_said(ledger: Ledger) -> None:
-    """A memory goes with its last source, and returns to what the other sources support."""
-    liked = await ledger.like("ramen")
-    alone = await ledger.like("soba", ts="2.0")
-    await ledger.say("I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key)
-    await ledger.say(
-        "Ramen is the best, I love ramen", ts="3.0", content=food("spicy ramen", 99), key=liked.key
-    )
-    changes = await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None)
-    assert {(c.action, c.key) for c in changes} == {("updated", liked.key), ("removed", alone.key)}
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert memory.content == food("ramen", 99)
-    assert [ts for _, ts in memory.source_messages] == ["1.0", "3.0"]
-    assert await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None) == []
-    assert await source_changed(ledger.pool, ledger.embedder, BOB, "D1", "1.0", None) == []
-
-
 @pytest.mark.parametrize("asks", ["replace", "remove", "widen", "store"])
 async def test_a_deleted_message_takes_the_questions_that_it_led_to(
     ledger: Ledger, asks: str
@@ -562,16 +506,6 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
     assert await ledger.undo(removal.id) == []
     assert not removal.changed_since
     await ledger.is_forgotten(again.key, "ramen")
-
-
-async def test_every_entry_under_an_earlier_key_is_compared(ledger: Ledger) -> None:
-    """Forgetting takes what an earlier key said last, and not only what it said first."""
-    first = await ledger.like("ramen")
-    await ledger.say("I love udon", ts="2.0", content=food("udon"), key=first.key)
-    await ledger.say("I hate udon", ts="3.0", content=None, key=first.key)
-    again = await ledger.like("udon", ts="4.0")
-    assert again.key != first.key
-    await ledger.is_forgotten(again.key, "udon")
 
 
 async def test_an_expired_memory_is_hidden_then_deleted(ledger: Ledger, pool: Pool) -> None:

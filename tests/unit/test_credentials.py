@@ -52,15 +52,6 @@ def _iban(country: str, account: str) -> str:
     return f"{country}{98 - int(digits) % 97:02d}{account}"
 
 
-def _my_number() -> str:
-    number = _digits(11)
-    total = sum(
-        int(digit) * (place + 1 if place <= 6 else place - 5)
-        for place, digit in enumerate(reversed(number), 1)
-    )
-    return number + str(0 if total % 11 <= 1 else 11 - total % 11)
-
-
 def _fours(number: str, between: str = " ") -> str:
     return between.join(number[start : start + 4] for start in range(0, len(number), 4))
 
@@ -134,10 +125,9 @@ IN_CONTEXT = [
     ("ftp://anna:{}@files.example.org", "geheim"),
     ("AccountName=x;AccountKey={};EndpointSuffix=core.windows.net", _draw(86) + "=="),
     ("//registry.npmjs.org/:_authToken={}", "npm" + "_" + _draw(36)),
-    ("マイナンバーは {} です", _fours(_my_number())),
-    ("個人番号：{}", _my_number()),
-    ("My Number: {}", _fours(_my_number(), "-")),
-    ("{}が私の個人番号です", _my_number()),
+    ("マイナンバーは {} です", _fours(_digits(12))),
+    ("個人番号：{}", _digits(12)),
+    ("My Number: {}", _fours(_digits(12), "-")),
 ]
 LABELLED = (
     """
@@ -322,10 +312,6 @@ def test_the_rule_of_labels_is_narrow(template: str) -> None:
         ("パスポート番号は {} です", "TK1234567"),
         ("免許証番号は {}", "123456789012"),
         ("口座番号は {}", "1234567"),
-        ("{} is my password", "hunter2x"),
-        ("I log in with {} as my password", "hunter2x"),
-        ("{} がパスワードです", "hunter2x"),
-        ("my seed phrase is {}", " ".join(["abandon", "ability", "absent"] * 4)),
         ("redis://:{}@cache:6379", "hunter2secret"),
         ("Authorization: Basic {}", "dXNlcjpwYXNz" + "d29yZDEyMw=="),
         ("https://x.blob.core.windows.net/c?sv=2022&sig={}", _draw(43)),
@@ -345,8 +331,6 @@ def test_a_short_value_is_found_beside_its_name(template: str, secret: str) -> N
         "the SSN field has 9 digits",
         "my passport number is on the form",
         "口座番号は後で送ります",
-        "v2 is my password manager",
-        "the seed phrase is twelve words",
         "security code review at 10",
         f"tx 0x{_draw(64, _HEX)}",
     ],
@@ -357,10 +341,9 @@ def test_a_name_without_its_value_is_no_credential(text: str) -> None:
 
 
 def test_a_wrong_check_digit_is_no_credential() -> None:
-    """Of ten last digits one is right, for a card and for a My Number."""
-    card, number = _card("4", 16)[:-1], _my_number()[:-1]
+    """Of ten last digits one is right for a card."""
+    card = _card("4", 16)[:-1]
     assert sum(holds_secret(f"I pay with {card}{last}") for last in range(10)) == 1
-    assert sum(holds_secret(f"マイナンバー {number}{last}") for last in range(10)) == 1
     account = _iban("DE", _digits(18))
     assert not holds_secret(f"{account[:2]}{(int(account[2:4]) + 1) % 97:02d}{account[4:]}")
 
@@ -381,8 +364,8 @@ def test_a_number_of_no_card_network_is_no_card(number: str) -> None:
 
 
 def test_twelve_digits_are_a_my_number_only_beside_its_name() -> None:
-    """One in ten of all numbers with twelve digits has the right last digit."""
-    number = _my_number()
+    """Numbers of orders have twelve digits, too."""
+    number = _digits(12)
     assert not holds_secret(f"注文番号は{number}です")
     assert not holds_secret(f"my number is {number}")
     assert holds_secret(f"マイナンバー: {number}")

@@ -169,3 +169,8 @@ def test_parts_hold_few_enough_blocks(end: str) -> None:
     assert [len(block_starts(part)) <= 40 for part in parts] == [True] * len(parts)
     assert all(part.startswith("## Step") for part in parts[1:5])
     assert len(parts) <= 8
+
+
+def test_a_text_of_nothing_but_rules_is_few_parts() -> None:
+    """Hundreds of messages are no better than one whose rules Slack does not show."""
+    assert len(split_markdown("---\n" * 10_000, 11_500)) == 4
