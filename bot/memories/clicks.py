@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -70,6 +70,7 @@ from memory import (
     DM,
     Change,
     ChangeGone,
+    Memory,
     Person,
     Promise,
     answer_question,
@@ -91,25 +92,15 @@ _MOST_IDS = 50  # changes in the value of a button, which has 2,000 characters a
 class Click:
     """A click of a person: `value` is that of the button, option or input.
 
-    `position` is that of the panel in which it was, None: it was in another message. `origin` is
-    passed on to the form that it opens.
+    `position` is that of the panel in which it was, None: it was in another message. A form
+    that it opens returns `origin` with its submission, so that its result is shown where it began.
     """
 
     person: Person
     reader: Reader
     value: str
     position: Position | None = None
-    origin: Mapping[str, str] | None = None
-
-    @property
-    def in_home(self) -> bool:
-        """Whether Home shows what the click leads to."""
-        return self.metadata.get("home") == "yes"
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What a form returns with its submission, so that its result is shown where it began."""
-        return dict(self.origin or {})
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
@@ -171,23 +162,26 @@ async def _menu(app: App, click: Click) -> Result:
             seen = await preview(app, click.person, click.reader)
             return final_view(click.reader, "card_title", seen["text"])
         case "questions":
-            return card_form(click.reader, **click.metadata)
+            return card_form(click.reader, **click.origin)
         case "done":
             return await _promise(app, replace(click, value=f"done {key}"))
-    memory = await find_memory(app.pool, click.person, key)
-    if memory is None:
-        return Done(line=click.reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
     if schema is None:
         return Done(line=click.reader.say("edit_no_form"))
-    return edit_form(click.reader, schema, memory, **click.metadata)
+    return edit_form(click.reader, schema, memory, **click.origin)
+
+
+async def _memory(app: App, click: Click, key: str) -> Memory:
+    """Return a memory of the person who clicked. Raises `ChangeGone`."""
+    if memory := await find_memory(app.pool, click.person, key):
+        return memory
+    raise ChangeGone
 
 
 async def _show_to_colleagues(app: App, click: Click, key: str) -> Done:
     """Move a memory to the card, unless it is sensitive."""
-    memory = await find_memory(app.pool, click.person, key)
-    if memory is None:
-        return Done(line=click.reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     if why := await why_not_shown(app, click.person, memory):
         return Done(line=click.reader.say(why), beside=True)
     return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
@@ -215,9 +209,7 @@ async def _promise(app: App, click: Click) -> Done:
     if what == "remind":
         return await remember_as_typed(app, click.person, reader, rest, Promise)
     key, _, day = rest.partition(" ")
-    memory = await find_memory(app.pool, click.person, key)
-    if memory is None:
-        return Done(line=reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     tomorrow = datetime.now(reader.zone).date() + timedelta(days=1)
     changed: dict[str, dict[str, str | None]] = {
         "done": {"state": "done"},
@@ -251,7 +243,7 @@ async def _forget(app: App, click: Click) -> Done:
 
 
 async def _forget_keys(app: App, click: Click, value: str) -> Done:
-    in_home = click.in_home
+    in_home = click.origin.get("home") == "yes"
     return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
 
 
@@ -295,18 +287,18 @@ async def _open_add(app: App, click: Click) -> Done | SlackView:
         off = (await read_settings(connection, click.person)).off(app.settings.consent)
     if off is not None:
         return Done(line=off_line(click.reader, off), buttons=[on_button(click.reader)])
-    return add_form(click.reader, **click.metadata)
+    return add_form(click.reader, **click.origin)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
     async with person_transaction(app.pool, click.person) as connection:
         settings = await read_settings(connection, click.person)
-    return settings_form(click.reader, settings, **click.metadata)
+    return settings_form(click.reader, settings, **click.origin)
 
 
 async def _open_delete(app: App, click: Click) -> SlackView:
     del app
-    return delete_form(click.reader, **click.metadata)
+    return delete_form(click.reader, **click.origin)
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -382,9 +374,7 @@ async def _edit(
     audience: str,
 ) -> Done:
     reader, person, key = click.reader, click.person, metadata["key"]
-    memory = await find_memory(app.pool, person, key)
-    if memory is None:
-        return Done(line=reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     whole = edited_content(memory.kind, memory.content, submitted.content)
     made: list[Change] = []
     if whole != memory.content:
