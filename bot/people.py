@@ -323,11 +323,6 @@ class People:
         # Slack tells of changes by itself: what is old will do until it has answered.
         return self._keep(person, settings, _TRUSTED_SECONDS)
 
-    async def is_off(self, message: Message) -> bool:
-        """Return whether memory is off now where a message was written."""
-        async with person_transaction(self._pool, message.person) as connection:
-            return await is_off(connection, message.person, message.channel_id, self._consent)
-
     def invalidate(self, person: Person) -> None:
         """Read the row again next time: the person has changed something."""
         self._known.pop(person, None)

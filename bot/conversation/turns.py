@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID
@@ -11,7 +11,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.access import BEFORE, Quotas
-from bot.conversation.callbacks import RepeatNotice, ScheduleFormation
 from bot.conversation.claimed_message import (
     OPEN,
     ClaimedMessage,
@@ -30,7 +29,7 @@ from bot.people import (
 )
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
-from memory import DM, MemoryView, Pool
+from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Removed, redact, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
@@ -99,34 +98,10 @@ _FORGOTTEN_SINCE: LiteralString = (
 )
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnRow:
-    """The stored row of a turn whose reply is about to be posted.
-
-    An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
-    stored. If it died between asking Slack to post a message and storing its timestamp, `since`
-    (seconds of the epoch) is when it asked, and `age` how many seconds ago; the message is then
-    looked for in Slack. `memory_state`: whether memory may be read and written. `unchanged`: the
-    message had not been stopped, edited or deleted when the row was stored. `removed` are the
-    credentials of the message, which are not stored; `words` is its typed text without them.
-    `forgotten`: the message was forgotten while it waited, so its texts are not stored.
-    `forgettings` are the ids of what the person forgot on that day before.
-    `again`: an earlier attempt has begun the turn.
-    """
-
-    id: UUID
-    memory_state: MemoryState
-    reply_ts: tuple[str, ...] = ()
-    since: float | None = None
-    age: float = 0.0
-    unchanged: bool = False
-    removed: tuple[Removed, ...] = ()
-    words: str = ""
-    forgotten: bool = False
-    forgettings: tuple[UUID, ...] = ()
-    again: bool = False
+RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
+"""Shows the notice of a turn, if it has one, once the caller's transaction is committed."""
+ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
+"""Schedules formation of the unformed words of a namespace, in the caller's transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,18 +116,61 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnContext:
-    """Earlier turns: `exchanges` in order, and the person's words that are not formed yet.
+class Turn:
+    """A turn that has begun: its message, its stored row, and what it begins with.
 
-    `forgotten` are the timestamps of messages in this channel that the person had forgotten, those
-    of other threads too, since the thread began. `memories` are what `memory.recall_memories` reads
-    first.
+    `view`: what may be seen, and where it is remembered. `memory_state`: whether memory may be read
+    and written. `removed` are the credentials of the message, which are not stored; `words` is its
+    typed text without them. `unchanged`: the message had not been stopped, edited or deleted when
+    the row was stored. `again`: an earlier attempt has begun the turn.
+
+    An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
+    stored. If it died between asking Slack to post a message and storing its timestamp, `since`
+    (seconds of the epoch) is when it asked, and `age` how many seconds ago; the message is then
+    looked for in Slack.
+
+    `exchanges` are earlier turns, in order; `recent_words` the person's words that are not formed
+    yet; `memories` what `memory.recall_memories` reads first. `forgotten_messages` are the
+    timestamps of messages in this channel that the person had forgotten, those of other threads
+    too, since the thread began; `forgettings` the ids of what they forgot on that day before.
     """
 
-    exchanges: tuple[Exchange, ...]
-    recent_words: tuple[str, ...]
-    forgotten: frozenset[str] = frozenset()
+    claimed: ClaimedMessage
+    view: MemoryView
+    memory_state: MemoryState
+    removed: tuple[Removed, ...] = ()
+    words: str = ""
+    unchanged: bool = False
+    again: bool = False
+    reply_ts: tuple[str, ...] = ()
+    since: float | None = None
+    age: float = 0.0
+    exchanges: tuple[Exchange, ...] = ()
+    recent_words: tuple[str, ...] = ()
     memories: Sequence[Mapping[str, Any]] = ()
+    forgotten_messages: frozenset[str] = frozenset()
+    forgettings: tuple[UUID, ...] = ()
+
+    @property
+    def id(self) -> UUID:
+        """The id of its row in `messages`."""
+        return self.claimed.id
+
+    @property
+    def message(self) -> Message:
+        """The message that is answered."""
+        return self.claimed.message
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the message was forgotten while it waited: its texts are not stored."""
+        return self.message.ts in self.forgotten_messages
+
+    @property
+    def last_reply(self) -> str | None:
+        """The app's last reply to the person."""
+        own = [one.reply for one in self.exchanges if one.user_id == self.message.user_id]
+        return own[-1] if own else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +194,8 @@ class Turns:
         words: str,
         bot_user_id: str,
         limited: bool = False,
-    ) -> tuple[TurnRow, TurnContext]:
-        """Store the turn of a message that is about to be answered; read its context.
+    ) -> Turn:
+        """Store the turn of a message that is about to be answered; read what it begins with.
 
         Exchanges are the thread's (in a direct message also the last day's across its threads).
         Recent words are the person's own that no formation has taken up: of turns that `view` may
@@ -200,9 +218,8 @@ class Turns:
             if limited:
                 self.quotas.check(row["requests_before"])
             memory_state = memory_state_of(row, self.consent)
-            context = _context(row, bot_user_id, off=memory_state.off is not None)
-            forgotten = message.ts in context.forgotten
-            turn = await _insert(
+            forgotten = message.ts in row["forgotten"]
+            stored = await _insert(
                 connection,
                 claimed,
                 view,
@@ -210,27 +227,26 @@ class Turns:
                 "" if forgotten else redacted_words.text[:WORDS_LIMIT],
                 kept=memory_state.on_record,
             )
-        turn_row = TurnRow(
-            id=claimed.id,
+        return Turn(
+            claimed=claimed,
+            view=view,
             memory_state=memory_state,
-            reply_ts=tuple(turn["reply_ts"]),
-            since=turn["since"],
-            age=turn["age"] or 0.0,
-            unchanged=is_unchanged(row, claimed),
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
-            forgotten=forgotten,
+            unchanged=is_unchanged(row, claimed),
+            again=stored["again"],
+            reply_ts=tuple(stored["reply_ts"]),
+            since=stored["since"],
+            age=stored["age"] or 0.0,
+            forgotten_messages=frozenset(row["forgotten"]),
             forgettings=tuple(row["forgettings"]),
-            again=turn["again"],
+            **({} if memory_state.off else _context(row, bot_user_id)),
         )
-        return turn_row, context
 
     @step("end")
     async def end(
         self,
-        claimed: ClaimedMessage,
-        turn_row: TurnRow,
-        view: MemoryView,
+        turn: Turn,
         outcome: Outcome,
         *,
         reply: str | None,
@@ -251,11 +267,11 @@ class Turns:
         stored if the person forgot the message before the turn began, or anything since: the reply
         may repeat it. The words of a message that was forgotten while its turn began are blanked.
         """
-        message = claimed.message
-        [kept] = await redact_texts(reply or "", known=turn_row.removed)
+        message, person = turn.message, turn.view.person
+        [kept] = await redact_texts(reply or "", known=turn.removed)
         async with transaction(self.pool, _scope(message)) as connection:
-            await finish(connection, claimed, outcome)
-            if turn_row.memory_state.is_first:
+            await finish(connection, turn.claimed, outcome)
+            if turn.memory_state.is_first:
                 await note_informed(connection, message.person)
             ended = await connection.execute(
                 "UPDATE messages SET"
@@ -269,21 +285,21 @@ class Turns:
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
                 " RETURNING audience, formed_at IS NULL AS unformed",
                 (
-                    list(turn_row.forgettings),
-                    None if reply is None or turn_row.forgotten else kept.text,
+                    list(turn.forgettings),
+                    None if reply is None or turn.is_forgotten else kept.text,
                     list(recalled),
                     removal_proposed,
                     model,
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
-                    *(turn_row.id, message.team_id, message.user_id),
+                    *(turn.id, message.team_id, message.user_id),
                 ),
                 prepare=True,
             )
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
-                await self.schedule_formation(connection, view.person.namespace(row["audience"]))
-            if noticed or turn_row.again:
-                await self.repeat_notice(connection, view.person, turn_row.id)
+                await self.schedule_formation(connection, person.namespace(row["audience"]))
+            if noticed or turn.again:
+                await self.repeat_notice(connection, person, turn.id)
         count("turns", outcome=outcome)
 
 
@@ -334,22 +350,16 @@ async def _read(
     return row
 
 
-def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:
-    forgotten = frozenset(row["forgotten"])
-    if off:
-        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten)
+def _context(row: DictRow, bot_user_id: str) -> dict[str, Any]:
+    """Return `exchanges`, `recent_words` and `memories` of a turn."""
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
     recent = {
         one["ts"]: _without_credentials(one["text"], bot_user_id) for one in row["waiting"] or []
     }
     recent |= {one["ts"]: one["words"] for one in row["unformed"] or []}
     shown = {exchange.ts for exchange in exchanges}
-    return TurnContext(
-        exchanges=exchanges,
-        recent_words=tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown),
-        forgotten=forgotten,
-        memories=row["memories"] or [],
-    )
+    words = tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown)
+    return {"exchanges": exchanges, "recent_words": words, "memories": row["memories"] or []}
 
 
 def _without_credentials(text: str, bot_user_id: str) -> str:

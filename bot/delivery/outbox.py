@@ -11,9 +11,9 @@ from uuid import UUID
 from psycopg import OperationalError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, superseded
+from bot.conversation.claimed_message import STILL_OURS, superseded
 from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.turns import TurnRow
+from bot.conversation.turns import Turn
 from bot.slack.client import next_cursor, retry_on_rate_limit
 from memory import Pool
 from memory.metrics import step
@@ -104,16 +104,17 @@ class Outbox:
     infinite if this attempt asked, and 0.0 if it cancelled that call.
     """
 
-    def __init__(self, pool: Pool, claimed: ClaimedMessage, turn_row: TurnRow) -> None:
+    def __init__(self, pool: Pool, turn: Turn) -> None:
         self._pool = pool
-        self._claimed = claimed
-        self.turn_id = turn_row.id
-        self._scope = {THREAD_SETTING: claimed.message.thread}
-        self._row = (turn_row.id, claimed.message.team_id, claimed.message.user_id)
-        self.times = turn_row.reply_ts
-        self.unknown = turn_row.since is not None
-        self.since = turn_row.since or 0.0
-        self.age = math.inf if turn_row.since is None else turn_row.age
+        self._ownership = turn.claimed.ownership
+        self.turn_id = turn.id
+        self._thread = turn.message.thread
+        self._scope = {THREAD_SETTING: self._thread}
+        self._row = (turn.id, turn.message.team_id, turn.message.user_id)
+        self.times = turn.reply_ts
+        self.unknown = turn.since is not None
+        self.since = turn.since or 0.0
+        self.age = math.inf if turn.since is None else turn.age
 
     @step("intend")
     async def record_intent(self) -> None:
@@ -126,7 +127,7 @@ class Outbox:
             self._pool,
             f"UPDATE messages SET posting_since = now() WHERE {_ROW} AND {STILL_OURS}"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (*self._row, *self._claimed.ownership),
+            (*self._row, *self._ownership),
             scope=self._scope,
             prepare=True,
         )
@@ -154,7 +155,7 @@ class Outbox:
             "UPDATE messages SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
             " THEN reply_ts ELSE array_append(reply_ts, %s) END"
             f" WHERE {_ROW} AND {STILL_OURS} RETURNING id",
-            (ts, ts, *self._row, *self._claimed.ownership),
+            (ts, ts, *self._row, *self._ownership),
             scope=self._scope,
             prepare=True,
         )
@@ -176,7 +177,7 @@ class Outbox:
         await execute_statement(
             self._pool,
             f"UPDATE messages SET posting_since = NULL WHERE {_ROW} AND {STILL_OURS}",
-            (*self._row, *self._claimed.ownership),
+            (*self._row, *self._ownership),
             scope=self._scope,
         )
 
@@ -185,7 +186,7 @@ class Outbox:
         found = await execute_statement(
             self._pool,
             "SELECT DISTINCT unnest(reply_ts) AS ts FROM messages WHERE thread = %s",
-            (self._claimed.message.thread,),
+            (self._thread,),
             scope=self._scope,
         )
         return frozenset(row["ts"] for row in found)

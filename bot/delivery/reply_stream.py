@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Self
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
-from bot.conversation.turns import TurnRow
+from bot.conversation.turns import Turn
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import PostedMessage, PostedMessages
 from bot.delivery.sessions import Sessions
@@ -31,12 +31,12 @@ from bot.people import People
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.slack.ephemeral import show_privately
 from bot.slack.messages import has_unlinked
-from bot.types import MemoryState, Task
+from bot.types import Task
 from bot.ui.blocks import Block
 from bot.ui.messages import PayloadMaker
 from bot.ui.reader import Reader
 from bot.ui.reply import PART_LIMIT, Chunk, footer, task_chunk
-from memory import DM, MemoryView, Pool
+from memory import DM, Pool
 
 log = logging.getLogger(__name__)
 
@@ -71,36 +71,33 @@ class ReplyStream:
         slack: Installations,
         sessions: Sessions,
         people: People,
-        claimed: ClaimedMessage,
-        view: MemoryView,
-        turn_row: TurnRow,
+        turn: Turn,
         *,
         stand_in: bool,
         read_flags: Callable[[ClaimedMessage], Awaitable[bool]],
     ) -> None:
-        outbox = Outbox(pool, claimed, turn_row)
         self._sessions = sessions
-        self._claimed = claimed
-        self._message = claimed.message
-        self._client = slack.client(claimed.message.team_id)
-        self._view = view
-        self._turn_id = turn_row.id
-        self._settings = turn_row.memory_state.settings
-        self._memory_state: MemoryState | None = turn_row.memory_state
+        self._turn = turn
+        self._message = turn.message
+        self._client = slack.client(self._message.team_id)
         self._people = people
         self._stand_in = stand_in
         self._read_flags = read_flags
         # Asked of Slack while the model thinks: the first words do not wait for it.
         self._reader = asyncio.create_task(
-            people.reader(self._message.person, self._message.text, settings=self._settings)
+            people.reader(
+                self._message.person, self._message.text, settings=turn.memory_state.settings
+            )
         )
-        self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
+        self._messages = PostedMessages(
+            slack, self._message, Outbox(pool, turn), confirm=self._confirm
+        )
         self._may_stream = True
         self._session = sessions.begin(
             self._message,
             self.language,
-            again=claimed.earlier_attempts > 0,
-            titled=turn_row.memory_state.on_record,
+            again=turn.claimed.earlier_attempts > 0,
+            titled=turn.memory_state.on_record,
         )
         self._text = self._pending = ""
         self._tasks: dict[str, Chunk] = {}
@@ -108,7 +105,7 @@ class ReplyStream:
         # When it was last known that this worker owns the message; when `Turns.begin` read the
         # flags; when they were last asked for, also without an answer.
         self._sure_at = time.monotonic()
-        self._looked_at = self._sure_at if turn_row.unchanged else float("-inf")
+        self._looked_at = self._sure_at if turn.unchanged else float("-inf")
         self._checked_at = self._shown_at = float("-inf")
 
     async def __aenter__(self) -> Self:
@@ -117,9 +114,7 @@ class ReplyStream:
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         # All tasks of this reply end when it is left, whatever happened.
         error = kind if isinstance(kind, type) else None
-        if error and issubclass(error, Superseded):
-            self._sessions.leave(self._session)
-        else:
+        if not (error and issubclass(error, Superseded)):
             await self._sessions.end(self._session, replied=error is None)
         kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
         await self._messages.leave(replaced=not kept)
@@ -148,7 +143,7 @@ class ReplyStream:
             return
         known = True
         try:
-            known = await self._read_flags(self._claimed)
+            known = await self._read_flags(self._turn.claimed)
         except Stopped:
             # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
             self._may_stream = False
@@ -197,14 +192,13 @@ class ReplyStream:
         when Slack is unavailable for too long, and `Interrupted`, but not for Stop: its sentence is
         final.
         """
-        await self._update_memory_state()
         await self._confirm()
         footer_blocks = footer(
             await self.reader(),
             stand_in=self._stand_in,
-            memory_state=self._memory_state,
-            recalled_turn=self._turn_id if recalled else None,
-            rated_turn=self._turn_id if can_be_rated else None,
+            memory_state=self._turn.memory_state,
+            recalled_turn=self._turn.id if recalled else None,
+            rated_turn=self._turn.id if can_be_rated else None,
             links_removed=has_unlinked(text),
         )
         if not self._complete(text):
@@ -219,7 +213,7 @@ class ReplyStream:
 
     async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Send the messages that these functions return; in a channel, to the person only."""
-        person, in_dm = self._message.person, self._view.own.audience == DM
+        person, in_dm = self._message.person, self._turn.view.own.audience == DM
         for make_payload in makers:
             # Read again: the person may just have chosen another one.
             reader = await self._people.reader(person, self._message.text)
@@ -232,14 +226,6 @@ class ReplyStream:
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)
                 )
-
-    async def _update_memory_state(self) -> None:
-        """Drop the line about memory being off if the person has switched it on meanwhile."""
-        state = self._memory_state
-        if state is None or state.off is None:
-            return
-        if not await self._people.is_off(self._message):
-            self._memory_state = None
 
     @property
     def _is_sure(self) -> bool:

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from slack_sdk.errors import SlackApiError
@@ -28,7 +29,7 @@ from bot.slack.client import (
     error_code,
     retry_on_rate_limit,
 )
-from bot.slack.messages import Message, excerpt, thread_key
+from bot.slack.messages import Message, excerpt
 from memory import DM
 from memory.metrics import step
 
@@ -103,8 +104,6 @@ class Sessions:
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
         self._limits = slack.limits
-        self._newest: dict[str, TurnSession] = {}
-        self._endings: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         # By workspace, or workspace and channel: until when it is not asked for sessions.
         self._without: dict[str, float] = {}
@@ -126,9 +125,7 @@ class Sessions:
         session = TurnSession(message=message, begun=again)
         if message.opens_thread and message.audience == DM and titled:
             session.title = title_of(message.text)
-        ending = self._endings.get(message.thread)
-        session.beginning = self._start(self._begin(session, language, ending))
-        self._newest[message.thread] = session
+        session.beginning = self._start(self._begin(session, language))
         return session
 
     async def end(self, session: TurnSession, *, replied: bool) -> None:
@@ -136,20 +133,10 @@ class Sessions:
 
         Waits for Slack two seconds at most, and not at all if the first status call still runs.
         """
-        if session.active:
-            self.leave(session)
-            return
-        thread = session.message.thread
-        ending = self._endings[thread] = self._start(self._end(session, replied=replied))
-        ending.add_done_callback(lambda done: self._ended(thread, done))
-        if session.is_set:
-            await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
-
-    def leave(self, session: TurnSession) -> None:
-        """Leave the session as it is, as when another worker answers in its thread."""
-        thread = session.message.thread
-        if self._newest.get(thread) is session:
-            del self._newest[thread]
+        if not session.active:
+            ending = self._start(self._end(session, replied=replied))
+            if session.is_set:
+                await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
 
     async def activate(
         self, team_id: str, channel_id: str, thread_ts: str, *, wait: bool = True
@@ -158,10 +145,7 @@ class Sessions:
 
         Waits for Slack two seconds at most; without `wait`, not at all.
         """
-        thread = thread_key(team_id, channel_id, thread_ts)
-        task = self._start(
-            self._activate(team_id, channel_id, thread_ts, lambda: thread not in self._newest)
-        )
+        task = self._start(self._activate(team_id, channel_id, thread_ts))
         if wait:
             await asyncio.wait({task}, timeout=_WAIT_SECONDS)
 
@@ -175,13 +159,8 @@ class Sessions:
 
     @step("slack status")
     async def _begin(
-        self,
-        session: TurnSession,
-        language: Callable[[], Awaitable[Language]],
-        ending: asyncio.Task[None] | None,
+        self, session: TurnSession, language: Callable[[], Awaitable[Language]]
     ) -> None:
-        if ending is not None:
-            await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
         if self._may_process(session.message) and await self._process(session):
             return
         if await self._show_line(session.message, language):
@@ -241,35 +220,24 @@ class Sessions:
     async def _end(self, session: TurnSession, *, replied: bool) -> None:
         message = session.message
         await asyncio.wait({session.beginning})
+        if session.method == "session" or session.begun:
+            await self._activate(message.team_id, message.channel_id, message.thread_ts)
+        if session.method == "line" and (session.late or not replied):
+            await self._clear_line(message)
 
-        def newest() -> bool:
-            return self._newest.get(message.thread) in (None, session)
-
-        try:
-            if session.method == "session" or session.begun:
-                await self._activate(message.team_id, message.channel_id, message.thread_ts, newest)
-            if session.method == "line" and (session.late or not replied) and newest():
-                await self._clear_line(message)
-        finally:
-            self.leave(session)
-
-    async def _activate(
-        self, team_id: str, channel_id: str, thread_ts: str, wanted: Callable[[], bool]
-    ) -> None:
-        """Set a session to `active`, unless a turn that has begun in the thread will do so."""
+    async def _activate(self, team_id: str, channel_id: str, thread_ts: str) -> None:
+        """Set a session to `active`; try again while Slack is in trouble."""
         if self._without.get(team_id, 0.0) > time.monotonic():
             return
+        call = partial(
+            self._slack.client(team_id).agents_sessions_setStatus,
+            channel_id=channel_id,
+            thread_ts=thread_ts,
+            status="active",
+        )
         for pause in (*_PAUSES, None):
-            if not wanted():
-                return
             try:
-                await self._limits.retry(
-                    team_id,
-                    SESSION,
-                    lambda: self._slack.client(team_id).agents_sessions_setStatus(
-                        channel_id=channel_id, thread_ts=thread_ts, status="active"
-                    ),
-                )
+                await self._limits.retry(team_id, SESSION, call)
             except SLACK_FAULTS as error:
                 if error_code(error):
                     self._refused(team_id, channel_id, error)
@@ -338,7 +306,3 @@ class Sessions:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("a session's status was not set: %s", fault(error))
-
-    def _ended(self, thread: str, task: asyncio.Task[None]) -> None:
-        if self._endings.get(thread) is task:
-            del self._endings[thread]

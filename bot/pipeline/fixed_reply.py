@@ -35,17 +35,17 @@ class FixedReplies:
         dependencies, text = self.dependencies, claimed.message.text if form_words else ""
         view = await dependencies.audiences.view(claimed.message)
         bot_user_id = await dependencies.slack.bot_user_id(claimed.message.team_id)
-        turn_row, _ = await dependencies.turns.begin(
+        turn = await dependencies.turns.begin(
             claimed,
             view,
             question=plain(text, bot_user_id),
             words=typed(text, bot_user_id),
             bot_user_id=bot_user_id,
         )
-        async with self.open_reply_sink(claimed, view, turn_row) as sink:
+        async with self.open_reply_sink(turn) as sink:
             await sink.finish((await sink.reader()).say(key, **values))
         if outcome is not None:
-            await dependencies.turns.end(claimed, turn_row, view, outcome, reply=None)
+            await dependencies.turns.end(turn, outcome, reply=None)
 
     async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
         """Reply that the answer takes longer; it will replace this sentence."""

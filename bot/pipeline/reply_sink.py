@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self, TypeAlias
 
-from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.turns import TurnRow
+from bot.conversation.turns import Turn
 from bot.types import Task
 from bot.ui.messages import PayloadMaker
 from bot.ui.reader import Reader
-from memory import MemoryView
 
 
 class AnswerSink(Protocol):
@@ -57,4 +55,4 @@ class ReplySink(AnswerSink, Protocol):
         """Send the messages that these functions return to the person only."""
 
 
-OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow], ReplySink]
+OpenReplySink: TypeAlias = Callable[[Turn], ReplySink]

@@ -13,7 +13,7 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
-from bot.conversation.turns import Outcome, TurnContext, TurnRow, Turns
+from bot.conversation.turns import Outcome, Turn, Turns
 from bot.logs import add_log_field
 from bot.pipeline.attachments import Attachments, Brought
 from bot.pipeline.file_contents import AttachedFile, unseen_lines
@@ -27,7 +27,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.messages import Message, plain, typed
 from bot.ui.reply import reply_text, with_notes
-from memory import DM, Embedder, Memory, MemoryView, Pool, recall_memories
+from memory import DM, Embedder, Memory, Person, Pool, recall_memories
 from memory.metrics import step, step_ended
 
 
@@ -55,14 +55,14 @@ def create_turn(
     """Return the turn as a LangGraph entrypoint: a `ClaimedMessage` in, its `Outcome` out."""
 
     @entrypoint()
-    async def turn(claimed: ClaimedMessage) -> Outcome:
+    async def answer(claimed: ClaimedMessage) -> Outcome:
         message, began = claimed.message, time.perf_counter()
         bot_user_id = await dependencies.slack.bot_user_id(message.team_id)
         question = plain(message.text, bot_user_id)
         words = typed(message.text, bot_user_id)
 
         view = await dependencies.audiences.view(message)
-        turn_row, context = await dependencies.turns.begin(
+        turn = await dependencies.turns.begin(
             claimed,
             view,
             question=kept_question(question, message),
@@ -70,25 +70,21 @@ def create_turn(
             bot_user_id=bot_user_id,
             limited=True,
         )
-        add_log_field("turn", str(turn_row.id))
+        add_log_field("turn", str(turn.id))
         recalled: Sequence[str] = ()
         tools, done = None, ToolResults()
         model: str | None = None
-        earlier = latest_brought(context.exchanges, message)
+        earlier = latest_brought(turn.exchanges, message)
         async with (
-            open_reply_sink(claimed, view, turn_row) as sink,
+            open_reply_sink(turn) as sink,
             dependencies.attachments.read(message, earlier=earlier) as brought,
         ):
             if question or brought.asks:
-                prompt = await _prompt(
-                    dependencies, claimed, view, turn_row, context, question, brought
-                )
+                prompt = await _prompt(dependencies, turn, question, brought)
                 recalled = [memory.key for memory in prompt.memories]
                 if sink.interactive:
-                    tools = dependencies.tools(
-                        claimed, view, turn_row, _last_reply(context, message)
-                    )
-                answered = await _answer(dependencies, claimed, prompt, sink, tools)
+                    tools = dependencies.tools(turn)
+                answered = await _answer(dependencies, message.person, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
                     model = answered.model
@@ -99,7 +95,7 @@ def create_turn(
                     text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
-                left_out = bool(turn_row.removed) and turn_row.memory_state.on_record
+                left_out = bool(turn.removed) and turn.memory_state.on_record
                 newest_only = outcome == "answered" and prompt.newest_only
                 shown = with_notes(
                     await sink.reader(), text, left_out=left_out, newest_only=newest_only
@@ -116,9 +112,7 @@ def create_turn(
                 outcome, text = "answered", await _nothing_asked(sink, brought.files)
                 await sink.finish(text)
         await dependencies.turns.end(
-            claimed,
-            turn_row,
-            view,
+            turn,
             outcome,
             reply=None if outcome == "failed" else text,
             recalled=recalled,
@@ -128,13 +122,7 @@ def create_turn(
         )
         return outcome
 
-    return turn
-
-
-def _last_reply(context: TurnContext, message: Message) -> str | None:
-    """Return our last reply to the person."""
-    earlier = [one.reply for one in context.exchanges if one.user_id == message.user_id]
-    return earlier[-1] if earlier else None
+    return answer
 
 
 async def _nothing_asked(sink: ReplySink, files: Sequence[AttachedFile]) -> str:
@@ -153,25 +141,19 @@ async def _with_unseen_files(
 
 
 async def _prompt(
-    dependencies: TurnDependencies,
-    claimed: ClaimedMessage,
-    view: MemoryView,
-    turn_row: TurnRow,
-    context: TurnContext,
-    question: str,
-    brought: Brought,
+    dependencies: TurnDependencies, turn: Turn, question: str, brought: Brought
 ) -> Prompt:
-    message, off = claimed.message, turn_row.memory_state.off
+    message, off = turn.message, turn.memory_state.off
     # Where memory is off there are no first memories, so nothing is searched for either.
     recalled, thread = await asyncio.gather(
         recall_memories(
             dependencies.pool,
             dependencies.embedder,
-            view,
+            turn.view,
             question or FILES_ALONE,
-            first=context.memories,
+            first=turn.memories,
         ),
-        thread_before(dependencies.slack, message, context, off=off is not None),
+        thread_before(dependencies.slack, turn),
     )
     with step("prompt"):
         return compose(
@@ -179,35 +161,30 @@ async def _prompt(
             user_id=message.user_id,
             memories=_said_elsewhere(recalled.memories, message),
             newest_only=recalled.newest_only,
-            recent_words=context.recent_words,
-            exchanges=context.exchanges,
+            recent_words=turn.recent_words,
+            exchanges=turn.exchanges,
             thread=thread.messages,
             thread_unread=thread.unread,
             memory_off=off is not None,
             in_dm=message.audience == DM,
             files=brought.files,
             forwarded=brought.forwarded,
-            now=datetime.now(turn_row.memory_state.settings.zone),
+            now=datetime.now(turn.memory_state.settings.zone),
             style=dependencies.style,
         )
 
 
-async def thread_before(
-    slack: Installations,
-    message: Message,
-    context: TurnContext,
-    *,
-    off: bool = False,
-) -> Thread:
+async def thread_before(slack: Installations, turn: Turn) -> Thread:
     """Return the messages of the thread before `message` that are not in the history.
 
     That is nothing in a direct message, whose threads are the bot's own, and in a thread that has a
     turn already or just begins. Where memory is off there is no history, and the thread is read.
     """
-    known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
-    if message.opens_thread or (known and not off):
+    message = turn.message
+    known = message.audience == DM or any(e.thread == message.thread for e in turn.exchanges)
+    if message.opens_thread or (known and not turn.memory_state.off):
         return Thread()
-    return await read_thread(slack, message, forgotten=context.forgotten)
+    return await read_thread(slack, message, forgotten=turn.forgotten_messages)
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:
@@ -231,7 +208,7 @@ class _Answered:
 
 async def _answer(
     dependencies: TurnDependencies,
-    claimed: ClaimedMessage,
+    person: Person,
     prompt: Prompt,
     sink: ReplySink,
     tools: Toolbox | None,
@@ -240,7 +217,6 @@ async def _answer(
     def acted() -> bool:
         return tools is not None and tools.acted
 
-    person = claimed.message.person
     try:
         await sink.check()
         try:

@@ -13,7 +13,7 @@ from uuid import UUID
 from bot.access import Quotas
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.turns import TurnRow, Turns
+from bot.conversation.turns import Turn, Turns
 from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
@@ -128,37 +128,34 @@ class Thread:
 
     async def begin(self, *, event: UUID | None = None, attempts: int = 0) -> Outbox:
         """Begin the turn of its message, or begin it again; return its outbox."""
-        return Outbox(self.sender.pool, *await self.turn(event=event, attempts=attempts))
+        return Outbox(self.sender.pool, await self.turn(event=event, attempts=attempts))
 
-    async def turn(
-        self, *, event: UUID | None = None, attempts: int = 0
-    ) -> tuple[ClaimedMessage, TurnRow]:
-        """Begin the turn of its message, or begin it again; return its message and its row."""
+    async def turn(self, *, event: UUID | None = None, attempts: int = 0) -> Turn:
+        """Begin the turn of its message, or begin it again."""
         message = self.slack.message(self.place)
         if event is None:
             waiting = await claimed_anew(self.sender.pool, message, attempts)
         else:
             waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
-        turn_row, _ = await turns_alone(self.sender.pool).begin(
+        return await turns_alone(self.sender.pool).begin(
             waiting,
             memory_view(message.person.namespace(DM)),
             question="",
             words="",
             bot_user_id="B",
         )
-        return waiting, turn_row
 
     @asynccontextmanager
     async def answering(
         self,
         *,
-        begun: tuple[ClaimedMessage, TurnRow] | None = None,
+        begun: Turn | None = None,
         language: Language = "en",
         stand_in: bool = False,
         informed: bool = True,
     ) -> AsyncIterator[Answering]:
         """Begin an answer; how it ends is up to the test."""
-        claimed, turn_row = begun or await self.turn()
+        turn = begun or await self.turn()
         holder: list[Answering] = []
 
         async def read_flags(_: ClaimedMessage) -> bool:
@@ -175,13 +172,11 @@ class Thread:
             sender.installations,
             sender.sessions,
             People(sender.pool, sender.installations, "notice"),
-            claimed,
-            memory_view(claimed.message.person.namespace(DM)),
-            replace(turn_row, memory_state=MemoryState(settings=settings)),
+            replace(turn, memory_state=MemoryState(settings=settings)),
             stand_in=stand_in,
             read_flags=read_flags,
         )
-        holder.append(Answering(stream, turn_row.id))
+        holder.append(Answering(stream, turn.id))
         async with stream:
             yield holder[0]
 

@@ -201,11 +201,11 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
         waiting = await app.wiring.inbox.claim(secret.thread)
         assert waiting is not None
         view = await app.wiring.app.audiences.view(secret)
-        turn_row, _ = await app.turns.begin(
+        turn = await app.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
         async with person_transaction(app.pool, who) as connection:
-            await delete_texts(connection, who, [turn_row.id])
+            await delete_texts(connection, who, [turn.id])
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
     assert "soba" in app.request_texts()[-1]
@@ -334,10 +334,10 @@ async def begun(app: App, said: Message) -> Toolbox:
     view = await app.wiring.app.audiences.view(said)
     waiting = await app.wiring.inbox.claim(said.thread)
     assert waiting is not None
-    turn_row, _ = await app.turns.begin(
+    turn = await app.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
-    return app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
+    return app.wiring.turn_dependencies.tools(turn)
 
 
 @pytest.mark.parametrize(

@@ -112,22 +112,18 @@ class Data:
         waiting = await waiting_for(self.pool, ts, question, person)
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
-        turn_row, _ = await turns.begin(
-            waiting, seen, question=question, words=question, bot_user_id="B"
-        )
-        await Outbox(self.pool, waiting, turn_row).record_posted(f"{ts}9")
+        turn = await turns.begin(waiting, seen, question=question, words=question, bot_user_id="B")
+        await Outbox(self.pool, turn).record_posted(f"{ts}9")
         await meanwhile()
         await turns.end(
-            waiting,
-            turn_row,
-            seen,
+            turn,
             "answered",
             reply=reply,
             recalled=recalled,
             removal_proposed=removal_proposed,
         )
         if formed:
-            self.rows("UPDATE messages SET formed_at = now() WHERE id = %s", turn_row.id)
+            self.rows("UPDATE messages SET formed_at = now() WHERE id = %s", turn.id)
 
     def texts(self) -> dict[str, tuple[str, str, str | None]]:
         """Return question, words and reply of every turn, by timestamp."""
@@ -302,16 +298,16 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     _, _, words = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
     turns, claimed = turns_alone(data.pool), await waiting_for(data.pool, "1.3", "hello")
-    _, context = await turns.begin(
+    turn = await turns.begin(
         replace(claimed, message=replace(claimed.message, thread_ts="1.1")),
         memory_view(OWN),
         question="hello",
         words="hello",
         bot_user_id="B",
     )
-    assert [exchange.question for exchange in context.exchanges] == ["I love sushi"]
-    assert context.recent_words == ()
-    assert context.forgotten == {"1.1", "1.19"}
+    assert [exchange.question for exchange in turn.exchanges] == ["I love sushi"]
+    assert turn.recent_words == ()
+    assert turn.forgotten_messages == {"1.1", "1.19"}
 
 
 def learning(app: App, former: Former) -> FormationJobs:

@@ -253,14 +253,14 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
         await inbox.store(one)
 
     async def seen(question: Message, audience: str) -> list[str]:
-        _, context = await turns_alone(pool).begin(
+        turn = await turns_alone(pool).begin(
             await claimed_anew(pool, question),
             memory_view(question.person.namespace(audience)),
             question="",
             words="",
             bot_user_id="UBOT",
         )
-        return list(context.recent_words)
+        return list(turn.recent_words)
 
     assert await seen(asked, DM) == ["in dm", "in another dm thread"]
     in_channel = replace(later, channel_id="C7", event_id="Ev7", audience=None)

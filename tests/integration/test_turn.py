@@ -183,11 +183,11 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     assert waiting is not None
     await app.edit(asked, "I like sushi")
     view = await app.wiring.turn_dependencies.audiences.view(asked)
-    turn_row, _ = await app.turns.begin(
+    turn = await app.turns.begin(
         waiting, view, question="I like ramen", words="I like ramen", bot_user_id="UBOT"
     )
     with pytest.raises(Edited):
-        await app.turns.end(waiting, turn_row, view, "answered", reply="Ramen!")
+        await app.turns.end(turn, "answered", reply="Ramen!")
     assert app.turn(asked)["status"] == "answering"
     await app.answering.drain(asked.thread)
     assert app.turn(asked)["words"] == "I like sushi"
@@ -212,13 +212,13 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     view = await app.wiring.turn_dependencies.audiences.view(asked)
-    turn_row, _ = await app.turns.begin(
+    turn = await app.turns.begin(
         waiting, view, question="Hello", words="Hello", bot_user_id=app.slack.bot_user_id
     )
     posted = await app.slack.client().chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
-    await Outbox(app.pool, waiting, turn_row).record_posted(posted["ts"])
+    await Outbox(app.pool, turn).record_posted(posted["ts"])
     app.script("The whole answer.")
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == ["The whole answer."]

@@ -14,12 +14,11 @@ from typing import Any
 
 from bot.app import App
 from bot.conversation.off_record import delete_texts, message_before
-from bot.conversation.turns import TurnRow
+from bot.conversation.turns import Turn
 from bot.memories.cards import NotAllowed, ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.messages import Message
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
@@ -30,7 +29,7 @@ from bot.ui.messages import (
     open_payload,
 )
 from bot.ui.reader import Reader
-from memory import DM, PUBLIC, MemoryView, Person, Selection, search_memories
+from memory import DM, PUBLIC, Person, Selection, search_memories
 from memory.postgres import lock_person, person_transaction
 from memory.tools import function_tool
 
@@ -82,19 +81,11 @@ class ControlTools:
     whether to forget something.
     """
 
-    def __init__(
-        self,
-        app: App,
-        viewing: ViewedChannels,
-        message: Message,
-        turn_row: TurnRow,
-        view: MemoryView,
-    ) -> None:
+    def __init__(self, app: App, viewing: ViewedChannels, turn: Turn) -> None:
         self._app = app
-        self._view = view
         self._viewing = viewing
-        self._message = message
-        self._turn_row = turn_row
+        self._turn = turn
+        self._message = turn.message
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self.changed = self.switched_off = self.forgets = False
@@ -145,7 +136,7 @@ class ControlTools:
 
     async def _ask_about(self, who: str) -> Definition:
         asker = self._message.person
-        if not (self._view.audiences is None or PUBLIC in self._view.audiences):
+        if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
         try:
             owner, name = await ask_about(self._app, asker, who)
@@ -176,7 +167,7 @@ class ControlTools:
 
     async def _pause(self, given: Arguments) -> Definition:
         until = None
-        if self._turn_row.memory_state.off is not None:
+        if self._turn.memory_state.off is not None:
             return _error("Memory is off already.")
         if given.get("until"):
             until = _moment(given["until"], await self._zone(), at=time(MORNING))
@@ -188,7 +179,7 @@ class ControlTools:
         return {"done": True, "memory": "off", "until": await self._turn_off("", until)}
 
     async def _resume(self) -> Definition:
-        off = self._turn_row.memory_state.off
+        off = self._turn.memory_state.off
         if off is None:
             return _error("Memory is on.")
         scope = self._message.channel_id if off.here else ""
@@ -241,7 +232,7 @@ class ControlTools:
         # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
             await lock_person(connection, person)
-            await delete_texts(connection, person, [self._turn_row.id])
+            await delete_texts(connection, person, [self._turn.id])
             last = await message_before(connection, message)
         self.changed = self.switched_off = True
         self._show("not_remembered", _made(_not_remembered))

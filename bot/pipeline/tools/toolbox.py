@@ -14,9 +14,8 @@ from psycopg.rows import DictRow
 
 from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
-from bot.conversation.turns import WORDS_LIMIT, TurnRow
+from bot.conversation.turns import WORDS_LIMIT, Turn
 from bot.conversation.unformed import final_question
 from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
 from bot.notices import RETRY_SECONDS, add_notice
@@ -24,7 +23,6 @@ from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.messages import Message
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import PayloadMaker, consent_question, refusal_payload
 from bot.ui.reader import Reader
@@ -33,7 +31,6 @@ from memory import (
     FormationResult,
     MemoryOff,
     MemoryTools,
-    MemoryView,
     Person,
     PersonMessage,
     Refusal,
@@ -76,8 +73,7 @@ class Toolbox:
     definitions: Sequence[Definition]
     make_tools: Callable[[], tuple[MemoryTools, ControlTools]]
     app: App
-    message: Message
-    turn_row: TurnRow
+    turn: Turn
     before: Sequence[PayloadMaker]
     _calls: int = field(default=0, init=False)
 
@@ -141,9 +137,9 @@ class Toolbox:
         given = read_arguments(arguments)
         if given is None:
             return _error("The arguments are not a JSON object.")
-        if self.turn_row.removed:
+        if self.turn.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
-            given = redact_json(given, self.turn_row.removed)
+            given = redact_json(given, self.turn.removed)
         memory, controls = self._tools
         if name not in controls:
             return await self._call_memory(memory, name, json.dumps(given))
@@ -155,23 +151,23 @@ class Toolbox:
 
     async def _take_back(self, memory: MemoryTools) -> None:
         """Undo the changes and questions that tool calls made for this message, in any attempt."""
-        this = {(self.message.channel_id, self.message.ts)}
+        this = {(self.turn.message.channel_id, self.turn.message.ts)}
         asked = [one.id for one in memory.questions if set(one.messages) == this]
         changes = [change.id for change in memory.changes]
-        await take_back(self.app, self.message, changes, asked, again=self.turn_row.again)
+        await take_back(self.app, self.turn.message, changes, asked, again=self.turn.again)
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
         output = await memory.call(name, arguments)
-        count_tokens(self.message.team_id, memory.tokens - spent)
+        count_tokens(self.turn.message.team_id, memory.tokens - spent)
         return output
 
 
-OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow, str | None], Toolbox]
+OpenTools: TypeAlias = Callable[[Turn], Toolbox]
 
 
 def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
-    """Return what makes the tools for a turn: its message, view, row, and the reply before it."""
+    """Return what makes the tools of a turn."""
 
     @cache
     def definitions(in_dm: bool, off: bool) -> list[Definition]:
@@ -180,42 +176,39 @@ def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
             *control_tools(in_dm=in_dm, off=off),
         ]
 
-    def opened(
-        claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow, last_reply: str | None
-    ) -> Toolbox:
-        message, memory_state = claimed.message, turn_row.memory_state
+    def opened(turn: Turn) -> Toolbox:
+        message, memory_state = turn.message, turn.memory_state
         off = memory_state.off is not None
 
         async def permitted(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
             now = await read_memory_state(connection, message, app.settings.consent)
-            words = turn_row.words[:WORDS_LIMIT]
+            words = turn.words[:WORDS_LIMIT]
             # Without its turn the person has been erased while it was being answered.
             if now.off or not now.on_record or not await has_turn(connection, message, words):
                 raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
             changed = any(change.action != "confirmed" for change in formed.changes)
             if changed or formed.questions:
-                await add_notice(app, connection, message.person, turn_row.id, delay=RETRY_SECONDS)
+                await add_notice(app, connection, message.person, turn.id, delay=RETRY_SECONDS)
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(
-                text=turn_row.words,
+                text=turn.words,
                 channel=message.channel_id,
                 ts=message.ts,
                 origin="tool",
                 zone=memory_state.settings.zone,
-                reply_to=final_question(last_reply or ""),
+                reply_to=final_question(turn.last_reply or ""),
             )
             memory = MemoryTools(
-                app.former, view, said, batch_id=turn_row.id, in_commit=permitted, off=off
+                app.former, turn.view, said, batch_id=turn.id, in_commit=permitted, off=off
             )
-            return memory, ControlTools(app, viewing, message, turn_row, view)
+            return memory, ControlTools(app, viewing, turn)
 
         return Toolbox(
             definitions(message.audience == DM, off),
             tools,
             app,
-            message,
-            turn_row,
+            turn,
             [_consent_question] if memory_state.needs_consent_question else [],
         )
 
