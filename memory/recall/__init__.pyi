@@ -1,5 +1,6 @@
 from .search import (
     first_memories as first_memories,
+    nearest_memories as nearest_memories,
 )
 
 __all__: list[str]

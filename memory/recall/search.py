@@ -181,25 +181,27 @@ def _nearest(
     )
 
 
-async def nearest_to_each(
+async def nearest_memories(
     pool: Pool,
     embedder: Embedder,
     view: MemoryView,
-    kinds: Sequence[str],
     texts: Sequence[str],
     limit: int,
+    *,
+    kinds: Sequence[str] | None = None,
 ) -> list[Memory]:
-    """Return at most `limit` memories of `kinds`, nearest to each of `texts` in turn, exactly.
+    """Return at most `limit` memories in `view`, nearest to each of `texts` in turn, exactly.
 
-    One embedding call, with no connection held. Raises `EmbeddingsUnavailable`, also if the stored
-    vectors are of another model.
+    Of `kinds`, if given. One embedding call, with no connection held. Raises
+    `EmbeddingsUnavailable`, also if the stored vectors are of another model.
     """
     near, values = _nearest(view, embedder.space, await embedder.embed(texts), limit)
+    readable = READABLE if kinds is not None else "true"
     try:
         found = await person_statement(
             pool,
             view.person,
-            f"SELECT * FROM ({near}) AS near WHERE {READABLE} ORDER BY rank, distance",
+            f"SELECT * FROM ({near}) AS near WHERE {readable} ORDER BY rank, distance",
             {**values, "kinds": kinds},
         )
     except DataError:  # vectors of different dimensions
