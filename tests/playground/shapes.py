@@ -22,9 +22,6 @@ ADDITIONS = {
     "event agent_session_stopped: no published shape": (
         f"{_DOCS}/reference/events/agent_session_stopped"
     ),
-    "event agent_session_title_changed: no published shape": (
-        f"{_DOCS}/reference/events/agent_session_title_changed"
-    ),
     "event app_context_changed: no published shape": (
         f"{_DOCS}/reference/events/app_context_changed"
     ),

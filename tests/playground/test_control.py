@@ -155,3 +155,9 @@ async def test_the_page_is_notified_of_changes(
                 break
     update = json.loads(line.removeprefix(b"data:"))
     assert update == {"changed": "messages", "channel": said["channel"], "ts": said["ts"]}
+
+
+async def test_a_setting_takes_whole_numbers_and_others(driver: Driver) -> None:
+    """Seconds may be written without a point, and with one afterwards."""
+    for seconds in (5, 0.5):
+        assert (await driver.post("settings", token_seconds=seconds))["token_seconds"] == seconds

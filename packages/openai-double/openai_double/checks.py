@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -12,15 +13,16 @@ from openai_double.families import is_known
 from openai_double.prompt import Prompt
 from openai_double.tokens import count_tokens
 
-MODELS: Final = {
-    "gpt-6-luna": "openai",
-    "gpt-6.1-sol": "openai",
-    "text-embedding-3-small": "openai",
-    "text-embedding-3-large": "openai",
-    "kioku-stand-in": "kioku",
-    "kioku-stand-in-embedding": "kioku",
+MODELS: Final[Mapping[str, int]] = {
+    "gpt-6-luna": 0,
+    "gpt-6.1-sol": 0,
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
 }
-"""The models that it lists, with their owners; it also answers for those of `families`."""
+"""The models that it lists, with the size of their embeddings, 0 for a model of text.
+
+It also answers for those of `families`.
+"""
 
 
 def check_bearer(request: web.Request) -> None:
@@ -37,8 +39,8 @@ def check_bearer(request: web.Request) -> None:
         )
 
 
-def check_model(body: dict[str, Any], *, embeddings: bool) -> None:
-    """Raise `ApiError` unless the body names a model of this endpoint."""
+def check_model(body: dict[str, Any], models: Mapping[str, int], *, embeddings: bool) -> None:
+    """Raise `ApiError` unless the body names a model of this endpoint; `models` as `MODELS`."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise ApiError(
@@ -47,9 +49,9 @@ def check_model(body: dict[str, Any], *, embeddings: bool) -> None:
             code="missing_required_parameter",
             param="model",
         )
-    if model not in MODELS and not is_known(model):
+    if model not in models and not is_known(model):
         raise model_not_found(model)
-    if ("embedding" in model) != embeddings:
+    if (models.get(model, 0) > 0) != embeddings:
         raise ApiError(
             status=400,
             message=f"The model `{model}` cannot be used with this endpoint.",

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal, TypeVar, get_args
 from openai_double.answer import Answer
 from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError, error_type
 from openai_double.journal import Journal
-from openai_double.prompt import Kind
 from openai_double.request_types import Endpoint
 from openai_double.scripts import ControlError, answer_in, known_fields
 from openai_double.traffic import Traffic, What
@@ -69,7 +68,7 @@ class Fault:
     """
 
     endpoint: Endpoint
-    kind: Kind | None = None
+    kind: str | None = None
     match: str = ""
     status: int | None = None
     error_code: str | None = None
@@ -129,7 +128,7 @@ class Script:
 
     endpoint: Endpoint
     answer: Answer
-    kind: Kind | None = None
+    kind: str | None = None
     match: str = ""
     pattern: re.Pattern[str] | None = None
     times: int = 1
@@ -208,11 +207,11 @@ class Control:
         answer = answer_in(known.pop("output", None))
         self.scripts.append(Script(answer=answer, pattern=_compiled(pattern, answer), **known))
 
-    def take_fault(self, endpoint: Endpoint, kind: Kind, text: str) -> Fault | None:
+    def take_fault(self, endpoint: Endpoint, kind: str, text: str) -> Fault | None:
         """The first fault for such a request; one use of it is gone."""
         return _take(self.faults, endpoint, kind, text)
 
-    def take_script(self, endpoint: Endpoint, kind: Kind, text: str) -> Answer | None:
+    def take_script(self, endpoint: Endpoint, kind: str, text: str) -> Answer | None:
         """The first scripted answer for such a request; one use of it is gone."""
         script = _take(self.scripts, endpoint, kind, text)
         if script is None:
@@ -226,7 +225,7 @@ class Control:
 _Rule = TypeVar("_Rule", Fault, Script)
 
 
-def _take(items: list[_Rule], endpoint: Endpoint, kind: Kind, text: str) -> _Rule | None:
+def _take(items: list[_Rule], endpoint: Endpoint, kind: str, text: str) -> _Rule | None:
     for item in items:
         if item.endpoint == endpoint and item.kind in {None, kind} and _fits(item, text):
             if item.times != FOREVER:
@@ -261,8 +260,6 @@ def _check_where(known: dict[str, Any]) -> None:
     known.setdefault("endpoint", "responses")
     if known["endpoint"] not in get_args(Endpoint):
         raise ControlError(f"The endpoint must be one of {', '.join(get_args(Endpoint))}.")
-    if known.get("kind") not in {None, *get_args(Kind)}:
-        raise ControlError(f"The kind must be one of {', '.join(get_args(Kind))}.")
     times = known.get("times", 1)
     if type(times) is not int or times == 0 or times < FOREVER:
         raise ControlError("Field 'times' must be a positive integer, or -1 for until deleted.")

@@ -21,13 +21,6 @@ from typing import Any, Final
 from openai_double.errors import ApiError
 from openai_double.tokens import count_tokens
 
-DIMENSIONS: Final = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "kioku-stand-in-embedding": 256,
-}
-"""The embedding models and their sizes."""
-
 MAX_INPUTS: Final = 2_048
 MAX_TOKENS: Final = 8_192
 MAX_TOKENS_IN_ALL: Final = 300_000
@@ -73,10 +66,12 @@ def _grams(text: str) -> dict[str, float]:
     return {gram: math.sqrt(count) * weights[gram] for gram, count in counts.items()}
 
 
-def answer(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """The body of `POST /v1/embeddings` for a checked request, and its token count."""
+def answer(body: dict[str, Any], full: int) -> tuple[dict[str, Any], int]:
+    """The body of `POST /v1/embeddings` for a checked request, and its token count.
+
+    `full` is the size of the model's embeddings.
+    """
     model = body["model"]
-    full = DIMENSIONS[model]
     dimensions = body.get("dimensions", full)
     if not 1 <= dimensions <= full:
         raise ApiError(

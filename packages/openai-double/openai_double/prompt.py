@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal
-
-Kind = Literal["reply", "formation", "verdict", "search"]
-
-VERDICTS_TOOL: Final = "MemoryVerdicts"
-_STORED: Final = re.compile(
-    r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
-)
-"""A memory as LangGraph's store prints it."""
-_OTHERS: Final = re.compile(r"(?:<(thread|forwarded|files)>\n[^<>]*\n</\1>\n?)+")
-"""A message that is frames of what others wrote: in a thread, forwarded, in files."""
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,75 +63,6 @@ class Prompt:
     def last_user_text(self) -> str:
         """The newest words of the person, ``""`` if there are none."""
         return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
-
-    @property
-    def memories(self) -> list[dict[str, Any]]:
-        """The contents of the memories in it: one JSON value a line, or LangGraph's items."""
-        found = [*self.framed("memories"), *self.framed("episodes")]
-        found += [one for result in self.fresh_results for one in json_list(result.output)]
-        found = found or [ast.literal_eval(one) for one in _STORED.findall(self.instructions)]
-        return [content_of(one) for one in found]
-
-    def framed(self, frame: str) -> list[Any]:
-        """The JSON values between ``<frame>`` and ``</frame>``, one per line."""
-        bodies = re.findall(rf"<{frame}>\s*(.*?)\s*</{frame}>", self.instructions, re.S)
-        return [one for line in "\n".join(bodies).splitlines() for one in json_list(f"[{line}]")]
-
-    @property
-    def last_files(self) -> tuple[str, ...]:
-        """The attachments of the person's newest message: name, type and size of each."""
-        read = [one for one in self.framed("files") if "text" in one and "sent" not in one]
-        texts = (f"{one['name']} ({one['type']}, {one['bytes']} bytes)" for one in read)
-        last = next((turn.files for turn in reversed(self.turns) if turn.role == "user"), ())
-        return (*last, *texts)
-
-    @property
-    def forwarded(self) -> list[dict[str, str]]:
-        """What the person forwarded with the newest message: ``{from, channel, text}``."""
-        return [one for one in self.framed("forwarded") if "sent" not in one]
-
-    @property
-    def wants_sentences(self) -> bool:
-        """Whether mem0 asks for memories, as JSON."""
-        return self.schema == {} and "## New Messages\n" in self.last_user_text
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the request: verdicts, a web search, formation, or a reply."""
-        if self.tool_choice == VERDICTS_TOOL or VERDICTS_TOOL in self.instructions:
-            return "verdict"
-        if self.searches_only and not self.instructions:
-            return "search"
-        formed = bool(self.tools) and "<session_" in self.last_user_text
-        return "formation" if formed or self.wants_sentences else "reply"
-
-
-def json_list(text: str) -> list[Any]:
-    """Return the JSON list in `text`; an empty list for any other text."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return []
-    return value if isinstance(value, list) else []
-
-
-def content_of(entry: Any) -> dict[str, Any]:
-    """Return the content of a memory in a prompt or search result; a text is a fact."""
-    value = entry.get("value", entry) if isinstance(entry, dict) else entry
-    content = value.get("content", value) if isinstance(value, dict) else value
-    return content if isinstance(content, dict) else {"fact": str(content)}
-
-
-def tools_in(description: str) -> list[Tool]:
-    """Return the kinds of memory that a description lists: ``Name(field, field?); …``."""
-    kinds = []
-    for name, listed in re.findall(r"\b(\w+)\(([^()]*)\)", description):
-        fields = [one.split()[0] for one in listed.split(",")]
-        properties = {one.rstrip("?"): {"type": "string"} for one in fields}
-        required = [one for one in fields if not one.endswith("?")]
-        schema = {"type": "object", "properties": properties, "required": required}
-        kinds.append(Tool(name=name, description="", parameters=schema))
-    return kinds
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:
@@ -228,7 +146,7 @@ def _schema(form: dict[str, Any], schema: Any) -> dict[str, Any] | None:
 
 def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
     text = _text(content)
-    if role in {"developer", "system"} or _OTHERS.fullmatch(text):
+    if role in {"developer", "system"}:
         instructions.append(text)
     elif role == "user":
         turns.append(Turn(role="user", text=text, files=_files(content)))

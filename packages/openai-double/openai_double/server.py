@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -40,10 +40,15 @@ def unscripted(_prompt: Prompt) -> Answer:
     return Answer(text="No script answers this request.")
 
 
-def create_app(answer: Callable[[Prompt], Answer] = unscripted) -> web.Application:
-    """An application with nothing but the double."""
+def reply(_prompt: Prompt) -> str:
+    """Return the kind of a request where the program under test has only one."""
+    return "reply"
+
+
+def create_app(answer: Callable[[Prompt], Answer] = unscripted, **more: Any) -> web.Application:
+    """An application with nothing but the double; `more` as for `add_routes`."""
     app = web.Application()
-    add_routes(app, answer)
+    add_routes(app, answer, **more)
     return app
 
 
@@ -51,17 +56,21 @@ def add_routes(
     app: web.Application,
     answer: Callable[[Prompt], Answer] = unscripted,
     *,
+    kind_of: Callable[[Prompt], str] = reply,
+    models: Mapping[str, int] = {},
     paced: bool = False,
 ) -> None:
     """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`.
 
-    `answer` answers what no script does. With `paced` the double writes at the pace `WATCHABLE`
-    until its settings are changed.
+    `answer` answers what no script does. `kind_of` names what a request is for; faults and scripts
+    with a `kind` are for such requests only, and the journal says it. `models` are more models, as
+    in `checks.MODELS`. With `paced` the double writes at the pace `WATCHABLE` until its settings
+    are changed.
     """
     control = Control()
     if paced:
         control.settings.update(WATCHABLE)
-    server = _Server(control, answer)
+    server = _Server(control, answer, kind_of, {**MODELS, **models})
     app.cleanup_ctx.append(server.lifetime)
     for endpoint, path, handler in (
         ("responses", "/v1/responses", server.responses),
@@ -80,9 +89,17 @@ Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
 class _Server:
     """The handlers, around one `Control`."""
 
-    def __init__(self, control: Control, answer: Callable[[Prompt], Answer]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        answer: Callable[[Prompt], Answer],
+        kind_of: Callable[[Prompt], str],
+        models: Mapping[str, int],
+    ) -> None:
         self._control = control
         self._answer = answer
+        self._kind_of = kind_of
+        self._models = models
         self._types: dict[Endpoint, RequestType] | None = None
 
     async def lifetime(self, _app: web.Application) -> AsyncIterator[None]:
@@ -159,8 +176,8 @@ class _Server:
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
         body = await self._read(request, exchange)
-        check_model(body, embeddings=True)
-        answer, tokens = embeddings.answer(body)
+        check_model(body, self._models, embeddings=True)
+        answer, tokens = embeddings.answer(body, self._models[body["model"]])
         exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
         await pause(self._control.settings.embedding_ms)
         return web.json_response(answer)
@@ -168,7 +185,7 @@ class _Server:
     async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`GET /v1/models`."""
         await self._fail_or_wait(request, exchange, "")
-        data = [self._model(one) for one in MODELS]
+        data = [self._model(one) for one in self._models]
         exchange.answer = {"models": len(data)}
         return web.json_response({"object": "list", "data": data})
 
@@ -177,7 +194,7 @@ class _Server:
         asked = request.match_info["id"]
         exchange.raw = json.dumps({"model": asked})
         await self._fail_or_wait(request, exchange, asked)
-        if asked not in MODELS and not await asyncio.to_thread(families.is_known, asked):
+        if asked not in self._models and not await asyncio.to_thread(families.is_known, asked):
             raise model_not_found(asked)
         exchange.answer = self._model(asked)
         return web.json_response(exchange.answer)
@@ -188,7 +205,7 @@ class _Server:
             "id": model,
             "object": "model",
             "created": _CREATED,
-            "owned_by": MODELS.get(model, "openai"),
+            "owned_by": "openai",
             "shutdown_date": None,
         }
 
@@ -199,14 +216,14 @@ class _Server:
         read_prompt: Callable[[dict[str, Any]], Prompt],
     ) -> tuple[dict[str, Any], Prompt, Answer]:
         body = await self._read(request, exchange, read_prompt)
-        check_model(body, embeddings=False)
+        check_model(body, self._models, embeddings=False)
         families.check_parameters(body)
         if exchange.endpoint == "responses":
             reasoning.check_items(body)
         asked = read_prompt(body)
         check_tool_choice(asked)
         answer = self._control.take_script(
-            exchange.endpoint, asked.kind, asked.last_user_text
+            exchange.endpoint, exchange.kind, asked.last_user_text
         ) or self._answer(asked)
         exchange.answer = answer.summary()
         return body, asked, answer
@@ -234,7 +251,7 @@ class _Server:
             request_types.check(self._types[exchange.endpoint], body)
             if read_prompt is not None:
                 asked = read_prompt(body)
-                exchange.kind, text = asked.kind, asked.last_user_text
+                exchange.kind, text = self._kind_of(asked), asked.last_user_text
         except ApiError as error:
             refused = error
         await self._fail_or_wait(request, exchange, text)

@@ -12,7 +12,6 @@ from aiohttp import web
 
 from openai_double.chat import ChatWriter
 from openai_double.control import Control, Fault
-from openai_double.prompt import Kind
 from openai_double.request_types import Endpoint
 from openai_double.responses import ResponseWriter
 
@@ -26,7 +25,7 @@ class Exchange:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint: Endpoint = endpoint
-        self.kind: Kind = "reply"
+        self.kind = "reply"
         self.raw = ""
         self.answer: dict[str, Any] = {}
         self.fault: Fault | None = None

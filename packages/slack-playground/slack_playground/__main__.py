@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from slack_playground.control.input import Input
+from slack_playground.control.request import check_loopback
 from slack_playground.manifest import ManifestError, read_manifest
 from slack_playground.server import AddRoutes, facts, serve
 from slack_playground.storage import StorageError
@@ -63,7 +63,7 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         add_model=add_model,
     ) as slack:
         if arguments.request_url is not None:
-            Input.check_loopback(arguments.request_url)
+            check_loopback(arguments.request_url)
             slack.http.urls, slack.deliveries.modes = [arguments.request_url], ("http",)
         slack.workspaces.native_name = arguments.native_name
         slack.workspaces.create_app_url = arguments.create_app_url

@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import dataclass
-from typing import Literal
 
 from aiohttp import web
 
@@ -11,15 +10,15 @@ from aiohttp import web
 class Fault:
     """A fault for the next `times` calls of `method` ("*" for all).
 
-    Exactly one of `error` (Slack's error name), `status` (HTTP) and `drop` (the connection, before
-    or after the call is carried out) — or none, for a `delay_ms` alone. `chance` picks calls at
-    random; `times` None never ends.
+    Exactly one of `error` (Slack's error name), `status` (HTTP) and `drop` (the connection,
+    "before" or "after" the call is carried out) — or none, for a `delay_ms` alone. `chance` picks
+    calls at random; `times` None never ends.
     """
 
     method: str
     error: str = ""
     status: int = 0
-    drop: Literal["", "before", "after"] = ""
+    drop: str = ""
     delay_ms: float = 0.0
     times: int | None = 1
     retry_after: int | None = None

@@ -20,7 +20,7 @@ class Token:
 
     `expires` is in seconds since 1970, None for a token that does not; a refresh token that has
     been used expires at the end of its grace period. `ended` is the error of a token that no longer
-    works. `exchanged`: oauth.v2.exchange has taken it.
+    works.
     """
 
     value: str
@@ -28,7 +28,6 @@ class Token:
     issued: float
     expires: float | None = None
     ended: str = ""
-    exchanged: bool = False
 
     @property
     def error(self) -> str:
@@ -118,20 +117,9 @@ class Installation:
         )
 
     def refresh(self, token: Token, *, seconds: float, grace: float) -> Grant:
-        """Issue a new pair for a refresh token, which works for `grace` seconds more.
-
-        The first refresh ends the token that oauth.v2.exchange has taken.
-        """
+        """Issue a new pair for a refresh token, which works for `grace` seconds more."""
         if token.expires is None:
             token.expires = time.time() + grace
-        for one in self.tokens.values():
-            if one.exchanged:
-                one.ended = one.ended or "token_revoked"
-        return self._rotated(seconds)
-
-    def exchange(self, token: Token, *, seconds: float) -> Grant:
-        """Issue the first pair for a token from before token rotation."""
-        token.exchanged = True
         return self._rotated(seconds)
 
     def revoke(self, token: Token) -> None:

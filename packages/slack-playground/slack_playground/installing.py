@@ -91,7 +91,7 @@ def _offered(slack: Slack, team: str) -> list[Slack]:
     return slack.workspaces.all
 
 
-def allow(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:
+def consent(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:
     """Take a person's consent; return the address they go to, with a code.
 
     Optional scopes that are `declined` are left out. Raises AuthorizeError.
@@ -112,7 +112,7 @@ def allow(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:
     return _with_answer(shown["redirect_uri"], query, code=code)
 
 
-def deny(slack: Slack, query: Json) -> str:
+def refuse(slack: Slack, query: Json) -> str:
     """Take a person's refusal; return the address they go to. Raises AuthorizeError."""
     return _with_answer(requested(slack, query)["redirect_uri"], query, error="access_denied")
 

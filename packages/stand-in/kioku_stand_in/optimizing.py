@@ -12,44 +12,37 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kioku_stand_in import fill
+from kioku_stand_in.fill import fill
 from openai_double.prompt import Prompt, Tool
 
 _REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
+_THINKING: Final = ("think", "critique")
 _CURRENT: Final = re.compile(r"<current_prompt>\n(?P<text>.*?)\n</current_prompt>", re.S)
 _FEEDBACK: Final = re.compile(
-    r"<feedback(?P<n> \d+)?>\s*(?P<text>.*?)\s*</feedback(?P=n)>|"
-    r"<FEEDBACK>\s*(?P<session>.*?)\s*</FEEDBACK>|"
-    r"<recommendations>\s*(?P<advice>.*?)\s*</recommendations>",
-    re.S,
+    r"<(?P<tag>feedback|recommendations)(?: \d+)?>\s*(?P<text>.*?)\s*</(?P=tag)(?: \d+)?>",
+    re.S | re.I,
 )
-_CHOICES: Final = re.compile(r"Must be among (?P<names>\[[^\]]*\])")
-_SHOWN: Final = re.compile(r"prompts being optimized:\n(?P<body>.*)\n\nReturn JSON", re.S)
-_PRAISE: Final = re.compile(
-    r"^(?:no recommendations|none|ok(?:ay)?|great|good|perfect|excellent|thanks?|thank you|nice|"
-    r"well done|良い|いいね|完璧|ありがとう)\b.{0,30}$",
-    re.IGNORECASE,
-)
+_NAMES: Final = re.compile(r"Must be among (?P<names>\[[^\]]*\])")
+_NO_ADVICE: Final = "No recommendations."
 
 
 def is_wanted(prompt: Prompt) -> bool:
     """Whether LangMem asks for a better prompt, or which of several is to be improved."""
-    tools = {tool.name for tool in prompt.tools}
-    if tools & _REFLECTION_TOOLS:
-        return True
     form = (prompt.schema or {}).get("properties", {})
-    return "new_prompt" in form and _CURRENT.search(prompt.last_user_text) is not None
+    return bool(_REFLECTION_TOOLS & {tool.name for tool in prompt.tools}) or (
+        "new_prompt" in form and _CURRENT.search(prompt.last_user_text) is not None
+    )
 
 
 def tool_for(prompt: Prompt) -> Tool:
     """The tool to call now: a thought comes first where there is one to think with."""
     tools = {tool.name: tool for tool in prompt.tools}
-    thinking = [tools[name] for name in ("think", "critique") if name in tools]
-    deciding = [tool for tool in prompt.tools if tool not in thinking]
-    thought = any(result.name in {"think", "critique"} for result in prompt.results)
     if prompt.tool_choice in tools:
         return tools[prompt.tool_choice]
-    if thinking and (not thought or not deciding):
+    thinking = [tools[name] for name in _THINKING if name in tools]
+    deciding = [tool for tool in prompt.tools if tool not in thinking]
+    thought = any(result.name in _THINKING for result in prompt.results)
+    if thinking and not (thought and deciding):
         return thinking[-1] if thought else thinking[0]
     return deciding[0]
 
@@ -58,66 +51,35 @@ def fields_for(prompt: Prompt, schema: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each field of `schema`, as the request's words have it."""
     asked = next((turn.text for turn in prompt.turns if turn.role == "user"), "")
     advice = _advice(asked)
-    current = _CURRENT.search(asked)
+    current, said = _CURRENT.search(asked), " ".join(advice)
     old = current["text"] if current else ""
-    said = " ".join(advice)
+    new = "\n".join([old, *(one for one in advice if one not in old)])
     thought = f"The feedback was: {said}" if said else "The feedback asks for no change."
+    names = _NAMES.search(str(schema.get("properties", {}).get("which", {}).get("description")))
+    choices: list[str] = ast.literal_eval(names["names"]) if names else []
     values: dict[str, Any] = {
         "update_prompt": bool(advice),
         "warrants_adjustment": bool(advice),
-        "new_prompt": _improved(old, advice) if advice else "",
-        "improved_prompt": _improved(old, advice),
-        "full_recommendations": said or "No recommendations.",
-        "which": _which(asked, said, schema) if advice else [],
+        "new_prompt": new if advice else "",
+        "improved_prompt": new,
+        "full_recommendations": said or _NO_ADVICE,
+        "which": [name for name in choices if name.lower() in said.lower()],
     }
     properties = schema.get("properties", {})
-    filled = fill.fill({**schema, "required": list(properties)}, thought)
+    filled = fill({**schema, "required": list(properties)}, thought)
     return {name: values.get(name, filled[name]) for name in properties}
 
 
 def _advice(asked: str) -> list[str]:
-    found = []
+    """The sentences in the feedback, which may be a Python dict: scores in it say nothing."""
+    found: list[Any] = []
     for match in _FEEDBACK.finditer(asked):
-        text = match["text"] or match["session"] or match["advice"] or ""
-        found += [one.strip() for one in _texts(text) if not _PRAISE.match(one.strip())]
-    return list(dict.fromkeys(one for one in found if re.search(r"\w", one)))
-
-
-def _texts(feedback: str) -> list[str]:
-    """The sentences in a feedback, which may be a Python dict: scores in it say nothing."""
-    try:
-        value = ast.literal_eval(feedback)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return [feedback]
-    if isinstance(value, dict):
-        return [one for one in value.values() if isinstance(one, str)]
-    return [value] if isinstance(value, str) else []
-
-
-def _improved(old: str, advice: list[str]) -> str:
-    return "\n".join([old, *(one for one in advice if one not in old)])
-
-
-def _which(asked: str, said: str, schema: Mapping[str, Any]) -> list[str]:
-    """The names of the prompts that the feedback speaks of: by name, else by shared words."""
-    description = str(schema.get("properties", {}).get("which", {}).get("description", ""))
-    choices = _CHOICES.search(description)
-    names: list[str] = ast.literal_eval(choices["names"]) if choices else []
-    named = [name for name in names if name.lower() in said.lower()]
-    if named or not names:
-        return named
-    shown = _SHOWN.search(asked)
-    starts = "|".join(re.escape(name) for name in names)
-    parts = re.split(rf"^({starts}): ", shown["body"] if shown else "", flags=re.M)
-    texts = dict(zip(parts[1::2], parts[2::2], strict=True))
-    words = _stems(said)
-    shared = {name: len(words & _stems(f"{name} {texts.get(name, '')}")) for name in names}
-    most = max(shared.values())
-    return [name for name in names if shared[name] == most]
-
-
-def _stems(text: str) -> set[str]:
-    """Its longer words, cut so that "research" and "researcher" are one."""
-    return {word[:5] for word in re.findall(r"[a-z]{5,}", text.lower())} | set(
-        re.findall(r"[ァ-ヺー]{2,}|[一-鿿]{2,}", text)
+        try:
+            value = ast.literal_eval(match["text"])
+        except (ValueError, SyntaxError):
+            value = match["text"]
+        found += value.values() if isinstance(value, dict) else [value]
+    texts = [one.strip() for one in found if isinstance(one, str)]
+    return list(
+        dict.fromkeys(one for one in texts if one.lower() not in {"", "good", _NO_ADVICE.lower()})
     )

@@ -3,48 +3,68 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final, Literal
 
-from kioku_stand_in import extraction, fill, langmem, optimizing, replies, tool_use, verdicts
-from kioku_stand_in.lexicon import is_japanese
+from kioku_stand_in import memories, optimizing, replies, tool_use
+from kioku_stand_in.fill import fill
+from kioku_stand_in.sentences import REPLIES, is_japanese, statements, without_marks
+from kioku_stand_in.verdicts import verdicts_for
 from openai_double.answer import Answer, Call, call
-from openai_double.prompt import VERDICTS_TOOL, Prompt
+from openai_double.prompt import Prompt
 
-NOTHING_TO_REMEMBER = "There is nothing here to remember."
+_VERDICTS: Final = "MemoryVerdicts"
+_MEM0: Final = "## New Messages\n"
+
+
+def kind_of(prompt: Prompt) -> Literal["reply", "formation", "verdict", "search"]:
+    """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
+    if prompt.tool_choice == _VERDICTS or _VERDICTS in prompt.instructions:
+        return "verdict"
+    if prompt.searches_only and not prompt.instructions:
+        return "search"
+    formed = bool(prompt.tools) and "<session_" in prompt.last_user_text
+    return "formation" if formed or _is_mem0(prompt) else "reply"
+
+
+def _is_mem0(prompt: Prompt) -> bool:
+    return prompt.schema == {} and _MEM0 in prompt.last_user_text
 
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
+    kind, words = kind_of(prompt), prompt.last_user_text
     if optimizing.is_wanted(prompt):
         return _better_prompt(prompt)
-    if prompt.kind == "verdict":
-        judged = verdicts.verdicts_for(prompt)
-        if any(tool.name == VERDICTS_TOOL for tool in prompt.tools):
-            return Answer(calls=(call(VERDICTS_TOOL, judged),))
-        return Answer(text=_json(judged))
-    if prompt.kind == "search":
-        return _found(prompt.last_user_text)
+    if kind == "verdict":
+        judged = verdicts_for(words)
+        return (
+            Answer(calls=(call(_VERDICTS, judged),)) if prompt.tools else Answer(text=_json(judged))
+        )
+    if kind == "search":
+        return _found(words)
     if prompt.tools and prompt.tool_choice != "none":
-        about_memories = _is_about_memories(prompt)
-        read = langmem.calls_for if about_memories else tool_use.calls_for
-        calls = read(prompt) or ([] if prompt.tool_choice == "auto" else [_something(prompt)])
+        forms = kind == "formation" or any(tool.name == "PatchDoc" for tool in prompt.tools)
+        calls = memories.formed(prompt) if forms else tool_use.calls_for(prompt)
+        calls = calls or ([] if prompt.tool_choice == "auto" else [_something(prompt)])
         if calls:
             return Answer(calls=tuple(calls if prompt.parallel else calls[:1]))
-        if about_memories:
-            return Answer(text=NOTHING_TO_REMEMBER)
-    if prompt.wants_sentences:
-        return Answer(text=_json({"memory": extraction.memories_for(prompt.last_user_text)}))
+        if forms:
+            return Answer(text="There is nothing here to remember.")
+    if _is_mem0(prompt):
+        return Answer(text=_json({"memory": _for_mem0(words)}))
     if prompt.schema is not None:
-        said = langmem.spoken(prompt.last_user_text)
-        return Answer(text=_json(fill.fill(prompt.schema, said) if prompt.schema else {}))
-    text = tool_use.words_for(prompt) or replies.reply_to(prompt)
+        return Answer(text=_json(fill(prompt.schema, words) if prompt.schema else {}))
+    if text := tool_use.outcome_of(prompt):
+        return Answer(text=text)
     # A sentence that it does not understand is no answer: it is neither rated nor made of memories.
-    return Answer(text=text, refuses=text == replies.texts_for(prompt)["unknown"])
+    text, unknown = replies.reply_to(prompt)
+    return Answer(text=text, refuses=unknown)
 
 
 def _found(query: str) -> Answer:
     """Return a web search that says it searched nothing, with a citation in the API's format."""
-    text = replies.SAY["searched"][is_japanese(query)]
+    text = REPLIES["searched"][is_japanese(query)]
     place = {"start_index": 0, "end_index": len(text)}
     cited = {"url": "https://example.com/", "title": query, **place}
     return Answer(text=text, annotations=(cited,), web_search=True)
@@ -57,20 +77,24 @@ def _better_prompt(prompt: Prompt) -> Answer:
     return Answer(calls=(call(tool.name, optimizing.fields_for(prompt, tool.parameters)),))
 
 
-def _is_about_memories(prompt: Prompt) -> bool:
-    return prompt.kind == "formation" or any(tool.name == "PatchDoc" for tool in prompt.tools)
-
-
 def _something(prompt: Prompt) -> Call:
     """A call where one is demanded and nothing was said: no change, if there is such a call."""
     tools = {tool.name: tool for tool in prompt.tools}
-    documents = [key for key, *_ in langmem.INSTANCE.findall(prompt.instructions)]
+    documents = [key for key, *_ in memories.INSTANCE.findall(prompt.instructions)]
     if documents and "PatchDoc" in tools and "Done" not in tools:
-        unchanged = {"json_doc_id": documents[0], "planned_edits": "", "patches": []}
-        return call("PatchDoc", unchanged)
+        return call("PatchDoc", {"json_doc_id": documents[0], "planned_edits": "", "patches": []})
     tool = tools.get(prompt.tool_choice) or tools.get("Done") or prompt.tools[0]
-    said = langmem.spoken(prompt.last_user_text).strip()
-    return call(tool.name, fill.fill(tool.parameters, said))
+    return call(tool.name, fill(tool.parameters, memories.spoken(prompt.last_user_text).strip()))
+
+
+def _for_mem0(request: str) -> list[dict[str, str]]:
+    """Return what mem0 2.2 should add: the person's new statements, verbatim."""
+    said = request.partition(_MEM0)[2].partition("\n## ")[0]
+    known = request.partition("## Existing Memories\n")[2].partition("\n## ")[0]
+    words = re.findall(r"^user: (.*)$", said, re.M)
+    told = dict.fromkeys(without_marks(one.quote) for one in statements("\n".join(words)))
+    new = [text for text in told if json.dumps(text, ensure_ascii=False) not in known]
+    return [{"id": str(n), "text": text, "attributed_to": "user"} for n, text in enumerate(new)]
 
 
 def _json(value: Any) -> str:

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from slack_playground.control.actions import Actions
 from slack_playground.control.admin import Admin
-from slack_playground.control.input import Input
 from slack_playground.control.installs import Installs
 from slack_playground.control.people import People
 from slack_playground.control.queries import Queries
+from slack_playground.control.request import Act, perform
 from slack_playground.records import Json
 from slack_playground.slack import Slack
 from slack_playground.updates import Updates
@@ -33,7 +33,7 @@ def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) 
     def gets(slack: Slack) -> dict[str, Callable[[web.Request], Json]]:
         return {**Queries(slack, with_model=with_model).gets, **Installs(slack).gets}
 
-    def posts(slack: Slack) -> dict[str, Callable[[Input], Awaitable[Json]]]:
+    def posts(slack: Slack) -> dict[str, Act]:
         parts = (People(slack), Actions(slack), Installs(slack), Admin(slack))
         return {path: post for part in parts for path, post in part.posts.items()}
 
@@ -45,7 +45,7 @@ def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) 
 
     def act(path: str) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            return web.json_response(await posts(chosen(request))[path](await Input.read(request)))
+            return web.json_response(await perform(posts(chosen(request))[path], request))
 
         return _answered(answer)
 

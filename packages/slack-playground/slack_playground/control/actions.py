@@ -2,18 +2,16 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from slack_playground.blocks import block_errors, with_ids
-from slack_playground.control.input import BadRequestError, Input
+from slack_playground.control.request import Act, BadRequestError
 from slack_playground.delivery import Delivery
 from slack_playground.files import FILE_BYTES, add_file, file_object, own_file, shared_file
 from slack_playground.message_objects import forwarded
 from slack_playground.records import Channel, Json, Message, View
 from slack_playground.slack import Slack
-
-_TITLE_CHARACTERS = 200
 
 
 class Actions:
@@ -21,7 +19,7 @@ class Actions:
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
-        self.posts: dict[str, Callable[[Input], Awaitable[Json]]] = {
+        self.posts: dict[str, Act] = {
             "messages": self.say,
             "messages/edit": self.edit,
             "messages/delete": self.delete,
@@ -33,15 +31,13 @@ class Actions:
             "views/submit": self.submit,
             "views/close": self.close,
             "stop": self.stop,
-            "sessions/rename": self.rename,
             "home/open": self.open_home,
             "context": self.look,
         }
 
-    def _place(self, given: Input, user: str) -> Channel:
+    def _place(self, name: str, user: str) -> Channel:
         """The conversation a request names, "dm" being that person's with the app."""
         workspace = self._slack.workspace
-        name = given.text("channel")
         channel = workspace.open_dm(user) if name == "dm" else workspace.channel(name)
         if user not in channel.members:
             raise BadRequestError(f"{user} is not in {channel.id}.")
@@ -49,11 +45,11 @@ class Actions:
             raise BadRequestError(f"{channel.id} is archived.")
         return channel
 
-    def _message(self, given: Input, user: str) -> Message:
+    def _message(self, name: str, ts: str | None, user: str) -> Message:
         """The message a request names by its ts, an ephemeral one only for its own person."""
-        channel = self._place(given, user)
-        name = "message_ts" if "message_ts" in given.content else "ts"
-        ts = given.text(name)
+        channel = self._place(name, user)
+        if ts is None:
+            raise BadRequestError("ts is missing.")
         own = self._slack.workspace.ephemerals.get(channel.id, {}).get(ts)
         if own is not None:
             if own.only_for != user or own.unseen:
@@ -61,109 +57,128 @@ class Actions:
             return own
         return self._slack.workspace.message(channel.id, ts)
 
-    async def say(self, given: Input) -> Json:
+    async def say(
+        self,
+        user: str,
+        channel: str,
+        text: str = "",
+        thread_ts: str | None = None,
+        blocks: list[Json] | None = None,
+        attachments: list[Json] | None = None,
+        files: list[Json] | None = None,
+        file_ids: list[str] | None = None,
+        client_msg_id: str | None = None,
+    ) -> Json:
         """Post a message as a person; delivery to the app runs in the background."""
         workspace = self._slack.workspace
-        user = workspace.user(given.text("user"))
-        if user.deleted:
-            raise BadRequestError(f"{user.id} has left the workspace.")
-        channel = self._place(given, user.id)
-        thread_ts = given.optional("thread_ts")
-        if thread_ts is not None and workspace.message(channel.id, thread_ts).is_reply:
+        person = workspace.user(user)
+        if person.deleted:
+            raise BadRequestError(f"{user} has left the workspace.")
+        place = self._place(channel, user)
+        if thread_ts is not None and workspace.message(place.id, thread_ts).is_reply:
             raise BadRequestError("thread_ts must be the parent of the thread.")
-        text = given.text("text", default="").replace(
-            "<@BOT>", f"<@{workspace.identity.bot_user_id}>"
-        )
-        parts = {name: given.objects(name) for name in ("blocks", "attachments", "files")}
-        if "file_ids" in given.content:
-            sent = [shared_file(self._slack, user.id, one) for one in given.strings("file_ids")]
+        text = text.replace("<@BOT>", f"<@{workspace.identity.bot_user_id}>")
+        if file_ids:
+            sent = [shared_file(self._slack, user, one) for one in file_ids]
             for file in sent:
-                file.channels.append(channel.id)
+                file.channels.append(place.id)
                 workspace.save(file)
-            parts["files"] = [file_object(self._slack, file) for file in sent]
-        if parts["blocks"] is not None:
-            if errors := block_errors(parts["blocks"]):
+            files = [file_object(self._slack, file) for file in sent]
+        if blocks is not None:
+            if errors := block_errors(blocks):
                 raise BadRequestError(f"blocks: {errors[0]}.")
-            parts["blocks"] = with_ids(parts["blocks"])
-        if not text and not any(parts.values()):
+            blocks = with_ids(blocks)
+        if not (text or blocks or attachments or files):
             raise BadRequestError("text is missing: a message says something.")
-        own = given.optional("client_msg_id")
         message = self._slack.posting.typed(
-            user, channel, text, thread_ts=thread_ts, client_msg_id=own, **parts
+            person,
+            place,
+            text,
+            thread_ts=thread_ts,
+            client_msg_id=client_msg_id,
+            blocks=blocks,
+            attachments=attachments,
+            files=files,
         )
-        return {"channel": channel.id, "ts": message.ts}
+        return {"channel": place.id, "ts": message.ts}
 
-    def _own(self, given: Input) -> Message:
-        user = self._slack.workspace.user(given.text("user"))
-        message = self._message(given, user.id)
-        if message.body.get("user") != user.id:
-            raise PermissionError(f"{user.id} did not write that message.")
+    def _own(self, channel: str, ts: str, user: str) -> Message:
+        message = self._message(channel, ts, self._slack.workspace.user(user).id)
+        if message.body.get("user") != user:
+            raise PermissionError(f"{user} did not write that message.")
         return message
 
-    async def edit(self, given: Input) -> Json:
+    async def edit(self, user: str, channel: str, ts: str, text: str) -> Json:
         """Edit a person's own message."""
-        message = self._own(given)
-        self._slack.posting.edit(message, given.text("text"))
+        message = self._own(channel, ts, user)
+        self._slack.posting.edit(message, text)
         return {"channel": message.channel, "ts": message.ts}
 
-    async def delete(self, given: Input) -> Json:
+    async def delete(self, user: str, channel: str, ts: str) -> Json:
         """Delete a person's own message."""
-        message = self._own(given)
+        message = self._own(channel, ts, user)
         self._slack.posting.delete(message)
         return {"channel": message.channel, "ts": message.ts}
 
-    async def forward(self, given: Input) -> Json:
+    async def forward(self, user: str, channel: str, ts: str, to: str, text: str = "") -> Json:
         """Forward a message that a person can see to another conversation, `to`."""
         workspace = self._slack.workspace
-        user = workspace.user(given.text("user"))
-        message = self._message(given, user.id)
-        name = given.text("to")
-        to = workspace.open_dm(user.id) if name == "dm" else workspace.channel(name)
-        if user.id not in to.members:
-            raise BadRequestError(f"{user.id} is not in {to.id}.")
+        message = self._message(channel, ts, user)
+        place = self._place(to, user)
         for file in message.body.get("files", []):
             stored = workspace.files[file["id"]]
-            stored.channels.append(to.id)
+            stored.channels.append(place.id)
             workspace.save(stored)
         author = workspace.user(str(message.body["user"]))
         shared = forwarded(message, author, workspace.channel(message.channel))
-        text = given.text("text", default="")
-        posted = self._slack.posting.typed(user, to, text, attachments=[shared])
-        return {"channel": to.id, "ts": posted.ts}
+        posted = self._slack.posting.typed(workspace.user(user), place, text, attachments=[shared])
+        return {"channel": place.id, "ts": posted.ts}
 
-    async def command(self, given: Input) -> Json:
+    async def command(
+        self, user: str, channel: str, command: str, text: str = "", thread_ts: str | None = None
+    ) -> Json:
         """Run a slash command as a person; return the content of its ack."""
-        user = self._slack.workspace.user(given.text("user"))
-        channel = self._place(given, user.id)
+        person = self._slack.workspace.user(user)
+        place = self._place(channel, user)
         self._installed()
-        name = given.text("command")
-        command = self._slack.manifest.commands.get(name)
-        if command is None:
-            raise BadRequestError(f"{name} is not a command of this app.")
-        if given.optional("thread_ts") is not None:
+        known = self._slack.manifest.commands.get(command)
+        if known is None:
+            raise BadRequestError(f"{command} is not a command of this app.")
+        if thread_ts is not None:
             raise BadRequestError("Slash commands do not work in threads.")
-        text = given.text("text", default="").strip()
-        if command.should_escape:
+        text = text.strip()
+        if known.should_escape:
             text = self._slack.posting.escaped(text)
-        return _outcome(await self._slack.interactions.command(user, channel, name, text))
+        return _outcome(await self._slack.interactions.command(person, place, command, text))
 
-    async def action(self, given: Input) -> Json:
+    async def action(
+        self,
+        user: str,
+        action_id: str,
+        channel: str = "dm",
+        ts: str | None = None,
+        message_ts: str | None = None,
+        view_id: str | None = None,
+        block_id: str | None = None,
+        value: Any = None,
+        values: Json | None = None,
+    ) -> Json:
         """Click an element of a visible message or of the person's own view."""
-        user = self._slack.workspace.user(given.text("user"))
+        person = self._slack.workspace.user(user)
         self._interactive()
         place: Message | View
-        if given.optional("view_id") is not None:
-            place = self._view(given, user.id)
+        if view_id is not None:
+            place = self._view(view_id, user)
         else:
-            place = self._message(given, user.id)
+            place = self._message(channel, message_ts or ts, user)
         delivery = await self._slack.interactions.click(
-            user,
+            person,
             place,
-            given.text("action_id"),
-            block_id=given.optional("block_id"),
-            value=given.content.get("value"),
-            values=given.object("values"),
-            file_of=partial(own_file, self._slack, user.id),
+            action_id,
+            block_id=block_id,
+            value=value,
+            values=values or {},
+            file_of=partial(own_file, self._slack, user),
         )
         return _outcome(delivery)
 
@@ -176,74 +191,72 @@ class Actions:
         if not self._slack.installation.installed:
             raise BadRequestError("The app is not installed in this workspace.")
 
-    def _view(self, given: Input, user: str) -> View:
-        view = self._slack.workspace.views.get(given.text("view_id"))
+    def _view(self, view_id: str, user: str) -> View:
+        view = self._slack.workspace.views.get(view_id)
         if view is None or view.closed:
             raise BadRequestError("That view is not open.")
         if view.user != user:
             raise PermissionError(f"{user} cannot see that view.")
         return view
 
-    async def upload(self, given: Input) -> Json:
+    async def upload(self, user: str, name: str, content: str) -> Json:
         """Upload a person's file (base64) for a form or a message."""
-        user = self._slack.workspace.user(given.text("user"))
+        owner = self._slack.workspace.user(user).id
         try:
-            content = base64.b64decode(given.text("content"), validate=True)
+            data = base64.b64decode(content, validate=True)
         except binascii.Error:
             raise BadRequestError("content must be base64.") from None
-        if len(content) > FILE_BYTES:
+        if len(data) > FILE_BYTES:
             raise BadRequestError(f"A file has {FILE_BYTES // 1024 // 1024} MB at most.")
-        name = given.text("name")
         if not name:
             raise BadRequestError("name is missing.")
-        file = add_file(self._slack.workspace, owner=user.id, name=name, content=content)
+        file = add_file(self._slack.workspace, owner=owner, name=name, content=data)
         return {"id": file.id, "name": file.name, "size": file.size}
 
-    async def shortcut(self, given: Input) -> Json:
+    async def shortcut(
+        self, user: str, callback_id: str, channel: str = "dm", ts: str | None = None
+    ) -> Json:
         """Use a global shortcut or a message shortcut."""
-        user = self._slack.workspace.user(given.text("user"))
+        person = self._slack.workspace.user(user)
         self._interactive()
-        callback_id = given.text("callback_id")
         shortcut = self._slack.manifest.shortcuts.get(callback_id)
         if shortcut is None:
             raise BadRequestError(f"{callback_id} is not a shortcut of this app.")
-        message = self._message(given, user.id) if shortcut.kind == "message" else None
-        return _outcome(await self._slack.interactions.shortcut(user, callback_id, message))
+        message = self._message(channel, ts, user) if shortcut.kind == "message" else None
+        return _outcome(await self._slack.interactions.shortcut(person, callback_id, message))
 
-    async def submit(self, given: Input) -> Json:
-        """Submit a modal."""
+    async def submit(
+        self, view_id: str, user: str | None = None, values: Json | None = None
+    ) -> Json:
+        """Submit a modal, as its owner if no `user` is named."""
         self._interactive()
-        view_id = given.text("view_id")
         owner = self._slack.workspace.views.get(view_id)
-        user = given.text("user", default=owner.user if owner is not None else "")
-        view = self._view(given, user)
-        values = given.object("values")
+        user = user or (owner.user if owner is not None else "")
+        view = self._view(view_id, user)
         person = self._slack.workspace.user(user)
         file_of = partial(own_file, self._slack, user)
         return _outcome(
-            await self._slack.interactions.submit(person, view, values, file_of=file_of)
+            await self._slack.interactions.submit(person, view, values or {}, file_of=file_of)
         )
 
-    async def close(self, given: Input) -> Json:
+    async def close(self, user: str, view_id: str) -> Json:
         """Close a modal."""
-        user = self._slack.workspace.user(given.text("user"))
-        delivery = await self._slack.interactions.close(user, self._view(given, user.id))
+        person = self._slack.workspace.user(user)
+        delivery = await self._slack.interactions.close(person, self._view(view_id, user))
         return {"ok": True} if delivery is None else _outcome(delivery)
 
-    async def stop(self, given: Input) -> Json:
+    async def stop(self, user: str, channel: str, thread_ts: str) -> Json:
         """Press Stop in a thread that the app is working in."""
         slack = self._slack
-        user = slack.workspace.user(given.text("user"))
-        channel = self._place(given, user.id)
-        thread_ts = given.text("thread_ts")
+        place = self._place(channel, slack.workspace.user(user).id)
         if "agent_session_stopped" not in slack.manifest.events:
             raise BadRequestError(
                 "There is no Stop button: the app listens to no agent_session_stopped."
             )
-        thread = slack.workspace.thread(channel.id, thread_ts)
+        thread = slack.workspace.thread(place.id, thread_ts)
         live = [
             message
-            for message in slack.workspace.replies(channel.id, thread_ts)
+            for message in slack.workspace.replies(place.id, thread_ts)
             if message.stream == "live"
         ]
         if thread.session != "processing":
@@ -254,79 +267,50 @@ class Actions:
         slack.events.emit(
             {
                 "type": "agent_session_stopped",
-                "channel": channel.id,
-                "user": user.id,
+                "channel": place.id,
+                "user": user,
                 "thread_ts": thread_ts,
                 "streaming_message_ts": stopped,
                 "event_ts": slack.workspace.next_ts(),
             },
-            channel,
+            place,
         )
         return {"streaming_message_ts": stopped}
 
-    async def rename(self, given: Input) -> Json:
-        """Rename the agent session of a thread."""
-        slack = self._slack
-        user = slack.workspace.user(given.text("user"))
-        channel = self._place(given, user.id)
-        thread_ts, title = given.text("thread_ts"), given.text("title")
-        if not 1 <= len(title) <= _TITLE_CHARACTERS:
-            raise BadRequestError(f"title must have 1 to {_TITLE_CHARACTERS} characters.")
-        thread = slack.workspace.thread(channel.id, thread_ts)
-        if not thread.session:
-            raise BadRequestError("The app has made no session in that thread.")
-        previous, thread.session_title = thread.session_title, title
-        slack.posting.set_thread(thread)
-        event = {
-            "type": "agent_session_title_changed",
-            "channel": channel.id,
-            "user": user.id,
-            "team_id": slack.workspace.identity.team_id,
-            "thread_ts": thread_ts,
-            "title": title,
-            "event_ts": slack.workspace.next_ts(),
-        }
-        if previous:
-            event["previous_title"] = previous
-        return {"sent": slack.events.emit(event, channel)}
-
-    async def open_home(self, given: Input) -> Json:
+    async def open_home(self, user: str, tab: str = "home") -> Json:
         """Open the app's Home or Messages tab."""
         slack = self._slack
-        user = slack.workspace.user(given.text("user"))
-        tab = given.text("tab", default="home")
         enabled = {"home": slack.manifest.home_tab, "messages": slack.manifest.messages_tab}
         if not enabled.get(tab):
             raise BadRequestError(f"The app has no {tab} tab.")
-        channel = slack.workspace.open_dm(user.id)
+        channel = slack.workspace.open_dm(slack.workspace.user(user).id)
         event: Json = {
             "type": "app_home_opened",
-            "user": user.id,
+            "user": user,
             "channel": channel.id,
             "tab": tab,
             "event_ts": slack.workspace.next_ts(),
         }
-        home = slack.workspace.homes.get(user.id)
+        home = slack.workspace.homes.get(user)
         if tab == "home" and home is not None:
             event["view"] = home.body
         return {"sent": slack.events.emit(event)}
 
-    async def look(self, given: Input) -> Json:
+    async def look(self, user: str, channel: str, ts: str | None = None) -> Json:
         """Open a conversation, or one message of it, with the app in the side panel."""
         slack = self._slack
-        user = slack.workspace.user(given.text("user"))
-        channel = self._place(given, user.id)
+        seen = self._place(channel, slack.workspace.user(user).id).id
         team = slack.workspace.identity.team_id
-        entity: Json = {"type": "slack#/types/channel_id", "value": channel.id, "team_id": team}
+        entity: Json = {"type": "slack#/types/channel_id", "value": seen, "team_id": team}
         entities = [entity]
-        if given.optional("ts") is not None:
-            place = {"channel_id": channel.id, "message_ts": self._message(given, user.id).ts}
+        if ts is not None:
+            place = {"channel_id": seen, "message_ts": self._message(channel, ts, user).ts}
             message = {"type": "slack#/types/message_context", "value": place, "team_id": team}
             entities = [message, entity]
         event: Json = {
             "type": "app_context_changed",
-            "user": user.id,
-            "channel": slack.workspace.open_dm(user.id).id,
+            "user": user,
+            "channel": slack.workspace.open_dm(user).id,
             "context": {"entities": entities},
             "event_ts": slack.workspace.next_ts(),
         }

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from slack_playground.control.input import Input
+from slack_playground.control.request import checked
 from slack_playground.installing import workspace_summary
 from slack_playground.records import Channel, Json, Message
 from slack_playground.slack import Slack
@@ -141,7 +141,7 @@ class Queries:
 
     def calls(self, request: web.Request) -> Json:
         """Every Web API call after number `since`, or only those of one `method` or `team`."""
-        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        since = _since(request)
         method, team = request.query.get("method"), request.query.get("team")
         found = self._slack.calls.since(since)
         return {
@@ -155,7 +155,7 @@ class Queries:
 
     def deliveries(self, request: web.Request) -> Json:
         """Everything sent to the app after number `since`, and how it was answered."""
-        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        since = _since(request)
         team = request.query.get("team")
         found = [
             d
@@ -170,13 +170,13 @@ class Queries:
 
     def violations(self, request: web.Request) -> Json:
         """Violations of Slack's guidance after number `since`, one sentence each."""
-        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        since = _since(request)
         kept = self._slack.violations
         return {"violations": [vars(one) for one in kept.since(since)], "last": kept.count}
 
     def failures(self, request: web.Request) -> Json:
         """Failed calls after failure number `since` that no configured fault caused."""
-        since = Input({"since": request.query.get("since", "0")}).integer("since")
+        since = _since(request)
         calls = self._slack.calls
         return {"failures": [vars(one) for one in calls.failures(since)], "last": calls.failed}
 
@@ -192,3 +192,8 @@ class Queries:
             "retry_delays": list(deliveries.retry_delays),
             "ack_seconds": deliveries.patience,
         }
+
+
+def _since(request: web.Request) -> int:
+    number: int = checked("since", request.query.get("since", "0"), int)
+    return number

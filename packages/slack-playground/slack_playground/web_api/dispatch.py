@@ -31,7 +31,7 @@ from slack_playground.web_api.methods import Method, load_methods
 
 Handler = Callable[[Call], Json]
 
-_NO_TOKEN = {"api.test", "oauth.v2.access", "oauth.v2.exchange"}
+_NO_TOKEN = {"api.test", "oauth.v2.access"}
 _STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
 
 

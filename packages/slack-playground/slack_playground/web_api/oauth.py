@@ -71,24 +71,6 @@ def _installed(slack: Slack, grant: Grant) -> Json:
     return answer
 
 
-def exchange(call: Call) -> Json:
-    """oauth.v2.exchange: the first expiring token for one from before token rotation."""
-    _check_client(call)
-    slack = call.slack
-    if not slack.manifest.token_rotation:
-        raise SlackError("token_rotation_not_enabled")
-    token = slack.installation.tokens.get(call.token)
-    if token is None or token.kind != "bot" or token.expires is not None:
-        raise SlackError("invalid_token")
-    if token.error:
-        raise SlackError("authorization_not_found")
-    if token.exchanged:
-        raise SlackError("token_already_exchanged")
-    return _installed(
-        slack, slack.installation.exchange(token, seconds=slack.settings.token_seconds)
-    )
-
-
 def auth_revoke(call: Call) -> Json:
     """auth.revoke: ends one token; with `test` it only says so."""
     if call.args.get("test"):
@@ -106,7 +88,6 @@ def apps_uninstall(call: Call) -> Json:
 
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "oauth.v2.access": access,
-    "oauth.v2.exchange": exchange,
     "auth.revoke": auth_revoke,
     "apps.uninstall": apps_uninstall,
 }

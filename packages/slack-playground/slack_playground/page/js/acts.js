@@ -1,3 +1,4 @@
+// @ts-check
 // What the person does; a failure is said where they look.
 
 import { base64, post } from "./control.js";
@@ -75,5 +76,4 @@ export const remove = (message, channel) => attempt(() => post("messages/delete"
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
 export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));
 export const lookAt = (channel, ts) => attempt(() => post("context", { user: store.me, channel, ...(ts ? { ts } : {}) }));
-export const changeMe = (changes) => post("users/update", { user: store.me, ...changes });
 export const openTab = (tab) => attempt(() => post("home/open", { user: store.me, tab }));

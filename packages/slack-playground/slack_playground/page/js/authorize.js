@@ -1,6 +1,6 @@
+// @ts-check
 // The page of consent: who installs the app in which workspace, and what it will be able to do.
 
-import { scopes } from "./consent_words.js";
 import { get, post } from "./control.js";
 import { labelled } from "./dialogs.js";
 import { button, fill, make, toast } from "./dom.js";
@@ -58,20 +58,22 @@ function draw(asked, workspace) {
 }
 
 function scopeRow({ name, optional }) {
-  const said = scopes[document.documentElement.lang]?.[name] ?? name;
-  const text = make("span", {}, said, make("small", {}, make("code", {}, name), optional ? ` · ${t("optional")}` : null));
+  const text = make("span", {}, make("code", {}, name), optional ? make("small", {}, t("optional")) : null);
   if (!optional) return make("div", { class: "choice" }, text);
   const box = make("input", { type: "checkbox", checked: !chosen.declined.has(name), onchange: () => (box.checked ? chosen.declined.delete(name) : chosen.declined.add(name)) });
   return make("label", { class: "choice" }, box, text);
 }
 
+/** @returns {NodeListOf<HTMLButtonElement>} */
+const buttons = () => page.querySelectorAll("footer button");
+
 async function decide(allow) {
-  for (const one of page.querySelectorAll("footer button")) one.disabled = true;
+  for (const one of buttons()) one.disabled = true;
   try {
     const { redirect } = await post("authorization", { query, allow, team: chosen.team, user: chosen.user, declined: [...chosen.declined] });
     location.assign(redirect);
   } catch (error) {
-    for (const one of page.querySelectorAll("footer button")) one.disabled = false;
+    for (const one of buttons()) one.disabled = false;
     toast(error.message, "problem");
   }
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // Block Kit as it looks in Slack. Unknown blocks are shown as a labelled box.
 
 import { icon, make } from "./dom.js";

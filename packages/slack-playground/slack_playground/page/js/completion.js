@@ -1,3 +1,4 @@
+// @ts-check
 // Completes commands at the start of a message, and names after @.
 
 import { shortcut } from "./acts.js";

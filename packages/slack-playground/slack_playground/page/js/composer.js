@@ -1,3 +1,4 @@
+// @ts-check
 // The message box: Enter sends, never while a Japanese input method composes; one draft per place.
 
 import { button, icon, make } from "./dom.js";
@@ -8,6 +9,7 @@ import { keep, recall, store } from "./store.js";
 import { sizeOf, t } from "./words.js";
 
 // `where()` → {channel, thread_ts}, `label()` the placeholder, `above` an element over the box.
+/** @param {{id: string, where: () => any, label: () => string, above?: Element, onSent?: () => any, onEscape?: () => boolean, lastOwn?: () => any}} how */
 export function createComposer({ id, where, label, above, onSent = () => {}, onEscape = () => false, lastOwn = () => null }) {
   const box = make("textarea", { id: `${id}-text`, rows: "1", "aria-autocomplete": "list", "aria-controls": `${id}-options` });
   const problem = make("p", { class: "composer-problem", role: "alert" });

@@ -1,3 +1,4 @@
+// @ts-check
 // The control API: one call each, mistakes as errors whose message is one sentence.
 
 const PREFIX = "/_playground/";

@@ -1,3 +1,4 @@
+// @ts-check
 // The middle: header, tabs, notices, the conversation, the message box.
 
 import { announce, button, fill, icon, make, sync } from "./dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The page's own dialogs. Native ones: they trap focus, Escape closes them, focus goes back.
 
 import { button, icon, make } from "./dom.js";
@@ -6,9 +7,10 @@ import { t } from "./words.js";
 let counter = 0;
 export const newId = (name) => `${name}-${(counter += 1)}`;
 
+/** @param {{title: any, lang?: string, body: any, foot?: any, className?: string, closable?: boolean, onCancel?: () => any}} look */
 export function dialog({ title, lang, body, foot, className = "", closable = true, onCancel }) {
   const id = newId("dialog");
-  const back = document.activeElement;
+  const back = /** @type {HTMLElement} */ (document.activeElement);
   const element = make("dialog", { class: className, "aria-labelledby": id },
     make("header", { class: "dialog-head" }, make("h2", { id, lang }, title),
       closable && button({ class: "quiet", "aria-label": t("close"), onclick: () => element.dispatchEvent(new Event("cancel", { cancelable: true })) }, icon("close"))),

@@ -1,3 +1,4 @@
+// @ts-check
 // Elements. Text goes in as text nodes, never as HTML.
 
 export function make(tag, properties = {}, ...children) {
@@ -26,7 +27,6 @@ const SHAPES = {
   lock: "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z",
   group: "M9 11a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 9 11zM3 19c.5-3.4 2.8-5 6-5s5.500 1.600 6 5M16 5a3 3 0 0 1 0 5.800M17.500 14.300c2 .6 3.200 2.200 3.500 4.700",
   home: "M4 11l8-7 8 7M6 10v10h12V10",
-  plus: "M12 5v14M5 12h14",
   send: "M5 12 4 4.500 20.500 12 4 19.500 5 12zM5 12h8",
   edit: "M4 20l1-4L16.500 4.500l3 3L8 19l-4 1zM14 7l3 3",
   trash: "M5 7h14M10 7V4.500h4V7M7 7l.8 13h8.400L17 7M10.500 11v5M13.500 11v5",
@@ -57,7 +57,7 @@ export function icon(name, size = 18) {
   const svg = document.createElementNS(space, "svg");
   for (const [key, value] of Object.entries({
     viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true", focusable: "false", class: `icon i-${name}`,
-  })) svg.setAttribute(key, value);
+  })) svg.setAttribute(key, String(value));
   const path = document.createElementNS(space, "path");
   path.setAttribute("d", SHAPES[name]);
   svg.append(path);

@@ -1,3 +1,4 @@
+// @ts-check
 // Interactive elements of blocks: buttons, menus, selects, feedback. `act(element, block, value)` tells the app.
 
 import { button, icon, make, toast } from "./dom.js";

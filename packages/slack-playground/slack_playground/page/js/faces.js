@@ -1,3 +1,4 @@
+// @ts-check
 // People and conversations as they look: avatars, names.
 
 import { icon, make } from "./dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Elements that hold a value: selects, checkboxes, dates, texts. {node, control, read, restore}
 
 import { upload } from "./acts.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Where the page is: person, conversation, tab, thread, panel. Kept for the next visit.
 
 import { lookAt, openTab } from "./acts.js";
@@ -28,6 +29,7 @@ export async function bePerson(id) {
   await goTo({ channel: (same ?? own.find((entry) => entry.id === recall(`channel.${id}`)) ?? own.find(isDm) ?? own[0]).id }, false);
 }
 
+/** @param {{channel?: string, thread?: string}} place */
 export async function goTo({ channel, thread }, show = true) {
   if (thread !== undefined) {
     store.thread = thread;

@@ -1,3 +1,4 @@
+// @ts-check
 // The app's Home tab, and the page about the app.
 
 import { make } from "./dom.js";
@@ -6,7 +7,6 @@ import { avatar, nativeName } from "./faces.js";
 import { me, store } from "./store.js";
 import { viewParts } from "./view_parts.js";
 import { languageName, t } from "./words.js";
-import { uninstallButton } from "./workspaces.js";
 
 let shown = "";
 let parts = null; // what the Home tab on the page holds, and whose it is
@@ -31,7 +31,7 @@ export async function drawHome(page) {
 // Typed text, scroll position and focus stay when the app publishes again.
 function showView(page, view) {
   const { scrollTop } = page;
-  const focus = page.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const focus = page.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.focus : null;
   const again = parts?.id === view.id;
   parts = { id: view.id, ...viewParts(view.blocks, { view_id: view.id }, again ? parts.values() : {}) };
   page.replaceChildren(make("div", { class: "home" }, parts.nodes));
@@ -49,7 +49,6 @@ function about() {
     make("div", { class: "about-head" }, avatar(workspace.bot_user_id, "big"), make("div", {}, make("h2", {}, workspace.app_name, " ", nativeName(workspace.native_name)), make("p", { lang: "en" }, workspace.description))),
     workspace.commands.length ? make("section", {}, make("h3", {}, t("aboutCommands")), make("dl", { class: "commands", lang: "en" }, workspace.commands.map((entry) => [
       make("dt", {}, make("code", {}, entry.name), " ", make("span", { class: "usage" }, entry.usage_hint)), make("dd", {}, entry.description)]))) : null,
-    uninstallButton(),
     make("p", { class: "soft" }, t("aboutNote")),
     make("p", { class: "soft" }, `${t("you", { name: me().name })} · `, make("span", { lang: me().locale }, languageName(me().locale)), ` · ${me().tz}`));
 }

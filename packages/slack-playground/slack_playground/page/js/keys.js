@@ -1,3 +1,4 @@
+// @ts-check
 // The keyboard: moving between conversations, people and messages, and the list of it all.
 
 import { button, make } from "./dom.js";
@@ -30,7 +31,7 @@ export function listenToKeys({ reply, focusComposer }) {
       showShortcuts();
       return;
     }
-    const item = event.target.closest?.(".message");
+    const item = /** @type {any} */ (event.target).closest?.(".message");
     if (item && item === event.target && item.message) onMessage(event, item.message, item, reply);
   });
   document.addEventListener("keydown", moveThroughMessages);
@@ -41,7 +42,7 @@ function withAlt(event) {
   if (number && people()[number - 1]) bePerson(people()[number - 1].id);
   else if (event.code === "KeyS") toggleSent();
   else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    const all = [...document.querySelectorAll(".place")];
+    const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".place")]);
     const at = all.findIndex((place) => place.dataset.place === store.channel);
     goTo({ channel: all.at((at + (event.key === "ArrowDown" ? 1 : -1)) % all.length).dataset.place });
   } else return;
@@ -72,7 +73,7 @@ function onMessage(event, message, item, reply) {
 
 // One message at a time is in the order of Tab; arrows move through them.
 function moveThroughMessages(event) {
-  const item = event.target.closest?.(".messages > .message");
+  const item = /** @type {HTMLElement} */ (event.target).closest?.(".messages > .message");
   const scroller = event.target.matches?.(".scroller") ? event.target : null;
   if (!["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key) || event.altKey || (!scroller && item !== event.target)) return;
   const list = (item?.parentElement ?? scroller.querySelector(".messages"));

@@ -1,3 +1,4 @@
+// @ts-check
 // Links and mentions, in any text. Only http(s) addresses can be followed.
 
 import { make } from "./dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Server-Sent Events: what changed is fetched again. Comes back by itself when the server does.
 
 import { at, get } from "./control.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Puts the page together.
 
 import { drawConversation, drawHead, drawNewer, drawNotices, focusComposer, opened, replyTo } from "./conversation.js";

@@ -1,11 +1,13 @@
+// @ts-check
 // Standard Markdown, as models write it: markdown-it makes it, DOMPurify lets through what is safe.
 
-import createMarkdown from "../vendor/markdown-it.js";
-import purifier from "../vendor/purify.js";
+import "../vendor/markdown-it.min.js";
+import "../vendor/purify.min.js";
 import { make } from "./dom.js";
 import { broadcast, channelLink, emoji, link, mention } from "./links.js";
 
-const markdown = createMarkdown({ html: false, linkify: true, breaks: true });
+const { DOMPurify, markdownit } = /** @type {any} */ (globalThis);
+const markdown = markdownit({ html: false, linkify: true, breaks: true });
 markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
 markdown.disable("image");
 // Headings of a message are no headings of the page.
@@ -27,7 +29,7 @@ const ALLOWED = {
 const SPECIAL = /<@([A-Z0-9]+)>|<#([A-Z0-9]+)>|<!(here|channel|everyone)>|(?<![\w:]):([a-z0-9_+-]+):(?!\w)/g;
 
 export function renderMarkdown(text) {
-  const fragment = purifier.sanitize(markdown.render(text), ALLOWED);
+  const fragment = DOMPurify.sanitize(markdown.render(text), ALLOWED);
   for (const anchor of fragment.querySelectorAll("a")) {
     anchor.replaceWith(link(anchor.getAttribute("href") ?? "", ...anchor.childNodes));
   }

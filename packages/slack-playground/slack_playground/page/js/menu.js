@@ -1,3 +1,4 @@
+// @ts-check
 // A button that opens a menu: arrows move, Escape and a click elsewhere close it.
 
 import { button, make } from "./dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // One message: who, when, what, and what can be done with it.
 
 import { button, icon, make } from "./dom.js";
@@ -21,6 +22,7 @@ const typedOf = (message) => unescaped((message.text ?? "")
   .replace(/<@([A-Z0-9]+)(?:\|[^>]*)?>/g, (_, id) => `@${nameOf(id)}`)
   .replace(/<(?:mailto:[^|>]+\|([^>]+)|((?!#)[^|>@!]+)(?:\|[^>]*)?)>/g, (_, mail, url) => mail ?? url));
 
+/** @param {any} message @param {string} channel @param {{grouped?: boolean, inThread?: boolean, replies?: any[], open?: (ts: string) => any}} look */
 export function messageItem(message, channel, { grouped = false, inThread = false, replies = [], open } = {}) {
   const author = message.user ?? message.bot_id;
   const only = Boolean(message.is_ephemeral);
@@ -136,7 +138,7 @@ function tools(message, channel, open, inThread) {
   const own = message.user === store.me && !message.bot_id;
   const entries = [
     open && !(inThread && isReply(message)) ? ["reply", t("reply"), () => open(rootOf(message))] : null,
-    own ? ["edit", t("edit"), () => startEdit(message, channel)] : null,
+    own ? ["edit", t("edit"), () => startEdit(message)] : null,
     own ? ["trash", t("remove"), () => askRemove(message, channel)] : null,
   ].filter(Boolean);
   const shortcuts = store.workspace.shortcuts.filter((one) => one.kind === "message");

@@ -1,3 +1,4 @@
+// @ts-check
 // The app's modals: a stack, of which the top is shown; what was typed below it is kept.
 
 import { announce, button, make } from "./dom.js";

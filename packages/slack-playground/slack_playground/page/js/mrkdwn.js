@@ -1,3 +1,4 @@
+// @ts-check
 // Slack's own markup (mrkdwn) as nodes: quotes, code, bold, italic, strike, lists, links, mentions.
 
 import { make } from "./dom.js";

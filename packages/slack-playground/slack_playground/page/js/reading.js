@@ -1,3 +1,4 @@
+// @ts-check
 // What each person has read: a dot marks a conversation with newer messages.
 
 import { channel, changed, keep, recall, store } from "./store.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // rich_text blocks: what a person typed, as Slack stores it.
 
 import { make } from "./dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // What was sent: events to the app, its Slack calls, its model requests; by turn, newest first.
 
 import { get, journal } from "./control.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The right: a thread, or what was sent.
 
 import { button, fill, icon, make, sync } from "./dom.js";

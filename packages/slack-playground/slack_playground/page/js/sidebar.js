@@ -1,14 +1,14 @@
+// @ts-check
 // The left: who you are, and the conversations you are in.
 
 import { button, fill, icon, make, sync } from "./dom.js";
-import { changePerson } from "./adding.js";
 import { avatar, faceOf, seal, titleOf } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
 import { isUnread } from "./reading.js";
 import { showShortcuts } from "./keys.js";
 import { isDm, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
-import { addWorkspaceButton, workspaceHead } from "./workspaces.js";
+import { workspaceHead } from "./workspaces.js";
 
 const rail = document.getElementById("rail");
 const sidebar = document.getElementById("sidebar");
@@ -28,8 +28,7 @@ export function drawSidebar() {
   fill(brand, seal("brand", store.workspace));
   drawRail();
   fill(head, workspaceHead(),
-    make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale)),
-      button({ class: "quiet", "aria-label": t("changeMe"), title: t("changeMe"), onclick: changePerson }, icon("edit", 15))));
+    make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale))));
   const own = mine();
   const groups = [
     ["apps", own.filter(isDm)],
@@ -38,7 +37,7 @@ export function drawSidebar() {
   ].filter(([, entries]) => entries.length);
   sync(places, groups.map(([name, entries]) => ({ key: name, sign: JSON.stringify([t(name), entries.map((entry) => [entry.id, titleOf(entry), isUnread(entry), entry.id === store.channel])]), build: () => group(name, entries) })));
   const { create_app_url: create, setup_command: command } = store.workspace;
-  fill(foot, addWorkspaceButton(),
+  fill(foot,
     create ? make("a", { class: "side-add", href: create, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack")) : null,
     command ? make("p", { class: "side-note" }, t("thenRun"), " ", make("code", {}, command)) : null);
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // What the page knows: the workspace, who looks at it, what is open, what was said.
 
 import { get, stayIn, team } from "./control.js";

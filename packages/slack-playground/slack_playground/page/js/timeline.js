@@ -1,3 +1,4 @@
+// @ts-check
 // The order of a conversation: days, groups, status lines; the same for the main pane and a thread.
 
 import { icon, make } from "./dom.js";
@@ -13,6 +14,7 @@ const STATUS_SECONDS = 120;
 const LOADING_SECONDS = 2.4;
 
 // [{key, sign, build}] of what is shown. A DM shows each thread whole, below what began it.
+/** @param {any} kept @param {any} channel @param {{root?: string, shown?: number, open: (ts: string) => any}} look */
 export function items(kept, channel, { root, shown = Infinity, open }) {
   const all = [...kept.messages.values()];
   const replies = Map.groupBy(all.filter(isReply), rootOf);

@@ -1,3 +1,4 @@
+// @ts-check
 // The blocks of a view or message: what its elements hold goes to the app with every click in it.
 
 import { clicker } from "./acts.js";

@@ -1,10 +1,11 @@
+// @ts-check
 // The page's own words, in the language of the person who looks at it.
 
 const en = {
   workspace: "Playground", people: "People", you: "You are {name}", be: "Be {name}, {language}",
   ownSlack: "Use It in Your Slack", thenRun: "Create the app there, then run in a terminal:", apps: "App", channels: "Channels", groups: "Group Messages",
   conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", aboutTab: "About", unread: "unread",
-  skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
+  skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", send: "Send", retry: "Try Again", discard: "Discard",
   writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
   enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", mention: "Mention somebody", attach: "Attach files", shortcutsOfApps: "Shortcuts of apps", takeOut: "Remove",
   reply: "Reply in Thread", forward: "Forward to {app}", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It is deleted for everyone, and {app} is notified.",
@@ -22,15 +23,13 @@ const en = {
   all: "All", toApp: "To the app", toSlack: "Slack calls", toModel: "Model", prompt: "Prompt", tools: "Tools", asked: "Arguments", answered: "Answer", copy: "Copy JSON", copied: "Copied", noTools: "No tools",
   eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", texts: { one: "{count} text", other: "{count} texts" }, pending: "on its way", turn: "{name}: {what}", before: "Before that",
   shortcuts: "Keyboard Shortcuts", help: "Keyboard shortcuts",
-  changeMe: "Change Language, Time Zone", timeZone: "Time zone", name: "Name", language: "Language", members: "Who is in it",
-  nameMissing: "Write a name.",
+  members: "Who is in it",
   required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
   download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
   noCommand: "{command} is not a command of this app. It has {commands}.", noThreadCommand: "As in Slack, slash commands do not work in threads. Send it in the conversation itself.",
   badge: "AI", menu: "Conversations", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
-  switchWorkspace: "Switch workspaces", addWorkspace: "Add a Workspace", sameIds: "Same people and conversations", sameIdsNote: "With the same IDs as here. Messages stay apart.", install: "Install {app}", uninstall: "Uninstall {app}",
+  switchWorkspace: "Switch workspaces", install: "Install {app}", 
   notInstalled: "{app} isn't installed in {workspace}.", notInstallable: "{app} isn't installed in {workspace}, and the app offers no page to install it.", notInstalledShort: "Not installed",
-  uninstallAsk: "Uninstall {app} from {workspace}?", uninstallNote: "Its tokens stop working, and it's told to delete this workspace's data. This can't be undone.",
   consentTitle: "Install {app}", consentHeading: "{app} is requesting permission to access the {workspace} workspace", consentWorkspace: "Workspace", consentPerson: "Signed in as", consentScopes: "What will {app} be able to do?",
   consentAgain: "{app} is installed in this workspace already. Installing it again adds these permissions to the ones it has.", consentBack: "You'll return to {host}.", allow: "Allow", optional: "Optional",
   consentWrong: "Something went wrong", consentWrongNote: "The link that led here isn't valid. Go back to the app and try again.",
@@ -41,7 +40,7 @@ const ja = {
   workspace: "プレイグラウンド", people: "メンバー", you: "{name}として表示中", be: "{name}になる（{language}）",
   ownSlack: "自分のSlackで使う", thenRun: "アプリを作成したら、ターミナルで実行：", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
   conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", aboutTab: "このアプリについて", unread: "未読",
-  skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
+  skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", send: "送信", retry: "もう一度送る", discard: "破棄する",
   writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
   enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", mention: "メンションする", attach: "ファイルを添付", shortcutsOfApps: "アプリのショートカット", takeOut: "削除",
   reply: "スレッドで返信する", forward: "{app}に転送する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことは{app}にも伝わります。",
@@ -59,15 +58,13 @@ const ja = {
   all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", prompt: "プロンプト", tools: "ツール", asked: "引数", answered: "応答", copy: "JSONをコピー", copied: "コピーしました", noTools: "ツールなし",
   eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", texts: { other: "{count}件の文" }, pending: "送信中", turn: "{name}：{what}", before: "それより前",
   shortcuts: "キーボードショートカット", help: "キーボードショートカット",
-  changeMe: "言語とタイムゾーンを変更", timeZone: "タイムゾーン", name: "名前", language: "言語", members: "参加する人",
-  nameMissing: "名前を入力してください。",
+  members: "参加する人",
   required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
   download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
   noCommand: "{command} というコマンドはありません。使えるのは {commands} です。", noThreadCommand: "スラッシュコマンドは、Slackと同じくスレッドでは使えません。会話のほうに書いてください。",
   badge: "AI", menu: "会話", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
-  switchWorkspace: "ワークスペースを切り替える", addWorkspace: "ワークスペースを追加", sameIds: "同じメンバーと会話にする", sameIdsNote: "IDもここと同じになります。メッセージは別々です。", install: "{app}をインストール", uninstall: "{app}をアンインストール",
+  switchWorkspace: "ワークスペースを切り替える", install: "{app}をインストール", 
   notInstalled: "{app}は{workspace}にインストールされていません。", notInstallable: "{app}は{workspace}にインストールされていません。このアプリにはインストール用のページがありません。", notInstalledShort: "未インストール",
-  uninstallAsk: "{workspace}から{app}をアンインストールしますか？", uninstallNote: "トークンは使えなくなり、このワークスペースのデータを削除するようアプリに通知されます。元に戻すことはできません。",
   consentTitle: "{app}をインストール", consentHeading: "{app}が{workspace}ワークスペースにアクセスする権限をリクエストしています", consentWorkspace: "ワークスペース", consentPerson: "サインイン中のメンバー", consentScopes: "{app}はどの操作を実行できますか？",
   consentAgain: "{app}はこのワークスペースにインストール済みです。もう一度インストールすると、以下の権限が追加されます。", consentBack: "このあと {host} に戻ります。", allow: "許可する", optional: "任意",
   consentWrong: "問題が発生しました", consentWrongNote: "リンクが正しくありません。アプリに戻って、もう一度お試しください。",
@@ -75,6 +72,7 @@ const ja = {
 };
 
 let app = "";
+/** @type {Record<string, any>} */
 let words = en;
 let locale = "en-US";
 let zone;

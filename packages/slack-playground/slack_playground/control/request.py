@@ -1,0 +1,85 @@
+"""Requests of the control API: the parameters of a handler are the fields of its JSON body."""
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from slack_playground.records import LOOPBACK, Json
+
+Act = Callable[..., Awaitable[Json]]
+_NAMES: dict[Any, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number, 0 or more",
+    dict: "an object",
+    list: "a list",
+}
+
+
+class BadRequestError(ValueError):
+    """A control request is invalid; the message says why."""
+
+
+async def perform(act: Act, request: web.Request) -> Json:
+    """Call `act` with the fields of the body that it takes; raises BadRequestError.
+
+    null is a value for a parameter that may be None, else the field counts as not given. A field
+    that `act` has no parameter for is not looked at, unless it takes ``**fields``.
+    """
+    try:
+        body = json.loads(await request.text() or "{}")
+    except ValueError:
+        raise BadRequestError("The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise BadRequestError("The body must be a JSON object.")
+    types, given = get_type_hints(act), {}
+    for name, parameter in inspect.signature(act).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            given = {key: value for key, value in body.items() if value is not None}
+        elif name in body and (body[name] is not None or _may_be_none(types[name])):
+            given[name] = checked(name, body[name], types[name])
+        elif parameter.default is parameter.empty:
+            raise BadRequestError(f"{name} is missing.")
+    return await act(**given)
+
+
+def _may_be_none(kind: Any) -> bool:
+    return kind is Any or NoneType in get_args(kind)
+
+
+def checked(name: str, value: Any, kind: Any) -> Any:
+    """Return a value that has the type `kind`; raises BadRequestError."""
+    if kind is Any:
+        return value
+    if isinstance(kind, UnionType):
+        if value is None:
+            return None
+        kind = next(one for one in get_args(kind) if one is not NoneType)
+    if kind is int and isinstance(value, str) and value.isdecimal():
+        return int(value)
+    plain = get_origin(kind) or kind
+    fits = (int, float) if plain is float else plain
+    if not isinstance(value, fits) or (isinstance(value, bool) and plain is not bool):
+        raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
+    if plain is float:
+        if value < 0:
+            raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
+        return float(value)
+    if isinstance(value, list):
+        return [checked(f"each of {name}", one, get_args(kind)[0]) for one in value]
+    return value
+
+
+def check_loopback(url: str) -> None:
+    """Refuse a URL that is not on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK:
+        raise BadRequestError(
+            "url must be http on 127.0.0.1: the playground sends to no other host."
+        )

@@ -1,0 +1,382 @@
+"""The stand-in: what it replies, which tools it calls, and its verdicts, over Kioku's prompts."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import openai
+import pytest
+
+from kioku_stand_in.sentences import REPLIES, read
+from tests.conftest import ROOT
+from tests.playground_model.controls import Controls
+
+MODEL = "gpt-6-luna"
+HONEST_EN, HONEST_JA = REPLIES["unknown"]
+NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
+KINDS = (
+    '{"kind": KIND, ...its fields}; kinds: UserTechInterest(topic, interest_level? 1-100);'
+    " UserFoodPreference(food_name, preference? 1-100); UserFact(fact, topic?)."
+)
+TEXT = {"type": "string"}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "memory_search": {"query": TEXT},
+    "memory_change": {
+        "action": TEXT,
+        "evidence": TEXT,
+        "id": TEXT,
+        "content": {"type": "object", "description": KINDS},
+    },
+    "memory_settings": {"action": TEXT, "until": TEXT},
+    "read_current_view": {},
+    "ask_about_colleague": {"name": TEXT},
+}
+TOOLS: list[Any] = [
+    {
+        "type": "function",
+        "name": name,
+        "strict": False,
+        "parameters": {"type": "object", "properties": properties},
+    }
+    for name, properties in PARAMETERS.items()
+]
+
+
+def food(name: str, preference: int | None = 100, description: str = "") -> dict[str, Any]:
+    """A memory of a dish, as a line of the prompt has it."""
+    content = {"food_name": name, "preference": preference, "description": description or None}
+    return {"kind": "UserFoodPreference", "content": content}
+
+
+def tech(topic: str, level: int = 75) -> dict[str, Any]:
+    """A memory of a technology."""
+    return {"kind": "UserTechInterest", "content": {"topic": topic, "interest_level": level}}
+
+
+def fact(text: str, topic: str | None = None) -> dict[str, Any]:
+    """A memory of a fact."""
+    return {"kind": "UserFact", "content": {"fact": text, "topic": topic}}
+
+
+def as_line(value: Any) -> str:
+    """One JSON line whose angle brackets cannot close a frame."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+async def respond(client: openai.AsyncOpenAI, *conversation: Any, **frames: list[Any]) -> Any:
+    """The next response to a conversation, in which a text is the person's."""
+    lines = [NOW]
+    for name, values in {"memories": [], **frames}.items():
+        lines += [f"<{name}>", *map(as_line, values), f"</{name}>"]
+    items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
+    items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
+    return await client.responses.create(model=MODEL, input=items, tools=TOOLS)
+
+
+def said(response: Any) -> str:
+    """The text of a reply or of a refusal."""
+    [message] = [one for one in response.output if one.type == "message"]
+    [part] = message.content
+    return str(part.refusal if part.type == "refusal" else part.text)
+
+
+def calls(response: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The calls of a response: name and arguments."""
+    found = [item for item in response.output if item.type == "function_call"]
+    return [(item.name, json.loads(item.arguments)) for item in found]
+
+
+def output(response: Any, value: Any) -> dict[str, Any]:
+    """What the one call of `response` brought."""
+    (call,) = response.output
+    return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(value)}
+
+
+async def test_topics_build_on_the_interests(client: openai.AsyncOpenAI) -> None:
+    """Three numbered lines begin with what is of interest, the strongest first."""
+    known = [tech("AWS"), tech("AIエージェント", 100)]
+    question = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
+    reply = said(await respond(client, question, memories=known))
+    assert re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M)[:2] == ["AIエージェント", "AWS"]
+
+
+@pytest.mark.parametrize(
+    ("question", "known", "reply"),
+    [
+        (
+            "what shall I eat?",
+            [food("soba", 90), food("peanut noodles", 95), fact("I'm allergic to peanuts")],
+            "You like **soba**, so how about that?\n\nYou also told me: “I'm allergic to peanuts”.",
+        ),
+        (
+            "今日は何を食べよう？",
+            [food("ラーメン", 100, "ラーメンは味噌ラーメンが好き"), food("納豆", 5)],
+            "**味噌ラーメン**がお好きでしたね。いかがでしょうか？\n\n次のことも伺っています：「納豆は苦手です」",
+        ),
+        ("what do I like?", [food("ramen"), food("natto", 5), tech("Rust")], "- **ramen**"),
+        ("What am I interested in?", [food("ramen"), tech("Rust")], "- **Rust**"),
+        (
+            "what do you know about me?",
+            [food("natto", 5), fact("I live in Osaka")],
+            "- **I live in Osaka**\n- **I don't like natto**",
+        ),
+    ],
+)
+async def test_an_answer_is_built_on_the_memories(
+    client: openai.AsyncOpenAI, question: str, known: list[Any], reply: str
+) -> None:
+    """What is liked is suggested and listed; what is not, or is avoided, is only told again."""
+    frames = "\n".join(["<memories>", *map(as_line, known), "</memories>"])
+    items: list[Any] = [
+        {"role": "system", "content": frames},
+        {"role": "user", "content": question},
+    ]
+    answer = await client.responses.create(model=MODEL, input=items)
+    assert answer.output_text.endswith(reply)
+    empty = await client.responses.create(model=MODEL, input=question)
+    assert "ramen" not in empty.output_text
+
+
+async def test_what_somebody_else_wrote_is_theirs(client: openai.AsyncOpenAI) -> None:
+    """Another person's words, in a frame of the thread, are not taken for the asker's."""
+    theirs = f"<thread>\n{as_line({'from': 'U7', 'text': 'I love ramen'})}\n</thread>"
+    assert "not told me" in said(await respond(client, theirs, "what do I like?"))
+
+
+@pytest.mark.parametrize(
+    ("message", "reply"),
+    [
+        ("Is Rust hard?", HONEST_EN),
+        ("明日の天気は？", HONEST_JA),
+        ("  ", HONEST_EN),
+        ("ok thanks", "You're welcome!"),
+        ("<@U1> hello", REPLIES["hello"][0]),
+        ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
+        ("I love ramen, just so you know what I eat", HONEST_EN),
+        ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。 どういたしまして！"),
+    ],
+)
+async def test_what_fits_no_form_gets_one_honest_sentence(
+    client: openai.AsyncOpenAI, message: str, reply: str
+) -> None:
+    """Alone it is a refusal: no answer, which nobody needs to rate."""
+    response = await respond(client, message)
+    assert said(response) == reply
+    refused = response.output[0].content[0].type == "refusal"
+    assert refused is (reply in (HONEST_EN, HONEST_JA))
+
+
+async def test_files_are_named_and_not_looked_into(client: openai.AsyncOpenAI) -> None:
+    """Of an image and a PDF the stand-in says the type and size, and that it looked into none."""
+    pdf = {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}
+    content: Any = [
+        {"type": "input_text", "text": "Look!"},
+        {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
+        {"type": "input_file", **pdf},
+    ]
+    reply = said(await respond(client, {"role": "user", "content": content}))
+    assert "A stand-in does not look into it" in reply
+    assert "image (image/png, 3 bytes)" in reply
+    assert "a.pdf (application/pdf, 1 bytes)" in reply
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "arguments"),
+    [
+        (
+            "pause your memory for 2 hours",
+            "memory_settings",
+            {"action": "pause", "until": "2026-11-20T21:58+09:00"},
+        ),
+        (
+            "2時間、記憶を止めて",
+            "memory_settings",
+            {"action": "pause", "until": "2026-11-20T21:58+09:00"},
+        ),
+        ("turn memory on", "memory_settings", {"action": "resume"}),
+        ("このスレッドは覚えないで", "memory_settings", {"action": "incognito"}),
+        (
+            "I love natto, but don't remember this",
+            "memory_settings",
+            {"action": "do_not_remember", "which": "this_message"},
+        ),
+        (
+            "Don't remember that",
+            "memory_settings",
+            {"action": "do_not_remember", "which": "previous_message"},
+        ),
+        (
+            "forget everything about me",
+            "memory_settings",
+            {"action": "forget", "everything": True},
+        ),
+        (
+            "forget what I said today",
+            "memory_settings",
+            {"action": "forget", "since": "2026-11-20", "until": "2026-11-21"},
+        ),
+        ("show me the history", "memory_settings", {"action": "open", "list": "changes"}),
+        ("what do you remember about me?", "memory_settings", {"action": "open"}),
+        ("How does Aya like reviews?", "ask_about_colleague", {"name": "Aya"}),
+        ("what is going on in this channel?", "read_current_view", {}),
+        (
+            "remember that I live in Osaka",
+            "memory_change",
+            {
+                "action": "create",
+                "evidence": "remember that I live in Osaka",
+                "content": {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"},
+            },
+        ),
+    ],
+)
+async def test_a_request_calls_the_tool_that_is_for_it(
+    client: openai.AsyncOpenAI, text: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    """Times are computed from the line of the prompt that says what time it is."""
+    assert calls(await respond(client, text)) == [(tool, arguments)]
+
+
+async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI) -> None:
+    """Of what a search brings only the memory that was meant is deleted, by its id."""
+    question = "forget that I like ramen"
+    searched = await respond(client, question)
+    assert calls(searched) == [("memory_search", {"query": "ramen"})]
+    entries = [{"id": "a1", **food("sushi")}, {"id": "a2", **food("ramen")}]
+    found = [question, *searched.output, output(searched, entries)]
+    deleting = await respond(client, *found)
+    deletion = {"action": "delete", "evidence": question, "id": "a2"}
+    assert calls(deleting) == [("memory_change", deletion)]
+    proposed = output(deleting, {"proposed": True, "done": False, "id": "a2"})
+    done = await respond(client, *found, *deleting.output, proposed)
+    assert calls(done) == []
+    assert "confirm it below" in done.output_text
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"error": "Memory stays off."}, "could not"),
+        ({"proposed": True, "done": False}, "Nothing has changed"),
+        ({"not_found": True, "done": False}, "I found nothing like that"),
+        ({"shown_privately": True}, "Here it is"),
+        ({"done": False, "refused": "not_asserted", "shown": "."}, "did not remember"),
+        ({"done": True, "memory": "off"}, "Done."),
+    ],
+)
+async def test_the_words_fit_what_came_of_it(
+    client: openai.AsyncOpenAI, value: Any, words: str
+) -> None:
+    """The reply says what the tool did, and an older output says nothing of newer words."""
+    called = await respond(client, "forget everything about me")
+    told = ["forget everything about me", *called.output, output(called, value)]
+    answer = await respond(client, *told)
+    assert calls(answer) == []
+    assert words in answer.output_text
+    assert (await respond(client, *told, "ok thanks")).output_text == "You're welcome!"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Do I like pizza?",
+        "I don't think I like AWS",
+        "I used to love ramen",
+        "If I liked ramen, I would say so",
+        "My wife loves ramen",
+        "I love it",
+        "I'm not allergic to peanuts",
+        "妻はラーメンが好きです",
+        "ラーメンが好きなわけではありません",
+        "> I love ramen",
+        "```\nI love ramen\n```",
+    ],
+)
+def test_questions_quotations_and_unknown_forms_say_nothing(message: str) -> None:
+    """A sentence about somebody else, a negation or a quotation fits no form."""
+    assert {one.name for one in read(message)} <= {"unknown"}
+
+
+def test_every_sentence_of_the_page_is_understood() -> None:
+    """The table of docs/reference/stand-in-model.md names only what matches a form."""
+    page = (ROOT / "docs/reference/stand-in-model.md").read_text("utf-8")
+    rows = re.findall(r"^\| [a-z ]+ \| (.*) \|$", page.partition("## As a test")[0], re.M)
+    sentences = [one for row in rows for one in row.split(" · ")]
+    assert len(sentences) > 20
+    assert [one for one in sentences if "unknown" in {said.name for said in read(one)}] == []
+
+
+PLAIN = {
+    "index": 0,
+    "supported": True,
+    "about": "speaker",
+    "modality": "asserted",
+    "valid_until": None,
+    "conflict": "none",
+    "sensitive": "none",
+}
+
+
+def proposal(sentence: str, **given: Any) -> dict[str, Any]:
+    """One proposal as the app writes it; an addition of a liked dish unless `given` says more."""
+    values = {"food_name": "ramen", "preference": 80}
+    plain = {"index": 0, "change": "add", "kind": "UserFoodPreference", "values": values}
+    return {**plain, "old": None, "sentence": sentence, **given}
+
+
+def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
+    """A proposed fact."""
+    return proposal(sentence, kind="UserFact", values={"fact": text}, **given)
+
+
+@pytest.mark.parametrize(
+    ("proposed", "expected"),
+    [
+        (proposal("I like ramen"), {}),
+        (proposal("I don't think I like ramen"), {"supported": False}),
+        (proposal("I hate ramen"), {"supported": False}),
+        (proposal("I like soba"), {"supported": False}),
+        (proposed_fact("Is allergic to peanuts", "remember that I'm allergic to peanuts"), {}),
+        (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
+        (proposed_fact("I moved to Tokyo", "I moved to Tokyo"), {"conflict": "replaces"}),
+        (
+            proposed_fact("I live in Tokyo", "I live in Tokyo", old={"fact": "I live in Osaka"}),
+            {"conflict": "unclear"},
+        ),
+        (
+            proposed_fact("I am on a diet", "I am on a diet until Friday"),
+            {"valid_until": "2026-11-27"},
+        ),
+        (proposed_fact("休暇中", "月曜日まで休暇中です"), {"valid_until": "2026-11-23"}),
+        (proposal("箇条書きで答えて", kind="UserInstruction"), {"modality": "request"}),
+        (
+            proposal("I promised Mia the figures by Monday noon", kind="Promise"),
+            {"modality": "promised", "due": "2026-11-23", "due_time": "12:00"},
+        ),
+        (
+            proposal("I'm sick of ramen", change="remove", old={"food_name": "ramen"}),
+            {"conflict": "replaces"},
+        ),
+        (
+            proposal("I like ramen", change="remove", old={"food_name": "ramen"}),
+            {"supported": False},
+        ),
+    ],
+)
+async def test_a_verdict_says_what_the_sentence_says(
+    client: openai.AsyncOpenAI,
+    controls: Controls,
+    proposed: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    """Supported or not, whether it is a request, until when, and whether it is about health."""
+    frames = {"now": {"date": "2026-11-20"}, "proposals": proposed}
+    request = "\n".join(f"<{name}>\n{as_line(one)}\n</{name}>" for name, one in frames.items())
+    answer = await client.responses.create(
+        model="kioku-stand-in", instructions="Answer as MemoryVerdicts.", input=request
+    )
+    assert json.loads(answer.output_text) == {"verdicts": [PLAIN | expected]}
+    assert [one["kind"] for one in await controls.journal()] == ["verdict"]
