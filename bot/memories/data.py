@@ -86,12 +86,9 @@ TABLES: tuple[LiteralString, ...] = (
     "reminders",
     "card_uses",
 )
-# Messages that are deleted at once. Slack delivers an event again for some minutes, and messages of
-# an outage are read while any are listed: what was answered is not to be answered again.
-_NOT_DELIVERED_AGAIN: LiteralString = (
-    "received_at < now() - interval '15 minutes'"
-    " AND NOT EXISTS (SELECT FROM catching_up WHERE team_id = %(team)s)"
-)
+# Messages that are deleted at once. Slack delivers an event again for some minutes, and after an
+# outage messages of a day are read: what was answered is not to be answered again.
+_NOT_DELIVERED_AGAIN: LiteralString = "received_at < now() - interval '1 day'"
 
 
 async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from bot.ui.reader import Reader
 from memory import (
     DM,
     Change,
+    EmbeddingsUnavailable,
     Memory,
     Person,
     list_changes,
@@ -33,9 +35,10 @@ from memory import (
 )
 from memory.formation import provider_and_name
 from memory.postgres import person_transaction
-from memory.recall import similar_memories
+from memory.recall import nearest_memories
 from memory.store import memory_page, read_card
 
+_log = logging.getLogger(__name__)
 _SIMILAR = 5
 _CHANNELS = 20
 # Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
@@ -93,19 +96,16 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
 
 
 async def _similar(app: App, person: Person, words: str) -> list[Memory]:
-    """Return the nearest memories; none where the person's requests of this hour are used up."""
+    """Return the nearest memories; none if nothing can be searched, or too much was asked."""
+    view = memory_view(person.namespace(DM))
     try:
         await app.quotas.admit(person)
-    except QuotaExceeded:
+        return await nearest_memories(
+            app.pool, app.embedder, view, [words], _SIMILAR, least=_SIMILARITY
+        )
+    except (QuotaExceeded, EmbeddingsUnavailable) as error:
+        _log.info("similar memories were not searched: %s", type(error).__name__)
         return []
-    return await similar_memories(
-        app.pool,
-        app.embedder,
-        memory_view(person.namespace(DM)),
-        words,
-        least=_SIMILARITY,
-        most=_SIMILAR,
-    )
 
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:

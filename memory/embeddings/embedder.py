@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import openai
 
@@ -19,14 +18,11 @@ from memory.model.errors import EmbeddingsUnavailable
 # The models take 8,192 tokens, and a token is at least one byte. Two are left for servers whose
 # tokenizer adds one at either end.
 MAX_BYTES = 8_190
-# Of one request: 2,048 texts and 300,000 tokens.
-# Source: https://platform.openai.com/docs/api-reference/embeddings/create
-REQUEST_TEXTS = 2_048
-REQUEST_BYTES = 300_000
-# A server that takes less says so with one of these. A text of so few bytes fits any context.
+# A server that takes fewer or shorter texts says so with one of these. A text of so few bytes fits
+# any context.
 _REFUSALS = (400, 413, 422)
 _SHORT_BYTES = 256
-BATCH = 128  # texts of one request of `packed`; other callers' requests run between batches
+BATCH = 128  # texts of one request of `packed`; OpenAI takes 2,048 and 300,000 tokens
 # The client raises a plain ValueError for a response without vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
 _KNOWN_DIMENSIONS = {
@@ -47,26 +43,6 @@ def beginning(text: str, most: int = MAX_BYTES) -> str:
     return encoded[:most].decode("utf-8", "ignore") or " "
 
 
-class Limits(NamedTuple):
-    """Limits of one request: the number of texts, and the bytes of each of them."""
-
-    texts: int = REQUEST_TEXTS
-    bytes: int = MAX_BYTES
-
-
-def next_request(texts: Iterable[str], limits: Limits) -> list[str]:
-    """Return the beginnings of the first texts that fit one request; at least one of them."""
-    request: list[str] = []
-    size = 0
-    for text in texts:
-        cut = beginning(text, limits.bytes)
-        size += len(cut.encode())
-        if request and (len(request) == limits.texts or size > REQUEST_BYTES):
-            break
-        request.append(cut)
-    return request
-
-
 class Embedder:
     """Embeds texts through an OpenAI-compatible ``/embeddings`` endpoint; caches recent vectors.
 
@@ -82,7 +58,6 @@ class Embedder:
         # Vectors as float32 bytes: 1,536 dimensions take 6 kB, as a list of Python floats 49 kB.
         self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
         self._cache_size = cache_size
-        self._limits = Limits()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each text, in order; of a long text the `beginning` is embedded.
@@ -115,26 +90,26 @@ class Embedder:
             found.update(zip(batch, map(packed, vectors), strict=True))
         return found
 
-    async def _vectors(self, texts: Sequence[str]) -> list[array[float]]:
-        """Return the vectors of texts, in as many requests as the server needs.
+    async def _vectors(self, texts: list[str]) -> list[array[float]]:
+        """Return the vectors of texts; a refused request is made again in halves.
 
-        A refused request is made again with half of its texts, and a single text with half of its
-        bytes. What the server takes is kept for later calls.
+        Of a single text that is refused, the first half is embedded.
         """
-        vectors: list[array[float]] = []
-        limits, shortened = self._limits, False
-        while len(vectors) < len(texts):
-            request = next_request(islice(texts, len(vectors), None), limits)
-            try:
-                vectors += [array("f", vector) for vector in await self._request(request)]
-            except EmbeddingsUnavailable as fault:
-                limits = _smaller(limits, request, fault)
-                shortened = len(request) == 1
-                continue
-            if shortened:  # that text was too long; the number of texts was not
-                limits, shortened = limits._replace(texts=self._limits.texts), False
-        self._limits = Limits(*map(min, self._limits, limits))
-        return vectors
+        try:
+            return [array("f", vector) for vector in await self._request(texts)]
+        except EmbeddingsUnavailable as fault:
+            status = getattr(fault.__cause__, "status_code", None)
+            if status not in _REFUSALS:
+                raise
+            if len(texts) > 1:
+                half = len(texts) // 2
+                return await self._vectors(texts[:half]) + await self._vectors(texts[half:])
+            size = len(texts[0].encode())
+            if size <= _SHORT_BYTES:
+                raise EmbeddingsUnavailable(
+                    f"The embedding model refuses a text of {size} bytes (HTTP {status})."
+                ) from fault.__cause__
+        return await self._vectors([beginning(texts[0], size // 2)])
 
     @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
@@ -148,21 +123,6 @@ class Embedder:
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
         return vectors
-
-
-def _smaller(limits: Limits, request: Sequence[str], fault: EmbeddingsUnavailable) -> Limits:
-    """Return limits for less than a request that was refused. Raises `fault` for any other."""
-    status = getattr(fault.__cause__, "status_code", None)
-    if status not in _REFUSALS:
-        raise fault
-    if len(request) > 1:
-        return limits._replace(texts=len(request) // 2)
-    size = min(len(request[0].encode()), limits.bytes)
-    if size <= _SHORT_BYTES:
-        raise EmbeddingsUnavailable(
-            f"The embedding model refuses a text of {size} bytes (HTTP {status})."
-        ) from fault.__cause__
-    return limits._replace(bytes=size // 2)
 
 
 async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:

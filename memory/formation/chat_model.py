@@ -115,7 +115,7 @@ def memory_model(
         )
     from langchain_openai import ChatOpenAI
 
-    return _without_retries(ChatOpenAI, model, says_strict=api == "responses", lists_types=True)(
+    return _without_retries(ChatOpenAI, model, says_strict=api == "responses")(
         model=name,
         api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
         base_url=base_url,
@@ -214,10 +214,10 @@ def _name(value: object) -> str:
 
 
 def _without_retries(
-    chat: type[BaseChatModel], model: str, *, says_strict: bool = False, lists_types: bool = False
+    chat: type[BaseChatModel], model: str, *, says_strict: bool = False
 ) -> Callable[..., BaseChatModel]:
     """Return a subclass of `chat` that does not retry and whose answers trustcall can resend."""
-    definition = tool_definitions(says_strict=says_strict, lists_types=lists_types)
+    definition = tool_definitions(says_strict=says_strict)
 
     forces = True  # until a server refuses to be told which tool the model calls
 

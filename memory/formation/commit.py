@@ -24,11 +24,13 @@ from memory.postgres.database import Pool
 from memory.store.memories import (
     MAX_MEMORIES,
     OF_IDS,
+    REREAD,
     ROOM,
     Memory,
+    from_json,
     message_columns,
-    person_range,
-    reread,
+    read_own,
+    reread_values,
 )
 from memory.store.versions import Change, Step, actor_of, commit_steps
 
@@ -52,8 +54,9 @@ class FormationResult:
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
 
-_ALLOWED: LiteralString = (
-    f"SELECT {ROOM} AS room, ARRAY(SELECT ARRAY[channel, ts] FROM forgotten_sources WHERE {OF_IDS}"
+_CURRENT: LiteralString = (
+    f"SELECT (SELECT json_agg(mine) FROM ({REREAD}) AS mine) AS rows, {ROOM} AS room,"
+    f" ARRAY(SELECT ARRAY[channel, ts] FROM forgotten_sources WHERE {OF_IDS}"
     " AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])))"
     " AS forgotten"
 )
@@ -97,14 +100,14 @@ async def commit(
         if not proposals:
             return []
         said = {key for one in proposals for key in messages_of(one)}
-        values = {**person_range(person), **message_columns(said)}
-        [allowed] = await (await connection.execute(_ALLOWED, values)).fetchall()
         kinds = [one.kind for one in proposals]
-        rows = await reread(connection, person, keys=keys, of=own, kinds=kinds)
-        forgotten = {(channel, ts) for channel, ts in allowed["forgotten"]}
+        values = {**reread_values(person, keys, own, kinds), **message_columns(said)}
+        [current] = await (await connection.execute(_CURRENT, values)).fetchall()
+        rows = read_own(map(from_json, current["rows"] or ()), person)
+        forgotten = {(channel, ts) for channel, ts in current["forgotten"]}
         gone = [one for one in proposals if not forgotten.isdisjoint(messages_of(one))]
         left = [one for one in proposals if one not in gone]
-        decisions = decided(left, rows.values(), allowed["room"])
+        decisions = decided(left, rows, current["room"])
         decisions.refused += [one.refused("unusable") for one in gone]
         return decisions.steps
 

@@ -26,7 +26,7 @@ from memory.model.namespace import MemoryView, Namespace
 from memory.model.schemas import same_thing, with_evidence
 from memory.model.text import clean
 from memory.postgres.database import Pool
-from memory.recall.search import SMALL_SET, nearest_to_each
+from memory.recall.search import SMALL_SET, nearest_memories
 from memory.store.memories import Memory, current, newest
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def read_known(
     if not whole:
         said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
         texts = list(dict.fromkeys(said))[:_SENTENCES]
-        shown = await nearest_to_each(pool, embedder, view, kinds, texts, NEIGHBOURS)
+        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
     return Known(rows={row.key: row for row in current(shown)}, whole=whole)
 
 

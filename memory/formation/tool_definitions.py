@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +20,12 @@ _PATCH: dict[str, Any] = {
                     "properties": {
                         "op": {"type": "string", "enum": ["replace", "add", "remove"]},
                         "path": {"type": "string", "description": "A field, such as /evidence."},
-                        "value": {},
+                        "value": {
+                            "anyOf": [
+                                *({"type": one} for one in ("string", "number", "boolean")),
+                                {"type": "array", "items": {"type": "string"}},
+                            ]
+                        },
                     },
                     "required": ["op", "path"],
                 },
@@ -33,71 +36,54 @@ _PATCH: dict[str, Any] = {
 }
 
 
-# What `value` may be, where a missing type counts as a text.
-_VALUE: dict[str, Any] = {
-    "anyOf": [
-        *({"type": one} for one in ("string", "number", "boolean")),
-        {"type": "array", "items": {"type": "string"}},
-    ]
-}
-
-
-def tool_definitions(*, says_strict: bool, lists_types: bool) -> Callable[[Any], dict[str, Any]]:
+def tool_definitions(*, says_strict: bool) -> Callable[[Any], dict[str, Any]]:
     """Return a function that returns the definition of a tool: a class, a function or a schema.
-
-    `lists_types`: "X or null" is one list of types, which is shorter. LangChain's package for
-    Google takes such a list, and a missing type, for a text (langchain-google-genai 4.4.2).
 
     `says_strict`: the Responses API wants `strict` and takes a missing one for true, with which
     optional fields are refused. Source: https://platform.openai.com/docs/guides/function-calling
     """
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
-    compact = partial(_compact_tool, says_strict=says_strict, lists_types=lists_types)
     definitions: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
 
     def definition(tool: Any) -> dict[str, Any]:
         # Cached: trustcall binds the same classes in every run, and converting one takes 0.5 ms.
         if not isinstance(tool, type):
-            return compact(convert_to_openai_tool(tool))
+            return _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
         if tool not in definitions:
-            definitions[tool] = compact(convert_to_openai_tool(tool))
+            made = _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
+            definitions[tool] = made
         return definitions[tool]
 
     return definition
 
 
-def _compact_tool(tool: dict[str, Any], *, says_strict: bool, lists_types: bool) -> dict[str, Any]:
+def _compact_tool(tool: dict[str, Any], *, says_strict: bool) -> dict[str, Any]:
     """Return a tool's definition without titles, defaults and other parts a model needs not."""
     function = {**tool["function"], "strict": False} if says_strict else tool["function"]
     if function["name"] == "PatchDoc":
-        patch = deepcopy(_PATCH)
-        if not lists_types:
-            patch["parameters"]["properties"]["patches"]["items"]["properties"]["value"] = _VALUE
-        return {**tool, "function": {**function, **patch}}
-    parameters = _compact(function["parameters"], lists_types=lists_types)
+        return {**tool, "function": {**function, **_PATCH}}
+    parameters = _compact(function["parameters"])
     parameters.pop("description", None)
     return {**tool, "function": {**function, "parameters": parameters}}
 
 
-def _compact(schema: Any, *, lists_types: bool) -> Any:
-    """Return a JSON schema without titles and empty defaults."""
-    part = partial(_compact, lists_types=lists_types)
+def _compact(schema: Any) -> Any:
+    """Return a JSON schema without titles and empty defaults; a field that may be null is optional.
+
+    LangChain's package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
+    """
     if isinstance(schema, list):
-        return [part(one) for one in schema]
+        return [_compact(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    if isinstance(properties := schema.get("properties"), dict):
-        named = {name: part(one) for name, one in properties.items()}
-        rest = {k: v for k, v in schema.items() if k not in ("title", "properties")}
-        return {**{k: part(v) for k, v in rest.items()}, "properties": named}
-    kept = {k: part(v) for k, v in schema.items() if k != "title" and (k, v) != ("default", None)}
-    if not lists_types:
-        return kept
-    options = kept.get("anyOf")
-    if isinstance(options, list) and len(options) == 2 and {"type": "null"} in options:
-        [other] = [one for one in options if one != {"type": "null"}]
-        if isinstance(other.get("type"), str) and "enum" not in other:
-            del kept["anyOf"]
-            kept = {**other, **kept, "type": [other["type"], "null"]}
+    kept = {k: v for k, v in schema.items() if k != "title" and (k, v) != ("default", None)}
+    properties = kept.pop("properties", None)
+    kept = {k: _compact(v) for k, v in kept.items()}
+    if isinstance(properties, dict):
+        kept["properties"] = {name: _compact(one) for name, one in properties.items()}
+    options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
+    if len(options) == 1:
+        del kept["anyOf"]
+        kept = {**options[0], **kept}
     return kept

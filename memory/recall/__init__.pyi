@@ -1,6 +1,6 @@
 from .search import (
     first_memories as first_memories,
-    similar_memories as similar_memories,
+    nearest_memories as nearest_memories,
 )
 
 __all__: list[str]

@@ -181,53 +181,31 @@ def _nearest(
     )
 
 
-async def similar_memories(
+async def nearest_memories(
     pool: Pool,
     embedder: Embedder,
     view: MemoryView,
-    text: str,
-    *,
-    least: float = -1.0,
-    most: int = 1_000,
-) -> list[Memory]:
-    """Return the memories in `view` whose cosine similarity to `text` is `least` or more.
-
-    The most similar come first, `most` at the most. Empty if embeddings are unavailable.
-    """
-    try:
-        near, values = _nearest(view, embedder.space, await embedder.embed([text]), most)
-        found = await person_statement(
-            pool,
-            view.person,
-            f"SELECT * FROM ({near}) AS near WHERE distance <= %(furthest)s ORDER BY rank",
-            {**values, "furthest": 1 - least},
-        )
-    except (EmbeddingsUnavailable, DataError) as error:
-        _log.warning("similar memories could not be searched: %s", type(error).__name__)
-        return []
-    return current(read_within(found, view))
-
-
-async def nearest_to_each(
-    pool: Pool,
-    embedder: Embedder,
-    view: MemoryView,
-    kinds: Sequence[str],
     texts: Sequence[str],
     limit: int,
+    *,
+    kinds: Sequence[str] | None = None,
+    least: float = -1.0,
 ) -> list[Memory]:
-    """Return at most `limit` memories of `kinds`, nearest to each of `texts` in turn, exactly.
+    """Return at most `limit` memories in `view`, nearest to each of `texts` in turn, exactly.
 
-    One embedding call, with no connection held. Raises `EmbeddingsUnavailable`, also if the stored
-    vectors are of another model.
+    Their cosine similarity is `least` or more; of `kinds`, if given. One embedding call, with no
+    connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are of another
+    model.
     """
     near, values = _nearest(view, embedder.space, await embedder.embed(texts), limit)
+    readable = READABLE if kinds is not None else "true"
     try:
         found = await person_statement(
             pool,
             view.person,
-            f"SELECT * FROM ({near}) AS near WHERE {READABLE} ORDER BY rank, distance",
-            {**values, "kinds": kinds},
+            f"SELECT * FROM ({near}) AS near WHERE {readable} AND distance <= %(furthest)s"
+            " ORDER BY rank, distance",
+            {**values, "kinds": kinds, "furthest": 1 - least},
         )
     except DataError:  # vectors of different dimensions
         found = []

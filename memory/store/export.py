@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
@@ -15,6 +15,15 @@ from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, Memory, person_ran
 
 FORMAT = "kioku-export"
 VERSION = 1
+_SELECTS: Mapping[str, LiteralString] = {
+    "memories": f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY created_at, prefix, key",
+    "changes": "SELECT id, key, audience, kind, action, actor, value, expires_at, channel, ts,"
+    f" batch, at FROM memory_versions WHERE {OF_IDS} ORDER BY number",
+    "questions": "SELECT id, kind, audience, key, before, after, ends_at, messages, batch, at,"
+    f" expires_at FROM memory_questions WHERE {OF_IDS} ORDER BY at, id",
+    "forgotten": "SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources"
+    f" WHERE {OF_IDS} AND channel <> '' ORDER BY forgotten_at, channel, ts",
+}
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
@@ -25,36 +34,21 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     kind, or with a text as content, as LangMem's own tools write them, are left out.
     """
     async with person_transaction(pool, person) as connection:
-        stored = await _rows(connection, person)
-        changes = await _all(
-            connection,
-            person,
-            "SELECT id, key, audience, kind, action, actor, value, expires_at, channel, ts, batch,"
-            " at FROM memory_versions",
-            "number",
-        )
-        questions = await _all(
-            connection,
-            person,
-            "SELECT id, kind, audience, key, before, after, ends_at, messages, batch, at,"
-            " expires_at FROM memory_questions",
-            "at, id",
-        )
-        forgotten = await _all(
-            connection,
-            person,
-            "SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources",
-            "forgotten_at, channel, ts",
-            "channel <> ''",
-        )
+        parts = {
+            name: await (await connection.execute(select, person_range(person))).fetchall()
+            for name, select in _SELECTS.items()
+        }
+    stored = [read(row) for row in parts.pop("memories")]
     return {
         "format": FORMAT,
         "version": VERSION,
-        "memories": [_memory_entry(row) for row in stored],
-        "changes": [_plain(one) for one in changes],
-        "questions": [_plain(one) for one in questions],
-        "forgotten": [_plain(one) for one in forgotten],
+        "memories": [_memory_entry(row) for row in stored if _is_whole(row)],
+        **{name: [_plain(one) for one in rows] for name, rows in parts.items()},
     }
+
+
+def _is_whole(row: Memory) -> bool:
+    return "kind" in row.value and isinstance(row.value.get("content"), dict)
 
 
 def _memory_entry(row: Memory) -> dict[str, Any]:
@@ -77,28 +71,3 @@ def _plain(record: DictRow) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-async def _rows(connection: AsyncConnection[DictRow], person: Person) -> list[Memory]:
-    found = await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY created_at, prefix, key",
-        person_range(person),
-    )
-    return [
-        read(record)
-        for record in await found.fetchall()
-        if isinstance(record["value"].get("content"), dict) and "kind" in record["value"]
-    ]
-
-
-async def _all(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    select: LiteralString,
-    order: LiteralString,
-    where: LiteralString = "true",
-) -> list[DictRow]:
-    found = await connection.execute(
-        f"{select} WHERE {OF_IDS} AND {where} ORDER BY {order}", person.ids
-    )
-    return await found.fetchall()

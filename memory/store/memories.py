@@ -182,12 +182,8 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
     """Return the memory with this key, in whatever audience it is now; None without one."""
-    rows = await person_statement(
-        pool,
-        person,
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND key = %(key)s AND {UNEXPIRED}",
-        {**person_range(person), "key": key},
-    )
+    values = reread_values(person, [key], None, ())
+    rows = await person_statement(pool, person, REREAD, values)
     return next(iter(read_own(rows, person)), None)
 
 
@@ -204,6 +200,13 @@ async def newest(pool: Pool, view: MemoryView, kinds: Sequence[str], limit: int)
     return read_within(found, view)
 
 
+# The person's rows with these keys, and those of `kinds` in one namespace.
+REREAD: LiteralString = (
+    f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
+    f" AND (key = ANY(%(keys)s) OR prefix = %(own)s AND {READABLE})"
+)
+
+
 async def reread(
     connection: AsyncConnection[DictRow],
     person: Person,
@@ -213,17 +216,16 @@ async def reread(
     kinds: Sequence[str] = (),
 ) -> dict[str, Memory]:
     """Return the person's rows with these keys, and those of `kinds` in the namespace `of`."""
-    found = await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
-        f" AND (key = ANY(%(keys)s) OR prefix = %(own)s AND {READABLE})",
-        {
-            **person_range(person),
-            "keys": list(keys),
-            "own": of.prefix if of else None,
-            "kinds": list(kinds),
-        },
-    )
+    found = await connection.execute(REREAD, reread_values(person, keys, of, kinds))
     return {one.key: one for one in read_own(await found.fetchall(), person)}
+
+
+def reread_values(
+    person: Person, keys: Iterable[str], of: Namespace | None, kinds: Sequence[str]
+) -> dict[str, Any]:
+    """Return the parameters of `REREAD`."""
+    own = of.prefix if of else None
+    return {**person_range(person), "keys": list(keys), "own": own, "kinds": list(kinds)}
 
 
 async def room(connection: AsyncConnection[DictRow], person: Person) -> int:

@@ -24,7 +24,7 @@ from bot.memories.clicks import ACTIONS, Click
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
-from bot.pipeline.backfill.backfill import Backfill
+from bot.pipeline.backfill import Backfill
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
@@ -344,7 +344,7 @@ async def open_app(
         database,
         wiring,
         create_answering(wiring),
-        Backfill(wiring.missed_messages),
+        wiring.backfill,
         wiring.change_events,
     )
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot.pipeline.prompt import estimated_tokens
 from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
-from memory.embeddings.embedder import MAX_BYTES, Limits, beginning, next_request
+from memory.embeddings.embedder import MAX_BYTES, beginning
 from tests.conformance.traffic import recorded
 from tests.conftest import SPACE, Server
 from tests.loopback import serving
@@ -63,19 +63,6 @@ def test_what_is_embedded_fits_every_tokenizer_of_bytes(text: str) -> None:
     assert whole.startswith(cut)
     rest = whole[len(cut) :]
     assert not rest or len((cut + rest[0]).encode()) > MAX_BYTES
-
-
-async def test_many_texts_are_divided_into_requests(embedder: Embedder, stand_in: Server) -> None:
-    """A request holds at most 2,048 texts and 300,000 bytes; the vectors keep their order."""
-    short = [f"text {number}" for number in range(2_100)]
-    long = ["word " * 1_600 + str(number) for number in range(40)]
-    vectors = await embedder.embed([*short, *long])
-    sent = asked(stand_in)
-    assert [text for request in sent for text in request] == [*short, *long]
-    assert [len(request) for request in sent] == [2_048, 89, 3]
-    [last] = await embedder.embed(long[-1:])
-    assert vectors[-1] == last
-    assert next_request([], Limits()) == []
 
 
 @pytest.mark.parametrize(
@@ -149,30 +136,23 @@ async def small_server(
 
 
 async def test_a_server_that_takes_few_texts() -> None:
-    """A request that is refused is made in halves; their size is kept for the next ones."""
+    """A request that is refused is made again in halves."""
     texts = [f"text {number:04}" for number in range(100)]
     async with small_server(texts=10, status=413) as (client, came):
         embedder = Embedder(client, EmbeddingSpace("own", 1))
         assert await embedder.embed(texts) == [[9.0]] * 100
         assert [len(one) for one in came[:5]] == [100, 50, 25, 12, 6]
-        assert sum(map(len, came[4:])) == 100
-        came.clear()
-        assert len(await embedder.packed([f"{text}!" for text in texts])) == 100
-        assert max(map(len, came)) == 6
+        assert sum(len(one) for one in came if len(one) <= 10) == 100
 
 
 async def test_a_server_with_a_short_context() -> None:
-    """The beginning of a long text is embedded; what is shorter comes in few requests as before."""
+    """The beginning of a long text is embedded."""
     texts = [f"text {number:04}" for number in range(20)]
     texts[7:9] = ["word " * 1_000, "あ" * 1_000]
-    async with small_server(tokens=512) as (client, came):
+    async with small_server(tokens=512) as (client, _):
         embedder = Embedder(client, EmbeddingSpace("own", 1))
         sizes = [size for [size] in await embedder.embed(texts)]
-        assert sizes == [9.0] * 7 + [1_250.0, 1_248.0] + [9.0] * 11
-        assert len(came[-1]) > 10
-        came.clear()
-        assert len(await embedder.embed([f"{text}!" for text in texts])) == 20
-        assert len(came) == 1
+        assert sizes == [9.0] * 7 + [1_250.0, 1_500.0] + [9.0] * 11
 
 
 async def test_what_is_refused_at_any_size_is_told() -> None:

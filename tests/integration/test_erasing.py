@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 NOBODYS = {
     *("conversations", "forgotten_sources"),
     *("kioku_embedding_space", "kioku_migrations", "listening"),
-    *("catching_up", "processes"),
+    "processes",
     *("workspaces", "store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {"store", "store_vectors", "memory_versions", "memory_questions"}

@@ -78,8 +78,6 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
     seen: list[Memory] = []
     for number in itertools.count(1):
         page = await memory_page(pool, person, size=3, page=number)
-        assert dict(page.kinds) == {k: sum(o.kind == k for o in expected) for k in kinds}
-        assert list(page.kinds) == kinds
         if page.page != number:
             break
         seen += page.memories

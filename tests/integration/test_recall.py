@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from memory import (
     PUBLIC,
     EmbeddedPostgres,
     Embedder,
+    EmbeddingsUnavailable,
     Memory,
     Person,
     Pool,
@@ -25,7 +27,7 @@ from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.model.schemas import SCHEMAS
 from memory.postgres import person_transaction
-from memory.recall import similar_memories
+from memory.recall import nearest_memories
 from memory.recall.search import NEAREST, SMALL_SET
 from tests.conftest import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -134,10 +136,8 @@ async def test_how_to_answer_is_always_recalled(
     assert found.newest_only == (down and count > 3)
     warning = "memories were recalled without a search: EmbeddingsUnavailable"
     assert (warning in caplog.messages) == found.newest_only
-    similar = await similar_memories(pool, model_embedder, own, "unheard of")
-    assert bool(similar) != down
-    warning = "similar memories could not be searched: EmbeddingsUnavailable"
-    assert (warning in caplog.messages) == down
+    with pytest.raises(EmbeddingsUnavailable) if down else nullcontext():
+        assert await nearest_memories(pool, model_embedder, own, ["unheard of"], 9)
     if found.newest_only:
         assert texts(found.memories)[2:] == topics[: -NEAREST - 1 : -1]
     searched = await recall_memories(pool, model_embedder, own, "unheard of", instructions=False)

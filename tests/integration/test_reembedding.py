@@ -30,7 +30,7 @@ from memory import (
 )
 from memory.formation.evidence import TypedMessage
 from memory.postgres import check_database
-from memory.recall import similar_memories
+from memory.recall import nearest_memories
 from memory.store import reembed
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -152,7 +152,9 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     forgotten = await forget(remembered, ANN, Selection(keys=[newest.key]))
     assert forgotten.id is not None
     await reembed(database, Small(model_client, space), progress=silent)
-    assert await similar_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "a") == []
+    view = memory_view(ANN.namespace(DM))
+    with pytest.raises(EmbeddingsUnavailable):
+        await nearest_memories(remembered, embedder, view, ["a"], 9)
     with pytest.raises(EmbeddingsUnavailable):
         await add_fact(remembered, embedder)
     assert await undo_forgetting(remembered, ANN, forgotten.id) == 1
