@@ -27,7 +27,6 @@ OF_WORKSPACES = (
     "INSERT INTO conversations (team_id, channel_id, audience, shared)"
     " VALUES (%s, 'D1', '', false)",
     "INSERT INTO listening (team_id, heard_at) VALUES (%s, now())",
-    "INSERT INTO catching_up (team_id, channel_id, oldest, rank) VALUES (%s, 'D1', '1.0', 1)",
 )
 # What is left of a workspace is that it left.
 NOTE = "workspaces"
