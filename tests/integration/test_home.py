@@ -32,7 +32,7 @@ async def as_owner(app: App, statement: LiteralString) -> None:
         await owner.execute(statement)
 
 
-async def test_another_persons_click(ann: SlackPerson) -> None:
+async def test_a_click_of_another_person_does_nothing(ann: SlackPerson) -> None:
     """Nobody can click in, or see, another person's Home."""
     await ann.remember("natto")
     home = await ann.open_home()

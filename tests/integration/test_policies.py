@@ -95,7 +95,7 @@ async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp)
     nothing_is_kept(app, place.user)
 
 
-async def test_what_is_theirs_stays_theirs(make_app: MakeApp) -> None:
+async def test_whose_use_has_ended_sees_exports_and_forgets(make_app: MakeApp) -> None:
     """Whose use has ended can see, export and forget; nothing is added."""
     app = await make_app()
     place = app.slack.place(text="I live in Osaka")

@@ -80,7 +80,7 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     assert await app.memories(app.person(place)) == []
 
 
-async def test_off_is_off(app: App) -> None:
+async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App) -> None:
     """Nothing is remembered; what was said then stays off the record afterwards."""
     place = app.slack.place()
     who = app.person(place)

@@ -105,7 +105,7 @@ def test_the_defaults_that_pages_promise(name: str, default: object) -> None:
     assert getattr(load(), FIELDS[name]) == default
 
 
-def test_good_values(subtests: pytest.Subtests) -> None:
+def test_a_good_value_is_read(subtests: pytest.Subtests) -> None:
     """A good value is read, white space around it or not."""
     for name, value, read in GOOD:
         with subtests.test(name=name, value=value, read=read):
@@ -114,7 +114,7 @@ def test_good_values(subtests: pytest.Subtests) -> None:
                 assert getattr(load(**served | {name: given}), FIELDS[name]) == read
 
 
-def test_bad_values(subtests: pytest.Subtests) -> None:
+def test_a_bad_value_stops_with_one_sentence(subtests: pytest.Subtests) -> None:
     """A bad value stops with one sentence that names the setting and says what is wrong."""
     for name, value, hint in BAD:
         with subtests.test(name=name, value=value, hint=hint):
@@ -127,7 +127,7 @@ def test_bad_values(subtests: pytest.Subtests) -> None:
             assert raised.value.__cause__ is None
 
 
-def test_unknown_names() -> None:
+def test_an_unknown_setting_stops_with_one_sentence() -> None:
     """An unknown KIOKU_ name stops with one sentence that says where all of them are."""
     with pytest.raises(SettingsError) as raised:
         load(KIOKU_TYPO="1")
@@ -140,7 +140,7 @@ def test_other_programs_names_are_left_alone() -> None:
     assert settings == load()
 
 
-def test_env_file(tmp_path: Path) -> None:
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     """What the environment does not set is read from the file; the environment wins."""
     file = tmp_path / ".env"
     file.write_text(

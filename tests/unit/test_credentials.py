@@ -132,36 +132,26 @@ IN_CONTEXT = [
 LABELLED = (
     """
 My password is {}.                     |btw Netflix password: {} don't share it
-wifi password: {}                      |the password's {}
 password={}                            |the password’s {}
 The passphrase is "{}", keep it        |PASSWORD IS {}
-passcode: `{}`                         |new passphrase = '{}'
 *Password*: {}                         |user: bob pwd: {}
 our API key is {}                      |The API token is `{}`.
 export MAPS_API_KEY={}                 |CLIENT_SECRET={}
-secret_key: {}                         |access token: {}
 {"token": "{}"}                        |{"token":"{}","user":"bob"}
 my pass\u200bword is {}                |PASSWORD: {} and USER: ann
 PIN: {}                                |my bank PIN is {}
 パスワードは{}です                     |Wi-Fiのパスワードは「{}」です
 パスワード：{}                         |パスワード: `{}`
-パスワード＝{}                         |忘れないで。パスワード={}
 暗証番号は{}です。                     |暗証番号：{}
 APIキーは「{}」だよ                    |トークン: {}
-パスコードは {} です                   |秘密鍵は{}
 Mon mot de passe est {}                |mot de passe : {}
 la clé API est {}                      |Mot de passe : « {} »
-le mot de passe c’est {}               |jeton = {}
 Mein Passwort ist {}                   |WLAN-Passwort: {}
 das Kennwort lautet {}                 |API-Schlüssel: {}
-Das WLAN Passwort lautet: {}           |Kennwort={}
 mi contraseña es {}                    |Contraseña: {}
-La clave es {}                         |contraseña = {}
 a minha senha é {}                     |palavra-passe: {}
-Senha: {}                              |a palavra-passe é {}
 我的密码是{}                           |密碼：{}
 API密钥：{}                            |密码为{}
-令牌：{}                               |口令是 {}
 내 비밀번호는 {}입니다                 |비밀번호: {}
 토큰은 {}                              |비번: {}
 """.strip()
@@ -192,54 +182,33 @@ The docs are at https://docs.example.com/a8f5f167f44f4964e6c998dee827110c03a1b2c
 the ticket is 3f2504e0-4f89-41d3-9a0c-0305e82c3301
 call me at +81 90-1234-5678 or 03-1234-5678
 I forgot my password again, how do I reset it?
-The password is too long for the old system
-My PIN has four digits
-The API key is rotated every 30 days
 The secret to good ramen is 12 hours of simmering
-Passwords must be at least 12 characters long
 The pull request is https://github.com/example/repo/pull/12345#discussion_r1234567890
-My order number is 112-3456789-1234567
 ISBN 978-3-16-148410-0 is the one I want
 The meeting id is 812 3456 7890 on Zoom
-see https://example.slack.com/archives/C024BE91L/p1700000000123456
 the timestamp is 1700000000123
 私のラッキーナンバーは7です
 パスワードを忘れました
 パスワードマネージャーは1Passwordを使っています
-電話番号は090-1234-5678です
 暗証番号は4桁です
-トークンは1か月に100万くらい使います
 マイナンバーカードを2024年に作りました
-注文番号は123456789012です
 J'ai oublié mon mot de passe hier
-Mon numéro est le 06 12 34 56 78
 Le mot de passe est trop court
-La clé est sous le paillasson
 Ich habe mein Passwort vergessen
-Der Schlüssel ist unter der Matte
 He olvidado mi contraseña otra vez
-Mi teléfono es +34 612 345 678
 O meu telefone é +351 912 345 678
 我忘了我的密码
-密码管理器很好用
 비밀번호를 잊어버렸어요
-비밀번호 관리자는 1Password를 써요
 Our token counter says 42 tokens for that prompt
 Pin this message please, it is about release 2.14.0
-The API key page is at https://platform.example.com/account/api-keys
 The container is sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 https://www.youtube.com/watch?v=dQw4w9WgXcQ is my song
-the mac address is 00:1B:44:11:3A:B7
 My GitHub is octocat42 and my mail is octo.cat99@example.com
 パスワードは2024-11-20に変えました
-私の番号は 0120-123-456 です
 暗証番号を3回間違えました
 Mon mot de passe fait 12 caractères
-Mein Passwort hat 12 Zeichen
 Der Schlüssel zum Erfolg ist Geduld, sagt Kapitel 12
-La clave es la 3a respuesta
 A senha tem 12 caracteres
-我的密码有12位
 我的订单号是2026112012345678
 비밀번호는 2026-01-15에 바꿨어요
 """.strip().splitlines()

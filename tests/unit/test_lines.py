@@ -77,7 +77,9 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
         ("ja", "Promise", NOON_OF_2020, "約束：slides（期日：2020年11月27日(金)12:00）"),
     ],
 )
-def test_describe(language: Language, kind: str, content: dict[str, Any], line: str) -> None:
+def test_a_memory_is_described_in_one_plain_line(
+    language: Language, kind: str, content: dict[str, Any], line: str
+) -> None:
     """A memory is one plain line: what, how much, and what was said beside it.
 
     Japanese has brackets and colons of its own. A long memory is cut with an ellipsis. An own kind

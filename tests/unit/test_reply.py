@@ -53,7 +53,7 @@ def test_the_longest_part_fits_with_its_footer(
 
 
 @given(st.text(max_size=5_000))
-def test_fallback(text: str) -> None:
+def test_a_fallback_text_is_made_of_any_answer(text: str) -> None:
     """The plain text is the beginning of the answer, never longer than `chat.update` takes."""
     plain = fallback(text)
     assert len(plain) <= 3_900

@@ -74,7 +74,7 @@ def test_the_model_must_quote(schema: type[BaseModel]) -> None:
         ("Pet", {}, ""),
     ],
 )
-def test_subject(kind: str, content: dict[str, Any], what: str) -> None:
+def test_the_subject_of_a_memory_is_named(kind: str, content: dict[str, Any], what: str) -> None:
     """The subject is the naming field's text, else the first text there is."""
     assert subject(kind, content) == what
 
