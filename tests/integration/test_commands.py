@@ -113,8 +113,8 @@ def test_a_kind_of_memory_that_cannot_work_is_refused(tmp_path: Path) -> None:
     """A kind that the operator names wrongly stops the start, before anything is opened."""
     told = refused(ended(tmp_path, "run", KIOKU_SCHEMAS="UserFact,nowhere.models:Pet"))
     assert told == (
-        "KIOKU_SCHEMAS names nowhere.models:Pet, but nowhere.models cannot be imported"
-        " (ModuleNotFoundError): install it where Kioku runs, or set PYTHONPATH."
+        "KIOKU_SCHEMAS names nowhere.models:Pet, which cannot be imported as a Pydantic BaseModel"
+        " class: install it where Kioku runs, or set PYTHONPATH."
     )
 
 
