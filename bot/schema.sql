@@ -276,19 +276,6 @@ CREATE TABLE listening (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON listening TO kioku_app;
 
--- Conversations and threads (`thread_ts` is not '') to be read after an outage, by `rank`, from
--- the message after `oldest` on; `cursor` is Slack's next page.
-CREATE TABLE catching_up (
-    team_id text NOT NULL,
-    channel_id text NOT NULL,
-    thread_ts text NOT NULL DEFAULT '',
-    oldest text NOT NULL,
-    cursor text NOT NULL DEFAULT '',
-    rank int NOT NULL,
-    PRIMARY KEY (team_id, channel_id, thread_ts)
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON catching_up TO kioku_app;
-
 -- Processes that work the queue, and when each was last alive.
 CREATE TABLE processes (
     id text PRIMARY KEY,
@@ -516,9 +503,9 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
         SELECT count(*) FROM ended
     $$;
 
--- For the person of this transaction, who is erased: what Slack may deliver again is known by its
--- ids for a quarter of an hour (for a day while messages of an outage are read), without its
--- author and its texts. Returns how many.
+-- For the person of this transaction, who is erased: what Slack may deliver again, or is read from
+-- it after an outage, is known by its ids for a day, without its author and its texts. Returns how
+-- many.
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
@@ -526,9 +513,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
             interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
             audience = NULL, model = NULL,
-            ended_at = now() - interval '14 days' + CASE WHEN EXISTS (
-                SELECT FROM catching_up WHERE catching_up.team_id = messages.team_id)
-                THEN interval '1 day' ELSE interval '15 minutes' END
+            ended_at = now() - interval '13 days'
         WHERE team_id || '.' || user_id = current_setting('kioku.person', true)
         RETURNING 1) SELECT count(*) FROM kept
     $$;
@@ -646,10 +631,9 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM reminders WHERE team_id = team;
         DELETE FROM card_uses WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
-        DELETE FROM catching_up WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);
-        DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND task_name <> 'workspace_departed'
+        DELETE FROM procrastinate_jobs WHERE status <> 'doing'
             AND (args->>'team' = team OR starts_with(args->>'thread', team || '.'));
     END
     $$;

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
-READ_FOLLOW_UPS = "read_follow_ups"
+READ_MISSED = "read_missed_messages"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
@@ -156,22 +156,20 @@ class Inbox:
         )
 
     async def read_follow_ups(self, message: Message) -> None:
-        """Schedule reading the thread after a mention that was delivered late.
-
-        What was written below it may have been delivered before, and was then not stored. Where
-        this fails, Slack delivers the mention again.
-        """
+        """Schedule reading what was written below a mention, and not stored, if that comes late."""
         is_mention = message.addressed and message.audience != DM
         if not is_mention or time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
             return
         with transaction_timeout(_ACK_WAIT_SECONDS):
             await self._queue.defer(
                 self._pool,
-                READ_FOLLOW_UPS,
+                READ_MISSED,
                 queue=REPLIES,
-                lock=f"{READ_FOLLOW_UPS}:{message.thread}",
-                thread=message.thread,
-                after=message.ts,
+                lock=f"{READ_MISSED}:{message.thread}",
+                team=message.team_id,
+                channel=message.channel_id,
+                thread=message.thread_ts,
+                oldest=message.ts,
             )
 
     async def store_withdrawn(self, message: Message) -> None:

@@ -34,12 +34,10 @@ BACKGROUND = "background"
 UPKEEP = "upkeep"
 _HEARTBEAT_SECONDS = 2.0
 _HAND_BACK_SECONDS = 3.0
-# Jobs are announced, and a timer waits for those that are due later: only a notification that was
-# lost, or a job that a process which has ended had scheduled, is found by polling.
+# Jobs are announced, or a timer waits for them; polling finds what an ended process had scheduled.
 _POLL_SECONDS = 5.0
 _BREAK_OFF_SECONDS = 1.0
-# That running jobs get to end when the queue is stopped.
-_PATIENCE_SECONDS = 25.0
+_PATIENCE_SECONDS = 25.0  # that running jobs get to end when the queue is stopped
 _BACKGROUND_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -96,9 +94,11 @@ DELETE_WAITING: LiteralString = (
 )
 """Deletes the job that waits with this lock, at the end of another statement."""
 _DEFER_EACH: LiteralString = (
-    "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
-    " SELECT %(queue)s, %(name)s, lock, lock, arguments"
-    " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) AS new (lock, arguments)"
+    "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args,"
+    " scheduled_at) SELECT %(queue)s, %(name)s, lock, lock, arguments,"
+    " CASE WHEN %(spacing)s > 0 THEN now() + make_interval(secs => %(spacing)s * number) END"
+    " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) WITH ORDINALITY"
+    " AS new (lock, arguments, number)"
     f" {_ON_CONFLICT} SET task_name = job.task_name{_ANNOUNCED_AGAIN}"
 )
 _DUE: LiteralString = (
@@ -112,11 +112,10 @@ _DEBOUNCE: LiteralString = (
     " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
     " RETURNING job.id, extract(epoch FROM job.scheduled_at - clock_timestamp())::float8 AS due_in"
 )
-_NOTIFY: LiteralString = f"SELECT queue_name, {_ANNOUNCE} FROM moved GROUP BY queue_name"
 _HURRY: LiteralString = (
     "WITH moved AS (UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = %s"
     " AND status = 'todo' AND scheduled_at > now() AND NOT alone RETURNING queue_name)"
-    f" {_NOTIFY}"
+    f" SELECT queue_name, {_ANNOUNCE} FROM moved GROUP BY queue_name"
 )
 _ANY_JOB = '{"type": "job_inserted", "job_id": 0}'
 
@@ -229,8 +228,12 @@ class Queue:
         jobs: Mapping[str, Mapping[str, str]],
         *,
         queue: str,
+        spacing: float = 0.0,
     ) -> None:
-        """Add many jobs, arguments by lock, as `defer` does: in one statement."""
+        """Add many jobs, arguments by lock, as `defer` does: in one statement.
+
+        The n-th may begin after n times `spacing` seconds.
+        """
         if not jobs:
             return
         values = {
@@ -238,6 +241,7 @@ class Queue:
             "queue": queue,
             "locks": list(jobs),
             "arguments": [Jsonb(dict(arguments)) for arguments in jobs.values()],
+            "spacing": spacing,
         }
         await _execute(where, _DEFER_EACH, values)
 
@@ -305,15 +309,12 @@ class Queue:
         """
         self._patience = patience
         self.jobs.set_places([REPLIES], replies)
-        hand_back = min(patience, _BACKGROUND_PATIENCE_SECONDS)
+        short = min(patience, _BACKGROUND_PATIENCE_SECONDS)
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("replies", self._work([REPLIES], replies, poll_seconds, patience)),
-                (
-                    "background",
-                    self._work([BACKGROUND, UPKEEP], background, poll_seconds, hand_back),
-                ),
+                ("background", self._work([BACKGROUND, UPKEEP], background, poll_seconds, short)),
                 ("sweep", self._sweep()),
             )
         ]
@@ -322,16 +323,15 @@ class Queue:
         """Take no more jobs; running ones have `patience` and three seconds left."""
         if not self._stopping.is_set():
             self._stopping.set()
-            end = asyncio.get_running_loop().time() + self._patience + _HAND_BACK_SECONDS
-            self._stop_by = end
+            now = asyncio.get_running_loop().time()
+            self._stop_by = now + self._patience + _HAND_BACK_SECONDS
             for task in self._running:
                 task.cancel()
 
     async def stop(self) -> None:
         """Take no more jobs; let running ones end, or hand them back when patience is over.
 
-        Where PostgreSQL is unavailable nothing can be handed back: another worker finds out by
-        itself.
+        Where PostgreSQL is unavailable nothing can be handed back: another worker notices.
         """
         self.begin_to_stop()
         running, self._running = self._running, []
@@ -416,7 +416,7 @@ def job_values(
     delay: float = 0.0,
     limits: Limits = _NO_LIMITS,
 ) -> dict[str, Any]:
-    """Return the parameters of `DEFER_FROM`, as `Queue.defer` takes them."""
+    """Return the parameters of `BEGIN_OR_DEFER_FROM`, as `Queue.defer` takes them."""
     return {
         "name": name,
         "queue": queue,

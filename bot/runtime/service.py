@@ -11,7 +11,6 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
 from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
-from bot.pipeline.backfill.window import BackfillWindow
 from bot.runtime.ask import add_ask
 from bot.runtime.checks import check_settings
 from bot.runtime.connections import connected
@@ -93,7 +92,7 @@ async def open_service(
                 or (await app.workspaces.problem(one.team_id) if one else None)
             )
 
-        await enter(BackfillWindow(connections.pool, app.queue, teams=served_teams).marked())
+        await enter(app.backfill.marked(served_teams))
         port = settings.port
         if host is not None:
             secret = None if by_socket else settings.slack_signing_secret

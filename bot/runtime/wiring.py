@@ -16,7 +16,7 @@ from bot.listeners.interactions import Interactions
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.backfill.messages import MissedMessages
+from bot.pipeline.backfill import Backfill
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink
@@ -66,15 +66,13 @@ class Application:
         self.queue = app.queue
         self.quotas = app.quotas
         self.inbox = Inbox(pool, app.queue)
-        self.workspaces = Workspaces(
-            pool, app.queue, slack, grace_hours=settings.uninstall_grace_hours
-        )
+        self.workspaces = Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours)
         self.formation_jobs = FormationJobs(app)
         self.source_updates = SourceUpdates(app)
         self.interactions = Interactions(app)
         self.sessions = Sessions(slack)
         self.viewed_channels = ViewedChannels(pool, slack, app.policy)
-        self.missed_messages = MissedMessages(pool, app.queue, self.inbox, app.audiences, slack)
+        self.backfill = Backfill(pool, app.queue, self.inbox, app.audiences, slack)
         self.change_events = ChangeEvents(
             inbox=self.inbox,
             audiences=app.audiences,

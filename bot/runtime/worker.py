@@ -11,15 +11,14 @@ from functools import partial
 
 from bot.access import RefusalNotices
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
-from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
+from bot.conversation.inbox import ANSWER, READ_MISSED
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
-from bot.pipeline.backfill.backfill import READ_ON, Backfill
-from bot.pipeline.backfill.window import CATCH_UP
+from bot.pipeline.backfill import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.sources import UPDATE_FROM_TURN
@@ -29,7 +28,6 @@ from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.ui.reader import Reader
-from bot.workspaces import DEPARTED
 from memory import Former
 
 _REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
@@ -47,15 +45,14 @@ _WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(
 def register_work(wiring: Application) -> None:
     """Register the function of each job."""
     queue, workspaces = wiring.queue, wiring.workspaces
-    updates, missed = wiring.source_updates, wiring.missed_messages
-    backfill, delete = Backfill(missed), partial(delete_file, wiring.connections.slack)
+    updates, backfill = wiring.source_updates, wiring.backfill
+    delete = partial(delete_file, wiring.connections.slack)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
         (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
         (REMIND, REPLIES, partial(remind, wiring.app)),
-        (READ_FOLLOW_UPS, REPLIES, missed.follow_ups),
         (CATCH_UP, REPLIES, backfill.plan),
-        (READ_ON, REPLIES, backfill.read_on),
+        (READ_MISSED, REPLIES, backfill.read),
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
         (DELETE_FILE, BACKGROUND, delete),
@@ -64,7 +61,6 @@ def register_work(wiring: Application) -> None:
     form = workspaces.while_served(wiring.formation_jobs.form)
     queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
     queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_WAITS[REPLIES])
-    queue.register(DEPARTED, BACKGROUND, workspaces.departed, waits=_WAITS[BACKGROUND])
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -20,11 +21,11 @@ from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
 from bot.memories.adding import add_lines, remember_message
-from bot.memories.clicks import ACTIONS, Click
+from bot.memories.clicks import ACTIONS, Click, carried_out
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
-from bot.pipeline.backfill.backfill import Backfill
+from bot.pipeline.backfill import Backfill
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
@@ -143,9 +144,8 @@ class App:
     async def click(self, person: Person, action: str, value: str = "") -> Any:
         """Do what a click of a person in a message does; return what is shown for it."""
         reader = await self.wiring.app.people.reader(person)
-        return await ACTIONS[action](
-            self.wiring.app, Click(person=person, reader=reader, value=value)
-        )
+        click = Click(person=person, reader=reader, value=value)
+        return await carried_out(click, partial(ACTIONS[action], self.wiring.app))
 
     async def point_at(self, place: PersonThread, text: str, **more: Any) -> Done:
         """Use *Remember This* on the message of a place; return what is said."""
@@ -344,7 +344,7 @@ async def open_app(
         database,
         wiring,
         create_answering(wiring),
-        Backfill(wiring.missed_messages),
+        wiring.backfill,
         wiring.change_events,
     )
 

@@ -210,7 +210,7 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     who = app.person(place)
     verified.model.answer(500)
     secret = "My password is hunter2hunter2"
-    told = say("en", "form_secret", what="a password")
+    told = say("en", "form_secret")
     assert (await app.add(who, secret)).line == told
     for where in ("- -", f"{place.channel} {place.ts}"):
         assert (await app.click(who, REMEMBER, f"{where} {secret}")).line == told

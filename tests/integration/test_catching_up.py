@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.inbox import ANSWER
-from bot.pipeline.backfill.backfill import READ_ON
-from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
+from bot.conversation.inbox import ANSWER, READ_MISSED
+from bot.pipeline.backfill import CATCH_UP
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -20,13 +19,9 @@ from tests.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.own_slack]
 
 
-def listening(app: App, *, connected: bool = True) -> BackfillWindow:
-    """Return what a front marks with."""
-
-    async def teams() -> list[str]:
-        return [app.slack.team_id] if connected else []
-
-    return BackfillWindow(app.pool, app.wiring.queue, teams=teams)
+async def mark(app: App) -> None:
+    """Mark that a process receives events of the workspace."""
+    await app.backfill.mark([app.slack.team_id])
 
 
 def away(app: App, minutes: float) -> None:
@@ -38,14 +33,14 @@ async def caught_up(app: App) -> int:
     """Work the jobs of catching up until none is left; return how many there were."""
     worked = 0
     while True:
-        planned, reads = app.take_jobs(CATCH_UP), app.take_jobs(READ_ON)
+        planned, reads = app.take_jobs(CATCH_UP), app.take_jobs(READ_MISSED)
         if not planned and not reads:
             return worked
         worked += 1
         for arguments in planned:
             await app.backfill.plan(**arguments)
         for arguments in reads:
-            await app.backfill.read_on(**arguments)
+            await app.backfill.read(**arguments)
 
 
 def waiting(app: App) -> list[str]:
@@ -58,9 +53,9 @@ def waiting(app: App) -> list[str]:
 
 async def missed(app: App, minutes: float = 10) -> None:
     """Mark that the app was away until now; begin catching up."""
-    await listening(app).mark()
+    await mark(app)
     away(app, minutes)
-    await listening(app).mark()
+    await mark(app)
 
 
 async def plan(app: App, *places: PersonThread) -> None:
@@ -68,20 +63,22 @@ async def plan(app: App, *places: PersonThread) -> None:
     await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
     if places:
         channels = [place.channel for place in places]
-        app.rows("DELETE FROM catching_up WHERE channel_id <> ALL(%s)", channels)
+        app.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'channel' <> ALL(%s)",
+            READ_MISSED,
+            channels,
+        )
 
 
 async def test_a_gap_is_caught_up_with_once(app: App) -> None:
     """Only a gap longer than Slack's retries counts, and of several fronts one defers the work."""
-    fronts = [listening(app) for _ in range(4)]
-    for front in fronts:
-        await front.mark()
+    await mark(app)
     away(app, 4.9)
-    await fronts[0].mark()
+    await mark(app)
     assert app.jobs(CATCH_UP) == []
     away(app, 5.1)
     [before] = app.rows("SELECT extract(epoch FROM heard_at)::float AS heard FROM listening")
-    await asyncio.gather(*(front.mark() for front in fronts))
+    await asyncio.gather(*(mark(app) for _ in range(4)))
     [job] = app.jobs(CATCH_UP)
     assert job["args"]["team"] == app.slack.team_id
     assert float(job["args"]["since"]) == pytest.approx(before["heard"], abs=0.01)
@@ -89,12 +86,17 @@ async def test_a_gap_is_caught_up_with_once(app: App) -> None:
 
 async def test_somebody_listens_only_while_connected(app: App) -> None:
     """A front that Slack does not reach marks nothing, so that its outage counts as one."""
-    async with listening(app).marked():
+
+    async def connected() -> list[str]:
+        return [app.slack.team_id]
+
+    async def cut_off() -> list[str]:
+        return []
+
+    async with app.backfill.marked(connected):
         await until(lambda: app.rows("SELECT 1 FROM listening"))
     away(app, 30)
-    async with listening(app, connected=False).marked():
-        await asyncio.sleep(0)
-    async with listening(app, connected=False).marked(), asyncio.timeout(30):
+    async with app.backfill.marked(cut_off), asyncio.timeout(30):
         await asyncio.sleep(0.05)
     assert app.jobs(CATCH_UP) == []
 
@@ -134,7 +136,6 @@ async def test_what_was_missed_is_answered_once(app: App) -> None:
         f"{bot} missed mention",
         "missed below the mention",
     }
-    assert app.rows("SELECT 1 FROM catching_up") == []
     sent = len(app.slack.calls("conversations.history", "conversations.replies"))
     await missed(app)
     await caught_up(app)
@@ -150,7 +151,7 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 429 ends the job for as long as Slack says; the next one goes on with the next page."""
-    monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
+    monkeypatch.setattr("bot.pipeline.backfill.PAGE", 2)
     place = app.slack.place(text="number 0")
     for number in range(1, 7):
         app.slack.say(place.user, text=f"number {number}")
@@ -160,19 +161,17 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     [job] = app.jobs(CATCH_UP)
     assert 5 < job["due_in"] <= 11
     await plan(app, place)
-    [reading] = app.take_jobs(READ_ON)
+    app.slack.fault("conversations.history", error="ratelimited", retry_after=60)
+    [reading] = app.take_jobs(READ_MISSED)
+    await app.backfill.read(**reading)
+    [again] = app.jobs(READ_MISSED)
+    assert 50 < again["due_in"] <= 60
     stored = []
-    for _ in range(4):
-        app.slack.fault("conversations.history", delay_ms=1)
-        app.slack.fault("conversations.history", error="ratelimited", retry_after=60)
-        await app.backfill.read_on(**reading)
+    while reads := app.take_jobs(READ_MISSED):
+        for arguments in reads:
+            await app.backfill.read(**arguments)
         stored.append(len(waiting(app)))
-        if not app.take_jobs(READ_ON):
-            break
-        app.slack.clear()
-    assert stored[:3] == [2, 4, 6]
-    await app.backfill.read_on(**reading)
-    assert len(waiting(app)) == 7
+    assert stored == [2, 4, 6, 7]
 
 
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
@@ -180,12 +179,14 @@ async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> Non
     places = [app.slack.place(text=f"number {number}") for number in range(2)]
     await missed(app)
     await plan(app, *places)
+    first, second = app.take_jobs(READ_MISSED)
     app.slack.fault("conversations.history", status=500)
-    await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
-    [job] = app.jobs(READ_ON)
+    await app.backfill.read(**first)
+    [job] = app.jobs(READ_MISSED)
     assert 4 < job["due_in"] <= 10
     app.slack.fault("conversations.history", error="channel_not_found")
     await caught_up(app)
+    await app.backfill.read(**second)
     assert len([text for text in waiting(app) if text.startswith("number ")]) == 1
 
 
@@ -195,7 +196,9 @@ async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
     await missed(app, 7 * 24 * 60)
     await plan(app)
     [row] = app.rows(
-        "SELECT DISTINCT extract(epoch FROM now())::float - oldest::float AS age FROM catching_up",
+        "SELECT DISTINCT extract(epoch FROM now())::float - (args->>'oldest')::float AS age"
+        " FROM procrastinate_jobs WHERE task_name = %s",
+        READ_MISSED,
     )
     assert row["age"] == pytest.approx(86_400, abs=60)
 
@@ -252,8 +255,8 @@ async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> 
     await missed(app)
     await plan(app, place)
     app.slack.fault("conversations.info", error="ratelimited", retry_after=30)
-    await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
-    [job] = app.jobs(READ_ON)
+    await app.backfill.read(**app.take_jobs(READ_MISSED)[0])
+    [job] = app.jobs(READ_MISSED)
     assert 20 < job["due_in"] <= 30
     assert "number 1" not in waiting(app)
     await caught_up(app)

@@ -85,7 +85,7 @@ async def test_a_message_is_stored_before_slack_is_answered(client: Client) -> N
     "event",
     [
         {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "messages"},
-        {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}},
+        {"type": "tokens_revoked", "tokens": {"oauth": ["U1"]}},
         {"type": "channel_archive", "channel": "C1", "user": "U1"},
         {"type": "user_change", "user": {"id": "U1"}},
         {"type": "message", "subtype": "channel_join", "channel": "C1", "user": "U1", "ts": "1.1"},

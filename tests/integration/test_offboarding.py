@@ -13,8 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.queue.queue import Queue
-from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
+from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Pool
 from memory.postgres import transaction
 from tests.conftest import rows_of
@@ -185,27 +184,9 @@ def owner(database: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-async def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
-    """Workspaces over the test's database, without workers; what one left is deleted at once."""
-    return await made(pool, slack, grace_hours=0)
-
-
-async def made(pool: Pool, slack: PlaygroundSlack, *, grace_hours: float) -> Workspaces:
-    """Return workspaces over a queue without workers."""
-    queue = Queue(pool)
-    await queue.open()
-    installations = slack.installations(slack.team_id, GONE, OTHER)
-    return Workspaces(pool, queue, installations, grace_hours=grace_hours)
-
-
-def due_in(owner: Database) -> list[float]:
-    """Take the jobs of departures; return in how many seconds each is due."""
-    taken = owner.rows(
-        "DELETE FROM procrastinate_jobs WHERE task_name = %s RETURNING"
-        " COALESCE(extract(epoch FROM scheduled_at - now()), 0)::float AS seconds",
-        DEPARTED,
-    )
-    return [round(row["seconds"], -1) for row in taken]
+def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
+    """Workspaces over the test's database, with a day of grace."""
+    return Workspaces(pool, slack.installations(slack.team_id, GONE, OTHER), grace_hours=24)
 
 
 async def test_uninstall_deletes_every_row_of_this_workspace(
@@ -217,42 +198,38 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
     filled = owner.of_workspaces() - {NOTE, "procrastinate_jobs"}
     assert all(owner.count(table, GONE) for table in filled | {"procrastinate_jobs"})
     before = owner.dump(OTHER)
-    await workspaces.uninstalled(GONE, time.time())
-    assert due_in(owner) == [0]
-    await workspaces.departed(GONE)
-    assert due_in(owner) == [AGAIN_SECONDS]
-    assert set(owner.dump(GONE)) == {NOTE}
+    await workspaces.left(GONE, time.time(), uninstalled=True)
+    owner.rows("UPDATE workspaces SET purge_at = now()")
+    for _ in range(2):
+        await purge_due(workspaces.pool)
+        assert set(owner.dump(GONE)) == {NOTE}
+        # What was under way when the workspace left.
+        owner.fill(GONE)
     assert owner.dump(OTHER) == before
-    # What was under way when the workspace left.
-    owner.fill(GONE)
-    owner.rows("UPDATE workspaces SET purge_at = now() - interval '11 minutes'")
-    await workspaces.departed(GONE)
-    assert due_in(owner) == []
-    assert set(owner.dump(GONE)) == {NOTE}
 
 
 async def test_installation_within_the_grace_period_keeps_the_rows(
-    owner: Database, pool: Pool, slack: PlaygroundSlack
+    owner: Database, workspaces: Workspaces, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For 24 hours the workspace is not served and nothing is deleted; then it is as before."""
-    workspaces = await made(pool, slack, grace_hours=24)
+    """The workspace is not served and nothing is deleted; then it is as before."""
     owner.fill(GONE)
     before = owner.dump(GONE)
-    await workspaces.uninstalled(GONE, time.time())
+    # Slack sends both events, in any order, and again.
+    for uninstalled in (False, True, False, True):
+        await workspaces.left(GONE, time.time(), uninstalled=uninstalled)
     assert not await workspaces.serves(GONE)
-    assert "uninstalled the app" in str(await workspaces.problem(GONE))
-    assert due_in(owner) == [86_400]
-    # Slack sends both events, in any order.
-    await workspaces.tokens_revoked(GONE)
-    assert due_in(owner) == [0]
-    await workspaces.departed(GONE)
-    assert due_in(owner) == [86_400]
+    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
+        f"ALERT: Slack revoked the bot token of workspace {GONE}",
+        f"Workspace {GONE} uninstalled the app",
+    ]
+    await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
-    async with transaction(pool) as connection:
+    async with transaction(workspaces.pool) as connection:
         await token_accepted(connection, GONE, BOT)
+    # An event of before that comes late.
+    await workspaces.left(GONE, time.time() - 60, uninstalled=True)
     assert await workspaces.serves(GONE)
-    owner.rows("UPDATE workspaces SET installed_at = now() - interval '25 h'")
-    await workspaces.departed(GONE)
+    await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
 
 
@@ -262,33 +239,6 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
     before = owner.dump(GONE)
     owner.rows("SELECT purge_workspace(%s) AS done", GONE)
     assert owner.dump(GONE) == before
-
-
-@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
-async def test_revoked_token_ends_the_service_if_slack_refuses_it(
-    owner: Database,
-    workspaces: Workspaces,
-    slack: PlaygroundSlack,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """An event about a token that works changes nothing; else the operator is alerted."""
-    team = slack.team_id
-    owner.fill(team)
-    await workspaces.tokens_revoked(team)
-    assert due_in(owner) == [0]
-    await workspaces.departed(team)
-    assert await workspaces.serves(team)
-    assert not caplog.records
-    slack.control("uninstall", {"events": []})
-    try:
-        await workspaces.departed(team)
-    finally:
-        slack.control("install", {})
-    assert not await workspaces.serves(team)
-    [alert] = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert alert.getMessage().startswith(f"ALERT: Slack revoked the bot token of workspace {team}")
-    await workspaces.departed(team)
-    assert owner.count("store", team) == 1
 
 
 async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
@@ -316,5 +266,5 @@ async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
     async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
     assert await workspaces.with_message(body) == [OTHER, GONE]
-    await workspaces.uninstalled(GONE, time.time())
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     assert await workspaces.with_message(body) == [OTHER]

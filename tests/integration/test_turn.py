@@ -104,14 +104,12 @@ async def test_several_people_in_a_thread_are_not_mixed(app: App) -> None:
 
 @pytest.mark.parametrize("where", ["dm", "public"])
 async def test_without_a_question_no_model_is_asked(app: App, where: str) -> None:
-    """A bare mention is answered with one sentence, and nothing is formed; a DM needs no name."""
+    """A bare mention is answered with one sentence, and nothing is formed."""
     place = app.slack.place(channel=where)
     message = app.slack.message(place, text=f"<@{app.slack.bot_user_id}>")
     assert await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
-    assert app.replies(message) == [
-        say("en", "nothing_said_dm" if where == "dm" else "nothing_said")
-    ]
+    assert app.replies(message) == [say("en", "nothing_said")]
     assert app.prompts() == []
     assert app.formations(message.person) == []
 

@@ -1,0 +1,256 @@
+"""Messages that Slack did not deliver, as in an outage: read from Slack, stored and answered.
+
+Slack delivers an event again for about six minutes. After a longer time in which no process could
+store events, the messages of that time are read from Slack: a day back at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import OperationalError
+
+from bot.cancellation import cancel_until_done
+from bot.conversation.inbox import READ_MISSED, Inbox
+from bot.logs import fault
+from bot.queue.queue import REPLIES, Queue
+from bot.slack.audiences import Audiences, ConversationKind, invalidate_kinds
+from bot.slack.client import (
+    GAP_SECONDS,
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+    is_passing,
+    next_cursor,
+    retry_after,
+)
+from bot.slack.messages import found_message, split_thread_key
+from memory import InvalidNamespace, Pool
+from memory.postgres import execute_statement, transaction
+
+log = logging.getLogger(__name__)
+
+CATCH_UP = "catch_up"
+MARK_SECONDS = 20.0
+_WAIT_SECONDS = 10.0
+_DAY_SECONDS = 86_400.0
+_OVERLAP_SECONDS = 60.0
+_FOLLOWED_DAYS = 7
+_FOLLOWED_THREADS = 500
+_CONVERSATIONS = 200
+# Slack gives fewer to apps whose reading it limits.
+PAGE = 100
+# Slack lets an app read fifty times a minute, and the turns read too.
+_SPACING_SECONDS = 1.5
+_AGAIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Marks the time at which events are received, and reads what was missed between two marks.
+
+    One job lists the conversations and threads, and one job reads a page of each. No job waits for
+    Slack's limits: it ends, and another one is scheduled for when Slack lets it go on. The table
+    `listening` has the marks.
+    """
+
+    pool: Pool
+    queue: Queue
+    inbox: Inbox
+    audiences: Audiences
+    slack: Installations
+
+    async def mark(self, teams: Sequence[str]) -> None:
+        """Record that this process receives events of `teams`; after a gap, schedule a backfill.
+
+        Of several processes only the first to return schedules it: the others find its mark. The
+        known kinds of conversations are looked up again, because events about their changes were
+        missed.
+        """
+        if not teams:
+            return
+        async with transaction(self.pool, wait=_WAIT_SECONDS) as connection:
+            found = await connection.execute(
+                "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
+                " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
+                " WHERE team_id = ANY(%s) ORDER BY team_id FOR UPDATE",
+                (list(teams),),
+            )
+            rows = await found.fetchall()
+            await connection.execute(
+                "INSERT INTO listening (team_id, heard_at)"
+                " SELECT team, now() FROM unnest(%s::text[]) AS team ORDER BY team"
+                " ON CONFLICT (team_id) DO UPDATE SET heard_at = now()",
+                (list(teams),),
+            )
+            for row in rows:
+                if row["gap"] > GAP_SECONDS:
+                    team, minutes = row["team_id"], row["gap"] // 60
+                    log.warning("no process received events for %d minutes: catching up", minutes)
+                    await invalidate_kinds(connection, team)
+                    await self.queue.defer(
+                        connection,
+                        CATCH_UP,
+                        queue=REPLIES,
+                        lock=f"{CATCH_UP}:{team}",
+                        team=team,
+                        since=row["heard"],
+                    )
+
+    @asynccontextmanager
+    async def marked(self, teams: Callable[[], Awaitable[Sequence[str]]]) -> AsyncIterator[None]:
+        """Mark at once and every `MARK_SECONDS` the teams whose events are received."""
+
+        async def mark_on() -> None:
+            while True:
+                try:
+                    await self.mark(await teams())
+                except OperationalError as error:
+                    log.warning("the time of the last events was not stored: %s", fault(error))
+                await asyncio.sleep(MARK_SECONDS)
+
+        task = asyncio.create_task(mark_on(), name="listening")
+        try:
+            yield
+        finally:
+            await cancel_until_done(task)
+
+    async def plan(self, team: str, since: str, cursor: str = "") -> None:
+        """Schedule reading from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
+
+        Direct messages come first, then the threads that the app took part in, then channels.
+        """
+        oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
+        try:
+            answer = await self.slack.client(team).users_conversations(
+                types="im,mpim,private_channel,public_channel",
+                exclude_archived=True,
+                limit=_CONVERSATIONS,
+                cursor=cursor or None,
+            )
+        except SLACK_FAULTS as error:
+            if is_passing(error):
+                await self._plan_later(team, since, cursor, _delay(error))
+            else:
+                # A later attempt would be refused as well: the app has left, or lacks a scope.
+                log.warning("what was missed is not looked for: %s", error_code(error))
+            return
+        channels = answer.get("channels") or []
+        places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
+        places += [] if cursor else await self._followed(team)
+        places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
+        await self._read_later(
+            [_reading(team, channel, thread, oldest) for channel, thread in places]
+        )
+        if following := next_cursor(answer):
+            await self._plan_later(team, since, following, _SPACING_SECONDS * len(places))
+
+    async def _plan_later(self, team: str, since: str, cursor: str, delay: float) -> None:
+        """Schedule `plan`; of each outage one such job can wait."""
+        await self.queue.defer(
+            self.pool,
+            CATCH_UP,
+            queue=REPLIES,
+            lock=f"{CATCH_UP}:{team}.{since}",
+            delay=delay,
+            team=team,
+            since=since,
+            cursor=cursor,
+        )
+
+    async def _followed(self, team: str) -> list[tuple[str, str]]:
+        found = await execute_statement(
+            self.pool,
+            "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
+            (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
+        )
+        return [split_thread_key(row["thread"])[1:] for row in found]
+
+    async def read(
+        self, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
+    ) -> None:
+        """Store a page of the messages after `oldest`, of a channel, or of a `thread` in it.
+
+        Whether a message is one for the app is decided as for one that is delivered.
+        """
+        if float(oldest) < time.time() - 2 * _DAY_SECONDS:
+            return
+        job = _reading(team, channel, thread, oldest)
+        try:
+            messages, following = await self._page(job, cursor)
+            # A delivered event says whether its conversation is shared; one that is read does not.
+            kind = await self.audiences.look_up(team, channel) if messages else None
+        except SLACK_FAULTS as error:
+            if is_passing(error):
+                await self._read_later([{**job, "cursor": cursor}], _delay(error))
+            else:
+                log.warning("a conversation could not be read: %s", error_code(error))
+            return
+        later = [{**job, "cursor": following}] if following else []
+        if kind is not None:
+            for found in messages:
+                stored = await self._store(job, kind, found)
+                if found.get("reply_count") and not thread and (stored or kind.direct):
+                    later.append(_reading(team, channel, str(found["ts"]), oldest))
+        await self._read_later(later)
+
+    async def _page(
+        self, job: Mapping[str, str], cursor: str
+    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Return messages in the order they were written, and the cursor of the next page."""
+        client, channel, thread = self.slack.client(job["team"]), job["channel"], job["thread"]
+        which: dict[str, Any] = {"oldest": job["oldest"], "limit": PAGE, "cursor": cursor or None}
+        if thread:
+            answer = await client.conversations_replies(channel=channel, ts=thread, **which)
+        else:
+            answer = await client.conversations_history(channel=channel, **which)
+        # A thread is returned with its first message, however old.
+        newer = [
+            found
+            for found in answer.get("messages") or []
+            if float(found.get("ts") or 0) > float(job["oldest"])
+        ]
+        return sorted(newer, key=lambda found: float(found["ts"])), next_cursor(answer)
+
+    async def _store(
+        self, job: Mapping[str, str], kind: ConversationKind, found: Mapping[str, Any]
+    ) -> bool:
+        """Store a message as if it had been delivered; return False if it is not to be answered."""
+        try:
+            message = found_message(
+                found,
+                team_id=job["team"],
+                channel_id=job["channel"],
+                bot_user_id=await self.slack.bot_user_id(job["team"]),
+                is_dm=kind.direct,
+                is_shared=kind.shared,
+            )
+        except InvalidNamespace:
+            return False
+        return message is not None and await self.inbox.store(message)
+
+    async def _read_later(
+        self, jobs: Sequence[Mapping[str, str]], spacing: float = _SPACING_SECONDS
+    ) -> None:
+        """Schedule `read` with these arguments, one after another; a later outage has its own."""
+        by_lock = {_lock(job): job for job in jobs}
+        await self.queue.defer_each(self.pool, READ_MISSED, by_lock, queue=REPLIES, spacing=spacing)
+
+
+def _reading(team: str, channel: str, thread: str, oldest: str) -> dict[str, str]:
+    return {"team": team, "channel": channel, "thread": thread, "oldest": oldest}
+
+
+def _lock(job: Mapping[str, str]) -> str:
+    return ".".join([READ_MISSED, job["team"], job["channel"], job["thread"], job["oldest"]])
+
+
+def _delay(error: BaseException) -> float:
+    log.info("what was missed could not be read: %s", error_code(error) or fault(error))
+    return retry_after(error) or _AGAIN_SECONDS

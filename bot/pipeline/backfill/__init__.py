@@ -1,1 +1,0 @@
-"""Messages that Slack did not deliver during an outage."""
