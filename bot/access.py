@@ -159,8 +159,12 @@ def count_tokens(team_id: str, used: TokenUse) -> None:
 _LONGEST = "1 hour"
 
 
-class MessageChanged(Exception):
-    """The message of a request was edited or deleted since the request began."""
+class NotRemembered(Exception):
+    """No memory may be formed from the message any more; `key` is that of the sentence."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: str = "") -> str:
@@ -198,7 +202,7 @@ async def note_message_changed(
 async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
     """Check a request in the transaction that stores what came of it.
 
-    Raises `memory.MemoryOff` if the person was erased since it began, and `MessageChanged` if its
+    Raises `memory.MemoryOff` if the person was erased since it began, and `NotRemembered` if its
     message was edited or deleted. Until the transaction ends `note_message_changed` waits.
     """
     found = await connection.execute(
@@ -210,7 +214,7 @@ async def check_request(connection: AsyncConnection[DictRow], person: Person, re
     if row is None:
         raise MemoryOff("The person was erased meanwhile.")
     if row["message_id"]:
-        raise MessageChanged
+        raise NotRemembered("remember_changed")
 
 
 def _about(channel: str, ts: str) -> str:

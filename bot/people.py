@@ -307,25 +307,21 @@ class People:
 
         May be half a minute old: what decides about reading and writing is read where it counts.
         """
+        until, known = self._known.get(person, (0.0, None))
+        recent = time.monotonic() < until
         if settings is None:
-            known = self._known.get(person)
-            if known is not None and time.monotonic() < known[0]:
-                return known[1]
+            if known is not None and recent:
+                return known
             settings = await self._stored(person)
         if settings.profile_is_fresh:
             return self._keep(person, settings, _TRUSTED_SECONDS)
-        known = self._known.get(person)
-        asked_recently = known is not None and time.monotonic() < known[0]
-        if settings.profile_at is not None:
-            # Slack tells of changes by itself: what is old will do until it has answered.
-            if not asked_recently:
-                self._ask(person, settings)
-            return self._keep(person, settings, _TRUSTED_SECONDS)
-        if known is not None and asked_recently:
-            # Slack was asked a moment ago; what the person chose is as it was just read.
-            said = known[1]
-            return replace(settings, locale=said.locale, time_zone=said.time_zone)
-        return await asyncio.shield(self._ask(person, settings))
+        if recent:  # Slack was asked a moment ago
+            return settings
+        asked = self._ask(person, settings)
+        if settings.profile_at is None:
+            return await asyncio.shield(asked)
+        # Slack tells of changes by itself: what is old will do until it has answered.
+        return self._keep(person, settings, _TRUSTED_SECONDS)
 
     def invalidate(self, person: Person) -> None:
         """Read the row again next time: the person has changed something."""

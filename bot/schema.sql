@@ -633,7 +633,7 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);
-        DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND task_name <> 'workspace_departed'
+        DELETE FROM procrastinate_jobs WHERE status <> 'doing'
             AND (args->>'team' = team OR starts_with(args->>'thread', team || '.'));
     END
     $$;

@@ -1,8 +1,8 @@
 """The `workspaces` table: which workspaces have the app, and the deletion of one that removed it.
 
 ``app_uninstalled`` ends the service at once; the workspace's rows are deleted after a grace period,
-unless the app is installed again before. ``tokens_revoked`` ends the service if Slack refuses the
-token, and deletes nothing: an uninstalled app gets its own event.
+unless the app is installed again before. ``tokens_revoked`` of the bot's token ends the service and
+deletes nothing: an uninstalled app gets its own event.
 """
 
 from __future__ import annotations
@@ -14,43 +14,26 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 
-from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import Installations, error_code
+from bot.slack.client import Installations
 from bot.slack.messages import installation_team, mentions
 from memory import Pool
-from memory.postgres import execute_statement, transaction
+from memory.postgres import execute_statement
 
 log = logging.getLogger(__name__)
 
-DEPARTED = "workspace_departed"
-AGAIN_SECONDS = 600.0
 AWAY: LiteralString = "left_at IS NOT NULL"
 # A change by another process is seen here after this time.
 _TRUSTED_SECONDS = 10.0
 # Events carry whole seconds: what was written within that second is older.
 _EVENT_SECONDS = 1.0
-_REFUSED = frozenset(
-    {
-        "account_inactive",
-        "invalid_auth",
-        "not_authed",
-        "team_access_not_granted",
-        "token_expired",
-        "token_revoked",
-    }
-)
 
 
 class Workspaces:
-    """Whether a workspace is served, which is trusted for ten seconds; and its departure."""
+    """Whether a workspace is served, which is trusted for ten seconds; and that it has left."""
 
-    def __init__(
-        self, pool: Pool, queue: Queue, slack: Installations, *, grace_hours: float
-    ) -> None:
+    def __init__(self, pool: Pool, slack: Installations, *, grace_hours: float) -> None:
         self.pool = pool
-        self.queue = queue
         self._slack = slack
         self._grace_seconds = grace_hours * 3_600
         self._known: dict[str, float] = {}
@@ -107,63 +90,30 @@ class Workspaces:
         )
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))
 
-    async def uninstalled(self, team_id: str, at: float) -> None:
-        """Record ``app_uninstalled``, sent at a time in seconds.
+    async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
+        """Record ``app_uninstalled``, or that the bot token was revoked, at a time in seconds.
 
         An event that is older than the newest installation is ignored.
         """
-        async with transaction(self.pool) as connection:
-            found = await connection.execute(
-                "INSERT INTO workspaces AS w (team_id, left_at, purge_at)"
-                " VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))"
-                " ON CONFLICT (team_id) DO UPDATE SET tokens = NULL, purge_at = excluded.purge_at,"
-                " left_at = COALESCE(w.left_at, excluded.left_at) WHERE w.purge_at IS NULL"
-                " AND COALESCE(w.installed_at, '-infinity') < to_timestamp(%(at)s)"
-                " RETURNING team_id",
-                {"team": team_id, "grace": self._grace_seconds, "at": at + _EVENT_SECONDS},
-            )
-            left = await found.fetchone() is not None
-            if left:
-                await self._defer(connection, team_id, self._grace_seconds)
-        if left:
-            self._invalidate(team_id)
-            log.warning("workspace %s uninstalled the app and is served no longer", team_id)
-
-    async def tokens_revoked(self, team_id: str) -> None:
-        """Record ``tokens_revoked``: whether Slack refuses the token is asked in a job."""
-        await self._defer(self.pool, team_id, 0.0)
-
-    async def departed(self, team: str) -> None:
-        """Delete what a workspace left, if that is due, or ask Slack whether it has; run as a job.
-
-        A deletion is repeated after ten minutes, for the rows of work that was under way. One that
-        is not due yet waits again: this was the job of ``tokens_revoked``, which comes with
-        ``app_uninstalled`` in any order.
-        """
         found = await execute_statement(
             self.pool,
-            "SELECT left_at, extract(epoch FROM purge_at - now())::float8 AS seconds"
-            " FROM workspaces WHERE team_id = %s",
-            (team,),
+            "INSERT INTO workspaces AS w (team_id, left_at, purge_at)"
+            " VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))"
+            " ON CONFLICT (team_id) DO UPDATE SET tokens = NULL, purge_at = excluded.purge_at,"
+            " left_at = COALESCE(w.left_at, excluded.left_at) WHERE w.purge_at IS NULL"
+            " AND (w.left_at IS NULL OR excluded.purge_at IS NOT NULL)"
+            " AND COALESCE(w.installed_at, '-infinity') < to_timestamp(%(at)s) RETURNING team_id",
+            {
+                "team": team_id,
+                "grace": self._grace_seconds if uninstalled else None,
+                "at": at + _EVENT_SECONDS,
+            },
         )
-        row = found[0] if found else {"left_at": None, "seconds": None}
-        if (seconds := row["seconds"]) is not None and seconds > 0:
-            await self._defer(self.pool, team, seconds)
-        elif seconds is not None:
-            await execute_statement(self.pool, "SELECT purge_workspace(%s)", (team,))
-            log.info("the rows of workspace %s are deleted", team)
-            if seconds > -AGAIN_SECONDS:
-                await self._defer(self.pool, team, AGAIN_SECONDS)
-        elif row["left_at"] is None and await self._is_refused(team):
-            await execute_statement(
-                self.pool,
-                "INSERT INTO workspaces (team_id, left_at) VALUES (%s, now())"
-                " ON CONFLICT (team_id) DO UPDATE SET left_at = now(), tokens = NULL"
-                " RETURNING team_id",
-                (team,),
-            )
-            self._invalidate(team)
-            log.error("ALERT: %s", await self.problem(team))
+        if found:
+            self._known.pop(team_id, None)
+            self._slack.invalidate(team_id)
+            level, prefix = (logging.WARNING, "") if uninstalled else (logging.ERROR, "ALERT: ")
+            log.log(level, "%s%s", prefix, await self.problem(team_id))
 
     def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         """Return `work` without the jobs of workspaces that are not served."""
@@ -177,33 +127,6 @@ class Workspaces:
                 log.info("a job of workspace %s, which is not served, was passed over", team_id)
 
         return served
-
-    def _invalidate(self, team_id: str) -> None:
-        self._known.pop(team_id, None)
-        self._slack.invalidate(team_id)
-
-    async def _is_refused(self, team_id: str) -> bool:
-        """Ask Slack; raises what the Slack SDK raises where it gives no answer."""
-        try:
-            await self._slack.client(team_id).auth_test()
-        except SlackApiError as error:
-            if error_code(error) not in _REFUSED:
-                raise
-            return True
-        return False
-
-    async def _defer(
-        self, where: AsyncConnection[DictRow] | Pool, team_id: str, delay: float
-    ) -> None:
-        await self.queue.defer(
-            where,
-            DEPARTED,
-            queue=BACKGROUND,
-            lock=f"{DEPARTED}:{team_id}",
-            delay=delay,
-            reschedule=True,
-            team=team_id,
-        )
 
 
 async def token_accepted(
@@ -221,9 +144,8 @@ async def token_accepted(
 async def purge_due(pool: Pool) -> None:
     """Delete what is due of every workspace that removed the app.
 
-    For the start of a process that Slack may refuse: without another one no job would run.
+    Each minute, because work may have been under way; and at a start that Slack may refuse.
     """
-    for row in await execute_statement(
-        pool, "SELECT team_id, purge_workspace(team_id) FROM workspaces WHERE purge_at <= now()"
-    ):
-        log.warning("workspace %s uninstalled the app: its rows are deleted", row["team_id"])
+    await execute_statement(
+        pool, "SELECT purge_workspace(team_id) FROM workspaces WHERE purge_at <= now()"
+    )

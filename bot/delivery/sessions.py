@@ -46,13 +46,6 @@ _ASK_AGAIN_SECONDS = 600.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)
 
-LOADING = (
-    *("loading_reading", "loading_thinking", "loading_gathering"),
-    *("loading_writing", "loading_still"),
-)
-"""Catalogue keys of the lines that Slack shows in turn: at most 10, each at most 50 characters.
-Source: https://docs.slack.dev/reference/methods/assistant.threads.setStatus"""
-
 TITLE_CHARACTERS = 80
 """The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
 
@@ -286,7 +279,6 @@ class Sessions:
                 channel_id=message.channel_id,
                 thread_ts=message.thread_ts,
                 status=say(reads, "status"),
-                loading_messages=[say(reads, key) for key in LOADING],
             )
         except SLACK_FAULTS as error:
             self._limits.note(message.team_id, STATUS, error)

@@ -81,11 +81,9 @@ class ChangeEvents:
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
                 await self.app.people.changed(person, user)
             case "app_uninstalled", _:
-                await self.workspaces.uninstalled(team, _event_time(body))
-            case "tokens_revoked", _:
-                bots = (event.get("tokens") or {}).get("bot") or []
-                if bots:
-                    await self.workspaces.tokens_revoked(team)
+                await self.workspaces.left(team, _event_time(body), uninstalled=True)
+            case "tokens_revoked", _ if (event.get("tokens") or {}).get("bot"):
+                await self.workspaces.left(team, _event_time(body), uninstalled=False)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.audiences.invalidate(team, str(event.get(name)))

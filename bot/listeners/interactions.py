@@ -17,7 +17,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.access import QuotaExceeded
 from bot.app import App
 from bot.logs import fault
 from bot.memories.adding import remember_message
@@ -26,6 +25,7 @@ from bot.memories.clicks import (
     FORMS,
     Click,
     Result,
+    carried_out,
     forget_typed,
     form_errors,
     memories_typed,
@@ -219,7 +219,7 @@ class Interactions:
     async def _result(self, click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                return await work(click)
+                return await carried_out(click, work)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
 
@@ -249,7 +249,7 @@ class Interactions:
             if origin.home:
                 await self._show_home(client, body, click, origin, position, done)
                 return
-            shows_panel = isinstance(result, Position) or origin.position is not None
+            shows_panel = position is not None or origin.position is not None
             if shows_panel and not (done and done.beside and origin.position is None):
                 with transaction_timeout(_DATABASE_SECONDS):
                     shown = await self._panel(
@@ -262,7 +262,7 @@ class Interactions:
             shown = done_payload(click.reader, done)
         in_place = "actions" in body or ("view" in body and origin.position is not None)
         replaces = in_place and not (done and done.beside and origin.position is None)
-        if isinstance(result, Position) and origin.position is None:
+        if position is not None and origin.position is None:
             replaces = False
         try:
             if not replaces and await show_in_thread(client, body, shown):
@@ -319,14 +319,12 @@ class Interactions:
 def _sentence(reader: Reader, error: Exception) -> str:
     """Log a failure, and return the sentence that reports it to the person.
 
-    Expected are a database that is unavailable or busy, values that cannot be read (those of
-    buttons and forms may be of another version of the app), and a used up quota.
+    Expected are a database that is unavailable or busy, and values that cannot be read: those of
+    buttons and forms may be of another version of the app.
     """
-    expected = isinstance(error, (OperationalError, OutcomeUnknown, QuotaExceeded, *UNREADABLE))
+    expected = isinstance(error, (OperationalError, OutcomeUnknown, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
-    if isinstance(error, QuotaExceeded):
-        return error.refusal(reader)
     database = isinstance(error, OperationalError | OutcomeUnknown)
     return reader.say("command_uncertain" if database else "command_broke")
 

@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from bot.access import (
-    MessageChanged,
+    NotRemembered,
     QuotaExceeded,
     begin_request,
     check_request,
@@ -26,7 +26,7 @@ from bot.conversation.unformed import mark_message_formed
 from bot.people import is_off, read_settings
 from bot.slack.messages import author_key, typed
 from bot.ui.blocks import escaped
-from bot.ui.forms import field_error, secret_error
+from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
 from bot.ui.messages import (
     SENTENCE_LIMIT,
@@ -40,10 +40,12 @@ from bot.ui.panel import Done, answer_buttons
 from bot.ui.reader import Reader
 from memory import (
     DM,
-    EmbeddingsUnavailable,
+    ChangedSince,
+    ChangeGone,
     FormationResult,
     FormationUnavailable,
     InvalidContent,
+    KiokuMemoryError,
     MemoryFull,
     MemoryOff,
     MemoryView,
@@ -93,23 +95,28 @@ class _Outcome:
     refused: list[Refusal] = field(default_factory=list)
 
 
-class _Unlearned(Exception):
-    """No memory may be formed from the message any more; `key` is that of the sentence."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
+EXPECTED = (KiokuMemoryError, NotRemembered, QuotaExceeded)
+"""What `why_not` has a sentence for."""
 
 
-_PROBLEMS = (
-    EmbeddingsUnavailable,
-    InvalidContent,
-    MemoryFull,
-    MemoryOff,
-    MessageChanged,
-    QuotaExceeded,
-    _Unlearned,
-)
+def why_not(reader: Reader, problem: Exception) -> str:
+    """Return the sentence that says why something of `EXPECTED` was not done."""
+    match problem:
+        case InvalidContent():
+            return field_error(reader, next(iter(problem.codes.values())))
+        case MemoryOff():
+            return reader.say("off")
+        case MemoryFull():
+            return refusal_line(reader, "full", "")
+        case ChangeGone():
+            return reader.say("memory_gone")
+        case ChangedSince():
+            return reader.say("ask_changed")
+        case QuotaExceeded():
+            return problem.refusal(reader)
+        case NotRemembered():
+            return reader.say(problem.key)
+    return reader.say("command_failed")
 
 
 async def add_lines(
@@ -144,44 +151,23 @@ async def remember_message(
     return replace(done, buttons=[*done.buttons, remind_button(reader, value)])
 
 
-async def remember_as_typed(app: App, person: Person, reader: Reader, value: str) -> Done:
-    """Store the sentence in the button of a refusal as a fact: ``CHANNEL TS TEXT``."""
+async def remember_as_typed(
+    app: App, person: Person, reader: Reader, value: str, kind: type[BaseModel] = UserFact
+) -> Done:
+    """Store the sentence in a button as a memory of a kind: ``CHANNEL TS TEXT``."""
     channel, ts, text = (*value.split(" ", 2), "", "")[:3]
     channel, ts = channel.strip("-"), ts.strip("-")
-    if not text or not app.stores_facts:
+    if not text or kind not in app.schemas:
         return Done(line=reader.say("command_broke"), beside=True)
-    view = memory_view(person.namespace(DM))
-    if ts:
-        view = await _view(app, person, channel, ts)
+    view = await _view(app, person, channel, ts) if ts else memory_view(person.namespace(DM))
     source = Source(lines=[text], view=view, channel=channel, ts=ts)
     if refused := await _why_not_now(app, person, reader, source):
-        return Done(line=refused.line, buttons=refused.buttons, beside=True)
+        return replace(refused, beside=True)
     batch = uuid4()
-    try:
-        await app.quotas.admit(person)
-        request = await begin_request(app.pool, person, channel=channel, ts=ts)
-        await _store_facts(app, source, [text], batch, request)
-    except _PROBLEMS as problem:
-        return Done(line=_why_not(reader, problem, text), beside=True)
-    log.info("a person stored what had been refused")
-    return await _done(app, person, reader, batch, _Outcome())
-
-
-async def remember_promise(app: App, person: Person, reader: Reader, value: str) -> Done:
-    """Store a message of the person's as a promise, and ask for its day: ``CHANNEL TS TEXT``."""
-    channel, ts, text = (*value.split(" ", 2), "", "")[:3]
-    source = Source(
-        lines=[text], view=await _view(app, person, channel, ts), channel=channel, ts=ts
-    )
-    if refused := await _why_not_now(app, person, reader, source):
-        return refused
-    batch = uuid4()
-    try:
-        await app.quotas.admit(person)
-        request = await begin_request(app.pool, person, channel=channel, ts=ts)
-        await _store(app, source, Promise, "promise", [text], batch, request)
-    except _PROBLEMS as problem:
-        return Done(line=_why_not(reader, problem, text), beside=True)
+    await app.quotas.admit(person)
+    request = await begin_request(app.pool, person, channel=channel, ts=ts)
+    await _store(app, source, kind, [text], batch, request)
+    log.info("a person stored a sentence as it was typed")
     return await _done(app, person, reader, batch, _Outcome())
 
 
@@ -206,8 +192,8 @@ async def _add(app: App, person: Person, reader: Reader, source: Source) -> Done
         try:
             await app.quotas.admit(person)
             await _form(app, person, reader, source, some, batch, outcome)
-        except _PROBLEMS as problem:
-            outcome.left |= {line: _why_not(reader, problem, line) for line in some}
+        except EXPECTED as problem:
+            outcome.left |= dict.fromkeys(some, why_not(reader, problem))
     return await _done(app, person, reader, batch, outcome)
 
 
@@ -222,9 +208,8 @@ async def _why_not_now(app: App, person: Person, reader: Reader, source: Source)
         return Done(line=off_line(reader, off), buttons=[on_button(reader)])
     if reason:
         return Done(line=reader.say(reason))
-    return next(
-        (Done(line=secret_error(reader, one)) for one in source.lines if redact(one).removed), None
-    )
+    secret = any(redact(one).removed for one in source.lines)
+    return Done(line=reader.say("form_secret")) if secret else None
 
 
 async def _form(
@@ -236,7 +221,7 @@ async def _form(
     batch: UUID,
     outcome: _Outcome,
 ) -> None:
-    """Store what is formed from lines, else the lines as facts. Raises one of `_PROBLEMS`."""
+    """Store what is formed from lines, else the lines as facts. Raises one of `EXPECTED`."""
     request = await begin_request(app.pool, person, channel=source.channel, ts=source.ts)
     words = {
         PersonMessage(
@@ -272,7 +257,8 @@ async def _form(
         others = [line for line in others if not await _is_known(app, person, source, line)]
     unfit = {line: why for line in others if (why := _unfit(app, reader, line))}
     outcome.left |= unfit
-    await _store_facts(app, source, [one for one in others if one not in unfit], batch, request)
+    if fit := [one for one in others if one not in unfit]:
+        await _store(app, source, UserFact, fit, batch, request)
 
 
 def _unfit(app: App, reader: Reader, line: str) -> str | None:
@@ -282,7 +268,7 @@ def _unfit(app: App, reader: Reader, line: str) -> str | None:
     try:
         validated(UserFact.__name__, {"fact": line})
     except InvalidContent as problem:
-        return _why_not(reader, problem, line)
+        return why_not(reader, problem)
     return None
 
 
@@ -292,31 +278,23 @@ async def _is_known(app: App, person: Person, source: Source, line: str) -> bool
     return any(source.view.allows(memory.namespace) for memory in found)
 
 
-async def _store_facts(
-    app: App, source: Source, lines: Sequence[str], batch: UUID, request: str
-) -> None:
-    if lines:
-        await _store(app, source, UserFact, "fact", lines, batch, request)
-
-
 async def _store(
     app: App,
     source: Source,
     kind: type[BaseModel],
-    field_name: str,
     lines: Sequence[str],
     batch: UUID,
     request: str,
 ) -> None:
-    """Store each line as a memory of a kind, whose field it is, with itself as the evidence."""
+    """Store each line as a memory of a kind, in its first field, with itself as the evidence."""
     said = {"channel": source.channel, "ts": source.ts} if source.ts else {}
-    origin = "message" if source.ts else "command"
+    origin, name = "message" if source.ts else "command", next(iter(kind.model_fields))
     await add_memories(
         app.pool,
         app.embedder,
         source.view.own,
         kind.__name__,
-        [({field_name: line}, {"kind": origin, "evidence": line, **said}) for line in lines],
+        [({name: line}, {"kind": origin, "evidence": line, **said}) for line in lines],
         batch=batch,
         in_commit=partial(_in_commit, app, source.view.person, source, request),
     )
@@ -332,13 +310,13 @@ async def _in_commit(
 ) -> None:
     """Mark the message as formed, in the transaction that stores what it says.
 
-    Raises `MemoryOff`, also if the person was erased since `request` began, `MessageChanged` if the
-    message was edited or deleted since, or `_Unlearned` if it was forgotten meanwhile.
+    Raises `MemoryOff`, also if the person was erased since `request` began, or `NotRemembered` if
+    the message was edited, deleted or forgotten since.
     """
     if await is_off(connection, person, source.channel, app.settings.consent):
         raise MemoryOff("The person has switched memory off meanwhile.")
     if reason := await _unlearned(connection, person, source):
-        raise _Unlearned(reason)
+        raise NotRemembered(reason)
     if source.ts:
         await mark_message_formed(connection, person, source.channel, source.ts)
     # Last: an edit locks the turn first, and then the requests about its message.
@@ -355,24 +333,6 @@ async def _unlearned(
         return "remember_forgotten"
     off_record = await is_off_record(connection, person, source.channel, source.ts)
     return "remember_off_record" if off_record else None
-
-
-def _why_not(reader: Reader, problem: Exception, text: str) -> str:
-    """Return the sentence that says why `text` was not stored."""
-    match problem:
-        case InvalidContent():
-            return field_error(reader, next(iter(problem.codes.values())), text=text)
-        case MemoryOff():
-            return reader.say("off")
-        case MemoryFull():
-            return refusal_line(reader, "full", text)
-        case MessageChanged():
-            return reader.say("remember_changed")
-        case QuotaExceeded():
-            return problem.refusal(reader)
-        case _Unlearned():
-            return reader.say(problem.key)
-    return reader.say("command_failed")
 
 
 async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:

@@ -16,25 +16,10 @@ from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload, colleague_name, no_card, sentence_of
-from bot.ui.panel import Done
 from bot.ui.reader import Reader
-from memory import (
-    COLLEAGUES,
-    DM,
-    ChangedSince,
-    ChangeGone,
-    EmbeddingsUnavailable,
-    FormationUnavailable,
-    InvalidContent,
-    MemoryFull,
-    Person,
-    UserFact,
-    add_memories,
-    list_changes,
-    move_memory,
-)
+from memory import COLLEAGUES, Change, Memory, Person, UserFact, add_memories
 from memory.postgres import execute_statement, person_statement
-from memory.store import MAX_MEMORIES, find_memory, read_card
+from memory.store import read_card
 
 log = logging.getLogger(__name__)
 
@@ -61,81 +46,42 @@ _USES: LiteralString = (
 # --- the owner ---------------------------------------------------------------------------------
 
 
-async def show_to_colleagues(app: App, person: Person, reader: Reader, key: str) -> Done:
-    """Move a memory to the card, unless it is sensitive."""
-    memory = await find_memory(app.pool, person, key)
-    if memory is None:
-        return Done(line=reader.say("memory_gone"))
+async def why_not_shown(app: App, person: Person, memory: Memory) -> str | None:
+    """Return the key of the reason why a memory cannot be moved to the card; None if it can."""
     sentence = sentence_of(memory)
     if not sentence:
-        return Done(line=reader.say("card_no_sentence"))
+        return "card_no_sentence"
     await app.quotas.admit(person)
-    try:
-        [sensitive] = await app.former.are_sensitive([(memory.kind, memory.content, sentence)])
-    except FormationUnavailable:
-        return Done(line=reader.say("command_failed"), beside=True)
-    if sensitive:
-        return Done(line=reader.say("card_sensitive"), beside=True)
-    return await _moved(app, person, reader, key, COLLEAGUES)
+    [sensitive] = await app.former.are_sensitive([(memory.kind, memory.content, sentence)])
+    return "card_sensitive" if sensitive else None
 
 
-async def hide_from_colleagues(app: App, person: Person, reader: Reader, key: str) -> Done:
-    """Take a memory off the card: it is used again where it was before, else in the DM."""
-    changes = await list_changes(app.pool, person, key=key)
-    before = [one.moved_from for one in changes if one.moved_from is not None]
-    audiences = [one.audience for one in before if one.audience != COLLEAGUES]
-    return await _moved(app, person, reader, key, audiences[0] if audiences else DM)
-
-
-async def _moved(app: App, person: Person, reader: Reader, key: str, audience: str) -> Done:
-    try:
-        change = await move_memory(app.pool, app.embedder, person, key, audience, actor="command")
-    except ChangeGone:
-        return Done(line=reader.say("memory_gone"))
-    except ChangedSince:
-        return Done(line=reader.say("audience_same"))
-    except EmbeddingsUnavailable:
-        return Done(line=reader.say("command_failed"), beside=True)
-    log.info("a person changed what colleagues see")
-    line = reader.say("card_shown" if audience == COLLEAGUES else "card_hidden")
-    return Done(line=line, undo=f"change {change.id}")
-
-
-async def add_answers(app: App, person: Person, reader: Reader, answers: Mapping[str, str]) -> Done:
-    """Put a person's answers to the questions of the form onto their card."""
-    if not answers:
-        return Done(line=reader.say("nothing_changed"))
-    kind = UserFact.__name__
-    topics = {name: reader.say(f"card_{name}") for name in answers}
-    contents = {name: {"fact": answers[name], "topic": topics[name]} for name in answers}
+async def add_answers(
+    app: App, person: Person, reader: Reader, answers: Mapping[str, str]
+) -> tuple[list[Change], list[str]]:
+    """Put answers to the questions of the form onto the card; return what was left out, too."""
+    kind, why = UserFact.__name__, reader.say("card_sensitive")
+    contents = [
+        {"fact": text, "topic": reader.say(f"card_{name}")} for name, text in answers.items()
+    ]
     await app.quotas.admit(person)
-    try:
-        sensitive = await app.former.are_sensitive(
-            [(kind, contents[name], answers[name]) for name in answers]
-        )
-        refused = {name for name, one in zip(answers, sensitive, strict=True) if one}
-        given = [
-            (contents[name], {"kind": "modal", "evidence": answers[name]})
-            for name in answers
-            if name not in refused
-        ]
-        card = person.namespace(COLLEAGUES)
-        made = await add_memories(app.pool, app.embedder, card, kind, given) if given else []
-    except (EmbeddingsUnavailable, FormationUnavailable, InvalidContent):
-        return Done(line=reader.say("command_failed"))
-    except MemoryFull:
-        return Done(line=reader.say("refused_full", limit=MAX_MEMORIES))
-    lines = [reader.say("card_added", count=len(made))] if made else []
-    lines += [reader.say("card_sensitive_line", what=topics[name]) for name in refused]
-    ids = " ".join(str(one.id) for one in made)
-    return Done(line="\n".join(lines), undo=f"change {ids}" if made else None)
+    sensitive = await app.former.are_sensitive([(kind, one, one["fact"]) for one in contents])
+    given, left = [], []
+    for one, is_sensitive in zip(contents, sensitive, strict=True):
+        if is_sensitive:
+            left.append(reader.say("add_left", what=one["topic"], why=why))
+        else:
+            given.append((one, {"kind": "modal", "evidence": one["fact"]}))
+    card = person.namespace(COLLEAGUES)
+    made = await add_memories(app.pool, app.embedder, card, kind, given) if given else []
+    return [*made], left
 
 
 async def preview(app: App, person: Person, reader: Reader) -> Payload:
     """Return what a colleague sees of the person's own card."""
-    name = await _name(app, person, slack_user(person.user_id))
-    lines = await read_card(app.pool, person, person, most=MOST_LINES)
-    return card_payload(reader, name, lines) if lines else no_card(reader, name)
+    user = await _user(app, person, slack_user(person.user_id))
+    name = colleague_name(user) if user else f"<@{slack_user(person.user_id)}>"
+    return await shown_card(app, person, person, name, reader)
 
 
 async def times_used(app: App, person: Person) -> int:
@@ -157,7 +103,7 @@ async def ask_about(app: App, asker: Person, who: str) -> tuple[Person, str]:
     Counts the question. Raises `NotAllowed` for guests, people of other workspaces, names that
     nobody or several with a card have, and after `QUESTIONS_AN_HOUR`.
     """
-    if not await _is_member(app, asker, slack_user(asker.user_id)):
+    if "-" in asker.user_id or not await _user(app, asker, asker.user_id):
         raise NotAllowed("Guests and people of other workspaces cannot ask about colleagues.")
     values = {**asker.ids, "most": QUESTIONS_AN_HOUR}
     if not await person_statement(app.pool, asker, _ASKED, values):
@@ -195,15 +141,6 @@ async def shown_card(app: App, asker: Person, owner: Person, name: str, reader: 
     if owner != asker:
         await person_statement(app.pool, owner, _USED, owner.ids)
     return card_payload(reader, name, lines)
-
-
-async def _is_member(app: App, person: Person, user_id: str) -> bool:
-    user = await _user(app, person, user_id)
-    return bool(user) and "-" not in person.user_id
-
-
-async def _name(app: App, person: Person, user_id: str) -> str:
-    return colleague_name(await _user(app, person, user_id) or {"name": f"<@{user_id}>"})
 
 
 async def _user(app: App, person: Person, user_id: str) -> Mapping[str, Any] | None:

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
 from bot.conversation.changed_turns import check_changed_sources
-from bot.memories.adding import add_lines, remember_as_typed, remember_promise
-from bot.memories.cards import (
-    add_answers,
-    hide_from_colleagues,
-    preview,
-    show_to_colleagues,
-)
+from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not
+from bot.memories.cards import add_answers, preview, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
@@ -30,7 +25,6 @@ from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
-    CARD_FORM,
     COMMENT_FORM,
     DELETE_FORM,
     MEMORY_FORM,
@@ -42,9 +36,8 @@ from bot.ui.forms import (
     delete_form,
     edit_form,
     edited_content,
-    field_error,
+    final_view,
     metadata_of,
-    read_card_form,
     read_memory_form,
     read_settings_form,
     receipt_view,
@@ -73,12 +66,13 @@ from bot.ui.panel import (
 from bot.ui.promises import PROMISE
 from bot.ui.reader import Reader
 from memory import (
+    COLLEAGUES,
+    DM,
     Change,
-    ChangedSince,
     ChangeGone,
-    EmbeddingsUnavailable,
-    InvalidContent,
+    Memory,
     Person,
+    Promise,
     answer_question,
     edit_memory,
     list_changes,
@@ -98,31 +92,30 @@ _MOST_IDS = 50  # changes in the value of a button, which has 2,000 characters a
 class Click:
     """A click of a person: `value` is that of the button, option or input.
 
-    `position` is that of the panel in which it was, None: it was in another message. `origin` is
-    passed on to the form that it opens.
+    `position` is that of the panel in which it was, None: it was in another message. A form
+    that it opens returns `origin` with its submission, so that its result is shown where it began.
     """
 
     person: Person
     reader: Reader
     value: str
     position: Position | None = None
-    origin: Mapping[str, str] | None = None
-
-    @property
-    def in_home(self) -> bool:
-        """Whether Home shows what the click leads to."""
-        return self.metadata.get("home") == "yes"
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What a form returns with its submission, so that its result is shown where it began."""
-        return dict(self.origin or {})
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 # A line about what was done, a form to open, the position to show, or nothing to show.
 Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
+
+
+async def carried_out(click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
+    """Return what a click or form leads to, or the sentence that says why it was not done."""
+    try:
+        return await work(click)
+    except EXPECTED as problem:
+        log.info("a click or form was not carried out: %s", type(problem).__name__)
+        return Done(line=why_not(click.reader, problem), beside=True)
 
 
 def _of_value(
@@ -148,14 +141,10 @@ async def _answer(app: App, click: Click) -> Done:
     answer = _ANSWERS[given]
     try:
         done = await answer_question(app.pool, app.embedder, click.person, UUID(question), answer)
-    except ChangedSince:
-        return Done(line=reader.say("ask_changed"))
     except ChangeGone:
         return Done(line=reader.say("ask_gone"))
-    except EmbeddingsUnavailable:
-        return Done(line=reader.say("command_failed"), beside=True)
     log.info("a person answered a question about a memory")
-    return await _changed(app, click, done) if done else Done(line=reader.say("ask_kept"))
+    return await _changed(app, click, done) if done else Done(line=reader.say("nothing_changed"))
 
 
 async def _menu(app: App, click: Click) -> Result:
@@ -166,23 +155,48 @@ async def _menu(app: App, click: Click) -> Result:
         case "history":
             return Position(list="changes", of=key)
         case "show":
-            return await show_to_colleagues(app, click.person, click.reader, key)
+            return await _show_to_colleagues(app, click, key)
         case "hide":
-            return await hide_from_colleagues(app, click.person, click.reader, key)
+            return await _hide_from_colleagues(app, click, key)
         case "preview":
             seen = await preview(app, click.person, click.reader)
-            return Done(line=seen["text"])
+            return final_view(click.reader, "card_title", seen["text"])
         case "questions":
-            return card_form(click.reader, **click.metadata)
+            return card_form(click.reader, **click.origin)
         case "done":
             return await _promise(app, replace(click, value=f"done {key}"))
-    memory = await find_memory(app.pool, click.person, key)
-    if memory is None:
-        return Done(line=click.reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
     if schema is None:
         return Done(line=click.reader.say("edit_no_form"))
-    return edit_form(click.reader, schema, memory, **click.metadata)
+    return edit_form(click.reader, schema, memory, **click.origin)
+
+
+async def _memory(app: App, click: Click, key: str) -> Memory:
+    """Return a memory of the person who clicked. Raises `ChangeGone`."""
+    if memory := await find_memory(app.pool, click.person, key):
+        return memory
+    raise ChangeGone
+
+
+async def _show_to_colleagues(app: App, click: Click, key: str) -> Done:
+    """Move a memory to the card, unless it is sensitive."""
+    memory = await _memory(app, click, key)
+    if why := await why_not_shown(app, click.person, memory):
+        return Done(line=click.reader.say(why), beside=True)
+    return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
+
+
+async def _hide_from_colleagues(app: App, click: Click, key: str) -> Done:
+    """Take a memory off the card: it is used again where it was before, else in the DM."""
+    changes = await list_changes(app.pool, click.person, key=key)
+    before = [one.moved_from.audience for one in changes if one.moved_from is not None]
+    audience = next((one for one in before if one != COLLEAGUES), DM)
+    return await _changed(app, click, [await _move(app, click, key, audience)])
+
+
+async def _move(app: App, click: Click, key: str, audience: str) -> Change:
+    return await move_memory(app.pool, app.embedder, click.person, key, audience, actor="modal")
 
 
 async def _promise(app: App, click: Click) -> Done:
@@ -193,11 +207,9 @@ async def _promise(app: App, click: Click) -> Done:
     what, _, rest = click.value.partition(" ")
     reader = click.reader
     if what == "remind":
-        return await remember_promise(app, click.person, reader, rest)
+        return await remember_as_typed(app, click.person, reader, rest, Promise)
     key, _, day = rest.partition(" ")
-    memory = await find_memory(app.pool, click.person, key)
-    if memory is None:
-        return Done(line=reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     tomorrow = datetime.now(reader.zone).date() + timedelta(days=1)
     changed: dict[str, dict[str, str | None]] = {
         "done": {"state": "done"},
@@ -209,15 +221,9 @@ async def _promise(app: App, click: Click) -> Done:
     content = {**memory.content, **changed[what]}
     # The message stays its only source: when that is deleted, the promise is, too.
     source = memory.sources[-1] if memory.sources else {"kind": "command", "evidence": ""}
-    try:
-        made = await edit_memory(
-            app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
-        )
-    except ChangeGone:
-        return Done(line=reader.say("memory_gone"))
-    except EmbeddingsUnavailable:
-        return Done(line=reader.say("command_failed"), beside=True)
-    await _update_notices(app, click.person, [made])
+    made = await edit_memory(
+        app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
+    )
     return await _changed(app, click, [made])
 
 
@@ -228,17 +234,16 @@ async def _show(app: App, click: Click) -> Position:
 
 async def _search(app: App, click: Click) -> Position:
     del app
-    where = click.position or Position()
-    words = " ".join(click.value.split())
-    return Position(list="forget" if where.list == "forget" else "memories", of=words[:100])
+    return Position(of=" ".join(click.value.split())[:100])
 
 
 async def _forget(app: App, click: Click) -> Done:
-    return replace(await _forget_keys(app, click, click.value), position=Position())
+    done = await _forget_keys(app, click, click.value)
+    return replace(done, position=click.position and Position())
 
 
 async def _forget_keys(app: App, click: Click, value: str) -> Done:
-    in_home = click.in_home
+    in_home = click.origin.get("home") == "yes"
     return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
 
 
@@ -248,33 +253,26 @@ async def _undo(app: App, click: Click) -> Done:
     if kind == "forgetting":
         return await undo_forgotten(app, click.person, click.reader, name)
     reader = click.reader
-    try:
-        if kind == "notice":
-            undone = await undo_changes(app.pool, app.embedder, click.person, batch=UUID(name))
-        else:
-            ids = [UUID(one) for one in name.split()]
-            undone = await undo_changes(app.pool, app.embedder, click.person, ids=ids)
-    except EmbeddingsUnavailable:
-        return Done(line=reader.say("command_failed"), beside=True)
+    if kind == "notice":
+        undone = await undo_changes(app.pool, app.embedder, click.person, batch=UUID(name))
+    else:
+        ids = [UUID(one) for one in name.split()]
+        undone = await undo_changes(app.pool, app.embedder, click.person, ids=ids)
     if not undone:
         return Done(line=reader.say("undo_gone"), beside=True)
     log.info("a person undid a change")
     await check_changed_sources(app.pool, app.queue, click.person)
-    await _update_notices(app, click.person, undone)
     return await _changed(app, click, undone)
 
 
-async def _update_notices(app: App, person: Person, done: Sequence[Change]) -> None:
-    """Update the notices that tell of the memories of these changes."""
+async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
+    """Return changes that were just made, as one line with their Undo; update their notices."""
     batches: set[UUID] = set()
     for key in {one.key for one in done}:
-        batches |= {one.batch for one in await list_changes(app.pool, person, key=key) if one.batch}
-    async with person_transaction(app.pool, person) as connection:
-        await update_notices(app, connection, person, batches)
-
-
-async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
-    """Return changes that were just made, as one line with their Undo."""
+        found = await list_changes(app.pool, click.person, key=key)
+        batches |= {one.batch for one in found if one.batch}
+    async with person_transaction(app.pool, click.person) as connection:
+        await update_notices(app, connection, click.person, batches)
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made) or click.reader.say("undo_gone")
     ids = " ".join(str(one.id) for one in made[:_MOST_IDS])
@@ -289,18 +287,18 @@ async def _open_add(app: App, click: Click) -> Done | SlackView:
         off = (await read_settings(connection, click.person)).off(app.settings.consent)
     if off is not None:
         return Done(line=off_line(click.reader, off), buttons=[on_button(click.reader)])
-    return add_form(click.reader, **click.metadata)
+    return add_form(click.reader, **click.origin)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
     async with person_transaction(app.pool, click.person) as connection:
         settings = await read_settings(connection, click.person)
-    return settings_form(click.reader, settings, **click.metadata)
+    return settings_form(click.reader, settings, **click.origin)
 
 
 async def _open_delete(app: App, click: Click) -> SlackView:
     del app
-    return delete_form(click.reader, **click.metadata)
+    return delete_form(click.reader, **click.origin)
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -337,12 +335,27 @@ def form_errors(app: App, view: Mapping[str, Any]) -> Mapping[str, str]:
 
 async def _submit_memory(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     submitted = read_memory_form(view, app.schemas)
+    if submitted.answers:
+        return await _submit_answers(app, click, submitted.answers)
     audience = await _audience(app, click.person, submitted)
     if audience is None:
         return Done(line=click.reader.say("audience_unknown"))
     if submitted.lines:
         return await add_lines(app, click.person, click.reader, submitted.lines, audience)
-    return await _edit(app, click, metadata_of(view), submitted, audience)
+    metadata = metadata_of(view)
+    if "key" not in metadata:
+        return Done(line=click.reader.say("nothing_changed"))
+    return await _edit(app, click, metadata, submitted, audience)
+
+
+async def _submit_answers(app: App, click: Click, answers: Mapping[str, str]) -> Done:
+    if refusal := app.policy.refuses_person(click.person):
+        return Done(line=click.reader.say(refusal))
+    made, left = await add_answers(app, click.person, click.reader, answers)
+    if not made:
+        return Done(line="\n".join(left))
+    done = await _changed(app, click, made)
+    return replace(done, line="\n".join([done.line, *left]))
 
 
 async def _audience(app: App, person: Person, submitted: SubmittedMemory) -> str | None:
@@ -361,44 +374,29 @@ async def _edit(
     audience: str,
 ) -> Done:
     reader, person, key = click.reader, click.person, metadata["key"]
-    memory = await find_memory(app.pool, person, key)
-    if memory is None:
-        return Done(line=reader.say("memory_gone"))
+    memory = await _memory(app, click, key)
     whole = edited_content(memory.kind, memory.content, submitted.content)
     made: list[Change] = []
-    try:
-        if whole != memory.content:
-            await app.quotas.admit(person)
-            texts = [one for one in whole.values() if isinstance(one, str) and one]
-            made.append(
-                await edit_memory(
-                    app.pool,
-                    app.embedder,
-                    person,
-                    key,
-                    whole,
-                    {"kind": "modal", "evidence": " ".join(texts)},
-                    seen=datetime.fromisoformat(metadata["seen"]),
-                    schemas=app.schemas,
-                )
+    if whole != memory.content:
+        await app.quotas.admit(person)
+        texts = [one for one in whole.values() if isinstance(one, str) and one]
+        made.append(
+            await edit_memory(
+                app.pool,
+                app.embedder,
+                person,
+                key,
+                whole,
+                {"kind": "modal", "evidence": " ".join(texts)},
+                seen=datetime.fromisoformat(metadata["seen"]),
+                schemas=app.schemas,
             )
-        if audience != memory.namespace.audience:
-            moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")
-            made.append(moved)
-    except InvalidContent as problem:
-        return Done(line=field_error(reader, next(iter(problem.codes.values()))))
-    except ChangeGone:
-        return Done(line=reader.say("memory_gone"))
-    except ChangedSince:
-        return Done(
-            line=reader.say("audience_same" if made or whole == memory.content else "ask_changed")
         )
-    except EmbeddingsUnavailable:
-        return Done(line=reader.say("command_failed"))
+    if audience != memory.namespace.audience:
+        made.append(await _move(app, click, key, audience))
     if not made:
         return Done(line=reader.say("nothing_changed"))
     log.info("a person edited a memory")
-    await _update_notices(app, person, made)
     return await _changed(app, click, made)
 
 
@@ -419,19 +417,12 @@ async def _submit_comment(app: App, click: Click, view: Mapping[str, Any]) -> Sl
     return await comment(app, click.person, click.reader, view)
 
 
-async def _submit_card(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    if refusal := app.policy.refuses_person(click.person):
-        return Done(line=click.reader.say(refusal))
-    return await add_answers(app, click.person, click.reader, read_card_form(view))
-
-
 Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done | SlackView]]
 FORMS: Mapping[str, Submission] = {
     MEMORY_FORM: _submit_memory,
     SETTINGS_FORM: _submit_settings,
     DELETE_FORM: _submit_delete,
     COMMENT_FORM: _submit_comment,
-    CARD_FORM: _submit_card,
 }
 """What each form does, by its callback id."""
 
@@ -472,4 +463,4 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     if words.casefold() in _EVERYTHING:
         line = click.reader.say("forget_everything_ask")
         return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
-    return Position(list="forget", of=words[:100])
+    return Done(line=click.reader.say("forget_what"), position=Position(of=words[:100]))

@@ -38,10 +38,9 @@ _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted"})
 
 # The parts of an export that are read here: a statement without its WHERE, and the order of rows.
 _READ: dict[str, tuple[LiteralString, LiteralString]] = {
-    "conversation": (
-        "SELECT channel_id AS channel, thread, ts, audience, question, reply, reply_ts, status,"
-        " recalled, ended_at, formed_at"
-        " FROM (SELECT * FROM messages WHERE begun_at IS NOT NULL) turn",
+    "messages": (
+        "SELECT channel_id AS channel, thread, ts, audience, status, received_at, ended_at,"
+        " formed_at, message->>'text' AS text, question, reply, reply_ts, recalled FROM messages",
         "ts, channel_id",
     ),
     "feedback": (
@@ -49,11 +48,6 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, ts FROM messages)"
         " turn ON turn.id = f.turn_id",
         "changed_at",
-    ),
-    "messages": (
-        "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
-        " FROM messages",
-        "ts, channel_id",
     ),
     "settings": (
         "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone,"
@@ -208,7 +202,7 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
     text = reader.say(
         "export_message",
         memories=reader.say("counted_memories", count=len(document["memories"])),
-        messages=reader.say("counted_answers", count=len(document["conversation"])),
+        messages=reader.say("counted_messages", count=len(document["messages"])),
     )
     content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
@@ -219,13 +213,10 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
         sent = await app.files.send(person, name, content.encode(), text, noted=noted)
     except MemoryOff:
         key = "export_erased"
-    except FileScopeMissing:
+    except (FileScopeMissing, FilesForbidden):
         key = "export_no_scope"
-    except FilesForbidden:
-        key = "export_forbidden"
     except FileNotSent as failed:
-        sent = failed.uncertain
-        key = "export_uncertain" if sent else "export_failed"
+        sent, key = failed.uncertain, "export_failed"
     if sent and await _delete_if_erased(app, person, request, sent):
         key = "export_erased"
     return Done(line=reader.say(key))

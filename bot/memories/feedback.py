@@ -53,5 +53,5 @@ async def comment(app: App, person: Person, reader: Reader, view: Mapping[str, A
             (redacted.text, UUID(turn), person.team_id, person.user_id),
         )
     # The turn was erased, or grew too old, while the form was open.
-    key = "feedback_thanks" if done.rowcount else "feedback_too_late"
+    key = "feedback_thanks" if done.rowcount else "feedback_others"
     return final_view(reader, "feedback_title", reader.say(key))

@@ -23,8 +23,8 @@ from memory.postgres import person_transaction
 log = logging.getLogger(__name__)
 
 PUBLISH = "publish_home"
-# For a click: a person is waiting.
-_CLICK_SECONDS = 10.0
+# A person may be waiting, and the job is tried again.
+_RATE_LIMIT_SECONDS = 10.0
 
 
 async def home_opened(app: App, person: Person) -> None:
@@ -60,35 +60,29 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
     """
     person = Person(team, user)
     if not erased:
-        await show_home(app, person, Position(), seconds=60.0)
+        await show_home(app, person, Position())
         return
     reader = Reader(known_language(erased) or "en")
     content = Content(is_new=True, handling=data_handling(app, reader, PersonSettings()))
-    await _publish(app, person, reader, content, None, 60.0)
+    await _publish(app, person, reader, content)
 
 
-async def show_home(
-    app: App,
-    person: Person,
-    position: Position,
-    said: Done | None = None,
-    *,
-    seconds: float = _CLICK_SECONDS,
-) -> None:
+async def show_home(app: App, person: Person, position: Position, said: Done | None = None) -> None:
     """Publish a Home at a position; `said` is what the click that led to it did."""
     reader = await app.people.reader(person)
     content = await read_panel(app, person, reader, position, home=True)
-    await _publish(app, person, reader, content, said, seconds)
+    await _publish(app, person, reader, content, said)
 
 
 async def _publish(
-    app: App, person: Person, reader: Reader, content: Content, said: Done | None, seconds: float
+    app: App, person: Person, reader: Reader, content: Content, said: Done | None = None
 ) -> None:
     client = app.slack.client(person.team_id)
     view = home_view(reader, content, said)
     try:
         await retry_on_rate_limit(
-            lambda: client.views_publish(user_id=person.user_id, view=view), seconds=seconds
+            lambda: client.views_publish(user_id=person.user_id, view=view),
+            seconds=_RATE_LIMIT_SECONDS,
         )
     except SlackApiError as error:
         if is_passing(error):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from bot.access import QuotaExceeded
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.unformed import form_now
@@ -23,26 +21,17 @@ from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content, Position
 from bot.ui.reader import Reader
 from memory import (
-    DM,
     Change,
-    EmbeddingsUnavailable,
-    Memory,
     Person,
     list_changes,
     list_memories,
-    memory_view,
     open_questions,
 )
 from memory.formation import provider_and_name
 from memory.postgres import person_transaction
-from memory.recall import nearest_memories
 from memory.store import memory_page, read_card
 
-_log = logging.getLogger(__name__)
-_SIMILAR = 5
 _CHANNELS = 20
-# Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
-_SIMILARITY = 0.3
 
 
 async def read_panel(
@@ -89,23 +78,7 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     )
     total = (await memory_page(app.pool, person, size=1)).total if position.of else page.total
     content = replace(content, total=total, found=page.total, memories=page.memories)
-    if position.of and total and not page.total:
-        near = await _similar(app, person, position.of)
-        content = replace(content, memories=near, found=len(near), similar=True)
     return replace(content, position=replace(position, page=page.page))
-
-
-async def _similar(app: App, person: Person, words: str) -> list[Memory]:
-    """Return the nearest memories; none if nothing can be searched, or too much was asked."""
-    view = memory_view(person.namespace(DM))
-    try:
-        await app.quotas.admit(person)
-        return await nearest_memories(
-            app.pool, app.embedder, view, [words], _SIMILAR, least=_SIMILARITY
-        )
-    except (QuotaExceeded, EmbeddingsUnavailable) as error:
-        _log.info("similar memories were not searched: %s", type(error).__name__)
-        return []
 
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
@@ -163,8 +136,10 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
     if app.settings.stand_in:
         lines.append(reader.say("home_flow_stand_in"))
     else:
-        flows = data_flows(app.settings).items()
-        lines += [reader.say(f"home_flow_{name}", receiver=escaped(to)) for name, to in flows]
+        receivers = map(escaped, dict.fromkeys(data_flows(app.settings).values()))
+        lines.append(
+            reader.say("home_flow_replies", receivers=reader.say("listed").join(receivers))
+        )
     days, texts = app.policy.retention_days_for(settings.retention_days), app.settings.history_days
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))

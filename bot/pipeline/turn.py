@@ -25,10 +25,9 @@ from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.messages import Message, is_direct, plain, typed
+from bot.slack.messages import Message, plain, typed
 from bot.ui.reply import reply_text, with_notes
 from memory import DM, Embedder, Memory, Person, Pool, recall_memories
-from memory.credentials import credential_kinds
 from memory.metrics import step, step_ended
 
 
@@ -96,9 +95,11 @@ def create_turn(
                     text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
-                left_out = credential_kinds(turn.removed) if turn.memory_state.on_record else ()
+                left_out = bool(turn.removed) and turn.memory_state.on_record
                 newest_only = outcome == "answered" and prompt.newest_only
-                shown = with_notes(await sink.reader(), text, left_out, newest_only=newest_only)
+                shown = with_notes(
+                    await sink.reader(), text, left_out=left_out, newest_only=newest_only
+                )
                 await sink.finish(
                     shown,
                     recalled=bool(recalled) and model is not None,
@@ -108,7 +109,7 @@ def create_turn(
                     step_ended("reply ready", began - claimed.waited)
                 await sink.show(done.shown)
             else:
-                outcome, text = "answered", await _nothing_asked(sink, message, brought.files)
+                outcome, text = "answered", await _nothing_asked(sink, brought.files)
                 await sink.finish(text)
         await dependencies.turns.end(
             turn,
@@ -124,10 +125,9 @@ def create_turn(
     return answer
 
 
-async def _nothing_asked(sink: ReplySink, message: Message, files: Sequence[AttachedFile]) -> str:
+async def _nothing_asked(sink: ReplySink, files: Sequence[AttachedFile]) -> str:
     text = await _with_unseen_files(sink, "", files)
-    key = "nothing_said_dm" if is_direct(message.channel_id) else "nothing_said"
-    return text or (await sink.reader()).say(key)
+    return text or (await sink.reader()).say("nothing_said")
 
 
 async def _with_unseen_files(

@@ -259,17 +259,8 @@ CHECKS: Mapping[str, Check] = {
 """Each check by its name, in the order in which an operator sets things up."""
 
 
-async def doctor(
-    settings: Settings, *, live: bool, user: str | None, channel: str | None, yes: bool
-) -> int:
-    """Print what each check found; return 1 if one found a problem, else 0.
-
-    With `live`, what Slack's documentation leaves open is tried instead.
-    """
-    if live:
-        from bot.runtime.live import try_live
-
-        return await try_live(settings, user, channel, yes)
+async def doctor(settings: Settings) -> int:
+    """Print what each check found; return 1 if one found a problem, else 0."""
     problems = 0
     for name, check in CHECKS.items():
         try:

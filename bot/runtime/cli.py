@@ -45,13 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--yes", action="store_true", help=text)
     command("run", "service:run", "run the app on a server, by Socket Mode or HTTP")
     text = "check each part, and say what to do where one is not right"
-    add = command("doctor", "checks:doctor", text)
-    text = "try in Slack what is not documented, and delete what was posted"
-    add("--live", action="store_true", help=text)
-    add("--user", metavar="U…", help="whose direct message --live may use")
-    add("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
-    add("--yes", action="store_true", help="let --live begin without asking")
-    text = "write everything about a person to a file"
+    command("doctor", "checks:doctor", text)
+    text = "print everything about a person, as JSON"
     export = command("export", "data_commands:export", text)
     text = "erase a person: memories, conversation, settings; it cannot be undone"
     erase = command("erase", "data_commands:erase", text)
@@ -59,7 +54,6 @@ def _parser() -> argparse.ArgumentParser:
         an_id: dict[str, Any] = {"type": _slack_id, "required": True}
         add("--team", metavar="T…", help="the workspace's id", **an_id)
         add("--user", metavar="U…", help="the person's id", **an_id)
-    export("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
     erase("--yes", action="store_true", help="do not ask for the id again")
     text = "print what was forgotten or erased since a time, as ids, for `kioku forget-again`"
     add = command("forgotten", "data_commands:forgotten", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
@@ -34,30 +33,14 @@ _BLANK: LiteralString = (
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
-async def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
-    """Write everything about a person to a new file, which only its owner can read, or print it.
-
-    Raises `Problem`, also if nothing is stored.
-    """
+async def export(settings: Settings, *, team: str, user: str) -> None:
+    """Print everything about a person. Raises `Problem` if nothing is stored."""
     person = Person(team, user)
     async with operators_pool(settings) as pool:
         document = await export_person(pool, person, settings)
     if not any(document[name] for name in EXPORTED):
         raise Problem(_NOTHING.format(person))
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    if out is None:
-        print(text)
-        return
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n")
-    except FileExistsError:
-        raise Problem(f"{out} is there already: name a new file.") from None
-    except OSError as error:
-        raise Problem(f"{out} cannot be written ({os.strerror(error.errno or 0)}).") from None
-    count = len(document["memories"]) + len(document["conversation"])
-    print(f"Wrote {count} memories and turns to {out}.")
+    print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def erase(settings: Settings, *, team: str, user: str, yes: bool) -> Coroutine[None, None, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
 from bot.people import People
 from bot.queue.queue import REPLIES, Queue
+from bot.workspaces import purge_due
 from memory import Person, Pool
 from memory.postgres import execute_statement, is_unavailable, person_transaction
 from memory.store import expire_due, expire_unconfirmed
@@ -67,8 +68,13 @@ class Maintenance:
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
         pool = self.pool
-        steps = [self._find_lost_work, self._remind, self._expire]
-        steps.append(partial(end_history, pool, self.settings.history_days))
+        steps: list[Callable[[], Awaitable[None]]] = [
+            self._find_lost_work,
+            partial(remind_of_due, pool, self.queue),
+            self._expire,
+            partial(purge_due, pool),
+            partial(end_history, pool, self.settings.history_days),
+        ]
         if timestamp % 3_600 < 60:
             steps.append(partial(end_what_is_old, pool, self.settings.retention_days))
             steps.append(partial(erase_deactivated, pool, self.people))
@@ -89,9 +95,6 @@ class Maintenance:
         await self.queue.defer_each(self.pool, ANSWER, jobs, queue=REPLIES)
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
-
-    async def _remind(self) -> None:
-        await remind_of_due(self.pool, self.queue)
 
     async def _expire(self) -> None:
         for statement in _EXPIRED:

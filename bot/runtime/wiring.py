@@ -66,9 +66,7 @@ class Application:
         self.queue = app.queue
         self.quotas = app.quotas
         self.inbox = Inbox(pool, app.queue)
-        self.workspaces = Workspaces(
-            pool, app.queue, slack, grace_hours=settings.uninstall_grace_hours
-        )
+        self.workspaces = Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours)
         self.formation_jobs = FormationJobs(app)
         self.source_updates = SourceUpdates(app)
         self.interactions = Interactions(app)

@@ -28,7 +28,6 @@ from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.ui.reader import Reader
-from bot.workspaces import DEPARTED
 from memory import Former
 
 _REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
@@ -62,7 +61,6 @@ def register_work(wiring: Application) -> None:
     form = workspaces.while_served(wiring.formation_jobs.form)
     queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
     queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_WAITS[REPLIES])
-    queue.register(DEPARTED, BACKGROUND, workspaces.departed, waits=_WAITS[BACKGROUND])
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
 

@@ -1,4 +1,4 @@
-"""The forms: a memory, settings, *Delete all my data*, a comment on an answer, and the card."""
+"""The forms: a memory, settings, *Delete all my data*, and a comment on an answer."""
 
 from __future__ import annotations
 
@@ -27,21 +27,15 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import QUESTIONS
-from bot.ui.lines import audience_name, credentials_named, kept_for, says_nothing_more
+from bot.ui.lines import audience_name, kept_for, says_nothing_more
 from bot.ui.reader import Reader
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
-from memory.credentials import credential_kinds, redact
+from memory.credentials import redact
 from memory.model import LEVEL_FIELDS
 from memory.store import validated
 
-MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM = (
-    "memory",
-    "settings",
-    "delete_all",
-    "comment",
-    "card",
-)
-FORMS = (MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM, CARD_FORM)
+FORMS = ("memory", "settings", "delete_all", "comment")
+MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM = FORMS
 LINES_LIMIT = 50
 COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -61,8 +55,6 @@ _WORD, _COMMENT = "word", "comment"
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = frozenset({"missing", "number", "range", "long", "secret", "ended"})
 _RETENTION = (0, 30, 90, 180, 365)
-# Of the tables of a receipt, those a person knows by name; the others are counted together.
-_RECEIPT = {"store": "counted_memories", "memory_versions": "deleted_changes"}
 
 InputType: TypeAlias = Literal["text", "number", "choice", "date", "time"]
 # The elements for a day and a time of day, and what their values are called.
@@ -307,11 +299,13 @@ def _plain(reader: Reader, audience: str) -> str:
 class SubmittedMemory:
     """A submitted memory form; `errors` are sentences by block, empty if it is valid.
 
-    `lines` are what is to be added, `content` the fields of an edited memory: None where one was
-    left empty. `audience` is the choice, or the id of a chosen `conversation`.
+    `lines` are what is to be added, `answers` those to the questions, by name. `content` are the
+    fields of an edited memory: None where one was left empty. `audience` is the choice, or the id
+    of a chosen `conversation`.
     """
 
     lines: Sequence[str] = ()
+    answers: Mapping[str, str]
     content: Mapping[str, Any]
     audience: str
     conversation: str
@@ -323,21 +317,23 @@ def read_memory_form(
 ) -> SubmittedMemory:
     """Read and check a submitted memory form, without any lookup."""
     reader = Reader(language_of_form(view))
-    kind = metadata_of(view).get("kind")
     content: dict[str, Any] = {}
     lines: list[str] = []
-    if kind is None:
-        lines = lines_of(_text(view, _LINES))
-        errors = {_LINES: reason} if (reason := lines_error(reader, lines)) else {}
-    else:
+    errors: dict[str, str] = {}
+    answers = {name: text for name in QUESTIONS if (text := _text(view, name))}
+    if kind := metadata_of(view).get("kind"):
         # LookupError: a kind that the operator has removed meanwhile.
         schema = {one.__name__: one for one in schemas}[kind]
         state = view["state"]["values"]
         shown = {field.name: field for field in _all_fields(schema) if field.block_id in state}
         content = {name: _value(view, field) for name, field in shown.items()}
         errors = _errors(reader, schema, content, shown)
+    elif _LINES in view["state"]["values"]:
+        lines = lines_of(_text(view, _LINES))
+        errors = {_LINES: reason} if (reason := lines_error(reader, lines)) else {}
     return SubmittedMemory(
         lines=lines,
+        answers=answers,
         content=content,
         audience=_chosen(view, _AUDIENCE) or DM,
         conversation=str(_entered(view, _CONVERSATION).get("selected_conversation") or ""),
@@ -375,29 +371,19 @@ def _errors(
         return {}
     [first, *_] = shown.values()
     return {
-        (field := shown.get(name, first)).block_id: field_error(
-            reader, code, field, text=str(content.get(name))
-        )
+        (field := shown.get(name, first)).block_id: field_error(reader, code, field)
         for name, code in codes.items()
     }
 
 
-def field_error(reader: Reader, code: str, field: Field | None = None, *, text: str = "") -> str:
-    """Return why a field with this text cannot be stored; `code` is of `memory.InvalidContent`."""
+def field_error(reader: Reader, code: str, field: Field | None = None) -> str:
+    """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
     key = f"form_{code}" if code in _ERRORS else "form_invalid"
     if key == "form_range":
         return (_hint(reader, field) if field else "") or reader.say("form_invalid")
     if key == "form_long":
         return reader.say(key, count=field.max_length if field else FIELD_LIMIT)
-    if key == "form_secret":
-        return secret_error(reader, text)
     return reader.say(key)
-
-
-def secret_error(reader: Reader, text: str) -> str:
-    """Return which credentials of a text are not stored."""
-    kinds = credential_kinds(redact(text).removed) or ("password",)
-    return reader.say("form_secret", what=credentials_named(reader, kinds))
 
 
 def lines_of(text: str) -> list[str]:
@@ -414,8 +400,7 @@ def lines_error(reader: Reader, lines: Sequence[str]) -> str:
         return reader.say("add_too_many", limit=LINES_LIMIT)
     if any(len(line) > FIELD_LIMIT for line in lines):
         return reader.say("form_long", count=FIELD_LIMIT)
-    secret = next((line for line in lines if redact(line).removed), None)
-    return secret_error(reader, secret) if secret else ""
+    return reader.say("form_secret") if any(redact(line).removed for line in lines) else ""
 
 
 def edited_content(
@@ -440,7 +425,7 @@ def settings_form(reader: Reader, settings: PersonSettings, **metadata: str) -> 
     choices = sorted({*_RETENTION[1:], days} - {0})
     languages = [option(reader.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
-    notices = [option(reader.say("form_yes"), "on"), option(reader.say("form_no"), "off")]
+    notices = [option(reader.say("switch_on"), "on"), option(reader.say("switch_off"), "off")]
     retention = [option(_period(reader, None), "0")]
     retention += [option(_period(reader, one), str(one)) for one in choices]
     eagerness = [option(reader.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
@@ -491,14 +476,14 @@ def delete_errors(view: Mapping[str, Any]) -> dict[str, str]:
     if _text(view, _WORD) in {say(language, "delete_word") for language in LANGUAGES}:
         return {}
     reader = Reader(language_of_form(view))
-    return {_WORD: reader.say("delete_wrong", word=reader.say("delete_word"))}
+    return {_WORD: reader.say("delete_type", word=reader.say("delete_word"))}
 
 
 def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
     """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
-    counts = {key: receipt.counts.get(table, 0) for table, key in _RECEIPT.items()}
-    lines = [reader.say(key, count=count) for key, count in counts.items()]
-    lines.append(reader.say("deleted_rest", count=receipt.total - sum(counts.values())))
+    memories = receipt.counts.get("store", 0)
+    lines = [reader.say("counted_memories", count=memories)]
+    lines.append(reader.say("deleted_rest", count=receipt.total - memories))
     if receipt.files:
         lines.append(reader.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())
@@ -550,9 +535,4 @@ def card_form(reader: Reader, **metadata: str) -> SlackView:
             for name in QUESTIONS
         ),
     ]
-    return _form(reader, CARD_FORM, "card_title", "form_save", blocks, **metadata)
-
-
-def read_card_form(view: Mapping[str, Any]) -> dict[str, str]:
-    """Return the answers that were given, by the name of the question."""
-    return {name: text for name in QUESTIONS if (text := _text(view, name))}
+    return _form(reader, MEMORY_FORM, "card_title", "form_save", blocks, **metadata)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.types import Off
 from bot.ui.blocks import LINE_LIMIT, escaped, shortened
+from bot.ui.promises import due_line, due_of
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
 
@@ -61,9 +62,8 @@ def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
     line = what
     if to := content.get("to"):
         line = reader.say("promise_to", what=line, who=to)
-    if due := content.get("due"):
-        day, at = reader.plain_day(str(due)), content.get("due_time")
-        line = reader.say("promise_by", what=line, when=f"{day} {at}" if at else day)
+    if due := due_of(content):
+        line = reader.say("promise_by", what=line, when=due_line(reader, due))
     state = content.get("state")
     return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
 
@@ -214,7 +214,7 @@ def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
     return _as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
 
 
-# --- questions, off, credentials ---------------------------------------------------------------
+# --- questions, off ---------------------------------------------------------------
 
 
 def question_line(reader: Reader, question: Question) -> str:
@@ -249,11 +249,3 @@ def kept_for(reader: Reader, days: int | None) -> str:
     if days is None:
         return reader.say("settings_kept_always")
     return reader.say("settings_kept_days", count=days)
-
-
-def credentials_named(reader: Reader, kinds: Sequence[str]) -> str:
-    """Return kinds of credentials as a sentence lists them: “a password and a card number”."""
-    *others, last = (reader.say(f"credential_{kind}") for kind in kinds)
-    if not others:
-        return last
-    return reader.say("list_and", others=reader.say("listed").join(others), last=last)

@@ -71,7 +71,7 @@ def notice_payload(
         undoable = [one for one in told if one.undone_at is None]
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
-        buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
+        buttons = [*undo, button(SHOW, reader.say("open_button"), shown)]
         promises = [found for one in told if (found := promise_told(reader, one))]
         if len(promises) == 1:
             [(line, asked)] = promises
@@ -109,7 +109,7 @@ def off_button(reader: Reader, scope: str = "") -> Block:
 
 def on_question(reader: Reader, off: Off, scope: str) -> Payload:
     """Return that memory is off, with the button that switches it on."""
-    return payload(f"{off_line(reader, off)} {reader.say('on_ask')}", on_button(reader, scope))
+    return payload(off_line(reader, off), on_button(reader, scope))
 
 
 def forget_question(reader: Reader, text: str, value: str) -> Payload:
@@ -162,10 +162,10 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
         pick = button(f"{MENU}_1", reader.say("promise_pick"), edit)
         return reader.say("promise_when", line=line), [*_days(reader, change.key), pick]
     buttons = [
-        button(f"{MENU}_1", reader.say("promise_change"), edit),
+        button(f"{MENU}_1", reader.say("menu_edit"), edit),
         button(f"{PROMISE}_1", reader.say("promise_never"), f"never {change.key}"),
     ]
-    return reader.say("promise_remind", line=line, when=reader.minute(at)), buttons
+    return reader.say("promise_remind", line=line, when=reader.plain_minute(at)), buttons
 
 
 def _days(reader: Reader, key: str) -> list[Block]:

@@ -64,22 +64,22 @@ _SWITCHES = {
 }
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
-    "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
+    "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
     "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
-    "store": (("yes", "ask_store"), ("no", "ask_not_store")),
+    "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
 _DIVIDER: Block = {"type": "divider"}
 
-List: TypeAlias = Literal["memories", "forget", "changes", "notice", "used"]
+List: TypeAlias = Literal["memories", "changes", "notice", "used"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """What a panel shows: a list, a page of it from 1, and what narrows the list.
 
-    `of`: of ``memories`` and ``forget`` (the same, with the question what to forget) the words that
-    are searched for, of ``changes`` the key of a memory, of ``notice`` (the changes of one notice)
-    its batch, of ``used`` (memories that an answer was given with) its turn; empty: all.
+    `of`: of ``memories`` the words that are searched for, of ``changes`` the key of a memory, of
+    ``notice`` (the changes of one notice) its batch, of ``used`` (memories that an answer was given
+    with) its turn; empty: all.
     """
 
     list: List = "memories"
@@ -134,11 +134,10 @@ class Done:
 class Content:
     """Everything that one person's panel shows at a position.
 
-    `found` is the number of memories there, on all pages, `total` that of all memories. `similar`:
-    none has the words, these are the nearest. `links` lead to the message that a memory, by its
-    key, or a change, by its id, came from. `unformed` messages are not read yet. `handling` says
-    where data goes, in Home only; `card` is what colleagues see, on its first page, and `card_used`
-    how often they did.
+    `found` is the number of memories there, on all pages, `total` that of all memories. `links`
+    lead to the message that a memory, by its key, or a change, by its id, came from. `unformed`
+    messages are not read yet. `handling` says where data goes, in Home only; `card` is what
+    colleagues see, on its first page, and `card_used` how often they did.
     """
 
     position: Position = field(default_factory=Position)
@@ -151,7 +150,6 @@ class Content:
     older: bool = False
     found: int = 0
     total: int = 0
-    similar: bool = False
     questions: Sequence[Question] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
@@ -171,7 +169,7 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     position = content.position
     blocks = _said(reader, position, said) if said else []
     blocks += [header(reader.say("memories_title")), *_state(reader, content)]
-    if position.list in ("memories", "forget"):
+    if position.list == "memories":
         blocks += _question(reader, content) if not position.of else []
         blocks += _memories(reader, content)
     elif position.list == "used":
@@ -218,9 +216,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     # Slack keeps a choice for as long as the id of its block stays the same.
     name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
     blocks = [section(text, switch, content.position.block_id(name))]
-    lines = [reader.say("panel_count", count=content.total)] if content.total else []
-    if content.handling:  # of an ephemeral message Slack says so itself
-        lines.append(reader.say("only_you"))
+    lines = [reader.say("counted_memories", count=content.total)] if content.total else []
     if content.total >= MAX_MEMORIES:
         lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
@@ -269,12 +265,9 @@ def _memories(reader: Reader, content: Content) -> list[Block]:
     if position.of and not content.memories:
         blocks.append(section(reader.say("panel_no_match", words=words)))
     elif position.of:
-        key = "search_similar" if content.similar else "search_title"
-        blocks.append(section(reader.say(key, words=words)))
-    elif position.list == "forget":
-        blocks.append(section(reader.say("forget_what")))
+        blocks.append(section(reader.say("search_title", words=words)))
     blocks += _rows(reader, content)
-    if position.of and content.memories and not content.similar:
+    if position.of and content.memories:
         blocks.append(_forget_shown(reader, content))
     return blocks
 
@@ -303,7 +296,7 @@ def _rows(reader: Reader, content: Content) -> list[Block]:
     return [
         section(f"*{reader.say('promises_title')}*"),
         *(shown[key] for key in promises),
-        *([_DIVIDER, section(f"*{reader.say('promises_others')}*")] if others else []),
+        *([_DIVIDER] if others else []),
         *others,
     ]
 
@@ -317,8 +310,6 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
     if link:
         details.append(f"<{link}|{reader.say('row_source')}>")
     keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
-    if position.list == "forget":
-        keys = {"forget": "menu_forget", "edit": "menu_edit", "history": "menu_history"}
     shown = memory.namespace.audience == COLLEAGUES
     keys |= {"hide": "card_hide"} if shown else {"show": "card_show"}
     if is_open(memory.kind, memory.content):
@@ -390,7 +381,7 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
     if position.page < pages or content.older:
         older = replace(position, page=position.page + 1)
         buttons.append(button(f"{SHOW}_2", reader.say("older"), older.value))
-    if position.of or position.list not in ("memories", "forget"):
+    if position.of or position.list != "memories":
         buttons.append(button(f"{SHOW}_3", reader.say("all_memories"), Position().value))
     return [*blocks, *([actions(*buttons, block_id=position.block_id("pages"))] if buttons else [])]
 

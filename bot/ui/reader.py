@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 
 from bot.locale import Language, say
 from bot.types import PersonSettings
 
 # "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
 _DAY = {"en": "medium", "ja": "long"}
-_MINUTE = {"en": "MMM d, y, h:mm a", "ja": "y年M月d日 H:mm"}
+# Where Slack writes no date itself: "Fri, Nov 27, 12:00 PM" and 「11月27日(金)12:00」.
+_PLAIN_DAY = {"en": "EEE, MMM d", "ja": "M月d日(EEE)"}
+_DAY_OF_YEAR = {"en": "EEE, MMM d, y", "ja": "y年M月d日(EEE)"}
+_TIME = {"en": "h:mm a", "ja": "H:mm"}
+_BETWEEN = {"en": ", ", "ja": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,6 @@ class Reader:
         shown = format_date(moment.astimezone(self.zone).date(), _DAY[self.language], self.language)
         return f"<!date^{int(moment.timestamp())}^{{date_short}}|{shown}>"
 
-    def plain_day(self, day: str) -> str:
-        """Return a date in ISO format as one for text that is no mrkdwn; another text as it is."""
-        try:
-            return format_date(date.fromisoformat(day), _DAY[self.language], self.language)
-        except ValueError:
-            return day
-
     def minute(self, moment: datetime) -> str:
         """Return date and time as mrkdwn."""
         shown = self.plain_minute(moment)
@@ -55,5 +52,15 @@ class Reader:
 
     def plain_minute(self, moment: datetime) -> str:
         """Return date and time, for text that is no mrkdwn."""
-        local = moment.astimezone(self.zone).replace(tzinfo=None)
-        return format_datetime(local, _MINUTE[self.language], locale=self.language)
+        local = moment.astimezone(self.zone)
+        return self.plain_day(local.date(), local.time())
+
+    def plain_day(self, day: date, at: time | None = None) -> str:
+        """Return a day with its weekday, its year where that is not the current one, and a time."""
+        this_year = day.year == datetime.now(self.zone).year
+        pattern = (_PLAIN_DAY if this_year else _DAY_OF_YEAR)[self.language]
+        shown = format_date(day, pattern, self.language)
+        if at is None:
+            return shown
+        clock = format_time(at, _TIME[self.language], locale=self.language)
+        return f"{shown}{_BETWEEN[self.language]}{clock}"

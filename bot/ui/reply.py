@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task
 from bot.ui.blocks import Block, button, note, plain_text, shortened
-from bot.ui.lines import credentials_named, off_line
+from bot.ui.lines import off_line
 from bot.ui.panel import FEEDBACK, SHOW, Position
 from bot.ui.reader import Reader
 
@@ -35,18 +34,18 @@ def reply_text(reader: Reader, reply: Reply) -> str:
 def with_notes(
     reader: Reader,
     text: str,
-    left_out: Sequence[str] = (),
     *,
+    left_out: bool = False,
     newest_only: bool,
 ) -> str:
     """Return an answer with the lines below it.
 
-    `newest_only`: not all memories were searched. `left_out` are the kinds of the credentials of
-    the message, which are not stored.
+    `newest_only`: not all memories were searched. `left_out`: credentials of the message
+    are not stored.
     """
     lines = [reader.say("newest_only")] if newest_only else []
     if left_out:
-        lines.append(reader.say("left_out", what=credentials_named(reader, left_out)))
+        lines.append(reader.say("left_out"))
     return "\n\n".join([text.rstrip(), *lines]) if lines else text
 
 
@@ -107,7 +106,7 @@ def controls_row(reader: Reader, rated: UUID | None, recalled: UUID | None) -> l
         "negative_button": side("bad", "feedback_bad", "feedback_bad_label"),
     }
     used = Position(list="used", of=str(recalled)).value
-    show = button(SHOW, reader.say("used_button"), used, label=reader.say("used_label"))
+    show = button(SHOW, reader.say("used_button"), used)
     rows: list[Block] = [{"type": "context_actions", "elements": [feedback]}] if rated else []
     return [*rows, *([{"type": "actions", "elements": [show]}] if recalled else [])]
 

@@ -48,11 +48,6 @@ class Redacted:
     removed: tuple[Removed, ...] = ()
 
 
-def credential_kinds(removed: Iterable[Removed]) -> tuple[CredentialKind, ...]:
-    """Return the kinds of what was removed, each once, in order."""
-    return tuple(dict.fromkeys(one.kind for one in removed))
-
-
 def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
     """Return `text` with a placeholder for each credential, and for each value of `known` in it.
 

@@ -189,13 +189,11 @@ async def nearest_memories(
     limit: int,
     *,
     kinds: Sequence[str] | None = None,
-    least: float = -1.0,
 ) -> list[Memory]:
     """Return at most `limit` memories in `view`, nearest to each of `texts` in turn, exactly.
 
-    Their cosine similarity is `least` or more; of `kinds`, if given. One embedding call, with no
-    connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are of another
-    model.
+    Of `kinds`, if given. One embedding call, with no connection held. Raises
+    `EmbeddingsUnavailable`, also if the stored vectors are of another model.
     """
     near, values = _nearest(view, embedder.space, await embedder.embed(texts), limit)
     readable = READABLE if kinds is not None else "true"
@@ -203,9 +201,8 @@ async def nearest_memories(
         found = await person_statement(
             pool,
             view.person,
-            f"SELECT * FROM ({near}) AS near WHERE {readable} AND distance <= %(furthest)s"
-            " ORDER BY rank, distance",
-            {**values, "kinds": kinds, "furthest": 1 - least},
+            f"SELECT * FROM ({near}) AS near WHERE {readable} ORDER BY rank, distance",
+            {**values, "kinds": kinds},
         )
     except DataError:  # vectors of different dimensions
         found = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TypeAlias
 
 import pytest
 
-from bot.memories.clicks import ACTIONS, Click
+from bot.memories.clicks import ACTIONS, Click, carried_out
 from bot.memories.panel import read_panel
 from bot.people import is_off
 from bot.slack.client import NOTICE_METADATA
@@ -194,12 +195,12 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     """A row's menu moves a memory to the card and back; Home has the card and its preview."""
     memory = await ann.memory("ramen")
     panel = await ann.click(panel, "memory_menu", f"show {memory.key}")
-    assert ann.sentence("card_shown") in shown(panel)
+    assert ann.sentence("audience_colleagues") in shown(panel)
     assert (await ann.memory("ramen")).namespace.audience == COLLEAGUES
     if panel["type"] == "home":
         assert ann.sentence("card_used", count=0) in shown(panel)
-        panel = await ann.click(panel, "memory_menu", "preview")
-        assert ann.sentence("card_says", who="").strip(": ") in shown(panel)
+        await ann.press(panel, "memory_menu", "preview")
+        assert ann.sentence("card_says", who="").strip(": ") in shown(await ann.form_opens())
     await ann.click(panel, "memory_menu", f"hide {memory.key}")
     assert (await ann.memory("ramen")).namespace.audience == DM
 
@@ -357,7 +358,8 @@ async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
     before = await ann.app.memories(ann.person)
     reader = Reader("en")
     for action, value in values:
-        done = await ACTIONS[action](app, Click(person=bo.person, reader=reader, value=value))
+        click = Click(person=bo.person, reader=reader, value=value)
+        done = await carried_out(click, partial(ACTIONS[action], app))
         position = done if isinstance(done, Position) else Position()
         content = await read_panel(app, bo.person, reader, position, home=True)
         said = f"{done} {panel(reader, content)}"

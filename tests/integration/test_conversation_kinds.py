@@ -14,7 +14,7 @@ from bot.people import People
 from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
-from memory import COLLEAGUES, DM, PUBLIC, Person, Pool
+from memory import DM, PUBLIC, Person, Pool
 from tests.conftest import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -58,30 +58,6 @@ def audiences(pool: Pool, slack: PlaygroundSlack) -> Audiences:
 def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
     """What is not certainly a DM, public or private counts as shared: it sees its own alone."""
     assert kind_of(channel, "C1") == kind
-
-
-@pytest.mark.parametrize(
-    ("kind", "own", "seen"),
-    [
-        ("public", PUBLIC, (PUBLIC, COLLEAGUES)),
-        ("private", "", (PUBLIC, COLLEAGUES, "")),
-        ("mpim", "", (PUBLIC, COLLEAGUES, "")),
-        ("connect", "", ("",)),
-    ],
-)
-async def test_each_kind_of_conversation(
-    slack: PlaygroundSlack, audiences: Audiences, kind: str, own: str, seen: tuple[str, ...]
-) -> None:
-    """Slack is asked once what a conversation is; its own audience is what belongs to it."""
-    place = slack.place(channel=kind)
-    message = slack.message(place)
-    for _ in range(2):
-        view = await audiences.view(message)
-        assert view.own.audience == (own or place.channel)
-        assert view.audiences == tuple(audience or place.channel for audience in seen)
-        assert view.person == message.person
-    assert len(slack.calls("conversations.info")) == 1
-    assert await audiences.is_shared(view.own) == (kind == "connect")
 
 
 async def test_a_direct_message_is_not_looked_up(

@@ -156,7 +156,7 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     kept: dict[str, Any] = await export_person(app.pool, message.person, settings)
     assert json.loads(json.dumps(kept)) == kept
     assert kept["format"] == "kioku-export"
-    assert [turn["question"] for turn in kept["conversation"]] == ["I love ramen"]
+    assert [turn["question"] for turn in kept["messages"] if turn["question"]] == ["I love ramen"]
     assert [m["content"]["food_name"] for m in kept["memories"]] == ["ramen"]
     assert kept["received_by"] == {
         "replies": "m-1 (api.openai.com)",

@@ -6,54 +6,30 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.queue.queue import Queue
-from bot.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
-from memory import Pool
+from bot.workspaces import Workspaces, purge_due, token_accepted
+from memory import Person, Pool
 from memory.postgres import transaction
 from tests.conftest import rows_of
+from tests.filled import fill
 from tests.integration.app import App
 from tests.integration.playground_slack import PlaygroundSlack
 
 pytestmark = pytest.mark.slow
 
 GONE, OTHER, BOT = "T1", "T12", "UBOT"
-OF_NAMESPACES = {"store", "store_vectors"}
+OF_WORKSPACES = (
+    "INSERT INTO conversations (team_id, channel_id, audience, shared)"
+    " VALUES (%s, 'D1', '', false)",
+    "INSERT INTO listening (team_id, heard_at) VALUES (%s, now())",
+)
 # What is left of a workspace is that it left.
 NOTE = "workspaces"
-
-# Values that constraints ask for; all others are made from the column's type.
-_GIVEN: dict[str, Any] = {
-    "status": "answered",
-    "rating": "good",
-    "eagerness": "balanced",
-    "language": "en",
-    "retention_days": 30,
-    "oldest": "1.0",
-}
-_GIVEN_IN: dict[tuple[str, str], Any] = {
-    ("memory_versions", "action"): "remembered",
-    ("memory_versions", "actor"): "formation",
-    ("memory_questions", "kind"): "remove",
-}
-_BY_TYPE: dict[str, Any] = {
-    "text": "text",
-    "integer": 1,
-    "bigint": 1,
-    "double precision": 1.0,
-    "numeric": 1,
-    "boolean": True,
-    "uuid": "00000000-0000-4000-8000-000000000001",
-    "jsonb": "{}",
-    "ARRAY": [],
-    "bytea": b"",
-}
 
 
 class Database:
@@ -81,45 +57,26 @@ class Database:
         )
         return int(row["n"])
 
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the columns of every table, by its name."""
+    def tables(self) -> dict[str, set[str]]:
+        """Return the names of the columns of every table, by its name."""
         found = self.rows(
-            "SELECT columns.table_name AS name, column_name, data_type, udt_name, is_nullable,"
-            " column_default, is_identity FROM information_schema.columns"
-            " JOIN information_schema.tables USING (table_schema, table_name)"
-            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-            " ORDER BY ordinal_position"
+            "SELECT table_name AS name, array_agg(column_name::text) AS columns"
+            " FROM information_schema.columns JOIN information_schema.tables"
+            " USING (table_schema, table_name)"
+            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' GROUP BY 1"
         )
-        tables: dict[str, list[dict[str, Any]]] = {}
-        for row in found:
-            tables.setdefault(row["name"], []).append(row)
-        return tables
+        return {row["name"]: set(row["columns"]) for row in found}
 
     def of_workspaces(self) -> set[str]:
         """Return the tables whose rows belong to a workspace, by their columns."""
         marks = {"team_id", "team", "user_id", "person", "prefix", "channel_id", "thread"}
-        return {
-            name
-            for name, columns in self.tables().items()
-            if marks & {column["column_name"] for column in columns}
-        }
+        return {name for name, columns in self.tables().items() if marks & columns}
 
     def fill(self, team: str) -> None:
         """Put a row of this workspace into each of these tables, and jobs into the queue."""
-        prefix = f"chat.{team}.U1.dm"
-        self.rows("INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", prefix)
-        vector = f"[1{',0' * 255}]"
-        self.rows(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-            " VALUES (%s, 'k', 'content', %s)",
-            prefix,
-            vector,
-        )
-        turn = uuid4()
-        self._insert("messages", team, {"id": turn})
-        tables = self.of_workspaces() - OF_NAMESPACES - {"messages", NOTE, "procrastinate_jobs"}
-        for table in sorted(tables):
-            self._insert(table, team, {"turn_id": turn})
+        fill(self._owner, Person(team, "U1"))
+        for statement in OF_WORKSPACES:
+            self.rows(statement, team)
         jobs = ({"team": team, "user": "U1"}, {"thread": f"{team}.D1.1.0"})
         for number, arguments in enumerate(jobs):
             self.rows(
@@ -128,23 +85,6 @@ class Database:
                 *[f"{team}:{number}"] * 2,
                 json.dumps(arguments),
             )
-
-    def _insert(self, table: str, team: str, known: dict[str, Any]) -> None:
-        names, values = [], []
-        for column in self.tables()[table]:
-            name, kind = column["column_name"], column["data_type"]
-            if column["is_identity"] == "YES":
-                continue
-            if name in ("created_at", "changed_at") and column["column_default"]:
-                continue
-            names.append(sql.Identifier(name))
-            values.append(
-                sql.Literal(known[name]) if name in known else _value(table, team, name, kind)
-            )
-        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-            sql.Identifier(table), sql.SQL(", ").join(names), sql.SQL(", ").join(values)
-        )
-        self.rows(statement)
 
     def dump(self, team: str) -> dict[str, list[str]]:
         """Return every row of a workspace, as text, by table."""
@@ -158,24 +98,6 @@ class Database:
         return {table: rows for table, rows in found.items() if rows}
 
 
-def _value(table: str, team: str, name: str, kind: str) -> sql.Composable:
-    plain = {"team_id": team, "user_id": "U1", "channel_id": "D1", "thread": f"{team}.D1.1.0"}
-    if name in plain:
-        return sql.Literal(plain[name])
-    given = _GIVEN_IN.get((table, name), _GIVEN.get(name))
-    if given is not None:
-        return sql.Literal(given)
-    if kind == "uuid":
-        return sql.SQL("gen_random_uuid()")
-    if kind.startswith("timestamp"):
-        return sql.SQL("now()")
-    if kind == "date":
-        return sql.SQL("current_date")
-    if kind == "USER-DEFINED":
-        return sql.SQL("NULL")
-    return sql.Literal(_BY_TYPE[kind])
-
-
 @pytest.fixture
 def owner(database: str) -> Iterator[Database]:
     """The database of one test."""
@@ -185,27 +107,9 @@ def owner(database: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-async def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
-    """Workspaces over the test's database, without workers; what one left is deleted at once."""
-    return await made(pool, slack, grace_hours=0)
-
-
-async def made(pool: Pool, slack: PlaygroundSlack, *, grace_hours: float) -> Workspaces:
-    """Return workspaces over a queue without workers."""
-    queue = Queue(pool)
-    await queue.open()
-    installations = slack.installations(slack.team_id, GONE, OTHER)
-    return Workspaces(pool, queue, installations, grace_hours=grace_hours)
-
-
-def due_in(owner: Database) -> list[float]:
-    """Take the jobs of departures; return in how many seconds each is due."""
-    taken = owner.rows(
-        "DELETE FROM procrastinate_jobs WHERE task_name = %s RETURNING"
-        " COALESCE(extract(epoch FROM scheduled_at - now()), 0)::float AS seconds",
-        DEPARTED,
-    )
-    return [round(row["seconds"], -1) for row in taken]
+def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
+    """Workspaces over the test's database, with a day of grace."""
+    return Workspaces(pool, slack.installations(slack.team_id, GONE, OTHER), grace_hours=24)
 
 
 async def test_uninstall_deletes_every_row_of_this_workspace(
@@ -215,44 +119,41 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
     for team in (GONE, OTHER):
         owner.fill(team)
     filled = owner.of_workspaces() - {NOTE, "procrastinate_jobs"}
-    assert all(owner.count(table, GONE) for table in filled | {"procrastinate_jobs"})
+    empty = {one for one in filled | {"procrastinate_jobs"} if not owner.count(one, GONE)}
+    assert empty == set(), "A new table needs a row in `fill`."
     before = owner.dump(OTHER)
-    await workspaces.uninstalled(GONE, time.time())
-    assert due_in(owner) == [0]
-    await workspaces.departed(GONE)
-    assert due_in(owner) == [AGAIN_SECONDS]
-    assert set(owner.dump(GONE)) == {NOTE}
+    await workspaces.left(GONE, time.time(), uninstalled=True)
+    owner.rows("UPDATE workspaces SET purge_at = now()")
+    for _ in range(2):
+        await purge_due(workspaces.pool)
+        assert set(owner.dump(GONE)) == {NOTE}
+        # What was under way when the workspace left.
+        owner.fill(GONE)
     assert owner.dump(OTHER) == before
-    # What was under way when the workspace left.
-    owner.fill(GONE)
-    owner.rows("UPDATE workspaces SET purge_at = now() - interval '11 minutes'")
-    await workspaces.departed(GONE)
-    assert due_in(owner) == []
-    assert set(owner.dump(GONE)) == {NOTE}
 
 
 async def test_installation_within_the_grace_period_keeps_the_rows(
-    owner: Database, pool: Pool, slack: PlaygroundSlack
+    owner: Database, workspaces: Workspaces, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For 24 hours the workspace is not served and nothing is deleted; then it is as before."""
-    workspaces = await made(pool, slack, grace_hours=24)
+    """The workspace is not served and nothing is deleted; then it is as before."""
     owner.fill(GONE)
     before = owner.dump(GONE)
-    await workspaces.uninstalled(GONE, time.time())
+    # Slack sends both events, in any order, and again.
+    for uninstalled in (False, True, False, True):
+        await workspaces.left(GONE, time.time(), uninstalled=uninstalled)
     assert not await workspaces.serves(GONE)
-    assert "uninstalled the app" in str(await workspaces.problem(GONE))
-    assert due_in(owner) == [86_400]
-    # Slack sends both events, in any order.
-    await workspaces.tokens_revoked(GONE)
-    assert due_in(owner) == [0]
-    await workspaces.departed(GONE)
-    assert due_in(owner) == [86_400]
+    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
+        f"ALERT: Slack revoked the bot token of workspace {GONE}",
+        f"Workspace {GONE} uninstalled the app",
+    ]
+    await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
-    async with transaction(pool) as connection:
+    async with transaction(workspaces.pool) as connection:
         await token_accepted(connection, GONE, BOT)
+    # An event of before that comes late.
+    await workspaces.left(GONE, time.time() - 60, uninstalled=True)
     assert await workspaces.serves(GONE)
-    owner.rows("UPDATE workspaces SET installed_at = now() - interval '25 h'")
-    await workspaces.departed(GONE)
+    await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
 
 
@@ -262,33 +163,6 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
     before = owner.dump(GONE)
     owner.rows("SELECT purge_workspace(%s) AS done", GONE)
     assert owner.dump(GONE) == before
-
-
-@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
-async def test_revoked_token_ends_the_service_if_slack_refuses_it(
-    owner: Database,
-    workspaces: Workspaces,
-    slack: PlaygroundSlack,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """An event about a token that works changes nothing; else the operator is alerted."""
-    team = slack.team_id
-    owner.fill(team)
-    await workspaces.tokens_revoked(team)
-    assert due_in(owner) == [0]
-    await workspaces.departed(team)
-    assert await workspaces.serves(team)
-    assert not caplog.records
-    slack.control("uninstall", {"events": []})
-    try:
-        await workspaces.departed(team)
-    finally:
-        slack.control("install", {})
-    assert not await workspaces.serves(team)
-    [alert] = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert alert.getMessage().startswith(f"ALERT: Slack revoked the bot token of workspace {team}")
-    await workspaces.departed(team)
-    assert owner.count("store", team) == 1
 
 
 async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
@@ -316,5 +190,5 @@ async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
     async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
     assert await workspaces.with_message(body) == [OTHER, GONE]
-    await workspaces.uninstalled(GONE, time.time())
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     assert await workspaces.with_message(body) == [OTHER]

@@ -9,15 +9,11 @@ from aiohttp import web
 
 from bot.access import QuotaExceeded
 from bot.locale import LANGUAGES, say
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import answer
-from bot.slack.messages import Message
-from bot.ui.panel import Position
 from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import App, MakeApp, receiving
-from tests.integration.person import Place, SlackPerson, shown
-from tests.integration.test_order import changed
+from tests.integration.person import SlackPerson, shown
 
 pytestmark = pytest.mark.usefixtures("within_an_hour")
 
@@ -77,42 +73,20 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
     assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
 
 
-async def test_embeddings_of_searches_and_forms_count_like_messages(make_app: MakeApp) -> None:
-    """A search that needs the nearest, and an edit; a search that finds the words needs none."""
-    app = await make_app(person_messages_per_hour=2)
+async def test_the_embeddings_of_a_form_count_like_messages(make_app: MakeApp) -> None:
+    """An edit embeds the new words; beyond the limit nothing changes."""
+    app = await make_app(person_messages_per_hour=1)
     async with receiving(app):
         ann = SlackPerson(app)
         await ann.remember("ramen")
-
-        async def search(words: str) -> bool:
-            found = await app.panel(ann.person, Position(of=words))
-            return found.similar
-
-        async def edit_to(food: str) -> Place:
+        for food in ("udon", "soba"):
             panel = await ann.command("/memories")
             await ann.press(panel, "memory_menu", "edit")
             await ann.submit(await ann.form_opens(), **{"field.food_name": food})
-            return await ann.changed(panel)
-
-        for _ in range(3):
-            await search("ramen")
-        assert requests_of(app) == []
-        await search("noodles")
-        await edit_to("udon")
-        assert requests_of(app) == [2]
-        await search("noodles")
-        assert requests_of(app) == [2]
-        refused = shown(await edit_to("soba"))
-        assert any(one in refused for one in hourly(2))
+            refused = shown(await ann.changed(panel))
+        assert requests_of(app) == [1]
+        assert any(one in refused for one in hourly(1))
         assert await ann.foods() == ["udon"]
-
-
-async def edit(app: App, message: Message, text: str) -> None:
-    """Let a person edit an answered message, and the app answer it if it may."""
-    event = changed(message, text)
-    for _ in range(2):  # Slack delivers it twice
-        await app.changes.note({**event, "event_id": f"Ev{message.ts}{text}"})
-    await app.answering.drain(message.thread)
 
 
 async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
@@ -154,10 +128,7 @@ async def test_an_edit_beyond_the_quota_takes_nothing_away(make_app: MakeApp) ->
     app = await make_app(person_messages_per_hour=1)
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
-    await app.changes.note(changed(message, "I love ramen!"))
-    await app.answering.drain(message.thread)
-    for job in app.take_jobs(UPDATE_FROM_TURN):
-        await app.wiring.source_updates.update_from_turn(**job)
+    await app.change(message, "I love ramen!")
     await app.form(message)
     assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
         "ramen"

@@ -10,7 +10,6 @@ import pytest
 
 from bot.conversation.claimed_message import Withdrawn
 from bot.conversation.inbox import MAX_FAILURES
-from bot.delivery.sessions import LOADING
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
@@ -98,7 +97,7 @@ async def test_the_end_is_tried_again(thread: Thread, fault: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("error", ["unknown_method", "feature_disabled", "missing_scope"])
 async def test_without_sessions_there_is_a_status_line(sender: Sender, error: str) -> None:
-    """A workspace without sessions gets a line that changes, and is not asked for each answer."""
+    """A workspace without sessions gets a status line, and is not asked for each answer."""
     sender.slack.fault(SET, error=error, times=None)
     for place in (sender.slack.place(), sender.slack.place()):
         async with Thread(sender, place).answering(language="ja") as answer:
@@ -106,8 +105,8 @@ async def test_without_sessions_there_is_a_status_line(sender: Sender, error: st
             await answer.stream.finish("Hello.")
         assert sender.slack.status(place) == ""
     assert len(sender.slack.calls(SET)) == 1
-    shown = [call["args"]["loading_messages"] for call in sender.slack.calls(LINE)]
-    assert shown == [[say("ja", key) for key in LOADING]] * 2
+    shown = [call["args"]["status"] for call in sender.slack.calls(LINE)]
+    assert shown == [say("ja", "status")] * 2
 
 
 def left_processing(app: App, asked: Message) -> None:

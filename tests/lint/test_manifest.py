@@ -224,7 +224,6 @@ def test_the_search_finds_the_calls(called: set[str]) -> None:
         "users.info",
         "conversations.info",
         "assistant.threads.setStatus",
-        "auth.test",
     } <= called
 
 

@@ -21,9 +21,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"display_information": {}}, "The manifest lacks display_information.name."),
     (
         {"display_information": {"name": 5}},
-        "display_information.name of the manifest must be a text.",
+        "display_information.name of the manifest must be a string.",
     ),
-    ({"features": []}, "features of the manifest must hold names and values."),
+    ({"features": []}, "features of the manifest must be an object."),
     (
         {"features": {"slash_commands": [COMMAND, {"command": "/x"}]}},
         "The manifest lacks features.slash_commands[1].description.",
@@ -34,11 +34,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"features": {"slash_commands": ["/deploy"]}},
-        "Each entry of features.slash_commands must hold names and values.",
+        "each of features.slash_commands of the manifest must be an object.",
     ),
     (
         {"features": {"shortcuts": [{**SHORTCUT, "type": "channel"}]}},
-        "features.shortcuts[0].type of the manifest must be global or message.",
+        "A shortcut of the manifest is global or message, not channel.",
     ),
     (
         {"oauth_config": {"scopes": {"bot": "chat:write"}}},
@@ -46,7 +46,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"oauth_config": {"scopes": {"bot": [1]}}},
-        "oauth_config.scopes.bot of the manifest must be a list of texts.",
+        "each of oauth_config.scopes.bot of the manifest must be a string.",
     ),
     (
         {"settings": {"socket_mode_enabled": "yes"}},

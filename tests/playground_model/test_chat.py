@@ -51,7 +51,7 @@ async def test_scripted_tool_calls_are_streamed(
 ) -> None:
     """Arguments come in pieces that join to the script's JSON."""
     calls = [{"name": "save", "arguments": {"content": "a longer piece of text"}}]
-    await controls.post("script", {"endpoint": "chat", "output": {"tool_calls": calls}})
+    await controls.post("script", {"endpoint": "chat", "output": {"function_calls": calls}})
     stream = await client.chat.completions.create(
         model=MODEL, messages=HELLO, tools=[TOOL], stream=True
     )

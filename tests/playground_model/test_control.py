@@ -205,7 +205,7 @@ async def test_the_journal_keeps_every_request(
         ("faults", {"endpoint": "chat", "status": 500, "times": 0}, "times"),
         ("script", {"endpoint": "chat", "output": {"texts": ""}}, "texts"),
         ("script", {"endpoint": "chat"}, "object"),
-        ("script", {"endpoint": "chat", "output": {"tool_calls": [{}]}}, "name"),
+        ("script", {"endpoint": "chat", "output": {"function_calls": [{}]}}, "name"),
         ("faults", {**RESPONSE, "event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
         ("faults", {**RESPONSE, "event": "failed", "nested": True}, "nested"),
         ("faults", {**RESPONSE, "event": "incomplete", "reason": "boredom"}, "content_filter"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,6 @@ from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     can_be_undone,
     change_line,
-    credentials_named,
     describe,
     memory_line,
     notable_changes,
@@ -30,6 +30,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
 WEEKLY |= {"description": "every week"}
+NOON_OF_2020 = {"promise": "slides", "due": "2020-11-27", "due_time": "12:00", "state": "open"}
 STORY = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
 
 
@@ -72,6 +73,8 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
             "Rewrite (client: Acme, people on it: 3)",
         ),
         ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
+        ("en", "Promise", NOON_OF_2020, "Promised: slides, by Fri, Nov 27, 2020, 12:00 PM"),
+        ("ja", "Promise", NOON_OF_2020, "約束：slides（期日：2020年11月27日(金)12:00）"),
     ],
 )
 def test_describe(language: Language, kind: str, content: dict[str, Any], line: str) -> None:
@@ -244,33 +247,24 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
     assert "hunter2" not in json.dumps(refusal_payload(EN, secret, can_store=True))
 
 
-@pytest.mark.parametrize(
-    ("kinds", "line"),
-    [
-        (["password"], "a password"),
-        (["password", "card_number", "id_number"], "a password, a card number and an ID number"),
-    ],
-)
-def test_credentials_are_listed_as_a_sentence_does(kinds: list[str], line: str) -> None:
-    """One is named, several are joined."""
-    assert credentials_named(EN, kinds) == line
-
-
 ZONE = ZoneInfo("Asia/Tokyo")
 # Already the next day in Tokyo.
-LATE = datetime(2026, 11, 20, 20, 5, tzinfo=UTC)
+LATE = datetime(2020, 11, 20, 20, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("language", "shown", "with_time"),
+    ("language", "shown", "with_time", "this_year"),
     [
-        ("en", "Nov 21, 2026", "Nov 21, 2026, 5:05 AM"),
-        ("ja", "2026年11月21日", "2026年11月21日 5:05"),
+        ("en", "Nov 21, 2020", "Sat, Nov 21, 2020, 5:05 AM", r"\w{3}, Nov 21, 5:05 AM"),
+        ("ja", "2020年11月21日", "2020年11月21日(土)5:05", r"11月21日\([日月火水木金土]\)5:05"),
     ],
 )
-def test_a_day_is_that_of_the_reader(language: Language, shown: str, with_time: str) -> None:
-    """Date and time are those of the reader's zone, written as their language writes them."""
+def test_a_day_is_that_of_the_reader(
+    language: Language, shown: str, with_time: str, this_year: str
+) -> None:
+    """Date and time are those of the reader's zone and language; of this year, without the year."""
     reader = Reader(language, ZONE)
     assert reader.plain_minute(LATE) == with_time
-    assert reader.day(LATE) == f"<!date^1795205100^{{date_short}}|{shown}>"
-    assert reader.minute(LATE) == f"<!date^1795205100^{{date_short}} {{time}}|{with_time}>"
+    assert reader.day(LATE) == f"<!date^1605902700^{{date_short}}|{shown}>"
+    assert reader.minute(LATE) == f"<!date^1605902700^{{date_short}} {{time}}|{with_time}>"
+    assert re.fullmatch(this_year, reader.plain_minute(LATE.replace(year=datetime.now(ZONE).year)))

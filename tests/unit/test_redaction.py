@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.credentials import Removed, credential_kinds, redact, redact_json
+from memory.credentials import Removed, redact, redact_json
 from memory.credentials.detection import find_credentials
 from memory.credentials.redaction import is_redacted, redact_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, VENDORS
@@ -71,7 +71,7 @@ def test_a_repeated_value_is_removed() -> None:
     assert redact(f"{_WORD} is weak. {_WORD}x", removed).text == (
         f"[password removed] is weak. {_WORD}x"
     )
-    assert credential_kinds(removed) == ("password",)
+    assert [one.kind for one in removed] == ["password"]
     assert _WORD not in repr(removed)
 
 

@@ -52,41 +52,43 @@ class Message:
 Item: TypeAlias = Reasoning | Search | Message | Call
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Answer:
-    """Text, calls, or both. `annotations` are url citations: url, title, start_index, end_index.
+    """The output items of a response, in their order.
 
-    `items` are the output items of a response in their order, in place of the other fields; `text`
-    and `calls` then hold what of them a chat completion can hold.
+    `text` and `calls` are what of them a chat completion can hold.
     """
 
-    text: str = ""
-    calls: tuple[Call, ...] = ()
-    annotations: tuple[dict[str, Any], ...] = ()
-    refuses: bool = False
-    web_search: bool = False
-    items: tuple[Item, ...] = ()
+    items: tuple[Item, ...]
 
     @property
-    def output(self) -> tuple[Item, ...]:
-        """The output items of a response, in their order."""
-        if self.items:
-            return self.items
-        queries = [annotation["title"] for annotation in self.annotations]
-        search = (Search(query=(queries or ["news"])[0]),) if self.web_search else ()
-        said = self.text or not self.calls
-        message = Message(parts=(self.text,), annotations=self.annotations, refuses=self.refuses)
-        return (*search, *([message] if said else []), *self.calls)
+    def text(self) -> str:
+        """The text of its messages without commentary."""
+        messages = [one for one in self.items if isinstance(one, Message)]
+        final = [one for one in messages if one.phase != "commentary"]
+        return "\n\n".join(part for message in final for part in message.parts)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Its function calls."""
+        return tuple(one for one in self.items if isinstance(one, Call))
 
     def summary(self) -> dict[str, Any]:
         """The answer's entry in the journal."""
-        kept: dict[str, Any] = {"text": self.text}
-        if self.calls:
-            kept["calls"] = [{"name": c.name, "arguments": c.arguments} for c in self.calls]
-        if self.annotations:
-            kept["annotations"] = list(self.annotations)
-        if self.web_search:
-            kept["web_search"] = True
-        if self.items:
-            kept["items"] = [type(item).__name__.lower() for item in self.items]
-        return kept
+        calls = [{"name": one.name, "arguments": one.arguments} for one in self.calls]
+        return {"text": self.text, **({"calls": calls} if calls else {})}
+
+
+def said(
+    text: str = "",
+    *calls: Call,
+    annotations: tuple[dict[str, Any], ...] = (),
+    refuses: bool = False,
+    web_search: bool = False,
+) -> Answer:
+    """Return an answer with a text, calls, or both; a web search comes before them."""
+    query = str(annotations[0]["title"]) if annotations else "news"
+    message = Message(parts=(text,), annotations=annotations, refuses=refuses)
+    items: list[Item] = [Search(query=query)] if web_search else []
+    items += [message] if text or not calls else []
+    return Answer((*items, *calls))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from openai_double.answer import Answer
 from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError, error_type
 from openai_double.journal import Journal
 from openai_double.request_types import Endpoint
-from openai_double.scripts import ControlError, answer_in, known_fields
+from openai_double.scripts import ControlError, answer_in, expanded, known_fields
 from openai_double.traffic import Traffic, What
 
 FOREVER: Final = -1
@@ -217,9 +217,7 @@ class Control:
         if script is None:
             return None
         found = script.pattern.search(text) if script.pattern is not None else None
-        if found is None:
-            return script.answer
-        return replace(script.answer, text=found.expand(script.answer.text))
+        return script.answer if found is None else expanded(script.answer, found)
 
 
 _Rule = TypeVar("_Rule", Fault, Script)

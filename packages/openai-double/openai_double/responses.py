@@ -67,7 +67,7 @@ class ResponseWriter:
         self._created = int(time.time())
         self._output: list[dict[str, Any]] = []
         self._reason = (self._fault.reason if self._fault else None) or "max_output_tokens"
-        items = answer.output
+        items = answer.items
         if reasons and not any(isinstance(item, Reasoning) for item in items):
             items = (Reasoning(), *items)
         whole = "".join(part for item in items if isinstance(item, Message) for part in item.parts)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, get_args
 
-from openai_double.answer import Answer, Call, Item, Message, Phase, Reasoning, Search
+from openai_double.answer import Answer, Call, Item, Message, Phase, Reasoning, Search, said
 
-_OUTPUT_FIELDS: Final = {
-    *("text", "function_calls", "tool_calls", "annotations", "web_search", "items")
-}
+_OUTPUT_FIELDS: Final = {*("text", "function_calls", "annotations", "web_search", "items")}
 _ITEM_FIELDS: Final = {
     "reasoning": {"type"},
     "web_search": {"type", "query"},
@@ -39,24 +39,22 @@ def answer_in(output: Any) -> Answer:
     if "items" in output:
         if len(output) > 1:
             raise ControlError("Output field 'items' takes the place of all others.")
-        return _of_items(tuple(map(_item, output["items"])))
-    calls = [*output.get("function_calls", []), *output.get("tool_calls", [])]
-    return Answer(
-        text=output.get("text", ""),
-        calls=tuple(map(_call, calls)),
+        return Answer(tuple(map(_item, output["items"])))
+    return said(
+        output.get("text", ""),
+        *map(_call, output.get("function_calls", [])),
         annotations=tuple(output.get("annotations", [])),
         web_search=output.get("web_search", False),
     )
 
 
-def _of_items(items: tuple[Item, ...]) -> Answer:
-    messages = [item for item in items if isinstance(item, Message)]
-    final = [item for item in messages if item.phase != "commentary"]
-    return Answer(
-        text="\n\n".join(part for message in final for part in message.parts),
-        calls=tuple(item for item in items if isinstance(item, Call)),
-        items=items,
+def expanded(answer: Answer, found: re.Match[str]) -> Answer:
+    """Return an answer with the groups of a match in its texts."""
+    items = (
+        replace(one, parts=tuple(map(found.expand, one.parts))) if isinstance(one, Message) else one
+        for one in answer.items
     )
+    return Answer(tuple(items))
 
 
 def _item(given: Any) -> Item:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from openai_double import embeddings, families, prompt, reasoning, request_types
-from openai_double.answer import Answer
+from openai_double.answer import Answer, said
 from openai_double.chat import ChatWriter
 from openai_double.checks import (
     MODELS,
@@ -37,7 +37,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def unscripted(_prompt: Prompt) -> Answer:
     """Return the answer to a request that no script was written for."""
-    return Answer(text="No script answers this request.")
+    return said("No script answers this request.")
 
 
 def reply(_prompt: Prompt) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+from slack_playground.records import Json
+from slack_playground.typed_json import WrongTypeError, checked
+
 
 class ManifestError(Exception):
     """The manifest cannot be used."""
@@ -53,65 +56,31 @@ class Manifest:
     description: str = ""
 
 
-class _Section:
-    """A mapping of the manifest; `path` is where it is, "" for the whole.
+def _at(content: Json, path: str, kind: Any, default: Any = None, *, place: str = "") -> Any:
+    """The value at a path of names, `default` where it is absent or null.
 
-    What is absent or null has its default; what has another type raises ManifestError.
+    Raises ManifestError if a value that must be there is not (`default` is `...`), and for one of
+    another type than `kind`. `place` is where in the manifest `content` is.
     """
+    *above, name = path.split(".")
+    inner, passed = content, place
+    for one in above:
+        passed += f"{one}."
+        found = inner.get(one)
+        inner = {} if found is None else _checked(passed.rstrip("."), found, dict)
+    value = inner.get(name)
+    if value is not None:
+        return _checked(f"{place}{path}", value, kind)
+    if default is ...:
+        raise ManifestError(f"The manifest lacks {place}{path}.")
+    return default
 
-    def __init__(self, content: dict[Any, Any], path: str = "") -> None:
-        self._content = content
-        self._path = path
-        self.given = bool(content)
 
-    def _at(self, name: str) -> str:
-        return f"{self._path}.{name}" if self._path else name
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self._content.get(name)
-        if value is None and default is not None:
-            return default
-        if value is None:
-            raise ManifestError(f"The manifest lacks {self._at(name)}.")
-        if not isinstance(value, str):
-            raise ManifestError(f"{self._at(name)} of the manifest must be a text.")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._content.get(name)
-        if not isinstance(value, bool | None):
-            raise ManifestError(f"{self._at(name)} of the manifest must be true or false.")
-        return bool(value)
-
-    def choice(self, name: str, *values: str) -> str:
-        value = self.text(name)
-        if value not in values:
-            raise ManifestError(f"{self._at(name)} of the manifest must be {' or '.join(values)}.")
-        return value
-
-    def _list(self, name: str) -> list[Any]:
-        value = self._content.get(name)
-        if not isinstance(value, list | None):
-            raise ManifestError(f"{self._at(name)} of the manifest must be a list.")
-        return value or []
-
-    def texts(self, name: str) -> list[str]:
-        values = self._list(name)
-        if not all(isinstance(value, str) for value in values):
-            raise ManifestError(f"{self._at(name)} of the manifest must be a list of texts.")
-        return values
-
-    def section(self, name: str) -> "_Section":
-        value = self._content.get(name)
-        if not isinstance(value, dict | None):
-            raise ManifestError(f"{self._at(name)} of the manifest must hold names and values.")
-        return _Section(value or {}, self._at(name))
-
-    def sections(self, name: str) -> "list[_Section]":
-        values = self._list(name)
-        if not all(isinstance(value, dict) for value in values):
-            raise ManifestError(f"Each entry of {self._at(name)} must hold names and values.")
-        return [_Section(one, f"{self._at(name)}[{n}]") for n, one in enumerate(values)]
+def _checked(path: str, value: Any, kind: Any) -> Any:
+    try:
+        return checked(f"{path} of the manifest", value, kind)
+    except WrongTypeError as error:
+        raise ManifestError(str(error)) from None
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -140,58 +109,63 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
     there, and when a scope is optional that is not asked for: "Optional scopes must also be listed
     in the corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
     """
-    manifest = _Section(content)
-    display = manifest.section("display_information")
-    features, settings = manifest.section("features"), manifest.section("settings")
-    home, oauth = features.section("app_home"), manifest.section("oauth_config")
-    views = [features.section(name) for name in ("agent_view", "assistant_view")]
-    name = display.text("name")
-    asked = oauth.section("scopes")
-    scopes, optional = frozenset(asked.texts("bot")), frozenset(asked.texts("bot_optional"))
+    scopes = frozenset(_at(content, "oauth_config.scopes.bot", list[str], ()))
+    optional = frozenset(_at(content, "oauth_config.scopes.bot_optional", list[str], ()))
     if missing := sorted(optional - scopes):
         raise ManifestError(
             f"The manifest lists {', '.join(missing)} under bot_optional only: list optional scopes"
             " under bot as well."
         )
+    name = _at(content, "display_information.name", str, ...)
+    views = [f"features.{one}" for one in ("agent_view", "assistant_view")]
+    prompts = [p for view in views for p in _entries(content, f"{view}.suggested_prompts")]
     commands = [
         Command(
-            name=entry.text("command"),
-            description=entry.text("description"),
-            usage_hint=entry.text("usage_hint", ""),
-            should_escape=entry.flag("should_escape"),
+            name=_at(entry, "command", str, ..., place=place),
+            description=_at(entry, "description", str, ..., place=place),
+            usage_hint=_at(entry, "usage_hint", str, "", place=place),
+            should_escape=_at(entry, "should_escape", bool, False, place=place),
         )
-        for entry in features.sections("slash_commands")
+        for place, entry in _entries(content, "features.slash_commands")
     ]
     shortcuts = [
         Shortcut(
-            callback_id=entry.text("callback_id"),
-            kind=entry.choice("type", "global", "message"),
-            name=entry.text("name"),
+            callback_id=_at(entry, "callback_id", str, ..., place=place),
+            kind=_at(entry, "type", str, ..., place=place),
+            name=_at(entry, "name", str, ..., place=place),
         )
-        for entry in features.sections("shortcuts")
+        for place, entry in _entries(content, "features.shortcuts")
     ]
+    if wrong := [one.kind for one in shortcuts if one.kind not in ("global", "message")]:
+        raise ManifestError(f"A shortcut of the manifest is global or message, not {wrong[0]}.")
+    settings = "settings.event_subscriptions.bot_events"
     return Manifest(
         name=name,
-        bot_name=features.section("bot_user").text("display_name", name),
+        bot_name=_at(content, "features.bot_user.display_name", str, name),
         scopes=scopes,
         optional_scopes=optional,
-        events=frozenset(settings.section("event_subscriptions").texts("bot_events")),
+        events=frozenset(_at(content, settings, list[str], ())),
         commands={command.name: command for command in commands},
         shortcuts={shortcut.callback_id: shortcut for shortcut in shortcuts},
-        home_tab=home.flag("home_tab_enabled"),
-        messages_tab=home.flag("messages_tab_enabled"),
-        interactivity=settings.section("interactivity").flag("is_enabled"),
-        socket_mode=settings.flag("socket_mode_enabled"),
-        token_rotation=settings.flag("token_rotation_enabled"),
-        redirect_urls=tuple(oauth.texts("redirect_urls")),
-        description=display.text("description", ""),
-        is_agent=any(view.given for view in views),
+        home_tab=_at(content, "features.app_home.home_tab_enabled", bool, False),
+        messages_tab=_at(content, "features.app_home.messages_tab_enabled", bool, False),
+        interactivity=_at(content, "settings.interactivity.is_enabled", bool, False),
+        socket_mode=_at(content, "settings.socket_mode_enabled", bool, False),
+        token_rotation=_at(content, "settings.token_rotation_enabled", bool, False),
+        redirect_urls=tuple(_at(content, "oauth_config.redirect_urls", list[str], ())),
+        description=_at(content, "display_information.description", str, ""),
+        is_agent=any(_at(content, view, dict) for view in views),
         suggested_prompts=tuple(
-            {"title": prompt.text("title"), "message": prompt.text("message")}
-            for view in views
-            for prompt in view.sections("suggested_prompts")
+            {part: _at(entry, part, str, ..., place=place) for part in ("title", "message")}
+            for place, entry in prompts
         ),
     )
+
+
+def _entries(content: Json, path: str) -> list[tuple[str, Json]]:
+    """The entries of a list of objects, each with its place."""
+    entries = _at(content, path, list[Json], ())
+    return [(f"{path}[{number}].", entry) for number, entry in enumerate(entries)]
 
 
 def _loader() -> Any:

@@ -48,7 +48,7 @@ _LONG: Final = (
 )
 _LEAD: Final = re.compile(
     r"(?:(?:<@\w+>|@\w+|please|and|hi|hello|kioku|no)[,:]? +"
-    r"|(?:私は|やっぱり|最近は|特に)、?)*",
+    r"|(?:私は|やっぱり|最近は|特に|技術トピックでは)、?)*",
     re.I,
 )
 _JOINTS: Final = (

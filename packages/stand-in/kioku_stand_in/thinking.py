@@ -10,7 +10,7 @@ from kioku_stand_in import memories, optimizing, replies, tool_use
 from kioku_stand_in.fill import fill
 from kioku_stand_in.sentences import REPLIES, is_japanese, statements, without_marks
 from kioku_stand_in.verdicts import verdicts_for
-from openai_double.answer import Answer, Call, call
+from openai_double.answer import Answer, Call, call, said
 from openai_double.prompt import Prompt
 
 _VERDICTS: Final = "MemoryVerdicts"
@@ -38,9 +38,7 @@ def answer_to(prompt: Prompt) -> Answer:
         return _better_prompt(prompt)
     if kind == "verdict":
         judged = verdicts_for(words)
-        return (
-            Answer(calls=(call(_VERDICTS, judged),)) if prompt.tools else Answer(text=_json(judged))
-        )
+        return said("", call(_VERDICTS, judged)) if prompt.tools else said(_json(judged))
     if kind == "search":
         return _found(words)
     if prompt.tools and prompt.tool_choice != "none":
@@ -48,18 +46,18 @@ def answer_to(prompt: Prompt) -> Answer:
         calls = memories.formed(prompt) if forms else tool_use.calls_for(prompt)
         calls = calls or ([] if prompt.tool_choice == "auto" else [_something(prompt)])
         if calls:
-            return Answer(calls=tuple(calls if prompt.parallel else calls[:1]))
+            return said("", *(calls if prompt.parallel else calls[:1]))
         if forms:
-            return Answer(text="There is nothing here to remember.")
+            return said("There is nothing here to remember.")
     if _is_mem0(prompt):
-        return Answer(text=_json({"memory": _for_mem0(words)}))
+        return said(_json({"memory": _for_mem0(words)}))
     if prompt.schema is not None:
-        return Answer(text=_json(fill(prompt.schema, words) if prompt.schema else {}))
+        return said(_json(fill(prompt.schema, words) if prompt.schema else {}))
     if text := tool_use.outcome_of(prompt):
-        return Answer(text=text)
+        return said(text)
     # A sentence that it does not understand is no answer: it is neither rated nor made of memories.
     text, unknown = replies.reply_to(prompt)
-    return Answer(text=text, refuses=unknown)
+    return said(text, refuses=unknown)
 
 
 def _found(query: str) -> Answer:
@@ -67,14 +65,14 @@ def _found(query: str) -> Answer:
     text = REPLIES["searched"][is_japanese(query)]
     place = {"start_index": 0, "end_index": len(text)}
     cited = {"url": "https://example.com/", "title": query, **place}
-    return Answer(text=text, annotations=(cited,), web_search=True)
+    return said(text, annotations=(cited,), web_search=True)
 
 
 def _better_prompt(prompt: Prompt) -> Answer:
     if not prompt.tools:
-        return Answer(text=_json(optimizing.fields_for(prompt, prompt.schema or {})))
+        return said(_json(optimizing.fields_for(prompt, prompt.schema or {})))
     tool = optimizing.tool_for(prompt)
-    return Answer(calls=(call(tool.name, optimizing.fields_for(prompt, tool.parameters)),))
+    return said("", call(tool.name, optimizing.fields_for(prompt, tool.parameters)))
 
 
 def _something(prompt: Prompt) -> Call:
@@ -89,9 +87,9 @@ def _something(prompt: Prompt) -> Call:
 
 def _for_mem0(request: str) -> list[dict[str, str]]:
     """Return what mem0 2.2 should add: the person's new statements, verbatim."""
-    said = request.partition(_MEM0)[2].partition("\n## ")[0]
+    new_words = request.partition(_MEM0)[2].partition("\n## ")[0]
     known = request.partition("## Existing Memories\n")[2].partition("\n## ")[0]
-    words = re.findall(r"^user: (.*)$", said, re.M)
+    words = re.findall(r"^user: (.*)$", new_words, re.M)
     told = dict.fromkeys(without_marks(one.quote) for one in statements("\n".join(words)))
     new = [text for text in told if json.dumps(text, ensure_ascii=False) not in known]
     return [{"id": str(n), "text": text, "attributed_to": "user"} for n, text in enumerate(new)]

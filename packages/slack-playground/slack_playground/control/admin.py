@@ -5,11 +5,12 @@ from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from slack_playground.control.request import Act, BadRequestError, check_loopback, checked
+from slack_playground.control.request import Act, BadRequestError, check_loopback
 from slack_playground.faults import Fault
 from slack_playground.files import DOWNLOAD
 from slack_playground.records import Json, Thread, new_id
 from slack_playground.slack import Slack
+from slack_playground.typed_json import checked
 
 _LOOK_SECONDS = 0.02
 _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}

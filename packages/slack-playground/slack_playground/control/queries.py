@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from slack_playground.control.request import checked
 from slack_playground.installing import workspace_summary
 from slack_playground.records import Channel, Json, Message
 from slack_playground.slack import Slack
+from slack_playground.typed_json import checked
 
 
 class Queries:

@@ -3,23 +3,16 @@
 import inspect
 import json
 from collections.abc import Awaitable, Callable
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from slack_playground.records import LOOPBACK, Json
+from slack_playground.typed_json import checked
 
 Act = Callable[..., Awaitable[Json]]
-_NAMES: dict[Any, str] = {
-    str: "a string",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number, 0 or more",
-    dict: "an object",
-    list: "a list",
-}
 
 
 class BadRequestError(ValueError):
@@ -27,7 +20,7 @@ class BadRequestError(ValueError):
 
 
 async def perform(act: Act, request: web.Request) -> Json:
-    """Call `act` with the fields of the body that it takes; raises BadRequestError.
+    """Call `act` with the fields of the body that it takes; raises ValueError.
 
     null is a value for a parameter that may be None, else the field counts as not given. A field
     that `act` has no parameter for is not looked at, unless it takes ``**fields``.
@@ -51,29 +44,6 @@ async def perform(act: Act, request: web.Request) -> Json:
 
 def _may_be_none(kind: Any) -> bool:
     return kind is Any or NoneType in get_args(kind)
-
-
-def checked(name: str, value: Any, kind: Any) -> Any:
-    """Return a value that has the type `kind`; raises BadRequestError."""
-    if kind is Any:
-        return value
-    if isinstance(kind, UnionType):
-        if value is None:
-            return None
-        kind = next(one for one in get_args(kind) if one is not NoneType)
-    if kind is int and isinstance(value, str) and value.isdecimal():
-        return int(value)
-    plain = get_origin(kind) or kind
-    fits = (int, float) if plain is float else plain
-    if not isinstance(value, fits) or (isinstance(value, bool) and plain is not bool):
-        raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
-    if plain is float:
-        if value < 0:
-            raise BadRequestError(f"{name} must be {_NAMES[plain]}.")
-        return float(value)
-    if isinstance(value, list):
-        return [checked(f"each of {name}", one, get_args(kind)[0]) for one in value]
-    return value
 
 
 def check_loopback(url: str) -> None:

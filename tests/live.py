@@ -1,6 +1,7 @@
-"""`kioku doctor --live`: tries in a real workspace what Slack's documentation leaves open.
+"""Tries in a real workspace what Slack's documentation leaves open: ``python -m tests.live U…``.
 
-Each trial posts, reads back what Slack made of it, and gives a row of docs/reality.md.
+Each trial posts with SLACK_BOT_TOKEN into the direct message with that person, and into the channel
+named after it, reads back what Slack made of it, prints a row for docs/reality.md, and deletes it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import VERSION
-from bot.config import Settings
+from bot.config import Settings, load_settings
 from bot.logs import fault
 from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack, token
 from bot.slack.client import (
@@ -31,26 +32,20 @@ from bot.slack.client import (
 from bot.ui.reader import Reader
 from bot.ui.reply import footer, text_chunk
 
-_FIRST = "`kioku doctor --live` is running; this message will be deleted shortly."
-_OLD, _NEW = "Kioku's doctor wrote this first.", "Kioku's doctor changed it."
+_FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
+_OLD, _NEW = "Kioku's trial wrote this first.", "Kioku's trial changed it."
 
 
-async def try_live(settings: Settings, user: str | None, channel: str | None, yes: bool) -> int:
+async def try_live(settings: Settings, user: str, channel: str | None = None) -> int:
     """Try all of it in the direct message with `user`, and in `channel`; return the exit code.
 
     Raises `Problem` where nothing can be tried.
     """
-    if user is None:
-        raise Problem("Say who you are: --user U… (in Slack: your profile, ⋮, Copy member ID).")
     me = await ask_slack(settings, BOT_TOKEN, "auth.test")
     client = create_client(token(settings, BOT_TOKEN), settings.slack_api_url)
     dm = await direct_message(client, user)
     if dm is None:
         raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
-    where = f"the direct message with {user}" + (f" and {channel}" if channel else "")
-    question = f"Kioku writes into {where} of {me['team']} and deletes it. Go on? [y/N] "
-    if not yes and (not sys.stdin.isatty() or await asyncio.to_thread(input, question) != "y"):
-        raise Problem("Nothing was tried: answer y, or give --yes.")
     live = _Live(client, team=me["team_id"], user=user, dm=dm["id"])
     trials = {
         "A direct message takes a message with metadata": live.first,
@@ -64,7 +59,7 @@ async def try_live(settings: Settings, user: str | None, channel: str | None, ye
         trials["A stream in a channel's thread has a recipient"] = in_channel
     seen_at = f"{datetime.now(UTC):%Y-%m-%d}, {me['team_id']}, Kioku {VERSION}"
     failed = False
-    print("| Behaviour | Seen | When and where |\n|---|---|---|")
+    sys.stdout.write("| Behaviour | Seen | When and where |\n|---|---|---|\n")
     try:
         for what, trial in trials.items():
             try:
@@ -72,12 +67,11 @@ async def try_live(settings: Settings, user: str | None, channel: str | None, ye
             except (*SLACK_FAULTS, Problem) as error:
                 why = str(error) if isinstance(error, Problem) else error_code(error)
                 seen, failed = f"**no**: {why or fault(error)}", True
-            print(f"| {what} | {seen} | {seen_at} |")
+            sys.stdout.write(f"| {what} | {seen} | {seen_at} |\n")
             if not live.root:
                 break  # everything else is in its thread
     finally:
         left = await asyncio.shield(live.clean_up())
-    print("\nThese rows belong into docs/reality.md, below “What was seen”: please send them.")
     if left:
         raise Problem(f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand.")
     return 1 if failed else 0
@@ -109,7 +103,7 @@ class _Live:
         raise Problem("the message is not in its thread")
 
     async def first(self) -> str:
-        metadata = {"event_type": "kioku_doctor", "event_payload": {"live": True}}
+        metadata = {"event_type": "kioku_trial", "event_payload": {"live": True}}
         self.root = await self._post(self.dm, _FIRST, metadata=metadata)
         message = await self._read(self.dm, self.root, self.root)
         if message.get("metadata") != metadata:
@@ -134,7 +128,7 @@ class _Live:
         """Stream a task and text in chunks, stop with a footer, and read it back."""
         root = await self._post(channel, _FIRST) if channel else self.root
         channel = channel or self.dm
-        task = {"type": "task_update", "id": "doctor", "title": "Streaming"}
+        task = {"type": "task_update", "id": "trial", "title": "Streaming"}
         started = await self.client.chat_startStream(
             channel=channel,
             thread_ts=root,
@@ -144,7 +138,7 @@ class _Live:
         )
         ts = str(started["ts"])
         self.posted.append((channel, ts))
-        chunks = [{**task, "status": "complete"}, text_chunk("Kioku's doctor streams, ")]
+        chunks = [{**task, "status": "complete"}, text_chunk("Kioku's trial streams, ")]
         await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
         end, blocks = [text_chunk("and stops.")], footer(Reader("en"), stand_in=False)
         await self.client.chat_stopStream(channel=channel, ts=ts, chunks=end, blocks=blocks)
@@ -187,3 +181,7 @@ class _Live:
             if self.root:
                 await self._set_session("active")
         return left
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(try_live(load_settings(), *sys.argv[1:3])))
