@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
@@ -27,6 +29,7 @@ from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill import Backfill
 from bot.pipeline.responses.request import ModelRequests
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
@@ -40,7 +43,7 @@ from bot.slack.messages import Message
 from bot.ui.panel import Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
-from tests.integration.messages import LATER, change
+from tests.integration.messages import LATER, change, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
 
@@ -129,6 +132,24 @@ class App:
         """Note that a message was deleted, after whatever was noted before."""
         place = (message.team_id, message.channel_id, message.ts, message.thread)
         await self.wiring.inbox.withdraw(*place, changed_ts=LATER)
+
+    async def change(self, message: Message, text: str | None) -> None:
+        """Let its author edit a message or, with None, delete it; do what follows from it."""
+        where = {"user": message.user_id, "channel": message.channel_id, "ts": message.ts}
+        if text is None:
+            self.slack.control("messages/delete", where)
+        else:
+            self.slack.control("messages/edit", {**where, "text": text})
+        await self.changes.note({**changed(message, text), "event_id": f"Ev{time.time_ns()}"})
+        await self.follow_changes()
+
+    async def follow_changes(self) -> None:
+        """Run the waiting jobs that update memories from messages."""
+        updates = self.wiring.source_updates
+        for job in self.take_jobs(UPDATE_FROM_TURN):
+            await updates.update_from_turn(**job)
+        for job in self.take_jobs(UPDATE_FROM_MESSAGE):
+            await updates.update_from_message(**job)
 
     async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""
@@ -352,9 +373,7 @@ async def open_app(
 def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> Maintenance:
     """Return the maintenance of an application that is installed in no workspace."""
     slack = Installations(only(None), base_url="http://127.0.0.1/")
-    return Maintenance(
-        pool, queue, People(pool, slack, "notice"), Settings(retention_days=retention_days)
-    )
+    return Maintenance(pool, queue, People(pool, slack), Settings(retention_days=retention_days))
 
 
 @asynccontextmanager

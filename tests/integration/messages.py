@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -58,3 +59,30 @@ def change() -> dict[str, str]:
 def says(content: Any, key: str, **values: Any) -> bool:
     """Return whether a message or view has a sentence of the English catalogue."""
     return say("en", key, **values) in json.dumps(content, ensure_ascii=False)
+
+
+def changed(message: Message, text: str | None) -> dict[str, Any]:
+    """Return the event that `message` was edited to `text`, or deleted."""
+    before = {
+        "type": "message",
+        "user": message.user_id,
+        "team": message.team_id,
+        "text": message.text,
+        "ts": message.ts,
+    }
+    if not message.opens_thread:
+        before["thread_ts"] = message.thread_ts
+    event: dict[str, Any] = {
+        "type": "message",
+        "subtype": "message_deleted" if text is None else "message_changed",
+        "hidden": True,
+        "channel": message.channel_id,
+        "channel_type": "im" if message.channel_id.startswith("D") else "channel",
+        "previous_message": before,
+        "ts": f"{time.time():.6f}",
+    }
+    if text is None:
+        event["deleted_ts"] = message.ts
+    else:
+        event["message"] = {**before, "text": text}
+    return {"event_id": f"EvC{message.ts}", "team_id": message.team_id, "event": event}

@@ -152,31 +152,6 @@ async def test_many_lines_are_one_notice(verified: Verified) -> None:
     assert await app.memories(who) == []
 
 
-async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Verified) -> None:
-    """After the reply to "remember that …" the person alone gets the reason and the button."""
-    app = await verified.app(reply_model="kioku-stand-in")
-    place = app.slack.place(channel="public")
-    verified.model.verdicts.append({0: {"about": "other"}})
-    content = {"kind": "UserFact", "fact": LEAVE}
-    app.script_calls(
-        ("memory_change", {"action": "create", "evidence": LEAVE, "content": content}),
-        text="I did not store that.",
-    )
-    said = await app.ask(place, f"<@{app.slack.bot_user_id}> remember that {LEAVE}")
-    [output] = app.outputs()
-    assert (output["done"], output["refused"]) == (False, "other_person")
-    sentence = f"remember that {LEAVE}"
-    told = say("en", "refused_other_person", what=sentence)
-    [shown] = [one for one in app.shown(said) if one["text"] == told]
-    assert shown["is_ephemeral"]
-    held = f"{said.channel_id} {said.ts} {sentence}"
-    assert held == shown["blocks"][-1]["elements"][0]["value"]
-    assert "Remembered: " in (await app.click(said.person, REMEMBER, held)).line
-    [memory] = await app.memories(said.person)
-    assert memory.namespace.audience == "public"
-    assert memory.source_messages == [(said.channel_id, said.ts)]
-
-
 @pytest.mark.parametrize(
     "proposal",
     [

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.one_database
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"
-OFFICE = b"PK\x03\x04 the parts of a document"
 
 
 def uploaded(app: App, place: PersonThread, name: str, content: bytes) -> str:
@@ -91,31 +90,6 @@ async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
     assert base64.b64decode(paper["file_data"].partition(",")[2]) == PDF
     assert f"image (image/png, {len(PNG)} bytes)" in reply(app, message)
     assert f"paper.pdf (application/pdf, {len(PDF)} bytes)" in reply(app, message)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "kind"),
-    [
-        (
-            "plan.docx",
-            OFFICE,
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        ),
-        ("list.csv", b"food,how many\nramen,3", "text/csv"),
-        ("data.json", b'{"ramen": 3}', "application/json"),
-    ],
-    ids=lambda value: value if isinstance(value, str) and "/" not in value else "",
-)
-async def test_documents_and_sheets_are_shown(
-    app: App, name: str, content: bytes, kind: str
-) -> None:
-    """What the Responses API reads itself goes to it as it is, with its name and media type."""
-    place = app.slack.place()
-    await sent(app, place, "Sum this up.", file_ids=[uploaded(app, place, name, content)])
-    words, file = shown(app)
-    assert (words["text"], file["filename"]) == ("Sum this up.", name)
-    encoded = base64.b64encode(content).decode()
-    assert file["file_data"] == f"data:{kind};base64,{encoded}"
 
 
 async def told_as(app: App, file: dict[str, Any], content: bytes = b"") -> dict[str, Any]:

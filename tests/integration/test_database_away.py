@@ -15,11 +15,9 @@ from memory.postgres import (
     execute_statement,
     is_unavailable,
     transaction,
-    transaction_timeout,
 )
 from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import owner_rows
-from tests.frozen import frozen
 
 INSERT = (
     "INSERT INTO conversations VALUES ('T1', %s, 'public', false)"
@@ -45,27 +43,6 @@ def written(conninfo: str, channel: str) -> bool:
     """Say whether the row is there."""
     found = owner_rows(conninfo, "SELECT 1 FROM conversations WHERE channel_id = %s", channel)
     return bool(found)
-
-
-async def test_a_transaction_with_a_deadline_fails_in_time(
-    module_database: str, postgres: EmbeddedPostgres
-) -> None:
-    """A PostgreSQL that falls silent costs a caller with a deadline no more than its time."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(60), opened(module_database) as pool:
-        await write(pool, "C1")
-        with frozen(postgres):
-            begun = loop.time()
-            with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
-                await write(pool, "C2")
-            # The connection is gone, and a new one is not to be had either.
-            with pytest.raises(psycopg.OperationalError):
-                async with transaction(pool, wait=0.3):
-                    raise AssertionError("nobody answered")
-            assert loop.time() - begun < 10
-        assert not written(module_database, "C2")
-        await write(pool, "C3")
-    assert written(module_database, "C3")
 
 
 async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> None:

@@ -39,30 +39,6 @@ async def end(answer: Answering) -> str:
     return text
 
 
-async def test_an_answer_is_streamed(thread: Thread) -> None:
-    """An answer appears at once, grows, and ends with its footer and its turn's id."""
-    async with thread.answering() as answer:
-        await begin(answer)
-        [shown] = thread.messages()
-        assert shown["streaming"]
-        assert markdown(shown) == "Hello "
-        await thread.write_until(answer, "chat.appendStream")
-        text = await end(answer)
-    [message] = thread.whole(text)
-    assert await thread.known() == [message["ts"]]
-    assert message["metadata"] == {
-        "event_type": "kioku_turn",
-        "event_payload": {"turn": str(answer.turn_id), "part": 0},
-    }
-    assert [call["method"] for call in thread.slack.calls()] == [
-        "agents.sessions.setStatus",
-        "chat.startStream",
-        "chat.appendStream",
-        "chat.stopStream",
-    ]
-    assert all(call["outcome"] == "ok" for call in thread.slack.calls())
-
-
 def task(name: str, state: TaskState, identity: str = "t1") -> Task:
     """Return a task of an answer."""
     return Task(id=identity, name=name, state=state)
@@ -285,20 +261,6 @@ async def test_long_answers_are_several_messages(
     assert len(messages) >= 3
     assert await thread.known() == [m["ts"] for m in messages]
     assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
-
-
-async def test_an_older_stream_is_ended_in_time(
-    thread: Thread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
-    monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 0.5)
-    async with thread.answering() as answer:
-        await begin(answer)
-        await thread.write_until(answer, "chat.stopStream")
-        text = await end(answer)
-    messages = thread.whole(text)
-    assert len(messages) == 2
-    assert await thread.known() == [m["ts"] for m in messages]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,8 @@ import pytest
 from bench.evals.report import Report
 from bench.evals.run import Options, measured
 from bot.config import Settings, load_settings
-from tests.conftest import SPACE, Server
+from tests.conftest import SPACE
 from tests.integration.scripted_model import Call, ScriptedModel, fact, patch, remove
-from tests.kioku_process import END_SECONDS, environment
 
 pytestmark = pytest.mark.slow
 
@@ -78,19 +75,6 @@ async def run(database: str, model: ScriptedModel, cases: Path, **options: Any) 
     return await measured(settings(database, model.base_url), chosen)
 
 
-def command(folder: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m bench.evals ARGUMENTS`` in `folder` until it ends by itself."""
-    return subprocess.run(
-        (sys.executable, "-m", "bench.evals", *arguments),
-        cwd=folder,
-        env=environment(given),
-        capture_output=True,
-        text=True,
-        timeout=END_SECONDS,
-        check=False,
-    )
-
-
 def left(database: str) -> int:
     """Return how many memories of invented people there are."""
     with psycopg.connect(database) as owner:
@@ -148,27 +132,4 @@ async def test_what_the_model_gets_wrong_is_counted(
     row = report.table().splitlines()[-1]
     cells = [cell.strip() for cell in row.split("|")[1:7]]
     assert cells == ["all", "3", "0", "0.000", "0.000", "1"]
-    assert left(database) == 0
-
-
-def test_the_command_with_the_stand_in_says_that_its_score_means_nothing(
-    database: str, stand_in: Server, tmp_path: Path
-) -> None:
-    """It prints the table, and writes a file only where it is told to."""
-    names = ("MEMORY_MODEL", "REPLY_MODEL")
-    given = {
-        "DATABASE_URL": database,
-        "OPENAI_BASE_URL": stand_in.openai_base_url,
-        "KIOKU_EMBEDDING_MODEL": SPACE.model,
-        **{f"KIOKU_{name}": "kioku-stand-in" for name in names},
-    }
-    cases = folder(tmp_path, NOT_KEPT, TAKEN_BACK)
-    done = command(tmp_path, "--cases", str(cases), **given)
-    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
-    assert done.stdout.startswith("| language |")
-    assert "its score means nothing." in done.stdout
-    assert not (cases / "results").exists()
-    told = command(tmp_path, "--cases", "cases", "--output", "results/one.md", **given)
-    assert told.stdout.endswith("Wrote results/one.md.\n")
-    assert "# Evaluation of `kioku-stand-in`" in (tmp_path / "results/one.md").read_text("utf-8")
     assert left(database) == 0

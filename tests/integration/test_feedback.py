@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.memories.data import erase_person, export_person
 from bot.memories.feedback import comment
-from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
 from bot.ui.forms import COMMENT_FORM, comment_form
 from bot.ui.panel import FEEDBACK, FORGET
@@ -105,29 +103,6 @@ async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     assert len(app.shown(long)) > 1
     assert len(values(app, long)) == 2
     assert "feedback" in json.dumps(app.shown(long)[-1]["blocks"])
-
-
-async def test_feedback_is_taken_along_and_erased(app: App) -> None:
-    """A person's export holds their ratings; erasing takes them, as does the end of their turn."""
-    place = app.slack.place()
-    asked = await app.ask(place, "hello")
-    bad = await commented(app, asked, "No.")
-    document = await export_person(app.pool, asked.person, app.wiring.connections.settings)
-    [one] = document["feedback"]
-    assert (one["ts"], one["rating"], one["comment"]) == (asked.ts, "bad", "No.")
-    erased = await erase_person(app.pool, asked.person)
-    assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
-    late = await submit(app, asked.person, bad, "x")
-    assert says(late, "feedback_others")
-    app.script("Hello.")
-    again = await app.ask(place, "hello again")
-    await app.click(again.person, FEEDBACK, values(app, again)[0])
-    app.rows(
-        "UPDATE messages SET begun_at = now() - interval '40 days' WHERE ts = %s RETURNING id",
-        again.ts,
-    )
-    await end_what_is_old(app.pool, 30)
-    assert stored(app, again.person) == []
 
 
 async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None:

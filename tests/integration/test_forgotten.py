@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
+import pytest
 
 from bot.memories.data import erase_person
 from bot.ui.panel import FORGET, UNDO
@@ -50,6 +51,7 @@ async def kioku(folder: Path, owner: str, *command: str) -> Ended:
     return await asyncio.to_thread(ended, folder, *command, **settings)
 
 
+@pytest.mark.slow
 async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     app: App, empty_database: str, tmp_path: Path
 ) -> None:

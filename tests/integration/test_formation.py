@@ -98,37 +98,6 @@ RAMEN = food("ラーメン", 100, "ラーメンが大好きです!!", cuisine="�
 PASTA = food("パスタ", 80, "パスタも好きです")
 
 
-async def test_remembers_what_was_said(trial: Trial) -> None:
-    """A stored memory has LangMem's shape, its source, and one vector."""
-    trial.model.answer([RAMEN, PASTA])
-    formed = await trial.form(words("ラーメンが大好きです!!", "パスタも好きです"))
-    assert [(c.action, c.kind, c.before) for c in formed.changes] == [
-        ("remembered", "UserFoodPreference", None)
-    ] * 2
-    stored = await trial.rows(ALICE_DM.own)
-    assert {row["key"] for row in stored} == {change.key for change in formed.changes}
-    (ramen,) = [r for r in stored if r["value"]["content"]["food_name"] == "ラーメン"]
-    assert ramen["value"]["kind"] == "UserFoodPreference"
-    assert ramen["value"]["content"] == {
-        "food_name": "ラーメン",
-        "cuisine": "和食",
-        "preference": 100,
-        "description": None,
-    }
-    assert ramen["value"]["sources"] == [
-        {
-            "kind": "message",
-            "permalink": None,
-            "channel": "D1",
-            "ts": "100.000100",
-            "evidence": "ラーメンが大好きです!!",
-        }
-    ]
-    assert ramen["value"]["confirmed_at"].startswith("20")
-    assert [row["vectors"] for row in stored] == [1, 1]
-    assert len(trial.model.requests) == 1
-
-
 @pytest.mark.parametrize("renamed", [None, 0, 1])
 async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int | None) -> None:
     """Each of two patches in one answer changes what it names, with its own quote.

@@ -19,10 +19,9 @@ from bot.conversation.claimed_message import (
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
-from memory import DM, Pool, memory_view
+from memory import Pool
 from memory.postgres import transaction
 from tests.conftest import owner_rows
-from tests.integration.deliveries import claimed_anew, turns_alone
 from tests.integration.messages import LATER, change, following, message
 
 # One migrated database for all of these tests; each has people of its own.
@@ -238,30 +237,3 @@ async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: 
     await inbox.interrupt(asked.thread, stopped_ts=LATER)
     await pool.close()
     assert not await inbox.read_flags(waiting)
-
-
-async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) -> None:
-    """A DM sees the person's earlier waiting DMs; a channel only those of that channel."""
-    first = message("in dm")
-    user = first.user_id
-    other_dm = message("in another dm thread", user_id=user, channel_id=first.channel_id)
-    channel = message("in channel", user_id=user, channel_id="C7", audience=None)
-    stranger = message("SECRET", channel_id=first.channel_id)
-    asked = message("now", user_id=user, channel_id=first.channel_id)
-    later = message("later", user_id=user, channel_id=first.channel_id)
-    for one in (first, other_dm, channel, stranger, asked, later):
-        await inbox.store(one)
-
-    async def seen(question: Message, audience: str) -> list[str]:
-        turn = await turns_alone(pool).begin(
-            await claimed_anew(pool, question),
-            memory_view(question.person.namespace(audience)),
-            question="",
-            words="",
-            bot_user_id="UBOT",
-        )
-        return list(turn.recent_words)
-
-    assert await seen(asked, DM) == ["in dm", "in another dm thread"]
-    in_channel = replace(later, channel_id="C7", event_id="Ev7", audience=None)
-    assert await seen(in_channel, "public") == ["in channel"]

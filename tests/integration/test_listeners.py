@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import pytest
 
 from bot.listeners.interactions import person_of
@@ -122,34 +121,6 @@ async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) ->
     [answered] = await client.event(raw)
     assert answered["outcome"] != "acked"
     assert len(answered["attempts"]) == 2
-
-
-async def test_what_loses_the_database_after_its_commit_says_so(ann: SlackPerson) -> None:
-    """What is committed is not called unchanged where its result cannot be read any more."""
-    panel = await ann.command("/memories")
-    await ann.press(panel, "add")
-    form = await ann.form_opens()
-    with psycopg.connect(ann.app.database) as owner:
-        owner.execute(
-            "CREATE TABLE committed ();"
-            "CREATE FUNCTION cut() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
-            " IF EXISTS (SELECT FROM committed)"
-            " THEN PERFORM pg_terminate_backend(pg_backend_pid());"
-            " END IF; RETURN true; END $$;"
-            "CREATE POLICY cut ON memory_versions AS RESTRICTIVE FOR SELECT USING (cut());"
-            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
-            " $$ BEGIN INSERT INTO committed DEFAULT VALUES; RETURN NULL; END $$;"
-            "CREATE CONSTRAINT TRIGGER note AFTER INSERT ON memory_versions"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()"
-        )
-    try:
-        await ann.submit(form, lines="I love ramen")
-        said = await ann.changed(panel)
-    finally:
-        for statement in ("FUNCTION note CASCADE", "FUNCTION cut CASCADE", "TABLE committed"):
-            owner_rows(ann.app.database, f"DROP {statement}")
-    assert ann.sentence("command_uncertain") in shown(said)
-    assert "ramen" in shown(await ann.command("/memories"))
 
 
 async def test_a_command_that_breaks_says_so(ann: SlackPerson) -> None:

@@ -16,7 +16,6 @@ from bot.queue.sweep import free_stalled
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction
 from tests.conftest import SPACE, owner_rows
-from tests.kioku_process import ended
 
 pytestmark = pytest.mark.slow
 
@@ -100,17 +99,3 @@ async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFa
         assert await serves(address(boss, "kioku_login"))
         temporary = "SELECT has_database_privilege('kioku_login', 'kioku', 'TEMPORARY')"
         assert one(boss, temporary) == (False,)
-
-
-async def test_the_embedded_database_has_a_user_that_serves(tmp_path: Path) -> None:
-    """`kioku migrate` makes it: no superuser, no owner; one of an older version gets it, too."""
-    data = tmp_path / ".kioku"
-    with EmbeddedPostgres(data) as server:
-        server.ensure_database("kioku")
-        migrate(server.dsn("kioku"), SPACE, migrations())
-    assert ended(tmp_path, "migrate", KIOKU_EMBEDDING_MODEL=SPACE.model).code == 0
-    with EmbeddedPostgres(data) as server:
-        assert server.login_dsn("kioku") != server.dsn("kioku")
-        assert await serves(server.login_dsn("kioku"))
-        owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'kioku_login'::regrole"
-        assert one(server.dsn("kioku"), f"{owned} AND deptype = 'o'") == (0,)

@@ -35,31 +35,6 @@ def test_the_provider_is_what_precedes_the_first_colon(
     assert provider_and_name(model) == expected
 
 
-@pytest.mark.parametrize(
-    ("given", "sent"),
-    [
-        ("o1", "o1"),
-        (FINE_TUNED, FINE_TUNED),
-        ("openai:qwen3:8b", "qwen3:8b"),
-    ],
-)
-@pytest.mark.parametrize("api", ["responses", "chat"])
-async def test_formation_and_verdict_use_the_chosen_api(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, given: str, sent: str, api: Api
-) -> None:
-    """Behind a base URL every name goes to /responses, or with the setting to /chat/completions."""
-    chat = memory_model(model=given, api_key="none", base_url=model.base_url, api=api)
-    model.answer([RAMEN])
-    former = Former(pool, model_embedder, chat)
-    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert [change.action for change in formed.changes] == ["remembered"]
-    path = {"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]
-    assert model.paths == [path]
-    asked = [*model.requests, *model.verdict_requests]
-    assert [request["model"] for request in asked] == [sent, sent]
-    assert all("temperature" not in request and "reasoning" not in request for request in asked)
-
-
 @pytest.mark.parametrize("given", [{"api_key": "k"}, {"base_url": "http://127.0.0.1:9/v1"}])
 def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -> None:
     """Words would go to another host and account than the arguments say."""

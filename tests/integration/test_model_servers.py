@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import openai
 import pytest
 
 from bot.config import STAND_IN_MODEL
-from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
-from memory import Memory, Pool
+from memory import Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
 from tests.integration.model_servers import (
@@ -38,8 +36,6 @@ from tests.integration.responses_server import (
     fault,
     script,
 )
-
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
@@ -87,33 +83,6 @@ async def test_a_message_is_answered_and_remembered(
     assert "okonomiyaki" in app.turn(asked)["reply"]
     kinds = [entry["kind"] for entry in stand_in.call("/_model/journal")["entries"]]
     assert {"reply", "formation", "verdict"} <= {*kinds}
-
-
-async def test_instructions_and_memories_reach_the_model(
-    client: openai.AsyncOpenAI, stand_in: Server
-) -> None:
-    """Also where a thread has what another person wrote between the person's own messages."""
-    known = Memory(
-        namespace=ALICE.namespace("dm"),
-        key="k",
-        value={"kind": "UserFoodPreference", "content": {"food_name": "natto", "preference": 80}},
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    asked = compose(
-        question="What do I like?",
-        user_id="U1",
-        memories=[known],
-        exchanges=[
-            Exchange(ts="1.0", thread="T1.C1.1.0", user_id="U1", question="Hi", reply="Hello."),
-            Exchange(
-                ts="2.0", thread="T1.C1.1.0", user_id="U2", question="I love ramen", reply=None
-            ),
-        ],
-    )
-    reply = await create_replier(client).reply(ALICE, asked, Shown())
-    assert "natto" in reply.text
-    assert "ramen" not in reply.text
 
 
 async def test_a_tool_is_called_once(

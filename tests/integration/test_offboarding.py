@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,45 +13,23 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.workspaces import Workspaces, purge_due, token_accepted
-from memory import Pool
+from memory import Person, Pool
 from memory.postgres import transaction
 from tests.conftest import rows_of
+from tests.filled import fill
 from tests.integration.app import App
 from tests.integration.playground_slack import PlaygroundSlack
 
 pytestmark = pytest.mark.slow
 
 GONE, OTHER, BOT = "T1", "T12", "UBOT"
-OF_NAMESPACES = {"store", "store_vectors"}
+OF_WORKSPACES = (
+    "INSERT INTO conversations (team_id, channel_id, audience, shared)"
+    " VALUES (%s, 'D1', '', false)",
+    "INSERT INTO listening (team_id, heard_at) VALUES (%s, now())",
+)
 # What is left of a workspace is that it left.
 NOTE = "workspaces"
-
-# Values that constraints ask for; all others are made from the column's type.
-_GIVEN: dict[str, Any] = {
-    "status": "answered",
-    "rating": "good",
-    "eagerness": "balanced",
-    "language": "en",
-    "retention_days": 30,
-    "oldest": "1.0",
-}
-_GIVEN_IN: dict[tuple[str, str], Any] = {
-    ("memory_versions", "action"): "remembered",
-    ("memory_versions", "actor"): "formation",
-    ("memory_questions", "kind"): "remove",
-}
-_BY_TYPE: dict[str, Any] = {
-    "text": "text",
-    "integer": 1,
-    "bigint": 1,
-    "double precision": 1.0,
-    "numeric": 1,
-    "boolean": True,
-    "uuid": "00000000-0000-4000-8000-000000000001",
-    "jsonb": "{}",
-    "ARRAY": [],
-    "bytea": b"",
-}
 
 
 class Database:
@@ -80,45 +57,26 @@ class Database:
         )
         return int(row["n"])
 
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the columns of every table, by its name."""
+    def tables(self) -> dict[str, set[str]]:
+        """Return the names of the columns of every table, by its name."""
         found = self.rows(
-            "SELECT columns.table_name AS name, column_name, data_type, udt_name, is_nullable,"
-            " column_default, is_identity FROM information_schema.columns"
-            " JOIN information_schema.tables USING (table_schema, table_name)"
-            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-            " ORDER BY ordinal_position"
+            "SELECT table_name AS name, array_agg(column_name::text) AS columns"
+            " FROM information_schema.columns JOIN information_schema.tables"
+            " USING (table_schema, table_name)"
+            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' GROUP BY 1"
         )
-        tables: dict[str, list[dict[str, Any]]] = {}
-        for row in found:
-            tables.setdefault(row["name"], []).append(row)
-        return tables
+        return {row["name"]: set(row["columns"]) for row in found}
 
     def of_workspaces(self) -> set[str]:
         """Return the tables whose rows belong to a workspace, by their columns."""
         marks = {"team_id", "team", "user_id", "person", "prefix", "channel_id", "thread"}
-        return {
-            name
-            for name, columns in self.tables().items()
-            if marks & {column["column_name"] for column in columns}
-        }
+        return {name for name, columns in self.tables().items() if marks & columns}
 
     def fill(self, team: str) -> None:
         """Put a row of this workspace into each of these tables, and jobs into the queue."""
-        prefix = f"chat.{team}.U1.dm"
-        self.rows("INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", prefix)
-        vector = f"[1{',0' * 255}]"
-        self.rows(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-            " VALUES (%s, 'k', 'content', %s)",
-            prefix,
-            vector,
-        )
-        turn = uuid4()
-        self._insert("messages", team, {"id": turn})
-        tables = self.of_workspaces() - OF_NAMESPACES - {"messages", NOTE, "procrastinate_jobs"}
-        for table in sorted(tables):
-            self._insert(table, team, {"turn_id": turn})
+        fill(self._owner, Person(team, "U1"))
+        for statement in OF_WORKSPACES:
+            self.rows(statement, team)
         jobs = ({"team": team, "user": "U1"}, {"thread": f"{team}.D1.1.0"})
         for number, arguments in enumerate(jobs):
             self.rows(
@@ -127,23 +85,6 @@ class Database:
                 *[f"{team}:{number}"] * 2,
                 json.dumps(arguments),
             )
-
-    def _insert(self, table: str, team: str, known: dict[str, Any]) -> None:
-        names, values = [], []
-        for column in self.tables()[table]:
-            name, kind = column["column_name"], column["data_type"]
-            if column["is_identity"] == "YES":
-                continue
-            if name in ("created_at", "changed_at") and column["column_default"]:
-                continue
-            names.append(sql.Identifier(name))
-            values.append(
-                sql.Literal(known[name]) if name in known else _value(table, team, name, kind)
-            )
-        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-            sql.Identifier(table), sql.SQL(", ").join(names), sql.SQL(", ").join(values)
-        )
-        self.rows(statement)
 
     def dump(self, team: str) -> dict[str, list[str]]:
         """Return every row of a workspace, as text, by table."""
@@ -155,24 +96,6 @@ class Database:
                 for row in self.rows(statement.format(sql.Identifier(table)), rf"\m{team}\M")
             ]
         return {table: rows for table, rows in found.items() if rows}
-
-
-def _value(table: str, team: str, name: str, kind: str) -> sql.Composable:
-    plain = {"team_id": team, "user_id": "U1", "channel_id": "D1", "thread": f"{team}.D1.1.0"}
-    if name in plain:
-        return sql.Literal(plain[name])
-    given = _GIVEN_IN.get((table, name), _GIVEN.get(name))
-    if given is not None:
-        return sql.Literal(given)
-    if kind == "uuid":
-        return sql.SQL("gen_random_uuid()")
-    if kind.startswith("timestamp"):
-        return sql.SQL("now()")
-    if kind == "date":
-        return sql.SQL("current_date")
-    if kind == "USER-DEFINED":
-        return sql.SQL("NULL")
-    return sql.Literal(_BY_TYPE[kind])
 
 
 @pytest.fixture
@@ -196,7 +119,8 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
     for team in (GONE, OTHER):
         owner.fill(team)
     filled = owner.of_workspaces() - {NOTE, "procrastinate_jobs"}
-    assert all(owner.count(table, GONE) for table in filled | {"procrastinate_jobs"})
+    empty = {one for one in filled | {"procrastinate_jobs"} if not owner.count(one, GONE)}
+    assert empty == set(), "A new table needs a row in `fill`."
     before = owner.dump(OTHER)
     await workspaces.left(GONE, time.time(), uninstalled=True)
     owner.rows("UPDATE workspaces SET purge_at = now()")
@@ -209,19 +133,13 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
 
 
 async def test_installation_within_the_grace_period_keeps_the_rows(
-    owner: Database, workspaces: Workspaces, caplog: pytest.LogCaptureFixture
+    owner: Database, workspaces: Workspaces
 ) -> None:
     """The workspace is not served and nothing is deleted; then it is as before."""
     owner.fill(GONE)
     before = owner.dump(GONE)
-    # Slack sends both events, in any order, and again.
-    for uninstalled in (False, True, False, True):
-        await workspaces.left(GONE, time.time(), uninstalled=uninstalled)
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     assert not await workspaces.serves(GONE)
-    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
-        f"ALERT: Slack revoked the bot token of workspace {GONE}",
-        f"Workspace {GONE} uninstalled the app",
-    ]
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
     async with transaction(workspaces.pool) as connection:
@@ -231,6 +149,28 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     assert await workspaces.serves(GONE)
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
+
+
+@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
+async def test_a_revoked_token_ends_the_service_if_slack_refuses_it(
+    workspaces: Workspaces, slack: PlaygroundSlack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event about a token that works changes nothing; else the operator is alerted, once."""
+    team = slack.team_id
+    await workspaces.left(team, time.time(), uninstalled=False)
+    assert await workspaces.serves(team)
+    slack.control("uninstall", {"events": []})
+    try:
+        # Slack sends both events, in any order, and again.
+        for uninstalled in (False, True, False, True):
+            await workspaces.left(team, time.time(), uninstalled=uninstalled)
+    finally:
+        slack.control("install", {})
+    assert not await workspaces.serves(team)
+    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
+        f"ALERT: Slack revoked the bot token of workspace {team}",
+        f"ALERT: Workspace {team} uninstalled the app",
+    ]
 
 
 async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) -> None:

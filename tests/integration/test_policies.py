@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 import pytest
 
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.locale import say
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.types import Policy
 from bot.ui.panel import ADD, EXPORT, FORGET, Position
 from memory import PUBLIC, list_memories
@@ -129,19 +124,7 @@ async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
     if formed:
         assert len(await app.form(said, PUBLIC)) == 2
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
-    where = {"user": said.user_id, "channel": said.channel_id, "ts": said.ts}
-    text = "I love ramen. I love natto."
-    app.slack.control("messages/edit", {**where, "text": text})
-    before = {"type": "message", "user": said.user_id, "text": said.text, "ts": said.ts}
-    changed: dict[str, Any] = {"message": {**before, "text": text}, "previous_message": before}
-    changed |= {"type": "message", "subtype": "message_changed", "channel": said.channel_id}
-    event = {**changed, "ts": f"{time.time():.6f}"}
-    await closed.changes.note({"team_id": said.team_id, "event_id": "EvEDIT", "event": event})
-    updates = closed.wiring.source_updates
-    for job in app.take_jobs(UPDATE_FROM_TURN):
-        await updates.update_from_turn(**job)
-    for job in app.take_jobs(UPDATE_FROM_MESSAGE):
-        await updates.update_from_message(**job)
+    await closed.change(said, "I love ramen. I love natto.")
     turn = app.turn(said)
     assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     names = [one["food_name"] for one in await closed.form(said, PUBLIC)]

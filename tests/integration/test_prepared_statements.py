@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import LiteralString
 
-import psycopg
 import pytest
 from psycopg.rows import DictRow
 
 from bench.wire import counted
 from memory import Pool, create_pool
-from memory.postgres import execute_statement, transaction
-from tests.conftest import login_of, owner_rows
+from memory.postgres import execute_statement
+from tests.conftest import login_of
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
 _PREPARED = "SELECT statement FROM pg_prepared_statements"
@@ -66,23 +64,3 @@ async def test_nothing_is_prepared_behind_a_pooler(
         create_pool(address, min_size=1, max_size=1) as pool,
     ):
         assert await prepared(pool) == []
-
-
-async def test_a_column_changes_its_type_while_the_app_runs(database: str) -> None:
-    """A migration of the next version: the statement is prepared again, in both ways to run one."""
-    statement: LiteralString = "SELECT model FROM messages WHERE ts = %s"
-    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
-
-        async def in_a_transaction() -> None:
-            async with transaction(pool) as connection:
-                await connection.execute(statement, ("1",), prepare=True)
-
-        await execute_statement(pool, statement, ("1",), prepare=True)
-        await in_a_transaction()
-        owner_rows(database, "ALTER TABLE messages ALTER model TYPE varchar(80)")
-        assert await execute_statement(pool, statement, ("1",), prepare=True) == []
-        await in_a_transaction()
-        owner_rows(database, "ALTER TABLE messages ALTER model TYPE text")
-        with pytest.raises(psycopg.errors.FeatureNotSupported):
-            await in_a_transaction()
-        await in_a_transaction()

@@ -9,14 +9,11 @@ from aiohttp import web
 
 from bot.access import QuotaExceeded
 from bot.locale import LANGUAGES, say
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import answer
-from bot.slack.messages import Message
 from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import SlackPerson, shown
-from tests.integration.test_order import changed
 
 pytestmark = pytest.mark.usefixtures("within_an_hour")
 
@@ -92,14 +89,6 @@ async def test_the_embeddings_of_a_form_count_like_messages(make_app: MakeApp) -
         assert await ann.foods() == ["udon"]
 
 
-async def edit(app: App, message: Message, text: str) -> None:
-    """Let a person edit an answered message, and the app answer it if it may."""
-    event = changed(message, text)
-    for _ in range(2):  # Slack delivers it twice
-        await app.changes.note({**event, "event_id": f"Ev{message.ts}{text}"})
-    await app.answering.drain(message.thread)
-
-
 async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     """Of twenty requests of one person at once, on two replicas, five are admitted."""
     app, replica = (
@@ -139,10 +128,7 @@ async def test_an_edit_beyond_the_quota_takes_nothing_away(make_app: MakeApp) ->
     app = await make_app(person_messages_per_hour=1)
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
-    await app.changes.note(changed(message, "I love ramen!"))
-    await app.answering.drain(message.thread)
-    for job in app.take_jobs(UPDATE_FROM_TURN):
-        await app.wiring.source_updates.update_from_turn(**job)
+    await app.change(message, "I love ramen!")
     await app.form(message)
     assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
         "ramen"

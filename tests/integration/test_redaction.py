@@ -13,7 +13,6 @@ from bot.pipeline.threads import read_thread
 from bot.ui.panel import FEEDBACK
 from bot.ui.reader import Reader
 from tests.integration.app import App
-from tests.integration.messages import LATER
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
 
 pytestmark = pytest.mark.one_database
@@ -82,25 +81,6 @@ async def test_an_answer_that_repeats_it_is_stored_without_it(app: App) -> None:
     assert app.turn(asked)["reply"] == "[password removed] is weak, choose another one."
     [reply] = app.replies(asked)
     assert reply.startswith(f"{_WORD} is weak, choose another one.")
-
-
-async def test_an_edited_message_is_redacted(app: App) -> None:
-    """What an edit adds is not stored; the inbox row that waited for an answer is blank."""
-    place = app.slack.place()
-    asked = await app.ask(place, "hello there")
-    text = f"hello, my password is {_WORD}"
-    await app.wiring.source_updates.reword(
-        asked.team_id,
-        asked.channel_id,
-        asked.ts,
-        asked.thread,
-        question=text,
-        words=text,
-        changed_ts=LATER,
-    )
-    turn = app.turn(asked)
-    assert turn["question"] == turn["words"] == "hello, my password is [password removed]"
-    assert _WORD not in stored(app)
 
 
 async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: App) -> None:

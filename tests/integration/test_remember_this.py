@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from bot.access import begin_request
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.off_record import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
-from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET
 from memory import PUBLIC
 from memory.postgres import person_transaction
@@ -125,52 +122,15 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     assert where == {"ramen": place.channel, "sushi": PUBLIC}
 
 
-async def changed(app: App, place: PersonThread, how: str, **more: Any) -> None:
-    """Let the person of a place edit or delete the message; tell the app, and do what waits."""
-    where = {"user": place.user, "channel": place.channel, "ts": place.ts}
-    app.slack.control(f"messages/{how}", {**where, **more})
-    who = app.person(place)
-    await app.wiring.source_updates.message_changed(who, place.channel, place.ts, place.root)
-    await followed(app, place)
-
-
-async def followed(app: App, place: PersonThread) -> None:
-    """Do what waits after a message of the person of a place was edited or deleted."""
-    jobs = app.rows(
-        "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
-        UPDATE_FROM_MESSAGE,
-        place.user,
-    )
-    for job in jobs:
-        await app.wiring.source_updates.update_from_message(**job["args"])
-
-
 async def test_the_memory_follows_its_message(app: App) -> None:
     """What an edited message still says stays; once it is deleted, what it alone supported goes."""
     place = app.slack.place(channel="public", text="I love ramen. It rains.")
     await pointed_at(app, place, "I love ramen. It rains.")
-    await changed(app, place, "edit", text="I love ramen. It has stopped raining.")
+    message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
+    await app.change(message, "I love ramen. It has stopped raining.")
     assert len(await app.memories(app.person(place))) == 1
-    await changed(app, place, "edit", text="It has stopped raining.")
+    await app.change(message, "It has stopped raining.")
     assert await app.memories(app.person(place)) == []
-
-
-async def hear(app: App, said: Message, text: str | None) -> None:
-    """Let the author of a message edit or, with None, delete it; tell the app, do what waits."""
-    place = PersonThread(said.user_id, said.team_id, said.channel_id, said.ts, said.thread_ts)
-    where = {"user": said.user_id, "channel": said.channel_id, "ts": said.ts}
-    how, more = ("delete", {}) if text is None else ("edit", {"text": text})
-    app.slack.control(f"messages/{how}", {**where, **more})
-    before = {"type": "message", "user": said.user_id, "text": said.text, "ts": said.ts}
-    event = {"type": "message", "channel": said.channel_id, "previous_message": before}
-    if text is None:
-        event |= {"subtype": "message_deleted", "deleted_ts": said.ts}
-    else:
-        event |= {"subtype": "message_changed", "message": {**before, "text": text}}
-    await app.changes.note({"team_id": said.team_id, "event_id": "Ev1", "event": event})
-    for job in app.take_jobs(UPDATE_FROM_TURN):
-        await app.wiring.source_updates.update_from_turn(**job)
-    await followed(app, place)
 
 
 @GONE
@@ -194,7 +154,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             async with person_transaction(app.pool, said.person) as connection:
                 await delete_texts(connection, said.person, [app.turn(said)["id"]])
     assert app.turn(said)["question"] == ""
-    await hear(app, said, None)
+    await app.change(said, None)
     assert await app.memories(said.person) == []
 
 
@@ -209,7 +169,7 @@ async def test_what_a_tool_stored_follows_a_message_that_is_not_formed_yet(
     said = await app.ask(app.slack.place(), "Remember that I love ramen")
     assert len(await app.memories(said.person)) == 1
     assert app.turn(said)["formed_at"] is None
-    await hear(app, said, None if how == "deleted" else "Remember nothing")
+    await app.change(said, None if how == "deleted" else "Remember nothing")
     assert await app.memories(said.person) == []
 
 
@@ -237,7 +197,7 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
     if answered:
         said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
-    meanwhile(monkeypatch, lambda: hear(app, said, text))
+    meanwhile(monkeypatch, lambda: app.change(said, text))
     assert say("en", "remember_changed") in await pointed_at(app, here, "I love ramen")
     assert await app.memories(said.person) == []
     if answered and text:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET, UNDO
 from memory import list_changes
 from tests.integration.app import App
-from tests.integration.test_order import changed
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -19,27 +16,6 @@ pytestmark = pytest.mark.one_database
 async def forget_everything(app: App, message: Message) -> str:
     """Forget all of the message's author; return the value of its Undo."""
     return str((await app.click(message.person, FORGET, EVERYTHING)).undo)
-
-
-async def change_in_slack(app: App, message: Message, text: str | None) -> None:
-    """Let the author edit or delete a message; do what follows from the event."""
-    where = {"user": message.user_id, "channel": message.channel_id, "ts": message.ts}
-    if text is None:
-        app.slack.control("messages/delete", where)
-    else:
-        app.slack.control("messages/edit", {**where, "text": text})
-    await app.changes.note(changed(message, text))
-    await update(app)
-    await app.answering.drain(message.thread)
-
-
-async def update(app: App) -> None:
-    """Run the waiting jobs that update memories from messages."""
-    updates = app.wiring.source_updates
-    for job in app.take_jobs(UPDATE_FROM_TURN):
-        await updates.update_from_turn(**job)
-    for job in app.take_jobs(UPDATE_FROM_MESSAGE):
-        await updates.update_from_message(**job)
 
 
 async def foods(app: App, message: Message) -> list[str]:
@@ -55,9 +31,9 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
     undo = await forget_everything(app, message)
-    await change_in_slack(app, message, text)
+    await app.change(message, text)
     await app.click(message.person, UNDO, undo)
-    await update(app)
+    await app.follow_changes()
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
     assert "ramen" not in await foods(app, message)
@@ -66,11 +42,11 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
 async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
     """What was forgotten after the edit is restored as the edited message says it, not the text."""
     message = await app.ask(app.slack.place(), "I love ramen")
-    await change_in_slack(app, message, "I love sushi")
+    await app.change(message, "I love sushi")
     await app.form(message)
     undo = await forget_everything(app, message)
     await app.click(message.person, UNDO, undo)
-    await update(app)
+    await app.follow_changes()
     assert app.turn(message)["question"] == ""
     assert await foods(app, message) == ["sushi"]
 
@@ -83,7 +59,7 @@ async def test_undo_of_a_removal_leaves_nothing_of_a_deleted_message(app: App) -
         [newest, *_older] = await list_changes(app.pool, message.person, limit=5)
         await app.click(message.person, UNDO, f"change {newest.id}")
         if not await app.memories(message.person):
-            await change_in_slack(app, message, None)
+            await app.change(message, None)
     assert await foods(app, message) == ["ramen"]
-    await update(app)
+    await app.follow_changes()
     assert await foods(app, message) == []

@@ -40,14 +40,7 @@ class Book(BaseModel):
     finished: bool = False
 
 
-class Trip(BaseModel):
-    """A kind with a field that is required and may be None."""
-
-    place: str
-    companion: str | None
-
-
-SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime, Book, Trip])
+SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime, Book])
 
 
 def said(*messages: str) -> list[TypedMessage]:
@@ -150,20 +143,6 @@ async def test_what_is_no_valid_memory_is_refused(
     assert stored(person_store.database) == {}
 
 
-async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
-    person_store: PersonStore,
-) -> None:
-    """A new memory about something said in public takes precedence over the public one."""
-    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
-    own = ALICE.namespace("C1")
-    (change,) = (await person_store.form("I love soba", food("soba", 90), own=own)).changes
-    assert change.action == "updated"
-    assert (change.before or {})["content"] == {"food_name": "soba", "preference": 40}
-    value = stored(person_store.database)[("C1", change.key)]
-    assert value["supersedes"] == [{"key": "wide"}]
-    assert stored(person_store.database)[("public", "wide")] == food("soba", 40)
-
-
 async def test_a_wider_memory_that_is_superseded_meanwhile(person_store: PersonStore) -> None:
     """What was judged beside a wider memory does not change the one that superseded it since."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
@@ -216,21 +195,6 @@ async def test_a_wider_memory_is_removed_by_a_yes(person_store: PersonStore) -> 
         ("other", "remove"),
     ]
     assert {key for _, key in stored(person_store.database)} == {"wide", "other"}
-
-
-async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:
-    """An update leaves one vector, whatever other fields were embedded before."""
-    put(person_store.database, OWN, "a", food("ramen"))
-    zeros = "[" + ",".join(["0"] * 256) + "]"
-    owner_rows(
-        person_store.database,
-        "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-        " VALUES (%s, 'a', 'content.food_name', %s), (%s, 'a', '$', %s)",
-        *(OWN.prefix, zeros, OWN.prefix, zeros),
-    )
-    await person_store.form("I love ramen", food("ramen", 100), key="a")
-    fields = owner_rows(person_store.database, "SELECT field_name FROM store_vectors")
-    assert fields == [{"field_name": "content"}]
 
 
 @pytest.mark.parametrize(

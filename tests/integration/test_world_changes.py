@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 from bot.people import People
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.audiences import Audiences
-from bot.slack.messages import Message
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -117,19 +115,6 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
     assert "sushi" not in prompt
 
 
-async def edit(app: App, message: Message, text: str) -> None:
-    """Tell the app that a message was edited; update the memories of what was formed before."""
-    where = {"user": message.user_id, "channel": message.channel_id, "ts": message.ts}
-    app.slack.control("messages/edit", {**where, "text": text})
-    before = {"type": "message", "user": message.user_id, "text": message.text, "ts": message.ts}
-    changed = {"message": {**before, "text": text}, "previous_message": before}
-    event = {"type": "message", "subtype": "message_changed", "channel": message.channel_id}
-    body = told(app, **event, **changed, ts=f"{time.time():.6f}")
-    await app.changes.note({**body, "event_id": f"Ev{time.time_ns()}"})
-    for job in app.take_jobs(UPDATE_FROM_TURN):
-        await app.wiring.source_updates.update_from_turn(**job)
-
-
 @pytest.mark.parametrize("formed", [False, True])
 async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     app: App, formed: bool
@@ -142,7 +127,7 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     if formed:
         await app.form(message, PUBLIC)
     await convert(app, channel, "private")
-    await edit(app, message, "I love sushi")
+    await app.change(message, "I love sushi")
     elsewhere = await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     assert elsewhere.channel_id == other
     assert "sushi" not in json.dumps(app.prompts()[-1])
@@ -205,7 +190,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})
-    people = People(app.pool, app.slack.installations(), "notice")
+    people = People(app.pool, app.slack.installations())
     app.slack.fault("users.info", error="internal_error", times=1)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user)

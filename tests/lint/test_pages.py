@@ -80,6 +80,14 @@ def test_settings_and_commands_that_are_named_exist() -> None:
     assert wrong == []
 
 
+def test_tests_that_the_threat_model_names_exist() -> None:
+    """Each test in docs/security.md is in the file that it is said to be in."""
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text("docs/security.md"))
+    assert named
+    wrong = [one for one in named if f"def {one[1] or 'test_'}" not in text(one[0])]
+    assert wrong == []
+
+
 def test_command_line_page_is_generated() -> None:
     """`python -m docs.reference.generate` would change nothing."""
     assert generate.page() == generate.PAGE.read_text("utf-8")

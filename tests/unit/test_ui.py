@@ -344,7 +344,7 @@ def heard(blocks: Sequence[Block]) -> None:
         assert "\n" not in label
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(READERS, panels(), st.none() | done())
 def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a message."""

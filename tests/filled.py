@@ -1,0 +1,59 @@
+"""One row of each table for a person."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from memory import Person
+from memory.embeddings.embedder import literal
+from tests.conftest import SPACE
+
+ROWS: tuple[LiteralString, ...] = (
+    "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",
+    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+    " VALUES (%(prefix)s, 'k', 'content.text', %(vector)s)",
+    "INSERT INTO messages (team_id, event_id, user_id, channel_id, thread, audience, ts, question,"
+    " words) VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q',"
+    " 'w')",
+    "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
+    "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
+    " VALUES (%(team)s, %(user)s, %(channel)s, now())",
+    "INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, batch)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered',"
+    " 'formation', gen_random_uuid())",
+    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, batch,"
+    " expires_at, messages) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k',"
+    " '{}', gen_random_uuid(), now() + interval '1 hour', '[]')",
+    "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
+    "INSERT INTO change_notices (turn_id, team_id, user_id)"
+    " SELECT id, team_id, user_id FROM messages"
+    " WHERE team_id = %(team)s AND user_id = %(user)s",
+    "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
+    " SELECT id, team_id, user_id, 'good' FROM messages"
+    " WHERE team_id = %(team)s AND user_id = %(user)s",
+    "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
+    " VALUES (%(team)s, %(user)s, 'outage', '1', now() + interval '1 hour')",
+    "INSERT INTO person_requests (team_id, user_id, hour, requests)"
+    " VALUES (%(team)s, %(user)s, now(), 1)",
+    "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
+    "INSERT INTO reminders (team_id, user_id, key, due, number, channel)"
+    " VALUES (%(team)s, %(user)s, 'k', '2026-11-27', 1, 'D1')",
+    "INSERT INTO card_uses (team_id, user_id, hour) VALUES (%(team)s, %(user)s, now())",
+    "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",
+)
+
+
+def fill(owner: psycopg.Connection[Any], person: Person, number: int = 0) -> None:
+    """Put a row of this person into each table, as the owner, in a channel of that number."""
+    prefix = person.namespace("dm").prefix
+    content = {"kind": "UserFoodPreference", "content": {"food_name": prefix}}
+    vector = literal([1.0] + [0.0] * (SPACE.dimensions - 1))
+    values = {"prefix": prefix, "vector": vector, "value": Jsonb(content)}
+    values |= {"team": person.team_id, "user": person.user_id, "channel": f"D{number}"}
+    values |= {"thread": f"{person.team_id}.D{number}.1.0", "event": f"Ev{prefix}"}
+    for statement in ROWS:
+        owner.execute(statement, values)
