@@ -22,7 +22,6 @@ from bot.delivery.splitting import (
     break_point,
     closing_fence,
     open_fence,
-    open_table,
     split_markdown,
 )
 from bot.locale import Language
@@ -46,7 +45,6 @@ _JUST_NOW_SECONDS = 0.1
 # check of ownership counts.
 _SURE_SECONDS = 5.0
 _AWAY_SECONDS = 60.0
-_MOST_REPEATED = 2_000
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams".
 _CARD_LENGTH = 300
 _LEAST_ROOM = 200
@@ -385,11 +383,8 @@ class ReplyStream:
 def _carried_over(shown: str, text: str, rest: str) -> tuple[str, str]:
     """Return the last `text` of a message that shows `shown`, and the `rest`, for the next one.
 
-    A code block that the full message leaves open is closed in it, and goes on in the next one, as
-    a table does with its head.
+    A code block that the full message leaves open is closed in it, and goes on in the next one.
     """
     if fence := open_fence(shown + text):
         return f"{text}\n{closing_fence(fence)}", f"{fence}\n{rest}"
-    if (head := open_table(shown + text, rest)) and len(head) < _MOST_REPEATED:
-        return text, f"{head}\n{rest}"
     return text, rest

@@ -47,21 +47,6 @@ def closing_fence(fence: str) -> str:
     return match[1] + match[2] if match else "```"
 
 
-def open_table(text: str, rest: str) -> str | None:
-    """Return head and rule of a table whose rows go on in `rest`, which follows `text`."""
-    if not text.endswith("\n") or "|" not in rest.partition("\n")[0]:
-        return None
-    rows: list[str] = []
-    for line in reversed(text.splitlines()):
-        if "|" not in line:
-            break
-        rows.append(line)
-    for above, rule in zip(rows[1:], rows, strict=False):
-        if _RULE.fullmatch(rule):
-            return f"{above}\n{rule}"
-    return None
-
-
 def break_point(text: str, limit: int) -> int:
     """Return where to break a `text` that is longer than `limit`, at most `limit` in.
 
@@ -144,7 +129,7 @@ def _part_end(text: str, limit: int, most_blocks: int) -> int:
 def split_markdown(text: str, limit: int) -> list[str]:
     """Split Markdown into parts of at most `limit` characters and 40 blocks.
 
-    Code and tables go on in each. A text that would be more than 20 messages for its blocks is
+    Code goes on in each. A text that would be more than 20 messages for its blocks is
     split by its characters alone.
     """
     return _parts(text, limit, _MOST_BLOCKS) or _parts(text, limit, len(text))
@@ -159,8 +144,6 @@ def _parts(text: str, limit: int, most_blocks: int) -> list[str]:
         if fence := open_fence(part):
             part = f"{part.rstrip()}\n{closing_fence(fence)}"
             rest = f"{fence}\n{rest}"
-        elif (head := open_table(part, rest)) and len(head) < limit // 4:
-            rest = f"{head}\n{rest}"
         parts.append(part)
         if len(parts) == _MOST_PARTS and most_blocks == _MOST_BLOCKS:
             return []

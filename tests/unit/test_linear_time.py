@@ -119,8 +119,6 @@ FUNCTIONS: dict[str, TextFunction] = {
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
     "split_markdown": lambda text: splitting.split_markdown(text, 3_000),
     "break_point": lambda text: splitting.break_point(text, len(text) - 1),
-    "open_table": lambda text: splitting.open_table(f"{text}|\n", "a|b"),
-    "open_table, a rule": lambda text: splitting.open_table(f"h|h\n{text}x|\n", "a|b"),
     "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
     "shortened": lambda text: shortened(text, 1_000),
     "fitted": lambda text: fitted(text, len(text) - 1),

@@ -12,7 +12,6 @@ from bot.delivery.splitting import (
     block_starts,
     break_point,
     open_fence,
-    open_table,
     split_markdown,
 )
 
@@ -116,34 +115,6 @@ def test_a_language_is_kept_over_the_break() -> None:
     parts = split_markdown(code, LIMIT)
     assert len(parts) > 2
     assert all(part.startswith("```python\n") and part.endswith("\n```") for part in parts)
-
-
-ROWS = [f"| {n} | some words in a row |" for n in range(40)]
-TABLE = ["| no | what |", "|---:|------|", *ROWS]
-
-
-def test_a_table_that_is_cut_gets_its_head_again() -> None:
-    """Each part shows its rows as a table, and no row is lost or doubled."""
-    parts = split_markdown("\n".join(["Look:", "", *TABLE, "", "Done."]), LIMIT)
-    assert len(parts) > 3
-    assert all("\n".join(TABLE[:2]) in part for part in parts[:-1])
-    assert all(len(part) <= LIMIT for part in parts)
-    assert [line for part in parts for line in part.split("\n") if line in ROWS] == ROWS
-
-
-@pytest.mark.parametrize(
-    ("text", "rest"),
-    [
-        ("| a |\n|---|\n| 1 |\n", "\nwords"),
-        ("| a |\n|---|\n| 1 |\n\n", "a | b\n"),
-        ("| a |\n|---|\n| 1", " 2 |\n"),
-        ("x | y\n", "z | w\n"),
-        ("words\n", "| 1 |\n"),
-    ],
-)
-def test_what_is_no_table_gets_no_head(text: str, rest: str) -> None:
-    """Words with a bar in them, a table that has ended and a row cut in two get nothing."""
-    assert open_table(text, rest) is None
 
 
 def test_a_code_block_is_not_cut_where_a_paragraph_ends_before_it() -> None:
