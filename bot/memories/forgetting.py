@@ -106,7 +106,7 @@ async def forget_selected(
     """
     forgotten = await forget_all_of(app, person, selection_of(value), publish=not in_home)
     if forgotten.id is None:
-        return Done(line=reader.say("forgotten_already"), beside=forgotten.just_now)
+        return Done(line=reader.say("forgotten_already"), beside=True)
     if forgotten.count == 1 and forgotten.memories:
         line = reader.say("forgotten", what=memory_line(reader, forgotten.memories[0]))
     elif forgotten.count:

@@ -10,7 +10,6 @@ from itertools import islice
 
 import openai
 
-from memory.embeddings.vectors import packed
 from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
@@ -22,7 +21,7 @@ MAX_BYTES = 8_190
 # any context.
 _REFUSALS = (400, 413, 422)
 _SHORT_BYTES = 256
-BATCH = 128  # texts of one request of `packed`; OpenAI takes 2,048 and 300,000 tokens
+BATCH = 128  # texts of one request of `literals`; OpenAI takes 2,048 and 300,000 tokens
 # The client raises a plain ValueError for a response without vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
 _KNOWN_DIMENSIONS = {
@@ -78,16 +77,16 @@ class Embedder:
             self._cache.popitem(last=False)
         return [list(found[key]) for key in keys]
 
-    async def packed(self, texts: Sequence[str]) -> dict[str, bytes]:
-        """Return the vector of each text in pgvector's binary format, requested in batches.
+    async def literals(self, texts: Sequence[str]) -> dict[str, str]:
+        """Return the vector of each text in pgvector's text form, requested in batches.
 
         Takes any number of texts. Raises `EmbeddingsUnavailable`.
         """
-        found: dict[str, bytes] = {}
+        found: dict[str, str] = {}
         left = iter(dict.fromkeys(texts))
         while batch := list(islice(left, BATCH)):
             vectors = await self.embed(batch)
-            found.update(zip(batch, map(packed, vectors), strict=True))
+            found.update(zip(batch, map(literal, vectors), strict=True))
         return found
 
     async def _vectors(self, texts: list[str]) -> list[array[float]]:
@@ -144,4 +143,4 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
 
 def literal(vector: Sequence[float]) -> str:
     """Return pgvector's text form of a vector."""
-    return "[" + ",".join(map(repr, vector)) + "]"
+    return "[" + ",".join(f"{number:.9g}" for number in vector) + "]"  # exact for 32 bits

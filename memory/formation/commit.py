@@ -130,7 +130,7 @@ async def commit(
     # If no row has changed since it was read, these are the texts that the transaction writes.
     likely = decided(proposals, known).steps
     texts = list(dict.fromkeys(one.text for one in likely if one.text is not None))
-    vectors = await embedder.packed(texts) if texts else None
+    vectors = await embedder.literals(texts) if texts else None
     try:
         await commit_steps(
             pool, embedder, person, steps, batch=batch, in_commit=written, vectors=vectors

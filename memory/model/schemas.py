@@ -109,7 +109,6 @@ SCHEMAS: tuple[type[BaseModel], ...] = (
 )
 BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
 INSTRUCTION_KIND = UserInstruction.__name__
-EPISODE_KIND = Episode.__name__
 PROMISE_KIND = Promise.__name__
 DUE_FIELDS = ("due", "due_time")
 """The fields of a promise that its verdict fills in: the memory model is not told the date."""

@@ -85,14 +85,7 @@ def revoke_temporary(connection: Connection[DictRow]) -> None:
     Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
     this user does not own the database, PostgreSQL changes nothing and warns.
     """
-    row = connection.execute(
-        "SELECT current_database() AS name,"
-        " has_database_privilege('public', current_database(), 'TEMPORARY')"
-        " OR has_database_privilege('kioku_app', current_database(), 'TEMPORARY') AS granted"
-    ).fetchone()
-    if row and row["granted"]:
-        connection.execute(
-            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(
-                sql.Identifier(row["name"])
-            )
-        )
+    name = sql.Identifier(connection.info.dbname)
+    connection.execute(
+        sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(name)
+    )

@@ -94,8 +94,7 @@ class Forgotten:
 
     `can_undo` is False where only texts and questions were deleted, which do not come back.
     `count` is the number of memories, `memories` the newest of them; `others` of removed memories,
-    single changes and questions. `just_now`: nothing was found, and the person has forgotten
-    something within the last minute.
+    single changes and questions.
     """
 
     id: UUID | None = None
@@ -103,7 +102,6 @@ class Forgotten:
     count: int = 0
     memories: tuple[Memory, ...] = ()
     others: int = 0
-    just_now: bool = False
 
 
 # Deletes the application's texts about it in the same transaction: those of `messages`, and those
@@ -269,7 +267,7 @@ async def _forget(
         messages.update(await delete_texts(connection, gone))
     others = rows[0]["others"] + len(asked)
     if not (rows[0]["count"] or others or messages):
-        return Forgotten(just_now=await _just_now(connection, person))
+        return Forgotten()
     await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
         id=identity,
@@ -278,15 +276,6 @@ async def _forget(
         memories=tuple(read_own([row for row in rows if row["key"] is not None], person)),
         others=others,
     )
-
-
-async def _just_now(connection: AsyncConnection[DictRow], person: Person) -> bool:
-    found = await connection.execute(
-        f"SELECT FROM forgotten_sources WHERE {OF_IDS}"
-        " AND forgotten_at > now() - interval '1 minute' LIMIT 1",
-        person.ids,
-    )
-    return await found.fetchone() is not None
 
 
 # A version is marked for good if one of the same memory is marked later, or not at all: then it was

@@ -9,7 +9,6 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder
-from memory.embeddings.vectors import vector_array
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.schemas import searchable_text
 from memory.store.versions import VECTOR_FIELD
@@ -29,8 +28,8 @@ _WITHOUT: LiteralString = (
 _WRITE: LiteralString = (
     "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
     " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
-    " FROM unnest(%(prefix)s::text[], %(key)s::text[], %(updated_at)s::timestamptz[],"
-    " %(vectors)b::vector[]) AS made (prefix, key, updated_at, embedding)"
+    " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],"
+    " %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)"
     " JOIN store s USING (prefix, key, updated_at) FOR KEY SHARE OF s ON CONFLICT DO NOTHING"
 )
 
@@ -52,14 +51,15 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
         while batch := await (await connection.execute(_WITHOUT)).fetchall():
             total = total or batch[0]["total"]
             # The connection is idle here, without a transaction or lock.
-            vectors = await embedder.packed([_text(row) for row in batch])
+            vectors = await embedder.literals([_text(row) for row in batch])
             values = {
-                name: [row[name] for row in batch] for name in ("prefix", "key", "updated_at")
+                "prefixes": [row["prefix"] for row in batch],
+                "keys": [row["key"] for row in batch],
+                "times": [row["updated_at"] for row in batch],
+                "vectors": [vectors[_text(row)] for row in batch],
+                "field": VECTOR_FIELD,
             }
-            found = await vector_array(connection, [vectors[_text(row)] for row in batch])
-            written = await connection.execute(
-                _WRITE, {**values, "vectors": found, "field": VECTOR_FIELD}
-            )
+            written = await connection.execute(_WRITE, values)
             made += written.rowcount
             progress(made, max(total, made))
         return made

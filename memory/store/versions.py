@@ -16,7 +16,6 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.embeddings.vectors import vector_array
 from memory.model.errors import ChangedSince, EmbeddingsUnavailable
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import searchable_text
@@ -132,7 +131,7 @@ async def commit_steps(
     *,
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
-    vectors: Mapping[str, bytes] | None = None,
+    vectors: Mapping[str, str] | None = None,
 ) -> list[Change]:
     """Write the steps that `decide` returns for the current rows, in one transaction.
 
@@ -163,7 +162,7 @@ async def commit_steps(
             async with person_transaction(pool, person) as connection:
                 return await attempt(connection)
         except _VectorsMissing as lacking:
-            known |= await embedder.packed(lacking.texts)
+            known |= await embedder.literals(lacking.texts)
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
 
@@ -222,7 +221,7 @@ _WRITE: LiteralString = (
 )
 _SET_VECTORS: LiteralString = (
     "WITH new AS (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[],"
-    " %(vectors)b::vector[]) AS new (prefix, key, embedding)),"
+    " %(vectors)s::text[]::vector[]) AS new (prefix, key, embedding)),"
     " gone AS (DELETE FROM store_vectors v USING new WHERE v.prefix = new.prefix"
     " AND v.key = new.key AND v.field_name <> %(field)s)"
     " INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
@@ -236,14 +235,14 @@ async def write(
     connection: AsyncConnection[DictRow],
     person: Person,
     steps: Sequence[Step],
-    vectors: Mapping[str, bytes],
+    vectors: Mapping[str, str],
     *,
     batch: UUID,
 ) -> list[Change]:
     """Write rows of `store` with their vectors, and a version for each step, in order.
 
     Two statements, whatever the number of steps, as long as no memory has two of them. `vectors`
-    (by text) are in pgvector's binary format. The caller holds the person's lock, and has read
+    (by text) are in pgvector's text form. The caller holds the person's lock, and has read
     the rows under it.
     """
     done: list[Change] = []
@@ -269,7 +268,7 @@ async def write(
                 {
                     "prefixes": [step.namespace.prefix for step, _ in given],
                     "keys": [step.key for step, _ in given],
-                    "vectors": await vector_array(connection, [vector for _, vector in given]),
+                    "vectors": [vector for _, vector in given],
                     "field": VECTOR_FIELD,
                 },
             )
