@@ -68,12 +68,9 @@ class QuotaExceeded(Exception):
     def __init__(self, limit: int) -> None:
         super().__init__("A person's messages of this hour are used up.")
         self.limit = limit
+        # Until the next hour of the clock.
         self.seconds = 3600 - time.time() % 3600
-
-    @property
-    def minutes(self) -> int:
-        """Whole minutes until the next hour of the clock; at least one."""
-        return max(1, -(-int(self.seconds) // 60))
+        self.minutes = max(1, -(-int(self.seconds) // 60))
 
     def refusal(self, reader: Reader) -> str:
         """Return the sentence for a request, not a message, that was not carried out."""
@@ -156,9 +153,6 @@ def count_tokens(team_id: str, used: TokenUse) -> None:
         count("model_tokens", tokens, team=team_id, model=model, kind=kind)
 
 
-_LONGEST = "1 hour"
-
-
 class NotRemembered(Exception):
     """No memory may be formed from the message any more; `key` is that of the sentence."""
 
@@ -178,7 +172,7 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     async with person_transaction(pool, person) as connection:
         await connection.execute(
             "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
-            f" SELECT %s, %s, %s, '', now() + interval '{_LONGEST}' WHERE {NO_FORGETTING}",
+            f" SELECT %s, %s, %s, '', now() + interval '1 hour' WHERE {NO_FORGETTING}",
             (person.team_id, person.user_id, request, person.prefix),
         )
     return request

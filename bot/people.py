@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
@@ -283,11 +282,10 @@ class People:
     they are then answered in the language they write.
     """
 
-    def __init__(self, pool: Pool, slack: Installations, consent: ConsentMode) -> None:
+    def __init__(self, pool: Pool, slack: Installations) -> None:
         self._pool = pool
-        self._consent = consent
         self._slack = slack
-        self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
+        self._known: dict[Person, tuple[float, PersonSettings]] = {}
         self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 
     async def reader(
@@ -328,19 +326,15 @@ class People:
         self._known.pop(person, None)
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
-        """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
+        """Take note of a ``user_change``; Slack is asked for the profile next time."""
         self.invalidate(person)
         async with person_transaction(self._pool, person) as connection:
             await _note_presence(connection, person, gone=bool(user.get("deleted")))
-            if user.get("locale"):
-                zone = str(user.get("tz") or "") or None
-                await _note_profile(connection, person, locale=str(user["locale"]), time_zone=zone)
-            else:
-                await connection.execute(
-                    "UPDATE person_settings SET profile_at = NULL"
-                    " WHERE team_id = %(team)s AND user_id = %(user)s",
-                    person.ids,
-                )
+            await connection.execute(
+                "UPDATE person_settings SET profile_at = NULL"
+                " WHERE team_id = %(team)s AND user_id = %(user)s",
+                person.ids,
+            )
 
     async def is_active(self, person: Person) -> bool | None:
         """Ask Slack whether a person's account is active, and store it; None: it did not answer.
@@ -359,8 +353,8 @@ class People:
 
     def _keep(self, person: Person, settings: PersonSettings, seconds: float) -> PersonSettings:
         self._known[person] = (time.monotonic() + seconds, settings)
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+        if len(self._known) > _KEPT:
+            self._known.clear()
         return settings
 
     async def _stored(self, person: Person) -> PersonSettings:

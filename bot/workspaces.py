@@ -1,8 +1,7 @@
 """The `workspaces` table: which workspaces have the app, and the deletion of one that removed it.
 
-``app_uninstalled`` ends the service at once; the workspace's rows are deleted after a grace period,
-unless the app is installed again before. ``tokens_revoked`` of the bot's token ends the service and
-deletes nothing: an uninstalled app gets its own event.
+``app_uninstalled`` ends the service at once; the rows are deleted after a grace period, unless the
+app is installed again. ``tokens_revoked`` ends it if Slack refuses the token, and deletes nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
 
-from bot.slack.client import Installations
+from bot.slack.client import Installations, is_passing
 from bot.slack.messages import installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement
@@ -91,10 +91,13 @@ class Workspaces:
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))
 
     async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
-        """Record ``app_uninstalled``, or that the bot token was revoked, at a time in seconds.
+        """Record ``app_uninstalled``, or that a bot token was revoked, at a time in seconds.
 
-        An event that is older than the newest installation is ignored.
+        An event that is older than the newest installation is ignored, and the revocation of
+        another token than the one in use, which Slack does not refuse then.
         """
+        if not uninstalled and not await self._is_refused(team_id):
+            return
         found = await execute_statement(
             self.pool,
             "INSERT INTO workspaces AS w (team_id, left_at, purge_at)"
@@ -112,8 +115,17 @@ class Workspaces:
         if found:
             self._known.pop(team_id, None)
             self._slack.invalidate(team_id)
-            level, prefix = (logging.WARNING, "") if uninstalled else (logging.ERROR, "ALERT: ")
-            log.log(level, "%s%s", prefix, await self.problem(team_id))
+            log.error("ALERT: %s", await self.problem(team_id))
+
+    async def _is_refused(self, team_id: str) -> bool:
+        """Ask Slack; raises what the Slack SDK raises where it gives no answer."""
+        try:
+            await self._slack.client(team_id).auth_test()
+        except SlackApiError as error:
+            if is_passing(error):
+                raise
+            return True
+        return False
 
     def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         """Return `work` without the jobs of workspaces that are not served."""

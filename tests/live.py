@@ -52,7 +52,6 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
         "A session is `processing`, with a status line, then `active`": live.session,
         "A stream in a direct message is appended to and stopped": live.stream,
         "`chat.update` of a notice replaces its text and its blocks": live.notice,
-        "A forwarded message is in `attachments`": live.forwarded,
     }
     if channel:
         in_channel = partial(live.stream, channel)
@@ -156,18 +155,6 @@ class _Live:
         if _OLD in kept or _NEW not in kept:
             raise Problem("the old text is still there")
         return "yes; the old text is gone"
-
-    async def forwarded(self) -> str:
-        """Post a link to our own first message, which Slack unfolds as it does a forwarded one."""
-        link = await self.client.chat_getPermalink(channel=self.dm, message_ts=self.root)
-        url = str(link["permalink"])
-        ts = await self._post(self.dm, url, thread_ts=self.root, unfurl_links=True)
-        for _ in range(6):
-            message = await self._read(self.dm, self.root, ts)
-            if attachments := message.get("attachments"):
-                return f"yes, with {', '.join(sorted(attachments[0]))}"
-            await asyncio.sleep(0.5)
-        return "no attachment within 3 s of a link to it"
 
     async def clean_up(self) -> list[str]:
         """Delete what was posted, the newest first; return what could not be deleted."""

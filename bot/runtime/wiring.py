@@ -49,7 +49,7 @@ def create_app(connections: Connections) -> App:
         schemas=schemas,
         policy=policy_of(settings),
         quotas=Quotas(pool, settings.person_messages_per_hour),
-        people=People(pool, slack, settings.consent),
+        people=People(pool, slack),
         audiences=Audiences(pool, slack),
         permalinks=Permalinks(slack),
         files=SlackFiles(slack),

@@ -71,7 +71,7 @@ def notice_payload(
         undoable = [one for one in told if one.undone_at is None]
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
-        buttons = [*undo, button(SHOW, reader.say("open_button"), shown)]
+        buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
         promises = [found for one in told if (found := promise_told(reader, one))]
         if len(promises) == 1:
             [(line, asked)] = promises
@@ -125,7 +125,7 @@ def forget_button(reader: Reader, value: str) -> Block:
 def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
     """Return the button that opens the panel, for somebody who asked for it in plain words."""
     position = Position(list=kind, of=words if kind == "memories" else "")
-    return payload(reader.say("open_line"), button(SHOW, reader.say("open_button"), position.value))
+    return payload(reader.say("open_line"), button(SHOW, reader.say("show_button"), position.value))
 
 
 def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:

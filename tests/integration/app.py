@@ -373,9 +373,7 @@ async def open_app(
 def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> Maintenance:
     """Return the maintenance of an application that is installed in no workspace."""
     slack = Installations(only(None), base_url="http://127.0.0.1/")
-    return Maintenance(
-        pool, queue, People(pool, slack, "notice"), Settings(retention_days=retention_days)
-    )
+    return Maintenance(pool, queue, People(pool, slack), Settings(retention_days=retention_days))
 
 
 @asynccontextmanager

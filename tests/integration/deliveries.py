@@ -171,7 +171,7 @@ class Thread:
             sender.pool,
             sender.installations,
             sender.sessions,
-            People(sender.pool, sender.installations, "notice"),
+            People(sender.pool, sender.installations),
             replace(turn, memory_state=MemoryState(settings=settings)),
             stand_in=stand_in,
             read_flags=read_flags,

@@ -145,10 +145,7 @@ async def language(people: People, person: Person, text: str = "") -> str:
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
-    people, replica = (
-        People(pool, slack.installations(), "notice"),
-        People(pool, slack.installations(), "notice"),
-    )
+    people, replica = (People(pool, slack.installations()) for _ in range(2))
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await language(people, ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
@@ -159,10 +156,6 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     await people.changed(ann, {"id": ann.user_id})
     await people.changed(Person("T1", "UNKNOWN"), {})
     assert await language(people, ann, "こんにちは") == "en"
-    assert len(slack.calls("users.info")) == 2
-    await people.changed(ann, {"id": ann.user_id, "locale": "ja-JP", "tz": "Asia/Seoul"})
-    assert await language(people, ann) == "ja"
-    assert (await people.settings(ann)).zone == ZoneInfo("Asia/Seoul")
     assert len(slack.calls("users.info")) == 2
 
 

@@ -133,19 +133,13 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
 
 
 async def test_installation_within_the_grace_period_keeps_the_rows(
-    owner: Database, workspaces: Workspaces, caplog: pytest.LogCaptureFixture
+    owner: Database, workspaces: Workspaces
 ) -> None:
     """The workspace is not served and nothing is deleted; then it is as before."""
     owner.fill(GONE)
     before = owner.dump(GONE)
-    # Slack sends both events, in any order, and again.
-    for uninstalled in (False, True, False, True):
-        await workspaces.left(GONE, time.time(), uninstalled=uninstalled)
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     assert not await workspaces.serves(GONE)
-    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
-        f"ALERT: Slack revoked the bot token of workspace {GONE}",
-        f"Workspace {GONE} uninstalled the app",
-    ]
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
     async with transaction(workspaces.pool) as connection:
@@ -155,6 +149,28 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     assert await workspaces.serves(GONE)
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
+
+
+@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
+async def test_a_revoked_token_ends_the_service_if_slack_refuses_it(
+    workspaces: Workspaces, slack: PlaygroundSlack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event about a token that works changes nothing; else the operator is alerted, once."""
+    team = slack.team_id
+    await workspaces.left(team, time.time(), uninstalled=False)
+    assert await workspaces.serves(team)
+    slack.control("uninstall", {"events": []})
+    try:
+        # Slack sends both events, in any order, and again.
+        for uninstalled in (False, True, False, True):
+            await workspaces.left(team, time.time(), uninstalled=uninstalled)
+    finally:
+        slack.control("install", {})
+    assert not await workspaces.serves(team)
+    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
+        f"ALERT: Slack revoked the bot token of workspace {team}",
+        f"ALERT: Workspace {team} uninstalled the app",
+    ]
 
 
 async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) -> None:

@@ -73,7 +73,7 @@ def day(ann: SlackPerson, later: int) -> str:
 async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     ann: SlackPerson,
 ) -> None:
-    """One line below the answer says when; *Change* opens the form, *Don't* leaves no reminder."""
+    """One line below the answer says when; *Edit* opens the form, *Don't* leaves no reminder."""
     notice = await told(ann, food="ramen", due="2099-11-27", due_time="10:00")
     assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)

@@ -190,7 +190,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})
-    people = People(app.pool, app.slack.installations(), "notice")
+    people = People(app.pool, app.slack.installations())
     app.slack.fault("users.info", error="internal_error", times=1)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user)

@@ -133,7 +133,7 @@ async def test_a_refused_answer_to_a_response_url_is_kept(
     """A POST to a response URL that does not exist is a failure like a call."""
     async with session.post(f"{slack.url}/commands/T1/nowhere", json={"text": "x"}) as answer:
         assert answer.status == 404
-    assert [(one.method, one.error) for one in slack.calls.failures(0)] == [
+    assert [(one.method, one.outcome) for one in slack.calls.failures(0)] == [
         ("response_url", "expired_url")
     ]
 

@@ -91,9 +91,7 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
     "conversations.open": [({"channel": None, "users": "AYA"}, "missing_scope")],
     "conversations.join": [({"channel": "OUTSIDE"}, "missing_scope")],
     "reactions.add": [({"timestamp": "TOP", "name": "eyes"}, "missing_scope")],
-    "team.info": [({}, "missing_scope")],
     "users.info": [({"user": "UNOBODY"}, "user_not_found"), ({}, "invalid_arguments")],
-    "bots.info": [({"bot": "BNONE"}, "bot_not_found")],
     "views.open": [({"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id")],
     "views.update": [({"view_id": "VNONE", "view": {"type": "modal"}}, "not_found")],
     "assistant.threads.setStatus": [

@@ -34,22 +34,12 @@ class CallRecord:
     result: Json | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A failed call without a configured fault; `messages` are Slack's details of the error."""
-
-    number: int
-    method: str
-    error: str
-    messages: list[str]
-
-
 class Calls:
     """The last 50,000 calls, numbered from 1, and every failure."""
 
     def __init__(self) -> None:
         self._record: deque[CallRecord] = deque(maxlen=KEPT)
-        self._failures: list[Failure] = []
+        self._failures: list[CallRecord] = []
         self.count = 0
 
     def start(self, method: str, args: dict[str, Any], team_id: str) -> CallRecord:
@@ -64,24 +54,15 @@ class Calls:
     def finish(self, call: CallRecord) -> None:
         """End the record of a call that has its outcome."""
         call.ms = round((time.time() - call.time) * 1000, 2)
-        if call.outcome == "ok" or call.ordered:
-            return
-        metadata = (call.result or {}).get("response_metadata", {})
-        self._failures.append(
-            Failure(
-                number=self.failed + 1,
-                method=call.method,
-                error=call.outcome,
-                messages=metadata.get("messages", []),
-            )
-        )
+        if call.outcome != "ok" and not call.ordered:
+            self._failures.append(call)
 
     @property
     def failed(self) -> int:
         """The number of failures."""
         return len(self._failures)
 
-    def failures(self, number: int) -> list[Failure]:
+    def failures(self, number: int) -> list[CallRecord]:
         """The failures after number `number`, in the order they were answered."""
         return self._failures[number:]
 

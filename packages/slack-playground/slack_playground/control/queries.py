@@ -178,7 +178,16 @@ class Queries:
         """Failed calls after failure number `since` that no configured fault caused."""
         since = _since(request)
         calls = self._slack.calls
-        return {"failures": [vars(one) for one in calls.failures(since)], "last": calls.failed}
+        failures = [
+            {
+                "number": number,
+                "method": call.method,
+                "error": call.outcome,
+                "messages": (call.result or {}).get("response_metadata", {}).get("messages", []),
+            }
+            for number, call in enumerate(calls.failures(since), since + 1)
+        ]
+        return {"failures": failures, "last": calls.failed}
 
     def faults(self, _request: web.Request) -> Json:
         """The pending faults."""

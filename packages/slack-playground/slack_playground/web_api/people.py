@@ -1,4 +1,4 @@
-"""auth.test, apps.connections.open, users.*, bots.info, team.info, reactions.*."""
+"""auth.test, apps.connections.open, users.*, reactions.*."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -102,42 +102,6 @@ def users_list(call: Call) -> Json:
     }
 
 
-def bots_info(call: Call) -> Json:
-    """bots.info."""
-    bot_id = call.text("bot", call.bot.bot_id)
-    users = call.slack.workspace.users.values()
-    bot = next((user for user in users if bot_id and user.bot_id == bot_id), None)
-    if bot is None:
-        raise SlackError("bot_not_found")
-    return {
-        "bot": {
-            "id": bot.bot_id,
-            "deleted": bot.deleted,
-            "name": bot.name,
-            "updated": bot.updated,
-            "app_id": bot.app_id,
-            "user_id": bot.id,
-            "icons": {},
-        }
-    }
-
-
-def team_info(call: Call) -> Json:
-    """team.info."""
-    identity = call.slack.workspace.identity
-    if call.text("team", identity.team_id) != identity.team_id:
-        raise SlackError("team_not_found")
-    return {
-        "team": {
-            "id": identity.team_id,
-            "name": identity.team_name,
-            "domain": identity.team_domain,
-            "email_domain": "",
-            "icon": {"image_default": True},
-        }
-    }
-
-
 def react(call: Call, *, add: bool) -> Json:
     """reactions.add, or reactions.remove."""
     name = call.text("name").strip(":")
@@ -181,8 +145,6 @@ HANDLERS: dict[str, Callable[[Call], Json]] = {
     "apps.connections.open": connections_open,
     "users.info": users_info,
     "users.list": users_list,
-    "bots.info": bots_info,
-    "team.info": team_info,
     "reactions.add": partial(react, add=True),
     "reactions.remove": partial(react, add=False),
 }
