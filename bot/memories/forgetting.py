@@ -19,9 +19,9 @@ from bot.notices import update_notices
 from bot.people import has_opened_home
 from bot.slack.messages import Message
 from bot.slack.permalinks import MessageKey
-from bot.ui.blocks import Payload
+from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
-from bot.ui.messages import forget_question
+from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Done
 from bot.ui.reader import Reader
 from memory import (
@@ -85,7 +85,7 @@ async def forget_question_about(
     What was said at a time may be stored without a memory of it.
     """
     if selection.everything:
-        return forget_question(reader, reader.say("forget_everything_ask"), EVERYTHING)
+        return payload(reader.say("forget_everything_ask"), forget_button(reader, EVERYTHING))
     found = await selected(app.pool, person, selection)
     if not (found.count or selection.messages or selection.until):
         return None
@@ -94,7 +94,7 @@ async def forget_question_about(
         what = reader.say("and_more", what=what, count=more)
     if selection.messages or selection.until:
         what = f"{reader.say('forget_said')} {what}".strip()
-    return forget_question(reader, reader.say("forget_ask", what=what), value_of(selection))
+    return payload(reader.say("forget_ask", what=what), forget_button(reader, value_of(selection)))
 
 
 async def forget_selected(

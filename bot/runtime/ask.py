@@ -79,7 +79,7 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
         addressed=True,
     )
     try:
-        await wiring.quotas.admit(message.person)
+        await wiring.app.quotas.admit(message.person)
         with log_fields(team=API_TEAM):
             turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
             outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))

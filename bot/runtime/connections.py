@@ -22,8 +22,7 @@ from memory.postgres import check_access, check_database, transaction
 
 log = logging.getLogger(__name__)
 
-POOL_SIZE = 12
-"""Connections of one process, at most: one serves ten people at the same time."""
+POOL_SIZE = 12  # connections of one process, at most: one serves ten people at the same time
 _READY_WAIT_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
 
@@ -68,6 +67,7 @@ def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> opena
         base_url=settings.openai_base_url,
         max_retries=1,
         timeout=openai.Timeout(seconds, connect=10.0),
+        http_client=openai.DefaultAioHttpClient(),  # a third less processor time for a stream
     )
 
 

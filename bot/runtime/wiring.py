@@ -64,7 +64,6 @@ class Application:
         self.app = app = create_app(connections)
         settings, pool, slack = app.settings, app.pool, app.slack
         self.queue = app.queue
-        self.quotas = app.quotas
         self.inbox = Inbox(pool, app.queue)
         self.workspaces = Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours)
         self.formation_jobs = FormationJobs(app)

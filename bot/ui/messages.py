@@ -112,11 +112,6 @@ def on_question(reader: Reader, off: Off, scope: str) -> Payload:
     return payload(off_line(reader, off), on_button(reader, scope))
 
 
-def forget_question(reader: Reader, text: str, value: str) -> Payload:
-    """Return what would be forgotten, with the button that forgets it."""
-    return payload(text, forget_button(reader, value))
-
-
 def forget_button(reader: Reader, value: str) -> Block:
     """Return the button that forgets what `value` selects."""
     return button(FORGET, reader.say("menu_forget"), value, style="danger")

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, LiteralString
 from uuid import uuid4
@@ -34,7 +35,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.postgres import person_transaction
-from memory.store import expire_due, forgotten_messages
+from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.app import App
@@ -45,6 +46,7 @@ from tests.integration.scripted_model import Call, ScriptedModel, Shown, food
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
 OWN = ALICE.namespace(DM)
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 TABLES = ("store", "store_vectors", "memory_versions", "messages", "forgotten_sources")
 
@@ -266,6 +268,32 @@ async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     with pytest.raises(ChangeGone):
         await data.undo(done)
     assert data.rows("SELECT 1 FROM store") == []
+
+
+async def test_what_was_forgotten_again_stays_hidden_and_leaves_its_id(data: Data) -> None:
+    """A version forgotten alone, then its memory: ids of both are told, also after ten minutes."""
+    ramen = data.remember("ramen")
+    versions = data.rows(
+        "INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, value, created_at,"
+        " updated_at, action, actor, batch) SELECT gen_random_uuid(), 'T1', 'U1', key, 'dm',"
+        " 'UserFoodPreference', value, created_at, updated_at, action, 'modal', gen_random_uuid()"
+        " FROM store, unnest(ARRAY['remembered', 'updated']) AS action RETURNING id"
+    )
+    alone = str(versions[0]["id"])
+    first, whole = await data.forget(alone), await data.forget(ramen)
+    with pytest.raises(ChangeGone):
+        await data.undo(first)
+    told = {("T1", "U1", "key", key, None) for key in (alone, ramen)}
+    assert set(await forgotten_since(data.database, YESTERDAY)) == told
+    assert await data.undo(whole) == 1
+    assert set(await forgotten_since(data.database, YESTERDAY)) == told - {
+        ("T1", "U1", "key", ramen, None)
+    }
+    await data.forget(ramen)
+    data.rows("UPDATE memory_versions SET deleted_at = deleted_at - interval '1 h' RETURNING 1")
+    await expire_due(data.pool)
+    assert set(await forgotten_since(data.database, YESTERDAY)) == told
+    assert data.rows("SELECT 1 FROM memory_versions WHERE value IS NOT NULL") == []
 
 
 @pytest.mark.parametrize("first_back", ["first", "second"])

@@ -12,7 +12,6 @@ import pytest
 
 from memory import (
     DM,
-    SCHEMAS,
     Embedder,
     EmbeddingSpace,
     EmbeddingsUnavailable,
@@ -28,14 +27,13 @@ from memory import (
     recall_memories,
     undo_forgetting,
 )
-from memory.formation.evidence import TypedMessage
 from memory.postgres import check_database
 from memory.recall import nearest_memories
 from memory.store import reembed
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
-from tests.memories import ApprovedStore, add_memory, no_model
+from tests.memories import add_memory, no_model
 
 pytestmark = pytest.mark.slow
 
@@ -157,32 +155,16 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
         await nearest_memories(remembered, embedder, view, ["a"], 9)
     with pytest.raises(EmbeddingsUnavailable):
         await add_fact(remembered, embedder)
+    said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
+    tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
+    content = {"kind": "UserFact", "fact": said.text}
+    created = {"action": "create", "content": content, "evidence": said.text}
+    assert "Nothing was stored" in await tools.call("memory_change", json.dumps(created))
     assert await undo_forgetting(remembered, ANN, forgotten.id) == 1
     assert await reembed(database, Small(model_client, space), progress=silent) == 1
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")
     assert recalled.newest_only
     assert len(recalled.memories) == 40
-
-
-@to_another_model
-async def test_the_running_app_forms_nothing_until_it_is_restarted(
-    remembered: Pool,
-    database: str,
-    embedder: Embedder,
-    model_client: openai.AsyncOpenAI,
-    space: EmbeddingSpace,
-) -> None:
-    """What was said waits, and a tool says that nothing was stored: no near memory can be found."""
-    said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
-    view = memory_view(ANN.namespace(DM))
-    await reembed(database, Small(model_client, space), progress=silent)
-    with pytest.raises(EmbeddingsUnavailable, match="another model"):
-        await ApprovedStore.load(remembered, embedder, view, [TypedMessage(said)], schemas=SCHEMAS)
-    tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
-    content = {"kind": "UserFact", "fact": "I own a boat"}
-    created = {"action": "create", "content": content, "evidence": said.text}
-    answer = await tools.call("memory_change", json.dumps(created))
-    assert "Nothing was stored" in answer
 
 
 async def test_the_command(

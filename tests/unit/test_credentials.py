@@ -6,8 +6,6 @@ import base64
 import json
 import random
 import string
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given
@@ -389,14 +387,3 @@ HOSTILE = [
     f"BEGIN {_KEY} {'A' * 20}\nA: b\n",
 ]  # fmt: skip
 """What begins like a credential, for the test of linear time."""
-
-
-def test_the_library_is_imported_when_first_needed() -> None:
-    """Importing the module does not import detect-secrets."""
-    program = (
-        "import sys, memory.credentials.detection as c\n"
-        "assert 'detect_secrets' not in sys.modules\n"
-        "c.find_credentials('hello')\n"
-        "assert 'detect_secrets' in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)

@@ -36,7 +36,7 @@ from bot.ui.lines import change_line, changes_line, memory_line, off_line, quest
 from bot.ui.messages import (
     consent_question,
     done_payload,
-    forget_question,
+    forget_button,
     notice_payload,
     off_button,
     off_done,
@@ -419,7 +419,7 @@ def test_every_other_message_fits(
         consent_question(reader),
         done_payload(reader, off_done(reader, off, scope)),
         on_question(reader, off, scope),
-        forget_question(reader, forget, EVERYTHING),
+        done_payload(reader, Done(line=forget, buttons=[forget_button(reader, EVERYTHING)])),
         open_payload(reader, "memories", text),
         open_payload(reader, "changes", text),
     ):
