@@ -155,7 +155,7 @@ async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> N
 
 async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
     """Row-level security opens one named person's card, of the same workspace, and reads only."""
-    people = [Person("T0CARDS" if n % 2 else "T1CARDS", f"U{n:02}CARDS") for n in range(8)]
+    people = [Person("T0CARDS" if n % 2 else "T1CARDS", f"U{n:02}CARDS") for n in range(40)]
     for n, person in enumerate(people):
         await fact(app, person, f"line {n} of colleagues", COLLEAGUES)
         await fact(app, person, f"line {n} of a direct message", DM)

@@ -517,7 +517,7 @@ def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, databas
         run_state_machine_as_test(
             Here,
             settings=settings(
-                max_examples=10,
+                max_examples=45,
                 stateful_step_count=45,
                 deadline=None,
                 database=None,
