@@ -326,15 +326,19 @@ class People:
         self._known.pop(person, None)
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
-        """Take note of a ``user_change``; Slack is asked for the profile next time."""
+        """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
         self.invalidate(person)
         async with person_transaction(self._pool, person) as connection:
             await _note_presence(connection, person, gone=bool(user.get("deleted")))
-            await connection.execute(
-                "UPDATE person_settings SET profile_at = NULL"
-                " WHERE team_id = %(team)s AND user_id = %(user)s",
-                person.ids,
-            )
+            if user.get("locale"):
+                zone = str(user.get("tz") or "") or None
+                await _note_profile(connection, person, locale=str(user["locale"]), time_zone=zone)
+            else:
+                await connection.execute(
+                    "UPDATE person_settings SET profile_at = NULL"
+                    " WHERE team_id = %(team)s AND user_id = %(user)s",
+                    person.ids,
+                )
 
     async def is_active(self, person: Person) -> bool | None:
         """Ask Slack whether a person's account is active, and store it; None: it did not answer.

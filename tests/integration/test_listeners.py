@@ -153,7 +153,7 @@ async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
     said = await ann.control(
         "messages", {"user": ann.user, "channel": channel, "text": "I love ramen"}
     )
-    on = {"channel": channel, "message_ts": said["ts"]}
+    on = {"channel": channel, "ts": said["ts"]}
     await ann.control("shortcuts", {"user": ann.user, "callback_id": "remember_this", **on})
 
     async def answer() -> Place | None:
