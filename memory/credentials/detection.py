@@ -7,7 +7,7 @@ docs/decisions/0016-credentials.md describes the rules, their limits and measure
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -38,9 +38,7 @@ class Credential:
     end: int
 
 
-_BASIC_AUTH = "Basic Auth Credentials"  # a name of the library
 _WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line passed to one pattern of the library
-_VALUE = 256  # characters of a labelled value that are searched for a digit
 
 # The modules of detect-secrets for fixed formats. Not included: modules that measure entropy or
 # search for keywords, IP addresses or variable names (IBM Cloud, npm), and that of private keys,
@@ -87,20 +85,25 @@ _DIGIT = re.compile(r"[0-9]")
 _KEY_LINE = r"[A-Za-z0-9+/=\\]{16,}"
 _PRIVATE_KEY = re.compile(
     r"(?:-----)?BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?(?:"
-    r"(?:-----)?(?:(?!BEGIN )[^-]){0,20000}-----END[A-Z0-9 ]{0,40}-----"
+    r"(?:-----)?(?:(?!BEGIN |-----)[\s\S]){0,20000}-----END[A-Z0-9 ]{0,40}-----"
     rf"|(?:-----)?\s+(?:[A-Za-z-]{{1,40}}: [^\r\n]{{0,200}}\s+){{0,5}}{_KEY_LINE}"
     rf"(?:\s+{_KEY_LINE})*+|-----)"
+    r"|PuTTY-User-Key-File-[23]:.*(?:[\r\n]+(?:(?!Private-MAC)[A-Z][\w-]*: .*"
+    r"|[\w+/=]+(?![^\r\n])))*+(?:[\r\n]+Private-MAC: \w+)?"
 )
 _CARD = re.compile(
-    r"(?<![\w+./#@$%&-])(?<!\+[0-9] )(?<!\+[0-9]{2} )(?<!\+[0-9]{3} )(?:[0-9]{13,19}"
-    r"|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?"
-    r"|[0-9]{4}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z_/@%])",
+    r"(?<![\w+./#@$%&-])(?<!\+[0-9] )(?<!\+[0-9]{2} )(?<!\+[0-9]{3} )([0-9]{13,19}"
+    r"|[0-9]{4}([ -])[0-9]{4}\2[0-9]{4}\2[0-9]{4}(?:\2[0-9]{3})?"
+    r"|[0-9]{4}([ -])[0-9]{6}\3[0-9]{4,5})(?![0-9A-Za-z_/@%])",
     re.ASCII,
 )
 _ISSUER = re.compile(r"4|5[0-8]|6|3[04-9]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
+# Countries of the registry only: hexadecimal numbers have the form of IBANs of others.
 _IBAN = re.compile(
-    r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?"
-    r"(?![A-Za-z0-9])"
+    r"(?ai)(?<![A-Z0-9])(?=((?:A[DELTZ]|B[AEGHIRY]|C[HRYZ]|D[EJKO]|E[EGS]|F[IKOR]|G[BEILRT]"
+    r"|H[NRU]|I[ELQRST]|JO|K[WZ]|L[BCITUVY]|M[CDEKNRTU]|N[ILO]|OM|P[KLST]|QA|R[OSU]"
+    r"|S[ACDEIKMOTV]|T[LNR]|UA|V[AG]|XK|YE)"
+    r"[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)(?![A-Z0-9]))"
 )
 
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
@@ -121,34 +124,36 @@ _IS = (
     r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é)\b\s?:?"
     rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
-_MAY_BE = rf"(?:{_IS}|\s?)"  # numbers follow their label without it, too
+_MAY_BE = rf"(?:{_IS}|\s?)"  # numbers follow an unambiguous label without it, too
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
-# Labels, and the value that follows directly after a word or sign for "is".
+_CODES = r"暗証番号|認証コード|セキュリティコード|ワンタイム(?:コード|パスワード)"
+# Labels, mostly with a word or sign for "is", and the value that follows; before a kanji: a count.
 _LABELLED: tuple[tuple[CredentialKind, str, str], ...] = (
-    ("password", _LABELS, rf"{_UNBROKEN}{{6,{_VALUE}}}"),
+    ("password", _LABELS + _IS, rf"{_UNBROKEN}{{6,256}}"),
     (
         "security_code",
-        r"(?<![^\W_])(?:PIN(?: code| number)?|CV[VC]2?|door code|one-time (?:code|password)|OTP"
-        r"|verification code)|暗証番号|認証コード|セキュリティコード"
-        r"|ワンタイム(?:コード|パスワード)",
+        r"(?:(?<![^\W_])(?:PIN(?: code| number)?|CV[VC]2?|door code|one-time (?:code|password)|OTP"
+        rf"|verification code)|{_CODES}){_IS}"
+        rf"|(?:(?<![^\W_])CV[VC]2?(?=\s?[0-9]{{3}}(?![0-9]))|{_CODES})\s?(?![0-9]{{1,8}}[一-鿿])",
         r"[0-9]{3,8}(?![0-9A-Za-z]|[/.,:-][0-9])",
     ),
     (
         "id_number",
-        r"(?<![^\W_])(?:SSN|social security (?:number|no\.?)|passport (?:number|no\.?))"
-        r"|パスポート番号|免許証番号",
-        r"[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4}(?![0-9-])|[A-Z]{0,2}[0-9]{6,12}(?:[A-Z][0-9]?)?\b",
+        r"(?:(?<![^\W_])(?:SSN|social security (?:number|no\.?)|passport (?:number|no\.?))"
+        rf"|パスポート番号|免許証番号){_MAY_BE}",
+        r"[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4}(?![0-9-])"
+        r"|[A-Z]{0,2}[0-9]{6,12}(?:[A-Z][0-9]?)?(?![0-9A-Za-z])",
     ),
     (
         "my_number",
-        r"マイナンバー|個人番号|(?-i:M[yY] N(?:umber|UMBER))",
+        r"(?:(?:マイナンバー|個人番号)(?:カード)?(?:の番号)?|(?-i:M[yY] N(?:umber|UMBER)))"
+        rf"[(「]?{_MAY_BE}",
         r"[0-9]{4}([ -]?)[0-9]{4}\3[0-9]{4}(?![0-9])",
     ),
-    ("bank_account", "口座番号", r"[0-9]{6,8}(?![0-9])"),
+    ("bank_account", f"口座番号{_MAY_BE}", r"[0-9]{6,8}(?![0-9])"),
 )
 _PATTERNS: list[tuple[CredentialKind, re.Pattern[str]]] = [
-    (kind, re.compile(rf"((?:{labels}){_IS if kind == 'password' else _MAY_BE})({value})", re.I))
-    for kind, labels, value in _LABELLED
+    (kind, re.compile(f"({labels})({value})", re.I)) for kind, labels, value in _LABELLED
 ]
 _UNBROKEN_REST = re.compile(rf"{_UNBROKEN}*")
 _NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
@@ -213,23 +218,12 @@ def _detectors() -> tuple[RegexBasedDetector, ...]:
 
 
 def _formats(text: str) -> Iterator[Credential]:
+    """Yield the matches of each pattern, each extended to the end of its token."""
     windows = list(_windows(text))
-    for detector in _detectors():
-        for pattern in detector.denylist:
-            yield from _tokens(detector, pattern, text, windows)
-
-
-def _tokens(
-    detector: RegexBasedDetector,
-    pattern: re.Pattern[str],
-    text: str,
-    windows: Sequence[tuple[int, str]],
-) -> Iterator[Credential]:
-    """Yield the matches of one pattern, each extended to the end of its token."""
-    password = detector.secret_type == _BASIC_AUTH
-    covered = 0
-    for offset, window in windows:
-        for match in pattern.finditer(window):
+    for detector, pattern in [(one, each) for one in _detectors() for each in one.denylist]:
+        password = detector.secret_type.startswith("Basic Auth")  # a name of the library
+        covered = 0
+        for offset, match in [(at, one) for at, part in windows for one in pattern.finditer(part)]:
             group = match.lastindex or 0
             if not password and len(match[group]) < 6:
                 group = 0  # the group is only the prefix, as in GitHub's pattern
@@ -261,17 +255,23 @@ def _windows(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _numbers(text: str) -> Iterator[Credential]:
-    """Yield private keys, and cards and bank accounts whose check digits are right."""
+    """Yield private keys, and cards and IBANs with right check digits, without what follows."""
     for match in _PRIVATE_KEY.finditer(text):
         yield Credential("private_key", *match.span())
-    for match in _CARD.finditer(text):
-        if _is_card(re.sub("[ -]", "", match[0])):
-            yield Credential("card_number", *match.span())
-    for match in _IBAN.finditer(text):
-        account = re.sub("[ -]", "", match[0])
-        digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
-        if sum(map(str.isdigit, account)) >= 8 and int(digits) % 97 == 1:  # ISO 13616
-            yield Credential("bank_account", *match.span())
+    for match in chain(_CARD.finditer(text), _IBAN.finditer(text)):
+        number, start = match[1], match.start(1)
+        while len(plain := re.sub("[ -]", "", number)) >= 13:
+            if _is_card(plain) if plain.isdigit() else _is_account(plain):
+                kind: CredentialKind = "card_number" if plain.isdigit() else "bank_account"
+                yield Credential(kind, start, start + len(number))
+                break
+            number = number[: max(number.rfind(" "), number.rfind("-"), 0)]
+
+
+def _is_account(account: str) -> bool:
+    """Check the check digits of an IBAN (ISO 13616)."""
+    digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
+    return sum(map(str.isdigit, account)) >= 8 and int(digits) % 97 == 1
 
 
 def _is_card(digits: str) -> bool:

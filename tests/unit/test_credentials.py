@@ -92,6 +92,13 @@ FORMATS = [
     ("mine: {}", _pem(f"RSA {_KEY}")),
     ("my key\n{}", _pem(_KEY)),
     ("{}", _pem(f"PGP {_KEY} BLOCK")),
+    ("{}", _pem(f"PGP {_KEY} BLOCK", "\nVersion: GnuPG v2 (GNU-Linux)\n\n")),
+    ("{} thanks", _pem(f"RSA {_KEY}", "\nDEK-Info: AES-128-CBC,00\n\n")),
+    (
+        "{}\nthat is mine",
+        f"PuTTY-{'User'}-Key-File-3: ssh-rsa\nComment: a b\nPublic-Lines: 1\n{_draw(64)}\nA2: 8"
+        f"\nPrivate-Lines: 2\n{_draw(64)}\n{_draw(6)}==\nPrivate-MAC: {_draw(40)}",
+    ),
     ('{"private_key": "{}\\n"}', _pem(_KEY, "\\n")),
     ("cut off:\n{}", _pem(f"OPENSSH {_KEY}").partition("\n-----END")[0]),
     ("mail goes out with {}", f"SG.{_draw(22, _URLSAFE)}.{_draw(43, _URLSAFE)}"),
@@ -111,7 +118,29 @@ FORMATS = [
     ("カードは{}です", _wide(_card("35", 16))),
     ("my IBAN is {}", _iban("DE", _digits(18))),
     ("paid to {}.", _iban("GB", "NWBK" + _digits(14))),
+    ("IBAN {} BIC BKAUATWW", _fours(_iban("AT", _digits(16)))),
+    ("{} BIC: KREDBEBB", _fours(_iban("BE", _digits(12)))),
+    ("{} 1234 PLN", _fours(_iban("PL", _digits(24)))),
+    ("konto {} please", _iban("DE", _digits(18)).lower()),
+    ("cvc {} 123", _fours(_card("4", 16))),
     ("virement sur {} merci", _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}"))),
+]
+# Formats that detect-secrets 1.5.0 does not know, found by their prefix.
+FORMATS += [
+    ("I use {} here", secret)
+    for secret in (
+        "github" + "_pat_" + _draw(22) + "_" + _draw(59),
+        f"xap{'p'}-1-A0{_draw(9, _UPPER)}-{_draw(13, '123')}-{_draw(64, _HEX)}",
+        "sk_" + "test_" + _draw(24),
+        "sk-" + "ant-api03-" + _draw(95, _URLSAFE),
+        "AI" + "za" + _draw(35, _URLSAFE),
+        "npm" + "_" + _draw(36),
+        "h" + "f_" + _draw(34),
+        f"https://discord.{'com'}/api/webhooks/{_draw(18, '123')}/{_draw(68, _URLSAFE)}",
+        "shp" + "at_" + _draw(32, _HEX),
+        "do" + "p_v1_" + _draw(64, _HEX),
+        "hv" + "s." + _draw(90),
+    )
 ]
 # Found by what is around them.
 IN_CONTEXT = [
@@ -156,21 +185,6 @@ API密钥：{}                            |密码为{}
     .replace("|", "\n")
     .splitlines()
 )
-
-# Formats that detect-secrets 1.5.0 does not know, found by their prefix.
-VENDORS = [
-    "github" + "_pat_" + _draw(22) + "_" + _draw(59),
-    f"xap{'p'}-1-A0{_draw(9, _UPPER)}-{_draw(13, '123')}-{_draw(64, _HEX)}",
-    "sk_" + "test_" + _draw(24),
-    "sk-" + "ant-api03-" + _draw(95, _URLSAFE),
-    "AI" + "za" + _draw(35, _URLSAFE),
-    "npm" + "_" + _draw(36),
-    "h" + "f_" + _draw(34),
-    f"https://discord.{'com'}/api/webhooks/{_draw(18, '123')}/{_draw(68, _URLSAFE)}",
-    "shp" + "at_" + _draw(32, _HEX),
-    "do" + "p_v1_" + _draw(64, _HEX),
-    "hv" + "s." + _draw(90),
-]
 
 ORDINARY = """
 My secret ingredient is miso
@@ -237,15 +251,6 @@ def test_a_format_is_found_alone(subtests: pytest.Subtests) -> None:
             assert _found(f"{secret} and {secret}") == [secret, secret]
 
 
-def test_formats_the_library_does_not_know_are_found_by_their_prefix(
-    subtests: pytest.Subtests,
-) -> None:
-    """A detector of ours adds the tokens of vendors that the library lacks."""
-    for secret in VENDORS:
-        with subtests.test(secret=secret):
-            assert _found(f"I use {secret} here") == [secret]
-
-
 @pytest.mark.parametrize(
     "template",
     [
@@ -276,8 +281,11 @@ def test_the_rule_of_labels_is_narrow(template: str) -> None:
         ("my SSN is {}", "078-05-1120"),
         ("my social security number is {}", "078 05 1120"),
         ("my passport number is {}", "L898902" + "C3"),
-        ("パスポート番号は {} です", "TK1234567"),
-        ("免許証番号は {}", "123456789012"),
+        ("パスポート番号は{}です", "TK1234567"),
+        ("免許証番号は{}です", "123456789012"),
+        ("暗証番号 {} です", "4821"),
+        ("マイナンバーカードの番号は{}です", "123456789018"),
+        ("私のマイナンバー（{}）", "123456789018"),
         ("口座番号は {}", "1234567"),
         ("redis://:{}@cache:6379", "hunter2secret"),
         ("Authorization: Basic {}", "dXNlcjpwYXNz" + "d29yZDEyMw=="),
@@ -330,14 +338,6 @@ def test_a_number_of_no_card_network_is_no_card(number: str) -> None:
     assert not holds_secret(f"it is {number}")
 
 
-def test_twelve_digits_are_a_my_number_only_beside_its_name() -> None:
-    """Numbers of orders have twelve digits, too."""
-    number = _digits(12)
-    assert not holds_secret(f"注文番号は{number}です")
-    assert not holds_secret(f"my number is {number}")
-    assert holds_secret(f"マイナンバー: {number}")
-
-
 def test_positions_are_those_of_the_original_text() -> None:
     """Full-width and invisible characters do not move what is found."""
     secret, number = _word(), _wide(_card("4", 16))
@@ -384,6 +384,6 @@ HOSTILE = [
     "パスワードは", "mot de passe ", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
     "otpauth://totp/x?a=b&", "?sig=", "SSN 123-45-", "Authorization: Basic ", "x://:",
     f"-----BEGIN {_KEY}-----", f"BEGIN {_KEY} {'A' * 20} ",
-    f"BEGIN {_KEY} {'A' * 20}\nA: b\n",
+    f"BEGIN {_KEY} {'A' * 20}\nA: b\n", f"PuTTY-{'User'}-Key-File-2:", "PuTTY", "Key: b\nQUJD\n",
 ]  # fmt: skip
 """What begins like a credential, for the test of linear time."""
