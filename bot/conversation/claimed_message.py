@@ -62,7 +62,8 @@ class ClaimedMessage:
     Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
     `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
     `begun`: an earlier attempt began its turn; `replied`: it posted something. `unserved`: the
-    workspace has removed the app since. `waited`: seconds since it was stored, or edited last, when this attempt began.
+    workspace has removed the app since. `waited`: seconds since it was stored, or edited last, when
+    this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
