@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.client import Installations, is_passing
+from bot.slack.client import Installations, error_code
 from bot.slack.messages import installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement
@@ -27,6 +27,12 @@ AWAY: LiteralString = "left_at IS NOT NULL"
 _TRUSTED_SECONDS = 10.0
 # Events carry whole seconds: what was written within that second is older.
 _EVENT_SECONDS = 1.0
+_REFUSED = frozenset(
+    {
+        *("account_inactive", "invalid_auth", "not_authed", "team_access_not_granted"),
+        *("token_expired", "token_revoked"),
+    }
+)
 
 
 class Workspaces:
@@ -115,14 +121,16 @@ class Workspaces:
         if found:
             self._known.pop(team_id, None)
             self._slack.invalidate(team_id)
-            log.error("ALERT: %s", await self.problem(team_id))
+            level = logging.WARNING if uninstalled else logging.ERROR
+            prefix = "" if uninstalled else "ALERT: "
+            log.log(level, "%s%s", prefix, await self.problem(team_id))
 
     async def _is_refused(self, team_id: str) -> bool:
         """Ask Slack; raises what the Slack SDK raises where it gives no answer."""
         try:
             await self._slack.client(team_id).auth_test()
         except SlackApiError as error:
-            if is_passing(error):
+            if error_code(error) not in _REFUSED:
                 raise
             return True
         return False
@@ -153,11 +161,17 @@ async def token_accepted(
     )
 
 
-async def purge_due(pool: Pool) -> None:
-    """Delete what is due of every workspace that removed the app.
+async def purge_due(pool: Pool, days: int = 36_500) -> None:
+    """Delete what is due of each workspace that removed the app, or did so in the last `days`.
 
-    Each minute, because work may have been under way; and at a start that Slack may refuse.
+    Each minute for a day, because work may have been under way; and of all at a start, which
+    Slack may refuse.
     """
-    await execute_statement(
-        pool, "SELECT purge_workspace(team_id) FROM workspaces WHERE purge_at <= now()"
-    )
+    for row in await execute_statement(
+        pool,
+        "SELECT team_id FROM workspaces WHERE purge_at <= now()"
+        " AND purge_at > now() - make_interval(days => %s)",
+        (days,),
+    ):
+        await execute_statement(pool, "SELECT purge_workspace(%s)", (row["team_id"],))
+        log.info("the rows of workspace %s are deleted", row["team_id"])

@@ -24,7 +24,7 @@ CLAIM: LiteralString = (
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
     f" ORDER BY ts LIMIT 1) AND {OPEN}"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes,"
-    " lone_crashes, revision, status = 'answering' AS begun,"
+    " lone_crashes, revision, status = 'answering' AS begun, reply_ts <> '{}' AS replied,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
     " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
@@ -61,8 +61,9 @@ class ClaimedMessage:
 
     Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
     `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
-    `begun`: an earlier attempt began its turn. `unserved`: the workspace has removed the app since.
-    `waited`: seconds since it was stored, or edited last, when this attempt began.
+    `begun`: an earlier attempt began its turn; `replied`: it posted something. `unserved`: the
+    workspace has removed the app since. `waited`: seconds since it was stored, or edited last, when
+    this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -76,6 +77,7 @@ class ClaimedMessage:
     lone_crashes: int = 0
     revision: int = 0
     begun: bool = False
+    replied: bool = False
     more: bool = True
     unserved: bool = False
     waited: float = 0.0

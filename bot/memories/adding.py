@@ -42,10 +42,10 @@ from memory import (
     DM,
     ChangedSince,
     ChangeGone,
+    EmbeddingsUnavailable,
     FormationResult,
     FormationUnavailable,
     InvalidContent,
-    KiokuMemoryError,
     MemoryFull,
     MemoryOff,
     MemoryView,
@@ -95,7 +95,10 @@ class _Outcome:
     refused: list[Refusal] = field(default_factory=list)
 
 
-EXPECTED = (KiokuMemoryError, NotRemembered, QuotaExceeded)
+EXPECTED = (
+    *(InvalidContent, MemoryOff, MemoryFull, ChangeGone, ChangedSince),
+    *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
+)
 """What `why_not` has a sentence for."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -182,11 +183,17 @@ class Backfill:
         if float(oldest) < time.time() - 2 * _DAY_SECONDS:
             return
         job = _reading(team, channel, thread, oldest)
+        method = "conversations.replies" if thread else "conversations.history"
+        if wait := self.slack.limits.wait(team, method):
+            # Of the jobs that were refused at the same moment each comes at another one.
+            await self._read_later([{**job, "cursor": cursor}], wait * random.uniform(1, 2))  # noqa: S311
+            return
         try:
             messages, following = await self._page(job, cursor)
             # A delivered event says whether its conversation is shared; one that is read does not.
             kind = await self.audiences.look_up(team, channel) if messages else None
         except SLACK_FAULTS as error:
+            self.slack.limits.note(team, method, error)
             if is_passing(error):
                 await self._read_later([{**job, "cursor": cursor}], _delay(error))
             else:
@@ -195,8 +202,8 @@ class Backfill:
         later = [{**job, "cursor": following}] if following else []
         if kind is not None:
             for found in messages:
-                stored = await self._store(job, kind, found)
-                if found.get("reply_count") and not thread and (stored or kind.direct):
+                addressed = await self._store(job, kind, found)
+                if found.get("reply_count") and not thread and (addressed or kind.direct):
                     later.append(_reading(team, channel, str(found["ts"]), oldest))
         await self._read_later(later)
 
@@ -221,7 +228,7 @@ class Backfill:
     async def _store(
         self, job: Mapping[str, str], kind: ConversationKind, found: Mapping[str, Any]
     ) -> bool:
-        """Store a message as if it had been delivered; return False if it is not to be answered."""
+        """Store a message as if it had been delivered; return whether it addresses the app."""
         try:
             message = found_message(
                 found,
@@ -233,7 +240,10 @@ class Backfill:
             )
         except InvalidNamespace:
             return False
-        return message is not None and await self.inbox.store(message)
+        if message is None:
+            return False
+        await self.inbox.store(message)
+        return message.addressed
 
     async def _read_later(
         self, jobs: Sequence[Mapping[str, str]], spacing: float = _SPACING_SECONDS

@@ -45,7 +45,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
 _LONGEST_RUN_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
-MAX_HELD_SECONDS = 1_800.0
+MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
@@ -246,14 +246,14 @@ class ModelOutages:
     async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
-        Returns True if nothing more is to be done for it: after `MAX_HELD_SECONDS` the author is
+        Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS` the author is
         told that it stays unanswered.
         """
-        if claimed.earlier_attempts and claimed.waited > MAX_HELD_SECONDS:
+        if claimed.earlier_attempts >= MAX_HELD_ATTEMPTS:
             log.error("message %s was given up: no model answered in time", claimed.id)
             await self._fixed_replies.send(claimed, "held_too_long", form_words=True)
             return True
-        if not claimed.begun and await claim_refusal(
+        if not claimed.replied and await claim_refusal(
             self._pool, claimed, "model_away", _INTERIM_SECONDS
         ):
             await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])

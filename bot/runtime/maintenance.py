@@ -72,7 +72,7 @@ class Maintenance:
             self._find_lost_work,
             partial(remind_of_due, pool, self.queue),
             self._expire,
-            partial(purge_due, pool),
+            partial(purge_due, pool, days=1),
             partial(end_history, pool, self.settings.history_days),
         ]
         if timestamp % 3_600 < 60:

@@ -10,6 +10,7 @@ import pytest
 
 from bot.conversation import inbox
 from bot.conversation.inbox import READ_MISSED
+from bot.slack.client import RateLimits
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -108,6 +109,9 @@ async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> No
     await thread.follow_ups()
     [again] = thread.jobs()
     assert 15 < again["due_in"] <= 17
+    await app.backfill.read(**again["args"])
+    assert thread.stored() == [mention.text], "Slack still refuses."
+    app.backfill.slack.limits = RateLimits()
     await app.backfill.read(**again["args"])
     assert thread.stored() == [mention.text, "two"]
 

@@ -169,7 +169,7 @@ async def test_a_revoked_token_ends_the_service_if_slack_refuses_it(
     assert not await workspaces.serves(team)
     assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
         f"ALERT: Slack revoked the bot token of workspace {team}",
-        f"ALERT: Workspace {team} uninstalled the app",
+        f"Workspace {team} uninstalled the app",
     ]
 
 

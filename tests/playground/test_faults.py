@@ -69,15 +69,15 @@ async def test_a_delay_on_order(driver: Driver, client: AsyncWebClient) -> None:
 
 async def test_faults_by_chance_and_their_end(driver: Driver, client: AsyncWebClient) -> None:
     """A fault may last until it is cleared."""
-    await driver.post("faults", method="auth.test", error="fatal_error", times=None, chance=1)
+    for lasting in ({"chance": 0}, {"times": None}, {"chance": 1, "times": 1}):
+        await driver.post("faults", method="auth.test", error="fatal_error", **lasting)
+    assert [one["times"] for one in (await driver.get("faults"))["faults"]] == [None, None, 1]
     for _ in range(3):
         with pytest.raises(SlackApiError):
             await client.auth_test()
-    await driver.post("faults", method="auth.test", error="fatal_error", chance=0)
     async with driver.session.delete(f"{driver.url}/_playground/faults") as response:
         assert (await response.json()) == {"faults": 0}
     await client.auth_test()
-    assert (await driver.get("faults"))["faults"] == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tests.playground_model.controls import Controls
 MODEL = "gpt-6-luna"
 HONEST_EN, HONEST_JA = REPLIES["unknown"]
 NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
+PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
 KINDS = (
     '{"kind": KIND, ...its fields}; kinds: UserTechInterest(topic, interest_level? 1-100);'
     " UserFoodPreference(food_name, preference? 1-100); UserFact(fact, topic?)."
@@ -186,16 +187,8 @@ async def test_files_are_named_and_not_looked_into(client: openai.AsyncOpenAI) -
 @pytest.mark.parametrize(
     ("text", "tool", "arguments"),
     [
-        (
-            "pause your memory for 2 hours",
-            "memory_settings",
-            {"action": "pause", "until": "2026-11-20T21:58+09:00"},
-        ),
-        (
-            "2時間、記憶を止めて",
-            "memory_settings",
-            {"action": "pause", "until": "2026-11-20T21:58+09:00"},
-        ),
+        ("pause your memory for 2 hours", "memory_settings", PAUSE_FOR_TWO_HOURS),
+        ("2時間、記憶を止めて", "memory_settings", PAUSE_FOR_TWO_HOURS),
         ("turn memory on", "memory_settings", {"action": "resume"}),
         ("このスレッドは覚えないで", "memory_settings", {"action": "incognito"}),
         (
@@ -219,7 +212,7 @@ async def test_files_are_named_and_not_looked_into(client: openai.AsyncOpenAI) -
             {"action": "forget", "since": "2026-11-20", "until": "2026-11-21"},
         ),
         ("show me the history", "memory_settings", {"action": "open", "list": "changes"}),
-        ("what do you remember about me?", "memory_settings", {"action": "open"}),
+        ("export my memories", "memory_settings", {"action": "open"}),
         ("How does Aya like reviews?", "ask_about_colleague", {"name": "Aya"}),
         ("what is going on in this channel?", "read_current_view", {}),
         (
@@ -300,13 +293,20 @@ def test_questions_quotations_and_unknown_forms_say_nothing(message: str) -> Non
     assert {one.name for one in read(message)} <= {"unknown"}
 
 
-def test_every_sentence_of_the_page_is_understood() -> None:
-    """The table of docs/reference/stand-in-model.md names only what matches a form."""
+def test_every_sentence_of_the_pages_is_understood() -> None:
+    """The tables name only what matches a form, but for corrections and kept promises."""
     page = (ROOT / "docs/reference/stand-in-model.md").read_text("utf-8")
     rows = re.findall(r"^\| [a-z ]+ \| (.*) \|$", page.partition("## As a test")[0], re.M)
     sentences = [one for row in rows for one in row.split(" · ")]
-    assert len(sentences) > 20
-    assert [one for one in sentences if "unknown" in {said.name for said in read(one)}] == []
+    for name in ("docs/controls.md", "docs/controls.ja.md", "README.md", "docs/README.ja.md"):
+        text = (ROOT / name).read_text("utf-8")
+        told = re.findall(r"^\| \d+\. .* \| (.*) \|$|^[14]\. ((?:.|\n   )*)", text, re.M)
+        sentences += re.findall("[“「`](.+?)[”」`]", "\n".join(map("".join, told)))
+    assert len(sentences) > 60
+    assert [one for one in sentences if "unknown" in {said.name for said in read(one)}] == [
+        *("I meant miso ramen, not ramen", "I sent Mia the figures"),
+        *("ラーメンではなく味噌ラーメンです", "ミアさんに数字を送りました"),
+    ]
 
 
 PLAIN = {

@@ -56,6 +56,7 @@ class Settings:
 
 Event = Literal["failed", "incomplete", "error"]
 Reason = Literal["max_output_tokens", "content_filter"]
+_CHOICES: Final = {"endpoint": Endpoint, "event": Event, "reason": Reason}
 
 
 @dataclass(kw_only=True)
@@ -137,7 +138,8 @@ class Script:
 class Control:
     """The settings, faults, scripts and journal of one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self._kinds = kinds
         self.settings = Settings()
         self.faults: list[Fault] = []
         self.scripts: list[Script] = []
@@ -168,16 +170,10 @@ class Control:
     def add_fault(self, given: Any) -> None:
         """Add a fault from its JSON form."""
         known = known_fields(given, {one.name for one in fields(Fault)}, "fault field")
-        _check_where(known)
+        _check_where(known, self._kinds)
         for name in ("status", "break_after_chars"):
             if type(known.get(name)) not in {int, type(None)}:
                 raise ControlError(f"Fault field {name!r} must be an integer.")
-        if known.get("event") not in {None, *get_args(Event)}:
-            raise ControlError(f"Fault event must be one of {', '.join(get_args(Event))}.")
-        if known.get("reason") not in {None, *get_args(Reason)}:
-            raise ControlError(
-                f"Fault field 'reason' must be one of {', '.join(get_args(Reason))}."
-            )
         code = known.get("error_code")
         if known.get("event") == "failed" and code not in {None, *RESPONSE_ERROR_CODES}:
             raise ControlError(
@@ -202,7 +198,7 @@ class Control:
     def add_script(self, given: Any) -> None:
         """Add a scripted answer from its JSON form."""
         known = known_fields(given, _SCRIPT_FIELDS, "script field")
-        _check_where(known)
+        _check_where(known, self._kinds)
         pattern = known.pop("pattern", None)
         answer = answer_in(known.pop("output", None))
         self.scripts.append(Script(answer=answer, pattern=_compiled(pattern, answer), **known))
@@ -254,10 +250,15 @@ def _compiled(pattern: Any, answer: Answer) -> re.Pattern[str] | None:
     return compiled
 
 
-def _check_where(known: dict[str, Any]) -> None:
-    known.setdefault("endpoint", "responses")
-    if known["endpoint"] not in get_args(Endpoint):
-        raise ControlError(f"The endpoint must be one of {', '.join(get_args(Endpoint))}.")
+def _check_where(known: dict[str, Any], kinds: tuple[str, ...]) -> None:
+    if known.get("endpoint") is None:
+        known["endpoint"] = "responses"
+    choices = {"kind": kinds, **{name: get_args(one) for name, one in _CHOICES.items()}}
+    for name, values in choices.items():
+        if known.get(name) not in (None, *values):
+            raise ControlError(f"Field {name!r} must be one of {', '.join(values)}.")
+    if not isinstance(known.get("match", ""), str):
+        raise ControlError("Field 'match' must be a string.")
     times = known.get("times", 1)
     if type(times) is not int or times == 0 or times < FOREVER:
         raise ControlError("Field 'times' must be a positive integer, or -1 for until deleted.")

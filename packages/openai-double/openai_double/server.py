@@ -57,17 +57,18 @@ def add_routes(
     answer: Callable[[Prompt], Answer] = unscripted,
     *,
     kind_of: Callable[[Prompt], str] = reply,
+    kinds: tuple[str, ...] = ("reply",),
     models: Mapping[str, int] = {},
     paced: bool = False,
 ) -> None:
     """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`.
 
-    `answer` answers what no script does. `kind_of` names what a request is for; faults and scripts
-    with a `kind` are for such requests only, and the journal says it. `models` are more models, as
-    in `checks.MODELS`. With `paced` the double writes at the pace `WATCHABLE` until its settings
-    are changed.
+    `answer` answers what no script does. `kind_of` names what a request is for, one of
+    `kinds`; faults and scripts with a `kind` are for such requests only, and the journal says it.
+    `models` are more models, as in `checks.MODELS`. With `paced` the double writes at the pace
+    `WATCHABLE` until its settings are changed.
     """
-    control = Control()
+    control = Control(kinds)
     if paced:
         control.settings.update(WATCHABLE)
     server = _Server(control, answer, kind_of, {**MODELS, **models})

@@ -36,14 +36,6 @@ class Faults:
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
-    def add(self, fault: Fault) -> None:
-        """Add a fault."""
-        self.waiting.append(fault)
-
-    def clear(self) -> None:
-        """Remove all faults."""
-        self.waiting.clear()
-
     def take(self, method: str) -> Fault | None:
         """Return the fault for this call, if any, and count it as used."""
         for fault in self.waiting:

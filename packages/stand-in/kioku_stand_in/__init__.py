@@ -4,17 +4,18 @@ It answers Kioku's own prompts without a key, for `kioku up` and for the tests
 (docs/reference/stand-in-model.md).
 """
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from aiohttp import web
 
-from kioku_stand_in.thinking import answer_to, kind_of
+from kioku_stand_in.thinking import Kind, answer_to, kind_of
 from openai_double import add_routes, create_app
 
 __all__ = ["add_model_routes", "create_model_app"]
 
 _ROUTES: Final[dict[str, Any]] = {
     "kind_of": kind_of,
+    "kinds": get_args(Kind),
     "models": {"kioku-stand-in": 0, "kioku-stand-in-embedding": 256},
 }
 

@@ -30,7 +30,7 @@ _SHORT: Final = {
     "<て>": "[てで](?:ください)?",
     "<do>": "(?:(?:can|could) you )?(?:please )?",
     "<day>": r"(?P<day>monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow)",
-    "<日>": "(?P<day2>[月火水木金土日]曜日|明日)",
+    "<日>": "(?P<day2>[月火水木金土日]曜日?|明日)",
     "<x>": "(?P<x>.+?)",
 }
 """Abbreviations in the patterns."""

@@ -13,11 +13,12 @@ from kioku_stand_in.verdicts import verdicts_for
 from openai_double.answer import Answer, Call, call, said
 from openai_double.prompt import Prompt
 
+Kind = Literal["reply", "formation", "verdict", "search"]
 _VERDICTS: Final = "MemoryVerdicts"
 _MEM0: Final = "## New Messages\n"
 
 
-def kind_of(prompt: Prompt) -> Literal["reply", "formation", "verdict", "search"]:
+def kind_of(prompt: Prompt) -> Kind:
     """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
     if prompt.tool_choice == _VERDICTS or _VERDICTS in prompt.instructions:
         return "verdict"

@@ -22,8 +22,7 @@ _SETTINGS: Final[Mapping[str, dict[str, Any]]] = {
     "forget_today": {"action": "forget"},
     "history": {"action": "open", "list": "changes"},
     "show_memories": {"action": "open"},
-    "settings": {"action": "open"},
-    "help": {"action": "open"},
+    "panel": {"action": "open"},
 }
 """The arguments of `memory_settings` for a sentence."""
 _MINUTES: Final = {"minute": 1, "分": 1, "hour": 60, "時間": 60, "day": 1440, "日": 1440}

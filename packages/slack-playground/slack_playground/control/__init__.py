@@ -50,7 +50,7 @@ def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) 
         return _answered(answer)
 
     async def clear_faults(_request: web.Request) -> web.StreamResponse:
-        slack.faults.clear()
+        slack.faults.waiting.clear()
         return web.json_response({"faults": 0})
 
     async def updates(request: web.Request) -> web.StreamResponse:

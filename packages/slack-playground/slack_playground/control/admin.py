@@ -13,6 +13,7 @@ from slack_playground.slack import Slack
 from slack_playground.typed_json import checked
 
 _LOOK_SECONDS = 0.02
+_NOT_GIVEN: Any = object()
 _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 
 
@@ -46,11 +47,13 @@ class Admin:
         status: int = 0,
         drop: str = "",
         delay_ms: float = 0,
-        times: int | None = 1,
+        times: int | None = _NOT_GIVEN,
         retry_after: int = 0,
-        chance: float = 1,
+        chance: float | None = None,
     ) -> Json:
-        """Configure a fault of Web API calls; without an end if `times` is null."""
+        """Configure a fault of Web API calls; no end if `times` is null, or only `chance` given."""
+        if times is _NOT_GIVEN:
+            times = 1 if chance is None else None
         if times is not None and times < 1:
             raise BadRequestError("times must be at least 1, or null for no end.")
         redirect = (method, status) == (DOWNLOAD, HTTPStatus.FOUND)
@@ -70,9 +73,9 @@ class Admin:
             delay_ms=delay_ms,
             times=times,
             retry_after=retry_after or None,
-            chance=chance,
+            chance=1 if chance is None else chance,
         )
-        self._slack.faults.add(fault)
+        self._slack.faults.waiting.append(fault)
         return {"faults": len(self._slack.faults.waiting)}
 
     async def set_delivery(
