@@ -15,8 +15,7 @@ ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
         AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
--- Another person of the same workspace, named in kioku.colleague, may read what the person shows to
--- colleagues.
+-- What another person of the same workspace, named in kioku.colleague, shows to colleagues.
 CREATE POLICY card_of_colleague ON store FOR SELECT
     USING (prefix = (SELECT 'chat.' || current_setting('kioku.colleague', true) || '.colleagues')
         AND (SELECT split_part(current_setting('kioku.colleague', true), '.', 1)
@@ -39,9 +38,10 @@ CREATE POLICY own_vectors ON store_vectors
 -- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
 -- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
--- One statement deletes the vectors of deleted rows; LangGraph's foreign key takes one for each row.
+-- One statement deletes the vectors of deleted rows, where LangGraph's foreign key takes one for each.
 ALTER TABLE store_vectors DROP CONSTRAINT store_vectors_prefix_key_fkey;
-CREATE FUNCTION delete_vectors() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION delete_vectors() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp SET enable_nestloop = on AS $$ BEGIN
     DELETE FROM store_vectors v USING gone WHERE (v.prefix, v.key) = (gone.prefix, gone.key);
     RETURN NULL;
 END $$;

@@ -51,8 +51,7 @@ def tool_definitions(*, says_strict: bool) -> Callable[[Any], dict[str, Any]]:
         if not isinstance(tool, type):
             return _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
         if tool not in definitions:
-            made = _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
-            definitions[tool] = made
+            definitions[tool] = _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
         return definitions[tool]
 
     return definition
@@ -68,8 +67,8 @@ def _compact_tool(tool: dict[str, Any], *, says_strict: bool) -> dict[str, Any]:
     return {**tool, "function": {**function, "parameters": parameters}}
 
 
-def _compact(schema: Any) -> Any:
-    """Return a JSON schema without titles and empty defaults; a field that may be null is optional.
+def _compact(schema: Any, *, needed: bool = True) -> Any:
+    """Return a JSON schema without titles and defaults of null, and null of optional fields.
 
     LangChain's package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
     """
@@ -81,9 +80,10 @@ def _compact(schema: Any) -> Any:
     properties = kept.pop("properties", None)
     kept = {k: _compact(v) for k, v in kept.items()}
     if isinstance(properties, dict):
-        kept["properties"] = {name: _compact(one) for name, one in properties.items()}
+        required = kept.get("required", ())
+        kept["properties"] = {k: _compact(v, needed=k in required) for k, v in properties.items()}
     options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
-    if len(options) == 1:
+    if len(options) == 1 and not needed:
         del kept["anyOf"]
         kept = {**options[0], **kept}
     return kept

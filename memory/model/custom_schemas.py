@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ImportString, TypeAdapter
+from pydantic import BaseModel, ImportString, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from memory.model.errors import InvalidSchemas
@@ -55,17 +55,17 @@ def _load(name: str) -> type[BaseModel]:
     if ":" not in name:
         if name in BUILT_IN_KINDS:
             return BUILT_IN_KINDS[name]
-        known = ", ".join(BUILT_IN_KINDS)
         raise InvalidSchemas(
-            f"KIOKU_SCHEMAS names {name}, which is none of {known}: write your own as"
-            " package.module:Class."
+            f"KIOKU_SCHEMAS names {name}, which is none of {', '.join(BUILT_IN_KINDS)}:"
+            " write your own as package.module:Class."
         )
     try:
         return TypeAdapter(ImportString[type[BaseModel]]).validate_python(name)
     except Exception as fault:  # an operator's module may raise anything when it is imported
+        said = fault.errors()[0]["msg"] if isinstance(fault, ValidationError) else ""
         raise InvalidSchemas(
-            f"KIOKU_SCHEMAS names {name}, which cannot be imported as a Pydantic BaseModel class:"
-            " install it where Kioku runs, or set PYTHONPATH."
+            f"KIOKU_SCHEMAS names {name}, which cannot be imported as a Pydantic BaseModel class"
+            f" ({said or type(fault).__name__}): install it where Kioku runs, or set PYTHONPATH."
         ) from fault
 
 

@@ -141,11 +141,11 @@ _MARK: LiteralString = (
     " FROM (SELECT id, key, audience, number = max(number) OVER (PARTITION BY key) AS newest"
     f" FROM memory_versions WHERE {OF_IDS}) AS m LEFT JOIN store_vectors e"
     " ON e.prefix = %(low)s || m.audience AND e.key = m.key"
+    " AND e.prefix ~>=~ %(low)s AND e.prefix ~<~ %(high)s"
     f" WHERE v.id = m.id AND {_MINE} AND (v.key IN {_KEYS} OR v.id::text = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS}))"
 )
 _MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
-# Removed memories about the same subjects.
 _MARK_REMOVED: LiteralString = (
     f"UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s WHERE {_MINE}"
     f" AND key IN (SELECT key FROM memory_versions WHERE {_MINE} AND value IS NOT NULL"
