@@ -151,7 +151,7 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
     if not change.after or change.undone_at is not None or not is_open(change.kind, content):
         return None
     at = remind_at(due_of(content), change.at, reader.zone)
-    dateless = {**change.after, "content": {**content, "due": None}}
+    dateless = {**change.after, "content": {**content, "due": None, "due_time": None}}
     line, edit = value_line(reader, dateless), f"edit {change.key}"
     if at is None:
         pick = button(f"{MENU}_1", reader.say("promise_pick"), edit)
