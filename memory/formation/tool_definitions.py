@@ -46,12 +46,15 @@ def tool_definitions(*, says_strict: bool) -> Callable[[Any], dict[str, Any]]:
 
     definitions: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
 
+    def compact(tool: Any) -> dict[str, Any]:
+        return _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
+
     def definition(tool: Any) -> dict[str, Any]:
         # Cached: trustcall binds the same classes in every run, and converting one takes 0.5 ms.
         if not isinstance(tool, type):
-            return _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
+            return compact(tool)
         if tool not in definitions:
-            definitions[tool] = _compact_tool(convert_to_openai_tool(tool), says_strict=says_strict)
+            definitions[tool] = compact(tool)
         return definitions[tool]
 
     return definition

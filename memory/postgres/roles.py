@@ -85,7 +85,10 @@ def revoke_temporary(connection: Connection[DictRow]) -> None:
     Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
     this user does not own the database, PostgreSQL changes nothing and warns.
     """
-    name = sql.Identifier(connection.info.dbname)
+    # Not the name that the client gave: a pooler may have another one for the database.
+    [row] = connection.execute("SELECT current_database() AS name").fetchall()
     connection.execute(
-        sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(name)
+        sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(
+            sql.Identifier(row["name"])
+        )
     )

@@ -182,8 +182,12 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
     """Return the memory with this key, in whatever audience it is now; None without one."""
-    values = reread_values(person, [key], None, ())
-    rows = await person_statement(pool, person, REREAD, values)
+    rows = await person_statement(
+        pool,
+        person,
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND key = %(key)s AND {UNEXPIRED}",
+        {**person_range(person), "key": key},
+    )
     return next(iter(read_own(rows, person)), None)
 
 
