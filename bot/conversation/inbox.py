@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, LiteralString
@@ -32,22 +31,19 @@ from bot.queue.queue import BEGIN_OR_DEFER_FROM, HAS_PLACE, REPLIES, Queue, job_
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
-from memory import DM, Person, Pool
+from memory import Person, Pool
 from memory.metrics import step
-from memory.postgres import PERSON_SETTING, execute_statement, transaction, transaction_timeout
+from memory.postgres import PERSON_SETTING, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
 THREAD_SETTING = "kioku.thread"
 ANSWER = "answer_thread"
-READ_MISSED = "read_missed_messages"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
-# Distributed apps may read one thread a minute. Slack repeats a failed delivery after a minute.
-_LATE_DELIVERY_SECONDS = 60.0
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60
 _COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
@@ -154,23 +150,6 @@ class Inbox:
             wait=_ACK_WAIT_SECONDS,
             prepare=True,
         )
-
-    async def read_follow_ups(self, message: Message) -> None:
-        """Schedule reading what was written below a mention, and not stored, if that comes late."""
-        is_mention = message.addressed and message.audience != DM
-        if not is_mention or time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
-            return
-        with transaction_timeout(_ACK_WAIT_SECONDS):
-            await self._queue.defer(
-                self._pool,
-                READ_MISSED,
-                queue=REPLIES,
-                lock=f"{READ_MISSED}:{message.thread}",
-                team=message.team_id,
-                channel=message.channel_id,
-                thread=message.thread_ts,
-                oldest=message.ts,
-            )
 
     async def store_withdrawn(self, message: Message) -> None:
         """Record a message that was deleted before its delivery, so that it is never answered."""

@@ -26,6 +26,7 @@ from bot.conversation.inbox import Inbox
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
+from bot.pipeline.backfill import Backfill
 from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
@@ -137,6 +138,7 @@ def create_app(
     *,
     slack: Installations,
     inbox: Inbox,
+    backfill: Backfill,
     changes: ChangeEvents,
     workspaces: Workspaces,
     interactions: Interactions,
@@ -185,7 +187,7 @@ def create_app(
         if response is not None and unreadable:
             response.status, response.body = HTTPStatus.OK, ""
 
-    _register_events(app, inbox=inbox, changes=changes, workspaces=workspaces)
+    _register_events(app, inbox=inbox, backfill=backfill, changes=changes, workspaces=workspaces)
     interactions.register(app)
     return app
 
@@ -194,6 +196,7 @@ def _register_events(
     app: CheckedApp,
     *,
     inbox: Inbox,
+    backfill: Backfill,
     changes: ChangeEvents,
     workspaces: Workspaces,
 ) -> None:
@@ -230,7 +233,7 @@ def _register_events(
             if "app_context" in event:
                 await changes.viewed_channels.note(message.person, event["app_context"])
             await inbox.store(message)
-            await inbox.read_follow_ups(message)
+            await backfill.read_follow_ups(message)
         else:
             await changes.note(body)
 

@@ -15,10 +15,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
 
 from bot.cancellation import cancel_until_done
-from bot.conversation.inbox import READ_MISSED, Inbox
+from bot.conversation.inbox import Inbox
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, ConversationKind, invalidate_kinds
@@ -31,15 +32,19 @@ from bot.slack.client import (
     next_cursor,
     retry_after,
 )
-from bot.slack.messages import found_message, split_thread_key
-from memory import InvalidNamespace, Pool
-from memory.postgres import execute_statement, transaction
+from bot.slack.messages import Message, found_message, split_thread_key
+from memory import DM, InvalidNamespace, Pool
+from memory.postgres import execute_statement, transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
 CATCH_UP = "catch_up"
+READ_MISSED = "read_missed_messages"
 MARK_SECONDS = 20.0
 _WAIT_SECONDS = 10.0
+_ACK_WAIT_SECONDS = 2.0
+# Distributed apps may read one thread a minute. Slack repeats a failed delivery after a minute.
+_LATE_DELIVERY_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 _OVERLAP_SECONDS = 60.0
 _FOLLOWED_DAYS = 7
@@ -95,14 +100,7 @@ class Backfill:
                     team, minutes = row["team_id"], row["gap"] // 60
                     log.warning("no process received events for %d minutes: catching up", minutes)
                     await invalidate_kinds(connection, team)
-                    await self.queue.defer(
-                        connection,
-                        CATCH_UP,
-                        queue=REPLIES,
-                        lock=f"{CATCH_UP}:{team}",
-                        team=team,
-                        since=row["heard"],
-                    )
+                    await self._plan_later(connection, team, row["heard"])
 
     @asynccontextmanager
     async def marked(self, teams: Callable[[], Awaitable[Sequence[str]]]) -> AsyncIterator[None]:
@@ -137,7 +135,7 @@ class Backfill:
             )
         except SLACK_FAULTS as error:
             if is_passing(error):
-                await self._plan_later(team, since, cursor, _delay(error))
+                await self._plan_later(self.pool, team, since, cursor, _delay(error))
             else:
                 # A later attempt would be refused as well: the app has left, or lacks a scope.
                 log.warning("what was missed is not looked for: %s", error_code(error))
@@ -150,12 +148,20 @@ class Backfill:
             [_reading(team, channel, thread, oldest) for channel, thread in places]
         )
         if following := next_cursor(answer):
-            await self._plan_later(team, since, following, _SPACING_SECONDS * len(places))
+            delay = _SPACING_SECONDS * len(places)
+            await self._plan_later(self.pool, team, since, following, delay)
 
-    async def _plan_later(self, team: str, since: str, cursor: str, delay: float) -> None:
+    async def _plan_later(
+        self,
+        where: AsyncConnection[DictRow] | Pool,
+        team: str,
+        since: str,
+        cursor: str = "",
+        delay: float = 0.0,
+    ) -> None:
         """Schedule `plan`; of each outage one such job can wait."""
         await self.queue.defer(
-            self.pool,
+            where,
             CATCH_UP,
             queue=REPLIES,
             lock=f"{CATCH_UP}:{team}.{since}",
@@ -173,6 +179,14 @@ class Backfill:
         )
         return [split_thread_key(row["thread"])[1:] for row in found]
 
+    async def read_follow_ups(self, message: Message) -> None:
+        """Schedule reading what was written below a mention, and not stored, if that comes late."""
+        is_mention = message.addressed and message.audience != DM
+        if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
+            job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
+            with transaction_timeout(_ACK_WAIT_SECONDS):
+                await self._read_later([job], 0.0)
+
     async def read(
         self, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
     ) -> None:
@@ -182,20 +196,20 @@ class Backfill:
         """
         if float(oldest) < time.time() - 2 * _DAY_SECONDS:
             return
-        job = _reading(team, channel, thread, oldest)
+        job = _reading(team, channel, thread, oldest, cursor)
         method = "conversations.replies" if thread else "conversations.history"
         if wait := self.slack.limits.wait(team, method):
             # Of the jobs that were refused at the same moment each comes at another one.
-            await self._read_later([{**job, "cursor": cursor}], wait * random.uniform(1, 2))  # noqa: S311
+            await self._read_later([job], wait * random.uniform(1, 2))  # noqa: S311
             return
         try:
-            messages, following = await self._page(job, cursor)
+            messages, following = await self._page(job)
             # A delivered event says whether its conversation is shared; one that is read does not.
             kind = await self.audiences.look_up(team, channel) if messages else None
         except SLACK_FAULTS as error:
             self.slack.limits.note(team, method, error)
             if is_passing(error):
-                await self._read_later([{**job, "cursor": cursor}], _delay(error))
+                await self._read_later([job], _delay(error))
             else:
                 log.warning("a conversation could not be read: %s", error_code(error))
             return
@@ -207,12 +221,11 @@ class Backfill:
                     later.append(_reading(team, channel, str(found["ts"]), oldest))
         await self._read_later(later)
 
-    async def _page(
-        self, job: Mapping[str, str], cursor: str
-    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+    async def _page(self, job: Mapping[str, str]) -> tuple[Sequence[Mapping[str, Any]], str]:
         """Return messages in the order they were written, and the cursor of the next page."""
         client, channel, thread = self.slack.client(job["team"]), job["channel"], job["thread"]
-        which: dict[str, Any] = {"oldest": job["oldest"], "limit": PAGE, "cursor": cursor or None}
+        which: dict[str, Any] = {"oldest": job["oldest"], "limit": PAGE}
+        which["cursor"] = job["cursor"] or None
         if thread:
             answer = await client.conversations_replies(channel=channel, ts=thread, **which)
         else:
@@ -253,8 +266,10 @@ class Backfill:
         await self.queue.defer_each(self.pool, READ_MISSED, by_lock, queue=REPLIES, spacing=spacing)
 
 
-def _reading(team: str, channel: str, thread: str, oldest: str) -> dict[str, str]:
-    return {"team": team, "channel": channel, "thread": thread, "oldest": oldest}
+def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:
+    """Return the arguments of a job that calls `Backfill.read`."""
+    where = {"team": team, "channel": channel, "thread": thread}
+    return {**where, "oldest": oldest, "cursor": cursor}
 
 
 def _lock(job: Mapping[str, str]) -> str:

@@ -175,7 +175,7 @@ async def _prompt(
 
 
 async def thread_before(slack: Installations, turn: Turn) -> Thread:
-    """Return the messages of the thread before `message` that are not in the history.
+    """Return the messages of the thread before the turn's that are not in its history.
 
     That is nothing in a direct message, whose threads are the bot's own, and in a thread that has a
     turn already or just begins. Where memory is off there is no history, and the thread is read.

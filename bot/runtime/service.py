@@ -114,6 +114,7 @@ def build_app(app: Application) -> CheckedApp:
     return create_app(
         slack=app.connections.slack,
         inbox=app.inbox,
+        backfill=app.backfill,
         changes=app.change_events,
         workspaces=app.workspaces,
         interactions=app.interactions,

@@ -11,14 +11,14 @@ from functools import partial
 
 from bot.access import RefusalNotices
 from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
-from bot.conversation.inbox import ANSWER, READ_MISSED
+from bot.conversation.inbox import ANSWER
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
-from bot.pipeline.backfill import CATCH_UP
+from bot.pipeline.backfill import CATCH_UP, READ_MISSED
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.sources import UPDATE_FROM_TURN

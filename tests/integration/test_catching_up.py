@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.inbox import ANSWER, READ_MISSED
-from bot.pipeline.backfill import CATCH_UP
+from bot.conversation.inbox import ANSWER
+from bot.pipeline.backfill import CATCH_UP, READ_MISSED
 from bot.slack.client import RateLimits
 from memory import PUBLIC
 from tests.integration.app import App

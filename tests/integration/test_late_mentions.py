@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.conversation import inbox
-from bot.conversation.inbox import READ_MISSED
+from bot.pipeline import backfill
+from bot.pipeline.backfill import READ_MISSED
 from bot.slack.client import RateLimits
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -41,7 +41,7 @@ class Thread:
     async def delivered(self, message: Message) -> bool:
         """Store a message as an event that Slack delivers; return whether it was stored."""
         stored = await self.app.wiring.inbox.store(message)
-        await self.app.wiring.inbox.read_follow_ups(message)
+        await self.app.backfill.read_follow_ups(message)
         return stored
 
     async def follow_ups(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Thread:
 @pytest.fixture
 def thread(app: App, monkeypatch: pytest.MonkeyPatch) -> Thread:
     """A thread with nothing of the app in it; every mention counts as late."""
-    monkeypatch.setattr(inbox, "_LATE_DELIVERY_SECONDS", float("-inf"))
+    monkeypatch.setattr(backfill, "_LATE_DELIVERY_SECONDS", float("-inf"))
     return Thread(app, app.slack.place(channel="public"))
 
 
