@@ -191,7 +191,7 @@ def compose(
     the oldest of everything else is dropped; how the person wants to be answered has a budget of
     its own. `style` is the operator's text on how to answer (KIOKU_STYLE).
     """
-    kept = _shown(memories)
+    kept, frames = _shown(memories)
     sections = [
         REPLY_INSTRUCTIONS,
         *([f"{style}\n"] if style else []),
@@ -201,7 +201,7 @@ def compose(
         *([] if memory_off or in_dm else [NOT_IN_DM]),
         *([THREAD_UNREAD] if thread_unread else []),
     ]
-    for name, lines in _by_section(kept):
+    for name, lines in frames.items():
         sections += _section(name, lines, always=name == "memories" and not memory_off)
     sections += _section("recent_words", _newest(map(framed, recent_words), RECENT_TOKENS))
     sections += [_date_line(now)] if now else []
@@ -280,22 +280,21 @@ def _line(memory: Memory) -> str:
     return framed({"kind": memory.kind, "content": memory.content, "since": since})
 
 
-def _shown(memories: Sequence[Memory]) -> list[Memory]:
-    """Return the memories that fit: how to answer first, then the others, as relevant."""
+def _shown(memories: Sequence[Memory]) -> tuple[list[Memory], dict[str, list[str]]]:
+    """Return the memories that fit, and their lines by frame.
+
+    Those on how to answer come first, within a budget of their own, then the others, as relevant.
+    """
     instructions = [memory for memory in memories if memory.kind == _INSTRUCTION]
     others = [memory for memory in memories if memory.kind != _INSTRUCTION]
-    lines = lines_within(map(_line, instructions), INSTRUCTION_TOKENS)
-    left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in lines)
-    fitting = lines_within(map(_line, others), left)
-    return [*instructions[: len(lines)], *others[: len(fitting)]]
-
-
-def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
-    named = {_INSTRUCTION: "preferences", "Episode": "episodes"}
-    sections: dict[str, list[str]] = {"preferences": [], "memories": [], "episodes": []}
-    for memory in memories:
-        sections[named.get(memory.kind, "memories")].append(_line(memory))
-    return list(sections.items())
+    frames = {"preferences": lines_within(map(_line, instructions), INSTRUCTION_TOKENS)}
+    frames |= {"memories": [], "episodes": []}
+    kept = instructions[: len(frames["preferences"])]
+    left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in frames["preferences"])
+    for memory, line in zip(others, lines_within(map(_line, others), left), strict=False):
+        kept.append(memory)
+        frames["episodes" if memory.kind == "Episode" else "memories"].append(line)
+    return kept, frames
 
 
 def _message(role: Literal["system", "user", "assistant"], content: str) -> EasyInputMessageParam:
