@@ -67,8 +67,8 @@ async def replace_texts(
 ) -> list[DictRow]:
     """Replace the texts of the turn of a message, within a transaction of its thread.
 
-    Returns its id, user_id and whether it is `formed`; nothing if no text is stored or changes, or
-    a newer event than `changed_ts` of the message is known.
+    Returns its id, user_id, audience and whether it is `formed`; nothing if no text is stored or
+    changes, or a newer event of the message than `changed_ts` is known.
     """
     changed = await connection.execute(
         "UPDATE messages SET question = %s, words = %s, edited_at = now() WHERE team_id = %s"
@@ -76,7 +76,7 @@ async def replace_texts(
         # Slack also says so when it adds a preview to a link.
         " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
         " AND changed_ts <= %s"
-        " RETURNING id, user_id, formed_at IS NOT NULL AS formed",
+        " RETURNING id, user_id, audience, formed_at IS NOT NULL AS formed",
         (question, words, team_id, channel_id, ts, question, words, changed_ts),
     )
     return await changed.fetchall()

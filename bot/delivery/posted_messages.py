@@ -127,6 +127,7 @@ class PostedMessages:
     ) -> None:
         self._slack = slack
         self._client = slack.client(message.team_id)
+        self._patient = slack.client(message.team_id, patience=_PATIENCE_SECONDS)
         self._limits = slack.limits
         self._message = message
         self._outbox = outbox
@@ -318,10 +319,10 @@ class PostedMessages:
     async def _delete(self, posted: PostedMessage) -> None:
         """Delete a message, if Slack allows it."""
         await self.end(posted)
-        delete = partial(delete_message, self._client, self._message.channel_id, posted.ts)
+        delete = partial(delete_message, self._patient, self._message.channel_id, posted.ts)
         try:
             with step("slack delete"):
-                await _carried_out(partial(delete, seconds=_PATIENCE_SECONDS))
+                await _carried_out(delete)
         except SLACK_FAULTS as error:
             log.warning("a message was not deleted: %s", error_code(error) or fault(error))
             if not error_code(error):
@@ -392,11 +393,10 @@ class PostedMessages:
         bot_user_id = await self._slack.bot_user_id(self._message.team_id)
         look = partial(
             replies_after,
-            self._client,
+            self._patient,
             self._message.channel_id,
             self._message.thread_ts,
             self._message.ts,
-            seconds=_PATIENCE_SECONDS,
         )
         try:
             # A message that is not found would be posted twice: Slack is asked again.
