@@ -11,9 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slack_playground.calls import UNSEEN
 from slack_playground.guidance import MOST_INPUTS, block_advice, message_advice, view_advice
 from slack_playground.slack import Slack
-from slack_playground.violations import UNSEEN
 from tests.payloads import CALLS, Payloads, summary, unexpected
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
@@ -124,7 +124,7 @@ async def test_what_slack_limits_is_no_failure(
         if "ratelimited" in str(one)
     ]
     assert refused
-    assert slack.calls.failed == 0
+    assert slack.calls.failures.count == 0
 
 
 async def test_a_refused_answer_to_a_response_url_is_kept(
@@ -133,7 +133,7 @@ async def test_a_refused_answer_to_a_response_url_is_kept(
     """A POST to a response URL that does not exist is a failure like a call."""
     async with session.post(f"{slack.url}/commands/T1/nowhere", json={"text": "x"}) as answer:
         assert answer.status == 404
-    assert [(one.method, one.outcome) for one in slack.calls.failures(0)] == [
+    assert [(one.method, one.outcome) for one in slack.calls.failures.since(0)] == [
         ("response_url", "expired_url")
     ]
 

@@ -30,9 +30,6 @@ const en = {
   badge: "AI", menu: "Conversations", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
   switchWorkspace: "Switch workspaces", install: "Install {app}", 
   notInstalled: "{app} isn't installed in {workspace}.", notInstallable: "{app} isn't installed in {workspace}, and the app offers no page to install it.", notInstalledShort: "Not installed",
-  consentTitle: "Install {app}", consentHeading: "{app} is requesting permission to access the {workspace} workspace", consentWorkspace: "Workspace", consentPerson: "Signed in as", consentScopes: "What will {app} be able to do?",
-  consentAgain: "{app} is installed in this workspace already. Installing it again adds these permissions to the ones it has.", consentBack: "You'll return to {host}.", allow: "Allow", optional: "Optional",
-  consentWrong: "Something went wrong", consentWrongNote: "The link that led here isn't valid. Go back to the app and try again.",
   keys: [["Enter", "Send"], ["Shift + Enter", "New line"], ["/", "Commands, at the start of a message"], ["@", "Mention somebody"], ["↑ ↓", "Move through messages or conversations"], ["T", "Reply to the message in focus"], ["E", "Edit it, if it is yours"], ["Delete", "Delete it, if it is yours"], ["↑ in an empty box", "Edit your last message"], ["Alt + ↑ ↓", "Previous or next conversation"], ["Alt + 1 … 9", "Be another person"], ["Alt + S", "See what was sent"], ["Esc", "Close what is open"], ["?", "These shortcuts"]],
 };
 
@@ -65,9 +62,6 @@ const ja = {
   badge: "AI", menu: "会話", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
   switchWorkspace: "ワークスペースを切り替える", install: "{app}をインストール", 
   notInstalled: "{app}は{workspace}にインストールされていません。", notInstallable: "{app}は{workspace}にインストールされていません。このアプリにはインストール用のページがありません。", notInstalledShort: "未インストール",
-  consentTitle: "{app}をインストール", consentHeading: "{app}が{workspace}ワークスペースにアクセスする権限をリクエストしています", consentWorkspace: "ワークスペース", consentPerson: "サインイン中のメンバー", consentScopes: "{app}はどの操作を実行できますか？",
-  consentAgain: "{app}はこのワークスペースにインストール済みです。もう一度インストールすると、以下の権限が追加されます。", consentBack: "このあと {host} に戻ります。", allow: "許可する", optional: "任意",
-  consentWrong: "問題が発生しました", consentWrongNote: "リンクが正しくありません。アプリに戻って、もう一度お試しください。",
   keys: [["Enter", "送信"], ["Shift + Enter", "改行"], ["/", "メッセージの先頭でコマンド"], ["@", "メンション"], ["↑ ↓", "メッセージや会話を移動"], ["T", "選んだメッセージに返信"], ["E", "自分のメッセージを編集"], ["Delete", "自分のメッセージを削除"], ["空の欄で ↑", "直前の自分のメッセージを編集"], ["Alt + ↑ ↓", "前後の会話へ"], ["Alt + 1 … 9", "別の人になる"], ["Alt + S", "送信内容を見る"], ["Esc", "開いているものを閉じる"], ["?", "この一覧"]],
 };
 
