@@ -31,6 +31,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "features.slash_commands of the manifest: Input should be a valid dictionary.",
     ),
     (
+        {"oauth_config": {"scopes": {"bot_optional": ["files:write"]}}},
+        "The manifest lists files:write under bot_optional only: list optional scopes under bot"
+        " as well.",
+    ),
+    (
         {"oauth_config": {"scopes": {"bot": "chat:write"}}},
         "oauth_config.scopes.bot of the manifest: Input should be a valid frozenset.",
     ),

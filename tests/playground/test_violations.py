@@ -111,22 +111,6 @@ async def test_what_fails_is_kept(slack: Slack, client: AsyncWebClient, driver: 
     assert (await driver.get("failures", since="1"))["failures"] == []
 
 
-async def test_what_slack_limits_is_no_failure(
-    slack: Slack, client: AsyncWebClient, driver: Driver
-) -> None:
-    """A call beyond a rate limit that was switched on was asked for, as a fault is."""
-    await driver.post("settings", rate_limits=True)
-    dm = direct_message(slack)
-    calls = (client.chat_postMessage(channel=dm, text="x") for _ in range(5))
-    refused = [
-        one
-        for one in await asyncio.gather(*calls, return_exceptions=True)
-        if "ratelimited" in str(one)
-    ]
-    assert refused
-    assert slack.calls.failures.count == 0
-
-
 async def test_a_refused_answer_to_a_response_url_is_kept(
     slack: Slack, session: aiohttp.ClientSession
 ) -> None:

@@ -91,14 +91,6 @@ async def test_faults_reach_every_endpoint(client: openai.AsyncOpenAI, controls:
     assert (await client.models.list()).data
 
 
-async def test_a_fault_can_be_aimed(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """`match` is a part of the person's words."""
-    await controls.post("faults", {"endpoint": "responses", "match": "ramen", "status": 500})
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text
-    with pytest.raises(openai.InternalServerError):
-        await client.responses.create(model=MODEL, input="I like ramen")
-
-
 async def test_a_stream_breaks_in_the_middle(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
