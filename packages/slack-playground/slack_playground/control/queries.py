@@ -68,10 +68,7 @@ def _as(slack: Slack, request: web.Request) -> str:
 
 
 def messages(slack: Slack, request: web.Request) -> Json:
-    """A conversation as one person sees it: replies and their ephemerals in order of time.
-
-    With `only`, a list of ts separated by commas, just these messages and threads.
-    """
+    """A conversation as one person sees it: replies and their ephemerals in order of time."""
     user = _as(slack, request)
     name = request.match_info["id"]
     channel = slack.workspace.open_dm(user) if name == "dm" else slack.workspace.channel(name)
@@ -81,17 +78,11 @@ def messages(slack: Slack, request: web.Request) -> Json:
     mine = slack.workspace.ephemerals.get(channel.id, {}).values()
     shown = (one for one in mine if one.only_for == user and not one.unseen)
     visible = [*everyone, *shown]
-    threads = list(slack.workspace.threads_in(channel.id))
-    if "only" in request.query:
-        only = set(request.query["only"].split(","))
-        visible = [message for message in visible if message.ts in only]
-        only |= {message.thread_ts for message in visible}
-        threads = [thread for thread in threads if thread.ts in only]
     visible.sort(key=lambda message: message.ts)
     return {
         "channel": channel.id,
         "messages": [_shown(slack, message, user) for message in visible],
-        "threads": [vars(thread) for thread in threads],
+        "threads": [vars(thread) for thread in slack.workspace.threads_in(channel.id)],
     }
 
 
