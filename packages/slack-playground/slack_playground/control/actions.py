@@ -263,6 +263,7 @@ async def stop(slack: Slack, user: str, channel: str, thread_ts: str) -> Json:
             "thread_ts": thread_ts,
             "streaming_message_ts": stopped,
             "event_ts": slack.workspace.next_ts(),
+<<<<<<< HEAD
         },
         place,
     )
@@ -306,6 +307,32 @@ async def look(slack: Slack, user: str, channel: str, ts: str | None = None) -> 
         "event_ts": slack.workspace.next_ts(),
     }
     return {"sent": slack.events.emit(event)}
+=======
+        }
+        if tab == "home" and (home := slack.workspace.homes.get(user)):
+            event["view"] = home.body
+        return {"sent": slack.events.emit(event)}
+
+    async def look(self, user: str, channel: str, ts: str | None = None) -> Json:
+        """Open a conversation, or one message of it, with the app in the side panel."""
+        slack, seen = self._slack, self._place(channel, user).id
+        values: Json = {"channel_id": seen}
+        if ts is not None:
+            place = {"channel_id": seen, "message_ts": self._message(channel, ts, user).ts}
+            values = {"message_context": place, **values}
+        team, entities = slack.workspace.identity.team_id, []
+        for kind, value in values.items():
+            entities.append({"type": f"slack#/types/{kind}", "value": value, "team_id": team})
+        slack.events.viewed[user] = entities
+        event: Json = {
+            "type": "app_context_changed",
+            "user": user,
+            "channel": slack.workspace.open_dm(user).id,
+            "context": {"entities": entities},
+            "event_ts": slack.workspace.next_ts(),
+        }
+        return {"sent": slack.events.emit(event)}
+>>>>>>> main
 
 
 def _outcome(delivery: Delivery) -> Json:
