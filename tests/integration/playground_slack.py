@@ -136,11 +136,6 @@ class PlaygroundSlack:
         """Return the calls of a method that have been answered."""
         return [call for call in self.calls(method) if call["outcome"]]
 
-    def status(self, place: PersonThread) -> str:
-        """Return the status line of a thread."""
-        seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
-        return next((str(one["status"]) for one in seen if one["ts"] == place.root), "")
-
     def message(self, place: PersonThread, **changes: Any) -> Message:
         """Return the person's message as the bot reads it."""
         is_dm = place.channel.startswith("D")
