@@ -85,7 +85,6 @@ class PlaygroundSlack:
             "settings",
             {
                 "rate_limits": False,
-                "reading_limits": False,
                 "stream_seconds": 300,
                 "stream_characters": 12000,
             },
