@@ -17,6 +17,7 @@ from bot.conversation.history import delete_forgotten_texts
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.people import has_opened_home
+from bot.queue.queue import BACKGROUND
 from bot.slack.messages import Message
 from bot.slack.permalinks import MessageKey
 from bot.ui.blocks import Payload, payload
@@ -38,7 +39,7 @@ from memory import (
 )
 from memory.formation import source_changed
 from memory.postgres import transaction_timeout
-from memory.store import selected
+from memory.store import embed_missing, selected
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ FORGETTING_SECONDS = 60.0
 MAX_KEYS = 50
 """Memories that one button forgets: their keys are its value."""
 _NAMED = 5
+EMBED = "embed_memories"
 
 
 def selection_of(value: str) -> Selection:
@@ -139,10 +141,12 @@ async def _delete_texts(
 
 
 async def undo_forgotten(app: App, person: Person, reader: Reader, forgetting: str) -> Done:
-    """Undo a forgetting: once, and within ten minutes."""
+    """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
+    lock, team, user = f"embed:{person.scope}", person.team_id, person.user_id
+    embed = partial(app.queue.defer, name=EMBED, queue=BACKGROUND, lock=lock, team=team, user=user)
     try:
         with transaction_timeout(FORGETTING_SECONDS):
-            count = await undo_forgetting(app.pool, person, UUID(forgetting))
+            count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)
     except (ChangeGone, ValueError):
         return Done(line=reader.say("undo_gone"), beside=True)
     await check_changed_sources(app.pool, app.queue, person)
@@ -150,13 +154,13 @@ async def undo_forgotten(app: App, person: Person, reader: Reader, forgetting: s
     return Done(line=reader.say("undone", count=count))
 
 
+async def embed_memories(app: App, team: str, user: str) -> None:
+    """Embed what an Undo has brought back; run as a job. Raises `EmbeddingsUnavailable`."""
+    await embed_missing(app.pool, app.embedder, Person(team, user))
+
+
 async def take_back(
-    app: App,
-    message: Message,
-    ids: Sequence[UUID],
-    questions: Collection[UUID],
-    *,
-    again: bool,
+    app: App, message: Message, ids: Sequence[UUID], questions: Collection[UUID], *, again: bool
 ) -> None:
     """Undo what tools stored of a message; of what was new no trace is left.
 

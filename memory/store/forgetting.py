@@ -109,6 +109,7 @@ class Forgotten:
 DeleteTexts: TypeAlias = Callable[
     [AsyncConnection[DictRow], Gone], Awaitable[Collection[MessageKey]]
 ]
+InUndo: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
 
 _ARGUMENTS: LiteralString = (
     "%(channels)s::text[], %(times)s::text[], %(channel)s, %(since)s::float8, %(until)s::float8"
@@ -120,10 +121,10 @@ _SAID_THEN: LiteralString = (
 )
 # A memory that is there is selected by its row, one that was removed by any of its versions.
 _KEYS: LiteralString = (
-    f"(SELECT key FROM store WHERE {OF_PERSON} AND (%(everything)s OR key = ANY(%(chosen)s)"
+    f"(SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
-    f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (%(everything)s"
-    f" OR key = ANY(%(chosen)s) OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
+    f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (key = ANY(%(chosen)s)"
+    f" OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
     f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
 )
 # What a question was asked because of, or what it is about.
@@ -134,15 +135,9 @@ _ABOUT: LiteralString = (
     f" OR comes_from(messages, at, {_ARGUMENTS})"
     " OR says(jsonb_path_query_array(after, '$.content.*')::text, %(subjects)s))"
 )
-# The vector goes with the newest version, so that an Undo embeds nothing.
 _MARK: LiteralString = (
-    "UPDATE memory_versions v SET deleted_at = now(), forgotten_id = %(id)s,"
-    " vector = CASE WHEN m.newest THEN e.embedding END"
-    " FROM (SELECT id, key, audience, number = max(number) OVER (PARTITION BY key) AS newest"
-    f" FROM memory_versions WHERE {OF_IDS}) AS m LEFT JOIN store_vectors e"
-    " ON e.prefix = %(low)s || m.audience AND e.key = m.key"
-    " AND e.prefix ~>=~ %(low)s AND e.prefix ~<~ %(high)s"
-    f" WHERE v.id = m.id AND {_MINE} AND (v.key IN {_KEYS} OR v.id::text = ANY(%(chosen)s)"
+    "UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s"
+    f" WHERE {_MINE} AND (%(everything)s OR key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS}))"
 )
 _MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
@@ -294,12 +289,7 @@ _BRING_BACK: LiteralString = (
     " SELECT %(low)s || audience, v.key, value, created_at, updated_at, expires_at"
     " FROM memory_versions v JOIN mine USING (id) WHERE whole AND newest AND value IS NOT NULL"
     " ON CONFLICT DO NOTHING RETURNING key),"
-    " vectors AS (INSERT INTO store_vectors"
-    " (prefix, key, field_name, embedding, created_at, updated_at)"
-    " SELECT %(low)s || audience, v.key, 'content', vector, now(), now()"
-    " FROM memory_versions v JOIN mine USING (id) JOIN put ON put.key = v.key"
-    " WHERE newest AND vector IS NOT NULL),"
-    " back AS (UPDATE memory_versions v SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
+    " back AS (UPDATE memory_versions v SET deleted_at = NULL, forgotten_id = NULL"
     " FROM mine WHERE v.id = mine.id),"
     f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
     " AND EXISTS (SELECT FROM mine))"
@@ -316,7 +306,7 @@ _PURGE: LiteralString = (
     " AND whole AND place > 1)"
     " UPDATE memory_versions v SET action = 'forgotten', actor = 'command',"
     " key = CASE WHEN whole THEN key ELSE v.id::text END, batch = forgotten_id, audience = '',"
-    " kind = '', value = NULL, vector = NULL, channel = NULL, ts = NULL, undoes = NULL,"
+    " kind = '', value = NULL, channel = NULL, ts = NULL, undoes = NULL,"
     " expires_at = NULL, created_at = NULL, updated_at = NULL"
     " FROM due WHERE v.id = due.id AND NOT (whole AND place > 1)"
 )
@@ -332,11 +322,14 @@ async def purge_forgotten(
     await connection.execute(_PURGE, {**person.ids, "id": identity})
 
 
-async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
-    """Undo a forgetting: restore its rows, vectors and versions; return the number of rows.
+async def undo_forgetting(
+    pool: Pool, person: Person, identity: UUID, *, in_commit: InUndo | None = None
+) -> int:
+    """Undo a forgetting: restore its rows and versions; return the number of rows.
 
-    A message that quotes something else that was forgotten since stays without its quote. Raises
-    `ChangeGone` after `UNDO_MINUTES`, and a second time.
+    The rows have no vectors until `embed_missing` has run, which `in_commit`, awaited in the
+    transaction, can schedule. A message that quotes something else that was forgotten since stays
+    without its quote. Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
     """
     async with shown(pool, person) as connection:
         values = {**person_range(person), "id": identity}
@@ -344,6 +337,8 @@ async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
         [back] = await found.fetchall()
         if not back["versions"]:
             raise ChangeGone("The Undo has expired or was used already.")
+        if in_commit is not None:
+            await in_commit(connection)
     return int(back["rows"])
 
 

@@ -42,7 +42,7 @@ from memory.formation.evidence import TypedMessage
 from memory.formation.questions import QuestionAnswer
 from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
-from memory.store import expire_due
+from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
@@ -147,6 +147,7 @@ class Ledger:
         """Take a forgetting back."""
         assert forgotten.id is not None
         await undo_forgetting(self.pool, ALICE, forgotten.id)
+        await embed_missing(self.pool, self.embedder, ALICE)
 
     async def purge(self) -> None:
         """Let ten minutes pass."""
