@@ -142,8 +142,8 @@ async def _delete_texts(
 
 async def undo_forgotten(app: App, person: Person, reader: Reader, forgetting: str) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
-    lock, team, user = f"embed:{person.scope}", person.team_id, person.user_id
-    embed = partial(app.queue.defer, name=EMBED, queue=BACKGROUND, lock=lock, team=team, user=user)
+    jobs = {f"{EMBED}:{person.scope}": person.ids}
+    embed = partial(app.queue.defer_each, name=EMBED, jobs=jobs, queue=BACKGROUND)
     try:
         with transaction_timeout(FORGETTING_SECONDS):
             count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)

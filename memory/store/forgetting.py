@@ -93,15 +93,14 @@ class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
     `can_undo` is False where only texts and questions were deleted, which do not come back.
-    `count` is the number of memories, `memories` the newest of them; `others` of removed memories,
-    single changes and questions.
+    `count` is the number of memories, `memories` the newest of them; removed memories, single
+    changes and questions are not counted.
     """
 
     id: UUID | None = None
     can_undo: bool = False
     count: int = 0
     memories: tuple[Memory, ...] = ()
-    others: int = 0
 
 
 # Deletes the application's texts about it in the same transaction: those of `messages`, and those
@@ -150,16 +149,11 @@ _MARK_REMOVED: LiteralString = (
 )
 # A memory without an unmarked version is forgotten whole, of others single versions.
 _DELETE: LiteralString = (
-    "WITH marked AS MATERIALIZED (SELECT id, key, stays FROM (SELECT id, key, forgotten_id,"
-    " bool_or(deleted_at IS NULL) OVER (PARTITION BY key) AS stays FROM memory_versions"
-    f" WHERE {OF_IDS}) AS mine WHERE forgotten_id = %(id)s),"
-    f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN"
-    f" (SELECT key FROM marked WHERE NOT stays) RETURNING {COLUMNS})"
-    f" SELECT {COLUMNS}, count, others FROM (SELECT (SELECT count(*) FROM gone) AS count,"
-    " (SELECT count(DISTINCT CASE WHEN stays THEN id::text ELSE key END) FROM marked)"
-    " - (SELECT count(*) FROM gone) AS others) AS counted LEFT JOIN (SELECT * FROM gone"
-    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}) AS listed ON true"
-    " ORDER BY updated_at DESC, prefix, key"
+    f"WITH gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN (SELECT key FROM memory_versions"
+    f" WHERE {OF_IDS} GROUP BY key HAVING bool_or(forgotten_id = %(id)s)"
+    f" AND bool_and(deleted_at IS NOT NULL)) RETURNING {COLUMNS})"
+    f" SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
+    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
 )
 # What a version that stays has come from is not forgotten with a single version of the same memory.
 _TOLD: LiteralString = (
@@ -260,16 +254,14 @@ async def _forget(
     )
     if delete_texts is not None:
         messages.update(await delete_texts(connection, gone))
-    others = rows[0]["others"] + len(asked)
-    if not (rows[0]["count"] or others or messages):
+    if not (told["keys"] or asked or messages):
         return Forgotten()
     await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
         id=identity,
         can_undo=bool(told["keys"]),
-        count=rows[0]["count"],
-        memories=tuple(read_own([row for row in rows if row["key"] is not None], person)),
-        others=others,
+        count=rows[0]["count"] if rows else 0,
+        memories=tuple(read_own(rows, person)),
     )
 
 
