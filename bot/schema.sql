@@ -117,23 +117,6 @@ CREATE TABLE conversations (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON conversations TO kioku_app;
 
--- What a person looks at in Slack beside the app: the ids of Slack's last event, for an hour.
-CREATE TABLE viewed (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    channel_id text NOT NULL,
-    message_ts text,
-    seen_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id)
-);
-CREATE INDEX viewed_seen ON viewed (seen_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON viewed TO kioku_app;
-ALTER TABLE viewed ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_viewed ON viewed USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR seen_at < now() - interval '1 hour'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
-
 -- A person's rating of a reply; deleted with the turn.
 CREATE TABLE feedback (
     turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
@@ -626,7 +609,6 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
-        DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
         DELETE FROM reminders WHERE team_id = team;
         DELETE FROM card_uses WHERE team_id = team;

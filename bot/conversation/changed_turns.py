@@ -29,8 +29,8 @@ async def replace_texts(
 ) -> list[DictRow]:
     """Replace the texts of the turn of a message, within a transaction of its thread.
 
-    Returns its id, user_id and whether it is `formed`; nothing if no text is stored or changes, the
-    turn is off the record, or a newer event than `changed_ts` of the message is known.
+    Returns its id, user_id, audience and whether it is `formed`; nothing if no text is stored or
+    changes, the turn is off the record, or a newer event of the message than `changed_ts` is known.
     """
     changed = await connection.execute(
         "UPDATE messages SET question = %s, words = %s WHERE team_id = %s"
@@ -38,7 +38,7 @@ async def replace_texts(
         # Slack also says so when it adds a preview to a link.
         " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
         " AND changed_ts <= %s AND NOT off_record"
-        " RETURNING id, user_id, formed_at IS NOT NULL AS formed",
+        " RETURNING id, user_id, audience, formed_at IS NOT NULL AS formed",
         (question, words, team_id, channel_id, ts, question, words, changed_ts),
     )
     return await changed.fetchall()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.claimed_message import STILL_OURS, superseded
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import Turn
-from bot.slack.client import next_cursor, retry_on_rate_limit
+from bot.slack.client import next_cursor
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement
@@ -66,17 +65,16 @@ def messages_of_turn(
 
 @step("slack replies")
 async def replies_after(
-    client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
+    client: AsyncWebClient, channel: str, thread_ts: str, ts: str
 ) -> list[dict[str, Any]]:
     """Return the messages of a thread that are newer than `ts`, with metadata: 1,000 at most.
 
-    Waits for a rate limit at most `seconds` a page. Raises what the Slack client raises.
+    Raises what the Slack client raises.
     """
     found: list[dict[str, Any]] = []
     more: dict[str, Any] = {}
     for _ in range(_PAGES):
-        page = partial(
-            client.conversations_replies,
+        answer = await client.conversations_replies(
             channel=channel,
             ts=thread_ts,
             oldest=ts,
@@ -84,7 +82,6 @@ async def replies_after(
             limit=200,
             **more,
         )
-        answer = await retry_on_rate_limit(page, seconds=seconds)
         found += answer.get("messages") or []
         cursor = next_cursor(answer)
         if not cursor:

@@ -85,6 +85,7 @@ class PostedMessages:
     ) -> None:
         self._slack = slack
         self._client = slack.client(message.team_id)
+        self._patient = slack.client(message.team_id, patience=_PATIENCE_SECONDS)
         self._limits = slack.limits
         self._message = message
         self._outbox = outbox
@@ -280,9 +281,7 @@ class PostedMessages:
             await self.end(posted)
             try:
                 with step("slack delete"):
-                    await delete_message(
-                        self._client, self._message.channel_id, posted.ts, seconds=_PATIENCE_SECONDS
-                    )
+                    await delete_message(self._patient, self._message.channel_id, posted.ts)
             except SLACK_FAULTS as error:
                 log.warning("a message was not deleted: %s", error_code(error) or fault(error))
                 if error_code(error) not in ("", "message_not_found"):
@@ -363,11 +362,10 @@ class PostedMessages:
         async for _ in _tries():
             try:
                 found = await replies_after(
-                    self._client,
+                    self._patient,
                     self._message.channel_id,
                     self._message.thread_ts,
                     self._message.ts,
-                    seconds=_PATIENCE_SECONDS,
                 )
             except SLACK_FAULTS as error:
                 log.info("a thread could not be looked at: %s", error_code(error) or fault(error))

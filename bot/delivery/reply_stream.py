@@ -77,7 +77,7 @@ class ReplyStream:
         self._sessions = sessions
         self._turn = turn
         self._message = turn.message
-        self._client = slack.client(self._message.team_id)
+        self._slack = slack
         self._people = people
         self._stand_in = stand_in
         self._read_flags = read_flags
@@ -217,9 +217,7 @@ class ReplyStream:
             reader = await self._people.reader(person, self._message.text)
             payload = await make_payload(person, reader)
             try:
-                await show_privately(
-                    self._client, self._message, payload, in_dm=in_dm, replied=True
-                )
+                await show_privately(self._slack, self._message, payload, in_dm=in_dm, replied=True)
             except SLACK_FAULTS as error:
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)

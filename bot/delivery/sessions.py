@@ -21,13 +21,13 @@ from slack_sdk.errors import SlackApiError
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import (
+    PATIENCE_SECONDS,
     SESSION,
     SLACK_FAULTS,
     START,
     STATUS,
     Installations,
     error_code,
-    retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt
 from memory import DM
@@ -288,10 +288,9 @@ class Sessions:
 
     async def _clear_line(self, message: Message) -> None:
         try:
-            await retry_on_rate_limit(
-                lambda: self._slack.client(message.team_id).assistant_threads_setStatus(
-                    channel_id=message.channel_id, thread_ts=message.thread_ts, status=""
-                )
+            client = self._slack.client(message.team_id, patience=PATIENCE_SECONDS)
+            await client.assistant_threads_setStatus(
+                channel_id=message.channel_id, thread_ts=message.thread_ts, status=""
             )
         except SLACK_FAULTS as error:
             log.info("a status line was not cleared: %s", error_code(error) or fault(error))

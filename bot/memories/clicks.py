@@ -243,7 +243,7 @@ async def _forget(app: App, click: Click) -> Done:
 
 
 async def _forget_keys(app: App, click: Click, value: str) -> Done:
-    in_home = click.origin.get("home") == "yes"
+    in_home = click.origin.get("url") == ""
     return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
 
 

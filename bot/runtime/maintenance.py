@@ -33,7 +33,6 @@ _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
-    "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM card_uses WHERE hour < now() - interval '30 days'",
     "DELETE FROM reminders WHERE begun_at < now() - interval '60 days'",

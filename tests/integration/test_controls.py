@@ -76,7 +76,7 @@ def nothing_kept(app: App, message: Message) -> bool:
 async def reword(app: App, message: Message, text: str) -> None:
     """Let a message be edited, or deleted, in Slack."""
     where = message.team_id, message.channel_id, message.ts, message.thread
-    await app.wiring.source_updates.reword(*where, question=text, words=text, changed_ts=LATER)
+    await app.wiring.source_updates.reword(*where, text, changed_ts=LATER)
 
 
 async def test_off_is_no_read_and_no_write(app: App) -> None:

@@ -49,6 +49,29 @@ async def test_a_direct_message_is_answered_by_a_stream(
     assert body["is_ext_shared_channel"] is False
 
 
+async def test_a_direct_message_names_what_its_author_looks_at(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """After a person opened a message beside the app, their direct messages name it."""
+
+    @app.event("app_context_changed")
+    @app.event("message")
+    async def heard() -> None:
+        return
+
+    await connect(app)
+    channel = await driver.channel()
+    root = await driver.say("Where do we eat?", channel=channel)
+    where = {"user": await driver.user(), "channel": channel, "ts": root["ts"]}
+    assert (await driver.post("context", **where))["sent"]
+    await driver.say("hi")
+    bodies = [one["body"]["event"] for one in await driver.settled()]
+    [seen] = [one["context"] for one in bodies if one["type"] == "app_context_changed"]
+    [said] = [one for one in bodies if one.get("channel_type") == "im"]
+    assert said["app_context"] == seen
+    assert seen["entities"][0]["value"] == {"channel_id": channel, "message_ts": root["ts"]}
+
+
 async def test_a_command_nobody_acks_in_time_fails(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:

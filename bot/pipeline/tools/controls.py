@@ -18,7 +18,7 @@ from bot.conversation.turns import Turn
 from bot.memories.cards import NotAllowed, ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
-from bot.pipeline.viewed_channels import ViewedChannels
+from bot.pipeline.viewed_channels import read_viewed
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
@@ -81,9 +81,8 @@ class ControlTools:
     whether to forget something.
     """
 
-    def __init__(self, app: App, viewing: ViewedChannels, turn: Turn) -> None:
+    def __init__(self, app: App, turn: Turn) -> None:
         self._app = app
-        self._viewing = viewing
         self._turn = turn
         self._message = turn.message
         # By what they show, so that a repeated request is shown only once.
@@ -106,7 +105,7 @@ class ControlTools:
         Raises `psycopg.OperationalError` when the database is unavailable.
         """
         if name == VIEW_TOOL:
-            output: Any = await self._viewing.read(self._message)
+            output: Any = await read_viewed(self._app, self._message)
         elif name == COLLEAGUE_TOOL:
             output = await self._ask_about(str(given.get("name") or ""))
         else:

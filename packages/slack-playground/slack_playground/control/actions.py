@@ -291,22 +291,21 @@ class Actions:
             "tab": tab,
             "event_ts": slack.workspace.next_ts(),
         }
-        home = slack.workspace.homes.get(user)
-        if tab == "home" and home is not None:
+        if tab == "home" and (home := slack.workspace.homes.get(user)):
             event["view"] = home.body
         return {"sent": slack.events.emit(event)}
 
     async def look(self, user: str, channel: str, ts: str | None = None) -> Json:
         """Open a conversation, or one message of it, with the app in the side panel."""
-        slack = self._slack
-        seen = self._place(channel, slack.workspace.user(user).id).id
-        team = slack.workspace.identity.team_id
-        entity: Json = {"type": "slack#/types/channel_id", "value": seen, "team_id": team}
-        entities = [entity]
+        slack, seen = self._slack, self._place(channel, user).id
+        values: Json = {"channel_id": seen}
         if ts is not None:
             place = {"channel_id": seen, "message_ts": self._message(channel, ts, user).ts}
-            message = {"type": "slack#/types/message_context", "value": place, "team_id": team}
-            entities = [message, entity]
+            values = {"message_context": place, **values}
+        team, entities = slack.workspace.identity.team_id, []
+        for kind, value in values.items():
+            entities.append({"type": f"slack#/types/{kind}", "value": value, "team_id": team})
+        slack.events.viewed[user] = entities
         event: Json = {
             "type": "app_context_changed",
             "user": user,
