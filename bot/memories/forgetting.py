@@ -45,8 +45,7 @@ log = logging.getLogger(__name__)
 
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
-MAX_KEYS = 50
-"""Memories that one button forgets: their keys are its value."""
+MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 EMBED = "embed_memories"
 
@@ -126,9 +125,7 @@ async def forget_all_of(
     """Forget a selection, with the texts that say it; its notices and Home no longer show it."""
     delete_texts = partial(_delete_texts, app, person, publish)
     with transaction_timeout(FORGETTING_SECONDS):
-        forgotten = await forget(app.pool, person, selection, delete_texts=delete_texts)
-    log.info("a person forgot %d memories", forgotten.count)
-    return forgotten
+        return await forget(app.pool, person, selection, delete_texts=delete_texts)
 
 
 async def _delete_texts(
@@ -150,7 +147,6 @@ async def undo_forgotten(app: App, person: Person, reader: Reader, forgetting: s
     except (ChangeGone, ValueError):
         return Done(line=reader.say("undo_gone"), beside=True)
     await check_changed_sources(app.pool, app.queue, person)
-    log.info("a person undid forgetting %d memories", count)
     return Done(line=reader.say("undone", count=count))
 
 
@@ -169,7 +165,7 @@ async def take_back(
     `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
     """
     person = message.person
-    entries = await list_changes(app.pool, person, ids=ids) if ids else []
+    entries = await list_changes(app.pool, person, ids=ids)
     new = [entry.key for entry in entries if entry.before is None]
     try:
         undone = await undo_changes(app.pool, app.embedder, person, ids=ids) if ids else []

@@ -31,7 +31,7 @@ from memory import (
 from memory.postgres import check_database
 from memory.recall import nearest_memories
 from memory.store import embed_missing, reembed
-from tests.conftest import SPACE, owner_rows, printed
+from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
 from tests.memories import add_memory, no_model
@@ -49,7 +49,6 @@ TABLE = (
     " ON tablename = relname WHERE pg_class.oid = 'store_vectors'::regclass"
 )
 COUNT = 70  # more than a small set, also of Ann
-NO_MODEL = openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9", max_retries=0)
 
 
 @pytest.fixture
@@ -139,47 +138,32 @@ async def test_what_happens_meanwhile_counts(
 async def test_restored_memories_get_vectors_by_a_job(
     remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
 ) -> None:
-    """Between an Undo and that, they are listed and found by words, and the newest are recalled."""
-    view = memory_view(ANN.namespace(DM))
-    before = printed(database, "store_vectors", vector_dates=False)
-    forgotten = await forget(remembered, ANN, Selection(everything=True))
-    assert forgotten.id is not None
-    assert await undo_forgetting(remembered, ANN, forgotten.id) == 60
-    assert len(await list_memories(remembered, ANN)) == 60
-    assert len(await search_memories(remembered, ANN, "book number 69")) == 1
-    assert (await recall_memories(remembered, embedder, view, "books")).newest_only
-    small = Small(model_client)
-    assert await embed_missing(remembered, small, ANN) == small.made == 0
-    with pytest.raises(EmbeddingsUnavailable):
-        await embed_missing(remembered, Embedder(NO_MODEL, SPACE), ANN)
-    assert await embed_missing(remembered, embedder, ANN) == 60
-    assert printed(database, "store_vectors", vector_dates=False) == before
-    assert not (await recall_memories(remembered, embedder, view, "books")).newest_only
+    """Between an Undo and that, they are listed and found by words, and the newest are recalled.
 
-
-async def test_what_is_forgotten_while_it_is_embedded_gets_no_vector(
-    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
-) -> None:
-    """Only the person's own rows are read, in several batches, and none is written twice."""
-    owner_rows(database, "DELETE FROM store_vectors RETURNING 1")
+    What is forgotten meanwhile gets none, and other people's memories are left to their own job.
+    """
+    view, prefix = memory_view(ANN.namespace(DM)), ANN.namespace(DM).prefix
     owner_rows(
         database,
         "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n, jsonb_build_object('kind',"
         " 'UserFact', 'content', jsonb_build_object('fact', 'number ' || n))"
         " FROM generate_series(1, 300) AS n RETURNING 1",
-        ANN.namespace(DM).prefix,
+        prefix,
     )
-    small = Small(model_client, SPACE)
-
-    async def live() -> None:
-        await forget(remembered, ANN, Selection(keys=["k1", "k300"]))
-
-    small.meanwhile = [live]
-    assert await embed_missing(remembered, small, ANN) == 358
-    assert small.made in range(358, 361)
+    forgotten = await forget(remembered, ANN, Selection(everything=True))
+    assert forgotten.id is not None
+    assert await undo_forgetting(remembered, ANN, forgotten.id) == 360
+    owner_rows(database, "DELETE FROM store_vectors RETURNING 1")
+    assert len(await search_memories(remembered, ANN, "book number 69")) == 1
+    assert (await recall_memories(remembered, embedder, view, "books")).newest_only
+    assert await embed_missing(remembered, Small(model_client), ANN) == 0
+    right = Small(model_client, SPACE)
+    right.meanwhile = [lambda: forget(remembered, ANN, Selection(keys=["k1", "k300"]))]
+    assert await embed_missing(remembered, right, ANN) == 358
     found = owner_rows(database, "SELECT prefix, key FROM store_vectors")
-    assert {row["prefix"] for row in found} == {ANN.namespace(DM).prefix}
+    assert {row["prefix"] for row in found} == {prefix}
     assert {"k1", "k300"}.isdisjoint(row["key"] for row in found)
+    assert not (await recall_memories(remembered, embedder, view, "books")).newest_only
 
 
 @to_another_model
