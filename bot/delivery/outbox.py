@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 from psycopg import OperationalError
@@ -23,8 +23,6 @@ _TURN_EVENT = "kioku_turn"
 _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3
 _PAGES = 5
-# A turn of this author: where turns are partitioned by person, only one partition is read.
-_ROW: LiteralString = "id = %s AND team_id = %s AND user_id = %s"
 
 
 def turn_metadata(turn_id: UUID, part: int) -> dict[str, Any]:
@@ -107,7 +105,6 @@ class Outbox:
         self.turn_id = turn.id
         self._thread = turn.message.thread
         self._scope = {THREAD_SETTING: self._thread}
-        self._row = (turn.id, turn.message.team_id, turn.message.user_id)
         self.times = turn.reply_ts
         self.unknown = turn.since is not None
         self.since = turn.since or 0.0
@@ -122,9 +119,9 @@ class Outbox:
         """
         rows = await execute_statement(
             self._pool,
-            f"UPDATE messages SET posting_since = now() WHERE {_ROW} AND {STILL_OURS}"
+            f"UPDATE messages SET posting_since = now() WHERE {STILL_OURS}"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (*self._row, *self._ownership),
+            self._ownership,
             scope=self._scope,
             prepare=True,
         )
@@ -151,8 +148,8 @@ class Outbox:
             self._pool,
             "UPDATE messages SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
             " THEN reply_ts ELSE array_append(reply_ts, %s) END"
-            f" WHERE {_ROW} AND {STILL_OURS} RETURNING id",
-            (ts, ts, *self._row, *self._ownership),
+            f" WHERE {STILL_OURS} RETURNING id",
+            (ts, ts, *self._ownership),
             scope=self._scope,
             prepare=True,
         )
@@ -164,8 +161,8 @@ class Outbox:
         """Remove a message that was deleted from the row."""
         await execute_statement(
             self._pool,
-            f"UPDATE messages SET reply_ts = array_remove(reply_ts, %s) WHERE {_ROW}",
-            (ts, *self._row),
+            "UPDATE messages SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
+            (ts, self.turn_id),
             scope=self._scope,
         )
 
@@ -173,8 +170,8 @@ class Outbox:
         """Clear the intent: nothing was posted."""
         await execute_statement(
             self._pool,
-            f"UPDATE messages SET posting_since = NULL WHERE {_ROW} AND {STILL_OURS}",
-            (*self._row, *self._ownership),
+            f"UPDATE messages SET posting_since = NULL WHERE {STILL_OURS}",
+            self._ownership,
             scope=self._scope,
         )
 

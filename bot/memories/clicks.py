@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
-from bot.conversation.changed_turns import check_changed_sources
+from bot.conversation.texts import check_changed_sources
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not
 from bot.memories.cards import add_answers, preview, why_not_shown
 from bot.memories.data import erase_person, send_export

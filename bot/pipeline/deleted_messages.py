@@ -7,8 +7,8 @@ import logging
 from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.changed_turns import delete_withdrawn_texts
 from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.texts import delete_withdrawn_texts
 from bot.delivery.outbox import messages_of_turn, replies_after
 from bot.delivery.posted_messages import SETTLED_SECONDS
 from bot.delivery.sessions import Sessions
@@ -65,7 +65,7 @@ class DeletedMessageCleanup:
             # The worker that answered may have died.
             await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
             person = Person(row["team_id"], row["user_id"])
-            await delete_withdrawn_texts(self._pool, person, row["id"], thread, ended=complete)
+            await delete_withdrawn_texts(self._pool, person, row["id"], thread, complete=complete)
 
     async def _lost(self, client: AsyncWebClient, row: DictRow, thread_ts: str) -> list[str] | None:
         """Return the messages that a worker may have posted and not recorded.

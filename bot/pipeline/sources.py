@@ -13,14 +13,14 @@ from slack_sdk.errors import SlackApiError
 
 from bot.access import note_message_changed
 from bot.app import App
-from bot.conversation.changed_turns import (
+from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.texts import (
     begin_formation_again,
+    delete_texts,
     narrow,
     read_message_later,
     replace_texts,
 )
-from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
 from bot.conversation.unformed import schedule_formation
 from bot.notices import add_notice

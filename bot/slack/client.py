@@ -64,7 +64,6 @@ APPEND = "chat.appendStream"
 STOP = "chat.stopStream"
 UPDATE = "chat.update"
 SESSION = "agents.sessions.setStatus"
-STATUS = "assistant.threads.setStatus"
 PROFILE = "users.info"
 
 

@@ -13,11 +13,12 @@ from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from bot.app import App
-from bot.conversation.off_record import delete_texts, message_before
+from bot.conversation.texts import delete_texts, message_before
 from bot.conversation.turns import Turn
 from bot.memories.cards import NotAllowed, ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
+from bot.people import exclude
 from bot.pipeline.viewed_channels import read_viewed
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
@@ -231,6 +232,7 @@ class ControlTools:
         # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
             await lock_person(connection, person)
+            await exclude(connection, message)
             await delete_texts(connection, person, [self._turn.id])
             last = await message_before(connection, message)
         self.changed = self.switched_off = True

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.off_record import has_turn
+from bot.conversation.texts import has_turn
 from bot.conversation.turns import WORDS_LIMIT, Turn
 from bot.conversation.unformed import final_question
 from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
