@@ -163,6 +163,7 @@ def create_app(
         )
 
     app = CheckedApp(
+        name="kioku",  # without one, Bolt reads the source of every caller to find a name
         client=slack.tokenless(),
         authorize=authorize,
         request_verification_enabled=False,

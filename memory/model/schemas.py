@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from types import MappingProxyType, new_class
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -150,18 +151,19 @@ def declaration(schema: type[BaseModel]) -> dict[str, str]:
     said = extra.get(DECLARATION) if isinstance(extra, dict) else None
     if isinstance(said, dict):
         return {name: str(value) for name, value in said.items()}
-    scores = _scores(schema) if schema in SCHEMAS else []
+    scores = _scores(schema) if schema in SCHEMAS else ()
     return {"level": scores[0]} if scores else {}
 
 
-def _scores(schema: type[BaseModel]) -> list[str]:
+@cache
+def _scores(schema: type[BaseModel]) -> tuple[str, ...]:
     """Return the fields that are a `Score`, or a `Score` or None."""
     bounds = {"minimum": 0, "maximum": 100}.items()
-    return [
+    return tuple(
         name
         for name, rules in schema.model_json_schema()["properties"].items()
         if any(bounds <= one.items() for one in rules.get("anyOf", [rules]))
-    ]
+    )
 
 
 def first_text(schema: type[BaseModel]) -> str | None:
