@@ -14,7 +14,8 @@ import pytest
 from bot.locale import say
 from bot.queue.sweep import ALONE_AFTER_CRASHES, MAX_LONE_CRASHES
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.gateway import Gateway, gateway
 from tests.e2e.messages import Said, markdown
 from tests.e2e.stored import Stored

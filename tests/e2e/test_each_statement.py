@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.app import App
 from tests.e2e.messages import Said
 from tests.e2e.world import World

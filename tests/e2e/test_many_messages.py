@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.app import running
 from tests.e2e.gateway import gateway
 from tests.e2e.world import World

@@ -12,7 +12,8 @@ import pytest
 
 from memory import EmbeddedPostgres
 from tests.collector import TRUE_NAMES, Collector
-from tests.conftest import Server, fresh_database, open_playground
+from tests.conftest import Server, open_playground
+from tests.databases import fresh_database
 from tests.e2e.app import App, running
 from tests.e2e.world import World
 from tests.fork_server import SOURCES

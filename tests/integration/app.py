@@ -42,7 +42,8 @@ from bot.slack.client import NOTICE_METADATA, Installations, installation_from, 
 from bot.slack.messages import Message
 from bot.ui.panel import Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
-from tests.conftest import SPACE, Server, owner_rows
+from tests.conftest import Server
+from tests.databases import SPACE, owner_rows
 from tests.integration.messages import LATER, change, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving

@@ -20,7 +20,7 @@ from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @pytest.fixture

@@ -35,7 +35,6 @@ ELSEWHERE = {
 
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from bot.pipeline.tools.toolbox import MAX_CALLS
 from tests.integration.app import App
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:

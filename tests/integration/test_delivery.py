@@ -24,7 +24,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # One migrated database for all of these tests; each has a thread of its own.
-pytestmark = pytest.mark.one_database
 
 
 async def begin(answer: Answering, text: str = "Hello ") -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench.evals.report import Report
 from bench.evals.run import Options, measured
 from bot.config import Settings, load_settings
-from tests.conftest import SPACE
+from tests.databases import SPACE
 from tests.integration.scripted_model import Call, ScriptedModel, fact, patch, remove
 
 pytestmark = pytest.mark.slow

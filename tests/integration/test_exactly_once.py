@@ -17,7 +17,6 @@ WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.post
 
 
 # One migrated database for all of these tests; each has a thread of its own.
-pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture(autouse=True)

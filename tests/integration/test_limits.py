@@ -11,7 +11,7 @@ from bot.slack.client import APPEND
 from tests.integration.deliveries import Sender, Thread
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
-pytestmark = [pytest.mark.slow, pytest.mark.one_database]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ import pytest
 
 from bot.listeners.interactions import person_of
 from memory import InvalidNamespace, Person, Pool
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.app import App, MakeApp, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
 from tests.integration.playground_slack import PlaygroundSlack
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @dataclass

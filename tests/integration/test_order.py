@@ -13,7 +13,6 @@ from tests.integration.app import App
 from tests.integration.messages import changed
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 def asked(app: App) -> list[str]:

@@ -20,7 +20,6 @@ WAITING = say("en", "held_down")
 
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 def due_in(app: App, message: Message) -> float | None:

@@ -12,7 +12,6 @@ from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 # One migrated database for all of these tests; each has people, and mostly a team, of its own.
-pytestmark = pytest.mark.one_database
 
 
 def nothing_is_kept(app: App, person: str) -> None:

@@ -17,7 +17,7 @@ from tests.integration.app import App, eventually, receiving
 from tests.integration.person import Place, SlackPerson, shown
 from tests.integration.test_promises import SENTENCE, minute
 
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from memory.model.schemas import SCHEMAS
 from memory.postgres import person_transaction
 from memory.recall import nearest_memories
 from memory.recall.search import NEAREST, SMALL_SET
-from tests.conftest import fresh_database, login_of, owner_rows
+from tests.databases import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.memories import ApprovedStore
 

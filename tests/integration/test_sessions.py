@@ -22,7 +22,6 @@ from tests.waiting import until
 SET, LINE = "agents.sessions.setStatus", "assistant.threads.setStatus"
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 def session(slack: PlaygroundSlack, place: PersonThread) -> str:

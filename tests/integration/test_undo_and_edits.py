@@ -10,7 +10,6 @@ from memory import list_changes
 from tests.integration.app import App
 
 # One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 async def forget_everything(app: App, message: Message) -> str:

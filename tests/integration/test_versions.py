@@ -44,7 +44,7 @@ from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
 from memory.store import expire_due
 from memory.store.forgetting import Forgotten
-from tests.conftest import owner_rows, printed
+from tests.databases import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
 
 ALICE = Person("T1", "U1")
