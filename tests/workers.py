@@ -73,9 +73,10 @@ class _Worker:
         module = self._asked()
         while module:
             following = self._asked()  # a fixture that the next test uses stays
-            for item, after in zip(module, [*module[1:], *(following[:1] or [None])], strict=True):
+            after: list[pytest.Item | None] = [*module[1:], following[0] if following else None]
+            for item, next_item in zip(module, after, strict=True):
                 if not self._session.shouldfail:
-                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
             module = following
         self._config.hook.pytest_sessionfinish(session=self._session, exitstatus=0)
         self._config._ensure_unconfigure()
