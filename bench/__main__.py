@@ -1,6 +1,7 @@
 """``python -m bench``: run every measurement, write the metrics and their page, print a table.
 
 ``QUICK=1`` takes about two minutes. With names of parts only these run, and nothing is written.
+``python -m bench public FOLDER`` is `bench.public`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import costs, load, plan, report, results, search, side_by_side, starts
+from bench import costs, load, plan, public, report, results, search, side_by_side, starts
 from bench.ground import ROOT, Ground, open_ground
 from bench.mem0_venv import Mem0Unavailable
 from bench.plan import Plan
@@ -49,6 +50,10 @@ def main() -> None:
     """Run the bench."""
     chosen = plan.chosen()
     names = sys.argv[1:]
+    if names[:1] == ["public"]:
+        public.main(names[1:])
+        report.write()
+        return
     if unknown := [name for name in names if name not in PARTS]:
         raise SystemExit(f"There is no part {unknown[0]!r}: use {', '.join(PARTS)}.")
     try:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 from bench.peers.articles import DEVIATIONS as ARTICLES
 from bench.peers.mem0_peer import DEVIATIONS as MEM0
-from bench.results import LATEST
+from bench.results import LATEST, PUBLIC
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 TEXTS = ROOT / "bench" / "texts.toml"
@@ -114,6 +114,29 @@ def _search(metrics: Metrics) -> str:
     return table(("A person's memories, of all", "Kioku", "mem0's statement"), rows)
 
 
+def _public() -> dict[str, str]:
+    """Return the tables of `bench.public`'s newest results, and their date."""
+    result = json.loads(PUBLIC.read_text("utf-8"))
+    metrics, texts = result["metrics"], _texts()["public"]
+    answers = [
+        (text, *(number(metrics.get(f"{name}_{row}")) for row in texts["answers"]))
+        for name, text in texts["kinds"].items()
+    ]
+    sets = [
+        (
+            text,
+            *(number(metrics[f"{name}_{row}"]) for row in texts["recall"]),
+            texts["limits"][name],
+        )
+        for name, text in texts["sets"].items()
+    ]
+    return {
+        "public_date": result["measured_at"][:10],
+        "public_answers": table(("", *texts["answers"].values()), answers),
+        "public_recall": table(("", *texts["recall"].values(), "What it cannot show"), sets),
+    }
+
+
 def _list(items: Sequence[str]) -> str:
     return "\n".join(f"- {one}" for one in items)
 
@@ -141,6 +164,7 @@ def page(result: Mapping[str, Any]) -> str:
         own=table(("", "Kioku"), own),
         articles=_list(ARTICLES),
         mem0=_list(MEM0),
+        **_public(),
     )
     return written.lstrip()
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
+PUBLIC = LATEST.with_name("public.json")
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -10,9 +10,10 @@ import statistics
 import time
 import uuid
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import mul
-from typing import Any
+from typing import Any, TypeAlias
 
 import openai
 import psycopg
@@ -48,6 +49,8 @@ _MEM0 = (  # the statement and the index of mem0ai 2.2.1
 )
 
 Owner = psycopg.Connection[tuple[Any, ...]]
+Stored: TypeAlias = tuple[str, str, str, Sequence[float]]
+"""A memory to load: user, key, LangMem's JSON, vector."""
 
 
 class Vectors:
@@ -75,10 +78,11 @@ class Vectors:
             length = math.sqrt(sum(map(mul, vector, vector)))
             return float(-sum(map(mul, vector, asked)) / length)
 
-        return {_key(one) for one in sorted(numbers, key=far)[:WANTED]}
+        return {key(one) for one in sorted(numbers, key=far)[:WANTED]}
 
 
-def _key(number: int) -> str:
+def key(number: int) -> str:
+    """Return the key of a memory."""
     return str(uuid.UUID(int=number + 1))
 
 
@@ -86,6 +90,10 @@ def _users(start: int, end: int) -> Iterator[tuple[int, str]]:
     owned = [user for user, count in OWNERS.items() for _ in range(count)]
     for number in range(start, end):
         yield number, owned[number] if number < len(owned) else f"O{number // _OF_EACH_OTHER}"
+
+
+def _memories(vectors: Vectors, start: int, end: int) -> Iterator[Stored]:
+    return ((user, key(n), _VALUE, vectors.of(n)) for n, user in _users(start, end))
 
 
 def _copy(owner: Owner, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
@@ -98,17 +106,24 @@ def _literal(vector: Sequence[float]) -> str:
     return "[" + ",".join(f"{one:.5g}" for one in vector) + "]"
 
 
-def load_app(address: str, vectors: Vectors, start: int, end: int) -> None:
-    """Add memories `start` to `end` in the shape that LangMem stores."""
+def load_memories(address: str, memories: Callable[[], Iterator[Stored]]) -> None:
+    """Add memories in the shape that LangMem stores; `memories` is called once for each table."""
     with psycopg.connect(address, autocommit=True) as owner:
         owner.execute("SET session_replication_role = replica")
-        places = [(f"chat.{TEAM}.{user}.dm", number) for number, user in _users(start, end)]
-        rows: Iterator[tuple[Any, ...]] = ((one, _key(number), _VALUE) for one, number in places)
+        rows: Iterator[tuple[Any, ...]] = (
+            (_prefix(user), key, value) for user, key, value, _ in memories()
+        )
         _copy(owner, "COPY store (prefix, key, value) FROM STDIN", rows)
-        rows = ((p, _key(n), "content", _literal(vectors.of(n))) for p, n in places)
+        rows = (
+            (_prefix(user), key, "content", _literal(vector)) for user, key, _, vector in memories()
+        )
         _copy(owner, "COPY store_vectors (prefix, key, field_name, embedding) FROM STDIN", rows)
         owner.execute("VACUUM ANALYZE store")
         owner.execute("VACUUM ANALYZE store_vectors")
+
+
+def _prefix(user: str) -> str:
+    return f"chat.{TEAM}.{user}.dm"
 
 
 def load_mem0(address: str, vectors: Vectors, start: int, end: int) -> None:
@@ -116,7 +131,7 @@ def load_mem0(address: str, vectors: Vectors, start: int, end: int) -> None:
     with psycopg.connect(address, autocommit=True) as owner:
         owner.execute("DROP INDEX IF EXISTS mem0_vector_idx")
         rows = (
-            (_key(n), _literal(vectors.of(n)), json.dumps({"data": "something", "user_id": user}))
+            (key(n), _literal(vectors.of(n)), json.dumps({"data": "something", "user_id": user}))
             for n, user in _users(start, end)
         )
         _copy(owner, "COPY mem0 (id, vector, payload) FROM STDIN", rows)
@@ -146,7 +161,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         table = sql.SQL("CREATE TABLE mem0 (id uuid PRIMARY KEY, vector vector({}), payload jsonb)")
         owner.execute(table.format(size))
     for done, count in enumerate(plan.memories):
-        await asyncio.to_thread(load_app, app, vectors, loaded, count)
+        await asyncio.to_thread(load_memories, app, partial(_memories, vectors, loaded, count))
         if count <= _INDEXED:
             await asyncio.to_thread(load_mem0, mem0, vectors, loaded, count)
         found |= await _ask(app, mem0 if count <= _INDEXED else "", vectors, count, plan.questions)

@@ -54,8 +54,7 @@ class RefusalNotices:
         reader = await self.people.reader(message.person, message.text)
         shown, in_dm = payload(reader.say(refusal)), message.audience == DM
         try:
-            client = self.slack.client(message.team_id)
-            await show_privately(client, message, shown, in_dm=in_dm)
+            await show_privately(self.slack, message, shown, in_dm=in_dm)
         except SlackApiError as error:
             if not error_code(error):
                 raise

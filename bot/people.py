@@ -45,13 +45,16 @@ _COVERS_MESSAGE: LiteralString = (
     " to_timestamp(%(ts)s::text::float8) OR tstzrange(o.from_at, o.until_at) @> (SELECT edited_at"
     " FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s))"
 )
-OFF_RECORD: LiteralString = (
-    "EXISTS (SELECT FROM memory_off o WHERE o.team_id = e.team_id AND o.user_id = e.user_id"
-    " AND o.scope IN ('', e.channel_id) AND (tstzrange(o.from_at, o.until_at) @>"
-    " to_timestamp(e.ts::float8) OR tstzrange(o.from_at, o.until_at) @> e.edited_at))"
-    " OR e.off_record"
-)
-"""Whether a message `e` of the inbox is not to be remembered, as far as known before its turn."""
+
+
+def off_record(row: LiteralString) -> LiteralString:
+    """Return the condition that memory was off when the message `row` was written or edited."""
+    return (
+        f"EXISTS (SELECT FROM memory_off o WHERE o.team_id = {row}.team_id"
+        f" AND o.user_id = {row}.user_id AND o.scope IN ('', {row}.channel_id)"
+        f" AND (tstzrange(o.from_at, o.until_at) @> to_timestamp({row}.ts::float8)"
+        f" OR tstzrange(o.from_at, o.until_at) @> {row}.edited_at))"
+    )
 
 
 async def switch_off(
@@ -106,6 +109,16 @@ async def switch_on(
     if scope is None:
         await _set(connection, person, "agreed_at = COALESCE(agreed_at, now())")
     return ended.rowcount > 0
+
+
+async def exclude(connection: AsyncConnection[DictRow], message: Message) -> None:
+    """Record that memory was off when this message alone was written."""
+    await connection.execute(
+        "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
+        " SELECT %(team)s, %(user)s, %(channel)s, at, at + interval '1 millisecond'"
+        " FROM to_timestamp(%(ts)s::text::float8) AS at ON CONFLICT DO NOTHING",
+        {**message.person.ids, "channel": message.channel_id, "ts": message.ts},
+    )
 
 
 async def is_off(

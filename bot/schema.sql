@@ -13,15 +13,12 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
--- `person`: whose reply it is. `slack_limit`: the limit of Slack's that its answer waits for; so many
--- jobs of each run at a time. `alone`: the process that takes it starts no other meanwhile.
+-- `person`: whose reply it is; so many of each run at a time. `alone`: the process that takes it
+-- starts no other meanwhile.
 ALTER TABLE procrastinate_jobs
     ADD COLUMN person text,
-    ADD COLUMN slack_limit text,
     ADD COLUMN alone boolean NOT NULL DEFAULT false;
 CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
-    WHERE status IN ('todo', 'doing');
-CREATE INDEX procrastinate_jobs_slack_limit ON procrastinate_jobs (slack_limit)
     WHERE status IN ('todo', 'doing');
 
 -- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
@@ -42,13 +39,10 @@ CREATE TABLE messages (
         ('waiting', 'answering', 'answered', 'failed', 'stopped', 'skipped', 'gone')),
     received_at timestamptz NOT NULL DEFAULT now(),
 
-    -- The process that has it in progress; how often a process died with it, and with it
-    -- alone.
-    claimed_by text,
+    -- Of the attempts, `failures` ended in an error; in `crashes` the process died.
     attempts int NOT NULL DEFAULT 0,
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
-    lone_crashes int NOT NULL DEFAULT 0,
 
     interrupted boolean NOT NULL DEFAULT false,
     -- counts the edits of its text
@@ -63,8 +57,6 @@ CREATE TABLE messages (
     begun_at timestamptz,
     question text NOT NULL DEFAULT '',
     words text NOT NULL DEFAULT '',
-    -- No text of the turn is kept.
-    off_record boolean NOT NULL DEFAULT false,
     reply text,
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
@@ -116,23 +108,6 @@ CREATE TABLE conversations (
     PRIMARY KEY (team_id, channel_id)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON conversations TO kioku_app;
-
--- What a person looks at in Slack beside the app: the ids of Slack's last event, for an hour.
-CREATE TABLE viewed (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    channel_id text NOT NULL,
-    message_ts text,
-    seen_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id)
-);
-CREATE INDEX viewed_seen ON viewed (seen_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON viewed TO kioku_app;
-ALTER TABLE viewed ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_viewed ON viewed USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR seen_at < now() - interval '1 hour'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- A person's rating of a reply; deleted with the turn.
 CREATE TABLE feedback (
@@ -276,13 +251,6 @@ CREATE TABLE listening (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON listening TO kioku_app;
 
--- Processes that work the queue, and when each was last alive.
-CREATE TABLE processes (
-    id text PRIMARY KEY,
-    seen_at timestamptz NOT NULL DEFAULT now()
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON processes TO kioku_app;
-
 -- Reminders of promises, each written before it is posted: of the promise `key`, for the day and time
 -- `due`, the first or the second. `ts` is NULL until it is posted, '' where Slack refused it.
 CREATE TABLE reminders (
@@ -384,7 +352,7 @@ CREATE FUNCTION fail_poison_messages(most int)
     RETURNS TABLE (id uuid, thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        UPDATE messages AS poison SET status = 'failed', message = NULL, claimed_by = NULL,
+        UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
         WHERE poison.status IN ('waiting', 'answering')
             AND poison.received_at < now() - interval '1 minute'
@@ -402,36 +370,22 @@ CREATE FUNCTION fail_poison_messages(most int)
         RETURNING poison.id, poison.thread
     $$;
 
--- Counts the crash of each process for the messages it had in progress: those whose job is held
--- by a worker without a heartbeat for `stalled` seconds. To be called before these jobs are given
--- back. Returns the lock of each message, whether it is to run alone from now on, and, where it
--- was the process's only one, how often that has been so.
-CREATE FUNCTION count_crashes(stalled float, alone_after int)
-    RETURNS TABLE (lock text, alone boolean, lone_crashes int)
+-- Counts a crash for the messages that a dead process had in progress: those whose job is held by a
+-- worker without a heartbeat for `stalled` seconds. To be called before these jobs are given back.
+-- Returns the lock of each message and how many crashes there were.
+CREATE FUNCTION count_crashes(stalled float)
+    RETURNS TABLE (lock text, crashes int)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH dead AS (
-            SELECT message.id, message.claimed_by,
-                count(*) OVER (PARTITION BY message.claimed_by) = 1 AS lone
-            FROM procrastinate_jobs AS jobs
-            JOIN messages AS message ON message.thread = jobs.args->>'thread'
-            WHERE jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
-                AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
-                    SELECT workers.id FROM procrastinate_workers AS workers
-                    WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
-                AND message.status IN ('waiting', 'answering') AND message.claimed_by IS NOT NULL
-                AND NOT EXISTS (
-                    SELECT FROM processes WHERE processes.id = message.claimed_by
-                        AND processes.seen_at > now() - make_interval(secs => stalled))
-        ), counted AS (
-            UPDATE messages AS message SET crashes = message.crashes + 1,
-                lone_crashes = message.lone_crashes + dead.lone::int, claimed_by = NULL
-            FROM dead WHERE message.id = dead.id
-            RETURNING message.thread, message.crashes, message.lone_crashes, dead.lone
-        )
-        SELECT 'replies:' || counted.thread, counted.crashes >= alone_after,
-            CASE WHEN counted.lone THEN counted.lone_crashes ELSE 0 END
-        FROM counted
+        UPDATE messages AS message SET crashes = message.crashes + 1
+        FROM procrastinate_jobs AS jobs
+        WHERE message.thread = jobs.args->>'thread'
+            AND jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
+            AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
+                SELECT workers.id FROM procrastinate_workers AS workers
+                WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
+            AND message.status IN ('waiting', 'answering') AND message.attempts > 0
+        RETURNING 'replies:' || message.thread, message.crashes
     $$;
 
 -- Deletes messages without a turn: skipped ones after two days, failed and deleted ones after two
@@ -496,7 +450,7 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH ended AS (
-            UPDATE messages SET status = 'skipped', message = NULL, claimed_by = NULL,
+            UPDATE messages SET status = 'skipped', message = NULL,
                 question = '', words = '', ended_at = now(), formed_at = now()
             WHERE status IN ('waiting', 'answering') RETURNING 1
         )
@@ -509,7 +463,7 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL, claimed_by = NULL,
+        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL,
             interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
             audience = NULL, model = NULL,
@@ -626,7 +580,6 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
-        DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
         DELETE FROM reminders WHERE team_id = team;
         DELETE FROM card_uses WHERE team_id = team;

@@ -43,7 +43,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO reminders (team_id, user_id, key, due, number, channel)"
     " VALUES (%(team)s, %(user)s, 'k', '2026-11-27', 1, 'D1')",
     "INSERT INTO card_uses (team_id, user_id, hour) VALUES (%(team)s, %(user)s, now())",
-    "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import LiteralString
 
+from bot.queue.queue import WORKERS
 from bot.types import OperatingState
 from memory import Pool
 from memory.postgres import execute_statement
@@ -11,8 +12,8 @@ from memory.postgres import execute_statement
 _ALIVE_SECONDS = 10
 _STATE: LiteralString = (
     "SELECT state.*, current_setting('server_version') AS server,"
-    " (SELECT count(*) FROM processes WHERE seen_at > now() - make_interval(secs => %s))"
-    " AS processes,"
+    " (SELECT count(*) / %s FROM procrastinate_workers"
+    "  WHERE last_heartbeat > now() - make_interval(secs => %s)) AS processes,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
     "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS due,"
     " (SELECT extract(epoch FROM now() - min(scheduled_at))::float FROM procrastinate_jobs"
@@ -29,5 +30,5 @@ async def read_operating_state(pool: Pool, *, wait: float | None = None) -> Oper
 
     Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
     """
-    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,), wait=wait)
+    [row] = await execute_statement(pool, _STATE, (WORKERS, _ALIVE_SECONDS), wait=wait)
     return OperatingState(**row)

@@ -59,38 +59,30 @@ _ERROR_BLOCK = "error"
 class Origin:
     """Where a command was typed or something was clicked, and its result is shown.
 
-    `home`: in Home; else at the `url` that Slack gave for the answer. `position`: that of the panel
-    in which the click was, None: it was in another message, or typed.
+    `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
+    which the click was, None: it was in another message, or typed.
     """
 
-    home: bool = False
     url: str = ""
     position: Position | None = None
 
     @classmethod
     def of(cls, body: Mapping[str, Any], block_id: str = "") -> Origin:
         """Return the origin of a command, shortcut or click in the block `block_id`."""
-        view = body.get("view") or {}
-        position = position_in(block_id)
-        if view.get("type") == "home":
-            return cls(home=True, position=position or Position())
-        return cls(url=str(body.get("response_url") or ""), position=position)
+        url = str(body.get("response_url") or "")
+        return cls(url=url, position=position_in(block_id) or (None if url else Position()))
 
     @property
     def metadata(self) -> dict[str, str]:
         """What a form keeps of it; `of_form` reads that."""
         where = self.position.value if self.position else ""
-        return {"home": "yes" if self.home else "", "url": self.url, "where": where}
+        return {"url": self.url, "where": where}
 
     @classmethod
     def of_form(cls, metadata: Mapping[str, str]) -> Origin:
         """Return the origin of the click that opened a form."""
         where = metadata.get("where", "")
-        return cls(
-            home=metadata.get("home") == "yes",
-            url=metadata.get("url", ""),
-            position=Position.parse(where) if where else None,
-        )
+        return cls(url=metadata.get("url", ""), position=Position.parse(where) if where else None)
 
 
 def person_of(body: Mapping[str, Any]) -> Person:
@@ -246,7 +238,7 @@ class Interactions:
         done = result if isinstance(result, Done) else None
         position = result if isinstance(result, Position) else done.position if done else None
         try:
-            if origin.home:
+            if not origin.url:
                 await self._show_home(client, body, click, origin, position, done)
                 return
             shows_panel = position is not None or origin.position is not None
@@ -334,9 +326,6 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
 
     What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
     """
-    if not url:
-        log.warning("an answer was not shown: Slack gave no address for it")
-        return
     webhook = AsyncWebhookClient(url)
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)

@@ -21,9 +21,8 @@ from bot.access import (
     count_tokens,
 )
 from bot.app import App
-from bot.conversation.off_record import is_off_record
 from bot.conversation.unformed import mark_message_formed
-from bot.people import is_off, read_settings
+from bot.people import is_off, read_settings, was_off
 from bot.slack.messages import author_key, typed
 from bot.ui.blocks import escaped
 from bot.ui.forms import field_error
@@ -334,8 +333,8 @@ async def _unlearned(
         return None
     if source.ts in await forgotten_messages(connection, person, source.channel):
         return "remember_forgotten"
-    off_record = await is_off_record(connection, person, source.channel, source.ts)
-    return "remember_off_record" if off_record else None
+    off = await was_off(connection, person, source.channel, source.ts)
+    return "remember_off_record" if off else None
 
 
 async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
-from bot.conversation.changed_turns import check_changed_sources
+from bot.conversation.texts import check_changed_sources
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not
 from bot.memories.cards import add_answers, preview, why_not_shown
 from bot.memories.data import erase_person, send_export
@@ -243,7 +243,7 @@ async def _forget(app: App, click: Click) -> Done:
 
 
 async def _forget_keys(app: App, click: Click, value: str) -> Done:
-    in_home = click.origin.get("home") == "yes"
+    in_home = click.origin.get("url") == ""
     return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
 
 

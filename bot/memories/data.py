@@ -20,7 +20,7 @@ from bot.memories.panel import data_flows
 from bot.people import has_opened_home, read_settings
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import Installations, delete_message, error_code, retry_on_rate_limit
+from bot.slack.client import PATIENCE_SECONDS, Installations, delete_message, error_code
 from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentFile
 from bot.types import PersonErased
 from bot.ui.panel import Done
@@ -74,7 +74,6 @@ TABLES: tuple[LiteralString, ...] = (
     "notices",
     "person_settings",
     "memory_off",
-    "viewed",
     "sent_files",
     "person_requests",
     "reminders",
@@ -279,9 +278,9 @@ async def delete_file(
 
     Raises what Slack raised, so that the job is tried again; what is gone already is no fault.
     """
-    client = slack.client(team)
+    client = slack.client(team, patience=PATIENCE_SECONDS)
     try:
-        await retry_on_rate_limit(partial(client.files_delete, file=file))
+        await client.files_delete(file=file)
     except SlackApiError as error:
         if error_code(error) not in _GONE:
             raise

@@ -12,8 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.changed_turns import check_changed_sources
-from bot.conversation.history import delete_forgotten_texts
+from bot.conversation.texts import check_changed_sources, delete_forgotten_texts
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.people import has_opened_home

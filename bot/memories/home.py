@@ -13,7 +13,7 @@ from bot.locale import known_language
 from bot.memories.panel import data_handling, read_panel
 from bot.people import note_home_opened
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import error_code, is_passing, retry_on_rate_limit
+from bot.slack.client import error_code, is_passing
 from bot.types import PersonSettings
 from bot.ui.panel import Content, Done, Position, home_view
 from bot.ui.reader import Reader
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 PUBLISH = "publish_home"
 # A person may be waiting, and the job is tried again.
-_RATE_LIMIT_SECONDS = 10.0
+_PATIENCE_SECONDS = 10.0
 
 
 async def home_opened(app: App, person: Person) -> None:
@@ -77,13 +77,10 @@ async def show_home(app: App, person: Person, position: Position, said: Done | N
 async def _publish(
     app: App, person: Person, reader: Reader, content: Content, said: Done | None = None
 ) -> None:
-    client = app.slack.client(person.team_id)
-    view = home_view(reader, content, said)
+    client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
-        await retry_on_rate_limit(
-            lambda: client.views_publish(user_id=person.user_id, view=view),
-            seconds=_RATE_LIMIT_SECONDS,
-        )
+        view = home_view(reader, content, said)
+        await client.views_publish(user_id=person.user_id, view=view)
     except SlackApiError as error:
         if is_passing(error):
             raise

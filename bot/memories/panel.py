@@ -66,7 +66,7 @@ async def read_panel(
             content = await _with_memories(app, person, content)
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
     sources |= {str(one.id): at for one in content.changes if (at := _last_source(one))}
-    links = await app.permalinks.by_name(person.team_id, sources)
+    links = await app.permalinks.of(person.team_id, sources)
     is_new = not (content.total or content.changes or await _has_stored(app, person))
     return replace(content, links=links, is_new=is_new)
 

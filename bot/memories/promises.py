@@ -20,9 +20,9 @@ from bot.people import read_settings
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import (
     NOTICE_METADATA,
+    PATIENCE_SECONDS,
     error_code,
     is_passing,
-    retry_on_rate_limit,
 )
 from bot.slack.messages import API_TEAM
 from bot.types import PersonSettings
@@ -109,21 +109,15 @@ async def _post(
 ) -> str:
     """Post a reminder and return its ts; empty where Slack refuses it."""
     reader = Reader.of(await app.people.settings(person, settings=settings))
-    client = app.slack.client(person.team_id)
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     payload = reminder_payload(reader, memory, memory_line(reader, memory))
     metadata = {
         "event_type": NOTICE_METADATA["event_type"],
         "event_payload": {"reply": False, "reminder": name},
     }
     try:
-        answer = await retry_on_rate_limit(
-            lambda: client.chat_postMessage(
-                channel=channel,
-                unfurl_links=False,
-                unfurl_media=False,
-                metadata=metadata,
-                **payload,
-            )
+        answer = await client.chat_postMessage(
+            channel=channel, unfurl_links=False, unfurl_media=False, metadata=metadata, **payload
         )
     except SlackApiError as error:
         if is_passing(error):
@@ -141,14 +135,12 @@ async def _posted(app: App, person: Person, earlier: DictRow, name: str) -> str 
     """
     if not str(earlier["channel"]).startswith("D"):
         return ""
-    client = app.slack.client(person.team_id)
-    answer = await retry_on_rate_limit(
-        lambda: client.conversations_history(
-            channel=earlier["channel"],
-            oldest=f"{earlier['begun_at'].timestamp() - 60:.6f}",
-            limit=100,
-            include_all_metadata=True,
-        )
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    answer = await client.conversations_history(
+        channel=earlier["channel"],
+        oldest=f"{earlier['begun_at'].timestamp() - 60:.6f}",
+        limit=100,
+        include_all_metadata=True,
     )
     for one in answer.get("messages") or []:
         said = (one.get("metadata") or {}).get("event_payload") or {}

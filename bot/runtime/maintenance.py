@@ -10,8 +10,8 @@ from functools import partial
 from typing import LiteralString
 
 from bot.config import Settings
-from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
+from bot.conversation.texts import delete_old_turns
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
@@ -33,11 +33,9 @@ _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
-    "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM card_uses WHERE hour < now() - interval '30 days'",
     "DELETE FROM reminders WHERE begun_at < now() - interval '60 days'",
-    "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
     # Workers delete the successful ones.
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
     " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"

@@ -111,14 +111,7 @@ async def open_service(
 
 def build_app(app: Application) -> CheckedApp:
     """Return the Bolt app."""
-    return create_app(
-        slack=app.connections.slack,
-        inbox=app.inbox,
-        backfill=app.backfill,
-        changes=app.change_events,
-        workspaces=app.workspaces,
-        interactions=app.interactions,
-    )
+    return create_app(app.backfill, app.change_events, app.interactions)
 
 
 @asynccontextmanager

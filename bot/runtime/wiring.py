@@ -21,9 +21,8 @@ from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.sources import SourceUpdates
-from bot.pipeline.tools.toolbox import open_tools
+from bot.pipeline.tools.toolbox import Toolbox
 from bot.pipeline.turn import TurnDependencies
-from bot.pipeline.viewed_channels import ViewedChannels
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former
@@ -70,17 +69,13 @@ class Application:
         self.source_updates = SourceUpdates(app)
         self.interactions = Interactions(app)
         self.sessions = Sessions(slack)
-        self.viewed_channels = ViewedChannels(pool, slack, app.policy)
-        self.backfill = Backfill(pool, app.queue, self.inbox, app.audiences, slack)
+        self.backfill = Backfill(app, self.inbox)
         self.change_events = ChangeEvents(
             inbox=self.inbox,
-            audiences=app.audiences,
             app=app,
-            viewed_channels=self.viewed_channels,
             workspaces=self.workspaces,
             sessions=self.sessions,
             source_updates=self.source_updates,
-            slack=slack,
         )
         self.turns = Turns(
             pool,
@@ -100,7 +95,7 @@ class Application:
             replier=Replier(connections.reply_models, may_search=settings.web_search),
             style=settings.style,
             attachments=Attachments(slack, app.files),
-            tools=open_tools(app, self.viewed_channels),
+            tools=partial(Toolbox, app),
         )
         self.open_reply_sink: OpenReplySink = partial(
             ReplyStream,

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from bot.access import RefusalNotices
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER
+from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
@@ -85,7 +85,7 @@ def _make_ready() -> None:
     now = datetime.now(UTC)
     for language in LANGUAGES:
         Reader(language).plain_minute(now)
-        say(language, "status")
+        say(language, "stopped")
     Former.warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.

@@ -17,7 +17,7 @@ import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
+from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp

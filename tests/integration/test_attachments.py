@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.pipeline.attachments import Attachments
-from bot.pipeline.file_contents import FILE_BYTES
+from bot.pipeline.attachments import FILE_BYTES, Attachments
 from bot.slack.files import SlackFiles
 from bot.slack.messages import Message, found_message
 from tests.integration.app import App

@@ -49,7 +49,7 @@ async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any])
     asked = await app.ask(place, "do something")
     assert list(app.outputs()[0]) == ["error"]
     assert len(app.shown(asked)) == 1
-    assert not app.turn(asked)["off_record"]
+    assert app.turn(asked)["question"] == "do something"
     assert not app.turn(asked)["removal_proposed"]
     assert app.rows("SELECT scope FROM memory_off WHERE user_id = %s", place.user) == []
 
@@ -208,5 +208,6 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
                     turn["id"],
                 )
         assert kept(app, place.user, without=asked.ts) == before, action
-        assert app.turn(asked)["off_record"] is (off or switches or action == "do_not_remember")
+        unkept = off or switches or action == "do_not_remember"
+        assert (app.turn(asked)["question"] == "") is unkept
     assert off or "Osaka" in json.dumps(await app.form(waiting, audience))

@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_forgotten_texts
+from bot.conversation.texts import delete_forgotten_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs

@@ -18,7 +18,7 @@ from tests.integration.app import App
 from tests.kioku_process import Ended, ended
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "processes", "listening", "forgotten")
+WITHOUT = ("procrastinate_*", "listening", "forgotten")
 
 
 def run(program: str, *options: str) -> None:

@@ -83,22 +83,6 @@ async def test_tool_choice_is_honoured(client: openai.AsyncOpenAI) -> None:
         assert answer.choices[0].finish_reason == "tool_calls"
 
 
-async def test_a_limit_cuts_the_answer(client: openai.AsyncOpenAI) -> None:
-    """`max_completion_tokens` ends it with `length`."""
-    answer = await client.chat.completions.create(
-        model=MODEL, messages=HELLO, max_completion_tokens=2
-    )
-    assert answer.choices[0].finish_reason == "length"
-
-
-async def test_a_json_object_is_answered_with_json(client: openai.AsyncOpenAI) -> None:
-    """`json_object` gets an object, `json_schema` the fields it requires."""
-    answer = await client.chat.completions.create(
-        model=MODEL, messages=HELLO, response_format={"type": "json_object"}
-    )
-    assert json.loads(answer.choices[0].message.content or "") == {}
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -13,7 +13,6 @@ from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"
 RESPONSE = {"endpoint": "responses"}
-MESSAGE = {"type": "message", "text": "x"}
 
 
 async def texts_until_broken(client: openai.AsyncOpenAI) -> str:
@@ -41,9 +40,6 @@ async def test_a_script_that_repeats_what_it_was_asked(
         assert answer.output_text == f"{number} it is."
     answer = await client.responses.create(model=MODEL, input="I take none")
     assert "it is." not in answer.output_text
-    said = {"output": {"text": r"\1"}}
-    for wrong in ({"pattern": "("}, {"pattern": 7}, {"output": {"text": r"\2"}}):
-        assert "pattern" in await controls.refused("script", {**where, **said, **wrong})
 
 
 @pytest.mark.parametrize(
@@ -93,14 +89,6 @@ async def test_faults_reach_every_endpoint(client: openai.AsyncOpenAI, controls:
     assert (await client.responses.create(model=MODEL, input="hello")).output_text
     await controls.delete("faults")
     assert (await client.models.list()).data
-
-
-async def test_a_fault_can_be_aimed(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """`match` is a part of the person's words."""
-    await controls.post("faults", {"endpoint": "responses", "match": "ramen", "status": 500})
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text
-    with pytest.raises(openai.InternalServerError):
-        await client.responses.create(model=MODEL, input="I like ramen")
 
 
 async def test_a_stream_breaks_in_the_middle(
@@ -196,23 +184,16 @@ async def test_the_journal_keeps_every_request(
     [
         ("settings", {"speed": 1}, "speed"),
         ("settings", {"token_ms": -1}, "token_ms"),
-        ("settings", {"chunk_chars": 0}, "chunk_chars"),
         ("faults", {"endpoint": "nowhere", "status": 500}, "endpoint"),
         ("faults", {"endpoint": "chat"}, "needs one of"),
         ("faults", {"endpoint": "chat", "status": "500"}, "status"),
         ("faults", {"endpoint": "chat", "status": 500, "times": 0}, "times"),
         ("faults", {**RESPONSE, "kind": "verdicts", "status": 500}, "one of reply, formation"),
-        ("script", {**RESPONSE, "kind": ["reply"], "output": {"text": ""}}, "'kind' must"),
-        ("script", {**RESPONSE, "match": 7, "output": {"text": ""}}, "'match' must"),
-        ("script", {"endpoint": "chat", "output": {"texts": ""}}, "texts"),
-        ("script", {"endpoint": "chat"}, "object"),
-        ("script", {"endpoint": "chat", "output": {"function_calls": [{}]}}, "name"),
         ("faults", {**RESPONSE, "event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
-        ("faults", {**RESPONSE, "event": "failed", "nested": True}, "nested"),
-        ("faults", {**RESPONSE, "event": "incomplete", "reason": "boredom"}, "content_filter"),
+        ("script", {**RESPONSE, "output": {"text": ""}, "pattern": "("}, "pattern"),
+        ("script", {"endpoint": "chat"}, "output"),
+        ("script", {"endpoint": "chat", "output": {"function_calls": [{}]}}, "name"),
         ("script", {**RESPONSE, "output": {"items": [{"type": "thought"}]}}, "reasoning"),
-        ("script", {**RESPONSE, "output": {"items": [], "text": "x"}}, "items"),
-        ("script", {**RESPONSE, "output": {"items": [{**MESSAGE, "phase": "y"}]}}, "phase"),
     ],
 )
 async def test_a_wrong_control_is_refused(

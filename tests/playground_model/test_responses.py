@@ -175,22 +175,6 @@ async def test_max_output_tokens_cuts_the_answer(
     assert 0 < len(final(events).output_text) < len(text)
 
 
-async def test_a_json_schema_is_answered_with_json(client: openai.AsyncOpenAI) -> None:
-    """Structured output has the fields the schema requires."""
-    schema: dict[str, object] = {
-        "type": "object",
-        "properties": {"reason": {"type": "string"}, "good": {"type": "boolean"}},
-        "required": ["reason", "good"],
-        "additionalProperties": False,
-    }
-    response = await client.responses.create(
-        model=MODEL,
-        input="hello",
-        text={"format": {"type": "json_schema", "name": "verdict", "schema": schema}},
-    )
-    assert json.loads(response.output_text) == {"reason": "hello", "good": True}
-
-
 @pytest.mark.parametrize(
     ("body", "param", "code"),
     [

@@ -38,7 +38,6 @@ TABLES = [
     "reminders",
     "card_uses",
     "sent_files",
-    "viewed",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")
 

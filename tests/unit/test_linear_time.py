@@ -109,7 +109,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(find_credentials, holds_secret, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, payloads.received),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
-        *(splitting.block_starts, Position.parse, typed_message, in_pieces),
+        *(Position.parse, typed_message, in_pieces),
     )
 } | {
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),

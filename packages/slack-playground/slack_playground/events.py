@@ -29,6 +29,7 @@ class Events:
         self._installation = installation
         self._deliveries = deliveries
         self.authorized: dict[str, Identity] = {}
+        self.viewed: dict[str, list[Json]] = {}  # by person: what they look at beside the app
 
     def wrap(self, event: Json, channel: Channel | None = None, team: str | None = None) -> Json:
         """The outer body of an event.
@@ -67,12 +68,10 @@ class Events:
 
         An app that is not installed gets none.
         """
-        if not self._installation.installed:
-            return False
         subscription = str(event["type"])
         if subscription == "message" and channel is not None:
             subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
-        if subscription not in self._manifest.events:
+        if not self._installation.installed or subscription not in self._manifest.events:
             return False
         if channel is not None and self._workspace.identity.bot_user_id not in channel.members:
             return False
@@ -81,6 +80,8 @@ class Events:
 
     def message(self, channel: Channel, body: Json, **extra: Any) -> None:
         """A `message` event for a message object, its metadata included."""
+        if channel.kind == "im" and (viewed := self.viewed.get(body.get("user", ""))):
+            extra["app_context"] = {"entities": viewed}
         event = {
             **as_read(body),
             **extra,

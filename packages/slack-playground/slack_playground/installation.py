@@ -48,6 +48,20 @@ class Grant:
     expires_in: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """A person's consent: what oauth.v2.access gives tokens for, once.
+
+    `redirect_uri` is "" where the request named none; `born` is on the monotonic clock.
+    """
+
+    team_id: str
+    user: str
+    scopes: frozenset[str]
+    redirect_uri: str
+    born: float
+
+
 class Installation:
     """Whether the app is installed in a workspace, and with which scopes and tokens."""
 

