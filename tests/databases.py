@@ -49,7 +49,6 @@ BEGIN
 END $$;
 RESET session_replication_role
 """
-_MOST_BYTES = 32 << 20  # deleted rows still take their room
 
 _owners: dict[str, psycopg.Connection[DictRow]] = {}
 
@@ -104,11 +103,7 @@ class EmptiedDatabase:
             self._conninfo = self._kept.enter_context(fresh_database(self._server))
             self._state = owner_rows(self._conninfo, _STATE)
         yield self._conninfo
-        size = "SELECT pg_database_size(current_database()) AS bytes"
-        if (
-            owner_rows(self._conninfo, _STATE) == self._state
-            and owner_rows(self._conninfo, size)[0]["bytes"] < _MOST_BYTES
-        ):
+        if owner_rows(self._conninfo, _STATE) == self._state:
             owner_rows(self._conninfo, _EMPTY)
         else:
             self.close()

@@ -80,7 +80,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[
         ]
         fleet = enter(closing(Fleet(replicas, forked)))
         fleet.begin("")
-        stored = enter(closing(Stored(conninfo, str(slack.info["team_id"]))))
+        stored = Stored(conninfo, str(slack.info["team_id"]))
         yield Stage(Workspace(slack), fleet, gateways, stored)
 
 

@@ -38,10 +38,10 @@ def workspace() -> Iterator[Server]:
 
 def live(app: App) -> None:
     """Let a person be answered, and a memory be formed."""
-    with closing(World(app)) as world:
-        ann = world.human()
-        world.ask(ann, "I love ramen")
-        assert len(world.formed(ann)) == 1
+    world = World(app)
+    ann = world.human()
+    world.ask(ann, "I love ramen")
+    assert len(world.formed(ann)) == 1
 
 
 @pytest.mark.parametrize("name", [*TRUE_NAMES, "all"])

@@ -34,9 +34,6 @@ ELSEWHERE = {
 }
 
 
-# One migrated database for all of these tests; each has people of its own.
-
-
 @dataclass(frozen=True)
 class Case:
     """Somebody with a memory from each kind of conversation asks in one."""

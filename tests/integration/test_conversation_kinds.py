@@ -26,9 +26,6 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-# One migrated database for all of these tests; each has channels of its own.
-
-
 @pytest.fixture
 def audiences(pool: Pool, slack: PlaygroundSlack) -> Audiences:
     """What is tested."""

@@ -15,8 +15,6 @@ from memory import Person
 from tests.integration.app import App
 from tests.integration.messages import says
 
-# One migrated database for all of these tests; each has people of its own.
-
 
 def values(app: App, message: Message) -> list[str]:
     """Return the values of the rating buttons in a message's thread."""

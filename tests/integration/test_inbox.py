@@ -18,8 +18,6 @@ from memory.postgres import transaction
 from tests.databases import owner_rows
 from tests.integration.messages import LATER, change, following, message
 
-# One migrated database for all of these tests; each has people of its own.
-
 
 @pytest.fixture
 async def inbox(pool: Pool) -> Inbox:

@@ -10,7 +10,6 @@ import pytest
 from bot.slack.client import APPEND
 from tests.integration.deliveries import Sender, Thread
 
-# One migrated database for all of these tests; each has a memory of refusals of its own.
 pytestmark = pytest.mark.slow
 
 

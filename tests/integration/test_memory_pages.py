@@ -13,8 +13,6 @@ from memory import Memory, Person, Pool, list_memories, search_memories
 from memory.store import memory_page
 from tests.databases import owner_rows
 
-# One migrated database for all of these tests; each has people of its own.
-
 _numbers = itertools.count(1)
 
 

@@ -38,7 +38,7 @@ START = datetime(2026, 11, 20, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
+    """A migrated database; each test has people of its own."""
     with fresh_database(postgres) as conninfo:
         yield conninfo
 
