@@ -42,7 +42,7 @@ from memory.formation.evidence import TypedMessage
 from memory.formation.questions import QuestionAnswer
 from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
-from memory.store import expire_due
+from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
@@ -147,6 +147,7 @@ class Ledger:
         """Take a forgetting back."""
         assert forgotten.id is not None
         await undo_forgetting(self.pool, ALICE, forgotten.id)
+        await embed_missing(self.pool, self.embedder, ALICE)
 
     async def purge(self) -> None:
         """Let ten minutes pass."""
@@ -200,7 +201,6 @@ async def test_every_writer_enters_what_it_did(ledger: Ledger) -> None:
     assert entries[3].after is not None
     assert [s["ts"] for s in entries[3].after["sources"]] == ["1.0", "2.0", "900.1"]
     assert await list_changes(ledger.pool, ALICE, limit=1) == entries[:1]
-    assert await list_changes(ledger.pool, ALICE, before=entries[1].at) == [*entries[2:]]
     assert await list_changes(ledger.pool, ALICE, key=liked.key) == entries
     assert await list_changes(ledger.pool, ALICE, key="other") == []
     assert await list_changes(ledger.pool, BOB) == []
