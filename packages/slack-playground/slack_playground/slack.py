@@ -113,9 +113,22 @@ class Workspaces:
         team_id = workspace.identity.team_id
         updates = self.updates.of(team_id)
         installation = Installation(storage)
-        events = Events(workspace, self._manifest, installation, self.deliveries)
-        posting = Posting(workspace, events, updates)
-        views = Views(workspace, updates)
+        events = Events(
+            workspace=workspace,
+            manifest=self._manifest,
+            installation=installation,
+            deliveries=self.deliveries,
+        )
+        posting = Posting(workspace=workspace, events=events, updates=updates)
+        views = Views(workspace=workspace, updates=updates)
+        interactions = Interactions(
+            workspace=workspace,
+            deliveries=self.deliveries,
+            posting=posting,
+            views=views,
+            violations=self._violations,
+            base_url=self.url,
+        )
         self._all[team_id] = Slack(
             workspaces=self,
             manifest=self._manifest,
@@ -128,13 +141,12 @@ class Workspaces:
             events=events,
             posting=posting,
             views=views,
-            interactions=Interactions(workspace, self.deliveries, posting, views, self._violations),
+            interactions=interactions,
             violations=self._violations,
             calls=self._calls,
             faults=self._faults,
             settings=self._settings,
         )
-        self._all[team_id].interactions.base_url = self.url
         return self._all[team_id]
 
     def listen_at(self, url: str) -> None:
