@@ -38,7 +38,7 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
     [
         ("en", FOOD, {"food_name": "ramen"}, "Likes ramen"),
         ("ja", TECH, {"topic": "AWS", "interest_level": 80}, "AWSに関心がある"),
-        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSへの関心はなくなった"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSに関心がない"),
         (
             "en",
             TECH,
