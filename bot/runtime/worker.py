@@ -15,6 +15,7 @@ from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
+from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
@@ -36,8 +37,6 @@ _DAY = 86_400
 # Seconds before each retry of a formation: five within about an hour, then one a day for five days.
 # A crash of the process counts as an attempt, so the first waits are short.
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
-
-
 # The same of other jobs, by queue.
 _WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(1, 9))}
 
@@ -55,6 +54,7 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
         (DELETE_FILE, BACKGROUND, partial(delete_file, wiring.app.slack)),
+        (EMBED, BACKGROUND, partial(embed_memories, wiring.app)),
     ):
         queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
     form = workspaces.while_served(wiring.formation_jobs.form)

@@ -164,6 +164,7 @@ async def commit_steps(
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
 
+_JUST_MADE = {"undone_at": None, "in_effect": True}
 # Columns of a step, with their types.
 _STEP: Mapping[LiteralString, LiteralString] = {
     "id": "uuid",
@@ -256,10 +257,11 @@ async def write(
             },
         )
         times = {row["id"]: row["at"] for row in await found.fetchall()}
-        done += [
-            _change(step, one["id"], times[one["id"]], batch)
-            for step, one in zip(several, values, strict=True)
-        ]
+        for step, one in zip(several, values, strict=True):
+            row = step.before
+            known = {"before": row and row.value, "before_audience": row and row.namespace.audience}
+            made = {"value": step.after, "at": times[one["id"]], "batch": batch}
+            done.append(read_change(person, {**one, **known, **made, **_JUST_MADE}))
         if given := [(step, vectors[step.text]) for step in several if step.text is not None]:
             await connection.execute(
                 _SET_VECTORS,
@@ -306,23 +308,6 @@ def _values(step: Step) -> dict[str, Any]:
     }
 
 
-def _change(step: Step, identity: UUID, at: datetime, batch: UUID) -> Change:
-    row = step.before
-    return Change(
-        id=identity,
-        namespace=step.namespace,
-        key=step.key,
-        kind=step.kind,
-        action=step.action,
-        actor=step.actor,
-        before=row.value if row else None,
-        after=step.after,
-        at=at,
-        batch=batch,
-        expires_at=step.expires_at,
-    )
-
-
 def actor_of(source_kind: str, default: Actor) -> Actor:
     """Return the actor of a change whose source is of this kind; messages have the default."""
     return _ACTORS.get(source_kind, default)
@@ -355,7 +340,6 @@ _CHANGES: LiteralString = (
     f"{VERSIONS} AND (%(key)s::text IS NULL OR v.key = %(key)s)"
     " AND (%(batch)s::uuid IS NULL OR v.batch = %(batch)s)"
     " AND (%(ids)s::uuid[] IS NULL OR v.id = ANY(%(ids)s))"
-    " AND (%(before)s::timestamptz IS NULL OR v.at < %(before)s)"
     " ORDER BY v.number DESC LIMIT %(limit)s"
 )
 
@@ -367,12 +351,11 @@ async def list_changes(
     key: str | None = None,
     batch: UUID | None = None,
     ids: Collection[UUID] | None = None,
-    before: datetime | None = None,
     limit: int = 20,
 ) -> list[Change]:
     """Return a person's changes, newest first: all, those of a memory, of a batch, or named ones.
 
-    Only those `before` a time. `limit` does not apply to a batch or `ids`.
+    `limit` does not apply to a batch or `ids`.
     """
     rows = await person_statement(
         pool,
@@ -383,14 +366,13 @@ async def list_changes(
             "key": key,
             "batch": batch,
             "ids": None if ids is None else list(ids),
-            "before": before,
             "limit": limit if ids is None and batch is None else None,
         },
     )
     return [read_change(person, row) for row in rows]
 
 
-def read_change(person: Person, row: DictRow) -> Change:
+def read_change(person: Person, row: Mapping[str, Any]) -> Change:
     """Convert a row of `VERSIONS`."""
     return Change(
         id=row["id"],

@@ -1,8 +1,7 @@
 """Counts the lines that *Promises* and *How to work with me* add to `bot` and `memory`.
 
-Counted are modules that are named for them; of others the definitions that are named for them, and
-what else mentions them: short statements, single lines, SQL statements, sentences in each language.
-``python -m tests.lint.features`` prints the lines by file, and their sum.
+Counted are modules, definitions, statements of SQL and sentences that are named for them, and short
+statements and lines that mention them. ``python -m tests.lint.features`` prints them by file.
 """
 
 import ast
@@ -12,9 +11,8 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 _NAMES = re.compile(
-    r"promis|remind|colleague|\bcards?\b|\bcard_|_cards?\b|verdict\.due|due_(?:line|of|time|fields)"
-    r"|\b_due\(|field_(?:to|due)\b",
-    re.IGNORECASE,
+    r"(?i)promis|remind|colleague|\bcards?\b|\bcard_|_cards?\b|verdict\.due|due_(?:line|of|time|fields)"
+    r"|\b_due\(|field_(?:to|due)\b"
 )
 _OTHERS = ("memory/credentials/", "bot/delivery/")
 
