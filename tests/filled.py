@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from memory import Person
 from memory.embeddings.embedder import literal
-from tests.conftest import SPACE
+from tests.databases import SPACE
 
 ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",

@@ -153,6 +153,7 @@ def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interact
         )
 
     app = CheckedApp(
+        name="kioku",  # without one, Bolt reads the source of every caller to find a name
         client=slack.tokenless(),
         authorize=authorize,
         request_verification_enabled=False,
@@ -160,8 +161,7 @@ def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interact
 
     @app.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
-        # There is no response where a listener has acknowledged already. Any other status than 200
-        # lets Slack deliver an event again.
+        # No response: a listener has acknowledged. Slack repeats an event not answered by 200.
         if isinstance(error, OperationalError | OutcomeUnknown):
             log.warning("PostgreSQL did not answer a request from Slack in time", exc_info=error)
             if response is not None:

@@ -14,7 +14,8 @@ import pytest
 from bot.locale import say
 from bot.queue.sweep import MAX_CRASHES
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.gateway import Gateway, gateway
 from tests.e2e.messages import Said, markdown
 from tests.e2e.stored import Stored
@@ -79,7 +80,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[
         ]
         fleet = enter(closing(Fleet(replicas, forked)))
         fleet.begin("")
-        stored = enter(closing(Stored(conninfo, str(slack.info["team_id"]))))
+        stored = Stored(conninfo, str(slack.info["team_id"]))
         yield Stage(Workspace(slack), fleet, gateways, stored)
 
 

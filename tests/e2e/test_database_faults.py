@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.messages import Json, Said, shown
 from tests.e2e.world import World

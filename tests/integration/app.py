@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import openai
@@ -42,7 +42,8 @@ from bot.slack.client import NOTICE_METADATA, Installations, installation_from, 
 from bot.slack.messages import Message
 from bot.ui.panel import Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
-from tests.conftest import SPACE, Server, owner_rows
+from tests.conftest import Server
+from tests.databases import SPACE, owner_rows
 from tests.integration.messages import LATER, change, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
@@ -307,15 +308,6 @@ class App:
 
 
 MakeApp: TypeAlias = Callable[..., Awaitable[App]]
-Answer = TypeVar("Answer")
-
-
-async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
-    """Ask until there is an answer, which is not false; return it."""
-    async with asyncio.timeout(15):
-        while not (answer := await ask()):  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.02)
-    return answer
 
 
 async def open_app(

@@ -19,9 +19,6 @@ from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.test_remember_this import meanwhile
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 LEAVE = "Sarah is on leave"
 # How a verdict refuses, and what the person is told.
 VERDICTS = [

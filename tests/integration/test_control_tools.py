@@ -16,9 +16,6 @@ from bot.pipeline.tools.controls import ACTIONS, SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
 from tests.integration.app import App
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
     """Return a call of the one tool for everything that is shown and set."""

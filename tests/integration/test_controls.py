@@ -28,10 +28,6 @@ from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
 # The name and the arguments of a tool that the model calls.
 Call: TypeAlias = tuple[str, dict[str, Any]]
 

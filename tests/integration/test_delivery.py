@@ -23,10 +23,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.3)
 
 
-# One migrated database for all of these tests; each has a thread of its own.
-pytestmark = pytest.mark.one_database
-
-
 async def begin(answer: Answering, text: str = "Hello ") -> None:
     """Write the first piece; it is shown at once."""
     await answer.stream.write(text)

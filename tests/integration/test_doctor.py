@@ -16,7 +16,8 @@ from bot.config import load_settings
 from bot.runtime.checks import CHECKS
 from bot.runtime.problems import explained
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, SPACE, Server, json_server, login_of, owner_rows
+from tests.conftest import ROOT, Server, json_server
+from tests.databases import SPACE, login_of, owner_rows
 from tests.kioku_process import ended
 
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"

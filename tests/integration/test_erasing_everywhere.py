@@ -21,9 +21,6 @@ from memory import Person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 # Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
 NAMED = {"forgotten_sources", "memory_versions"}
 

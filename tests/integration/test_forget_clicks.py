@@ -13,10 +13,6 @@ from bot.ui.panel import FORGET, UNDO
 from memory import Person, Selection, open_questions
 from tests.integration.app import App
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
 

@@ -37,7 +37,7 @@ from memory import (
 from memory.postgres import person_transaction
 from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
-from tests.conftest import owner_rows, printed
+from tests.databases import owner_rows, printed
 from tests.integration.app import App
 from tests.integration.deliveries import claimed_anew, nothing, turns_alone
 from tests.integration.messages import message

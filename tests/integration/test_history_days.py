@@ -11,7 +11,7 @@ from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
 from memory import Pool
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.app import maintenance_without_slack
 from tests.integration.messages import following, message
 

@@ -15,11 +15,8 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.messages import LATER, change, following, message
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.conftest import PLAYGROUND, Server, json_server, owner_rows
+from tests.conftest import PLAYGROUND, Server, json_server
+from tests.databases import owner_rows
 from tests.kioku_process import (
     Ended,
     Running,

@@ -9,7 +9,7 @@ import pytest
 
 from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, list_memories
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.kioku_process import ended
 from tests.memories import add_memory
 

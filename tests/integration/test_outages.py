@@ -19,10 +19,6 @@ from tests.integration.playground_slack import PersonThread
 WAITING = say("en", "held_down")
 
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
 def due_in(app: App, message: Message) -> float | None:
     """Return the seconds until the job of a message's thread may begin; None for no job."""
     found = app.rows(

@@ -11,9 +11,6 @@ from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
-# One migrated database for all of these tests; each has people, and mostly a team, of its own.
-pytestmark = pytest.mark.one_database
-
 
 def nothing_is_kept(app: App, person: str) -> None:
     """Check that no text of the person's is stored."""

@@ -27,8 +27,6 @@ from tests.integration.app import App
 from tests.integration.person import shown
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 SENTENCE = "I promised Mia the Q3 figures"
 
 

@@ -13,7 +13,7 @@ from bot.queue.jobs import PERSON_AT_ONCE
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.waiting import until
 
 POLL_SECONDS = 0.05

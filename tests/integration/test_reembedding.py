@@ -31,7 +31,7 @@ from memory import (
 from memory.postgres import check_database
 from memory.recall import nearest_memories
 from memory.store import embed_missing, reembed
-from tests.conftest import SPACE, owner_rows
+from tests.databases import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
 from tests.memories import add_memory, no_model

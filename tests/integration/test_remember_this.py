@@ -18,8 +18,6 @@ from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 GONE = pytest.mark.failed_calls(
     "conversations.replies: thread_not_found", because="The message was deleted in Slack."
 )

@@ -19,9 +19,6 @@ from tests.waiting import until
 
 SET = "agents.sessions.setStatus"
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def session(slack: PlaygroundSlack, place: PersonThread) -> str:
     """Return the status of the agent session of a thread, "" where there is none."""

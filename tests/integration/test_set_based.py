@@ -25,7 +25,7 @@ from memory import (
 )
 from memory.model.namespace import Person
 from memory.store.forgetting import Forgotten
-from tests.conftest import owner_rows, printed
+from tests.databases import owner_rows, printed
 from tests.integration.counted import count_statements, counted
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.queue.sweep import MAX_CRASHES, beat, free_stalled, give_up_jobs
 from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
 BACKLOG = 10_000

@@ -21,9 +21,6 @@ from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 async def test_a_message_is_answered_and_ended(app: App) -> None:
     """A turn answers once, and ends message, turn and hand-over together."""

@@ -44,7 +44,7 @@ from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
 from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
-from tests.conftest import owner_rows, printed
+from tests.databases import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
 
 ALICE = Person("T1", "U1")
@@ -242,31 +242,6 @@ async def test_undo_restores_the_exact_bytes(ledger: Ledger, what: str) -> None:
     assert await ledger.undo(change.id) == []
     assert await ledger.undo(entry.id)
     assert ledger.printed("store") != before
-
-
-async def test_a_change_is_not_undone_over_a_newer_one(ledger: Ledger) -> None:
-    """A change that is not the newest of its memory is not undone over the newer one."""
-    liked = await ledger.like("ramen")
-    await ledger.edit(liked.key, food("ramen", 9))
-    before = ledger.printed()
-    assert await ledger.undo(liked.id) == []
-    assert ledger.printed() == before
-    newest, older = await list_changes(ledger.pool, ALICE)
-    assert (newest.changed_since, older.changed_since) == (False, True)
-    assert await ledger.undo(newest.id)
-    assert not (await list_changes(ledger.pool, ALICE))[2].changed_since
-
-
-async def test_forgetting_takes_versions_and_questions_along(ledger: Ledger) -> None:
-    """Forgotten means no trace in versions and questions; others' stay."""
-    liked = await ledger.like("ramen")
-    other = await ledger.like("soba", ts="5.0")
-    await ledger.edit(liked.key, food("ramen", 9))
-    await ask_to_replace(ledger, liked.key)
-    await ledger.is_forgotten(liked.key, "ramen")
-    assert [e.key for e in await list_changes(ledger.pool, ALICE)] == [other.key]
-    assert await open_questions(ledger.pool, ALICE) == []
-    assert await ledger.undo(liked.id) == []
 
 
 async def test_a_message_whose_memory_was_forgotten_is_not_formed_again(ledger: Ledger) -> None:

@@ -12,9 +12,6 @@ from memory import Person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 async def read(app: App, place: PersonThread, channel: str, ts: str = "") -> dict[str, Any]:
     """Let the model read what the person looks at while they ask; return what it got."""
