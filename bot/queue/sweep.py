@@ -1,4 +1,4 @@
-"""Maintenance of the queue.
+"""Heartbeats of the queue's workers, and the jobs of those that have none.
 
 Each process runs it every two seconds; an advisory lock lets one process at a time change jobs.
 """
