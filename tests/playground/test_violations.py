@@ -173,18 +173,3 @@ async def test_the_suite_asks_for_failures(slack: Slack, client: AsyncWebClient)
     assert unexpected([told], {"chat.postMessage: invalid_blocks"}) == []
     assert unexpected([told], {"*"}) == []
     assert unexpected([told], {"chat.update: invalid_blocks"}) == [told]
-
-
-async def test_the_suite_asks_for_violations(slack: Slack, client: AsyncWebClient) -> None:
-    """What the suite's check returns is what came since it last asked, of playgrounds that run."""
-    alive = [True]
-    watch = Payloads()
-    dm = direct_message(slack)
-    with watch.watched(slack.url, lambda: alive[0]):
-        await wordless(client, dm)
-        [told] = await asyncio.to_thread(watch.violations)
-        assert told.startswith("chat.postMessage: a message with blocks needs a text")
-        assert await asyncio.to_thread(watch.violations) == []
-        await wordless(client, dm)
-        alive[0] = False
-        assert await asyncio.to_thread(watch.violations) == []

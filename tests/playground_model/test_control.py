@@ -73,24 +73,6 @@ async def test_a_fault_happens_as_often_as_it_says(
     assert (await client.responses.create(model=MODEL, input="hello")).output_text
 
 
-async def test_faults_reach_every_endpoint(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """Chat, embeddings and models fail on their own, until the faults are deleted."""
-    for endpoint in ("chat", "embeddings", "models"):
-        await controls.post("faults", {"endpoint": endpoint, "status": 500, "times": -1})
-    for _ in range(2):
-        with pytest.raises(openai.InternalServerError):
-            await client.chat.completions.create(
-                model=MODEL, messages=[{"role": "user", "content": "x"}]
-            )
-        with pytest.raises(openai.InternalServerError):
-            await client.embeddings.create(model="text-embedding-3-small", input="x")
-        with pytest.raises(openai.InternalServerError):
-            await client.models.retrieve(MODEL)
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text
-    await controls.delete("faults")
-    assert (await client.models.list()).data
-
-
 async def test_a_stream_breaks_in_the_middle(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
@@ -102,34 +84,6 @@ async def test_a_stream_breaks_in_the_middle(
     assert whole.startswith(text)
     await controls.post("faults", {"endpoint": "responses", "break_after_chars": 10_000})
     assert await texts_until_broken(client) == whole
-
-
-@pytest.mark.parametrize("event", ["failed", "incomplete"])
-async def test_a_response_can_end_badly(
-    client: openai.AsyncOpenAI, controls: Controls, event: str
-) -> None:
-    """`failed` and `incomplete` end the stream and the plain response, with their reason."""
-    fault = {"endpoint": "responses", "event": event, "times": 2, "break_after_chars": 5}
-    await controls.post("faults", fault)
-    stream = await client.responses.create(model=MODEL, input="hello", stream=True)
-    last = [one async for one in stream][-1]
-    assert last.type == f"response.{event}"
-    plain = await client.responses.create(model=MODEL, input="hello")
-    assert plain.status == event
-    assert bool(plain.error) == (event == "failed")
-    assert bool(plain.incomplete_details) == (event == "incomplete")
-
-
-async def test_an_error_event_ends_the_stream(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """The `error` event reaches the client, and without a stream it is a 500."""
-    await controls.post("faults", {"endpoint": "responses", "event": "error", "times": 2})
-    stream = await client.responses.create(model=MODEL, input="hello", stream=True)
-    types = [event.type async for event in stream]
-    assert types == ["response.created", "response.in_progress", "error"]
-    with pytest.raises(openai.InternalServerError):
-        await client.responses.create(model=MODEL, input="hello")
 
 
 async def test_a_script_says_what_is_answered(

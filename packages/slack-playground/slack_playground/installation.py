@@ -136,11 +136,6 @@ class Installation:
             token.expires = time.time() + grace
         return self._rotated(seconds)
 
-    def revoke(self, token: Token) -> None:
-        """End one token."""
-        token.ended = "token_revoked"
-        self._save()
-
     def uninstall(self) -> None:
         """End the installation and every token of it."""
         self.installed = False

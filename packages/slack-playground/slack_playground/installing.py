@@ -194,21 +194,6 @@ def uninstall(slack: Slack, events: Sequence[str] | None = None) -> None:
     slack.workspaces.updates.publish({"changed": "state"})
 
 
-def revoke(slack: Slack, value: str) -> None:
-    """Revoke one token.
-
-    A bot token that does not expire is the app's authorization: without it the app is no longer
-    installed, and gets tokens_revoked. The installation outlives every other token.
-    """
-    token = slack.installation.tokens[value]
-    if token.kind == "refresh" or token.expires is not None:
-        slack.installation.revoke(token)
-        return
-    _send(slack, ["tokens_revoked"])
-    slack.installation.uninstall()
-    slack.workspaces.updates.publish({"changed": "state"})
-
-
 def _send(slack: Slack, events: Sequence[str]) -> None:
     for name in events:
         event: Json = {"type": name}

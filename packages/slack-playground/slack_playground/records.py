@@ -160,7 +160,6 @@ class Thread:
     status: str = ""
     loading_messages: list[str] = field(default_factory=list)
     status_set: float = 0.0
-    title: str = ""
     session: str = ""
     session_title: str = ""
     session_initiator: str = ""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from slack_playground.calls import Calls, Violations
@@ -31,7 +31,6 @@ CLIENT_ID = "1000000000001.1000000000002"
 CLIENT_SECRET = "playground-client-secret"  # noqa: S105
 
 
-@dataclass(kw_only=True)
 class Slack:
     """The parts of a running playground as seen from one workspace.
 
@@ -39,23 +38,32 @@ class Slack:
     else is shared by all workspaces.
     """
 
-    workspaces: "Workspaces"
-    manifest: Manifest
-    workspace: Workspace
-    installation: Installation
-    updates: Updates
-    socket_mode: SocketMode
-    http: HttpDelivery
-    deliveries: Deliveries
-    events: Events
-    posting: Posting
-    views: Views
-    interactions: Interactions
-    violations: Violations
-    calls: Calls
-    faults: Faults
-    settings: Settings
-    rate_limits: RateLimits = field(default_factory=RateLimits)
+    def __init__(self, workspaces: "Workspaces", workspace: Workspace, storage: Storage) -> None:
+        self.workspaces = workspaces
+        self.manifest, self.settings = workspaces.manifest, workspaces.settings
+        self.socket_mode, self.http = workspaces.socket_mode, workspaces.http
+        self.deliveries, self.violations = workspaces.deliveries, workspaces.violations
+        self.calls, self.faults = workspaces.calls, workspaces.faults
+        self.workspace = workspace
+        self.updates = workspaces.updates.of(workspace.identity.team_id)
+        self.installation = Installation(storage)
+        self.rate_limits = RateLimits()
+        self.events = Events(
+            workspace=workspace,
+            manifest=self.manifest,
+            installation=self.installation,
+            deliveries=self.deliveries,
+        )
+        self.posting = Posting(workspace=workspace, events=self.events, updates=self.updates)
+        self.views = Views(workspace=workspace, updates=self.updates)
+        self.interactions = Interactions(
+            workspace=workspace,
+            deliveries=self.deliveries,
+            posting=self.posting,
+            views=self.views,
+            violations=self.violations,
+            base_url=workspaces.url,
+        )
 
     @property
     def url(self) -> str:
@@ -81,12 +89,12 @@ class Workspaces:
     """
 
     def __init__(self, manifest: Manifest, storage: Storage, settings: Settings) -> None:
-        self._manifest = manifest
+        self.manifest = manifest
         self._storage = storage
-        self._violations = Violations()
-        self._calls = Calls()
-        self._faults = Faults()
-        self._settings = settings
+        self.violations = Violations()
+        self.calls = Calls()
+        self.faults = Faults()
+        self.settings = settings
         self.updates = Updates()
         first = Workspace(storage, bot_name=manifest.bot_name)
         self._app_id = first.identity.app_id
@@ -110,32 +118,8 @@ class Workspaces:
             self._open(Workspace(part, bot_name=manifest.bot_name), part)
 
     def _open(self, workspace: Workspace, storage: Storage) -> Slack:
-        team_id = workspace.identity.team_id
-        updates = self.updates.of(team_id)
-        installation = Installation(storage)
-        events = Events(workspace, self._manifest, installation, self.deliveries)
-        posting = Posting(workspace, events, updates)
-        views = Views(workspace, updates)
-        self._all[team_id] = Slack(
-            workspaces=self,
-            manifest=self._manifest,
-            workspace=workspace,
-            installation=installation,
-            updates=updates,
-            socket_mode=self.socket_mode,
-            http=self.http,
-            deliveries=self.deliveries,
-            events=events,
-            posting=posting,
-            views=views,
-            interactions=Interactions(workspace, self.deliveries, posting, views, self._violations),
-            violations=self._violations,
-            calls=self._calls,
-            faults=self._faults,
-            settings=self._settings,
-        )
-        self._all[team_id].interactions.base_url = self.url
-        return self._all[team_id]
+        self._all[workspace.identity.team_id] = Slack(self, workspace, storage)
+        return self._all[workspace.identity.team_id]
 
     def listen_at(self, url: str) -> None:
         """Note the address that the server listens at."""
@@ -168,7 +152,7 @@ class Workspaces:
         )
         workspace = Workspace(
             part,
-            bot_name=self._manifest.bot_name,
+            bot_name=self.manifest.bot_name,
             identity=identity,
             like=None if like is None else like.workspace,
         )

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 
 from slack_playground.http_delivery import check_loopback
 from slack_playground.records import Json, Thread, new_id
@@ -14,7 +13,7 @@ from slack_playground.slack import Slack
 
 _LOOK_SECONDS = 0.02
 _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
-Copies = Annotated[int, Ge(1)]
+Copies = Annotated[int, Field(ge=1)]
 
 
 async def event(

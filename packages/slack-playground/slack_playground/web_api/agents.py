@@ -1,4 +1,4 @@
-"""assistant.threads.* and agents.sessions.*: status line, title, sessions."""
+"""assistant.threads.setStatus and agents.sessions.*: status line, sessions."""
 
 import time
 from collections.abc import Callable
@@ -34,14 +34,6 @@ def set_status(call: Call) -> Json:
     thread.status = call.text("status")
     thread.loading_messages = list(loading) if thread.status else []
     thread.status_set = time.time()
-    call.slack.posting.set_thread(thread)
-    return {}
-
-
-def set_title(call: Call) -> Json:
-    """assistant.threads.setTitle."""
-    thread = _thread(call, call.channel("channel_id"))
-    thread.title = call.text("title")
     call.slack.posting.set_thread(thread)
     return {}
 
@@ -96,7 +88,6 @@ def rename(call: Call) -> Json:
 
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "assistant.threads.setStatus": set_status,
-    "assistant.threads.setTitle": set_title,
     "agents.sessions.setStatus": session_status,
     "agents.sessions.rename": rename,
 }

@@ -30,7 +30,7 @@ from slack_playground.web_api.methods import Method, load_methods
 
 Handler = Callable[[Call], Json]
 
-_NO_TOKEN = {"api.test", "oauth.v2.access"}
+_NO_TOKEN = {"oauth.v2.access"}
 _STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
 
 
@@ -141,8 +141,6 @@ class WebApi:
                 record.ordered = True
                 headers["Retry-After"] = str(wait)
                 return {"ok": False, "error": "ratelimited"}, 429, headers
-            if method.name == "api.test":
-                return self._api_test(record.args), 200, headers
             args = check_arguments(method, record.args)
             call = Call(slack=slack, token=token, method=method, args=args)
             self._check_team(call)
@@ -162,12 +160,6 @@ class WebApi:
             raise SlackError("team_access_not_granted")
 
     @staticmethod
-    def _api_test(args: dict[str, Any]) -> Json:
-        if "error" in args:
-            return {"ok": False, "error": args["error"], "args": args}
-        return {"ok": True, "args": args}
-
-    @staticmethod
     def _authorize(method: Method, slack: Slack, token: str) -> None:
         """Check the token, and the scope where a method has a single one.
 
@@ -184,8 +176,7 @@ class WebApi:
             raise SlackError("not_allowed_token_type")
         if known is None:
             return
-        # auth.revoke ends refresh tokens, too.
-        if known.kind != "bot" and method.name != "auth.revoke":
+        if known.kind != "bot":
             raise SlackError("not_allowed_token_type")
         if known.error:
             raise SlackError(known.error)

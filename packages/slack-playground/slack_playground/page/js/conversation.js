@@ -50,7 +50,7 @@ pane.append(head, tabs, notices, scroller, page, newer, composer.element);
 export const focusComposer = () => composer.focus();
 
 // A reply in the DM is written in the same box: there, the thread is shown in the conversation itself.
-export function replyTo(ts) {
+function replyTo(ts) {
   root = ts;
   drawAbove();
   composer.refresh();

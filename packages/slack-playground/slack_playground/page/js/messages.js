@@ -160,7 +160,7 @@ function stopEdit() {
   editChanged();
 }
 
-export async function askRemove(message, channel) {
+async function askRemove(message, channel) {
   const agreed = await ask({
     title: t("removeAsk"), text: [make("p", { class: "soft" }, t("removeNote")), make("blockquote", {}, asPlain(message.text ?? ""))],
     confirm: t("remove"), deny: t("cancel"), danger: true,

@@ -23,14 +23,14 @@ export function link(url, ...content) {
   return make("a", { href: address.href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
 }
 
-export function mention(id, fallback) {
+function mention(id, fallback) {
   const person = user(id);
   const own = id === store.me;
   return make("span", { class: `mention${own ? " own" : ""}` }, `@${person?.name ?? fallback ?? id}`);
 }
 
-export const channelLink = (id, fallback) => make("span", { class: "mention" }, `#${channel(id)?.name ?? fallback ?? id}`);
-export const broadcast = (range) => make("span", { class: "mention own" }, `@${range}`);
+const channelLink = (id, fallback) => make("span", { class: "mention" }, `#${channel(id)?.name ?? fallback ?? id}`);
+const broadcast = (range) => make("span", { class: "mention own" }, `@${range}`);
 
 const EMOJI = {
   smile: "😄", grinning: "😀", slightly_smiling_face: "🙂", blush: "😊", joy: "😂", wink: "😉", thinking_face: "🤔", cry: "😢", sob: "😭",

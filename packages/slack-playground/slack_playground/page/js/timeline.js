@@ -47,7 +47,7 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
 
 export function titleOfThread(kept, message) {
   const thread = isReply(message) ? null : kept.threads.get(message.ts);
-  return thread?.session_title || thread?.title || "";
+  return thread?.session_title || "";
 }
 
 // A title that only repeats the beginning of the message it would be above is left out there.
