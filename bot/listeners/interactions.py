@@ -155,9 +155,6 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         view = body["view"]
-        if errors := form_errors(self._app, view):
-            await ack(response_action="errors", errors=dict(errors))
-            return
         origin = Origin.of_form(metadata_of(view))
         submit = FORMS[view["callback_id"]]
 
@@ -166,6 +163,9 @@ class Interactions:
 
         with self._counted():
             person, reader = await self._who(body)
+            if errors := form_errors(self._app, reader, view):
+                await ack(response_action="errors", errors=dict(errors))
+                return
             click = Click(person=person, reader=reader, value="", position=origin.position)
             running = asyncio.ensure_future(self._result(click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
@@ -315,8 +315,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     expected = isinstance(error, (OperationalError, OutcomeUnknown, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
-    database = isinstance(error, OperationalError | OutcomeUnknown)
-    return reader.say("command_uncertain" if database else "command_broke")
+    return reader.say("command_broke")
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.access import RefusalNotices
+from bot.access import tell_refusal
 from bot.conversation.inbox import ANSWER
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
@@ -44,7 +44,6 @@ def register_work(wiring: Application) -> None:
     """Register the function of each job."""
     queue, workspaces = wiring.queue, wiring.workspaces
     updates, backfill = wiring.source_updates, wiring.backfill
-    delete = partial(delete_file, wiring.connections.slack)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
         (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
@@ -53,7 +52,7 @@ def register_work(wiring: Application) -> None:
         (READ_MISSED, REPLIES, backfill.read),
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
-        (DELETE_FILE, BACKGROUND, delete),
+        (DELETE_FILE, BACKGROUND, partial(delete_file, wiring.app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, wiring.app)),
     ):
         queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
@@ -93,13 +92,13 @@ def _make_ready() -> None:
 
 def create_maintenance(wiring: Application) -> Maintenance:
     """Return the periodic maintenance of the installation."""
-    connections = wiring.connections
-    return Maintenance(connections.pool, wiring.queue, wiring.app.people, connections.settings)
+    app = wiring.app
+    return Maintenance(app.pool, app.queue, app.people, app.settings)
 
 
 def create_answering(wiring: Application) -> ThreadWorker:
     """Return what answers the messages that wait."""
-    dependencies, pool = wiring.turn_dependencies, wiring.connections.pool
+    dependencies, pool = wiring.turn_dependencies, wiring.app.pool
     fixed_replies = FixedReplies(dependencies, wiring.open_reply_sink)
     return ThreadWorker(
         wiring.inbox,
@@ -110,5 +109,5 @@ def create_answering(wiring: Application) -> ThreadWorker:
         pool,
         wiring.sessions,
         wiring.app.policy,
-        RefusalNotices(wiring.app.people, dependencies.slack),
+        partial(tell_refusal, wiring.app.people, dependencies.slack),
     )
