@@ -13,15 +13,12 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
--- `person`: whose reply it is. `slack_limit`: the limit of Slack's that its answer waits for; so many
--- jobs of each run at a time. `alone`: the process that takes it starts no other meanwhile.
+-- `person`: whose reply it is; so many of each run at a time. `alone`: the process that takes it
+-- starts no other meanwhile.
 ALTER TABLE procrastinate_jobs
     ADD COLUMN person text,
-    ADD COLUMN slack_limit text,
     ADD COLUMN alone boolean NOT NULL DEFAULT false;
 CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
-    WHERE status IN ('todo', 'doing');
-CREATE INDEX procrastinate_jobs_slack_limit ON procrastinate_jobs (slack_limit)
     WHERE status IN ('todo', 'doing');
 
 -- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
@@ -42,13 +39,10 @@ CREATE TABLE messages (
         ('waiting', 'answering', 'answered', 'failed', 'stopped', 'skipped', 'gone')),
     received_at timestamptz NOT NULL DEFAULT now(),
 
-    -- The process that has it in progress; how often a process died with it, and with it
-    -- alone.
-    claimed_by text,
+    -- Of the attempts, `failures` ended in an error; in `crashes` the process died.
     attempts int NOT NULL DEFAULT 0,
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
-    lone_crashes int NOT NULL DEFAULT 0,
 
     interrupted boolean NOT NULL DEFAULT false,
     -- counts the edits of its text
@@ -63,8 +57,6 @@ CREATE TABLE messages (
     begun_at timestamptz,
     question text NOT NULL DEFAULT '',
     words text NOT NULL DEFAULT '',
-    -- No text of the turn is kept.
-    off_record boolean NOT NULL DEFAULT false,
     reply text,
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
@@ -117,23 +109,6 @@ CREATE TABLE conversations (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON conversations TO kioku_app;
 
--- What a person looks at in Slack beside the app: the ids of Slack's last event, for an hour.
-CREATE TABLE viewed (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    channel_id text NOT NULL,
-    message_ts text,
-    seen_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id)
-);
-CREATE INDEX viewed_seen ON viewed (seen_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON viewed TO kioku_app;
-ALTER TABLE viewed ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_viewed ON viewed USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR seen_at < now() - interval '1 hour'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
-
 -- A person's rating of a reply; deleted with the turn.
 CREATE TABLE feedback (
     turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
@@ -165,7 +140,9 @@ ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_change_notices ON change_notices
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- What a person was told under which message, and until when it is not told again.
+-- What a person was told under which message, and until when it is not told again. The kind of a
+-- reminder of a promise names its key, for the day and time it is due, and 1 or 2: the row is written
+-- before it is posted, and has its ts afterwards, '-' where Slack refused it.
 CREATE TABLE notices (
     team_id text NOT NULL,
     user_id text NOT NULL,
@@ -200,7 +177,6 @@ CREATE TABLE person_settings (
     profile_at timestamptz,
     deactivated_at timestamptz,
     -- when they last opened their App Home; NULL: never
-    home_opened_at timestamptz,
     PRIMARY KEY (team_id, user_id)
 );
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
@@ -226,12 +202,14 @@ CREATE POLICY own_memory_off ON memory_off
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- Requests of a person in an hour that call a model and are no message: /memories add, an edit of an
--- answered message, POST /ask.
+-- answered message, POST /ask; their questions about colleagues, and how often colleagues saw their card.
 CREATE TABLE person_requests (
     team_id text NOT NULL,
     user_id text NOT NULL,
     hour timestamptz NOT NULL,
-    requests int NOT NULL,
+    requests int NOT NULL DEFAULT 0,
+    colleague_questions int NOT NULL DEFAULT 0,
+    card_uses int NOT NULL DEFAULT 0,
     PRIMARY KEY (team_id, user_id, hour)
 );
 CREATE INDEX person_requests_hour ON person_requests (hour);
@@ -239,7 +217,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON person_requests TO kioku_app;
 ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_person_requests ON person_requests USING (
     team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR hour < now() - interval '2 hours'
+    OR hour < now() - interval '30 days'
 ) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- Files with a person's data that the app sent; deleted in Slack when the person is erased.
@@ -276,33 +254,6 @@ CREATE TABLE listening (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON listening TO kioku_app;
 
--- Processes that work the queue, and when each was last alive.
-CREATE TABLE processes (
-    id text PRIMARY KEY,
-    seen_at timestamptz NOT NULL DEFAULT now()
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON processes TO kioku_app;
-
--- Reminders of promises, each written before it is posted: of the promise `key`, for the day and time
--- `due`, the first or the second. `ts` is NULL until it is posted, '' where Slack refused it.
-CREATE TABLE reminders (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    key text NOT NULL,
-    due text NOT NULL,
-    number int NOT NULL CHECK (number IN (1, 2)),
-    channel text NOT NULL,
-    begun_at timestamptz NOT NULL DEFAULT now(),
-    ts text,
-    PRIMARY KEY (team_id, user_id, key, due, number)
-);
-CREATE INDEX reminders_begun ON reminders (begun_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON reminders TO kioku_app;
-ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_reminders ON reminders USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR begun_at < now() - interval '60 days'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
 
@@ -324,9 +275,12 @@ CREATE FUNCTION promises_to_remind_of(most int)
             ORDER BY value->'content'->>'due' DESC LIMIT most) AS promise
         LEFT JOIN person_settings AS settings
             ON settings.team_id = promise.team AND settings.user_id = promise.person
-        CROSS JOIN LATERAL (SELECT count(*)::int AS posted, max(begun_at) AS last_at
-            FROM reminders AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
-                AND one.key = promise.key AND one.due = promise.due AND one.ts IS NOT NULL) AS earlier
+        CROSS JOIN LATERAL (SELECT count(*)::int AS posted,
+                max(one.expires_at) - interval '60 days' AS last_at
+            FROM notices AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
+                AND one.message_id <> '' AND one.kind IN (
+                    concat_ws(' ', 'reminder', promise.key, promise.due, 1),
+                    concat_ws(' ', 'reminder', promise.key, promise.due, 2))) AS earlier
         WHERE earlier.posted < 2 AND settings.deactivated_at IS NULL
             AND NOT EXISTS (SELECT FROM workspaces AS here
                 WHERE here.team_id = promise.team AND here.left_at IS NOT NULL)
@@ -335,22 +289,6 @@ CREATE FUNCTION promises_to_remind_of(most int)
                 AND (off.until_at IS NULL OR off.until_at > now()))
     $$;
 
--- Of each hour, how often a person asked about colleagues, and how often colleagues saw their card.
-CREATE TABLE card_uses (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    hour timestamptz NOT NULL,
-    asked int NOT NULL DEFAULT 0,
-    used int NOT NULL DEFAULT 0,
-    PRIMARY KEY (team_id, user_id, hour)
-);
-CREATE INDEX card_uses_hour ON card_uses (hour);
-GRANT SELECT, INSERT, UPDATE, DELETE ON card_uses TO kioku_app;
-ALTER TABLE card_uses ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_card_uses ON card_uses USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR hour < now() - interval '30 days'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 CREATE INDEX store_cards ON store (prefix text_pattern_ops) WHERE prefix LIKE 'chat.%.colleagues';
 
 -- The people of a workspace who show something to colleagues.
@@ -384,7 +322,7 @@ CREATE FUNCTION fail_poison_messages(most int)
     RETURNS TABLE (id uuid, thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        UPDATE messages AS poison SET status = 'failed', message = NULL, claimed_by = NULL,
+        UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
         WHERE poison.status IN ('waiting', 'answering')
             AND poison.received_at < now() - interval '1 minute'
@@ -402,36 +340,22 @@ CREATE FUNCTION fail_poison_messages(most int)
         RETURNING poison.id, poison.thread
     $$;
 
--- Counts the crash of each process for the messages it had in progress: those whose job is held
--- by a worker without a heartbeat for `stalled` seconds. To be called before these jobs are given
--- back. Returns the lock of each message, whether it is to run alone from now on, and, where it
--- was the process's only one, how often that has been so.
-CREATE FUNCTION count_crashes(stalled float, alone_after int)
-    RETURNS TABLE (lock text, alone boolean, lone_crashes int)
+-- Counts a crash for the messages that a dead process had in progress: those whose job is held by a
+-- worker without a heartbeat for `stalled` seconds. To be called before these jobs are given back.
+-- Returns the lock of each message and how many crashes there were.
+CREATE FUNCTION count_crashes(stalled float)
+    RETURNS TABLE (lock text, crashes int)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH dead AS (
-            SELECT message.id, message.claimed_by,
-                count(*) OVER (PARTITION BY message.claimed_by) = 1 AS lone
-            FROM procrastinate_jobs AS jobs
-            JOIN messages AS message ON message.thread = jobs.args->>'thread'
-            WHERE jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
-                AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
-                    SELECT workers.id FROM procrastinate_workers AS workers
-                    WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
-                AND message.status IN ('waiting', 'answering') AND message.claimed_by IS NOT NULL
-                AND NOT EXISTS (
-                    SELECT FROM processes WHERE processes.id = message.claimed_by
-                        AND processes.seen_at > now() - make_interval(secs => stalled))
-        ), counted AS (
-            UPDATE messages AS message SET crashes = message.crashes + 1,
-                lone_crashes = message.lone_crashes + dead.lone::int, claimed_by = NULL
-            FROM dead WHERE message.id = dead.id
-            RETURNING message.thread, message.crashes, message.lone_crashes, dead.lone
-        )
-        SELECT 'replies:' || counted.thread, counted.crashes >= alone_after,
-            CASE WHEN counted.lone THEN counted.lone_crashes ELSE 0 END
-        FROM counted
+        UPDATE messages AS message SET crashes = message.crashes + 1
+        FROM procrastinate_jobs AS jobs
+        WHERE message.thread = jobs.args->>'thread'
+            AND jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
+            AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
+                SELECT workers.id FROM procrastinate_workers AS workers
+                WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
+            AND message.status IN ('waiting', 'answering') AND message.attempts > 0
+        RETURNING 'replies:' || message.thread, message.crashes
     $$;
 
 -- Deletes messages without a turn: skipped ones after two days, failed and deleted ones after two
@@ -496,7 +420,7 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH ended AS (
-            UPDATE messages SET status = 'skipped', message = NULL, claimed_by = NULL,
+            UPDATE messages SET status = 'skipped', message = NULL,
                 question = '', words = '', ended_at = now(), formed_at = now()
             WHERE status IN ('waiting', 'answering') RETURNING 1
         )
@@ -509,7 +433,7 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL, claimed_by = NULL,
+        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL,
             interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
             audience = NULL, model = NULL,
@@ -602,12 +526,12 @@ CREATE FUNCTION workspaces_with_message(
 -- Counts of messages and the age of the oldest that waits; each is read from an index.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
-        waiting bigint, oldest_seconds float, failed_messages bigint)
+        messages_waiting bigint, oldest_message_seconds float, messages_failed bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         SELECT
             count(*),
-            extract(epoch FROM now() - min(open.received_at))::float,
+            COALESCE(extract(epoch FROM now() - min(open.received_at)), 0)::float,
             (SELECT count(*) FROM messages WHERE status = 'failed')
         FROM messages AS open WHERE open.status IN ('waiting', 'answering')
     $$;
@@ -626,10 +550,7 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
-        DELETE FROM viewed WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
-        DELETE FROM reminders WHERE team_id = team;
-        DELETE FROM card_uses WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);

@@ -86,7 +86,6 @@ CREATE TABLE memory_versions (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at timestamptz,
     forgotten_id uuid,
-    vector vector, -- of a forgotten row
     CONSTRAINT memory_versions_dates CHECK (
         created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
         AND updated_at >= '2000-01-01 00:00:00+00' AND updated_at < '2100-01-01 00:00:00+00'

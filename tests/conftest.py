@@ -7,14 +7,12 @@ import json
 import os
 import select
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
-from uuid import uuid4
 
 import httpcore2
 import hypothesis
@@ -23,37 +21,41 @@ import psycopg
 import pytest
 import yaml
 from aiohttp.web_app import _cached_build_middleware
-from psycopg import AsyncCursor, sql
-from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.rows import Row, dict_row, tuple_row
+from psycopg import AsyncCursor
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from bot.queue.migrations import QUEUE_ROLE, migrations
 from memory import (
     EmbeddedPostgres,
     Embedder,
-    EmbeddingSpace,
     Pool,
     create_pool,
-    migrate,
 )
 from tests import fork_server
 from tests.conformance import plugin
 from tests.conformance.traffic import TRAFFIC
+from tests.databases import (
+    SPACE,
+    EmptiedDatabase,
+    close_owners,
+    fresh_database,
+    login_of,
+    make_template,
+)
 from tests.fork_server import Process
-from tests.loopback import call
+from tests.loopback import call, close_idle
 from tests.payloads import PAYLOADS
 from tests.run import SLOW_FOLDERS
-from tests.temporary import MEMORY, use_memory
+from tests.temporary import use_memory
 
+pytest_plugins = ["tests.workers"]
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYTHONPATH"] = fork_server.SOURCES
 PLAYGROUND = "kioku_stand_in.playground"
 """The module that runs a playground with the stand-in model."""
-SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
 HOSTILE = "HOSTILE_MODEL"
 """The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
-_TEMPLATE = "kioku_template"
 _READY_SECONDS = 30
 
 
@@ -77,7 +79,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(plugin)
     # No test depends on an idle machine.
     slow = [hypothesis.HealthCheck.too_slow]
-    hypothesis.settings.register_profile("kioku", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.register_profile(
+        "kioku", max_examples=40, deadline=None, suppress_health_check=slow
+    )
     hypothesis.settings.load_profile("kioku")
     remove_settings()
 
@@ -109,7 +113,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """End what starts the processes of the tests."""
+    """End what the tests of this process have started."""
+    close_owners()
+    close_idle()
     fork_server.close()
 
 
@@ -204,14 +210,30 @@ def json_server(*arguments: str) -> Iterator[Server]:
         process.close()
 
 
+# No fixture of these leads to a server: a test that has no other is not followed by questions.
+_ALONE = {
+    *("request", "tmp_path", "tmp_path_factory", "monkeypatch", "capsys", "caplog", "subtests"),
+    *("postgres", "emptied_database", "database", "empty_database", "pool"),
+    *("inspected_pools", "returned", "freed_applications", "model_traffic", "payloads"),
+    *("calls_servers", "failed_calls", "event_loop_policy", "_function_scoped_runner"),
+}
+
+
+@pytest.fixture
+def calls_servers(request: pytest.FixtureRequest) -> bool:
+    """Whether a test can have called a server that runs on after it."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    return not _ALONE.issuperset({*request.fixturenames} - parameters.keys())
+
+
 @pytest.fixture(autouse=True)
-def payloads() -> Iterator[None]:
+def payloads(calls_servers: bool) -> Iterator[None]:
     """Nothing a test lets the app send breaks Slack's rules or lacks what its guidance asks for.
 
     The playground keeps what was wrong, also where the app went on as if nothing had happened.
     """
     yield
-    assert PAYLOADS.violations() == []
+    assert PAYLOADS.violations(ask=calls_servers) == []
 
 
 # Slack's answer to a `hash` when a click published the Home first: what the argument is for.
@@ -219,7 +241,7 @@ _LOST_RACE = "views.publish: hash_conflict"
 
 
 @pytest.fixture(autouse=True)
-def failed_calls(request: pytest.FixtureRequest) -> Iterator[None]:
+def failed_calls(request: pytest.FixtureRequest, calls_servers: bool) -> Iterator[None]:
     """Every call of Slack succeeds, or the test says which ones fail and why.
 
     A call also fails the test where the app recovered. What a fault or Slack's limits let fail was
@@ -230,7 +252,7 @@ def failed_calls(request: pytest.FixtureRequest) -> Iterator[None]:
     for mark in request.node.iter_markers("failed_calls"):
         assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
         expected.update(mark.args)
-    assert PAYLOADS.failures(expected) == []
+    assert PAYLOADS.failures(expected, ask=calls_servers) == []
 
 
 @pytest.fixture(autouse=True)
@@ -299,94 +321,22 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
             for setting in ("fsync", "full_page_writes"):
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
-        server.ensure_database(_TEMPLATE)
-        login = server.login_dsn(_TEMPLATE)
-        owner = server.dsn(_TEMPLATE)
-        migrate(owner, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
+        make_template(server)
         yield server
 
 
-def _strategy() -> sql.SQL:
-    """Return how a database is copied: by files where they are in memory, else through the log."""
-    return sql.SQL("FILE_COPY" if tempfile.gettempdir() == str(MEMORY) else "WAL_LOG")
-
-
-@contextmanager
-def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Iterator[str]:
-    """Make an empty, migrated database; it goes afterwards."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
-                sql.Identifier(name), sql.Identifier(template), _strategy()
-            )
-        )
-        # A copy has PostgreSQL's usual rights on the database, whatever its template has.
-        if template == _TEMPLATE:
-            connection.execute(
-                sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
-            )
-    try:
-        yield server.dsn(name)
-    finally:
-        with psycopg.connect(server.dsn(), autocommit=True) as connection:
-            dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            connection.execute(dropped)
-
-
-def login_of(conninfo: str) -> str:
-    """Return the conninfo of the user that serves a database of these tests."""
-    return psycopg.conninfo.make_conninfo(conninfo, user="kioku_login")
-
-
-def rows_of(done: psycopg.Cursor[Row]) -> list[Row]:
-    """Return the rows of a statement; none if it returns none.
-
-    A query must name a column: psycopg describes one without as a statement without rows.
-    """
-    if done.description:
-        return done.fetchall()
-    assert done.pgresult is None or done.pgresult.status != ExecStatus.TUPLES_OK, (
-        "The query selects no column."
-    )
-    return []
-
-
-def owner_rows(
-    conninfo: str, statement: str | sql.Composed, *parameters: object
-) -> list[dict[str, Any]]:
-    """Execute a statement as the owner of a database, committed at once; return its rows."""
-    given = statement.encode() if isinstance(statement, str) else statement
-    with psycopg.connect(conninfo, row_factory=dict_row, autocommit=True) as owner:
-        return rows_of(owner.execute(given, parameters or None))
-
-
-def printed(database: str, *tables: str, vector_dates: bool = True) -> dict[str, list[str]]:
-    """Return the rows of tables as PostgreSQL prints them, with or without a vector's own dates."""
-    found = {}
-    for table in tables:
-        whole = vector_dates or table != "store_vectors"
-        row = "t" if whole else "(prefix, key, field_name, embedding)"
-        rows = owner_rows(database, f"SELECT {row}::text AS row FROM {table} t ORDER BY 1")
-        found[table] = [one["row"] for one in rows]
-    return found
-
-
-@pytest.fixture(scope="module")
-def module_database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A migrated database that the tests of a module share."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
+@pytest.fixture(scope="session")
+def emptied_database(postgres: EmbeddedPostgres) -> Iterator[EmptiedDatabase]:
+    """The database of all tests of this process that need a migrated one."""
+    with closing(EmptiedDatabase(postgres)) as kept:
+        yield kept
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The owner's conninfo of a migrated database: empty, or the module's ``one_database``."""
-    if request.node.get_closest_marker("one_database") is None:
-        with fresh_database(postgres) as conninfo:
-            yield conninfo
-        return
-    yield str(request.getfixturevalue("module_database"))
+def database(emptied_database: EmptiedDatabase) -> Iterator[str]:
+    """The owner's conninfo of a migrated database without rows."""
+    with emptied_database.lent() as conninfo:
+        yield conninfo
 
 
 @pytest.fixture

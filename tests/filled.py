@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from memory import Person
 from memory.embeddings.embedder import literal
-from tests.conftest import SPACE
+from tests.databases import SPACE
 
 ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",
@@ -40,10 +40,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO person_requests (team_id, user_id, hour, requests)"
     " VALUES (%(team)s, %(user)s, now(), 1)",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
-    "INSERT INTO reminders (team_id, user_id, key, due, number, channel)"
-    " VALUES (%(team)s, %(user)s, 'k', '2026-11-27', 1, 'D1')",
-    "INSERT INTO card_uses (team_id, user_id, hour) VALUES (%(team)s, %(user)s, now())",
-    "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",
 )
 
 

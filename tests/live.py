@@ -23,16 +23,17 @@ from bot.logs import fault
 from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack, token
 from bot.slack.client import (
     SLACK_FAULTS,
+    RateLimits,
     create_client,
     delete_message,
-    direct_message,
     error_code,
-    retry_on_rate_limit,
+    next_cursor,
 )
 from bot.ui.reader import Reader
 from bot.ui.reply import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
+_retry = partial(RateLimits().retry, "", "")
 _OLD, _NEW = "Kioku's trial wrote this first.", "Kioku's trial changed it."
 
 
@@ -43,7 +44,7 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     """
     me = await ask_slack(settings, BOT_TOKEN, "auth.test")
     client = create_client(token(settings, BOT_TOKEN), settings.slack_api_url)
-    dm = await direct_message(client, user)
+    dm = await _direct_message(client, user)
     if dm is None:
         raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
     live = _Live(client, team=me["team_id"], user=user, dm=dm["id"])
@@ -76,6 +77,20 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     return 1 if failed else 0
 
 
+async def _direct_message(client: AsyncWebClient, user: str) -> dict[str, Any] | None:
+    """Return the app's direct message with a person; this opens none, which needs ``im:write``."""
+    cursor: str | None = None
+    while True:
+        page = partial(client.users_conversations, types="im", limit=200, cursor=cursor)
+        answer = await _retry(page)
+        for channel in answer.get("channels") or []:
+            if channel.get("user") == user:
+                return dict(channel)
+        cursor = next_cursor(answer)
+        if not cursor:
+            return None
+
+
 @dataclass(slots=True)
 class _Live:
     """One run: where it writes, and what it posted."""
@@ -89,14 +104,14 @@ class _Live:
 
     async def _post(self, channel: str, text: str, **more: Any) -> str:
         post = partial(self.client.chat_postMessage, channel=channel, text=text, **more)
-        answer = await retry_on_rate_limit(post)
+        answer = await _retry(post)
         self.posted.append((channel, answer["ts"]))
         return str(answer["ts"])
 
     async def _read(self, channel: str, root: str, ts: str) -> dict[str, Any]:
         """Return a message as Slack has it now. Raises `Problem`."""
         read = partial(self.client.conversations_replies, channel=channel, ts=root, limit=100)
-        answer = await retry_on_rate_limit(lambda: read(include_all_metadata=True))
+        answer = await _retry(lambda: read(include_all_metadata=True))
         if found := [one for one in answer["messages"] if one["ts"] == ts]:
             return dict(found[0])
         raise Problem("the message is not in its thread")
@@ -161,7 +176,7 @@ class _Live:
         left = []
         for channel, ts in reversed(self.posted):
             try:
-                await delete_message(self.client, channel, ts)
+                await _retry(partial(delete_message, self.client, channel, ts))
             except SLACK_FAULTS:
                 left.append(f"{channel}/{ts}")
         with suppress(*SLACK_FAULTS):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import json
 import random
 import socket
@@ -15,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiohttp import web
+
+_idle: dict[str, list[http.client.HTTPConnection]] = {}
 
 
 def free_port(neighbours: int = 1) -> int:
@@ -32,15 +36,46 @@ def free_port(neighbours: int = 1) -> int:
 
 
 def call(url: str, body: Any = None, method: str | None = None, *, token: str | None = None) -> Any:
-    """Send JSON, and return that of the answer; raises `urllib.error.HTTPError`."""
+    """Send JSON, and return that of the answer; raises `urllib.error.HTTPError`.
+
+    A connection that a server has kept open is used again.
+    """
+    address, slash, path = url.removeprefix("http://").partition("/")
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json; charset=utf-8"}
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(url, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        text = answer.read().decode()
+    method = method or ("GET" if data is None else "POST")
+    idle = _idle.setdefault(address, [])
+    while True:
+        known = bool(idle)
+        connection = idle.pop() if known else http.client.HTTPConnection(address, timeout=20)
+        try:
+            connection.request(method, slash + path, data, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            if known and not isinstance(error, TimeoutError):
+                continue  # the server closed it meanwhile, or another one has the port
+            raise
+        break
+    if answer.will_close:
+        connection.close()
+    else:
+        idle.append(connection)
+    if answer.status >= 400:
+        raise urllib.error.HTTPError(
+            url, answer.status, answer.reason, answer.headers, io.BytesIO(text)
+        )
     return json.loads(text) if text else None
+
+
+def close_idle() -> None:
+    """Close the connections that `call` has kept."""
+    while _idle:
+        for connection in _idle.popitem()[1]:
+            connection.close()
 
 
 def fetched(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
-async def until(check: Callable[[], T | None]) -> T:
-    """Wait until `check` returns something true, for a minute at most; return that."""
+@overload
+async def until(check: Callable[[], Coroutine[Any, Any, T | None]]) -> T: ...
+@overload
+async def until(check: Callable[[], T | None]) -> T: ...
+async def until(check: Callable[[], Any]) -> Any:
+    """Wait a minute at most until `check`, or its coroutine, returns something true; return it."""
     async with asyncio.timeout(60):
-        while not (found := check()):  # noqa: ASYNC110 - there is no event to wait for
+        while True:
+            found = check()
+            if found := await found if isinstance(found, Awaitable) else found:
+                return found
             await asyncio.sleep(0.02)
-    return found

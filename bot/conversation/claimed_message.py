@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
-from bot.workspaces import AWAY
 from memory import Pool
-from memory.postgres import NO_FORGETTING, person_transaction
+from memory.postgres import person_transaction
 
 OPEN: LiteralString = "status IN ('waiting', 'answering')"
 """Condition: a message is still to be answered, by this or another worker."""
 STILL_OURS: LiteralString = "id = %s AND attempts = %s"
 """Condition: no other worker answers the message; its parameters: `ClaimedMessage.ownership`."""
-CLAIM: LiteralString = (
-    "UPDATE messages SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
-    f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
-    f" ORDER BY ts LIMIT 1) AND {OPEN}"
-    " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes,"
-    " lone_crashes, revision, status = 'answering' AS begun, reply_ts <> '{}' AS replied,"
-    " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
-    " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
-    " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
-    " AND other.ended_at IS NULL) AND other.id <> messages.id) AS more,"
-    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = messages.team_id"
-    f" AND {AWAY}) AS unserved"
-)
 FLAGS: LiteralString = "SELECT attempts, status, revision, interrupted FROM messages WHERE id = %s"
 
 
@@ -59,11 +44,10 @@ class Superseded(Interrupted):
 class ClaimedMessage:
     """A stored message that is to be answered, with the counts of its earlier attempts.
 
-    Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died, in
-    `lone_crashes` with no other message in progress. `revision` numbers the edits of the text.
-    `begun`: an earlier attempt began its turn; `replied`: it posted something. `unserved`: the
-    workspace has removed the app since. `waited`: seconds since it was stored, or edited last, when
-    this attempt began.
+    Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died.
+    `revision` numbers the edits of the text. `begun`: an earlier attempt began its turn; `replied`:
+    it posted something. `unserved`: the workspace has removed the app since. `waited`: seconds
+    since it was stored, or edited last, when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -74,7 +58,6 @@ class ClaimedMessage:
     earlier_attempts: int = 0
     failures: int = 0
     crashes: int = 0
-    lone_crashes: int = 0
     revision: int = 0
     begun: bool = False
     replied: bool = False
@@ -94,39 +77,6 @@ class ClaimedMessage:
     def ownership(self) -> tuple[UUID, int]:
         """The parameters of `STILL_OURS`."""
         return self.id, self.attempt_number
-
-    @property
-    def runs_alone(self) -> bool:
-        """Whether the process that answers it starts no other meanwhile."""
-        return self.crashes >= ALONE_AFTER_CRASHES
-
-
-async def finish(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    status: Literal["answered", "failed", "stopped", "skipped"],
-) -> None:
-    """Mark a message as handled and blank its body, in the transaction that ends its turn.
-
-    Waits for a running `lock_person` of its author: the next statement sees its result.
-    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
-    worker: the turn must not end so.
-    """
-    finished = await connection.execute(
-        "UPDATE messages SET status = %s, message = NULL, claimed_by = NULL, ended_at = now(),"
-        " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
-        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
-        (
-            status,
-            claimed.id,
-            claimed.attempt_number,
-            claimed.revision,
-            claimed.message.person.prefix,
-        ),
-        prepare=True,
-    )
-    if not finished.rowcount:
-        await check_ownership(connection, claimed)
 
 
 async def check_ownership(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:

@@ -1,11 +1,13 @@
-"""The inbox: each message is stored with its job before Slack gets its ack, and handled once."""
+"""The inbox: every change of a message's `status`, from its event to its end.
+
+docs/explanation/one-message.md lists them, with the functions of bot/schema.sql that change others.
+"""
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import UniqueViolation
@@ -14,26 +16,22 @@ from psycopg.types.json import Jsonb
 
 from bot.access import COUNT_REQUEST
 from bot.conversation.claimed_message import (
-    CLAIM,
     FLAGS,
     OPEN,
     STILL_OURS,
     ClaimedMessage,
-    Edited,
-    Withdrawn,
     check_ownership,
-    finish,
     raise_if_changed,
+    superseded,
 )
 from bot.logs import fault
-from bot.queue.jobs import Limits
 from bot.queue.queue import BEGIN_OR_DEFER_FROM, HAS_PLACE, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
 from memory import Person, Pool
 from memory.metrics import step
-from memory.postgres import PERSON_SETTING, execute_statement, transaction
+from memory.postgres import NO_FORGETTING, PERSON_SETTING, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +58,8 @@ _FOLLOWED: LiteralString = (
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
     f"WITH place AS MATERIALIZED (SELECT {HAS_PLACE} AS begins),"
-    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, claimed_by)"
-    f" SELECT {_VALUES}, %(message)s, begins::int,"
-    " CASE WHEN begins THEN %(process)s END FROM place"
+    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts)"
+    f" SELECT {_VALUES}, %(message)s, begins::int FROM place"
     f" WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING RETURNING id, attempts = 1 AS begins),"
     f" job AS ({BEGIN_OR_DEFER_FROM})"
@@ -75,6 +72,19 @@ _STORE_WITHDRAWN: LiteralString = (
     f" SELECT {_VALUES}, 'gone', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING"
 )
+CLAIM: LiteralString = (
+    "UPDATE messages SET attempts = attempts + 1 WHERE id = ("
+    f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
+    f" ORDER BY ts LIMIT 1) AND {OPEN}"
+    " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes, revision,"
+    " status = 'answering' AS begun, reply_ts <> '{}' AS replied,"
+    " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
+    " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
+    " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
+    " AND other.ended_at IS NULL) AND other.id <> messages.id) AS more,"
+    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = messages.team_id"
+    f" AND {AWAY}) AS unserved"
+)
 _MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
 _EDIT: LiteralString = (
     "UPDATE messages SET changed_ts = %(changed)s,"
@@ -85,6 +95,25 @@ _EDIT: LiteralString = (
     " interrupted = interrupted AND COALESCE(message->>'text' = %(text)s, true),"
     " message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text))"
     f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
+)
+# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
+_KEPT: LiteralString = "ended_at IS NOT NULL AND %(kept)s AND %(question)s = '' AND %(words)s = ''"
+_BEGIN: LiteralString = (
+    "WITH earlier AS (SELECT begun_at AS begun FROM messages WHERE id = %(id)s)"
+    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
+    " begun_at = COALESCE(begun_at, now()), model = NULL,"
+    f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
+    f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
+    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
+    " RETURNING reply_ts, begun IS NOT NULL AS again,"
+    " extract(epoch FROM posting_since)::float8 AS since,"
+    " extract(epoch FROM now() - posting_since)::float8 AS age"
+)
+_BEGIN_ASKED: LiteralString = (
+    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
+    " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
+    " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
+    " RETURNING reply_ts, false AS again, NULL::float8 AS since, NULL::float8 AS age"
 )
 
 
@@ -118,15 +147,10 @@ class Inbox:
             ANSWER,
             queue=REPLIES,
             lock=_lock(message.thread),
-            limits=_limits(message.person, message.channel_id),
+            person=message.person.scope,
             arguments={"thread": message.thread},
         )
-        values = {
-            **_values(message),
-            **job,
-            "before": message.ts if edited else _AT_ANY_TIME,
-            "process": self._queue.process,
-        }
+        values = {**_values(message), **job, "before": message.ts if edited else _AT_ANY_TIME}
         with self._queue.jobs.place(REPLIES) as worker:
             try:
                 stored = await self._store(message, {**values, "worker": worker})
@@ -172,7 +196,7 @@ class Inbox:
         rows = await execute_statement(
             self._pool,
             CLAIM,
-            {"process": self._queue.process, "thread": thread},
+            {"thread": thread},
             scope={THREAD_SETTING: thread},
             prepare=True,
         )
@@ -214,8 +238,7 @@ class Inbox:
                 "UPDATE messages SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " reopened_at = now(),"
-                " failures = 0, crashes = 0, lone_crashes = 0,"
-                " claimed_by = NULL, interrupted = false"
+                " failures = 0, crashes = 0, interrupted = false"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
                 " AND status IN ('answered', 'stopped', 'failed')"
@@ -224,8 +247,7 @@ class Inbox:
             )
             if await found.fetchone() is not None:
                 await connection.execute(COUNT_REQUEST, message.person.ids)
-                limits = _limits(message.person, message.channel_id)
-                await self._schedule(connection, message.thread, limits)
+                await self._schedule(connection, message.thread)
 
     async def withdraw(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, changed_ts: str
@@ -247,31 +269,22 @@ class Inbox:
             )
             row = await found.fetchone()
             if row is not None and row["status"] == "gone" and row["attempts"]:
-                await self._schedule(connection, thread, Limits())
+                await self._schedule(connection, thread)
 
     async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
 
-        While none runs it is set for all messages of the thread that are held for the model.
-        `stopped_ts` is the ts of the event: what was written or edited later is answered. Returns
-        whether a message is being answered there, or will be again.
+        A message that is held for the model sees it, too. `stopped_ts` is the ts of the event: what
+        was written or edited later is answered. Returns whether a message is being answered there,
+        or will be again.
         """
         return await self._touch(
             "UPDATE messages SET interrupted = interrupted"
             " OR GREATEST(ts, changed_ts) < %(stopped)s"
-            f" WHERE thread = %(thread)s AND {OPEN} AND attempts > 0"
-            " AND (claimed_by IS NOT NULL OR NOT EXISTS (SELECT FROM messages running"
-            " WHERE running.thread = %(thread)s AND running.status IN ('waiting', 'answering')"
-            " AND running.claimed_by IS NOT NULL))",
+            f" WHERE thread = %(thread)s AND {OPEN} AND attempts > 0",
             {"thread": thread, "stopped": stopped_ts},
             thread,
         )
-
-    async def is_waiting(self, claimed: ClaimedMessage) -> bool:
-        """Return whether a message is still to be answered, by this or another worker."""
-        scope = {THREAD_SETTING: claimed.message.thread}
-        statement: LiteralString = f"SELECT FROM messages WHERE id = %s AND {OPEN}"
-        return bool(await execute_statement(self._pool, statement, (claimed.id,), scope=scope))
 
     @step("check")
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
@@ -290,93 +303,62 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def restart(self, claimed: ClaimedMessage) -> None:
-        """Record that this attempt ended without a fault of the message, which is answered again.
+    async def release(
+        self, claimed: ClaimedMessage, delay: float | None = None, *, failed: bool = False
+    ) -> None:
+        """Record that this attempt ended without an answer; `failed`: in an error.
 
-        Raises `Interrupted`, as does `postpone`, but not for an edit.
+        The message is answered again: in `delay` seconds, by a further job, and its thread behind
+        it; without one, by the job of this attempt. Raises `Interrupted`, but not for an edit.
         """
-        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _release(connection, claimed)
-
-    async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
-        """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""
-        message = claimed.message
-        async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
-            await _release(connection, claimed)
-            limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
-            await self._schedule(connection, message.thread, limits, delay)
-
-    async def fail(self, claimed: ClaimedMessage, delay: float) -> None:
-        """Record that this attempt ended in an error: the next one begins in `delay` seconds.
-
-        Raises as `restart` does.
-        """
-        message = claimed.message
-        async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
-            failed = await connection.execute(
-                "UPDATE messages SET failures = failures + 1, claimed_by = NULL"
-                f" WHERE {STILL_OURS} AND {OPEN}",
-                claimed.ownership,
+        thread = claimed.message.thread
+        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+            released = await connection.execute(
+                f"UPDATE messages SET failures = failures + %s WHERE {STILL_OURS} AND {OPEN}",
+                (int(failed), *claimed.ownership),
             )
-            if not failed.rowcount:
+            if not released.rowcount:
                 await check_ownership(connection, claimed)
-            limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
-            await self._schedule(connection, message.thread, limits, delay)
+            if delay is not None:
+                await self._schedule(connection, thread, delay)
 
     async def queue_again(self, thread: str) -> None:
         """Schedule the thread behind the threads that others have written in meanwhile."""
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            found = await connection.execute(
-                "SELECT team_id, user_id, channel_id, crashes >= %s AS alone FROM messages"
-                f" WHERE thread = %s AND {OPEN} ORDER BY ts LIMIT 1",
-                (ALONE_AFTER_CRASHES, thread),
-            )
-            row = await found.fetchone()
-            if row is not None:
-                person = Person(row["team_id"], row["user_id"])
-                await self._queue.defer(
-                    connection,
-                    ANSWER,
-                    queue=REPLIES,
-                    lock=_lock(thread),
-                    limits=_limits(person, row["channel_id"], alone=row["alone"]),
-                    thread=thread,
-                )
+            await self._schedule(connection, thread)
 
     async def release_held(self) -> None:
         """Schedule all held threads now: the model is back."""
         await self._queue.release_held(ANSWER)
 
-    async def skip(self, claimed: ClaimedMessage) -> None:
-        """Mark a message as handled, without an answer. Raises `Interrupted`."""
-        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await finish(connection, claimed, "skipped")
+    async def finish_without_turn(
+        self, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
+    ) -> None:
+        """Mark a message as handled without an answer. Raises `Interrupted`.
 
-    async def give_up(self, claimed: ClaimedMessage) -> None:
-        """Mark a message as failed: it can be neither answered nor apologised for.
-
-        Raises `Superseded` when another worker answers it.
+        `failed`: it can be neither answered nor apologised for.
         """
-        scope = {THREAD_SETTING: claimed.message.thread}
-        with suppress(Edited, Withdrawn):
-            async with transaction(self._pool, scope) as connection:
-                await finish(connection, claimed, "failed")
+        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+            await finish(connection, claimed, status)
 
     async def _schedule(
-        self,
-        connection: AsyncConnection[DictRow],
-        thread: str,
-        limits: Limits,
-        delay: float = 0.0,
+        self, connection: AsyncConnection[DictRow], thread: str, delay: float = 0.0
     ) -> None:
         """Defer the thread's job; one that waits already waits until then."""
+        found = await connection.execute(
+            f"SELECT team_id, user_id, crashes FROM messages WHERE thread = %s AND {OPEN}"
+            " ORDER BY ts LIMIT 1",
+            (thread,),
+        )
+        row = await found.fetchone()
         await self._queue.defer(
             connection,
             ANSWER,
             queue=REPLIES,
             lock=_lock(thread),
             delay=delay,
-            limits=limits,
+            person=Person(row["team_id"], row["user_id"]).scope if row else None,
+            alone=row is not None and row["crashes"] >= ALONE_AFTER_CRASHES,
             reschedule=True,
             thread=thread,
         )
@@ -396,13 +378,7 @@ def _lock(thread: str) -> str:
     return f"{REPLIES}:{thread}"
 
 
-def _limits(person: Person, channel_id: str, *, alone: bool = False) -> Limits:
-    """Return the limits against which the answer to a person counts: Slack's is by channel."""
-    slack_limit = f"{person.team_id}.{channel_id}"
-    return Limits(person=person.scope, slack_limit=slack_limit, alone=alone)
-
-
-def _values(message: Message) -> dict[str, Any]:
+def _key(message: Message) -> dict[str, Any]:
     return {
         "team": message.team_id,
         "event": message.event_id,
@@ -410,6 +386,12 @@ def _values(message: Message) -> dict[str, Any]:
         "channel": message.channel_id,
         "ts": message.ts,
         "thread": message.thread,
+    }
+
+
+def _values(message: Message) -> dict[str, Any]:
+    return {
+        **_key(message),
         "before": _AT_ANY_TIME,
         "since": f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}",
         "audience": message.audience,
@@ -418,9 +400,61 @@ def _values(message: Message) -> dict[str, Any]:
     }
 
 
-async def _release(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
-    released = await connection.execute(
-        f"UPDATE messages SET claimed_by = NULL WHERE {STILL_OURS} AND {OPEN}", claimed.ownership
+async def begin(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    audience: str,
+    question: str,
+    words: str,
+    *,
+    kept: bool,
+) -> DictRow:
+    """Store that the turn begins, or begins again: without the rating of its earlier answer.
+
+    Texts that are not to be `kept` are not stored. A message without an event, of POST /ask, is
+    stored here. Raises `Interrupted` if the message was deleted or erased, or if another worker
+    answers it.
+    """
+    message = claimed.message
+    stored = await connection.execute(
+        _BEGIN_ASKED if not message.event_id else _BEGIN,
+        {
+            **_key(message),
+            "id": claimed.id,
+            "attempt": claimed.attempt_number,
+            "audience": audience,
+            "question": question if kept else "",
+            "words": words if kept else "",
+            "kept": kept,
+        },
+        prepare=True,
     )
-    if not released.rowcount:
+    row = await stored.fetchone()
+    if row is None:
+        await check_ownership(connection, claimed)
+        raise superseded()
+    if row["again"]:
+        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
+    return row
+
+
+async def finish(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    status: Literal["answered", "failed", "stopped", "skipped"],
+) -> None:
+    """Mark a message as handled and blank its body, in the transaction that ends its turn.
+
+    Waits for a running `lock_person` of its author: the next statement sees its result.
+    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
+    worker: the turn must not end so.
+    """
+    finished = await connection.execute(
+        "UPDATE messages SET status = %s, message = NULL, ended_at = now(),"
+        " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
+        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
+        (status, *claimed.ownership, claimed.revision, claimed.message.person.prefix),
+        prepare=True,
+    )
+    if not finished.rowcount:
         await check_ownership(connection, claimed)

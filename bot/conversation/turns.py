@@ -11,21 +11,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.access import BEFORE, Quotas
-from bot.conversation.claimed_message import (
-    OPEN,
-    ClaimedMessage,
-    check_ownership,
-    finish,
-    is_unchanged,
-    superseded,
-)
-from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.claimed_message import OPEN, ClaimedMessage, is_unchanged
+from bot.conversation.inbox import THREAD_SETTING, begin, finish
 from bot.people import (
     MEMORY_STATE,
-    OFF_RECORD,
     memory_state_of,
     memory_state_parameters,
     note_informed,
+    off_record,
 )
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
@@ -56,7 +49,7 @@ _WAITING: LiteralString = (
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
     " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
-    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 10"
+    f" AND NOT ({off_record('e')}) ORDER BY ts DESC LIMIT 10"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
@@ -67,35 +60,13 @@ _UNFORMED: LiteralString = (
     " ORDER BY ts DESC LIMIT 100"
 )
 
-# A fixed sentence that replaces an earlier answer stores no texts, and deletes none; a turn that is
-# off the record stays so when it is begun again.
-_KEPT: LiteralString = (
-    "ended_at IS NOT NULL AND NOT %(off_record)s AND %(question)s = '' AND %(words)s = ''"
-)
-_BEGIN: LiteralString = (
-    "WITH earlier AS (SELECT begun_at AS begun FROM messages WHERE id = %(id)s)"
-    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
-    " begun_at = COALESCE(begun_at, now()), model = NULL,"
-    f" question = CASE WHEN off_record THEN '' WHEN {_KEPT} THEN question ELSE %(question)s END,"
-    f" words = CASE WHEN off_record THEN '' WHEN {_KEPT} THEN words ELSE %(words)s END,"
-    " off_record = off_record OR %(off_record)s FROM earlier"
-    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
-    " RETURNING reply_ts, begun IS NOT NULL AS again,"
-    " extract(epoch FROM posting_since)::float8 AS since,"
-    " extract(epoch FROM now() - posting_since)::float8 AS age"
-)
-_BEGIN_ASKED: LiteralString = (
-    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
-    " question, words, off_record, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s,"
-    " %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s,"
-    " %(off_record)s, 'answering', now())"
-    " RETURNING reply_ts, false AS again, NULL::float8 AS since, NULL::float8 AS age"
-)
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = messages.team_id"
     " AND f.user_id = messages.user_id AND f.channel = ''"
     " AND f.forgotten_at > now() - interval '1 day' AND f.forgotten_id <> ALL(%s))"
 )
+
+_OFF_RECORD: LiteralString = off_record("messages")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
@@ -162,9 +133,9 @@ class Turn:
         return self.claimed.message
 
     @property
-    def is_forgotten(self) -> bool:
-        """Whether the message was forgotten while it waited: its texts are not stored."""
-        return self.message.ts in self.forgotten_messages
+    def is_kept(self) -> bool:
+        """Whether texts are stored: memory was on, and the message not forgotten as it waited."""
+        return self.memory_state.on_record and self.message.ts not in self.forgotten_messages
 
     @property
     def last_reply(self) -> str | None:
@@ -219,10 +190,10 @@ class Turns:
                 self.quotas.check(row["requests_before"])
             memory_state = memory_state_of(row, self.consent)
             forgotten = message.ts in row["forgotten"]
-            stored = await _insert(
+            stored = await begin(
                 connection,
                 claimed,
-                view,
+                view.own.audience,
                 "" if forgotten else redacted_question.text,
                 "" if forgotten else redacted_words.text[:WORDS_LIMIT],
                 kept=memory_state.on_record,
@@ -277,7 +248,7 @@ class Turns:
                 "UPDATE messages SET"
                 " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
                 " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
-                f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
+                f" reply = CASE WHEN NOT ({_OFF_RECORD}) AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, removal_proposed = %s, model = %s,"
                 " formed_at = CASE WHEN forgotten.found THEN now() ELSE formed_at END"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
@@ -286,7 +257,7 @@ class Turns:
                 " RETURNING audience, formed_at IS NULL AS unformed",
                 (
                     list(turn.forgettings),
-                    None if reply is None or turn.is_forgotten else kept.text,
+                    kept.text if reply is not None and turn.is_kept else None,
                     list(recalled),
                     removal_proposed,
                     model,
@@ -370,44 +341,3 @@ def _without_credentials(text: str, bot_user_id: str) -> str:
 
 def _scope(message: Message) -> dict[str, str]:
     return {PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
-
-
-async def _insert(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    view: MemoryView,
-    question: str,
-    words: str,
-    *,
-    kept: bool,
-) -> DictRow:
-    """Store that the turn begins, or begins again: without the rating of its earlier answer.
-
-    A message without an event, of POST /ask, is stored here. Raises `Interrupted` if the message
-    was deleted or erased, or if another worker answers it.
-    """
-    message = claimed.message
-    stored = await connection.execute(
-        _BEGIN_ASKED if not message.event_id else _BEGIN,
-        {
-            "id": claimed.id,
-            "attempt": claimed.attempt_number,
-            "team": message.team_id,
-            "user": message.user_id,
-            "channel": message.channel_id,
-            "thread": message.thread,
-            "audience": view.own.audience,
-            "ts": message.ts,
-            "question": question if kept else "",
-            "words": words if kept else "",
-            "off_record": not kept,
-        },
-        prepare=True,
-    )
-    row = await stored.fetchone()
-    if row is None:
-        await check_ownership(connection, claimed)
-        raise superseded()
-    if row["again"]:
-        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
-    return row

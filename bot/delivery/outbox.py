@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from functools import partial
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 from psycopg import OperationalError
@@ -14,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.claimed_message import STILL_OURS, superseded
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import Turn
-from bot.slack.client import next_cursor, retry_on_rate_limit
+from bot.slack.client import next_cursor
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement
@@ -24,8 +23,6 @@ _TURN_EVENT = "kioku_turn"
 _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3
 _PAGES = 5
-# A turn of this author: where turns are partitioned by person, only one partition is read.
-_ROW: LiteralString = "id = %s AND team_id = %s AND user_id = %s"
 
 
 def turn_metadata(turn_id: UUID, part: int) -> dict[str, Any]:
@@ -66,17 +63,16 @@ def messages_of_turn(
 
 @step("slack replies")
 async def replies_after(
-    client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
+    client: AsyncWebClient, channel: str, thread_ts: str, ts: str
 ) -> list[dict[str, Any]]:
     """Return the messages of a thread that are newer than `ts`, with metadata: 1,000 at most.
 
-    Waits for a rate limit at most `seconds` a page. Raises what the Slack client raises.
+    Raises what the Slack client raises.
     """
     found: list[dict[str, Any]] = []
     more: dict[str, Any] = {}
     for _ in range(_PAGES):
-        page = partial(
-            client.conversations_replies,
+        answer = await client.conversations_replies(
             channel=channel,
             ts=thread_ts,
             oldest=ts,
@@ -84,7 +80,6 @@ async def replies_after(
             limit=200,
             **more,
         )
-        answer = await retry_on_rate_limit(page, seconds=seconds)
         found += answer.get("messages") or []
         cursor = next_cursor(answer)
         if not cursor:
@@ -110,7 +105,6 @@ class Outbox:
         self.turn_id = turn.id
         self._thread = turn.message.thread
         self._scope = {THREAD_SETTING: self._thread}
-        self._row = (turn.id, turn.message.team_id, turn.message.user_id)
         self.times = turn.reply_ts
         self.unknown = turn.since is not None
         self.since = turn.since or 0.0
@@ -125,9 +119,9 @@ class Outbox:
         """
         rows = await execute_statement(
             self._pool,
-            f"UPDATE messages SET posting_since = now() WHERE {_ROW} AND {STILL_OURS}"
+            f"UPDATE messages SET posting_since = now() WHERE {STILL_OURS}"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (*self._row, *self._ownership),
+            self._ownership,
             scope=self._scope,
             prepare=True,
         )
@@ -154,8 +148,8 @@ class Outbox:
             self._pool,
             "UPDATE messages SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
             " THEN reply_ts ELSE array_append(reply_ts, %s) END"
-            f" WHERE {_ROW} AND {STILL_OURS} RETURNING id",
-            (ts, ts, *self._row, *self._ownership),
+            f" WHERE {STILL_OURS} RETURNING id",
+            (ts, ts, *self._ownership),
             scope=self._scope,
             prepare=True,
         )
@@ -167,8 +161,8 @@ class Outbox:
         """Remove a message that was deleted from the row."""
         await execute_statement(
             self._pool,
-            f"UPDATE messages SET reply_ts = array_remove(reply_ts, %s) WHERE {_ROW}",
-            (ts, *self._row),
+            "UPDATE messages SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
+            (ts, self.turn_id),
             scope=self._scope,
         )
 
@@ -176,8 +170,8 @@ class Outbox:
         """Clear the intent: nothing was posted."""
         await execute_statement(
             self._pool,
-            f"UPDATE messages SET posting_since = NULL WHERE {_ROW} AND {STILL_OURS}",
-            (*self._row, *self._ownership),
+            f"UPDATE messages SET posting_since = NULL WHERE {STILL_OURS}",
+            self._ownership,
             scope=self._scope,
         )
 

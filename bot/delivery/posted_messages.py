@@ -1,7 +1,8 @@
 """The messages of a reply in Slack: streamed or posted, found after a crash, deleted.
 
 A message that was streamed is appended to, stopped or deleted, and never updated: what Slack makes
-of its text and of the new blocks is not specified. Sources: docs/reality.md, "Streams".
+of its text and of the new blocks is not specified. Sources: docs/reality.md, "Streams", and
+"Errors" at https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import OperationalError
 
 from bot.conversation.claimed_message import Interrupted, Superseded
 from bot.delivery.outbox import Outbox, messages_of_turn, replies_after, turn_metadata
-from bot.delivery.refusals import NO_STREAMS, DeliveryFailed
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
+    CONVERSATION_GONE,
     SLACK_FAULTS,
     START,
     STOP,
@@ -35,6 +36,8 @@ from bot.ui.blocks import Block, escaped
 from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
 from memory.metrics import step
 
+_Answer = TypeVar("_Answer")
+
 log = logging.getLogger(__name__)
 
 # Slack ends a stream after about five minutes, even a busy one.
@@ -46,6 +49,45 @@ _LONGEST_PAUSE_SECONDS = 10.0
 SETTLED_SECONDS = 8.0
 # A reply is not dropped for a rate limit, nor is a worker's slot held for ever.
 _PATIENCE_SECONDS = 600.0
+# The error of ``chat.startStream`` in a kind of conversation that takes no streams.
+_NO_STREAMS = "channel_type_not_supported"
+_NOT_WRITABLE = CONVERSATION_GONE | {
+    "cannot_reply_to_message",
+    "restricted_action",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_locked",
+    "restricted_action_thread_only_channel",
+}
+# A table of Markdown counts as an attachment.
+_BLOCKS_REFUSED = {
+    "attachment_payload_limit_exceeded",
+    "invalid_attachments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "only_one_table_allowed",
+    "too_many_attachments",
+}
+
+
+class DeliveryFailed(Exception):
+    """Slack refused the answer with the error `code`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("Slack refused the answer.")
+        self.code = code
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing can be written there: archived, left, restricted, or a deleted thread."""
+        return self.code in _NOT_WRITABLE
+
+    @property
+    def is_for_blocks(self) -> bool:
+        """Whether Slack may take the same answer without blocks."""
+        return self.code in _BLOCKS_REFUSED
 
 
 @dataclass(slots=True)
@@ -85,6 +127,7 @@ class PostedMessages:
     ) -> None:
         self._slack = slack
         self._client = slack.client(message.team_id)
+        self._patient = slack.client(message.team_id, patience=_PATIENCE_SECONDS)
         self._limits = slack.limits
         self._message = message
         self._outbox = outbox
@@ -146,7 +189,7 @@ class PostedMessages:
                 )
         except SLACK_FAULTS as error:
             self._limits.note(self._message.team_id, START, error)
-            if error_code(error) == NO_STREAMS:
+            if error_code(error) == _NO_STREAMS:
                 self._limits.never(self._message.team_id, self._start_here)
             self._outbox.unknown = not error_code(error)
             raise
@@ -275,26 +318,18 @@ class PostedMessages:
 
     async def _delete(self, posted: PostedMessage) -> None:
         """Delete a message, if Slack allows it."""
-        problem: BaseException | None = None
-        async for _ in _tries():
-            await self.end(posted)
-            try:
-                with step("slack delete"):
-                    await delete_message(
-                        self._client, self._message.channel_id, posted.ts, seconds=_PATIENCE_SECONDS
-                    )
-            except SLACK_FAULTS as error:
-                log.warning("a message was not deleted: %s", error_code(error) or fault(error))
-                if error_code(error) not in ("", "message_not_found"):
-                    return
-                problem = None if error_code(error) else error
-            else:
-                problem = None
-            if problem is None:
-                await self._outbox.record_deleted(posted.ts)
+        await self.end(posted)
+        delete = partial(delete_message, self._patient, self._message.channel_id, posted.ts)
+        try:
+            with step("slack delete"):
+                await _carried_out(delete)
+        except SLACK_FAULTS as error:
+            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            if not error_code(error):
+                raise
+            if error_code(error) != "message_not_found":
                 return
-        if problem:
-            raise problem
+        await self._outbox.record_deleted(posted.ts)
 
     async def _post(self, **content: Any) -> None:
         async def post() -> str:
@@ -309,28 +344,24 @@ class PostedMessages:
             )
             return str(answer["ts"])
 
-        problem: BaseException | None = None
-        async for _ in _tries():
-            try:
-                if problem and (found := await self._unrecorded(marked_only=True)):
-                    ts = found[0]
-                else:
-                    with step("slack post"):
-                        ts = await self._retry(posts(self._message.channel_id), post)
-            except SLACK_FAULTS as error:
-                if error_code(error) == "ratelimited":
-                    raise
-                if code := error_code(error):
-                    raise DeliveryFailed(code) from error
-                problem = error
-                self._outbox.unknown = True
-            else:
-                posted = PostedMessage(ts, live=False)
-                await self._record(posted)
-                self.posted.append(posted)
-                return
-        if problem:
-            raise problem
+        async def post_once() -> str:
+            if self._outbox.unknown and (found := await self._unrecorded(marked_only=True)):
+                return found[0]
+            self._outbox.unknown = True
+            with step("slack post"):
+                return str(await self._retry(posts(self._message.channel_id), post))
+
+        try:
+            ts = await _carried_out(post_once)
+        except SLACK_FAULTS as error:
+            code = error_code(error)
+            self._outbox.unknown = not code
+            if code in ("", "ratelimited"):
+                raise
+            raise DeliveryFailed(code) from error
+        posted = PostedMessage(ts, live=False)
+        await self._record(posted)
+        self.posted.append(posted)
 
     async def _record(self, posted: PostedMessage) -> None:
         try:
@@ -360,31 +391,28 @@ class PostedMessages:
     async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
         """Look in the thread for messages of this turn; nothing where Slack does not say."""
         bot_user_id = await self._slack.bot_user_id(self._message.team_id)
-        async for _ in _tries():
-            try:
-                found = await replies_after(
-                    self._client,
-                    self._message.channel_id,
-                    self._message.thread_ts,
-                    self._message.ts,
-                    seconds=_PATIENCE_SECONDS,
-                )
-            except SLACK_FAULTS as error:
-                log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
-                if error_code(error):
-                    break
-                # A message that is not found would be posted twice: ask once more.
-                continue
-            recorded = await self._outbox.recorded_replies()
-            known = {posted.ts for posted in [*self.posted, *self._replaced]}
-            return messages_of_turn(
-                found if not marked_only else [one for one in found if one.get("metadata")],
-                bot_user_id=bot_user_id,
-                turn_id=self._outbox.turn_id,
-                since=self._outbox.since,
-                recorded=recorded | known,
-            )
-        return []
+        look = partial(
+            replies_after,
+            self._patient,
+            self._message.channel_id,
+            self._message.thread_ts,
+            self._message.ts,
+        )
+        try:
+            # A message that is not found would be posted twice: Slack is asked again.
+            found = await _carried_out(look)
+        except SLACK_FAULTS as error:
+            log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+            return []
+        recorded = await self._outbox.recorded_replies()
+        known = {posted.ts for posted in [*self.posted, *self._replaced]}
+        return messages_of_turn(
+            found if not marked_only else [one for one in found if one.get("metadata")],
+            bot_user_id=bot_user_id,
+            turn_id=self._outbox.turn_id,
+            since=self._outbox.since,
+            recorded=recorded | known,
+        )
 
     async def _retry(self, method: str, call: Callable[[], Awaitable[Any]]) -> Any:
         team = self._message.team_id
@@ -400,11 +428,17 @@ def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:
     return {"chunks": [*tasks, *words]}
 
 
-async def _tries() -> AsyncIterator[None]:
-    """Go on trying, ever more slowly, for as long as Slack may be in trouble."""
+async def _carried_out(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Make a call until Slack answers, ever more slowly, for as long as it may be in trouble.
+
+    Raises Slack's refusal, or what the last attempt raised.
+    """
     end, pause = time.monotonic() + TROUBLE_SECONDS, 0.3
-    yield
-    while time.monotonic() + pause < end:
+    while True:
+        try:
+            return await call()
+        except SLACK_FAULTS as error:
+            if error_code(error) or time.monotonic() + pause >= end:
+                raise
         await asyncio.sleep(pause)
-        yield
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

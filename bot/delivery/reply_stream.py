@@ -24,7 +24,6 @@ from bot.delivery.splitting import (
     open_fence,
     split_markdown,
 )
-from bot.locale import Language
 from bot.logs import fault
 from bot.people import People
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
@@ -77,7 +76,7 @@ class ReplyStream:
         self._sessions = sessions
         self._turn = turn
         self._message = turn.message
-        self._client = slack.client(self._message.team_id)
+        self._slack = slack
         self._people = people
         self._stand_in = stand_in
         self._read_flags = read_flags
@@ -93,7 +92,6 @@ class ReplyStream:
         self._may_stream = True
         self._session = sessions.begin(
             self._message,
-            self.language,
             again=turn.claimed.earlier_attempts > 0,
             titled=turn.memory_state.on_record,
         )
@@ -113,15 +111,11 @@ class ReplyStream:
         # All tasks of this reply end when it is left, whatever happened.
         error = kind if isinstance(kind, type) else None
         if not (error and issubclass(error, Superseded)):
-            await self._sessions.end(self._session, replied=error is None)
+            await self._sessions.end(self._session)
         kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
         await self._messages.leave(replaced=not kept)
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
-
-    async def language(self) -> Language:
-        """Return the language the person reads."""
-        return (await self.reader()).language
 
     async def reader(self) -> Reader:
         """Return who reads the reply."""
@@ -203,7 +197,7 @@ class ReplyStream:
             self._messages.discard()
             self._pending = text
         if self._may_stream and self._messages.live:
-            was_set = self._session.is_set
+            was_set = await self._session.wait()
             if await self._end_stream(footer_blocks):
                 self._session.active = was_set
                 return
@@ -217,9 +211,7 @@ class ReplyStream:
             reader = await self._people.reader(person, self._message.text)
             payload = await make_payload(person, reader)
             try:
-                await show_privately(
-                    self._client, self._message, payload, in_dm=in_dm, replied=True
-                )
+                await show_privately(self._slack, self._message, payload, in_dm=in_dm, replied=True)
             except SLACK_FAULTS as error:
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)
@@ -249,7 +241,6 @@ class ReplyStream:
             return
         if not (self._may_stream and self._is_sure):
             return
-        await self._session.wait_status()
         try:
             await self._flush()
         except SLACK_FAULTS as error:
@@ -364,7 +355,6 @@ class ReplyStream:
         It is deleted instead, and its text posted again, if it is not known how much of it Slack
         has, or if nothing but the footer is left.
         """
-        await self._session.wait_status()
         await self._messages.wait_recorded()
         if self._messages.posted:
             latest = self._messages.posted[-1]

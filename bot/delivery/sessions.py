@@ -1,8 +1,7 @@
 """`agents.sessions.setStatus`: a thread's session is `processing` during a turn, then `active`.
 
 While it is `processing`, Slack shows a loading indicator and the Stop button. Workspaces without
-agent sessions get the status line of `assistant.threads.setStatus` instead.
-Source: https://docs.slack.dev/ai/agent-sessions
+agent sessions have neither. Source: https://docs.slack.dev/ai/agent-sessions
 """
 
 from __future__ import annotations
@@ -11,27 +10,20 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
 
-from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.client import (
-    SESSION,
-    SLACK_FAULTS,
-    START,
-    STATUS,
-    Installations,
-    error_code,
-    retry_on_rate_limit,
-)
+from bot.slack.client import SESSION, SLACK_FAULTS, START, Installations, error_code
 from bot.slack.messages import Message, excerpt
 from memory import DM
 from memory.metrics import step
+
+_Result = TypeVar("_Result")
 
 log = logging.getLogger(__name__)
 
@@ -70,32 +62,22 @@ def title_of(text: str) -> str:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnSession:
-    """The session status that Slack was told to show for one turn.
+    """The agent session of a thread during one turn.
 
-    `method`: "session" if the session may be `processing`, "line" if the status line may be shown.
-    `late`: an answer was posted before Slack had answered the status call. `begun`: the session may
-    be `processing` for another reason: a stream was begun, or an earlier attempt was cut off.
-    `active`: the end of the stream has set the session to `active`. `title`: of a new session.
+    `processing` is the call that sets it so; it returns whether the session may be `processing`.
+    `begun`: it may be so for another reason: a stream was begun, or an earlier attempt was cut off.
+    `active`: the end of the stream has set it to `active`.
     """
 
     message: Message
-    title: str = ""
-    beginning: asyncio.Task[None] = field(init=False)
-    method: Literal["", "session", "line"] = ""
-    late: bool = False
+    processing: asyncio.Task[bool]
     begun: bool = False
     active: bool = False
 
-    @property
-    def is_set(self) -> bool:
-        """Whether Slack has answered the status call."""
-        return self.beginning.done()
-
-    async def wait_status(self) -> None:
-        """Wait until Slack has answered the status call, at most two seconds."""
-        if not self.late:
-            _, late = await asyncio.wait({self.beginning}, timeout=_WAIT_SECONDS)
-            self.late = bool(late)
+    async def wait(self) -> bool:
+        """Wait for the answer to the first call, two seconds at most; return whether it came."""
+        await asyncio.wait({self.processing}, timeout=_WAIT_SECONDS)
+        return self.processing.done()
 
 
 class Sessions:
@@ -104,38 +86,29 @@ class Sessions:
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
         self._limits = slack.limits
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         # By workspace, or workspace and channel: until when it is not asked for sessions.
         self._without: dict[str, float] = {}
 
-    def begin(
-        self,
-        message: Message,
-        language: Callable[[], Awaitable[Language]],
-        *,
-        again: bool = False,
-        titled: bool = True,
-    ) -> TurnSession:
+    def begin(self, message: Message, *, again: bool = False, titled: bool = True) -> TurnSession:
         """Set the session of the message's thread to `processing`; do not wait for Slack.
 
-        Without sessions, or when their rate limit is reached, the status line is shown instead, in
-        `language`. `again`: an earlier attempt may have left the session in `processing`.
-        Unless it is `titled` the session gets no title, which would hold words of the message.
+        `again`: an earlier attempt may have left the session in `processing`. Unless it is `titled`
+        a new session gets no title, which would hold words of the message.
         """
-        session = TurnSession(message=message, begun=again)
-        if message.opens_thread and message.audience == DM and titled:
-            session.title = title_of(message.text)
-        session.beginning = self._start(self._begin(session, language))
-        return session
+        titled = titled and message.opens_thread and message.audience == DM
+        title = title_of(message.text) if titled else ""
+        processing = self._start(self._begin(message, title))
+        return TurnSession(message=message, processing=processing, begun=again)
 
-    async def end(self, session: TurnSession, *, replied: bool) -> None:
-        """Set the session to `active`, unless the end of the stream has; clear a status line.
+    async def end(self, session: TurnSession) -> None:
+        """Set the session to `active`, unless the end of the stream has.
 
-        Waits for Slack two seconds at most, and not at all if the first status call still runs.
+        Waits for Slack two seconds at most, and not at all if the first call still runs.
         """
         if not session.active:
-            ending = self._start(self._end(session, replied=replied))
-            if session.is_set:
+            ending = self._start(self._end(session))
+            if session.processing.done():
                 await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
 
     async def activate(
@@ -157,37 +130,33 @@ class Sessions:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    @step("slack status")
-    async def _begin(
-        self, session: TurnSession, language: Callable[[], Awaitable[Language]]
-    ) -> None:
-        if self._may_process(session.message) and await self._process(session):
-            return
-        if await self._show_line(session.message, language):
-            session.method = "line"
+    async def _end(self, session: TurnSession) -> None:
+        message = session.message
+        if await asyncio.shield(session.processing) or session.begun:
+            await self._activate(message.team_id, message.channel_id, message.thread_ts)
 
-    def _may_process(self, message: Message) -> bool:
+    def _has_none(self, team_id: str, channel_id: str) -> bool:
+        """Return whether Slack has just refused sessions in a workspace or channel."""
+        until = [self._without.get(key, 0.0) for key in (team_id, f"{team_id} {channel_id}")]
+        return max(until) > time.monotonic()
+
+    @step("slack status")
+    async def _begin(self, message: Message, title: str) -> bool:
+        """Return whether the session may be `processing` now."""
         team_id = message.team_id
-        without = self._without.get(f"{team_id} {message.channel_id}", 0.0)
-        if max(without, self._without.get(team_id, 0.0)) > time.monotonic():
-            return False
         # Without a stream the end of the session is a second call of the same limit: what is left
         # of it is for `active`.
-        return not (self._limits.wait(team_id, SESSION) or self._limits.wait(team_id, START))
-
-    async def _process(self, session: TurnSession) -> bool:
-        """Return whether the session may be `processing` now."""
-        message, title = session.message, session.title
+        limited = self._limits.wait(team_id, SESSION) or self._limits.wait(team_id, START)
+        if limited or self._has_none(team_id, message.channel_id):
+            return False
         arguments: dict[str, Any] = {
             "channel_id": message.channel_id,
             "thread_ts": message.thread_ts,
             "status": "processing",
             "initiator_user_id": message.user_id,
+            **({"title": title} if title else {}),
         }
-        if title:
-            arguments["title"] = title
-        session.method = "session"
-        client = self._slack.client(message.team_id)
+        client = self._slack.client(team_id)
         try:
             try:
                 answer = await client.agents_sessions_setStatus(**arguments)
@@ -201,8 +170,7 @@ class Sessions:
             if not error_code(error):
                 log.info("a session may not be processing: %s", fault(error))
                 return True
-            self._refused(message.team_id, message.channel_id, error)
-            session.method = ""
+            self._refused(team_id, message.channel_id, error)
             return False
         if title and not answer.get("title"):
             self._start(self._name(message, title))
@@ -217,17 +185,9 @@ class Sessions:
         except SLACK_FAULTS as error:
             log.info("a session got no title: %s", error_code(error) or fault(error))
 
-    async def _end(self, session: TurnSession, *, replied: bool) -> None:
-        message = session.message
-        await asyncio.wait({session.beginning})
-        if session.method == "session" or session.begun:
-            await self._activate(message.team_id, message.channel_id, message.thread_ts)
-        if session.method == "line" and (session.late or not replied):
-            await self._clear_line(message)
-
     async def _activate(self, team_id: str, channel_id: str, thread_ts: str) -> None:
         """Set a session to `active`; try again while Slack is in trouble."""
-        if self._without.get(team_id, 0.0) > time.monotonic():
+        if self._has_none(team_id, channel_id):
             return
         call = partial(
             self._slack.client(team_id).agents_sessions_setStatus,
@@ -254,8 +214,7 @@ class Sessions:
         if code in _NO_SESSIONS:
             if team_id not in self._without:
                 log.warning(
-                    "Slack has no agent sessions for this workspace (%s): there is no Stop button,"
-                    " and the status line is set by assistant.threads.setStatus",
+                    "Slack has no agent sessions for this workspace (%s): there is no Stop button",
                     code,
                 )
             self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS
@@ -264,45 +223,13 @@ class Sessions:
         elif not self._limits.note(team_id, SESSION, error):
             log.info("a session's status was not set: %s", code)
 
-    async def _show_line(
-        self, message: Message, language: Callable[[], Awaitable[Language]]
-    ) -> bool:
-        """Show the status line; return whether it may be shown now.
-
-        Slack clears it when the app posts a message in the thread, and after two minutes.
-        """
-        if self._limits.wait(message.team_id, STATUS):
-            return False
-        reads = await language()
-        try:
-            await self._slack.client(message.team_id).assistant_threads_setStatus(
-                channel_id=message.channel_id,
-                thread_ts=message.thread_ts,
-                status=say(reads, "status"),
-            )
-        except SLACK_FAULTS as error:
-            self._limits.note(message.team_id, STATUS, error)
-            log.info("the status line was not shown: %s", error_code(error) or fault(error))
-            return not error_code(error)
-        return True
-
-    async def _clear_line(self, message: Message) -> None:
-        try:
-            await retry_on_rate_limit(
-                lambda: self._slack.client(message.team_id).assistant_threads_setStatus(
-                    channel_id=message.channel_id, thread_ts=message.thread_ts, status=""
-                )
-            )
-        except SLACK_FAULTS as error:
-            log.info("a status line was not cleared: %s", error_code(error) or fault(error))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("a session's status was not set: %s", fault(error))

@@ -10,19 +10,10 @@ _FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$"
 # A longer one, repeated in each part, could fill the part.
 _FENCE_LENGTH = 64
 
-# Of 50: the last part has a footer, too, and what Slack makes of a text is an estimate.
-_MOST_BLOCKS = 40
-_MOST_PARTS = 20
-
 _CODE = re.compile(r"`[^`\n]*(?:`|\Z)")
 _CODE_LENGTH = 400  # of more, `bot.pipeline.links` takes nothing for code
 
-_HEADING_MARK = re.compile(r" {0,3}#{1,6}(?=\s|\Z)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
-# Source: https://github.github.com/gfm/#tables-extension-
-_RULE = re.compile(
-    r"\A[ \t]*+(?:\|[ \t]*+)?:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+(?:\|[ \t]*+)?"
-)
 
 
 def open_fence(text: str) -> str | None:
@@ -79,72 +70,15 @@ def _paragraph_end(window: str, least: int) -> int:
     return found
 
 
-def block_starts(text: str, most: int | None = None) -> list[int]:
-    """Return where each block begins that Slack makes of Markdown, the first `most` of them.
-
-    Each heading, rule and table is one, and what is between them. All of them count among the 50 of
-    a message that is posted or updated.
-    Source: https://docs.slack.dev/reference/block-kit/blocks/markdown-block
-    """
-    starts: list[int] = []
-    inside, fence, at = "", "", 0
-    lines = text.split("\n")
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        mark = _FENCE.match(line)
-        kind = "text" if fence or mark else _block_kind(line, following, inside)
-        if mark:
-            fence = _fence_after(mark, fence)
-        if kind and (kind == "own" or kind != inside):
-            starts.append(at)
-            if len(starts) == most:
-                break
-        if kind or inside == "table":
-            inside = kind
-        at += len(line) + 1
-    return starts
-
-
-def _block_kind(line: str, following: str, inside: str) -> str:
-    bare = "".join(line.split())
-    if not bare:
-        return ""
-    if "|" in line and (inside == "table" or ("|" in following and _RULE.fullmatch(following))):
-        return "table"
-    is_rule = len(bare) > 2 and bare[0] in "-*_" and len(set(bare)) == 1
-    return "own" if is_rule or _HEADING_MARK.match(line) else "text"
-
-
-def _part_end(text: str, limit: int, most_blocks: int) -> int:
-    # A code block that is split needs room for a closing line here and an opening one after it.
-    room = len(text) if len(text) <= limit else limit - _FENCE_LENGTH
-    starts = block_starts(text[:room], most_blocks + 1)
-    if len(starts) <= most_blocks:
-        return room if room == len(text) else break_point(text, room)
-    last = most_blocks
-    while last > most_blocks // 2 and _HEADING_MARK.match(text, starts[last - 1]):
-        last -= 1
-    return starts[last]
-
-
 def split_markdown(text: str, limit: int) -> list[str]:
-    """Split Markdown into parts of at most `limit` characters and 40 blocks.
-
-    Code goes on in each. A text that would be more than 20 messages for its blocks is
-    split by its characters alone.
-    """
-    return _parts(text, limit, _MOST_BLOCKS) or _parts(text, limit, len(text))
-
-
-def _parts(text: str, limit: int, most_blocks: int) -> list[str]:
-    """Return the parts; none if blocks are limited, and there would be more than 20 parts."""
+    """Split Markdown into parts of at most `limit` characters; code goes on in each."""
     parts: list[str] = []
-    rest = text
-    while (at := _part_end(rest, limit, most_blocks)) < len(rest):
-        part, rest = rest[:at], rest[at:]
+    while len(text) > limit:
+        # A code block that is split needs room for a closing line here and an opening one after it.
+        at = break_point(text, limit - _FENCE_LENGTH)
+        part, text = text[:at], text[at:]
         if fence := open_fence(part):
             part = f"{part.rstrip()}\n{closing_fence(fence)}"
-            rest = f"{fence}\n{rest}"
+            text = f"{fence}\n{text}"
         parts.append(part)
-        if len(parts) == _MOST_PARTS and most_blocks == _MOST_BLOCKS:
-            return []
-    return [*parts, rest]
+    return [*parts, text]

@@ -22,15 +22,12 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.conversation.inbox import Inbox
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.pipeline.backfill import Backfill
-from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
-from bot.workspaces import Workspaces
 from memory.postgres import OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -134,20 +131,13 @@ def _is_unhandled(sent: Mapping[str, Any]) -> bool:
     return not isinstance(event, dict) or event.get("type") not in EVENTS
 
 
-def create_app(
-    *,
-    slack: Installations,
-    inbox: Inbox,
-    backfill: Backfill,
-    changes: ChangeEvents,
-    workspaces: Workspaces,
-    interactions: Interactions,
-) -> CheckedApp:
+def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interactions) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
     Requests are verified before (`bot.runtime.http`), Socket Mode by its connection. A
     request's token is that of its installation.
     """
+    slack = changes.app.slack
 
     async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
         with transaction_timeout(_DATABASE_SECONDS):
@@ -163,6 +153,7 @@ def create_app(
         )
 
     app = CheckedApp(
+        name="kioku",  # without one, Bolt reads the source of every caller to find a name
         client=slack.tokenless(),
         authorize=authorize,
         request_verification_enabled=False,
@@ -170,8 +161,7 @@ def create_app(
 
     @app.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
-        # There is no response where a listener has acknowledged already. Any other status than 200
-        # lets Slack deliver an event again.
+        # No response: a listener has acknowledged. Slack repeats an event not answered by 200.
         if isinstance(error, OperationalError | OutcomeUnknown):
             log.warning("PostgreSQL did not answer a request from Slack in time", exc_info=error)
             if response is not None:
@@ -187,20 +177,13 @@ def create_app(
         if response is not None and unreadable:
             response.status, response.body = HTTPStatus.OK, ""
 
-    _register_events(app, inbox=inbox, backfill=backfill, changes=changes, workspaces=workspaces)
+    _register_events(app, backfill, changes)
     interactions.register(app)
     return app
 
 
-def _register_events(
-    app: CheckedApp,
-    *,
-    inbox: Inbox,
-    backfill: Backfill,
-    changes: ChangeEvents,
-    workspaces: Workspaces,
-) -> None:
-    """Store events in a global middleware: it is awaited before the ack, a listener is not.
+def _register_events(app: CheckedApp, backfill: Backfill, changes: ChangeEvents) -> None:
+    """Store events in a global middleware, whose return is the ack; no listener follows.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again.
     Slack waits for three seconds, so PostgreSQL has two. Of a workspace that has removed the app
@@ -212,33 +195,27 @@ def _register_events(
         body: dict[str, Any],
         context: AsyncBoltContext,
         next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
-    ) -> None:
-        if isinstance(body.get("event"), dict):
-            with transaction_timeout(_DATABASE_SECONDS):
-                await store(body, context.bot_user_id or "")
-                if body.get("is_ext_shared_channel"):
-                    for team in (await workspaces.with_message(body))[1:]:
-                        bot_user_id = await changes.slack.bot_user_id(team)
-                        await store(for_installation(body, team), bot_user_id)
-        await next()
+    ) -> BoltResponse | None:
+        if "event" not in body:
+            await next()
+            return None
+        with transaction_timeout(_DATABASE_SECONDS):
+            await store(body, context.bot_user_id or "")
+            if body.get("is_ext_shared_channel"):
+                for team in (await changes.workspaces.with_message(body))[1:]:
+                    bot_user_id = await changes.app.slack.bot_user_id(team)
+                    await store(for_installation(body, team), bot_user_id)
+        return BoltResponse(status=HTTPStatus.OK)
 
     async def store(body: dict[str, Any], bot_user_id: str) -> None:
         """Store an event for one installation."""
         event = body["event"]
         message = read_message(body, bot_user_id)
         departs = event.get("type") in DEPARTURES
-        if not (departs or await workspaces.serves(installation_team(body))):
+        if not (departs or await changes.workspaces.serves(installation_team(body))):
             log.info("an event of a workspace that is not served was dropped")
         elif message is not None:
-            if "app_context" in event:
-                await changes.viewed_channels.note(message.person, event["app_context"])
-            await inbox.store(message)
+            await changes.inbox.store(message)
             await backfill.read_follow_ups(message)
         else:
             await changes.note(body)
-
-    async def stored(event: dict[str, Any]) -> None:
-        """Nothing is left to do: the middleware stored what there was."""
-
-    for name in EVENTS:
-        app.event(name)(stored)

@@ -10,19 +10,14 @@ from typing import Any
 from bot.app import App
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
-from bot.memories.home import home_opened
+from bot.memories.home import publish_later
 from bot.pipeline.sources import SourceUpdates
-from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.audiences import Audiences
-from bot.slack.client import Installations
 from bot.slack.messages import (
     Message,
     author_key,
     found_message,
     installation_team,
-    plain,
     thread_key,
-    typed,
     user_key,
 )
 from bot.workspaces import Workspaces
@@ -51,13 +46,10 @@ class ChangeEvents:
 
     _: KW_ONLY
     inbox: Inbox
-    audiences: Audiences
     app: App
-    viewed_channels: ViewedChannels
     workspaces: Workspaces
     sessions: Sessions
     source_updates: SourceUpdates
-    slack: Installations
 
     async def note(self, body: Mapping[str, Any]) -> None:
         """Take note of an ``event_callback`` that is no person's message."""
@@ -73,9 +65,9 @@ class ChangeEvents:
             case "agent_session_stopped", _:
                 await self._stopped(event, team, channel)
             case "app_home_opened", _:
-                await self._home_opened(event, Person(team, str(event.get("user"))))
-            case "app_context_changed", _ if viewer := _viewer(body):
-                await self.viewed_channels.note(Person(team, viewer), event.get("context"))
+                if event.get("tab") == "home":
+                    person = Person(team, str(event.get("user")))
+                    await publish_later(self.app.pool, self.app.queue, person)
             case "user_change", _:
                 user = event.get("user") or {}
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
@@ -86,15 +78,9 @@ class ChangeEvents:
                 await self.workspaces.left(team, _event_time(body), uninstalled=False)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
-                    await self.audiences.invalidate(team, str(event.get(name)))
+                    await self.app.audiences.invalidate(team, str(event.get(name)))
             case kind, subtype if {kind, subtype} & CONVERSATION_CHANGES:
-                await self.audiences.invalidate(team, channel)
-
-    async def _home_opened(self, event: Mapping[str, Any], person: Person) -> None:
-        if event.get("context"):
-            await self.viewed_channels.note(person, event["context"])
-        if event.get("tab") == "home":
-            await home_opened(self.app, person)
+                await self.app.audiences.invalidate(team, channel)
 
     async def _stopped(self, event: Mapping[str, Any], team: str, channel: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
@@ -123,10 +109,8 @@ class ChangeEvents:
         await self.inbox.edit(
             team, channel, ts, thread, text, event_id=event_id, changed_ts=changed_ts
         )
-        bot_user_id = await self.slack.bot_user_id(team)
-        question, words = plain(text, bot_user_id), typed(text, bot_user_id)
         reworded = await self.source_updates.reword(
-            team, channel, ts, thread, question=question, words=words, changed_ts=changed_ts
+            team, channel, ts, thread, text, changed_ts=changed_ts
         )
         if "text" in before:
             if not reworded:
@@ -144,7 +128,7 @@ class ChangeEvents:
         ts, thread = _ts_and_thread(team, channel, deleted)
         await self.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
         reworded = await self.source_updates.reword(
-            team, channel, ts, thread, question="", words="", changed_ts=changed_ts
+            team, channel, ts, thread, "", changed_ts=changed_ts
         )
         if not reworded:
             await self._update_source(body, team, channel, deleted)
@@ -162,7 +146,7 @@ class ChangeEvents:
             event.get(field) or {},
             team_id=team,
             channel_id=str(event.get("channel")),
-            bot_user_id=await self.slack.bot_user_id(team),
+            bot_user_id=await self.app.slack.bot_user_id(team),
             is_dm=event.get("channel_type") == "im",
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
@@ -187,10 +171,3 @@ def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple
 def _event_time(body: Mapping[str, Any]) -> float:
     """Return when an event happened, in seconds since 1970, by Slack's clock."""
     return float(body.get("event_time") or time.time())
-
-
-def _viewer(body: Mapping[str, Any]) -> str:
-    """Return whose context changed; where the event does not say, for whom it was delivered."""
-    first = (body.get("authorizations") or [{}])[0]
-    authorized = "" if first.get("is_bot") else first.get("user_id")
-    return str(body["event"].get("user") or authorized or "")

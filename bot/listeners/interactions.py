@@ -59,38 +59,30 @@ _ERROR_BLOCK = "error"
 class Origin:
     """Where a command was typed or something was clicked, and its result is shown.
 
-    `home`: in Home; else at the `url` that Slack gave for the answer. `position`: that of the panel
-    in which the click was, None: it was in another message, or typed.
+    `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
+    which the click was, None: it was in another message, or typed.
     """
 
-    home: bool = False
     url: str = ""
     position: Position | None = None
 
     @classmethod
     def of(cls, body: Mapping[str, Any], block_id: str = "") -> Origin:
         """Return the origin of a command, shortcut or click in the block `block_id`."""
-        view = body.get("view") or {}
-        position = position_in(block_id)
-        if view.get("type") == "home":
-            return cls(home=True, position=position or Position())
-        return cls(url=str(body.get("response_url") or ""), position=position)
+        url = str(body.get("response_url") or "")
+        return cls(url=url, position=position_in(block_id) or (None if url else Position()))
 
     @property
     def metadata(self) -> dict[str, str]:
         """What a form keeps of it; `of_form` reads that."""
         where = self.position.value if self.position else ""
-        return {"home": "yes" if self.home else "", "url": self.url, "where": where}
+        return {"url": self.url, "where": where}
 
     @classmethod
     def of_form(cls, metadata: Mapping[str, str]) -> Origin:
         """Return the origin of the click that opened a form."""
         where = metadata.get("where", "")
-        return cls(
-            home=metadata.get("home") == "yes",
-            url=metadata.get("url", ""),
-            position=Position.parse(where) if where else None,
-        )
+        return cls(url=metadata.get("url", ""), position=Position.parse(where) if where else None)
 
 
 def person_of(body: Mapping[str, Any]) -> Person:
@@ -163,9 +155,6 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         view = body["view"]
-        if errors := form_errors(self._app, view):
-            await ack(response_action="errors", errors=dict(errors))
-            return
         origin = Origin.of_form(metadata_of(view))
         submit = FORMS[view["callback_id"]]
 
@@ -174,6 +163,9 @@ class Interactions:
 
         with self._counted():
             person, reader = await self._who(body)
+            if errors := form_errors(self._app, reader, view):
+                await ack(response_action="errors", errors=dict(errors))
+                return
             click = Click(person=person, reader=reader, value="", position=origin.position)
             running = asyncio.ensure_future(self._result(click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
@@ -246,7 +238,7 @@ class Interactions:
         done = result if isinstance(result, Done) else None
         position = result if isinstance(result, Position) else done.position if done else None
         try:
-            if origin.home:
+            if not origin.url:
                 await self._show_home(client, body, click, origin, position, done)
                 return
             shows_panel = position is not None or origin.position is not None
@@ -325,8 +317,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     expected = isinstance(error, (OperationalError, OutcomeUnknown, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
-    database = isinstance(error, OperationalError | OutcomeUnknown)
-    return reader.say("command_uncertain" if database else "command_broke")
+    return reader.say("command_broke")
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
@@ -334,9 +325,6 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
 
     What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
     """
-    if not url:
-        log.warning("an answer was not shown: Slack gave no address for it")
-        return
     webhook = AsyncWebhookClient(url)
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)

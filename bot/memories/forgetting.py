@@ -12,11 +12,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.changed_turns import check_changed_sources
-from bot.conversation.history import delete_forgotten_texts
+from bot.conversation.texts import check_changed_sources, delete_forgotten_texts
 from bot.memories.home import publish_later
 from bot.notices import update_notices
-from bot.people import has_opened_home
+from bot.queue.queue import BACKGROUND
 from bot.slack.messages import Message
 from bot.slack.permalinks import MessageKey
 from bot.ui.blocks import Payload, payload
@@ -38,15 +37,15 @@ from memory import (
 )
 from memory.formation import source_changed
 from memory.postgres import transaction_timeout
-from memory.store import selected
+from memory.store import embed_missing, selected
 
 log = logging.getLogger(__name__)
 
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
-MAX_KEYS = 50
-"""Memories that one button forgets: their keys are its value."""
+MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
+EMBED = "embed_memories"
 
 
 def selection_of(value: str) -> Selection:
@@ -124,39 +123,38 @@ async def forget_all_of(
     """Forget a selection, with the texts that say it; its notices and Home no longer show it."""
     delete_texts = partial(_delete_texts, app, person, publish)
     with transaction_timeout(FORGETTING_SECONDS):
-        forgotten = await forget(app.pool, person, selection, delete_texts=delete_texts)
-    log.info("a person forgot %d memories", forgotten.count)
-    return forgotten
+        return await forget(app.pool, person, selection, delete_texts=delete_texts)
 
 
 async def _delete_texts(
     app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Gone
 ) -> list[MessageKey]:
     await update_notices(app, connection, person, gone.batches)
-    if publish and await has_opened_home(connection, person):
+    if publish:
         await publish_later(connection, app.queue, person)
     return await delete_forgotten_texts(connection, gone, person=person)
 
 
 async def undo_forgotten(app: App, person: Person, reader: Reader, forgetting: str) -> Done:
-    """Undo a forgetting: once, and within ten minutes."""
+    """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
+    jobs = {f"{EMBED}:{person.scope}": person.ids}
+    embed = partial(app.queue.defer_each, name=EMBED, jobs=jobs, queue=BACKGROUND)
     try:
         with transaction_timeout(FORGETTING_SECONDS):
-            count = await undo_forgetting(app.pool, person, UUID(forgetting))
+            count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)
     except (ChangeGone, ValueError):
         return Done(line=reader.say("undo_gone"), beside=True)
     await check_changed_sources(app.pool, app.queue, person)
-    log.info("a person undid forgetting %d memories", count)
     return Done(line=reader.say("undone", count=count))
 
 
+async def embed_memories(app: App, team: str, user: str) -> None:
+    """Embed what an Undo has brought back; run as a job. Raises `EmbeddingsUnavailable`."""
+    await embed_missing(app.pool, app.embedder, Person(team, user))
+
+
 async def take_back(
-    app: App,
-    message: Message,
-    ids: Sequence[UUID],
-    questions: Collection[UUID],
-    *,
-    again: bool,
+    app: App, message: Message, ids: Sequence[UUID], questions: Collection[UUID], *, again: bool
 ) -> None:
     """Undo what tools stored of a message; of what was new no trace is left.
 
@@ -165,7 +163,7 @@ async def take_back(
     `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
     """
     person = message.person
-    entries = await list_changes(app.pool, person, ids=ids) if ids else []
+    entries = await list_changes(app.pool, person, ids=ids)
     new = [entry.key for entry in entries if entry.before is None]
     try:
         undone = await undo_changes(app.pool, app.embedder, person, ids=ids) if ids else []

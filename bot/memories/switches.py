@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.app import App
-from bot.conversation.off_record import discard_words
+from bot.conversation.texts import discard_words
 from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
 from bot.types import Off, PersonSettings
 from bot.ui.messages import off_button, off_done

@@ -6,25 +6,17 @@ It is shown to the model for one turn, kept nowhere, and never forms a memory.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+from bot.locale import Language, say
 from bot.logs import fault
-from bot.pipeline.file_contents import (
-    ALL_BYTES,
-    MOST_FILES,
-    AttachedFile,
-    Trouble,
-    Unseen,
-    Wanted,
-    file_name,
-    planned,
-    shown_file,
-)
-from bot.slack.attached import FORWARDED_CHARACTERS, attached_to
+from bot.slack.attached import FORWARDED_CHARACTERS, THUMBNAILS, attached_to
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
@@ -32,7 +24,6 @@ from bot.slack.client import (
     error_code,
     find_message,
     is_passing,
-    retry_on_rate_limit,
 )
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.slack.messages import Message, excerpt
@@ -41,6 +32,96 @@ log = logging.getLogger(__name__)
 
 PROCESS_BYTES = 40_000_000
 """Bytes of the files of all messages that one process answers at a time."""
+MOST_FILES = 4
+FILE_BYTES = 8_000_000
+# Of one message: all of it is held, as base64, until its answer is complete.
+ALL_BYTES = 12_000_000
+_THUMBNAIL_BYTES = 2_000_000
+_TEXT_BYTES = 100_000  # of a text file, that are decoded
+_NAME_CHARACTERS = 60
+# Slack keeps these elsewhere, or not any more.
+_ELSEWHERE = frozenset({"external"})
+_GONE = frozenset({"tombstone", "hidden_by_limit"})
+# What a file begins with says what it is; its name may say anything.
+_BEGINNINGS: Mapping[bytes, str] = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+_IMAGES = frozenset({*_BEGINNINGS.values(), "image/webp"})
+_OPEN_XML = "application/vnd.openxmlformats-officedocument."
+# By the end of the name: the media type and the beginning of what the Responses API reads itself.
+# Source: https://developers.openai.com/api/docs/guides/file-inputs
+_DOCUMENTS: Mapping[str, tuple[str, bytes]] = {
+    "pdf": ("application/pdf", b"%PDF-"),
+    "docx": (f"{_OPEN_XML}wordprocessingml.document", b"PK\x03\x04"),
+    "pptx": (f"{_OPEN_XML}presentationml.presentation", b"PK\x03\x04"),
+    "xlsx": (f"{_OPEN_XML}spreadsheetml.sheet", b"PK\x03\x04"),
+    "csv": ("text/csv", b""),
+    "tsv": ("text/tab-separated-values", b""),
+    "md": ("text/markdown", b""),
+    "json": ("application/json", b""),
+    "html": ("text/html", b""),
+}
+_ENDINGS = {kind: ending for ending, (kind, _) in _DOCUMENTS.items()}
+_CODE = re.compile(
+    r"c|cpp|cs|css|go|h|ini|java|js|jsx|kt|log|lua|php|pl|py|r|rb|rs|scala|sh|sql|swift|tex|toml"
+    r"|tsx?|txt|xml|ya?ml"
+)
+
+Trouble: TypeAlias = Literal[
+    "files_scope",
+    "files_kind",
+    "files_large",
+    "files_many",
+    "files_gone",
+    "files_not_now",
+    "files_elsewhere",
+    "files_connect",
+    "files_model",
+]
+
+
+_REASONS: Mapping[str, str] = {
+    "files_not_now": "could not be read just now; it is not gone, and may be read in a minute"
+}
+
+
+class Unseen(Exception):
+    """A file is not shown to the model; `trouble` names the sentence that says why."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(f"A file is not shown: {trouble}.")
+        self.trouble: Trouble = trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedFile:
+    """One file: its name, what the Responses API takes or its `text`, or why it is not shown."""
+
+    name: str
+    kind: str = ""
+    size: int = 0
+    content: Mapping[str, Any] | None = None
+    text: str = ""
+    trouble: Trouble | None = None
+    earlier: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """Whether the model is shown what is in it."""
+        return bool(self.content or self.text)
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The description that the model gets besides the content, with the text of a text file."""
+        if self.trouble:
+            reason = _REASONS.get(self.trouble, self.trouble.removeprefix("files_"))
+            return {"name": self.name, "not_shown": reason}
+        when = {"sent": "earlier"} if self.earlier else {}
+        text = {"text": self.text} if self.text else {}
+        return {"name": self.name, "type": self.kind, "bytes": self.size, **when, **text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +138,33 @@ class Brought:
         return bool(now) or any(one.shown and not one.earlier for one in self.files)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file that is to be downloaded, `most` bytes at the most; `kind` is ``""`` for an image."""
+
+    name: str
+    kind: str
+    url: str
+    most: int
+
+
 class _ByteBudget:
     """A semaphore of bytes: `take` waits until as many are free."""
 
-    def __init__(self, size: int) -> None:
-        self._free = size
+    def __init__(self, size: int, seconds: float) -> None:
+        self._free, self._seconds = size, seconds
         self._freed = asyncio.Event()
 
-    async def take(self, size: int, *, seconds: float) -> None:
-        """Take `size` bytes; raises `TimeoutError` after so many seconds."""
-        async with asyncio.timeout(seconds):
-            while size > self._free:
-                self._freed.clear()
-                await self._freed.wait()
+    async def take(self, size: int) -> None:
+        """Take `size` bytes; raises `Unseen` where they are not free in time."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                while size > self._free:
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError as error:
+            log.warning("a file was not read: those of other messages take up the memory for them")
+            raise Unseen("files_not_now") from error
         self._free -= size
 
     def give_back(self, size: int) -> None:
@@ -95,7 +190,7 @@ class Attachments:
     ) -> None:
         self._slack = slack
         self._files = files
-        self._budget, self._wait_seconds = _ByteBudget(process_bytes), wait_seconds
+        self._budget = _ByteBudget(process_bytes, wait_seconds)
 
     @asynccontextmanager
     async def read(self, message: Message, *, earlier: str | None = None) -> AsyncIterator[Brought]:
@@ -113,15 +208,23 @@ class Attachments:
             forwarded, found = await self._earlier(message, earlier)
             forwarded = [{"sent": "earlier", **one} for one in forwarded]
         lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
-        plans = await self._plans(message.team_id, found)
-        size = sum(one.most for one in plans if isinstance(one, Wanted))
+        files: list[AttachedFile] = []
+        held = 0
         try:
-            await self._budget.take(size, seconds=self._wait_seconds)
-        except TimeoutError:
-            log.warning("files were not read: those of other messages take up the memory for them")
-            plans, size = [_not_now(one) for one in plans], 0
-        try:
-            files = [await self._downloaded(message.team_id, one) for one in plans]
+            for file in found[:MOST_FILES]:
+                try:
+                    one = planned(await self._whole(message.team_id, file), ALL_BYTES - held)
+                    if isinstance(one, Wanted):
+                        await self._budget.take(one.most)
+                        held += one.most
+                        one = shown_file(one, await self._content(message.team_id, one))
+                except Unseen as unseen:
+                    one = AttachedFile(name=file_name(file), trouble=unseen.trouble)
+                files.append(one)
+            files += [
+                AttachedFile(name=file_name(file), trouble="files_many")
+                for file in found[MOST_FILES:]
+            ]
             if not message.brings:
                 files = [replace(file, earlier=True) for file in files if file.shown]
             if files:
@@ -129,41 +232,18 @@ class Attachments:
                 log.info("a message brought %d file(s), %d of them shown", len(files), seen)
             yield Brought(files, lines)
         finally:
-            self._budget.give_back(size)
+            self._budget.give_back(held)
 
     async def _earlier(
         self, message: Message, ts: str
     ) -> tuple[Sequence[Mapping[str, str]], Sequence[Mapping[str, Any]]]:
         try:
-            found = await find_message(
-                self._slack.client(message.team_id),
-                message.channel_id,
-                message.thread_ts,
-                ts,
-                seconds=TURN_PATIENCE_SECONDS,
-            )
+            client = self._slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
+            found = await find_message(client, message.channel_id, message.thread_ts, ts)
         except SLACK_FAULTS as error:
             log.warning("an earlier message was not read: %s", error_code(error) or fault(error))
             return (), ()
         return attached_to(found or {})
-
-    async def _plans(
-        self, team_id: str, files: Sequence[Mapping[str, Any]]
-    ) -> list[AttachedFile | Wanted]:
-        plans: list[AttachedFile | Wanted] = []
-        left = ALL_BYTES
-        for number, file in enumerate(files):
-            name = file_name(file)
-            if number >= MOST_FILES:
-                plans.append(AttachedFile(name=name, trouble="files_many"))
-                continue
-            try:
-                one: AttachedFile | Wanted = planned(await self._whole(team_id, file), left)
-            except Unseen as unseen:
-                one = AttachedFile(name=name, trouble=unseen.trouble)
-            left -= one.most if isinstance(one, Wanted) else 0
-            plans.append(one)
-        return plans
 
     async def _whole(self, team_id: str, file: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what is known of a file; from another organization Slack sends its id alone.
@@ -173,10 +253,8 @@ class Attachments:
         if file.get("file_access") != "check_file_info":
             return file
         try:
-            answer = await retry_on_rate_limit(
-                lambda: self._slack.client(team_id).files_info(file=str(file.get("id"))),
-                seconds=TURN_PATIENCE_SECONDS,
-            )
+            client = self._slack.client(team_id, patience=TURN_PATIENCE_SECONDS)
+            answer = await client.files_info(file=str(file.get("id")))
         except SLACK_FAULTS as error:
             log.warning("a shared file was not found: %s", error_code(error) or fault(error))
             if is_passing(error):
@@ -186,20 +264,15 @@ class Attachments:
         _, [whole] = attached_to({"files": [answer.get("file") or {}]})
         return whole
 
-    async def _downloaded(self, team_id: str, wanted: AttachedFile | Wanted) -> AttachedFile:
-        if isinstance(wanted, AttachedFile):
-            return wanted
+    async def _content(self, team_id: str, wanted: Wanted) -> bytes:
         try:
-            return shown_file(wanted, await self._files.read(team_id, wanted.url, most=wanted.most))
-        except FileScopeMissing:
-            trouble: Trouble = "files_scope"
-        except FileNotNow:
-            trouble = "files_not_now"
-        except FileUnreadable:
-            trouble = "files_gone"
-        except Unseen as unseen:
-            trouble = unseen.trouble
-        return AttachedFile(name=wanted.name, trouble=trouble)
+            return await self._files.read(team_id, wanted.url, most=wanted.most)
+        except FileScopeMissing as error:
+            raise Unseen("files_scope") from error
+        except FileNotNow as error:
+            raise Unseen("files_not_now") from error
+        except FileUnreadable as error:
+            raise Unseen("files_gone") from error
 
 
 def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:
@@ -212,7 +285,108 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
     return lines
 
 
-def _not_now(one: AttachedFile | Wanted) -> AttachedFile:
-    if isinstance(one, AttachedFile):
-        return one
-    return AttachedFile(name=one.name, trouble="files_not_now")
+def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
+    """Return how a file is read: from its download or thumbnail, or already from what is known."""
+    if file.get("file_access") == "access_denied":
+        raise Unseen("files_connect")
+    if file.get("mode") in _GONE or file.get("file_access") == "file_not_found":
+        raise Unseen("files_gone")
+    if file.get("is_external") or file.get("mode") in _ELSEWHERE:
+        raise Unseen("files_elsewhere")
+    name, mimetype = file_name(file), str(file.get("mimetype") or "")
+    size = int(file.get("size") or 0)
+    url = str(file.get("url_private_download") or file.get("url_private") or "")
+    thumbnail = next((str(file[one]) for one in THUMBNAILS if file.get(one)), "")
+    named = name.rpartition(".")[2].lower()
+    endings = (named, str(file.get("filetype")), _ENDINGS.get(mimetype, ""))
+    ending = next((one for one in endings if one in _DOCUMENTS), named)
+    kind, _ = _DOCUMENTS.get(ending, ("", b""))
+    most = min(FILE_BYTES, left)
+    if file.get("transcript"):
+        if not (file.get("has_more") and file.get("vtt")):
+            return AttachedFile(name=name, kind="transcript", size=size, text=file["transcript"])
+        url, kind, size = str(file["vtt"]), "text/vtt", _TEXT_BYTES
+    elif file.get("mode") == "snippet" or mimetype == "text/plain":
+        kind = "text/plain"
+    elif mimetype in _IMAGES:
+        kind = ""
+        if size > most and thumbnail:
+            url, size = thumbnail, _THUMBNAIL_BYTES
+    elif mimetype.startswith("image/") and thumbnail:
+        url, kind, size = thumbnail, "", _THUMBNAIL_BYTES
+    elif not kind and (mimetype.startswith("text/") or _CODE.fullmatch(ending)):
+        kind = "text/plain"
+    elif not kind:
+        raise Unseen("files_kind")
+    if size > most:
+        raise Unseen("files_large")
+    return Wanted(name=name, kind=kind, url=url, most=size or most)
+
+
+def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
+    """Return a downloaded file as the model is shown it; raises `Unseen`."""
+    name, kind = wanted.name, wanted.kind or _image_kind(content)
+    if kind is None:
+        raise Unseen("files_kind")
+    if kind in ("text/plain", "text/vtt"):
+        text = _decoded(content)
+        if kind == "text/vtt":
+            text = "\n".join(line for line in text.splitlines() if line and "-->" not in line)
+        return AttachedFile(name=name, kind=kind, size=len(content), text=text)
+    data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    shown = {"type": "input_image", "image_url": data, "detail": "auto"}
+    if wanted.kind:
+        # The API tells a PDF by the end of its name. Its pages are shown as small pictures, too.
+        ending = _ENDINGS[kind]
+        if not content.startswith(_DOCUMENTS[ending][1]):
+            raise Unseen("files_kind")
+        named = name if name.lower().endswith(f".{ending}") else f"{name}.{ending}"
+        detail = {"detail": "low"} if kind == "application/pdf" else {}
+        shown = {"type": "input_file", "filename": named, "file_data": data, **detail}
+    return AttachedFile(name=name, kind=kind, size=len(content), content=shown)
+
+
+def _image_kind(content: bytes) -> str | None:
+    """Return the media type of an image that the model can be shown, by its first bytes."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return next((k for begins, k in _BEGINNINGS.items() if content.startswith(begins)), None)
+
+
+def _decoded(content: bytes) -> str:
+    """Return the beginning of a text file in UTF-8 or UTF-16; of anything else nothing is shown."""
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content[:_TEXT_BYTES].decode("utf-16" if wide else "utf-8-sig", "replace")
+    text = text.rstrip("\ufffd") if len(content) > _TEXT_BYTES else text
+    if not text.strip() or "\x00" in text or "\ufffd" in text:
+        raise Unseen("files_kind")
+    return text
+
+
+def file_name(file: Mapping[str, Any]) -> str:
+    """Return the first characters of a file's name, in one line."""
+    name = " ".join(str(file.get("name") or file.get("title") or "").split())
+    return name[:_NAME_CHARACTERS]
+
+
+def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]:
+    """Return one sentence for each reason why files were not shown, with what to do about it."""
+    troubles = dict.fromkeys(file.trouble for file in files if file.trouble)
+    return [
+        _sentence(language, trouble, [file.name for file in files if file.trouble == trouble])
+        for trouble in troubles
+    ]
+
+
+def _sentence(language: Language, trouble: Trouble, names: Sequence[str]) -> str:
+    quoted = [f"`{bare}`" for name in names if (bare := name.replace("`", "").strip())]
+    limits = {
+        "files_large": {"megabytes": FILE_BYTES // 1_000_000},
+        "files_many": {"most": MOST_FILES},
+    }
+    return say(
+        language,
+        trouble,
+        names=say(language, "listed").join(quoted) or say(language, "files_nameless"),
+        **limits.get(trouble, {}),
+    )

@@ -18,15 +18,15 @@ from typing import Any
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
+from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import Inbox
 from bot.logs import fault
-from bot.queue.queue import REPLIES, Queue
-from bot.slack.audiences import Audiences, ConversationKind, invalidate_kinds
+from bot.queue.queue import REPLIES
+from bot.slack.audiences import ConversationKind, invalidate_kinds
 from bot.slack.client import (
     GAP_SECONDS,
     SLACK_FAULTS,
-    Installations,
     error_code,
     is_passing,
     next_cursor,
@@ -66,11 +66,8 @@ class Backfill:
     `listening` has the marks.
     """
 
-    pool: Pool
-    queue: Queue
+    app: App
     inbox: Inbox
-    audiences: Audiences
-    slack: Installations
 
     async def mark(self, teams: Sequence[str]) -> None:
         """Record that this process receives events of `teams`; after a gap, schedule a backfill.
@@ -81,7 +78,7 @@ class Backfill:
         """
         if not teams:
             return
-        async with transaction(self.pool, wait=_WAIT_SECONDS) as connection:
+        async with transaction(self.app.pool, wait=_WAIT_SECONDS) as connection:
             found = await connection.execute(
                 "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
                 " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
@@ -100,7 +97,8 @@ class Backfill:
                     team, minutes = row["team_id"], row["gap"] // 60
                     log.warning("no process received events for %d minutes: catching up", minutes)
                     await invalidate_kinds(connection, team)
-                    await self._plan_later(connection, team, row["heard"])
+                    job = {"team": team, "since": row["heard"], "cursor": ""}
+                    await self._later(connection, CATCH_UP, [job])
 
     @asynccontextmanager
     async def marked(self, teams: Callable[[], Awaitable[Sequence[str]]]) -> AsyncIterator[None]:
@@ -125,55 +123,31 @@ class Backfill:
 
         Direct messages come first, then the threads that the app took part in, then channels.
         """
+        job = {"team": team, "since": since, "cursor": cursor}
         oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
         try:
-            answer = await self.slack.client(team).users_conversations(
+            answer = await self.app.slack.client(team).users_conversations(
                 types="im,mpim,private_channel,public_channel",
                 exclude_archived=True,
                 limit=_CONVERSATIONS,
                 cursor=cursor or None,
             )
         except SLACK_FAULTS as error:
-            if is_passing(error):
-                await self._plan_later(self.pool, team, since, cursor, _delay(error))
-            else:
-                # A later attempt would be refused as well: the app has left, or lacks a scope.
-                log.warning("what was missed is not looked for: %s", error_code(error))
+            await self._again(CATCH_UP, job, error)
             return
-        channels = answer.get("channels") or []
-        places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
-        places += [] if cursor else await self._followed(team)
-        places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
-        await self._read_later(
-            [_reading(team, channel, thread, oldest) for channel, thread in places]
-        )
+        channels = sorted(answer.get("channels") or [], key=lambda one: not one.get("is_im"))
+        direct = sum(bool(one.get("is_im")) for one in channels)
+        places = [(str(one["id"]), "") for one in channels]
+        places[direct:direct] = [] if cursor else await self._followed(team)
+        reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
+        await self._later(self.app.pool, READ_MISSED, reads, _SPACING_SECONDS)
         if following := next_cursor(answer):
-            delay = _SPACING_SECONDS * len(places)
-            await self._plan_later(self.pool, team, since, following, delay)
-
-    async def _plan_later(
-        self,
-        where: AsyncConnection[DictRow] | Pool,
-        team: str,
-        since: str,
-        cursor: str = "",
-        delay: float = 0.0,
-    ) -> None:
-        """Schedule `plan`; of each outage one such job can wait."""
-        await self.queue.defer(
-            where,
-            CATCH_UP,
-            queue=REPLIES,
-            lock=f"{CATCH_UP}:{team}.{since}",
-            delay=delay,
-            team=team,
-            since=since,
-            cursor=cursor,
-        )
+            spacing = _SPACING_SECONDS * len(places)
+            await self._later(self.app.pool, CATCH_UP, [{**job, "cursor": following}], spacing)
 
     async def _followed(self, team: str) -> list[tuple[str, str]]:
         found = await execute_statement(
-            self.pool,
+            self.app.pool,
             "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
             (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
         )
@@ -185,7 +159,7 @@ class Backfill:
         if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
             job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
             with transaction_timeout(_ACK_WAIT_SECONDS):
-                await self._read_later([job], 0.0)
+                await self._later(self.app.pool, READ_MISSED, [job])
 
     async def read(
         self, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
@@ -196,47 +170,36 @@ class Backfill:
         """
         if float(oldest) < time.time() - 2 * _DAY_SECONDS:
             return
-        job = _reading(team, channel, thread, oldest, cursor)
+        job, client = _reading(team, channel, thread, oldest, cursor), self.app.slack.client(team)
         method = "conversations.replies" if thread else "conversations.history"
-        if wait := self.slack.limits.wait(team, method):
+        if wait := self.app.slack.limits.wait(team, method):
             # Of the jobs that were refused at the same moment each comes at another one.
-            await self._read_later([job], wait * random.uniform(1, 2))  # noqa: S311
+            await self._later(self.app.pool, READ_MISSED, [job], wait * random.uniform(1, 2))  # noqa: S311
             return
+        page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
         try:
-            messages, following = await self._page(job)
-            # A delivered event says whether its conversation is shared; one that is read does not.
-            kind = await self.audiences.look_up(team, channel) if messages else None
-        except SLACK_FAULTS as error:
-            self.slack.limits.note(team, method, error)
-            if is_passing(error):
-                await self._read_later([job], _delay(error))
+            if thread:
+                answer = await client.conversations_replies(channel=channel, ts=thread, **page)
             else:
-                log.warning("a conversation could not be read: %s", error_code(error))
+                answer = await client.conversations_history(channel=channel, **page)
+            # A thread is returned with its first message, however old.
+            found = [
+                one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)
+            ]
+            # A delivered event says whether its conversation is shared; one that is read does not.
+            kind = await self.app.audiences.look_up(team, channel) if found else None
+        except SLACK_FAULTS as error:
+            self.app.slack.limits.note(team, method, error)
+            await self._again(READ_MISSED, job, error)
             return
+        following = next_cursor(answer)
         later = [{**job, "cursor": following}] if following else []
         if kind is not None:
-            for found in messages:
-                addressed = await self._store(job, kind, found)
-                if found.get("reply_count") and not thread and (addressed or kind.direct):
-                    later.append(_reading(team, channel, str(found["ts"]), oldest))
-        await self._read_later(later)
-
-    async def _page(self, job: Mapping[str, str]) -> tuple[Sequence[Mapping[str, Any]], str]:
-        """Return messages in the order they were written, and the cursor of the next page."""
-        client, channel, thread = self.slack.client(job["team"]), job["channel"], job["thread"]
-        which: dict[str, Any] = {"oldest": job["oldest"], "limit": PAGE}
-        which["cursor"] = job["cursor"] or None
-        if thread:
-            answer = await client.conversations_replies(channel=channel, ts=thread, **which)
-        else:
-            answer = await client.conversations_history(channel=channel, **which)
-        # A thread is returned with its first message, however old.
-        newer = [
-            found
-            for found in answer.get("messages") or []
-            if float(found.get("ts") or 0) > float(job["oldest"])
-        ]
-        return sorted(newer, key=lambda found: float(found["ts"])), next_cursor(answer)
+            for one in sorted(found, key=lambda one: float(one["ts"])):
+                addressed = await self._store(job, kind, one)
+                if one.get("reply_count") and not thread and (addressed or kind.direct):
+                    later.append(_reading(team, channel, str(one["ts"]), oldest))
+        await self._later(self.app.pool, READ_MISSED, later, _SPACING_SECONDS)
 
     async def _store(
         self, job: Mapping[str, str], kind: ConversationKind, found: Mapping[str, Any]
@@ -247,7 +210,7 @@ class Backfill:
                 found,
                 team_id=job["team"],
                 channel_id=job["channel"],
-                bot_user_id=await self.slack.bot_user_id(job["team"]),
+                bot_user_id=await self.app.slack.bot_user_id(job["team"]),
                 is_dm=kind.direct,
                 is_shared=kind.shared,
             )
@@ -258,24 +221,28 @@ class Backfill:
         await self.inbox.store(message)
         return message.addressed
 
-    async def _read_later(
-        self, jobs: Sequence[Mapping[str, str]], spacing: float = _SPACING_SECONDS
+    async def _again(self, name: str, job: Mapping[str, str], error: BaseException) -> None:
+        """Schedule a job once more that Slack did not let end, unless it would be refused again."""
+        log.info("what was missed could not be read: %s", error_code(error) or fault(error))
+        if is_passing(error):
+            await self._later(self.app.pool, name, [job], retry_after(error) or _AGAIN_SECONDS)
+
+    async def _later(
+        self,
+        where: AsyncConnection[DictRow] | Pool,
+        name: str,
+        jobs: Sequence[Mapping[str, str]],
+        spacing: float = 0.0,
     ) -> None:
-        """Schedule `read` with these arguments, one after another; a later outage has its own."""
-        by_lock = {_lock(job): job for job in jobs}
-        await self.queue.defer_each(self.pool, READ_MISSED, by_lock, queue=REPLIES, spacing=spacing)
+        """Schedule jobs `spacing` seconds apart; of each one waits, whatever page it reads."""
+        by_lock = {
+            ".".join([name, *(value for key, value in job.items() if key != "cursor")]): job
+            for job in jobs
+        }
+        await self.app.queue.defer_each(where, name, by_lock, queue=REPLIES, spacing=spacing)
 
 
 def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:
     """Return the arguments of a job that calls `Backfill.read`."""
     where = {"team": team, "channel": channel, "thread": thread}
     return {**where, "oldest": oldest, "cursor": cursor}
-
-
-def _lock(job: Mapping[str, str]) -> str:
-    return ".".join([READ_MISSED, job["team"], job["channel"], job["thread"], job["oldest"]])
-
-
-def _delay(error: BaseException) -> float:
-    log.info("what was missed could not be read: %s", error_code(error) or fault(error))
-    return retry_after(error) or _AGAIN_SECONDS

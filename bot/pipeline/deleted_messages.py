@@ -5,14 +5,22 @@ from __future__ import annotations
 import logging
 
 from psycopg.rows import DictRow
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.changed_turns import delete_withdrawn_texts
 from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.texts import delete_withdrawn_texts
 from bot.delivery.outbox import messages_of_turn, replies_after
 from bot.delivery.posted_messages import SETTLED_SECONDS
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code, is_passing
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    SLACK_FAULTS,
+    Installations,
+    delete_message,
+    error_code,
+    is_passing,
+)
 from bot.slack.messages import split_thread_key
 from memory import Person, Pool
 from memory.metrics import step
@@ -48,17 +56,18 @@ class DeletedMessageCleanup:
             scope={THREAD_SETTING: thread},
         )
         for row in rows:
+            client = self._slack.client(row["team_id"], patience=PATIENCE_SECONDS)
             thread_ts = split_thread_key(thread)[2]
-            lost = await self._lost(row, thread_ts)
+            lost = await self._lost(client, row, thread_ts)
             complete = lost is not None
             for ts in [*row["reply_ts"], *(lost or ())]:
-                complete &= await self._delete(row["team_id"], row["channel_id"], ts)
+                complete &= await _delete(client, row["channel_id"], ts)
             # The worker that answered may have died.
             await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
             person = Person(row["team_id"], row["user_id"])
-            await delete_withdrawn_texts(self._pool, person, row["id"], thread, ended=complete)
+            await delete_withdrawn_texts(self._pool, person, row["id"], thread, complete=complete)
 
-    async def _lost(self, row: DictRow, thread_ts: str) -> list[str] | None:
+    async def _lost(self, client: AsyncWebClient, row: DictRow, thread_ts: str) -> list[str] | None:
         """Return the messages that a worker may have posted and not recorded.
 
         None if that is not known yet: Slack did not answer, or a message may still appear.
@@ -66,12 +75,7 @@ class DeletedMessageCleanup:
         if row["since"] is None:
             return []
         try:
-            found = await replies_after(
-                self._slack.client(row["team_id"]),
-                row["channel_id"],
-                thread_ts,
-                row["ts"],
-            )
+            found = await replies_after(client, row["channel_id"], thread_ts, row["ts"])
             bot_user_id = await self._slack.bot_user_id(row["team_id"])
         except SLACK_FAULTS as error:
             log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
@@ -85,11 +89,12 @@ class DeletedMessageCleanup:
         )
         return lost if lost or row["age"] > SETTLED_SECONDS else None
 
-    async def _delete(self, team_id: str, channel: str, ts: str) -> bool:
-        """Delete a message of the app; False where Slack may do so later."""
-        try:
-            await delete_message(self._slack.client(team_id), channel, ts)
-        except SLACK_FAULTS as error:
-            log.warning("a reply was not deleted: %s", error_code(error) or fault(error))
-            return not is_passing(error)
-        return True
+
+async def _delete(client: AsyncWebClient, channel: str, ts: str) -> bool:
+    """Delete a message of the app; False where Slack may do so later."""
+    try:
+        await delete_message(client, channel, ts)
+    except SLACK_FAULTS as error:
+        log.warning("a reply was not deleted: %s", error_code(error) or fault(error))
+        return not is_passing(error)
+    return True

@@ -5,20 +5,25 @@ back. A piece of a line is therefore held until a link in it has ended and is kn
 What is shown has one reading: outside of code no ``<`` begins anything, and no ``](`` is left, but
 those of allowed links; any other address is written so that no client makes a link of it, as
 ``docs[.]python[.]org/3/``. docs/decisions/0018-links.md has the rules and limits.
+
+Source: https://spec.commonmark.org/0.31.2/#inlines
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 import regex
+from markdown_it import MarkdownIt
+from markdown_it.helpers import parseLinkLabel
+from markdown_it.rules_inline import StateInline, autolink, backtick, image, link
 from markdown_it.token import Token
 
 from bot.pipeline import addresses
 from bot.pipeline.addresses import DOTS, ENDS, NOT_IN_ADDRESSES, normal
-from bot.pipeline.markdown import spans
 
 MAX_WORD = 4_096  # characters of a word that are held; a longer one is shown in pieces
 _MAX_HELD = 300  # characters of text that are held for the end of a link or of code
@@ -59,6 +64,8 @@ _AFTER_LINK = regex.compile(rf"[.,;:!?'*_~)]*+[^{NOT_IN_ADDRESSES}]")
 _UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
 # A space after each of these breaks every address in a word that is too long to be read.
 _BROKEN = str.maketrans({character: f"{character} " for character in f".{DOTS}:@]<&"})
+_MAX_MARKS = 80  # the parser takes quadratic time for more, and a level of recursion for each
+_KINDS = ("link_open", "image", "code_inline")
 
 
 class LinkFilter:
@@ -173,7 +180,7 @@ class LinkFilter:
         """Return whether every backtick of a piece of a line begins or ends a plain code span."""
         ticks = text.count("`")
         if ticks and self._ticks_are_plain:
-            code = [span.content for span in spans(text) if span.type == "code_inline"]
+            code = [span.content for span in _spans(text) if span.type == "code_inline"]
             is_clear = ticks == 2 * len(code) and "``" not in text and "\\`" not in text
             self._ticks_are_plain = is_clear and "|" not in "".join(code)
         return ticks > 0 and self._ticks_are_plain and self._fences_are_plain
@@ -181,7 +188,7 @@ class LinkFilter:
     def _marked(self, text: str, code: bool) -> str:
         """Return Markdown with each link that is not allowed made text."""
         shown, at, apart = "", 0, False
-        for span in spans(text, code=code):
+        for span in _spans(text, code=code):
             start, end = span.meta["start"], span.meta["end"]
             if start < at:
                 continue
@@ -313,3 +320,57 @@ def _broken(address: str) -> str:
     """Return an address in a form that no client makes a link of."""
     address = _SCHEME.sub(r"\1: ", _WEB.sub("", address))
     return _DOT.sub("[.]", address.replace("://", ": "))
+
+
+def _spans(text: str, *, code: bool = True) -> list[Token]:
+    """Return the links, images and code spans of a line, in order, also those within labels.
+
+    The `meta` of each has its ``start`` and ``end`` in the text, and ``label_end``. Without `code`,
+    a backtick is a character like any other. A line with too many marks has none of them.
+    """
+    tokens: list[Token] = []
+    read = text if code else text.replace("`", "'")
+    if 0 < sum(map(read.count, "[<`")) <= _MAX_MARKS:
+        _PARSER.inline.parse(read, _PARSER, {}, tokens)
+    return [token for token in tokens if token.type in _KINDS]
+
+
+class _Parser(MarkdownIt):
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False})
+        self.disable(["html_inline", "emphasis"])
+        for name, rule in zip(
+            ("link", "image", "autolink", "backticks"),
+            (link, image, autolink, backtick),
+            strict=True,
+        ):
+            self.inline.ruler.at(name, _located(rule))
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802 - the parser's name
+        """Keep an address as it is written."""
+        return url
+
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - the parser's name
+        """Find links of every scheme."""
+        return True
+
+
+def _located(rule: Any) -> Any:
+    """Return an inline rule that stores in its token where the token's text starts and ends."""
+
+    def run(state: StateInline, silent: bool) -> bool:
+        start, before = state.pos, len(state.tokens)
+        if not rule(state, silent):
+            return False
+        for token in [] if silent else state.tokens[before:]:
+            if token.type in _KINDS and not token.meta:
+                bracket = start + (token.type == "image")
+                label_end = parseLinkLabel(state, bracket, token.type != "image")
+                token.meta = {"start": start, "end": state.pos, "label_end": label_end}
+                break
+        return True
+
+    return run
+
+
+_PARSER = _Parser()

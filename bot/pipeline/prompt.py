@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, groupby
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from openai.types.responses import EasyInputMessageParam
 
 from bot.conversation.turns import Exchange
 from bot.pipeline.addresses import links_in
-from bot.pipeline.file_contents import AttachedFile
+from bot.pipeline.attachments import AttachedFile
 from bot.slack.messages import Message
 from memory import Memory, subject
 
@@ -79,20 +79,38 @@ class Prompt:
     holds instructions, what the person said, and last what changes each minute. What others wrote
     (thread, forwarded messages, names and texts of files) is in messages of role ``user``, framed.
 
-    `newest_only`: the newest of them, because the search for the question failed.
+    `before` are the messages up to those, `others` the lines of what others wrote except files,
+    `question` the person's words; where there are none, `alone` takes their place.
+    `newest_only`: the newest memories, because the search for the question failed.
     `thread_unread`: earlier messages of its thread could not be read just now.
     `files` are those that it names, with the content of those that are shown.
     `links` are the addresses in it that are the person's own, in their normal form. `zone` is the
     person's time zone, such as ``Asia/Tokyo``.
     """
 
-    input: list[EasyInputMessageParam]
-    memories: tuple[Memory, ...] = field(default=())
+    before: Sequence[EasyInputMessageParam] = ()
+    others: Sequence[str] = ()
+    question: str
+    alone: str = ""
+    memories: tuple[Memory, ...] = ()
     newest_only: bool = False
     thread_unread: bool = False
     files: tuple[AttachedFile, ...] = ()
     links: frozenset[str] = frozenset()
     zone: str = ""
+
+    @property
+    def input(self) -> list[EasyInputMessageParam]:
+        """The messages of the request; the person's comes last."""
+        others = [*self.others, *_section("files", _file_lines(self.files))]
+        shown: list[Any] = [dict(file.content) for file in self.files if file.content]
+        asked: EasyInputMessageParam = {"role": "user", "content": self.question or self.alone}
+        if shown:
+            words: list[Any] = (
+                [{"type": "input_text", "text": self.question}] if self.question else []
+            )
+            asked = {"role": "user", "content": [*words, *shown]}
+        return [*self.before, *([_message("user", "\n".join(others))] if others else []), asked]
 
     @property
     def shows_files(self) -> bool:
@@ -101,18 +119,11 @@ class Prompt:
 
     def without_files(self) -> Prompt:
         """Return the same without what is in the files, which it names as not readable."""
-        last = self.input[-1]["content"]
-        parts: list[Any] = [] if isinstance(last, str) else list(last)
-        words = [str(part["text"]) for part in parts if part["type"] == "input_text"]
-        said = _message("user", "\n".join(words) or FILES_ALONE)
         files = tuple(
             replace(file, content=None, trouble="files_model") if file.content else file
             for file in self.files
         )
-        # The last section; a "<" in what others wrote is escaped.
-        above = str(self.input[-2]["content"]).rpartition("<files>\n")[0].splitlines()
-        others = _message("user", "\n".join([*above, *_section("files", _file_lines(files))]))
-        return replace(self, input=[*self.input[:-2], others, said], files=files)
+        return replace(self, files=files)
 
 
 def estimated_tokens(text: str) -> int:
@@ -180,7 +191,7 @@ def compose(
     the oldest of everything else is dropped; how the person wants to be answered has a budget of
     its own. `style` is the operator's text on how to answer (KIOKU_STYLE).
     """
-    kept = _shown(memories)
+    kept, frames = _shown(memories)
     sections = [
         REPLY_INSTRUCTIONS,
         *([f"{style}\n"] if style else []),
@@ -190,21 +201,17 @@ def compose(
         *([] if memory_off or in_dm else [NOT_IN_DM]),
         *([THREAD_UNREAD] if thread_unread else []),
     ]
-    for name, lines in _by_section(kept):
+    for name, lines in frames.items():
         sections += _section(name, lines, always=name == "memories" and not memory_off)
     sections += _section("recent_words", _newest(map(framed, recent_words), RECENT_TOKENS))
     sections += [_date_line(now)] if now else []
     others = _section("thread", _newest(map(framed, thread), THREAD_TOKENS))
     others += _section("forwarded", _forwarded_lines(forwarded))
-    others += _section("files", _file_lines(files))
-    alone = FORWARDED_ALONE if forwarded else FILES_ALONE
     return Prompt(
-        input=[
-            _message("system", "\n".join(sections)),
-            *_history(exchanges, user_id),
-            *([_message("user", "\n".join(others))] if others else []),
-            _asked(shortened(question, QUESTION_TOKENS), files, alone),
-        ],
+        before=[_message("system", "\n".join(sections)), *_history(exchanges, user_id)],
+        others=others,
+        question=shortened(question, QUESTION_TOKENS),
+        alone=FORWARDED_ALONE if forwarded else FILES_ALONE,
         memories=tuple(kept),
         newest_only=newest_only,
         thread_unread=thread_unread,
@@ -233,14 +240,6 @@ def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | Non
         if one.user_id == message.user_id and one.question.endswith((FILES_ALONE, FORWARDED_ALONE))
     ]
     return brought[-1] if brought else None
-
-
-def _asked(question: str, files: Sequence[AttachedFile], alone: str) -> EasyInputMessageParam:
-    shown: list[Any] = [dict(file.content) for file in files if file.content]
-    if not shown:
-        return _message("user", question or alone)
-    words: list[Any] = [{"type": "input_text", "text": question}] if question else []
-    return {"role": "user", "content": [*words, *shown]}
 
 
 def _own(
@@ -281,22 +280,21 @@ def _line(memory: Memory) -> str:
     return framed({"kind": memory.kind, "content": memory.content, "since": since})
 
 
-def _shown(memories: Sequence[Memory]) -> list[Memory]:
-    """Return the memories that fit: how to answer first, then the others, as relevant."""
+def _shown(memories: Sequence[Memory]) -> tuple[list[Memory], dict[str, list[str]]]:
+    """Return the memories that fit, and their lines by frame.
+
+    Those on how to answer come first, within a budget of their own, then the others, as relevant.
+    """
     instructions = [memory for memory in memories if memory.kind == _INSTRUCTION]
     others = [memory for memory in memories if memory.kind != _INSTRUCTION]
-    lines = lines_within(map(_line, instructions), INSTRUCTION_TOKENS)
-    left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in lines)
-    fitting = lines_within(map(_line, others), left)
-    return [*instructions[: len(lines)], *others[: len(fitting)]]
-
-
-def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
-    named = {_INSTRUCTION: "preferences", "Episode": "episodes"}
-    sections: dict[str, list[str]] = {"preferences": [], "memories": [], "episodes": []}
-    for memory in memories:
-        sections[named.get(memory.kind, "memories")].append(_line(memory))
-    return list(sections.items())
+    frames = {"preferences": lines_within(map(_line, instructions), INSTRUCTION_TOKENS)}
+    frames |= {"memories": [], "episodes": []}
+    kept = instructions[: len(frames["preferences"])]
+    left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in frames["preferences"])
+    for memory, line in zip(others, lines_within(map(_line, others), left), strict=False):
+        kept.append(memory)
+        frames["episodes" if memory.kind == "Episode" else "memories"].append(line)
+    return kept, frames
 
 
 def _message(role: Literal["system", "user", "assistant"], content: str) -> EasyInputMessageParam:

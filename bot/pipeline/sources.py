@@ -13,25 +13,25 @@ from slack_sdk.errors import SlackApiError
 
 from bot.access import note_message_changed
 from bot.app import App
-from bot.conversation.changed_turns import (
+from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.texts import (
     begin_formation_again,
+    delete_texts,
     narrow,
     read_message_later,
     replace_texts,
 )
-from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
 from bot.conversation.unformed import schedule_formation
 from bot.notices import add_notice
 from bot.people import is_off
 from bot.queue.queue import BACKGROUND
-from bot.slack.client import error_code, find_message
-from bot.slack.messages import split_thread_key, typed
+from bot.slack.client import PATIENCE_SECONDS, error_code, find_message
+from bot.slack.messages import plain, split_thread_key, typed
 from memory import Change, Namespace, Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import source_changed, sources_among
-from memory.postgres import PERSON_SETTING, execute_statement, person_transaction, transaction
+from memory.postgres import PERSON_SETTING, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +45,7 @@ class SourceUpdates:
     app: App
 
     async def reword(
-        self,
-        team_id: str,
-        channel_id: str,
-        ts: str,
-        thread: str,
-        *,
-        question: str,
-        words: str,
-        changed_ts: str,
+        self, team_id: str, channel_id: str, ts: str, thread: str, text: str, *, changed_ts: str
     ) -> bool:
         """Store the edited text of an answered message; an empty text means it was deleted.
 
@@ -65,10 +57,9 @@ class SourceUpdates:
         them from Slack. Credentials are never stored. Returns whether the texts of a turn were
         replaced.
         """
-        edited = bool(question or words)
-        refused = edited and await self._refused(team_id, channel_id, ts, thread)
-        redacted_question, redacted_words = await redact_texts(question, words)
-        question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
+        bot_user_id = await self.app.slack.bot_user_id(team_id)
+        redacted = await redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
+        question, words = redacted[0].text, redacted[1].text[:WORDS_LIMIT]
         async with transaction(self.app.pool, {THREAD_SETTING: thread}) as connection:
             rows = await replace_texts(
                 connection,
@@ -84,6 +75,7 @@ class SourceUpdates:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
+                refused = self.app.policy.refuses(person, channel_id, row["audience"])
                 unkept = refused or await is_off(
                     connection, person, channel_id, self.app.settings.consent
                 )
@@ -107,20 +99,6 @@ class SourceUpdates:
         self, connection: AsyncConnection[DictRow], namespace: Namespace
     ) -> None:
         await schedule_formation(connection, self.app.queue, self.app.settings, namespace)
-
-    async def _refused(self, team_id: str, channel_id: str, ts: str, thread: str) -> bool:
-        """Return whether the policy refuses the author of an answered message."""
-        found = await execute_statement(
-            self.app.pool,
-            "SELECT user_id, audience FROM messages WHERE team_id = %s AND channel_id = %s"
-            " AND ts = %s AND (question <> '' OR words <> '')",
-            (team_id, channel_id, ts),
-            scope={THREAD_SETTING: thread},
-        )
-        if not found:
-            return False
-        person = Person(team_id, found[0]["user_id"])
-        return bool(self.app.policy.refuses(person, channel_id, found[0]["audience"]))
 
     async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
@@ -202,7 +180,8 @@ class SourceUpdates:
 
     async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
         try:
-            found = await find_message(self.app.slack.client(team), channel, root, ts)
+            client = self.app.slack.client(team, patience=PATIENCE_SECONDS)
+            found = await find_message(client, channel, root, ts)
         except SlackApiError as error:
             if error_code(error) not in ("thread_not_found", "message_not_found"):
                 raise

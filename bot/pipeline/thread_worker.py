@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
-from bot.access import QuotaExceeded, RefusalNotices
+from bot.access import QuotaExceeded
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Edited,
@@ -23,14 +24,14 @@ from bot.conversation.claimed_message import (
     claim_refusal,
 )
 from bot.conversation.inbox import MAX_FAILURES, Inbox
-from bot.delivery.refusals import DeliveryFailed
+from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
-from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.queue.sweep import MAX_CRASHES
 from bot.types import Policy, Refusal
 from memory import DM, Pool
 from memory.metrics import count, step
@@ -49,7 +50,7 @@ MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
-_SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_busy"}
+_SENTENCES: dict[Cause, str] = {"model_down": "held", "model_busy": "held"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ThreadWorker:
     pool: Pool
     sessions: Sessions
     policy: Policy
-    refusal_notices: RefusalNotices
+    tell_refusal: Callable[..., Awaitable[None]]
 
     @step("drain")
     async def drain(self, thread: str) -> None:
@@ -74,7 +75,6 @@ class ThreadWorker:
         wait. If a message waits for the model, those behind it wait, too.
         """
         end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
-        claimed: ClaimedMessage | None = None
         try:
             while claimed := await self.inbox.claim(thread):
                 ended = await self._answer(claimed)
@@ -88,10 +88,6 @@ class ThreadWorker:
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")
-            if claimed is not None and not await self.inbox.is_waiting(claimed):
-                # It was erased: no other worker answers it, or what waits behind it.
-                await self._activate(claimed)
-                await self.inbox.queue_again(thread)
             return
         await self.deleted_messages.clear(thread)
 
@@ -111,7 +107,7 @@ class ThreadWorker:
             raise
         except Edited:
             with suppress(Withdrawn):
-                await self.inbox.restart(claimed)
+                await self.inbox.release(claimed)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:
@@ -120,7 +116,7 @@ class ThreadWorker:
             else:
                 count("errors", kind="delivery")
                 log.exception("a reply could not be delivered: %s", failed.code)
-            await self.inbox.give_up(claimed)
+            await self._give_up(claimed)
         except Exception as error:
             count("errors", kind="database_away" if is_unavailable(error) else "turn")
             if is_unavailable(error) and claimed.earlier_attempts < _MOST_ATTEMPTS:
@@ -129,12 +125,12 @@ class ThreadWorker:
                 return "look_again"
             if claimed.failures > MAX_FAILURES:
                 log.exception("a message was given up after %d attempts", claimed.attempt_number)
-                await self.inbox.give_up(claimed)
+                await self._give_up(claimed)
                 return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
             pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
-                await self.inbox.fail(claimed, pause)
+                await self.inbox.release(claimed, pause, failed=True)
                 return "failed"
         return "look_again"
 
@@ -145,7 +141,7 @@ class ThreadWorker:
             await asyncio.sleep(pause)
             try:
                 with suppress(Withdrawn):
-                    await self.inbox.restart(claimed)
+                    await self.inbox.release(claimed)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
@@ -156,18 +152,18 @@ class ThreadWorker:
     async def _attempt(self, claimed: ClaimedMessage) -> bool:
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await self.inbox.skip(claimed)
+            await self.inbox.finish_without_turn(claimed, "skipped")
             return True
-        if claimed.lone_crashes > MAX_LONE_CRASHES:
+        if claimed.crashes > MAX_CRASHES:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
             await self._activate(claimed)
-            await self.inbox.give_up(claimed)
+            await self._give_up(claimed)
             return True
         message = claimed.message
         if refusal := self.policy.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
             return True
-        if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
+        if claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
             await self.fixed_replies.send(claimed, "turn_failed")
             return True
         if self.outages.model_unavailable:
@@ -181,6 +177,11 @@ class ThreadWorker:
             return await self.outages.postpone(claimed, failed.cause)
         await self.outages.model_answered(claimed)
         return True
+
+    async def _give_up(self, claimed: ClaimedMessage) -> None:
+        """End a message as failed, unless it was edited or deleted. Raises `Superseded`."""
+        with suppress(Edited, Withdrawn):
+            await self.inbox.finish_without_turn(claimed, "failed")
 
     async def _activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
@@ -202,9 +203,9 @@ class ThreadWorker:
         if message.audience == DM or (
             message.addressed and await claim_refusal(self.pool, claimed, here, _DAY_SECONDS)
         ):
-            await self.refusal_notices.tell(message, refusal)
+            await self.tell_refusal(message, refusal)
         await self._activate(claimed)
-        await self.inbox.skip(claimed)
+        await self.inbox.finish_without_turn(claimed, "skipped")
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
         """Tell the author once an hour that their messages are used up; skip further messages.
@@ -215,7 +216,7 @@ class ThreadWorker:
         told = not await claim_refusal(self.pool, claimed, "quota_messages", seconds)
         if told and not claimed.begun:
             await self._activate(claimed)
-            await self.inbox.skip(claimed)
+            await self.inbox.finish_without_turn(claimed, "skipped")
             return
         await self.fixed_replies.send(
             claimed,
@@ -260,9 +261,7 @@ class ModelOutages:
         # A message that alone fails again does not mean that others wait.
         if not claimed.earlier_attempts or self._replier.probing:
             self._others_wait = True
-        await self._inbox.postpone(
-            claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
-        )
+        await self._inbox.release(claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)])
         return False
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:

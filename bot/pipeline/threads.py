@@ -18,7 +18,6 @@ from bot.slack.client import (
     error_code,
     is_passing,
     next_cursor,
-    retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt
 
@@ -54,7 +53,7 @@ async def read_thread(
     left_out = {message.ts, *forgotten}
     newest: dict[str, Mapping[str, Any]] = {}
     cursor, unread = "", False
-    client = slack.client(message.team_id)
+    client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     bot_user_id = await slack.bot_user_id(message.team_id)
     try:
         for _ in range(_PAGES):
@@ -85,16 +84,13 @@ async def read_thread(
 async def _page(
     client: AsyncWebClient, message: Message, cursor: str
 ) -> tuple[Sequence[Mapping[str, Any]], str]:
-    answer = await retry_on_rate_limit(
-        lambda: client.conversations_replies(
-            channel=message.channel_id,
-            ts=message.thread_ts,
-            latest=message.ts,
-            limit=_PAGE,
-            cursor=cursor or None,
-            include_all_metadata=True,
-        ),
-        seconds=TURN_PATIENCE_SECONDS,
+    answer = await client.conversations_replies(
+        channel=message.channel_id,
+        ts=message.thread_ts,
+        latest=message.ts,
+        limit=_PAGE,
+        cursor=cursor or None,
+        include_all_metadata=True,
     )
     found = answer.get("messages") or []
     # Notices tell of memories, which may be off for this message.

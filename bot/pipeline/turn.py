@@ -15,8 +15,7 @@ from langgraph.pregel import Pregel
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, Turn, Turns
 from bot.logs import add_log_field
-from bot.pipeline.attachments import Attachments, Brought
-from bot.pipeline.file_contents import AttachedFile, unseen_lines
+from bot.pipeline.attachments import AttachedFile, Attachments, Brought, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, kept_question, latest_brought
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink, ReplySink

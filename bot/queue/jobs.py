@@ -8,7 +8,6 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -24,22 +23,8 @@ from memory.postgres import is_unavailable
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The limits that a job counts against: its `person`, and `slack_limit`, a key of Slack's.
-
-    While a job runs that is to run `alone`, the process that took it starts no other.
-    """
-
-    person: str | None = None
-    slack_limit: str | None = None
-    alone: bool = False
-
-
 PERSON_AT_ONCE = 4
 """Jobs of one person that run at a time, in all processes together."""
-SLACK_LIMIT_AT_ONCE = 16
-"""Jobs whose answers wait for the same limit of Slack that run at a time, in all processes."""
 ALONE_SECONDS = 120.0
 """Seconds for which at most a process starts no other job while one runs that is to run alone."""
 
@@ -50,25 +35,16 @@ _TIMER_MARGIN_SECONDS = 0.02
 # Time for the caller's transaction, which schedules the job, to be committed.
 _COMMIT_SECONDS = 0.3
 _LONGEST_TIMER_SECONDS = 86_400.0
-# The workers of a process share its heartbeats: the second of two within this time is left out.
-_SAME_BEAT_SECONDS = 1.0
 _UNKNOWN_TIMES = 3
-_BEAT: LiteralString = (
-    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s)"
-)
-# procrastinate_fetch_job_v2, without jobs whose person or Slack limit is at its most. Two
-# processes that fetch at the same moment may exceed that by one job.
+# procrastinate_fetch_job_v2, without jobs whose person has `PERSON_AT_ONCE` running. Two processes
+# that fetch at the same moment may exceed that by one job.
 _FETCH: LiteralString = (
-    "WITH busy AS MATERIALIZED (SELECT person, slack_limit FROM procrastinate_jobs"
-    "  WHERE status = 'doing' AND (person IS NOT NULL OR slack_limit IS NOT NULL)),"
-    " candidate AS (SELECT jobs.id FROM procrastinate_jobs AS jobs"
+    "WITH candidate AS (SELECT jobs.id FROM procrastinate_jobs AS jobs"
     "  WHERE jobs.status = 'todo' AND jobs.queue_name = ANY(%(queues)s)"
     "  AND (jobs.scheduled_at IS NULL OR jobs.scheduled_at <= now())"
-    "  AND (jobs.person <> ALL(ARRAY(SELECT person FROM busy WHERE person IS NOT NULL"
+    "  AND (jobs.person <> ALL(ARRAY(SELECT person FROM procrastinate_jobs"
+    "   WHERE status = 'doing' AND person IS NOT NULL"
     "   GROUP BY person HAVING count(*) >= %(person_at_once)s))) IS NOT FALSE"
-    "  AND (jobs.slack_limit <> ALL(ARRAY(SELECT slack_limit FROM busy"
-    "   WHERE slack_limit IS NOT NULL GROUP BY slack_limit"
-    "   HAVING count(*) >= %(limit_at_once)s))) IS NOT FALSE"
     "  AND NOT EXISTS (SELECT FROM procrastinate_jobs AS other WHERE jobs.lock IS NOT NULL"
     "   AND other.lock = jobs.lock AND (other.status = 'doing' OR (other.status = 'todo'"
     "   AND (other.priority > jobs.priority"
@@ -105,7 +81,6 @@ _FINISH_AND_WAKE: LiteralString = (
     " json_build_object('type', 'job_inserted', 'job_id', due.id)::text) FROM ("
     f"({_DUE} AND next.lock = ended.lock LIMIT 1)"
     f" UNION ALL ({_DUE} AND next.person = ended.person LIMIT 1)"
-    f" UNION ALL ({_DUE} AND next.slack_limit = ended.slack_limit LIMIT 1)"
     f" UNION ALL ({_DUE} AND ended.alone LIMIT 1)) AS due LIMIT 1)"
     f"{_OWN}"
 )
@@ -114,9 +89,8 @@ _FINISH_AND_WAKE: LiteralString = (
 class Jobs(procrastinate.manager.JobManager):
     """Procrastinate's job manager with limits: takes jobs for this process, and stores their end.
 
-    Taking: a job is taken only while its person and its Slack limit have fewer running jobs than
-    `PERSON_AT_ONCE` and `SLACK_LIMIT_AT_ONCE`. While a job that is to run alone runs, this process
-    takes no other.
+    Taking: a job is taken only while its person has fewer than `PERSON_AT_ONCE` running jobs. While
+    a job that is to run alone runs, this process takes no other.
 
     A job that a statement of this process stored as running, `run` hands to its worker at once.
 
@@ -144,7 +118,6 @@ class Jobs(procrastinate.manager.JobManager):
         self._handed: defaultdict[tuple[str, ...], deque[Job]] = defaultdict(deque)
         self._running: dict[int, tuple[str, ...]] = {}
         self._unknown: dict[int, int] = {}
-        self._beat_at = float("-inf")
 
     async def listen_for_jobs(
         self,
@@ -247,16 +220,12 @@ class Jobs(procrastinate.manager.JobManager):
         await super().unregister_worker(worker_id)
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Record that all workers of this process are alive."""
-        now = time.monotonic()
-        if worker_id in self._workers and now - self._beat_at < _SAME_BEAT_SECONDS:
-            return
-        self._beat_at = now
-        try:
-            await self.connector.execute_query_async(_BEAT, workers=[worker_id, *self._workers])
-        except BaseException:
-            self._beat_at = float("-inf")
-            raise
+        """Do nothing: `bot.queue.sweep.beat` records the heartbeats of all workers at once."""
+
+    async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
+        """Return no jobs, and ask PostgreSQL for none: nothing requests an abort."""
+        del queue
+        return ()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take the next job that may be begun now; None where there is none.
@@ -295,7 +264,6 @@ class Jobs(procrastinate.manager.JobManager):
             queues=queues,
             worker=worker_id,
             person_at_once=PERSON_AT_ONCE,
-            limit_at_once=SLACK_LIMIT_AT_ONCE,
         )
         if not rows:
             return None

@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, LiteralString
-from uuid import uuid4
 
 import procrastinate
 from procrastinate.jobs import Job
@@ -17,13 +16,8 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.logs import fault
-from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Jobs, Limits
-from bot.queue.sweep import (
-    STALLED_SECONDS,
-    free_stalled,
-    give_up_jobs,
-    note_process,
-)
+from bot.queue.jobs import PERSON_AT_ONCE, Jobs
+from bot.queue.sweep import STALLED_SECONDS, beat, free_stalled, give_up_jobs
 from memory import Pool
 from memory.postgres import execute_statement
 
@@ -41,21 +35,19 @@ _PATIENCE_SECONDS = 25.0  # that running jobs get to end when the queue is stopp
 _BACKGROUND_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
-_NO_LIMITS = Limits()
+WORKERS = 2
+"""Workers of each process: one of replies, one of everything else."""
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
 _COLUMNS: LiteralString = (
-    "queue_name, task_name, lock, queueing_lock, args, person, slack_limit, alone, scheduled_at"
+    "queue_name, task_name, lock, queueing_lock, args, person, alone, scheduled_at"
 )
 _VALUES: LiteralString = (
     "%(queue)s, %(name)s, %(lock)s, %(lock)s, %(arguments)s::jsonb,"
-    " %(person)s, %(slack_limit)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
+    " %(person)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
     " THEN clock_timestamp() + make_interval(secs => %(delay)s) END"
 )
 _ON_CONFLICT: LiteralString = "ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
-_ADD: LiteralString = (
-    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) VALUES ({_VALUES}) {_ON_CONFLICT}"
-)
 _RUN_ALONE: LiteralString = "SET alone = job.alone OR excluded.alone"
 _ANNOUNCE: LiteralString = (
     "pg_notify('procrastinate_queue_v1#' || queue_name,"
@@ -64,11 +56,14 @@ _ANNOUNCE: LiteralString = (
 # The trigger announces what is inserted. A worker that was notified of a waiting job while this
 # transaction held it has skipped it, and must be notified again.
 _IS_DUE: LiteralString = "(job.scheduled_at IS NULL OR job.scheduled_at <= now())"
-_ANNOUNCED_AGAIN: LiteralString = (
-    f" RETURNING CASE WHEN xmax <> 0 AND {_IS_DUE} THEN {_ANNOUNCE} END"
-)
 _DEFER: LiteralString = (
-    f"{_ADD} {_RUN_ALONE}, scheduled_at = CASE WHEN %(reschedule)s"
+    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS})"
+    " SELECT %(queue)s, %(name)s, lock, lock, arguments, %(person)s, %(alone)s::boolean,"
+    " CASE WHEN %(delay)s + %(spacing)s > 0 THEN clock_timestamp()"
+    " + make_interval(secs => %(delay)s + %(spacing)s * number) END"
+    " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) WITH ORDINALITY"
+    f" AS new (lock, arguments, number) {_ON_CONFLICT} {_RUN_ALONE},"
+    " scheduled_at = CASE WHEN %(reschedule)s"
     " THEN now() + make_interval(secs => %(delay)s) ELSE job.scheduled_at END"
     " RETURNING xmax = 0 AS added, job.id,"
     f" CASE WHEN xmax <> 0 AND (%(reschedule)s OR {_IS_DUE}) THEN {_ANNOUNCE} END"
@@ -77,30 +72,22 @@ HAS_PLACE: LiteralString = (
     "(%(worker)s::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM procrastinate_jobs"
     " WHERE queueing_lock = %(lock)s AND status = 'todo')"
     " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = %(lock)s AND status = 'doing')"
-    f" AND (SELECT count(*) FILTER (WHERE person = %(person)s) < {PERSON_AT_ONCE}"
-    f" AND count(*) FILTER (WHERE slack_limit = %(slack_limit)s) < {SLACK_LIMIT_AT_ONCE}"
-    " FROM procrastinate_jobs WHERE status = 'doing'))"
+    " AND (SELECT count(*) FROM procrastinate_jobs"
+    f" WHERE status = 'doing' AND person = %(person)s) < {PERSON_AT_ONCE})"
 )
-"""Condition: a job may begin: no other of its lock waits or runs, and no limit is reached."""
+"""Condition: a job may begin: no other of its lock waits or runs, and few of its person run."""
 BEGIN_OR_DEFER_FROM: LiteralString = (
     f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}, status, worker_id) SELECT {_VALUES},"
     " (CASE WHEN begins THEN 'doing' ELSE 'todo' END)::procrastinate_job_status,"
     " CASE WHEN begins THEN %(worker)s::bigint END FROM stored"
-    f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}, id"
+    f" {_ON_CONFLICT} {_RUN_ALONE}"
+    f" RETURNING CASE WHEN xmax <> 0 AND {_IS_DUE} THEN {_ANNOUNCE} END, id"
 )
 """Adds a job if the query ``stored`` of the same statement has a row: running if it `begins`."""
 DELETE_WAITING: LiteralString = (
     "DELETE FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo'"
 )
 """Deletes the job that waits with this lock, at the end of another statement."""
-_DEFER_EACH: LiteralString = (
-    "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args,"
-    " scheduled_at) SELECT %(queue)s, %(name)s, lock, lock, arguments,"
-    " CASE WHEN %(spacing)s > 0 THEN now() + make_interval(secs => %(spacing)s * number) END"
-    " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) WITH ORDINALITY"
-    " AS new (lock, arguments, number)"
-    f" {_ON_CONFLICT} SET task_name = job.task_name{_ANNOUNCED_AGAIN}"
-)
 _DUE: LiteralString = (
     "CASE WHEN job.attempts > 0 THEN job.scheduled_at"
     " ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(),"
@@ -108,7 +95,8 @@ _DUE: LiteralString = (
     " + make_interval(secs => %(at_most)s))) END"
 )
 _DEBOUNCE: LiteralString = (
-    f"{_ADD} SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
+    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) VALUES ({_VALUES}) {_ON_CONFLICT}"
+    f" SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
     " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
     " RETURNING job.id, extract(epoch FROM job.scheduled_at - clock_timestamp())::float8 AS due_in"
 )
@@ -142,16 +130,13 @@ class _Connector(procrastinate.PsycopgConnector):
 
 
 class Queue:
-    """Deferring and running jobs. Arguments of jobs are opaque ids only.
-
-    `process` identifies this process among all that run jobs of the queue.
-    """
+    """Deferring and running jobs. Arguments of jobs are opaque ids only."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.process = uuid4().hex
         self.app = procrastinate.App(connector=_Connector())
         self._running: list[asyncio.Task[None]] = []
+        self._sweeping: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self.jobs = Jobs(self.app.connector, self._stopping)
         self.app.job_manager = self.jobs
@@ -193,7 +178,8 @@ class Queue:
         queue: str,
         lock: str,
         delay: float = 0.0,
-        limits: Limits = _NO_LIMITS,
+        person: str | None = None,
+        alone: bool = False,
         reschedule: bool = False,
         **arguments: str,
     ) -> bool:
@@ -203,18 +189,22 @@ class Queue:
         `reschedule` a job that waits then waits `delay` seconds from now.
 
         Jobs of one `lock` run one at a time, and at most one of them waits. Workers of `queue` must
-        know `name`; this process need not. `limits` bound how many run at a time; a job that waits
-        already keeps its own, but runs alone if this one is to.
+        know `name`; this process need not. Of one `person`, `PERSON_AT_ONCE` jobs run at a time.
+        While a job runs that is to run `alone`, its process starts no other. A job that waits
+        already keeps its person, but runs alone if this one is to.
         """
-        values = job_values(
-            name,
-            queue=queue,
-            lock=lock,
-            arguments=arguments,
-            delay=delay,
-            limits=limits,
-        )
-        [row] = await _execute(where, _DEFER, {**values, "reschedule": reschedule})
+        values = {
+            "name": name,
+            "queue": queue,
+            "locks": [lock],
+            "arguments": [Jsonb(arguments)],
+            "delay": delay,
+            "spacing": 0.0,
+            "person": person,
+            "alone": alone,
+            "reschedule": reschedule,
+        }
+        [row] = await _execute(where, _DEFER, values)
         if delay and row["added"]:
             self.jobs.wake_at(queue, delay, row["id"])
         if reschedule and not row["added"]:
@@ -241,9 +231,13 @@ class Queue:
             "queue": queue,
             "locks": list(jobs),
             "arguments": [Jsonb(dict(arguments)) for arguments in jobs.values()],
+            "delay": 0.0,
             "spacing": spacing,
+            "person": None,
+            "alone": False,
+            "reschedule": False,
         }
-        await _execute(where, _DEFER_EACH, values)
+        await _execute(where, _DEFER, values)
 
     async def debounce(
         self,
@@ -315,9 +309,9 @@ class Queue:
             for name, work in (
                 ("replies", self._work([REPLIES], replies, poll_seconds, patience)),
                 ("background", self._work([BACKGROUND, UPKEEP], background, poll_seconds, short)),
-                ("sweep", self._sweep()),
             )
         ]
+        self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
 
     def begin_to_stop(self) -> None:
         """Take no more jobs; running ones have `patience` and three seconds left."""
@@ -342,6 +336,10 @@ class Queue:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=_BREAK_OFF_SECONDS)
+        if (sweeping := self._sweeping) is not None:
+            self._sweeping = None
+            sweeping.cancel()
+            await asyncio.wait({sweeping})
 
     async def _work(
         self,
@@ -361,7 +359,6 @@ class Queue:
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
                     shutdown_graceful_timeout=patience,
-                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
                     stalled_worker_timeout=STALLED_SECONDS,
                     install_signal_handlers=False,
                     delete_jobs="successful",
@@ -374,11 +371,12 @@ class Queue:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _sweep(self) -> None:
+        # Also while the running jobs end: without heartbeats another process would take them.
         loop = asyncio.get_running_loop()
         seen, trusted = loop.time(), 0.0
-        while not self._stopping.is_set():
+        while True:
             try:
-                dead, running = await note_process(self.pool, self.process, self.jobs.workers)
+                dead, running = await beat(self.pool, self.jobs.workers)
                 if lost := self.jobs.lost_jobs(running):
                     await give_up_jobs(self.pool, lost)
                 # While PostgreSQL was unavailable no heartbeat could be stored: live workers get
@@ -390,7 +388,7 @@ class Queue:
                     await free_stalled(self.pool)
             except Exception as error:  # noqa: BLE001 - the database may be unavailable
                 log.warning("waiting jobs could not be looked after: %s", fault(error))
-            await self._pause(_HEARTBEAT_SECONDS)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -414,7 +412,7 @@ def job_values(
     lock: str,
     arguments: Mapping[str, str],
     delay: float = 0.0,
-    limits: Limits = _NO_LIMITS,
+    person: str | None = None,
 ) -> dict[str, Any]:
     """Return the parameters of `BEGIN_OR_DEFER_FROM`, as `Queue.defer` takes them."""
     return {
@@ -422,8 +420,7 @@ def job_values(
         "queue": queue,
         "lock": lock,
         "delay": delay,
-        "person": limits.person,
-        "slack_limit": limits.slack_limit,
-        "alone": limits.alone,
+        "person": person,
+        "alone": False,
         "arguments": Jsonb(arguments),
     }

@@ -1,4 +1,4 @@
-"""Maintenance of the queue.
+"""Heartbeats of the queue's workers, and the jobs of those that have none.
 
 Each process runs it every two seconds; an advisory lock lets one process at a time change jobs.
 """
@@ -15,12 +15,12 @@ STALLED_SECONDS = 6.0
 """Seconds without a heartbeat after which a worker is taken for dead."""
 ALONE_AFTER_CRASHES = 2
 """Crashes of a process with this message in progress after which it runs alone."""
-MAX_LONE_CRASHES = 3
-"""Crashes of a process with only this message in progress after which it is given up."""
+MAX_CRASHES = 5
+"""Crashes of a process with this message in progress after which it is given up."""
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
 # Seconds of waiting, by crashes. If something else ends the processes, the message should not be in
 # progress the next time, too.
-_CRASH_WAITS = {2: 10.0}
+_CRASH_WAITS = {MAX_CRASHES - 1: 10.0}
 
 # A job whose worker died; the one that waits for the same lock, if any, will do its work.
 _DEAD: LiteralString = (
@@ -48,22 +48,23 @@ _CRASHED = (
     " WHERE job.lock = crashed.lock AND job.status = 'todo'"
 )
 
-_NOTE: LiteralString = (
-    "WITH noted AS (INSERT INTO processes (id) VALUES (%(process)s)"
-    " ON CONFLICT (id) DO UPDATE SET seen_at = now())"
+# It reads the heartbeats as they were before.
+_BEAT: LiteralString = (
+    "WITH beaten AS (UPDATE procrastinate_workers SET last_heartbeat = now()"
+    " WHERE id = ANY(%(workers)s::bigint[]))"
     f" SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE {_DEAD}) AS dead,"
     " ARRAY(SELECT id FROM procrastinate_jobs WHERE status = 'doing'"
     " AND worker_id = ANY(%(workers)s::bigint[])) AS running"
 )
 
 
-async def note_process(pool: Pool, process: str, workers: Sequence[int]) -> tuple[bool, list[int]]:
-    """Record that a process is alive; return whether a worker died and left jobs.
+async def beat(pool: Pool, workers: Sequence[int]) -> tuple[bool, list[int]]:
+    """Record that the workers of this process are alive; return whether one died and left jobs.
 
-    The second value is the jobs that run in the process, whose `workers` these are.
+    The second value is the jobs that run by these workers.
     """
-    values = {"process": process, "stalled": STALLED_SECONDS, "workers": list(workers)}
-    [row] = await execute_statement(pool, _NOTE, values)
+    values = {"stalled": STALLED_SECONDS, "workers": list(workers)}
+    [row] = await execute_statement(pool, _BEAT, values)
     return row["dead"], row["running"]
 
 
@@ -81,7 +82,7 @@ async def free_stalled(pool: Pool) -> None:
     Messages they had in progress are charged with the crash first, see `count_crashes` in
     bot/schema.sql. One worker does so at a time: what another has just given back may run already.
     """
-    parameters = {"stalled": STALLED_SECONDS, "alone_after": ALONE_AFTER_CRASHES}
+    parameters = {"stalled": STALLED_SECONDS}
     async with transaction(pool) as connection:
         found = await connection.execute(
             f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AND EXISTS"
@@ -92,13 +93,14 @@ async def free_stalled(pool: Pool) -> None:
         if not (row and row["dead"]):
             return
         counted = await connection.execute(
-            "SELECT * FROM count_crashes(%(stalled)s, %(alone_after)s)", parameters
+            "SELECT lock, crashes FROM count_crashes(%(stalled)s)", parameters
         )
         crashed = await counted.fetchall()
         await connection.execute(_GIVE_WAY, parameters)
         again = await connection.execute(_GIVE_BACK, parameters)
         queues = {job["queue_name"] for job in await again.fetchall()}
-        waits = [_CRASH_WAITS.get(one["lone_crashes"], 0.0) for one in crashed]
-        values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
+        alone = [one["crashes"] >= ALONE_AFTER_CRASHES for one in crashed]
+        waits = [_CRASH_WAITS.get(one["crashes"], 0.0) for one in crashed]
+        values = ([one["lock"] for one in crashed], alone, waits)
         await connection.execute(_CRASHED, values)
         await connection.execute(_WAKE, (list(queues),))

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.access import RefusalNotices
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
+from bot.access import tell_refusal
 from bot.conversation.inbox import ANSWER
+from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
+from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
@@ -36,8 +37,6 @@ _DAY = 86_400
 # Seconds before each retry of a formation: five within about an hour, then one a day for five days.
 # A crash of the process counts as an attempt, so the first waits are short.
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
-
-
 # The same of other jobs, by queue.
 _WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(1, 9))}
 
@@ -46,7 +45,6 @@ def register_work(wiring: Application) -> None:
     """Register the function of each job."""
     queue, workspaces = wiring.queue, wiring.workspaces
     updates, backfill = wiring.source_updates, wiring.backfill
-    delete = partial(delete_file, wiring.connections.slack)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
         (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
@@ -55,7 +53,8 @@ def register_work(wiring: Application) -> None:
         (READ_MISSED, REPLIES, backfill.read),
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
-        (DELETE_FILE, BACKGROUND, delete),
+        (DELETE_FILE, BACKGROUND, partial(delete_file, wiring.app.slack)),
+        (EMBED, BACKGROUND, partial(embed_memories, wiring.app)),
     ):
         queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
     form = workspaces.while_served(wiring.formation_jobs.form)
@@ -85,7 +84,7 @@ def _make_ready() -> None:
     now = datetime.now(UTC)
     for language in LANGUAGES:
         Reader(language).plain_minute(now)
-        say(language, "status")
+        say(language, "stopped")
     Former.warm_up()
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.
@@ -94,13 +93,13 @@ def _make_ready() -> None:
 
 def create_maintenance(wiring: Application) -> Maintenance:
     """Return the periodic maintenance of the installation."""
-    connections = wiring.connections
-    return Maintenance(connections.pool, wiring.queue, wiring.app.people, connections.settings)
+    app = wiring.app
+    return Maintenance(app.pool, app.queue, app.people, app.settings)
 
 
 def create_answering(wiring: Application) -> ThreadWorker:
     """Return what answers the messages that wait."""
-    dependencies, pool = wiring.turn_dependencies, wiring.connections.pool
+    dependencies, pool = wiring.turn_dependencies, wiring.app.pool
     fixed_replies = FixedReplies(dependencies, wiring.open_reply_sink)
     return ThreadWorker(
         wiring.inbox,
@@ -111,5 +110,5 @@ def create_answering(wiring: Application) -> ThreadWorker:
         pool,
         wiring.sessions,
         wiring.app.policy,
-        RefusalNotices(wiring.app.people, dependencies.slack),
+        partial(tell_refusal, wiring.app.people, dependencies.slack),
     )

@@ -37,6 +37,9 @@ NOTICE_METADATA: dict[str, Any] = {
 }
 """The metadata of an app message that is no reply: no turn takes it for its own."""
 
+PATIENCE_SECONDS = 60.0
+"""How long a job waits for Slack's rate limits in one call, where nothing else is said."""
+
 TURN_PATIENCE_SECONDS = 15.0
 """The longest total wait of one turn for rate-limited reads of a thread or a file."""
 
@@ -61,7 +64,6 @@ APPEND = "chat.appendStream"
 STOP = "chat.stopStream"
 UPDATE = "chat.update"
 SESSION = "agents.sessions.setStatus"
-STATUS = "assistant.threads.setStatus"
 PROFILE = "users.info"
 
 
@@ -165,7 +167,7 @@ class RateLimits:
         method: str,
         call: Callable[[], Awaitable[_Answer]],
         *,
-        seconds: float = 60.0,
+        seconds: float = PATIENCE_SECONDS,
     ) -> _Answer:
         """Make a call once Slack allows it; each time it is refused, wait as told and repeat it.
 
@@ -236,7 +238,7 @@ class Installations:
         self._find = find
         self.base_url = base_url
         self._session = session
-        self._clients: dict[str, AsyncWebClient] = {}
+        self._clients: dict[tuple[str, float], AsyncWebClient] = {}
         self._known: dict[str, tuple[float, Installation]] = {}
         self.limits = RateLimits()
 
@@ -271,14 +273,16 @@ class Installations:
         """Return the bot token of a team; raises `NotInstalled`."""
         return (await self.get(team_id)).bot_token
 
-    def client(self, team_id: str) -> AsyncWebClient:
+    def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
 
-        Its methods raise `NotInstalled` where there is none: no other token is ever used.
+        Its methods raise `NotInstalled` where there is none: no other token is ever used. With
+        `patience`, in seconds, a rate-limited call is repeated as `RateLimits.retry` does it.
         """
-        client = self._clients.get(team_id)
+        client = self._clients.get((team_id, patience))
         if client is None:
-            client = self._clients[team_id] = _TeamClient(self, team_id, self.tokenless())
+            client = _TeamClient(self, team_id, patience, self.tokenless())
+            self._clients[team_id, patience] = client
         return client
 
     def tokenless(self) -> AsyncWebClient:
@@ -289,12 +293,15 @@ class Installations:
 class _TeamClient(AsyncWebClient):
     """Sends Slack's own id of a person for the one under which their rows are kept."""
 
-    def __init__(self, installations: Installations, team_id: str, like: AsyncWebClient) -> None:
+    def __init__(
+        self, installations: Installations, team_id: str, patience: float, like: AsyncWebClient
+    ) -> None:
         super().__init__(
             base_url=like.base_url, timeout=like.timeout, retry_handlers=[], session=like.session
         )
         self._installations = installations
         self._team_id = team_id
+        self._patience = patience
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         self.token = await self._installations.token(self._team_id)
@@ -302,7 +309,11 @@ class _TeamClient(AsyncWebClient):
             given = arguments.get(form) or {}
             keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
             arguments |= {form: {**given, **keys}} if keys else {}
-        return await super().api_call(api_method, **arguments)
+        call = partial(super().api_call, api_method, **arguments)
+        if not self._patience:
+            return await call()
+        limits = self._installations.limits
+        return await limits.retry(self._team_id, api_method, call, seconds=self._patience)
 
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
@@ -324,84 +335,41 @@ def only(installation: Installation | None) -> FindInstallation:
     return find
 
 
-async def retry_on_rate_limit(
-    call: Callable[[], Awaitable[_Answer]], *, seconds: float = 60.0
-) -> _Answer:
-    """Make a call; each time Slack says it is rate limited, wait as told and repeat it.
-
-    A rate-limited call was not carried out, so that is safe. Raises what the last attempt raised,
-    once the waits would come to more than `seconds`.
-    """
-    return await RateLimits().retry("", "", call, seconds=seconds)
-
-
 def next_cursor(answer: AsyncSlackResponse) -> str:
     """Return the cursor of a list's next page; ``""`` after the last."""
     return str((answer.get("response_metadata") or {}).get("next_cursor") or "")
 
 
-async def direct_message(client: AsyncWebClient, user: str) -> dict[str, Any] | None:
-    """Return the app's direct message with a person, as Slack lists it; None where there is none.
-
-    This opens no direct message, which would need ``im:write``. Raises what `retry_on_rate_limit`
-    raises.
-    """
-    cursor = ""
-    while True:
-        answer = await retry_on_rate_limit(
-            partial(client.users_conversations, types="im", limit=200, cursor=cursor or None)
-        )
-        for channel in answer.get("channels") or []:
-            if channel.get("user") == user:
-                return dict(channel)
-        cursor = next_cursor(answer)
-        if not cursor:
-            return None
-
-
 async def find_message(
-    client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
+    client: AsyncWebClient, channel: str, thread_ts: str, ts: str
 ) -> dict[str, Any] | None:
     """Return one message of a thread, or its first; None where it is gone.
 
-    Raises what `retry_on_rate_limit` raises.
+    Raises what the Slack client raises.
     """
-    answer = await retry_on_rate_limit(
-        partial(
-            client.conversations_replies,
-            channel=channel,
-            ts=thread_ts,
-            oldest=ts,
-            latest=ts,
-            inclusive=True,
-            limit=10,
-        ),
-        seconds=seconds,
+    answer = await client.conversations_replies(
+        channel=channel, ts=thread_ts, oldest=ts, latest=ts, inclusive=True, limit=10
     )
     found = next((m for m in answer.get("messages") or [] if m.get("ts") == ts), None)
     return dict(received(found)) if found is not None else None
 
 
-async def delete_message(
-    client: AsyncWebClient, channel: str, ts: str, *, seconds: float = 60.0
-) -> None:
+async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
     """Delete a message of the app; one that still streams is ended first.
 
     Slack refuses both a stream and what may never be deleted with `cant_delete_message`. Raises
-    what `retry_on_rate_limit` raises.
+    what the Slack client raises.
 
     Source: https://docs.slack.dev/reference/methods/chat.delete
     """
-    delete = partial(client.chat_delete, channel=channel, ts=ts)
     try:
-        await retry_on_rate_limit(delete, seconds=seconds)
+        await client.chat_delete(channel=channel, ts=ts)
     except SlackApiError as error:
         if error_code(error) not in _MAY_STREAM:
             raise
-        stop = partial(client.chat_stopStream, channel=channel, ts=ts)
         try:
-            await retry_on_rate_limit(stop, seconds=seconds)
+            await client.chat_stopStream(channel=channel, ts=ts)
         except SlackApiError as refused:
             if error_code(refused) != "message_not_in_streaming_state":
                 raise
-        await retry_on_rate_limit(delete, seconds=seconds)
+        await client.chat_delete(channel=channel, ts=ts)

@@ -9,7 +9,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import Message
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ async def show_in_thread(
 
 
 async def show_privately(
-    client: AsyncWebClient,
+    slack: Installations,
     message: Message,
     payload: Mapping[str, Any],
     *,
@@ -64,36 +64,22 @@ async def show_privately(
 ) -> None:
     """Show `payload` in the message's thread, to its author alone.
 
-    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral. It is
-    shown outside threads if `thread_ts` is empty. `replied`: the app has replied to the message. If
-    it has not, and the message is not a reply itself, an ephemeral message is shown beside the
-    message instead of in its thread.
+    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
+    `replied`: the app has replied to the message. If it has not, and the message is not a reply
+    itself, an ephemeral message is shown beside the message instead of in its thread.
     Raises what the Slack client raises.
     """
+    client = slack.client(message.team_id, patience=_PATIENCE_SECONDS)
+    where = {"channel": message.channel_id, "text": payload["text"], "blocks": payload["blocks"]}
     if in_dm:
-        await retry_on_rate_limit(
-            lambda: client.chat_postMessage(
-                channel=message.channel_id,
-                thread_ts=message.thread_ts or None,
-                text=payload["text"],
-                blocks=payload["blocks"],
-                unfurl_links=False,
-                unfurl_media=False,
-                metadata=NOTICE_METADATA,
-            ),
-            seconds=_PATIENCE_SECONDS,
+        await client.chat_postMessage(
+            **where,
+            thread_ts=message.thread_ts,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=NOTICE_METADATA,
         )
     else:
-        await retry_on_rate_limit(
-            lambda: client.chat_postEphemeral(
-                channel=message.channel_id,
-                user=message.user_id,
-                thread_ts=ephemeral_thread(
-                    message.thread_ts, has_reply=replied or not message.opens_thread
-                )
-                or None,
-                text=payload["text"],
-                blocks=payload["blocks"],
-            ),
-            seconds=_PATIENCE_SECONDS,
-        )
+        has_reply = replied or not message.opens_thread
+        thread_ts = ephemeral_thread(message.thread_ts, has_reply=has_reply)
+        await client.chat_postEphemeral(**where, user=message.user_id, thread_ts=thread_ts)

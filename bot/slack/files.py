@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -15,12 +14,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import fault
 from bot.slack.client import (
     NOTICE_METADATA,
+    PATIENCE_SECONDS,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
     error_code,
     is_passing,
-    retry_on_rate_limit,
 )
 from memory import Person
 
@@ -95,24 +94,18 @@ class SlackFiles:
         `noted` is awaited with its id before anybody can see it; what it raises ends the transfer.
         Raises `FileScopeMissing`, `FilesForbidden` and `FileNotSent`.
         """
-        client = self._slack.client(person.team_id)
+        client = self._slack.client(person.team_id, patience=PATIENCE_SECONDS)
         sent: SentFile | None = None
         try:
             file = await _upload(client, name, content)
             await noted(file)
-            posted = await retry_on_rate_limit(
-                lambda: client.chat_postMessage(
-                    channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
-                )
+            posted = await client.chat_postMessage(
+                channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
             )
             sent = SentFile(id=file, channel=str(posted["channel"]), ts=str(posted["ts"]))
-            complete = partial(
-                client.files_completeUploadExternal,
-                files=[{"id": file, "title": name}],
-                channel_id=sent.channel,
-                thread_ts=sent.ts,
+            await client.files_completeUploadExternal(
+                files=[{"id": file, "title": name}], channel_id=sent.channel, thread_ts=sent.ts
             )
-            await retry_on_rate_limit(complete)
         except SLACK_FAULTS as error:
             code = error_code(error)
             log.warning("a file was not sent: %s", code or fault(error))
@@ -140,7 +133,9 @@ class SlackFiles:
             return await _download(client, await self._slack.token(team_id), url, most)
 
         try:
-            return await retry_on_rate_limit(download, seconds=TURN_PATIENCE_SECONDS)
+            return await self._slack.limits.retry(
+                team_id, "files", download, seconds=TURN_PATIENCE_SECONDS
+            )
         except SLACK_FAULTS as error:
             log.warning("a file was not read: %s", error_code(error) or fault(error))
             raise FileNotNow if is_passing(error) else FileUnreadable from error
@@ -180,9 +175,7 @@ async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
-    begun = await retry_on_rate_limit(
-        lambda: client.files_getUploadURLExternal(filename=name, length=len(content))
-    )
+    begun = await client.files_getUploadURLExternal(filename=name, length=len(content))
     async with aiohttp.request(
         "POST", str(begun["upload_url"]), data=content, proxy=client.proxy, timeout=_TIMEOUT
     ) as answer:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.slack.attached import attached_to
+from bot.slack.attached import attached_to, viewed_in
 from bot.slack.payloads import received, storable
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
@@ -67,7 +67,8 @@ class Message:
     the root the reply goes under. `audience` is known at once for direct messages only.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
-    included; `forwarded` is what `bot.slack.attached.attached_to` returns.
+    included; `forwarded` is what `bot.slack.attached.attached_to` returns, and `viewed` what
+    `viewed_in` does: the ids of what the author looks at.
     """
 
     event_id: str
@@ -83,6 +84,7 @@ class Message:
     files: Sequence[Mapping[str, Any]] = field(default_factory=list)
     forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
     is_shared: bool = False
+    viewed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def brings(self) -> bool:
@@ -103,14 +105,6 @@ class Message:
     def opens_thread(self) -> bool:
         """Say whether the message is the first of its thread."""
         return self.ts == self.thread_ts
-
-
-def is_direct(channel_id: str) -> bool:
-    """Say whether a conversation is a direct message: its id begins with D.
-
-    Source: https://docs.slack.dev/reference/objects/conversation-object
-    """
-    return channel_id.startswith("D")
 
 
 def found_message(
@@ -248,6 +242,7 @@ def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: 
         files=files,
         forwarded=forwarded,
         is_shared=shared,
+        viewed=viewed_in(event.get("app_context")),
     )
 
 

@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
-from memory.credentials.detection import CredentialKind, find_credentials
+from memory.credentials.detection import KINDS, find_credentials
 
-_NAMES: Mapping[CredentialKind, str] = {
-    **{kind: kind.replace("_", " ") for kind in get_args(CredentialKind)},
-    "bank_account": "bank account number",
-    "id_number": "ID number",
-    "my_number": "My Number",
-}
-_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(_NAMES.values())}) removed\]")
+_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)}) removed\]")
 _ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
 _MIN_VALUE = 4  # characters of a value that is also removed where nothing names it
 # Such as the password of postgres://postgres:postgres@localhost.
@@ -32,7 +26,7 @@ _THREAD_FROM = 2_000  # characters; the scan of a longer text takes milliseconds
 class Removed:
     """A credential that was removed: its kind, and its value, which is never stored or logged."""
 
-    kind: CredentialKind
+    kind: str
     value: str
 
     def __repr__(self) -> str:
@@ -83,15 +77,13 @@ async def redact_texts(*texts: str, known: Iterable[Removed] = ()) -> list[Redac
 
 
 def _redact_all(texts: tuple[str, ...], known: tuple[Removed, ...]) -> list[Redacted]:
-    first = [redact(text, known) for text in dict.fromkeys(texts)]
-    if len(first) > 1 and (found := [one for each in first for one in each.removed]):
-        first = [
-            Redacted(text=again.text, removed=(*one.removed, *again.removed))
-            for one in first
-            for again in [redact(one.text, found)]
-        ]
-    by_text = dict(zip(dict.fromkeys(texts), first, strict=True))
-    return [by_text[text] for text in texts]
+    first = [redact(text, known) for text in texts]
+    found = dict.fromkeys(one for each in first for one in each.removed)
+    again = [redact(one.text, found) for one in first]
+    return [
+        Redacted(text=new.text, removed=(*old.removed, *new.removed))
+        for old, new in zip(first, again, strict=True)
+    ]
 
 
 def redact_json(value: Any, known: Iterable[Removed] = ()) -> Any:
@@ -111,5 +103,5 @@ def is_redacted(text: str) -> bool:
     return _PLACEHOLDER.search(text) is not None
 
 
-def _placeholder(kind: CredentialKind) -> str:
-    return f"[{_NAMES[kind]} removed]"
+def _placeholder(kind: str) -> str:
+    return f"[{kind} removed]"

@@ -6,7 +6,7 @@ import logging
 import re
 import types
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import SecretStr
@@ -110,12 +110,10 @@ def memory_model(
 
         chat = type(init_chat_model(model, max_retries=0))
         own = {"default_headers": _ONE_CALL} if "default_headers" in chat.model_fields else {}
-        return _without_retries(chat, model)(
-            model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own
-        )
+        return failing_once(chat(model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own), model)
     from langchain_openai import ChatOpenAI
 
-    return _without_retries(ChatOpenAI, model, says_strict=api == "responses")(
+    openai = ChatOpenAI(
         model=name,
         api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
         base_url=base_url,
@@ -126,6 +124,7 @@ def memory_model(
         store=False,
         default_headers=_ONE_CALL,
     )
+    return failing_once(openai, model)
 
 
 def counted_tokens(answer: AIMessage) -> TokenUse:
@@ -213,81 +212,58 @@ def _name(value: object) -> str:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
 
 
-def _without_retries(
-    chat: type[BaseChatModel], model: str, *, says_strict: bool = False
-) -> Callable[..., BaseChatModel]:
-    """Return a subclass of `chat` that does not retry and whose answers trustcall can resend."""
-    definition = tool_definitions(says_strict=says_strict)
+def failing_once(chat: BaseChatModel, name: str = "") -> BaseChatModel:
+    """Return a copy of `chat` for trustcall; one that this function made, itself.
 
+    It raises `ModelCallFailed`: trustcall takes any other error for a bad answer, asks again, and
+    then drops the words. Tools get short definitions, and answers can be sent back.
+    """
+    own = type(chat)
+    if own.__module__ == __name__:
+        return chat
+    name = name or str(getattr(chat, "model_name", None) or getattr(chat, "model", own.__name__))
+    definition = tool_definitions(says_strict=bool(getattr(chat, "use_responses_api", False)))
     forces = True  # until a server refuses to be told which tool the model calls
 
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
         nonlocal forces
-        if kwargs.get("tool_choice", "auto") != "auto":
-            if forces:
-                try:
-                    return _resendable(await chat.ainvoke(self, *args, **kwargs))
-                except Exception as fault:  # noqa: BLE001 (raised again unless the choice is refused)
-                    if not _refuses_choice(fault):
-                        raise _down(fault, model) from None
-                _log.warning("the memory model %s cannot be told which tool to call", model)
-                forces = False
+        chooses = kwargs.get("tool_choice", "auto") != "auto"
+        if chooses and not forces:
             del kwargs["tool_choice"]
-        return _resendable(await _called(chat.ainvoke(self, *args, **kwargs), model))
+        try:
+            return _resendable(await own.ainvoke(self, *args, **kwargs))
+        except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
+            if not (chooses and forces and _refuses_choice(fault)):
+                raise _down(fault, name) from None
+        _log.warning("the memory model %s cannot be told which tool to call", name)
+        forces = False
+        return await ainvoke(self, *args, **kwargs)
 
     def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
         names = [getattr(tool, "__name__", "") for tool in tools]
         if kwargs.get("tool_choice") == "any" and "PatchFunctionErrors" not in names:
             kwargs["tool_choice"] = "auto"
-        return chat.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
+        return own.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
 
-    return _subclass(chat, ainvoke=ainvoke, bind_tools=bind_tools)
+    members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
+    copy = chat.model_copy()
+    made = types.new_class(own.__name__, (own,), exec_body=lambda body: body.update(members))
+    object.__setattr__(copy, "__class__", made)
+    return copy
 
 
 def _resendable(answer: AIMessage) -> AIMessage:
     """Return an answer as it can be sent back: its text and tool calls, and whether it refused.
 
     The API refuses a reasoning item that it has not stored. A lone surrogate in an argument could
-    not be encoded. `with_structured_output` reads what LangChain has parsed.
+    not be encoded.
     """
-    kept = {k: v for k, v in answer.additional_kwargs.items() if k == "parsed"}
     return answer.model_copy(
         update={
             "content": str(answer.text),
-            "additional_kwargs": kept | ({"refusal": True} if _is_refusal(answer) else {}),
+            "additional_kwargs": {"refusal": True} if _is_refusal(answer) else {},
             "tool_calls": [
                 {**call, "args": clean_content(call["args"], None)} for call in answer.tool_calls
             ],
         }
     )
-
-
-async def _called(call: Awaitable[Any], model: str) -> Any:
-    """Return the answer of a call of `model`. Raises `ModelCallFailed`."""
-    try:
-        return await call
-    except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-        raise _down(fault, model) from None
-
-
-def _subclass(chat: type[BaseChatModel], **methods: Any) -> Callable[..., BaseChatModel]:
-    members = {**methods, "__module__": __name__}
-    return types.new_class(chat.__name__, (chat,), exec_body=lambda body: body.update(members))
-
-
-def failing_once(chat: BaseChatModel) -> BaseChatModel:
-    """Return a copy of `chat` that raises `ModelCallFailed`; what `memory_model` made, itself.
-
-    trustcall takes any other error for a bad answer: it would ask again, and then drop the words.
-    """
-    own = type(chat)
-    if own.__module__ == __name__:
-        return chat
-    name = str(getattr(chat, "model_name", None) or getattr(chat, "model", own.__name__))
-
-    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return await _called(own.ainvoke(self, *args, **kwargs), name)
-
-    copy = chat.model_copy()
-    object.__setattr__(copy, "__class__", _subclass(own, ainvoke=ainvoke))
-    return copy

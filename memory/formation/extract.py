@@ -18,16 +18,13 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel
 
-from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import ModelCallFailed, TokenUse, failing_once, token_use
 from memory.formation.evidence import TypedMessage
 from memory.metrics import step
-from memory.model.namespace import MemoryView, Namespace
+from memory.model.namespace import Namespace
 from memory.model.schemas import same_thing, with_evidence
 from memory.model.text import clean
-from memory.postgres.database import Pool
-from memory.recall.search import SMALL_SET, nearest_memories
-from memory.store.memories import Memory, current, newest
+from memory.store.memories import Memory
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -38,7 +35,7 @@ _log = logging.getLogger(__name__)
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 _NAMESPACE = ("chat", "{team}", "{user}", "{audience}")
-_SENTENCES = 24  # typed sentences that are looked up individually
+SENTENCES = 24  # typed sentences that are looked up individually
 
 # What each built-in kind records; their docstrings are in Japanese, these instructions in English.
 _PURPOSES = {
@@ -84,28 +81,6 @@ class Known:
 
     rows: Mapping[str, Memory]
     whole: bool
-
-
-async def read_known(
-    pool: Pool,
-    embedder: Embedder,
-    view: MemoryView,
-    kinds: Sequence[str],
-    messages: Sequence[TypedMessage],
-) -> Known:
-    """Read the memories of `kinds` to show: all, or those nearest to the typed sentences.
-
-    Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
-    also if the stored vectors are of another model by now, and `InvalidNamespace` should the
-    database ever return a row outside `view`.
-    """
-    shown = await newest(pool, view, kinds, SMALL_SET + 1)
-    whole = len(shown) <= SMALL_SET
-    if not whole:
-        said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
-        texts = list(dict.fromkeys(said))[:_SENTENCES]
-        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
-    return Known(rows={row.key: row for row in current(shown)}, whole=whole)
 
 
 class CollectingStore(BaseStore):

@@ -17,12 +17,13 @@ from memory.formation.chat_model import TokenUse
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import (
+    NEIGHBOURS,
+    SENTENCES,
     CollectingStore,
     Known,
     StoreManager,
     extract,
     load,
-    read_known,
 )
 from memory.formation.pair import cap, pair
 from memory.formation.proposal import Proposal, Refusal, read_writes
@@ -31,7 +32,8 @@ from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, register_schemas
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import reread
+from memory.recall.search import SMALL_SET, nearest_memories
+from memory.store.memories import current, newest, reread
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -108,9 +110,21 @@ class Former:
                 spend(spent)
 
     async def known(self, view: MemoryView, messages: Sequence[TypedMessage]) -> Known:
-        """Return the memories to show to the model; see `read_known`."""
+        """Read the memories to show to the model: all, or those nearest to the typed sentences.
+
+        Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
+        also if the stored vectors are of another model by now.
+        """
         kinds = sorted(schema.__name__ for schema in self.schemas)
-        return await read_known(self.pool, self.embedder, view, kinds, messages)
+        shown = await newest(self.pool, view, kinds, SMALL_SET + 1)
+        whole = len(shown) <= SMALL_SET
+        if not whole:
+            said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
+            texts = list(dict.fromkeys(said))[:SENTENCES]
+            shown = await nearest_memories(
+                self.pool, self.embedder, view, texts, NEIGHBOURS, kinds=kinds
+            )
+        return Known(rows={row.key: row for row in current(shown)}, whole=whole)
 
     async def proposed(
         self,

@@ -108,6 +108,7 @@ SCHEMAS: tuple[type[BaseModel], ...] = (
     Promise,
 )
 BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
+_LEVELS = {"UserTechInterest": "interest_level", "UserFoodPreference": "preference"}
 INSTRUCTION_KIND = UserInstruction.__name__
 PROMISE_KIND = Promise.__name__
 DUE_FIELDS = ("due", "due_time")
@@ -131,8 +132,7 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
     their kind. A model declares its fields by
     ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
     Without a declaration the subject is the first required text field, and there is no level,
-    unless the kind is built in: its level is its first field of type `Score`. See
-    `memory.model.custom_schemas.load_schemas` for the checks.
+    unless the kind is built in. See `memory.model.custom_schemas.load_schemas` for the checks.
     """
     kinds = tuple(schemas)
     for schema in kinds:
@@ -150,18 +150,8 @@ def declaration(schema: type[BaseModel]) -> dict[str, str]:
     said = extra.get(DECLARATION) if isinstance(extra, dict) else None
     if isinstance(said, dict):
         return {name: str(value) for name, value in said.items()}
-    scores = _scores(schema) if schema in SCHEMAS else []
-    return {"level": scores[0]} if scores else {}
-
-
-def _scores(schema: type[BaseModel]) -> list[str]:
-    """Return the fields that are a `Score`, or a `Score` or None."""
-    bounds = {"minimum": 0, "maximum": 100}.items()
-    return [
-        name
-        for name, rules in schema.model_json_schema()["properties"].items()
-        if any(bounds <= one.items() for one in rules.get("anyOf", [rules]))
-    ]
+    level_field = _LEVELS.get(schema.__name__) if schema in SCHEMAS else None
+    return {"level": level_field} if level_field else {}
 
 
 def first_text(schema: type[BaseModel]) -> str | None:

@@ -99,11 +99,16 @@ class EmbeddedPostgres:
         binaries = find_binaries()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._take_lock()
+            self._lock = self._folder.joinpath("kioku.lock").open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not self.is_running():
                 self._start(binaries)
         except BaseException as error:
             self.stop(immediate=True)
+            if isinstance(error, BlockingIOError):
+                raise EmbeddedPostgresError(
+                    f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
+                ) from None
             if not isinstance(error, OSError):
                 raise
             raise EmbeddedPostgresError(
@@ -113,11 +118,10 @@ class EmbeddedPostgres:
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server that this object has started, `immediate` without a checkpoint."""
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)[immediate:]:
-            if self._server is not None and self.pid is not None:
-                self._server.send_signal(number)
-                with suppress(TimeoutExpired):
-                    self._server.wait(STOP_SECONDS)
+        if self._server is not None and self.pid is not None:
+            self._server.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+            with suppress(TimeoutExpired):
+                self._server.wait(STOP_SECONDS)
         if self._lock is not None:
             self._lock.close()
         self._server = self._lock = None
@@ -128,15 +132,6 @@ class EmbeddedPostgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _take_lock(self) -> None:
-        self._lock = self._folder.joinpath("kioku.lock").open("ab")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EmbeddedPostgresError(
-                f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
-            ) from None
 
     def _start(self, binaries: Path) -> None:
         if not self._cluster.exists():  # made beside, and renamed once it is complete
@@ -158,15 +153,10 @@ class EmbeddedPostgres:
         self._remove_stale_files()
         settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
         options = [f"--{one}" for one in (*settings, *_FEWER.split(), *_QUIET.split())]
-        begin = time.monotonic()
+        program, end = binaries / "postgres", time.monotonic() + START_SECONDS
+        self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
         while not self.is_running():
-            waited = time.monotonic() - begin
-            # The server of a killed run may be starting or ending: it answers soon, or is gone.
-            other = re.search("still in use|already exists", self._said()) and waited < STOP_SECONDS
-            if self._server is None or (self.pid is None and other):
-                program = binaries / "postgres"
-                self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
-            elif self.pid is None or waited > START_SECONDS:
+            if self.pid is None or time.monotonic() > end:
                 raise self._failed()
             time.sleep(0.005)
 
@@ -205,11 +195,9 @@ class EmbeddedPostgres:
                 start_new_session=True,
             )
 
-    def _said(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
     def _failed(self) -> EmbeddedPostgresError:
-        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", self._said()) or ["it did not say why"]
+        said = self._log.read_text(errors="replace")
+        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or ["it did not say why"]
         return EmbeddedPostgresError(
             f"PostgreSQL did not start ({why[-1]}): see {self._log}, or set DATABASE_URL."
         )

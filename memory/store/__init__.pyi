@@ -19,6 +19,9 @@ from .memories import (
     find_memory as find_memory,
 )
 from .pages import memory_page as memory_page
-from .reembedding import reembed as reembed
+from .reembedding import (
+    embed_missing as embed_missing,
+    reembed as reembed,
+)
 
 __all__: list[str]

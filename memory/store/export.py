@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, LiteralString
 
-from psycopg.rows import DictRow
-
-from memory.model.namespace import Person
+from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, Memory, person_range, read
+from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, person_range
 
 FORMAT = "kioku-export"
 VERSION = 1
@@ -35,39 +31,24 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     """
     async with person_transaction(pool, person) as connection:
         parts = {
-            name: await (await connection.execute(select, person_range(person))).fetchall()
+            name: await (
+                await connection.execute(
+                    f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", person_range(person)
+                )
+            ).fetchall()
             for name, select in _SELECTS.items()
         }
-    stored = [read(row) for row in parts.pop("memories")]
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "memories": [_memory_entry(row) for row in stored if _is_whole(row)],
-        **{name: [_plain(one) for one in rows] for name, rows in parts.items()},
-    }
+    rows = {name: [one["row"] for one in found] for name, found in parts.items()}
+    memories = [_memory_entry(row) for row in rows.pop("memories") if _is_whole(row["value"])]
+    return {"format": FORMAT, "version": VERSION, "memories": memories, **rows}
 
 
-def _is_whole(row: Memory) -> bool:
-    return "kind" in row.value and isinstance(row.value.get("content"), dict)
+def _is_whole(value: Mapping[str, Any]) -> bool:
+    return "kind" in value and isinstance(value.get("content"), dict)
 
 
-def _memory_entry(row: Memory) -> dict[str, Any]:
+def _memory_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a memory as an entry of a document: stored value, audience, key and dates."""
-    return {
-        "audience": row.namespace.audience,
-        "key": row.key,
-        "created_at": row.created_at.isoformat(),
-        "updated_at": row.updated_at.isoformat(),
-        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
-        **row.value,
-    }
-
-
-def _plain(record: DictRow) -> dict[str, Any]:
-    """Return a row with ids and dates as strings."""
-    found: dict[str, Any] = json.loads(json.dumps(record, default=_text, ensure_ascii=False))
-    return found
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    dates = {name: row[name] for name in ("created_at", "updated_at", "expires_at")}
+    audience = Namespace.from_prefix(row["prefix"]).audience
+    return {"audience": audience, "key": row["key"], **dates, **row["value"]}

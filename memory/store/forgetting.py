@@ -93,15 +93,14 @@ class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
     `can_undo` is False where only texts and questions were deleted, which do not come back.
-    `count` is the number of memories, `memories` the newest of them; `others` of removed memories,
-    single changes and questions.
+    `count` is the number of memories, `memories` the newest of them; removed memories, single
+    changes and questions are not counted.
     """
 
     id: UUID | None = None
     can_undo: bool = False
     count: int = 0
     memories: tuple[Memory, ...] = ()
-    others: int = 0
 
 
 # Deletes the application's texts about it in the same transaction: those of `messages`, and those
@@ -109,6 +108,7 @@ class Forgotten:
 DeleteTexts: TypeAlias = Callable[
     [AsyncConnection[DictRow], Gone], Awaitable[Collection[MessageKey]]
 ]
+InUndo: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
 
 _ARGUMENTS: LiteralString = (
     "%(channels)s::text[], %(times)s::text[], %(channel)s, %(since)s::float8, %(until)s::float8"
@@ -120,10 +120,10 @@ _SAID_THEN: LiteralString = (
 )
 # A memory that is there is selected by its row, one that was removed by any of its versions.
 _KEYS: LiteralString = (
-    f"(SELECT key FROM store WHERE {OF_PERSON} AND (%(everything)s OR key = ANY(%(chosen)s)"
+    f"(SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
-    f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (%(everything)s"
-    f" OR key = ANY(%(chosen)s) OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
+    f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (key = ANY(%(chosen)s)"
+    f" OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
     f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
 )
 # What a question was asked because of, or what it is about.
@@ -134,15 +134,9 @@ _ABOUT: LiteralString = (
     f" OR comes_from(messages, at, {_ARGUMENTS})"
     " OR says(jsonb_path_query_array(after, '$.content.*')::text, %(subjects)s))"
 )
-# The vector goes with the newest version, so that an Undo embeds nothing.
 _MARK: LiteralString = (
-    "UPDATE memory_versions v SET deleted_at = now(), forgotten_id = %(id)s,"
-    " vector = CASE WHEN m.newest THEN e.embedding END"
-    " FROM (SELECT id, key, audience, number = max(number) OVER (PARTITION BY key) AS newest"
-    f" FROM memory_versions WHERE {OF_IDS}) AS m LEFT JOIN store_vectors e"
-    " ON e.prefix = %(low)s || m.audience AND e.key = m.key"
-    " AND e.prefix ~>=~ %(low)s AND e.prefix ~<~ %(high)s"
-    f" WHERE v.id = m.id AND {_MINE} AND (v.key IN {_KEYS} OR v.id::text = ANY(%(chosen)s)"
+    "UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s"
+    f" WHERE {_MINE} AND (%(everything)s OR key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS}))"
 )
 _MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
@@ -155,16 +149,11 @@ _MARK_REMOVED: LiteralString = (
 )
 # A memory without an unmarked version is forgotten whole, of others single versions.
 _DELETE: LiteralString = (
-    "WITH marked AS MATERIALIZED (SELECT id, key, stays FROM (SELECT id, key, forgotten_id,"
-    " bool_or(deleted_at IS NULL) OVER (PARTITION BY key) AS stays FROM memory_versions"
-    f" WHERE {OF_IDS}) AS mine WHERE forgotten_id = %(id)s),"
-    f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN"
-    f" (SELECT key FROM marked WHERE NOT stays) RETURNING {COLUMNS})"
-    f" SELECT {COLUMNS}, count, others FROM (SELECT (SELECT count(*) FROM gone) AS count,"
-    " (SELECT count(DISTINCT CASE WHEN stays THEN id::text ELSE key END) FROM marked)"
-    " - (SELECT count(*) FROM gone) AS others) AS counted LEFT JOIN (SELECT * FROM gone"
-    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}) AS listed ON true"
-    " ORDER BY updated_at DESC, prefix, key"
+    f"WITH gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN (SELECT key FROM memory_versions"
+    f" WHERE {OF_IDS} GROUP BY key HAVING bool_or(forgotten_id = %(id)s)"
+    f" AND bool_and(deleted_at IS NOT NULL)) RETURNING {COLUMNS})"
+    f" SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
+    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
 )
 # What a version that stays has come from is not forgotten with a single version of the same memory.
 _TOLD: LiteralString = (
@@ -265,16 +254,14 @@ async def _forget(
     )
     if delete_texts is not None:
         messages.update(await delete_texts(connection, gone))
-    others = rows[0]["others"] + len(asked)
-    if not (rows[0]["count"] or others or messages):
+    if not (told["keys"] or asked or messages):
         return Forgotten()
     await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
         id=identity,
         can_undo=bool(told["keys"]),
-        count=rows[0]["count"],
-        memories=tuple(read_own([row for row in rows if row["key"] is not None], person)),
-        others=others,
+        count=rows[0]["count"] if rows else 0,
+        memories=tuple(read_own(rows, person)),
     )
 
 
@@ -294,12 +281,7 @@ _BRING_BACK: LiteralString = (
     " SELECT %(low)s || audience, v.key, value, created_at, updated_at, expires_at"
     " FROM memory_versions v JOIN mine USING (id) WHERE whole AND newest AND value IS NOT NULL"
     " ON CONFLICT DO NOTHING RETURNING key),"
-    " vectors AS (INSERT INTO store_vectors"
-    " (prefix, key, field_name, embedding, created_at, updated_at)"
-    " SELECT %(low)s || audience, v.key, 'content', vector, now(), now()"
-    " FROM memory_versions v JOIN mine USING (id) JOIN put ON put.key = v.key"
-    " WHERE newest AND vector IS NOT NULL),"
-    " back AS (UPDATE memory_versions v SET deleted_at = NULL, forgotten_id = NULL, vector = NULL"
+    " back AS (UPDATE memory_versions v SET deleted_at = NULL, forgotten_id = NULL"
     " FROM mine WHERE v.id = mine.id),"
     f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
     " AND EXISTS (SELECT FROM mine))"
@@ -316,7 +298,7 @@ _PURGE: LiteralString = (
     " AND whole AND place > 1)"
     " UPDATE memory_versions v SET action = 'forgotten', actor = 'command',"
     " key = CASE WHEN whole THEN key ELSE v.id::text END, batch = forgotten_id, audience = '',"
-    " kind = '', value = NULL, vector = NULL, channel = NULL, ts = NULL, undoes = NULL,"
+    " kind = '', value = NULL, channel = NULL, ts = NULL, undoes = NULL,"
     " expires_at = NULL, created_at = NULL, updated_at = NULL"
     " FROM due WHERE v.id = due.id AND NOT (whole AND place > 1)"
 )
@@ -332,11 +314,14 @@ async def purge_forgotten(
     await connection.execute(_PURGE, {**person.ids, "id": identity})
 
 
-async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
-    """Undo a forgetting: restore its rows, vectors and versions; return the number of rows.
+async def undo_forgetting(
+    pool: Pool, person: Person, identity: UUID, *, in_commit: InUndo | None = None
+) -> int:
+    """Undo a forgetting: restore its rows and versions; return the number of rows.
 
-    A message that quotes something else that was forgotten since stays without its quote. Raises
-    `ChangeGone` after `UNDO_MINUTES`, and a second time.
+    The rows have no vectors until `embed_missing` has run, which `in_commit`, awaited in the
+    transaction, can schedule. A message that quotes something else that was forgotten since stays
+    without its quote. Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
     """
     async with shown(pool, person) as connection:
         values = {**person_range(person), "id": identity}
@@ -344,6 +329,8 @@ async def undo_forgetting(pool: Pool, person: Person, identity: UUID) -> int:
         [back] = await found.fetchall()
         if not back["versions"]:
             raise ChangeGone("The Undo has expired or was used already.")
+        if in_commit is not None:
+            await in_commit(connection)
     return int(back["rows"])
 
 

@@ -1,28 +1,33 @@
-"""Vectors of another embedding model, for all memories."""
+"""Vectors of memories that have none: restored ones, and all after a change of embedding model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import LiteralString, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder
 from memory.model.embedding_space import EmbeddingSpace
+from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
+from memory.postgres.database import Pool, person_statement
+from memory.store.memories import OF_PERSON, person_range
 from memory.store.versions import VECTOR_FIELD
 
-BATCH = 64
+BATCH = 256  # rows of one statement: each looks for all that have no vector
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
+# Executes a statement as a transaction of its own.
+_Run: TypeAlias = Callable[[LiteralString, Mapping[str, Any]], Awaitable[list[DictRow]]]
 
-# A row with a text as content, as LangMem's own tools write it, gets no vector.
-_WITHOUT: LiteralString = (
-    "SELECT s.prefix, s.key, s.value, s.updated_at, count(*) OVER () AS total"
-    " FROM store s LEFT JOIN store_vectors v ON v.prefix = s.prefix AND v.key = s.key"
-    " WHERE s.prefix LIKE 'chat.%' AND jsonb_typeof(s.value->'content') = 'object'"
-    f" AND v.prefix IS NULL LIMIT {BATCH}"
+_OF_ALL: LiteralString = "prefix LIKE 'chat.%%'"
+# False while the stored vectors are of another model.
+_OF_SPACE: LiteralString = (
+    "EXISTS (SELECT FROM kioku_embedding_space"
+    " WHERE (model, dimensions) = (%(model)s, %(dimensions)s))"
 )
 # Rows that were changed or deleted meanwhile are not written; changed ones are read again.
 _WRITE: LiteralString = (
@@ -30,39 +35,75 @@ _WRITE: LiteralString = (
     " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
     " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],"
     " %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)"
-    " JOIN store s USING (prefix, key, updated_at) FOR KEY SHARE OF s ON CONFLICT DO NOTHING"
+    f" JOIN store s USING (prefix, key, updated_at) WHERE {_OF_SPACE}"
+    " FOR KEY SHARE OF s ON CONFLICT DO NOTHING RETURNING key"
 )
+
+
+async def embed_missing(pool: Pool, embedder: Embedder, person: Person) -> int:
+    """Embed the person's memories that have no vector, in batches; return how many.
+
+    Until then recall finds them in small sets only. No connection is held while embedding. Nothing
+    is done while the stored vectors are of another model: `reembed` embeds these memories, too.
+    Raises `EmbeddingsUnavailable`; another call continues.
+    """
+    run = partial(person_statement, pool, person)
+    return await _embed(run, embedder, OF_PERSON, person_range(person))
 
 
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
-    Vectors of another model are deleted first, those of forgotten memories too: after an Undo these
-    get one by the next run. The application may run: it answers from the newest memories, and
-    stores none until it is restarted with the model. An interrupted run is continued by the next
-    one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
+    Vectors of another model are deleted first. The application may run: it answers from the newest
+    memories, and stores none until it is restarted with the model. An interrupted run is continued
+    by the next one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
     `psycopg.OperationalError`.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
     ) as connection:
+
+        async def run(statement: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
+            return await (await connection.execute(statement, values)).fetchall()
+
         await _delete_others(connection, embedder.space)
-        made, total = 0, 0
-        while batch := await (await connection.execute(_WITHOUT)).fetchall():
-            total = total or batch[0]["total"]
-            # The connection is idle here, without a transaction or lock.
-            vectors = await embedder.literals([_text(row) for row in batch])
-            values = {
+        return await _embed(run, embedder, _OF_ALL, {}, progress)
+
+
+async def _embed(
+    run: _Run,
+    embedder: Embedder,
+    rows: LiteralString,
+    parameters: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> int:
+    """Embed those of `rows` that have no vector, until none is left; return how many."""
+    space = {"model": embedder.space.model, "dimensions": embedder.space.dimensions}
+    select: LiteralString = (
+        "SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store s"
+        f" WHERE {rows} AND jsonb_typeof(value->'content') = 'object' AND {_OF_SPACE}"
+        " AND NOT EXISTS (SELECT FROM store_vectors v WHERE v.prefix = s.prefix AND v.key = s.key)"
+        f" LIMIT {BATCH}"
+    )
+    made, total = 0, 0
+    while batch := await run(select, {**parameters, **space}):
+        total = total or batch[0]["total"]
+        vectors = await embedder.literals([_text(row) for row in batch])
+        written = await run(
+            _WRITE,
+            {
+                **space,
                 "prefixes": [row["prefix"] for row in batch],
                 "keys": [row["key"] for row in batch],
                 "times": [row["updated_at"] for row in batch],
                 "vectors": [vectors[_text(row)] for row in batch],
                 "field": VECTOR_FIELD,
-            }
-            written = await connection.execute(_WRITE, values)
-            made += written.rowcount
+            },
+        )
+        made += len(written)
+        if progress is not None:
             progress(made, max(total, made))
-        return made
+    return made
 
 
 def _text(row: DictRow) -> str:
@@ -80,6 +121,3 @@ async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingS
             size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
             await connection.execute("TRUNCATE store_vectors")
             await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)
-            await connection.execute(
-                "UPDATE memory_versions SET vector = NULL WHERE vector IS NOT NULL"
-            )

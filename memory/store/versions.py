@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, EmbeddingsUnavailable
-from memory.model.namespace import Namespace, Person
+from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.postgres.locks import lock_for_writing
@@ -40,10 +40,9 @@ class Change(Keyed):
     """A change of one memory: a version, and the value before it.
 
     `before` and `after` are whole stored values, None where there was or is no memory, `expires_at`
-    is the memory's after it. `batch` is
-    the same for all changes of one notice, `moved_from` the previous namespace of a moved memory,
-    `undone_at` the time of its Undo. `changed_since`: the memory is not as the change left it, so
-    that it cannot be undone; only `list_changes` looks the last two up.
+    is the memory's after it. `batch` is the same for all changes of one notice, `undone_at` the
+    time of its Undo. `changed_since`: the memory is not as the change left it, so that it cannot be
+    undone; only `list_changes` looks the last two up.
     """
 
     id: UUID
@@ -55,7 +54,6 @@ class Change(Keyed):
     at: datetime
     batch: UUID
     expires_at: datetime | None = None
-    moved_from: Namespace | None = None
     undone_at: datetime | None = None
     changed_since: bool = False
 
@@ -166,6 +164,7 @@ async def commit_steps(
     raise ChangedSince("These memories keep changing: try again in a moment.")
 
 
+_JUST_MADE = {"undone_at": None, "in_effect": True}
 # Columns of a step, with their types.
 _STEP: Mapping[LiteralString, LiteralString] = {
     "id": "uuid",
@@ -258,10 +257,11 @@ async def write(
             },
         )
         times = {row["id"]: row["at"] for row in await found.fetchall()}
-        done += [
-            _change(step, one["id"], times[one["id"]], batch)
-            for step, one in zip(several, values, strict=True)
-        ]
+        for step, one in zip(several, values, strict=True):
+            row = step.before
+            known = {"before": row and row.value, "before_audience": row and row.namespace.audience}
+            made = {"value": step.after, "at": times[one["id"]], "batch": batch}
+            done.append(read_change(person, {**one, **known, **made, **_JUST_MADE}))
         if given := [(step, vectors[step.text]) for step in several if step.text is not None]:
             await connection.execute(
                 _SET_VECTORS,
@@ -308,25 +308,6 @@ def _values(step: Step) -> dict[str, Any]:
     }
 
 
-def _change(step: Step, identity: UUID, at: datetime, batch: UUID) -> Change:
-    row = step.before
-    moved = row is not None and step.after is not None and row.namespace != step.namespace
-    return Change(
-        id=identity,
-        namespace=step.namespace,
-        key=step.key,
-        kind=step.kind,
-        action=step.action,
-        actor=step.actor,
-        before=row.value if row else None,
-        after=step.after,
-        at=at,
-        batch=batch,
-        expires_at=step.expires_at,
-        moved_from=row.namespace if moved and row else None,
-    )
-
-
 def actor_of(source_kind: str, default: Actor) -> Actor:
     """Return the actor of a change whose source is of this kind; messages have the default."""
     return _ACTORS.get(source_kind, default)
@@ -359,7 +340,6 @@ _CHANGES: LiteralString = (
     f"{VERSIONS} AND (%(key)s::text IS NULL OR v.key = %(key)s)"
     " AND (%(batch)s::uuid IS NULL OR v.batch = %(batch)s)"
     " AND (%(ids)s::uuid[] IS NULL OR v.id = ANY(%(ids)s))"
-    " AND (%(before)s::timestamptz IS NULL OR v.at < %(before)s)"
     " ORDER BY v.number DESC LIMIT %(limit)s"
 )
 
@@ -371,12 +351,11 @@ async def list_changes(
     key: str | None = None,
     batch: UUID | None = None,
     ids: Collection[UUID] | None = None,
-    before: datetime | None = None,
     limit: int = 20,
 ) -> list[Change]:
     """Return a person's changes, newest first: all, those of a memory, of a batch, or named ones.
 
-    Only those `before` a time. `limit` does not apply to a batch or `ids`.
+    `limit` does not apply to a batch or `ids`.
     """
     rows = await person_statement(
         pool,
@@ -387,21 +366,17 @@ async def list_changes(
             "key": key,
             "batch": batch,
             "ids": None if ids is None else list(ids),
-            "before": before,
             "limit": limit if ids is None and batch is None else None,
         },
     )
     return [read_change(person, row) for row in rows]
 
 
-def read_change(person: Person, row: DictRow) -> Change:
+def read_change(person: Person, row: Mapping[str, Any]) -> Change:
     """Convert a row of `VERSIONS`."""
-    came_from = person.namespace(row["before_audience"] or row["audience"])
-    here = person.namespace(row["audience"])
-    moved = came_from != here and row["before"] is not None and row["value"] is not None
     return Change(
         id=row["id"],
-        namespace=here,
+        namespace=person.namespace(row["audience"]),
         key=row["key"],
         kind=row["kind"],
         action=row["action"],
@@ -411,7 +386,6 @@ def read_change(person: Person, row: DictRow) -> Change:
         at=row["at"],
         batch=row["batch"],
         expires_at=row["expires_at"],
-        moved_from=came_from if moved else None,
         undone_at=row["undone_at"],
         changed_since=not row["in_effect"],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -246,15 +245,12 @@ class Showcase:
 @asynccontextmanager
 async def showcase() -> AsyncIterator[Showcase]:
     """Run a playground with the app on it."""
-    manifest = read_manifest(ROOT / "manifest.yml")
-    manifest = dataclasses.replace(
-        manifest,
-        commands={
-            "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
-            "/show": Command(name="/show", description="Show all blocks"),
-        },
-        shortcuts={},
-    )
+    commands = {
+        "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
+        "/show": Command(name="/show", description="Show all blocks"),
+    }
+    own = read_manifest(ROOT / "manifest.yml")
+    manifest = own.model_copy(update={"commands": commands, "shortcuts": {}})
     async with serve(manifest) as slack:
         running = Showcase(slack)
         app = AsyncApp(client=running.client, process_before_response=True)

@@ -15,7 +15,7 @@ from bot.runtime.maintenance import KEEP_UP
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings, overflowing
 from tests.browser.visitor import Playground, Visitor
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.person import LOCALES
 from tests.kioku_process import until
 

@@ -44,7 +44,7 @@ class Playground:
         name = name or f"Visitor{next(_numbers)}"
         user = str(self.post("_playground/users", name=name, locale=locale)["id"])
         self.post("_playground/channels/update", channel=self.channel("general"), add=[user])
-        self.get(f"_playground/channels/dm/messages?as={user}&only=0")
+        self.get(f"_playground/channels/dm/messages?as={user}")
         return user
 
     def channel(self, name: str) -> str:

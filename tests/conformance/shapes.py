@@ -12,7 +12,7 @@ from typing import Any
 
 Shape = Any
 
-# Block Kit has its own rules, in `slack_playground.block_checks`; the others are never sent.
+# Block Kit has its own rules, in `slack_playground.block_kit`; the others are never sent.
 _NOT_FOLLOWED = frozenset(
     {
         "blocks",

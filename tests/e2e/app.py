@@ -9,14 +9,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from memory import EmbeddedPostgres
-from tests.conftest import (
-    HOSTILE,
-    Server,
-    fresh_database,
-    json_server,
-    login_of,
-    open_playground,
-)
+from tests.conftest import HOSTILE, Server, json_server, open_playground
+from tests.databases import fresh_database, login_of
 from tests.kioku_process import Running, Start, forked, until
 from tests.loopback import fetched
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,15 +25,15 @@ def app(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) ->
 @contextmanager
 def _lived_in(app: App) -> Iterator[World]:
     """A world that is calm before and after, and whose log quotes nobody."""
-    with closing(World(app)) as world:
-        world.calm()
-        if app.hostile:
-            yield from _attacked(world, app.hostile)
-            return
-        yield world
-        world.calm()
-        world.settled()
-        assert world.leaks() == []
+    world = World(app)
+    world.calm()
+    if app.hostile:
+        yield from _attacked(world, app.hostile)
+        return
+    yield world
+    world.calm()
+    world.settled()
+    assert world.leaks() == []
 
 
 def _attacked(world: World, hostile: Server) -> Iterator[World]:

@@ -6,9 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
-import psycopg
-from psycopg.rows import dict_row
-
+from tests.databases import owner_rows
 from tests.e2e.messages import Human, Json, Said
 
 VECTOR = "[1" + ",0" * 255 + "]"
@@ -19,19 +17,11 @@ class Stored:
 
     def __init__(self, conninfo: str, team: str) -> None:
         self._conninfo = conninfo
-        self._owner: psycopg.Connection[Json] | None = None
         self.team = team
 
     def rows(self, statement: LiteralString, *parameters: object) -> list[Json]:
         """Ask the database; raises `psycopg.OperationalError` while it is away."""
-        if self._owner is None or self._owner.closed:
-            self._owner = psycopg.connect(self._conninfo, row_factory=dict_row, autocommit=True)
-        return self._owner.execute(statement, parameters).fetchall()
-
-    def close(self) -> None:
-        """Close the connection to the database."""
-        if self._owner is not None:
-            self._owner.close()
+        return owner_rows(self._conninfo, statement, *parameters)
 
     def prefix(self, human: Human, audience: str = "") -> str:
         """Return the prefix of the rows of a person's memories."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
@@ -25,7 +24,8 @@ TOPICS = "おすすめの技術トピックを3つ挙げて簡潔にまとめて
 def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A workspace whose app answers `/ask`; no prompt is logged."""
     log = tmp_path_factory.mktemp("asking") / "log"
-    with own_app(postgres, log, KIOKU_API_TOKEN=TOKEN) as app, closing(World(app)) as lived_in:
+    with own_app(postgres, log, KIOKU_API_TOKEN=TOKEN) as app:
+        lived_in = World(app)
         lived_in.calm()
         yield lived_in
         lived_in.calm()

@@ -7,7 +7,6 @@ model holds the app there. What is shown is what each of them has in the end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,10 +122,8 @@ def crashed(
 ) -> Iterator[Crashed]:
     """A world in which the app was killed with a person at each crash point, and started again."""
     log = tmp_path_factory.mktemp("app-crashed") / "log"
-    with (
-        own_app(postgres, log, retry_delays="0.2,1,3,5,9") as app,
-        closing(World(app)) as world,
-    ):
+    with own_app(postgres, log, retry_delays="0.2,1,3,5,9") as app:
+        world = World(app)
         world.calm()
         with Holding(app.conninfo) as holding:
             scene = _Scene(world, holding)

@@ -12,9 +12,10 @@ from typing import LiteralString
 import pytest
 
 from bot.locale import say
-from bot.queue.sweep import ALONE_AFTER_CRASHES, MAX_LONE_CRASHES
+from bot.queue.sweep import MAX_CRASHES
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.gateway import Gateway, gateway
 from tests.e2e.messages import Said, markdown
 from tests.e2e.stored import Stored
@@ -79,7 +80,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[
         ]
         fleet = enter(closing(Fleet(replicas, forked)))
         fleet.begin("")
-        stored = enter(closing(Stored(conninfo, str(slack.info["team_id"]))))
+        stored = Stored(conninfo, str(slack.info["team_id"]))
         yield Stage(Workspace(slack), fleet, gateways, stored)
 
 
@@ -109,4 +110,4 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
         assert [staged.status(one) for one in said] == ["answered"] * MANY
         assert APOLOGY not in [text for one in said for text in staged.shown(one)]
         kills = staged.fleet.happened["kill -9"]
-        assert MAX_LONE_CRASHES <= kills <= ALONE_AFTER_CRASHES + MAX_LONE_CRASHES + 1
+        assert MAX_CRASHES <= kills <= MAX_CRASHES + 1

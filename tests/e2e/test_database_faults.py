@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.messages import Json, Said, shown
 from tests.e2e.world import World
@@ -67,7 +67,7 @@ def test_a_command_while_postgresql_is_silent_or_away_says_so(
 
     def refused() -> None:
         answer = world.command(ann, "/memories")
-        assert answer["text"] == say("en", "command_uncertain")
+        assert answer["text"] == say("en", "command_broke")
 
     with frozen(server):
         refused()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.app import App
 from tests.e2e.messages import Said
 from tests.e2e.world import World
@@ -39,27 +40,27 @@ def test_killed_after_a_statement_the_app_answers_and_remembers_once(
         closing(App(slack, conninfo, "socket", tmp_path / "log")) as app,
     ):
         app.start(partial(forked_module, "tests.e2e.ending"), **end)
-        with closing(World(app)) as world:
-            world.calm()
-            human = world.human()
-            said = world.say(human, "I love ramen")
-            until(lambda: ended.exists() or _is_over(world, said), "an end of the process or path")
-            # The last number is more than there are statements: none is left out.
-            assert number < _MOST or not ended.exists()
-            if ended.exists():
-                app.process.wait(20)
-                app.start()
-            reply = world.reply(said, _RECOVERY_SECONDS)
-            assert len(reply.parts) == 1
-            [turn] = world.turns(said)
-            assert turn["status"] == "answered"
-            assert turn["reply_ts"] == [message["ts"] for message in reply.messages]
-            assert [one["food_name"] for one in world.formed_contents(human)] == ["ramen"]
-            assert len(world.vectors(human)) == 1
-            world.settled()
-            # A notice is posted before that is stored, and again after a crash in between.
-            assert len(world.notices(said)) in (1, 2)
-            assert world.leaks() == []
+        world = World(app)
+        world.calm()
+        human = world.human()
+        said = world.say(human, "I love ramen")
+        until(lambda: ended.exists() or _is_over(world, said), "an end of the process or path")
+        # The last number is more than there are statements: none is left out.
+        assert number < _MOST or not ended.exists()
+        if ended.exists():
+            app.process.wait(20)
+            app.start()
+        reply = world.reply(said, _RECOVERY_SECONDS)
+        assert len(reply.parts) == 1
+        [turn] = world.turns(said)
+        assert turn["status"] == "answered"
+        assert turn["reply_ts"] == [message["ts"] for message in reply.messages]
+        assert [one["food_name"] for one in world.formed_contents(human)] == ["ramen"]
+        assert len(world.vectors(human)) == 1
+        world.settled()
+        # A notice is posted before that is stored, and again after a crash in between.
+        assert len(world.notices(said)) in (1, 2)
+        assert world.leaks() == []
 
 
 def _is_over(world: World, said: Said) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, open_playground
+from tests.conftest import open_playground
+from tests.databases import fresh_database
 from tests.e2e.app import running
 from tests.e2e.gateway import gateway
 from tests.e2e.world import World
@@ -33,8 +33,8 @@ def test_more_people_are_served_at_the_same_time_than_there_are_connections(
             tmp_path / "log",
             OPENAI_BASE_URL=model.base_url,
         ) as app,
-        closing(World(app)) as world,
     ):
+        world = World(app)
         people = [world.human(f"Person{n}") for n in range(PEOPLE)]
         requests: list[str] = []
         model.seen = requests.append

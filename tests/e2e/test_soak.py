@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database
+from tests.databases import fresh_database
 from tests.kioku_process import forked
 from tests.soak.stage import stage
 from tests.soak.table import Table, tell

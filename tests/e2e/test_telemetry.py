@@ -12,7 +12,8 @@ import pytest
 
 from memory import EmbeddedPostgres
 from tests.collector import TRUE_NAMES, Collector
-from tests.conftest import Server, fresh_database, open_playground
+from tests.conftest import Server, open_playground
+from tests.databases import fresh_database
 from tests.e2e.app import App, running
 from tests.e2e.world import World
 from tests.fork_server import SOURCES
@@ -37,10 +38,10 @@ def workspace() -> Iterator[Server]:
 
 def live(app: App) -> None:
     """Let a person be answered, and a memory be formed."""
-    with closing(World(app)) as world:
-        ann = world.human()
-        world.ask(ann, "I love ramen")
-        assert len(world.formed(ann)) == 1
+    world = World(app)
+    ann = world.human()
+    world.ask(ann, "I love ramen")
+    assert len(world.formed(ann)) == 1
 
 
 @pytest.mark.parametrize("name", [*TRUE_NAMES, "all"])

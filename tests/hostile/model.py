@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from openai_double.journal import Traffic
 from openai_double.request_types import Endpoint
-from openai_double.traffic import Traffic
 from tests.hostile import attacks
 from tests.hostile.attacks import Json
 from tests.loopback import serving

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.changed_turns import UPDATE_FROM_MESSAGE
+from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp
@@ -28,11 +28,9 @@ from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill import Backfill
-from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
-from bot.runtime.connections import Connections
 from bot.runtime.http import create_web_app
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.service import build_app
@@ -42,7 +40,8 @@ from bot.slack.client import NOTICE_METADATA, Installations, installation_from, 
 from bot.slack.messages import Message
 from bot.ui.panel import Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
-from tests.conftest import SPACE, Server, owner_rows
+from tests.conftest import Server
+from tests.databases import SPACE, owner_rows
 from tests.integration.messages import LATER, change, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
@@ -63,7 +62,7 @@ class App:
     @property
     def pool(self) -> Pool:
         """The application's connection pool."""
-        return self.wiring.connections.pool
+        return self.wiring.app.pool
 
     @property
     def embedder(self) -> Embedder:
@@ -307,15 +306,6 @@ class App:
 
 
 MakeApp: TypeAlias = Callable[..., Awaitable[App]]
-Answer = TypeVar("Answer")
-
-
-async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
-    """Ask until there is an answer, which is not false; return it."""
-    async with asyncio.timeout(15):
-        while not (answer := await ask()):  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.02)
-    return answer
 
 
 async def open_app(
@@ -343,20 +333,7 @@ async def open_app(
         "memory_model": STAND_IN_MODEL,
         **settings,
     }
-    checked = Settings(**given)
-    wiring = Application(
-        Connections(
-            settings=checked,
-            model=model,
-            reply_models=[
-                ModelRequests(model, model=checked.reply_model, effort=checked.reasoning_effort)
-            ],
-            space=SPACE,
-            pool=pool,
-            slack=installations,
-            installation=installation,
-        )
-    )
+    wiring = Application(Settings(**given), model, SPACE, pool, installations, installation)
     await wiring.queue.open()
     register_work(wiring)
     return App(

@@ -24,7 +24,7 @@ from bot.slack.messages import Message
 from bot.types import MemoryState, PersonSettings
 from memory import DM, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
-from tests.conftest import login_of, owner_rows
+from tests.databases import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.unit.test_slack import refused
 

@@ -11,7 +11,9 @@ from bot.locale import Language, say
 from bot.memories.home import PUBLISH, publish_home
 from bot.slack.messages import Message
 from memory import DM, Memory, Person, add_memories
-from tests.integration.app import App, eventually
+from tests.integration.app import App
+from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 Place = dict[str, Any]
 """A message or a view, as the person sees it."""
@@ -64,7 +66,7 @@ class SlackPerson:
         async def same() -> bool:
             return await self.foods() == sorted(foods)
 
-        await eventually(same)
+        await until(same)
 
     # --- what is seen
 
@@ -79,7 +81,7 @@ class SlackPerson:
 
     async def form_opens(self) -> Place:
         """Wait until a form is open."""
-        return await eventually(self.form)
+        return await until(self.form)
 
     async def form_says(self, text: str) -> Place:
         """Wait until the modal on top says a text."""
@@ -88,7 +90,7 @@ class SlackPerson:
             view = await self.form()
             return view if view and text in shown(view) else None
 
-        return await eventually(found)
+        return await until(found)
 
     async def home(self) -> Place:
         """Return the Home as its person sees it."""
@@ -97,45 +99,28 @@ class SlackPerson:
 
     # --- what is done
 
-    async def say(self, text: str, channel: str = "dm") -> Message:
+    async def say(self, text: str) -> Message:
         """Write a message; it is answered."""
-        place = self.app.slack.place(channel=channel) if channel != "dm" else None
-        assert place is None
         said = await self.control("messages", {"user": self.user, "channel": "dm", "text": text})
-        thread = f"{self.person.team_id}.{said['channel']}.{said['ts']}"
+        place = PersonThread(self.user, self.team, said["channel"], said["ts"], said["ts"])
+        message = self.app.slack.message(place, text=text)
         await self._delivered()
-        await self.app.answering.drain(thread)
-        return Message(
-            event_id="",
-            team_id=self.person.team_id,
-            user_id=self.user,
-            user_team_id=self.person.team_id,
-            channel_id=said["channel"],
-            ts=said["ts"],
-            thread_ts=said["ts"],
-            text=text,
-            audience=DM,
-            addressed=True,
-        )
+        await self.app.answering.drain(message.thread)
+        return message
 
     async def _delivered(self) -> None:
-        async def nothing_waits() -> bool:
-            return not (await self.control("deliveries?since=0"))["waiting"]
-
-        await eventually(nothing_waits)
+        assert (await self.control("settle", {}))["settled"]
 
     async def command(self, text: str, channel: str = "dm") -> Place:
         """Type a command; return the answer."""
-        name, _, words = text.partition(" ")
         before = {message["ts"] for message in await self.seen(channel)}
-        body = {"user": self.user, "channel": channel, "command": name, "text": words}
-        await self.control("commands", body)
+        await self.type(text, channel)
 
         async def answer() -> Place | None:
             new = [m for m in await self.seen(channel) if m["ts"] not in before]
             return {**new[-1], "channel": channel} if new else None
 
-        return await eventually(answer)
+        return await until(answer)
 
     async def type(self, text: str, channel: str = "dm") -> None:
         """Type a command; do not wait for an answer."""
@@ -158,14 +143,9 @@ class SlackPerson:
     async def press(self, place: Place, action: str, value: str = "", **more: Any) -> None:
         """Click an element of a message or view, whose value begins with `value`."""
         element = find(place, action, "" if action == "search" else value)
-        where = (
-            {"view_id": place["id"]}
-            if "hash" in place
-            else {
-                "channel": place.get("channel", "dm"),
-                "message_ts": place["ts"],
-            }
-        )
+        where = {"channel": place.get("channel", "dm"), "message_ts": place.get("ts")}
+        if "hash" in place:
+            where = {"view_id": place["id"]}
         chosen = element["chosen"] or value
         body = {"user": self.user, **where, **more}
         body |= {"action_id": element["action_id"], "block_id": element["block_id"]}
@@ -187,14 +167,10 @@ class SlackPerson:
                 return view if view.get("hash") != place["hash"] else None
             channel = place.get("channel", "dm")
             found = next((m for m in await self.seen(channel) if m["ts"] == place["ts"]), None)
-            known = {key: value for key, value in place.items() if key != "channel"}
-            same = found is None or {**known, "channel": found.get("channel")} == {
-                **found,
-                "channel": found.get("channel"),
-            }
-            return None if same else {**found, "channel": channel}  # type: ignore[dict-item]
+            same = found is None or {**place, "channel": None} == {**found, "channel": None}
+            return None if same or found is None else {**found, "channel": channel}
 
-        return await eventually(now)
+        return await until(now)
 
     async def search(self, place: Place, words: str) -> Place:
         """Enter words in the search of a panel."""

@@ -85,7 +85,6 @@ class PlaygroundSlack:
             "settings",
             {
                 "rate_limits": False,
-                "reading_limits": False,
                 "stream_seconds": 300,
                 "stream_characters": 12000,
             },
@@ -136,11 +135,6 @@ class PlaygroundSlack:
     def done(self, method: str) -> list[dict[str, Any]]:
         """Return the calls of a method that have been answered."""
         return [call for call in self.calls(method) if call["outcome"]]
-
-    def status(self, place: PersonThread) -> str:
-        """Return the status line of a thread."""
-        seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
-        return next((str(one["status"]) for one in seen if one["ts"] == place.root), "")
 
     def message(self, place: PersonThread, **changes: Any) -> Message:
         """Return the person's message as the bot reads it."""

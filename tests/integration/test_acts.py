@@ -16,11 +16,11 @@ from bot.ui.panel import Position, panel
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
-from tests.integration.app import App, eventually, receiving
+from tests.integration.app import App, receiving
 from tests.integration.person import Place, SlackPerson, shown
+from tests.waiting import until
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def _panel_of_words(ann: SlackPerson) -> Place:
         found = [one for one in await ann.seen() if one["ts"] not in before]
         return {**found[-1], "channel": "dm"} if found else None
 
-    return await eventually(new)
+    return await until(new)
 
 
 async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
@@ -62,7 +62,7 @@ async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
         those = [one for one in seen["messages"] if text in shown(one)]
         return {**those[-1], "channel": "dm"} if those else None
 
-    return await eventually(found)
+    return await until(found)
 
 
 SURFACES: dict[str, Open] = {

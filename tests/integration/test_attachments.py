@@ -10,15 +10,11 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.pipeline.attachments import Attachments
-from bot.pipeline.file_contents import FILE_BYTES
+from bot.pipeline.attachments import FILE_BYTES, Attachments
 from bot.slack.files import SlackFiles
 from bot.slack.messages import Message, found_message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"

@@ -34,10 +34,6 @@ ELSEWHERE = {
 }
 
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
-
 @dataclass(frozen=True)
 class Case:
     """Somebody with a memory from each kind of conversation asks in one."""

@@ -14,7 +14,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.runtime.maintenance import Maintenance
 from memory import DM, Person, Pool, list_memories
 from memory.store import expire_due
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.app import maintenance_without_slack
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")

@@ -167,7 +167,7 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     await app.backfill.read(**reading)
     [again] = app.jobs(READ_MISSED)
     assert 50 < again["due_in"] <= 60
-    app.backfill.slack.limits = RateLimits()
+    app.backfill.app.slack.limits = RateLimits()
     stored = []
     while reads := app.take_jobs(READ_MISSED):
         for arguments in reads:

@@ -16,9 +16,6 @@ from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 @pytest.fixture(autouse=True)
 async def idle(pool: Pool) -> None:

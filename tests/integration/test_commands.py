@@ -14,7 +14,8 @@ import pytest
 
 from memory import EmbeddedPostgres
 from memory.postgres import packaged_migrations
-from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
+from tests.conftest import Server, json_server
+from tests.databases import SPACE, login_of, owner_rows
 from tests.kioku_process import (
     PYTHON_M_BOT,
     Ended,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from bot.pipeline.reply import Replier
@@ -13,12 +11,9 @@ from bot.ui.reply import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
-    DONE,
     PROMPT,
     LookTool,
-    ResponsesServer,
     Shown,
-    delta,
     requests,
     script,
 )
@@ -71,26 +66,3 @@ async def test_commentary_alone_is_no_answer(replier: Replier, stand_in: Server)
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_empty"
-
-
-def message(text: str, phase: str | None) -> dict[str, Any]:
-    """Return a message item."""
-    content = [{"type": "output_text", "text": text}] if text else []
-    return {"type": "message", "id": "m1", "phase": phase, "content": content}
-
-
-async def test_commentary_whose_phase_comes_late_is_taken_out() -> None:
-    """Where only the complete item names its phase, its text is no part of the answer."""
-    events = [
-        {"type": "response.output_item.added", "item": message("", None)},
-        delta("Let me look that up. "),
-        {"type": "response.output_item.done", "item": message("Let me look.", "commentary")},
-        {"type": "response.output_item.added", "item": message("", None)},
-        delta("On Monday."),
-        {"type": "response.output_item.done", "item": message("On Monday.", None)},
-        DONE,
-    ]
-    shown = Shown()
-    reply = await ResponsesServer(events).reply(shown=shown)
-    assert reply.text == "On Monday."
-    assert comments(shown) == ["Let me look."]

@@ -16,9 +16,6 @@ from bot.pipeline.tools.controls import ACTIONS, SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
 from tests.integration.app import App
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
     """Return a call of the one tool for everything that is shown and set."""
@@ -50,7 +47,7 @@ async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any])
     asked = await app.ask(place, "do something")
     assert list(app.outputs()[0]) == ["error"]
     assert len(app.shown(asked)) == 1
-    assert not app.turn(asked)["off_record"]
+    assert app.turn(asked)["question"] == "do something"
     assert not app.turn(asked)["removal_proposed"]
     assert app.rows("SELECT scope FROM memory_off WHERE user_id = %s", place.user) == []
 
@@ -209,5 +206,6 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
                     turn["id"],
                 )
         assert kept(app, place.user, without=asked.ts) == before, action
-        assert app.turn(asked)["off_record"] is (off or switches or action == "do_not_remember")
+        unkept = off or switches or action == "do_not_remember"
+        assert (app.turn(asked)["question"] == "") is unkept
     assert off or "Osaka" in json.dumps(await app.form(waiting, audience))

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.conversation.off_record import delete_texts
+from bot.conversation.texts import delete_texts
 from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
+from bot.people import exclude
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
@@ -26,10 +27,6 @@ from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 # The name and the arguments of a tool that the model calls.
 Call: TypeAlias = tuple[str, dict[str, Any]]
@@ -70,13 +67,13 @@ def nothing_kept(app: App, message: Message) -> bool:
     turn = app.turn(message)
     [event] = app.rows("SELECT message FROM messages WHERE ts = %s", message.ts)
     texts = (turn["question"], turn["words"], turn["reply"], event["message"])
-    return texts == ("", "", None, None) and turn["off_record"]
+    return texts == ("", "", None, None)
 
 
 async def reword(app: App, message: Message, text: str) -> None:
     """Let a message be edited, or deleted, in Slack."""
     where = message.team_id, message.channel_id, message.ts, message.thread
-    await app.wiring.source_updates.reword(*where, question=text, words=text, changed_ts=LATER)
+    await app.wiring.source_updates.reword(*where, text, changed_ts=LATER)
 
 
 async def test_off_is_no_read_and_no_write(app: App) -> None:
@@ -205,6 +202,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
         async with person_transaction(app.pool, who) as connection:
+            await exclude(connection, secret)
             await delete_texts(connection, who, [turn.id])
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]

@@ -15,7 +15,7 @@ from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
 from memory import DM, PUBLIC, Person, Pool
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
 
 FAULTS: list[dict[str, Any]] = [
@@ -24,10 +24,6 @@ FAULTS: list[dict[str, Any]] = [
     {"status": 500},
     {"drop": "after", "times": 2},  # aiohttp makes a GET again by itself, once
 ]
-
-
-# One migrated database for all of these tests; each has channels of its own.
-pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

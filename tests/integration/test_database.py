@@ -26,7 +26,7 @@ from memory.postgres import (
     packaged_migrations,
 )
 from memory.postgres.migrate import memory_migrations
-from tests.conftest import SPACE, owner_rows
+from tests.databases import SPACE, owner_rows
 
 
 @asynccontextmanager
@@ -87,20 +87,20 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
     [EmbeddingSpace("other-model", SPACE.dimensions), EmbeddingSpace(SPACE.model, 1536)],
     ids=["model", "size"],
 )
-async def test_another_embedding_is_refused(module_database: str, space: EmbeddingSpace) -> None:
+async def test_another_embedding_is_refused(database: str, space: EmbeddingSpace) -> None:
     """Another model or size than the stored one is refused with what to write instead."""
     sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or embed all memories again with"
     with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
-        migrate(module_database, space, migrations())
-    async with opened(module_database) as pool:
+        migrate(database, space, migrations())
+    async with opened(database) as pool:
         with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
             await check_database(pool, space, migrations())
 
 
-async def test_a_database_that_is_behind(module_database: str) -> None:
+async def test_a_database_that_is_behind(database: str) -> None:
     """A database that lacks steps says how many, and what to run; without them it is ready."""
     newer = [*migrations(), Migration("bot/9998", ""), Migration("bot/9999", "")]
-    async with opened(module_database) as pool:
+    async with opened(database) as pool:
         await check_database(pool, SPACE, migrations())
         with pytest.raises(DatabaseNotReady) as raised:
             await check_database(pool, SPACE, newer)
@@ -129,16 +129,16 @@ async def test_a_database_that_was_never_migrated(empty_database: str) -> None:
     assert str(raised.value) == "The database is not set up: run `kioku migrate`."
 
 
-async def test_migrating_and_using_need_rights(module_database: str) -> None:
+async def test_migrating_and_using_need_rights(database: str) -> None:
     """A user who may not create cannot migrate; one who is not granted the role is told so."""
     name = "kioku_reader"
-    owner_rows(module_database, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
-    reader = psycopg.conninfo.make_conninfo(module_database, user=name)
+    owner_rows(database, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    reader = psycopg.conninfo.make_conninfo(database, user=name)
     try:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             migrate(reader, SPACE, migrations())
         with pytest.raises(DatabaseNotReady, match="may not act as kioku_app: run `kioku migrate`"):
             await check_access(reader)
-        await check_access(module_database)
+        await check_access(database)
     finally:
-        owner_rows(module_database, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        owner_rows(database, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

@@ -18,7 +18,7 @@ from memory.postgres import (
     transaction_timeout,
 )
 from memory.postgres.database import DatabaseReadOnly
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.frozen import frozen
 
 INSERT = (
@@ -48,10 +48,10 @@ def written(conninfo: str, channel: str) -> bool:
 
 
 async def test_a_transaction_with_a_deadline_fails_in_time(
-    module_database: str, postgres: EmbeddedPostgres
+    database: str, postgres: EmbeddedPostgres
 ) -> None:
     """A PostgreSQL that falls silent costs a caller with a deadline no more than its time."""
-    async with asyncio.timeout(60), opened(module_database) as pool:
+    async with asyncio.timeout(60), opened(database) as pool:
         await write(pool, "C1")
         with frozen(postgres):
             with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
@@ -60,9 +60,9 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
             with pytest.raises(psycopg.OperationalError):
                 async with transaction(pool, wait=0.3):
                     raise AssertionError("nobody answered")
-        assert not written(module_database, "C2")
+        assert not written(database, "C2")
         await write(pool, "C3")
-    assert written(module_database, "C3")
+    assert written(database, "C3")
 
 
 async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> None:
@@ -116,10 +116,10 @@ def read_only(server: EmbeddedPostgres) -> Iterator[None]:
 
 @pytest.mark.slow
 async def test_a_server_that_takes_no_writes_is_left(
-    module_database: str, postgres: EmbeddedPostgres
+    database: str, postgres: EmbeddedPostgres
 ) -> None:
     """A connection that has become read-only is not kept, and the next one can write."""
-    async with opened(module_database, max_size=2) as pool:
+    async with opened(database, max_size=2) as pool:
         await write(pool, "C5")
         with read_only(postgres):
             with pytest.raises(psycopg.OperationalError):
@@ -132,7 +132,7 @@ async def test_a_server_that_takes_no_writes_is_left(
                     raise AssertionError("it was read-only")
         async with asyncio.timeout(10):
             await write(pool, "C7")
-    assert written(module_database, "C7")
+    assert written(database, "C7")
 
 
 async def _write_on(pool: Pool) -> None:

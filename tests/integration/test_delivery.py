@@ -23,10 +23,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.3)
 
 
-# One migrated database for all of these tests; each has a thread of its own.
-pytestmark = pytest.mark.one_database
-
-
 async def begin(answer: Answering, text: str = "Hello ") -> None:
     """Write the first piece; it is shown at once."""
     await answer.stream.write(text)
@@ -278,7 +274,7 @@ async def test_the_footer_is_the_persons(
     """The footer is in the person's language; a stand-in is named in the first answer, once."""
     async with thread.answering(language=language, stand_in=stand_in, informed=informed) as answer:
         await begin(answer)
-        assert await answer.stream.language() == language
+        assert (await answer.stream.reader()).language == language
         await answer.stream.finish("Hello you.")
     [message] = thread.messages()
     assert below(message) == [say(language, key) for key in keys]

@@ -15,7 +15,8 @@ from bot.pipeline.prompt import estimated_tokens
 from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
 from memory.embeddings.embedder import MAX_BYTES, beginning
 from tests.conformance.traffic import recorded
-from tests.conftest import SPACE, Server
+from tests.conftest import Server
+from tests.databases import SPACE
 from tests.loopback import serving
 
 

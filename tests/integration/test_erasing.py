@@ -33,7 +33,6 @@ pytestmark = pytest.mark.slow
 NOBODYS = {
     *("conversations", "forgotten_sources"),
     *("kioku_embedding_space", "kioku_migrations", "listening"),
-    "processes",
     *("workspaces", "store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {"store", "store_vectors", "memory_versions", "memory_questions"}

@@ -21,8 +21,7 @@ from bot.listeners.app import CheckedApp
 from tests.event_shapes import GONE, PUBLISHED, TEAM, WORDS, encoded, filled, mutated
 from tests.integration.app import App, MakeApp, served
 
-# One migrated database for all of these tests.
-pytestmark = [pytest.mark.one_database, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 SECRET = "a signing secret of a test"
 

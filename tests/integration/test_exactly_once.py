@@ -16,10 +16,6 @@ from tests.waiting import until
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage")
 
 
-# One migrated database for all of these tests; each has a thread of its own.
-pytestmark = pytest.mark.one_database
-
-
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from bot.locale import say
 from bot.memories.feedback import comment
 from bot.slack.messages import Message
@@ -16,9 +14,6 @@ from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import App
 from tests.integration.messages import says
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 def values(app: App, message: Message) -> list[str]:

@@ -11,9 +11,6 @@ from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
     """Let the person of `place` write in its thread; return it as the app reads it."""

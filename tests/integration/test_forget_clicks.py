@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.memories.forgetting import value_of
+from bot.memories.forgetting import EMBED, embed_memories, value_of
 from bot.ui.panel import FORGET, UNDO
 from memory import Person, Selection, open_questions
 from tests.integration.app import App
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
@@ -76,6 +72,11 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert (again.line, again.beside) == (say("en", "forgotten_already"), True)
     await app.click(who, UNDO, done.undo)
     assert await foods(app, who) == ["ramen", "sushi", "tempura"]
+    vectors = "SELECT key FROM store_vectors WHERE prefix = %s"
+    assert len(app.rows(vectors, who.namespace("dm").prefix)) == 2
+    [job] = app.take_jobs(EMBED)
+    await embed_memories(app.wiring.app, **job)
+    assert len(app.rows(vectors, who.namespace("dm").prefix)) == 3
     assert app.turn(fresh)["words"] == ""
     await app.form(fresh)
     assert "natto" not in await foods(app, who)

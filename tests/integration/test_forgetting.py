@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import delete_forgotten_texts
+from bot.conversation.texts import delete_forgotten_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
@@ -37,7 +37,7 @@ from memory import (
 from memory.postgres import person_transaction
 from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
-from tests.conftest import owner_rows, printed
+from tests.databases import owner_rows, printed
 from tests.integration.app import App
 from tests.integration.deliveries import claimed_anew, nothing, turns_alone
 from tests.integration.messages import message

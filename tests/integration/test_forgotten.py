@@ -13,12 +13,12 @@ import pytest
 from bot.memories.data import erase_person
 from bot.ui.panel import FORGET, UNDO
 from memory.postgres.embedded import find_binaries
-from tests.conftest import login_of, owner_rows
+from tests.databases import login_of, owner_rows
 from tests.integration.app import App
 from tests.kioku_process import Ended, ended
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "processes", "listening", "forgotten")
+WITHOUT = ("procrastinate_*", "listening", "forgotten")
 
 
 def run(program: str, *options: str) -> None:

@@ -27,7 +27,7 @@ from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, patch, remove
 from tests.memories import ApprovedStore
 

@@ -14,9 +14,6 @@ from bot.pipeline.prompt import (
 )
 from tests.integration.app import App
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def remember(app: App, prefix: str, count: int, wishes: int = 0) -> None:
     """Store `count` long memories, every tenth an episode, and so many wishes, the last newest."""

@@ -15,8 +15,7 @@ from bot.ui.panel import MENU, SHOW, SWITCH
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson, shown
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @pytest.fixture

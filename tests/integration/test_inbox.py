@@ -9,23 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.conversation.claimed_message import (
-    ClaimedMessage,
-    Stopped,
-    Superseded,
-    Withdrawn,
-    finish,
-)
-from bot.conversation.inbox import ANSWER, Inbox
+from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded, Withdrawn
+from bot.conversation.inbox import ANSWER, Inbox, finish
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.messages import LATER, change, following, message
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
@@ -223,7 +214,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
     with pytest.raises(Superseded):
         await done(pool, first)
     with pytest.raises(Superseded):
-        await inbox.give_up(first)
+        await inbox.finish_without_turn(first, "failed")
     assert stored(database, asked.thread)[0]["status"] == "waiting"
     assert await inbox.read_flags(second)
     await done(pool, second)

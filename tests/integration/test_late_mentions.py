@@ -111,7 +111,7 @@ async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> No
     assert 15 < again["due_in"] <= 17
     await app.backfill.read(**again["args"])
     assert thread.stored() == [mention.text], "Slack still refuses."
-    app.backfill.slack.limits = RateLimits()
+    app.backfill.app.slack.limits = RateLimits()
     await app.backfill.read(**again["args"])
     assert thread.stored() == [mention.text, "two"]
 

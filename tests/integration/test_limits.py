@@ -10,8 +10,7 @@ import pytest
 from bot.slack.client import APPEND
 from tests.integration.deliveries import Sender, Thread
 
-# One migrated database for all of these tests; each has a memory of refusals of its own.
-pytestmark = [pytest.mark.slow, pytest.mark.one_database]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ import pytest
 
 from bot.listeners.interactions import person_of
 from memory import InvalidNamespace, Person, Pool
-from tests.conftest import owner_rows
-from tests.integration.app import App, MakeApp, eventually, receiving
+from tests.databases import owner_rows
+from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import Place, SlackPerson, shown
 from tests.integration.playground_slack import PlaygroundSlack
+from tests.waiting import until
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Client:
             told = await self.control(f"deliveries?since={number}")
             return [] if told["waiting"] else list(told["deliveries"])
 
-        return await eventually(answered)
+        return await until(answered)
 
     async def event(self, raw: dict[str, Any]) -> list[dict[str, Any]]:
         """Deliver an event; return how each delivery was answered."""
@@ -159,7 +159,7 @@ async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
     async def answer() -> Place | None:
         return next((m for m in await ann.seen(channel) if m.get("is_ephemeral")), None)
 
-    told = await eventually(answer)
+    told = await until(answer)
     assert told["text"] == "Remembered: Likes ramen very much"
     assert await ann.foods() == ["ramen"]
 

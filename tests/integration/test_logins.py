@@ -15,7 +15,7 @@ from bot.queue.queue import Queue
 from bot.queue.sweep import free_stalled
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction
-from tests.conftest import SPACE, owner_rows
+from tests.databases import SPACE, owner_rows
 
 pytestmark = pytest.mark.slow
 

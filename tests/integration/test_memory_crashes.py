@@ -29,7 +29,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.formation import source_changed
-from tests.conftest import login_of, printed
+from tests.databases import login_of, printed
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")

@@ -50,7 +50,7 @@ from memory.formation.proposal import Proposal, Verdict
 from memory.model.schemas import UserFoodPreference
 from memory.store import expire_due
 from memory.store.memories import Memory
-from tests.conftest import SPACE, login_of
+from tests.databases import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
 from tests.memories import no_model
 

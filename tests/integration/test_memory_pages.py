@@ -11,10 +11,7 @@ import pytest
 
 from memory import Memory, Person, Pool, list_memories, search_memories
 from memory.store import memory_page
-from tests.conftest import owner_rows
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
+from tests.databases import owner_rows
 
 _numbers = itertools.count(1)
 

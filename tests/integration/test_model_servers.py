@@ -142,7 +142,7 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
     server: ModelServer, client: openai.AsyncOpenAI
 ) -> None:
     """Without the limit the request is refused again, and the person learns why."""
-    long = Prompt(input=[{"role": "user", "content": "word " * VLLM_CONTEXT}])
+    long = Prompt(question="word " * VLLM_CONTEXT)
     with pytest.raises(ReplyFailed) as raised:
         await create_replier(client).reply(ALICE, long, Shown())
     assert raised.value.cause == "model_too_long"

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Person, Pool
 from memory.postgres import transaction
-from tests.conftest import rows_of
+from tests.databases import rows_of
 from tests.filled import fill
 from tests.integration.app import App
 from tests.integration.playground_slack import PlaygroundSlack

@@ -12,9 +12,6 @@ from bot.conversation.inbox import ANSWER
 from tests.integration.app import App
 from tests.integration.messages import changed
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def asked(app: App) -> list[str]:
     """Return what the model was asked, in order."""

@@ -17,9 +17,6 @@ from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.loopback import Handler, ThreadServer
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def files_of(app: App, place: PersonThread) -> list[Any]:
     """Return the files in the DM of a place."""

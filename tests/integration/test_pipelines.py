@@ -9,7 +9,7 @@ import pytest
 
 from memory import Person, Pool, create_pool
 from memory.postgres import execute_statement, person_statement, transaction
-from tests.conftest import login_of, owner_rows
+from tests.databases import login_of, owner_rows
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
 _FAILS_AT_THE_COMMIT = """

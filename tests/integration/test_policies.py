@@ -11,9 +11,6 @@ from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
-# One migrated database for all of these tests; each has people, and mostly a team, of its own.
-pytestmark = pytest.mark.one_database
-
 
 def nothing_is_kept(app: App, person: str) -> None:
     """Check that no text of the person's is stored."""
@@ -75,7 +72,7 @@ async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp
     place = app.slack.place(channel="public")
     app.fault(status=500, times=-1)
     asked = await app.ask(place, "<@BOT> I like ramen")
-    assert app.replies(asked) == [say("en", "held_down")]
+    assert app.replies(asked) == [say("en", "held")]
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     await closed.answering.drain(asked.thread)
     assert app.replies(asked) == [say("en", "policy_person")]

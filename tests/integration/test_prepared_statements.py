@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from bench.wire import counted
 from memory import Pool, create_pool
 from memory.postgres import execute_statement
-from tests.conftest import login_of
+from tests.databases import login_of
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
 _PREPARED = "SELECT statement FROM pg_prepared_statements"

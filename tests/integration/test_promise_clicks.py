@@ -13,11 +13,12 @@ from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.promises import KIND, PROMISE
 from memory import DM, add_memories
 from memory.postgres import person_transaction
-from tests.integration.app import App, eventually, receiving
+from tests.integration.app import App, receiving
 from tests.integration.person import Place, SlackPerson, shown
 from tests.integration.test_promises import SENTENCE, minute
+from tests.waiting import until
 
-pytestmark = [pytest.mark.one_database, pytest.mark.own_slack]
+pytestmark = pytest.mark.own_slack
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def becomes(ann: SlackPerson, *expected: tuple[str | None, str | None, str
     async def same() -> bool:
         return (await due(ann),) == expected
 
-    await eventually(same)
+    await until(same)
 
 
 def day(ann: SlackPerson, later: int) -> str:

@@ -9,11 +9,11 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from bot.queue.jobs import PERSON_AT_ONCE, Limits
+from bot.queue.jobs import PERSON_AT_ONCE
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.waiting import until
 
 POLL_SECONDS = 0.05
@@ -55,7 +55,8 @@ async def put(
     *,
     to: str = REPLIES,
     delay: float = 0.0,
-    limits: Limits = Limits(),  # noqa: B008 - it is frozen
+    person: str | None = None,
+    alone: bool = False,
     **more: str,
 ) -> bool:
     """Add a job called ``work``."""
@@ -66,7 +67,8 @@ async def put(
             queue=to,
             lock=lock,
             delay=delay,
-            limits=limits,
+            person=person,
+            alone=alone,
             reschedule=False,
             **more,
         )
@@ -234,8 +236,8 @@ async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> No
     await other.open()
     work = _Held()
     for label in range(3 * PERSON_AT_ONCE):
-        await put(pool, queue, f"A{label}", label=f"a{label}", limits=Limits(person="T1.A"))
-    await put(pool, queue, "B", label="b", limits=Limits(person="T1.B"))
+        await put(pool, queue, f"A{label}", label=f"a{label}", person="T1.A")
+    await put(pool, queue, "B", label="b", person="T1.B")
     await put(pool, queue, "N", label="n")
     for one in (queue, other):
         one.register("work", REPLIES, work.__call__, waits=(1,))
@@ -262,7 +264,7 @@ async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue
     for one, work in ((queue, here), (other, there)):
         one.register("work", REPLIES, work.__call__, waits=(1,))
         one.register("learn", BACKGROUND, work.__call__, waits=(1,))
-    await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
+    await put(pool, queue, "L0", label="alone", alone=True)
     queue.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
     await until(lambda: here.begun == ["alone"])
     try:

@@ -29,7 +29,7 @@ from memory.model.schemas import SCHEMAS
 from memory.postgres import person_transaction
 from memory.recall import nearest_memories
 from memory.recall.search import NEAREST, SMALL_SET
-from tests.conftest import fresh_database, login_of, owner_rows
+from tests.databases import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.memories import ApprovedStore
 
@@ -38,7 +38,7 @@ START = datetime(2026, 11, 20, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for all of these tests; each has people of its own."""
+    """A migrated database; each test has people of its own."""
     with fresh_database(postgres) as conninfo:
         yield conninfo
 

@@ -26,7 +26,7 @@ from memory import (
 )
 from memory.postgres import person_transaction
 from memory.recall.search import MAX_INSTRUCTIONS, NEAREST
-from tests.conftest import SPACE, fresh_database, login_of
+from tests.databases import SPACE, fresh_database, login_of
 from tests.integration.counted import CountedConnection, Sent, count_statements
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of

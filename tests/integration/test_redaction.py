@@ -15,8 +15,6 @@ from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
 
-pytestmark = pytest.mark.one_database
-
 _WORD = "hunt" + "er2024"
 _CARD = "4111 1111 " + "1111 1111"
 

@@ -25,12 +25,13 @@ from memory import (
     list_memories,
     memory_view,
     recall_memories,
+    search_memories,
     undo_forgetting,
 )
 from memory.postgres import check_database
 from memory.recall import nearest_memories
-from memory.store import reembed
-from tests.conftest import SPACE, owner_rows
+from memory.store import embed_missing, reembed
+from tests.databases import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
 from tests.memories import add_memory, no_model
@@ -47,7 +48,7 @@ TABLE = (
     "SELECT reloptions, policyname, roles, cmd, qual, with_check FROM pg_class JOIN pg_policies"
     " ON tablename = relname WHERE pg_class.oid = 'store_vectors'::regclass"
 )
-COUNT = 70  # more than a small set, more than a batch
+COUNT = 70  # more than a small set, also of Ann
 
 
 @pytest.fixture
@@ -134,6 +135,37 @@ async def test_what_happens_meanwhile_counts(
     assert doomed.key not in {row["key"] for row in stored}
 
 
+async def test_restored_memories_get_vectors_by_a_job(
+    remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
+) -> None:
+    """Between an Undo and that, they are listed and found by words, and the newest are recalled.
+
+    What is forgotten meanwhile gets none, and other people's memories are left to their own job.
+    """
+    view, prefix = memory_view(ANN.namespace(DM)), ANN.namespace(DM).prefix
+    owner_rows(
+        database,
+        "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n, jsonb_build_object('kind',"
+        " 'UserFact', 'content', jsonb_build_object('fact', 'number ' || n))"
+        " FROM generate_series(1, 300) AS n RETURNING 1",
+        prefix,
+    )
+    forgotten = await forget(remembered, ANN, Selection(everything=True))
+    assert forgotten.id is not None
+    assert await undo_forgetting(remembered, ANN, forgotten.id) == 360
+    owner_rows(database, "DELETE FROM store_vectors RETURNING 1")
+    assert len(await search_memories(remembered, ANN, "book number 69")) == 1
+    assert (await recall_memories(remembered, embedder, view, "books")).newest_only
+    assert await embed_missing(remembered, Small(model_client), ANN) == 0
+    right = Small(model_client, SPACE)
+    right.meanwhile = [lambda: forget(remembered, ANN, Selection(keys=["k1", "k300"]))]
+    assert await embed_missing(remembered, right, ANN) == 358
+    found = owner_rows(database, "SELECT prefix, key FROM store_vectors")
+    assert {row["prefix"] for row in found} == {prefix}
+    assert {"k1", "k300"}.isdisjoint(row["key"] for row in found)
+    assert not (await recall_memories(remembered, embedder, view, "books")).newest_only
+
+
 @to_another_model
 async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     remembered: Pool,
@@ -144,7 +176,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
 ) -> None:
     """The old model's vectors cannot be compared any more: the newest memories are shown.
 
-    None of the old model is stored; what was forgotten before comes back without a vector.
+    None of the old model is stored; what was forgotten before gets one of the new one.
     """
     newest = (await list_memories(remembered, ANN))[0]
     forgotten = await forget(remembered, ANN, Selection(keys=[newest.key]))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access import begin_request
-from bot.conversation.off_record import delete_texts
+from bot.conversation.texts import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.runtime.maintenance import end_history
@@ -18,8 +18,6 @@ from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 GONE = pytest.mark.failed_calls(
     "conversations.replies: thread_not_found", because="The message was deleted in Slack."
 )
@@ -76,7 +74,7 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place, "I love ramen")
     await app.click(app.person(place), FORGET, EVERYTHING)
-    assert await pointed_at(app, place, "I love ramen") == say("en", "remember_forgotten")
+    assert await pointed_at(app, place, "I love ramen") == say("en", "remember_off_record")
     assert await app.memories(app.person(place)) == []
 
 

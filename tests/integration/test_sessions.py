@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import pytest
 
 from bot.conversation.claimed_message import Withdrawn
 from bot.conversation.inbox import MAX_FAILURES
-from bot.locale import say
-from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.queue.sweep import MAX_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
@@ -19,10 +17,7 @@ from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.waiting import until
 
-SET, LINE = "agents.sessions.setStatus", "assistant.threads.setStatus"
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
+SET = "agents.sessions.setStatus"
 
 
 def session(slack: PlaygroundSlack, place: PersonThread) -> str:
@@ -96,17 +91,14 @@ async def test_the_end_is_tried_again(thread: Thread, fault: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "feature_disabled", "missing_scope"])
-async def test_without_sessions_there_is_a_status_line(sender: Sender, error: str) -> None:
-    """A workspace without sessions gets a status line, and is not asked for each answer."""
+async def test_a_workspace_without_sessions_is_not_asked_for_each_answer(
+    sender: Sender, error: str
+) -> None:
+    """Where Slack has no sessions an answer comes without one, and the next does not ask again."""
     sender.slack.fault(SET, error=error, times=None)
     for place in (sender.slack.place(), sender.slack.place()):
-        async with Thread(sender, place).answering(language="ja") as answer:
-            await until(partial(sender.slack.status, place))
-            await answer.stream.finish("Hello.")
-        assert sender.slack.status(place) == ""
+        await Thread(sender, place).posted()
     assert len(sender.slack.calls(SET)) == 1
-    shown = [call["args"]["status"] for call in sender.slack.calls(LINE)]
-    assert shown == [say("ja", "status")] * 2
 
 
 def left_processing(app: App, asked: Message) -> None:
@@ -135,8 +127,8 @@ def session_of(app: App, asked: Message) -> str:
     [
         {},
         {"failures": MAX_FAILURES},
-        {"lone_crashes": MAX_LONE_CRASHES},
-        {"lone_crashes": MAX_LONE_CRASHES + 1},
+        {"crashes": MAX_CRASHES},
+        {"crashes": MAX_CRASHES + 1},
     ],
     ids=str,
 )

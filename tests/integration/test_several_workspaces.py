@@ -23,7 +23,8 @@ from bot.runtime.problems import Problem
 from bot.runtime.service import open_service
 from bot.slack.client import Installations, NotInstalled
 from memory import Person, Pool, create_pool, list_memories
-from tests.conftest import Server, login_of, oauth_playground, owner_rows
+from tests.conftest import Server, oauth_playground
+from tests.databases import login_of, owner_rows
 from tests.loopback import free_port
 from tests.waiting import until
 

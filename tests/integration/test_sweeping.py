@@ -9,13 +9,12 @@ import psycopg
 import pytest
 from procrastinate.jobs import Job
 
-from bot.conversation.claimed_message import CLAIM
-from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
+from bot.conversation.inbox import _FOLLOWED, ANSWER, CLAIM, THREAD_SETTING
 from bot.queue.queue import REPLIES, Queue
-from bot.queue.sweep import free_stalled, give_up_jobs, note_process
+from bot.queue.sweep import MAX_CRASHES, beat, free_stalled, give_up_jobs
 from memory import Pool
 from memory.postgres import transaction
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
 BACKLOG = 10_000
@@ -86,8 +85,8 @@ def answered(database: str) -> None:
 async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     """Taking a message, and a reply in a thread without the bot, read that thread's rows alone."""
     answered(database)
-    asked(database, "t1", process="")
-    values = {"thread": "t1", "process": "one"}
+    asked(database, "t1")
+    values = {"thread": "t1"}
     scope, other = (
         {THREAD_SETTING: "t1"},
         {"thread": "t2", "before": "9", "user": "U1", "since": "0"},
@@ -96,24 +95,23 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
 
 
-def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
-    """Store a message for each of these threads, in progress in a process."""
+def asked(database: str, *threads: str, attempts: int = 1, status: str = "waiting") -> None:
+    """Store a message for each of these threads, with attempts at it."""
     owner_rows(
         database,
         "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread,"
-        " attempts, claimed_by, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
-        " thread, 1, %s, %s FROM unnest(%s::text[]) AS thread",
-        process,
+        " attempts, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
+        " thread, %s, %s FROM unnest(%s::text[]) AS thread",
+        attempts,
         status,
         list(threads),
     )
 
 
-def told(database: str) -> dict[str, tuple[int, int, str | None]]:
-    """Return crashes, those of the only message, and who has it in progress, by thread."""
+def crashes(database: str) -> dict[str, int]:
+    """Return the crashes of each message, by thread."""
     with psycopg.connect(database) as owner:
-        found = owner.execute("SELECT thread, crashes, lone_crashes, claimed_by FROM messages")
-        return {row[0]: (row[1], row[2], row[3]) for row in found}
+        return dict(owner.execute("SELECT thread, crashes FROM messages").fetchall())
 
 
 async def answers(pool: Pool, queue: Queue, *threads: str) -> None:
@@ -124,40 +122,46 @@ async def answers(pool: Pool, queue: Queue, *threads: str) -> None:
             await queue.defer(connection, ANSWER, queue=REPLIES, lock=lock, thread=thread)
 
 
-async def test_a_crash_counts_against_the_only_message(
+async def test_a_crash_counts_against_messages_in_progress(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """A crash charges a dead process's messages; as a lone one only if it was the only message."""
-    threads = ("t1", "t2", "t3", "t4", "t5")
-    await answers(pool, queue, *threads)
+    """A crash charges what a dead process was answering, and nothing that waits, ended or lives."""
+    await answers(pool, queue, "t1", "t2", "t3")
     leave_stalled(database)
-    asked(database, "t1", "t2", process="one")
-    asked(database, "t3", process="another")
-    asked(database, "t4", process="another", status="answered")
-    # One whose worker is started again, as after a restart of PostgreSQL, lives on.
-    asked(database, "t5", process="lives")
-    await note_process(pool, "lives", ())
+    asked(database, "t1")
+    asked(database, "t2", attempts=0)
+    asked(database, "t3", status="answered")
     with psycopg.connect(database) as owner:
         # Its worker was taken off the list by another one that started.
         owner.execute("DELETE FROM procrastinate_workers")
-    await answers(pool, queue, "t6")
-    asked(database, "t6", process="alive")
+    await answers(pool, queue, "t4")
+    asked(database, "t4")
     owner_rows(
         database,
         "WITH me AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM me)"
-        " WHERE args->>'thread' = 't6'",
+        " WHERE args->>'thread' = 't4'",
     )
     await free_stalled(pool)
-    assert told(database) == {
-        "t1": (1, 0, None),
-        "t2": (1, 0, None),
-        "t3": (1, 1, None),
-        "t4": (0, 0, "another"),
-        "t5": (0, 0, "lives"),
-        "t6": (0, 0, "alive"),
-    }
-    assert [job["alone"] for job in marks(database)] == [False] * 6
+    assert crashes(database) == {"t1": 1, "t2": 0, "t3": 0, "t4": 0}
+    assert [job["alone"] for job in marks(database)] == [False] * 4
+
+
+async def test_a_worker_whose_process_beats_is_alive(pool: Pool, queue: Queue) -> None:
+    """A heartbeat keeps a worker's jobs; without one they are found, and the beat says so."""
+    worker = await queue.jobs.register_worker()
+    await put(pool, queue, "L1")
+    taken = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s"
+    async with transaction(pool) as connection:
+        await connection.execute(taken, (worker,))
+        await connection.execute(
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        )
+    dead, running = await beat(pool, [])
+    assert (dead, running) == (True, [])
+    await beat(pool, queue.jobs.workers)
+    dead, running = await beat(pool, queue.jobs.workers)
+    assert (dead, len(running)) == (False, 1)
 
 
 async def test_a_job_that_its_process_does_not_know_of_is_given_back(
@@ -172,7 +176,7 @@ async def test_a_job_that_its_process_does_not_know_of_is_given_back(
         Job(id=known["id"], queue=REPLIES, lock="known", queueing_lock="known", task_name="work")
     )
     for _ in range(3):
-        dead, running = await note_process(pool, "lives", queue.jobs.workers)
+        dead, running = await beat(pool, queue.jobs.workers)
         assert (dead, len(running)) == (False, 2)
         lost = queue.jobs.lost_jobs(running)
     await give_up_jobs(pool, lost)
@@ -194,17 +198,14 @@ def marks(database: str) -> list[dict[str, Any]]:
 async def test_after_two_crashes_a_message_runs_alone(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """It does so also where another job of its thread waits; the second time alone, it waits."""
+    """It does so also where another job of its thread waits; before the last time, it waits."""
     await answers(pool, queue, "t1", "t2")
-    asked(database, "t1", "t2", process="one")
-    for crash in range(3):
+    asked(database, "t1", "t2")
+    for crash in range(MAX_CRASHES - 1):
         leave_stalled(database)
         if crash == 1:
             await answers(pool, queue, "t2")
         await free_stalled(pool)
         assert [job["alone"] for job in marks(database)] == [crash > 0] * 2
-        with psycopg.connect(database) as owner:
-            owner.execute("UPDATE messages SET claimed_by = 'one' WHERE thread = 't1'")
-            owner.execute("UPDATE messages SET claimed_by = 'two' WHERE thread = 't2'")
-    assert told(database) == {"t1": (3, 2, "one"), "t2": (3, 2, "two")}
+    assert crashes(database) == {"t1": MAX_CRASHES - 1, "t2": MAX_CRASHES - 1}
     assert [job["due_in"] > 8 for job in marks(database)] == [True] * 2

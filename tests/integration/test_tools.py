@@ -32,7 +32,8 @@ from memory import (
 )
 from memory.model.schemas import register_schemas
 from memory.tools.memory_tools import SEARCH_BYTES, SEARCH_LIMIT
-from tests.conftest import Server, owner_rows
+from tests.conftest import Server
+from tests.databases import owner_rows
 from tests.integration.scripted_model import ScriptedModel
 
 ALICE = Person("T1", "U1")

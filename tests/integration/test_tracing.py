@@ -12,7 +12,8 @@ import pytest
 
 from bot.telemetry import disable_telemetry
 from tests.collector import TRUE_NAMES, Collector
-from tests.conftest import SPACE, Server
+from tests.conftest import Server
+from tests.databases import SPACE
 from tests.fork_server import SOURCES
 
 pytestmark = pytest.mark.slow

@@ -14,15 +14,12 @@ from bot.conversation.inbox import MAX_FAILURES
 from bot.delivery import reply_stream
 from bot.delivery.outbox import Outbox
 from bot.locale import say
-from bot.queue.sweep import MAX_LONE_CRASHES
+from bot.queue.sweep import MAX_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
-
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
 
 async def test_a_message_is_answered_and_ended(app: App) -> None:
@@ -261,9 +258,7 @@ async def test_what_slack_does_not_take_is_given_up(
     assert bool(line.exc_info) is (level == "ERROR")
 
 
-@pytest.mark.parametrize(
-    "column", [f"failures = {MAX_FAILURES}", f"lone_crashes = {MAX_LONE_CRASHES}"]
-)
+@pytest.mark.parametrize("column", [f"failures = {MAX_FAILURES}", f"crashes = {MAX_CRASHES}"])
 async def test_a_message_that_failed_too_often_gets_an_apology(app: App, column: str) -> None:
     """A message whose turn failed or ended its process too often gets one sentence instead."""
     place = app.slack.place()

@@ -9,9 +9,6 @@ from bot.ui.panel import EVERYTHING, FORGET, UNDO
 from memory import list_changes
 from tests.integration.app import App
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 async def forget_everything(app: App, message: Message) -> str:
     """Forget all of the message's author; return the value of its Undo."""

@@ -17,7 +17,7 @@ from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, me
 from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
 from memory.postgres.database import Pool
 from memory.store.memories import read_within
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.memories import ApprovedStore, add_memory
 
 ALICE = Person("T1", "U1")

@@ -20,7 +20,7 @@ from memory.formation.evidence import PersonMessage
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from memory.postgres.database import Pool
-from tests.conftest import owner_rows
+from tests.databases import owner_rows
 from tests.integration.scripted_model import (
     Call,
     ScriptedModel,

@@ -1,8 +1,8 @@
-"""What a person looks at: kept as ids, read for one answer where both are members, never formed."""
+"""What a person looks at: read for one answer where both are members, never formed."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,32 +12,14 @@ from memory import Person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
 
-
-def channel_entity(channel: str) -> dict[str, Any]:
-    """Return a conversation as Slack names it in a context."""
-    return {"type": "slack#/types/channel_id", "value": channel, "team_id": "T1"}
-
-
-def message_entity(channel: str, ts: str) -> dict[str, Any]:
-    """Return a message as Slack names it in a context."""
-    place = {"channel_id": channel, "message_ts": ts}
-    return {"type": "slack#/types/message_context", "value": place, "team_id": "T1"}
-
-
-async def look(app: App, place: PersonThread, *entities: dict[str, Any]) -> None:
-    """Let the person of a place look at these."""
-    context = {"entities": list(entities)} if entities else {}
-    event = {"type": "app_context_changed", "user": place.user, "context": context}
-    assert await app.deliver(event) == 200
-
-
-async def read(app: App, place: PersonThread) -> dict[str, Any]:
-    """Let the model read what the person looks at; return what it got."""
+async def read(app: App, place: PersonThread, channel: str, ts: str = "") -> dict[str, Any]:
+    """Let the model read what the person looks at while they ask; return what it got."""
     app.script_calls(("read_current_view", {}))
-    await app.ask(place, "What is going on in this channel?")
+    viewed = {"channel_id": channel, **({"message_ts": ts} if ts else {})}
+    message = replace(app.written(place, "What is going on in this channel?"), viewed=viewed)
+    assert await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
     output: dict[str, Any] = app.outputs()[-1]
     return output
 
@@ -49,8 +31,7 @@ async def test_a_channel_is_read_where_both_are_members(app: App) -> None:
     channel = app.slack.channel("private", place.user, ben)
     app.slack.say(ben, channel, "I love natto")
     app.slack.say(place.user, channel, "So do I")
-    await look(app, place, channel_entity(channel))
-    found = await read(app, place)
+    found = await read(app, place, channel)
     assert found["messages"] == [
         {"from": ben, "text": "I love natto"},
         {"from": "the person you answer", "text": "So do I"},
@@ -58,7 +39,6 @@ async def test_a_channel_is_read_where_both_are_members(app: App) -> None:
     assert "never an instruction" in found["note"]
     message = await app.ask(place, "Thank you")
     assert await app.form(message) == []
-    assert "natto" not in json.dumps(app.rows("SELECT * FROM viewed"), default=str)
 
 
 async def test_a_message_is_read_with_its_thread(app: App) -> None:
@@ -68,36 +48,39 @@ async def test_a_message_is_read_with_its_thread(app: App) -> None:
     root = app.slack.say(place.user, channel, "Where do we eat?")
     app.slack.say(place.user, channel, "At noon", thread_ts=root["ts"])
     app.slack.say(place.user, channel, "unrelated")
-    await look(app, place, message_entity(channel, root["ts"]), channel_entity(channel))
-    texts = [one["text"] for one in (await read(app, place))["messages"]]
+    texts = [one["text"] for one in (await read(app, place, channel, root["ts"]))["messages"]]
     assert texts == ["Where do we eat?", "At noon"]
 
 
-async def test_it_comes_with_a_message_too(app: App) -> None:
-    """Where Slack says with a direct message what its author looks at, that counts.
-
-    A value of a form that is not known costs the context, not the message.
-    """
+async def test_what_a_message_says_of_its_author_is_stored_with_it(app: App) -> None:
+    """The first conversation or message counts; one of an unknown form costs the context only."""
     place = app.slack.place()
-    channel = app.slack.channel("public", place.user)
-    event = {
-        "type": "message",
-        "channel_type": "im",
-        "channel": place.channel,
-        "user": place.user,
-        "ts": place.ts,
-        "text": "hello",
-        "app_context": {"entities": [channel_entity(channel)]},
-    }
-    assert await app.deliver(event) == 200
-    [row] = app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
-    assert row["channel_id"] == channel
-    for number, value in enumerate((["C1"], 1, True, None), start=1):
-        ts = f"{float(place.ts) + number:.6f}"
-        entities = [{**channel_entity(channel), "value": value}]
-        assert await app.deliver({**event, "ts": ts, "app_context": {"entities": entities}}) == 200
-        assert app.rows("SELECT 1 FROM messages WHERE ts = %s", ts)
-    assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []
+    channel = {"type": "slack#/types/channel_id", "value": "C1", "team_id": "T1"}
+    of_message = {"channel_id": "C1", "message_ts": "1700000000.000100"}
+    message = {"type": "slack#/types/message_context", "value": of_message, "team_id": "T1"}
+    canvas = {"type": "slack#/types/canvas_id", "value": "F1"}
+    unknown = [{**channel, "value": value} for value in (["C1"], 1, True, None)]
+    for number, (entities, viewed) in enumerate(
+        [
+            ([canvas, channel], {"channel_id": "C1"}),
+            ([message, channel], of_message),
+            (unknown, {}),
+            ("C1", {}),
+        ]
+    ):
+        ts = f"{float(place.ts) + number + 1:.6f}"
+        event = {
+            "type": "message",
+            "channel_type": "im",
+            "channel": place.channel,
+            "user": place.user,
+            "ts": ts,
+            "text": "hello",
+            "app_context": {"entities": entities},
+        }
+        assert await app.deliver(event) == 200
+        [row] = app.rows("SELECT message FROM messages WHERE ts = %s", ts)
+        assert row["message"]["viewed"] == viewed
 
 
 @pytest.mark.failed_calls(
@@ -114,8 +97,7 @@ async def test_nothing_is_read_for_who_may_not_see_it(app: App, members: str) ->
         app.slack.control(
             "channels/update", {"channel": channel, "remove": [app.slack.bot_user_id]}
         )
-    await look(app, place, channel_entity(channel))
-    found = await read(app, place)
+    found = await read(app, place, channel)
     assert found.keys() == {"error"}
     assert "nothing was read" in found["error"]
 
@@ -128,5 +110,4 @@ async def test_what_was_forgotten_is_not_read(app: App) -> None:
     await app.click(who, FORGET, EVERYTHING)
     dm = app.slack.say(place.user, "dm", "hi")
     here = PersonThread(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
-    await look(app, here, channel_entity(place.channel))
-    assert (await read(app, here))["messages"] == []
+    assert (await read(app, here, place.channel))["messages"] == []

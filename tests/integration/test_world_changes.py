@@ -16,9 +16,6 @@ from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
-# One migrated database for all of these tests; each has people of its own.
-pytestmark = pytest.mark.one_database
-
 
 def told(app: App, **event: Any) -> dict[str, Any]:
     """Return an event as Slack delivers it."""

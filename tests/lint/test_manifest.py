@@ -223,7 +223,6 @@ def test_the_search_finds_the_calls(called: set[str]) -> None:
         "chat.postMessage",
         "users.info",
         "conversations.info",
-        "assistant.threads.setStatus",
     } <= called
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def manifest(request: pytest.FixtureRequest) -> Manifest:
     for name, value in changes.items():
         if isinstance(value, set):
             changes[name] = getattr(own, name) | value
-    return dataclasses.replace(own, **changes)
+    return own.model_copy(update=changes)
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ ADDITIONS = {
     "event app_context_changed: no published shape": (
         f"{_DOCS}/reference/events/app_context_changed"
     ),
+    "event message* event.app_context: unknown": (
+        f"{_DOCS}/tools/node-slack-sdk/reference/web-api/interfaces/GenericMessageEvent"
+    ),
     "event message/channel_convert_to_*: no published shape": (
         f"{_DOCS}/reference/events/message/channel_convert_to_private"
     ),
@@ -106,7 +109,7 @@ def sent(slack: Slack) -> Iterator[tuple[str, Json, Shape | None]]:
     for call in slack.calls.since(0):
         if call.result is not None and call.result["ok"]:
             yield call.method, call.result, answers().get(call.method)
-    for delivery in slack.deliveries.record:
+    for delivery in slack.deliveries.record.since(0):
         if delivery.kind == "events_api":
             name = event_name(delivery.body["event"])
             yield f"event {name}", delivery.body, events().get(name)

@@ -90,25 +90,18 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
         ("commands", {"user": "AYA", "channel": "dm", "command": "/dance"}),
         ("commands", {"user": "AYA", "channel": "dm", "command": "/forget", "thread_ts": "1.1"}),
         ("actions", {"user": "AYA", "channel": "dm", "message_ts": "1.1", "action_id": "x"}),
-        ("actions", {"user": "AYA", "view_id": "VNONE", "action_id": "x"}),
         ("views/submit", {"user": "AYA", "view_id": "VNONE"}),
-        ("views/close", {"user": "AYA", "view_id": "VNONE"}),
         ("stop", {"user": "AYA", "channel": "dm", "thread_ts": "1.1"}),
         ("users", {"name": " "}),
         ("users", {"name": "Eve", "tz": "Moon/Crater"}),
         ("channels", {"kind": "secret", "members": ["AYA"]}),
         ("channels", {"kind": "public", "members": []}),
-        ("channels", {"kind": "public", "members": "AYA"}),
         ("events", {"raw": "x"}),
         ("events", {"raw": {}, "deliveries": 0}),
         ("delivery", {"mode": "pigeon"}),
         ("delivery", {"deliveries": [3, 1]}),
-        ("delivery", {"deliveries": 0}),
         ("settings", {"colour": "red"}),
         ("settings", {"rate_limits": "false"}),
-        ("users", {"name": "Eve", "is_bot": "yes"}),
-        ("settings", {"retry_delays": "soon"}),
-        ("socket/disconnect", {"reason": "boredom"}),
     ],
 )
 async def test_a_mistake_gets_one_sentence(driver: Driver, path: str, body: Json) -> None:
@@ -120,14 +113,6 @@ async def test_a_mistake_gets_one_sentence(driver: Driver, path: str, body: Json
     }
     status, answer = await driver.try_post(path, **named)
     assert (status, answer["error"][-1]) == (400, ".")
-
-
-@pytest.mark.parametrize("body", ["{", "[1]"])
-async def test_a_body_must_be_an_object(driver: Driver, body: str) -> None:
-    """A body that is no JSON object gets 400."""
-    url = f"{driver.url}/_playground/messages"
-    async with driver.session.post(url, data=body) as response:
-        assert response.status == 400
 
 
 async def test_reading_needs_to_know_who(driver: Driver) -> None:
@@ -155,9 +140,3 @@ async def test_the_page_is_notified_of_changes(
                 break
     update = json.loads(line.removeprefix(b"data:"))
     assert update == {"changed": "messages", "channel": said["channel"], "ts": said["ts"]}
-
-
-async def test_a_setting_takes_whole_numbers_and_others(driver: Driver) -> None:
-    """Seconds may be written without a point, and with one afterwards."""
-    for seconds in (5, 0.5):
-        assert (await driver.post("settings", token_seconds=seconds))["token_seconds"] == seconds

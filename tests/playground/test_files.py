@@ -1,8 +1,6 @@
-"""Files: what an app uploads, and what people send in a form."""
+"""Files: what an app uploads."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import aiohttp
 import pytest
@@ -14,26 +12,6 @@ from slack_playground.slack import Slack
 from tests.playground.driver import Driver
 
 TEXT = "記憶\n".encode()
-
-
-FORM: dict[str, Any] = {
-    "type": "modal",
-    "title": {"type": "plain_text", "text": "Import"},
-    "submit": {"type": "plain_text", "text": "Preview"},
-    "blocks": [
-        {
-            "type": "input",
-            "block_id": "file",
-            "label": {"type": "plain_text", "text": "File"},
-            "element": {
-                "type": "file_input",
-                "action_id": "value",
-                "filetypes": ["txt"],
-                "max_files": 1,
-            },
-        }
-    ],
-}
 
 
 async def upload(client: AsyncWebClient, content: bytes, *, announced: int) -> tuple[str, int]:
@@ -99,9 +77,6 @@ async def test_files_need_their_scopes(
     assert set(granted) == manifest.scopes - {"files:read", "files:write"}
     with pytest.raises(SlackApiError, match="missing_scope"):
         await client.files_getUploadURLExternal(filename="a.txt", length=1)
-    trigger = slack.interactions._trigger(slack.workspace.user(await driver.user()))
-    with pytest.raises(SlackApiError, match="missing_scope"):
-        await client.views_open(trigger_id=trigger, view=FORM)
     url = f"{slack.url}/files-pri/T-F/a"
     async with driver.session.get(url, allow_redirects=False) as answer:
         assert answer.status == 302

@@ -9,13 +9,11 @@ from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from slack_playground.slack import SIGNING_SECRET
 from tests.loopback import serving
-from tests.playground.conftest import Connect, keeping
-from tests.playground.driver import Driver, Json
+from tests.playground.driver import Driver
 from tests.playground.test_interactions import FORGET
 
 
@@ -90,14 +88,6 @@ async def test_a_failed_event_is_retried_three_times(driver: Driver, http_app: A
     assert all(verify(headers, body) for headers, body in http_app.got)
 
 
-async def test_an_app_that_is_down_is_tried_again(driver: Driver) -> None:
-    """A refused connection is a failed attempt."""
-    await driver.post("delivery", mode="http", url="http://127.0.0.1:9/slack/events")
-    await driver.say("hi")
-    (delivery,) = await driver.settled()
-    assert [attempt["reason"] for attempt in delivery["attempts"]] == ["connection_failed"] * 4
-
-
 async def test_the_app_can_decline_retries(driver: Driver, http_app: App) -> None:
     """X-Slack-No-Retry ends the retries."""
     http_app.answers = [web.Response(status=500, headers={"X-Slack-No-Retry": "1"})]
@@ -152,23 +142,3 @@ async def test_several_urls_share_the_events(driver: Driver, http_app: App) -> N
     status, answer = await driver.try_post("delivery", urls=[http_app.url, nowhere], verify=True)
     assert (status, "challenge" in answer["error"]) == (400, True)
     assert (await driver.try_post("delivery", urls=[]))[0] == 400
-
-
-async def test_socket_mode_and_http_at_once(
-    driver: Driver, http_app: App, app: AsyncApp, connect: Connect
-) -> None:
-    """With both, an event arrives on a connection or at a URL, once."""
-    got: list[Json] = []
-    app.event("message")(keeping(got))
-    await connect(app)
-    await driver.post("delivery", mode="both")
-    assert (await driver.state())["delivery"] == "both"
-    for _ in range(40):
-        await driver.say("hi")
-    deliveries = await driver.settled()
-    posted = [json.loads(body)["event_id"] for _, body in http_app.got]
-    assert posted
-    assert got
-    arrived = [*posted, *(body["event_id"] for body in got)]
-    assert sorted(arrived) == sorted(one["body"]["event_id"] for one in deliveries)
-    assert {one["attempts"][0]["mode"] for one in deliveries} == {"socket", "http"}

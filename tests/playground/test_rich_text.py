@@ -5,16 +5,9 @@ from __future__ import annotations
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slack_playground.rich_text import as_read, translated
+from slack_playground.rich_text import translated
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
-
-
-def test_a_message_without_markdown_stays_as_it_is() -> None:
-    """Only markdown blocks change."""
-    body = {"text": "**x**", "blocks": [{"type": "divider", "block_id": "d"}]}
-    assert as_read(body) == body
-    assert as_read({"text": "**x**"}) == {"text": "**x**"}
 
 
 def kinds(message: Json) -> list[str]:

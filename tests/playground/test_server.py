@@ -12,9 +12,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import yaml
 
-from slack_playground.manifest import Manifest, ManifestError, read_manifest
+from slack_playground.manifest import Manifest
 from slack_playground.server import serve
 from slack_playground.slack import BOT_TOKEN, Slack
 from tests.playground.conftest import ROOT, web_client
@@ -149,33 +148,3 @@ async def test_a_taken_port_is_named(slack: Slack, manifest: Manifest) -> None:
     with pytest.raises(OSError, match="choose another --port"):
         async with serve(manifest, port=port):
             pass
-
-
-async def test_a_killed_playground_lost_nothing(
-    session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
-    """After kill -9 the workspace is there; a second playground on it is sent away."""
-    arguments = ["--manifest", "manifest.yml", "--no-model", "--data-dir", str(tmp_path)]
-    with running(*arguments) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        await Driver(url, session).say("remember me")
-        with running(*arguments) as second:
-            _, errors = second.communicate(timeout=10)
-            assert second.returncode == 1
-            assert "stop the playground that uses it" in errors
-    with running(*arguments) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        texts = [message["text"] for message in await Driver(url, session).messages()]
-        assert texts == ["remember me"]
-
-
-def test_an_optional_scope_is_asked_for_too(tmp_path: Path) -> None:
-    """A scope that is only in bot_optional makes the manifest invalid, as in Slack."""
-    content = yaml.safe_load(Path("manifest.yml").read_text("utf-8"))
-    content["oauth_config"]["scopes"]["bot"].remove("files:write")
-    path = tmp_path / "manifest.yml"
-    path.write_text(yaml.safe_dump(content), "utf-8")
-    with pytest.raises(ManifestError, match="files:write under bot_optional only: list optional"):
-        read_manifest(path)

@@ -58,21 +58,6 @@ async def test_a_session_left_in_processing_is_found(
     assert await left(driver) == []
 
 
-async def test_work_that_goes_on_leaves_no_session(driver: Driver, client: AsyncWebClient) -> None:
-    """A live stream has not ended, and a call to end it that was refused is not forgotten."""
-    said, more = await driver.say("hi"), await driver.say("hi")
-    stream = await begin(client, said)
-    assert await left(driver) == []
-    await client.chat_stopStream(**stream, session_status="processing")
-    assert len(await left(driver)) == 1
-    await client.chat_stopStream(**await begin(client, more), session_status="processing")
-    await driver.post("faults", method="agents.sessions.setStatus", error="internal_error", times=2)
-    for one in (said, more):
-        with pytest.raises(Exception, match="internal_error"):
-            await set_status(client, one, "active")
-    assert await left(driver) == []
-
-
 async def test_the_suite_fails_for_a_session_left_in_processing(
     slack: Slack, driver: Driver, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

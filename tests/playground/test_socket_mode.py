@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from slack_playground.slack import APP_TOKEN, Slack
 from tests.playground.conftest import Connect, keeping, web_client
@@ -18,53 +15,27 @@ from tests.playground.driver import Driver, Json
 Next = Callable[[], Awaitable[None]]
 
 
-async def test_a_direct_message_is_answered_by_a_stream(
+async def test_a_direct_message_names_what_its_author_looks_at(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
-    """A DM reaches the app as a message event and its streamed answer is in the thread."""
-    events: asyncio.Queue[Json] = asyncio.Queue()
+    """After a person opened a message beside the app, their direct messages name it."""
 
+    @app.event("app_context_changed")
     @app.event("message")
-    async def answer(event: Json, client: AsyncWebClient, body: Json) -> None:
-        stream = await client.chat_stream(
-            channel=event["channel"], thread_ts=event["ts"], buffer_size=1
-        )
-        await stream.append(markdown_text="Hello, ")
-        await stream.append(markdown_text="Aya")
-        await stream.stop()
-        await events.put(body)
+    async def heard() -> None:
+        return
 
     await connect(app)
-    said = await driver.say("hi <b> & ramen")
-    async with asyncio.timeout(30):
-        body = await events.get()
-    await driver.settled()
-    question, reply = await driver.messages()
-    assert reply["text"] == "Hello, Aya"
-    assert (reply["thread_ts"], reply["streaming"]) == (said["ts"], False)
-    assert question["reply_count"] == 1
-    assert body["event"]["text"] == "hi &lt;b&gt; &amp; ramen"
-    assert body["event"]["channel_type"] == "im"
-    assert body["authorizations"][0]["is_bot"] is True
-    assert body["is_ext_shared_channel"] is False
-
-
-async def test_a_command_nobody_acks_in_time_fails(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """A command without an ack within the limit is a failure, and is not sent again."""
-    await driver.post("settings", ack_seconds=0.1)
-
-    @app.command("/memories")
-    async def sleep(ack: Any) -> None:
-        await asyncio.sleep(0.3)
-        await ack()
-
-    await connect(app)
-    user = await driver.user()
-    answer = await driver.post("commands", user=user, channel="dm", command="/memories")
-    assert (answer["ok"], answer["reason"]) == (False, "timeout")
-    assert len((await driver.deliveries("/memories"))[0]["attempts"]) == 1
+    channel = await driver.channel()
+    root = await driver.say("Where do we eat?", channel=channel)
+    where = {"user": await driver.user(), "channel": channel, "ts": root["ts"]}
+    assert (await driver.post("context", **where))["sent"]
+    await driver.say("hi")
+    bodies = [one["body"]["event"] for one in await driver.settled()]
+    [seen] = [one["context"] for one in bodies if one["type"] == "app_context_changed"]
+    [said] = [one for one in bodies if one.get("channel_type") == "im"]
+    assert said["app_context"] == seen
+    assert seen["entities"][0]["value"] == {"channel_id": channel, "message_ts": root["ts"]}
 
 
 async def test_an_unacked_event_is_delivered_again(

@@ -9,8 +9,8 @@ import pytest
 from slack_sdk.models.messages.chunk import MarkdownTextChunk
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slack_playground.calls import STREAMED
 from slack_playground.slack import Slack
-from slack_playground.violations import STREAMED
 from tests.playground.driver import Driver, Json
 from tests.playground.test_web_api import error_of
 

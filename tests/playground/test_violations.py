@@ -11,9 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slack_playground.calls import UNSEEN
 from slack_playground.guidance import MOST_INPUTS, block_advice, message_advice, view_advice
 from slack_playground.slack import Slack
-from slack_playground.violations import UNSEEN
 from tests.payloads import CALLS, Payloads, summary, unexpected
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
@@ -111,29 +111,13 @@ async def test_what_fails_is_kept(slack: Slack, client: AsyncWebClient, driver: 
     assert (await driver.get("failures", since="1"))["failures"] == []
 
 
-async def test_what_slack_limits_is_no_failure(
-    slack: Slack, client: AsyncWebClient, driver: Driver
-) -> None:
-    """A call beyond a rate limit that was switched on was asked for, as a fault is."""
-    await driver.post("settings", rate_limits=True)
-    dm = direct_message(slack)
-    calls = (client.chat_postMessage(channel=dm, text="x") for _ in range(5))
-    refused = [
-        one
-        for one in await asyncio.gather(*calls, return_exceptions=True)
-        if "ratelimited" in str(one)
-    ]
-    assert refused
-    assert slack.calls.failed == 0
-
-
 async def test_a_refused_answer_to_a_response_url_is_kept(
     slack: Slack, session: aiohttp.ClientSession
 ) -> None:
     """A POST to a response URL that does not exist is a failure like a call."""
     async with session.post(f"{slack.url}/commands/T1/nowhere", json={"text": "x"}) as answer:
         assert answer.status == 404
-    assert [(one.method, one.outcome) for one in slack.calls.failures(0)] == [
+    assert [(one.method, one.outcome) for one in slack.calls.failures.since(0)] == [
         ("response_url", "expired_url")
     ]
 
@@ -189,18 +173,3 @@ async def test_the_suite_asks_for_failures(slack: Slack, client: AsyncWebClient)
     assert unexpected([told], {"chat.postMessage: invalid_blocks"}) == []
     assert unexpected([told], {"*"}) == []
     assert unexpected([told], {"chat.update: invalid_blocks"}) == [told]
-
-
-async def test_the_suite_asks_for_violations(slack: Slack, client: AsyncWebClient) -> None:
-    """What the suite's check returns is what came since it last asked, of playgrounds that run."""
-    alive = [True]
-    watch = Payloads()
-    dm = direct_message(slack)
-    with watch.watched(slack.url, lambda: alive[0]):
-        await wordless(client, dm)
-        [told] = await asyncio.to_thread(watch.violations)
-        assert told.startswith("chat.postMessage: a message with blocks needs a text")
-        assert await asyncio.to_thread(watch.violations) == []
-        await wordless(client, dm)
-        alive[0] = False
-        assert await asyncio.to_thread(watch.violations) == []

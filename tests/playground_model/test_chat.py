@@ -83,38 +83,6 @@ async def test_tool_choice_is_honoured(client: openai.AsyncOpenAI) -> None:
         assert answer.choices[0].finish_reason == "tool_calls"
 
 
-async def test_a_limit_cuts_the_answer(client: openai.AsyncOpenAI) -> None:
-    """`max_completion_tokens` ends it with `length`."""
-    answer = await client.chat.completions.create(
-        model=MODEL, messages=HELLO, max_completion_tokens=2
-    )
-    assert answer.choices[0].finish_reason == "length"
-
-
-async def test_a_json_object_is_answered_with_json(client: openai.AsyncOpenAI) -> None:
-    """`json_object` gets an object, `json_schema` the fields it requires."""
-    answer = await client.chat.completions.create(
-        model=MODEL, messages=HELLO, response_format={"type": "json_object"}
-    )
-    assert json.loads(answer.choices[0].message.content or "") == {}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param({"messages": [{"role": "user"}]}, marks=pytest.mark.nonconforming),
-        pytest.param({"messages": "hello"}, marks=pytest.mark.nonconforming),
-        {"tool_choice": {"type": "function", "function": {"name": "other"}}, "tools": [TOOL]},
-        pytest.param({"max_tokens": "many"}, marks=pytest.mark.nonconforming),
-    ],
-)
-async def test_a_bad_request_gets_400(client: openai.AsyncOpenAI, change: dict[str, Any]) -> None:
-    """The openai package's types decide what is bad."""
-    body = {"model": MODEL, "messages": HELLO, **change}
-    with pytest.raises(openai.BadRequestError):
-        await client.post("/chat/completions", body=body, cast_to=object)
-
-
 @pytest.mark.parametrize(
     ("model", "change", "status"),
     [

@@ -13,7 +13,6 @@ from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"
 RESPONSE = {"endpoint": "responses"}
-MESSAGE = {"type": "message", "text": "x"}
 
 
 async def texts_until_broken(client: openai.AsyncOpenAI) -> str:
@@ -41,9 +40,6 @@ async def test_a_script_that_repeats_what_it_was_asked(
         assert answer.output_text == f"{number} it is."
     answer = await client.responses.create(model=MODEL, input="I take none")
     assert "it is." not in answer.output_text
-    said = {"output": {"text": r"\1"}}
-    for wrong in ({"pattern": "("}, {"pattern": 7}, {"output": {"text": r"\2"}}):
-        assert "pattern" in await controls.refused("script", {**where, **said, **wrong})
 
 
 @pytest.mark.parametrize(
@@ -77,32 +73,6 @@ async def test_a_fault_happens_as_often_as_it_says(
     assert (await client.responses.create(model=MODEL, input="hello")).output_text
 
 
-async def test_faults_reach_every_endpoint(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """Chat, embeddings and models fail on their own, until the faults are deleted."""
-    for endpoint in ("chat", "embeddings", "models"):
-        await controls.post("faults", {"endpoint": endpoint, "status": 500, "times": -1})
-    for _ in range(2):
-        with pytest.raises(openai.InternalServerError):
-            await client.chat.completions.create(
-                model=MODEL, messages=[{"role": "user", "content": "x"}]
-            )
-        with pytest.raises(openai.InternalServerError):
-            await client.embeddings.create(model="text-embedding-3-small", input="x")
-        with pytest.raises(openai.InternalServerError):
-            await client.models.retrieve(MODEL)
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text
-    await controls.delete("faults")
-    assert (await client.models.list()).data
-
-
-async def test_a_fault_can_be_aimed(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """`match` is a part of the person's words."""
-    await controls.post("faults", {"endpoint": "responses", "match": "ramen", "status": 500})
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text
-    with pytest.raises(openai.InternalServerError):
-        await client.responses.create(model=MODEL, input="I like ramen")
-
-
 async def test_a_stream_breaks_in_the_middle(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
@@ -114,34 +84,6 @@ async def test_a_stream_breaks_in_the_middle(
     assert whole.startswith(text)
     await controls.post("faults", {"endpoint": "responses", "break_after_chars": 10_000})
     assert await texts_until_broken(client) == whole
-
-
-@pytest.mark.parametrize("event", ["failed", "incomplete"])
-async def test_a_response_can_end_badly(
-    client: openai.AsyncOpenAI, controls: Controls, event: str
-) -> None:
-    """`failed` and `incomplete` end the stream and the plain response, with their reason."""
-    fault = {"endpoint": "responses", "event": event, "times": 2, "break_after_chars": 5}
-    await controls.post("faults", fault)
-    stream = await client.responses.create(model=MODEL, input="hello", stream=True)
-    last = [one async for one in stream][-1]
-    assert last.type == f"response.{event}"
-    plain = await client.responses.create(model=MODEL, input="hello")
-    assert plain.status == event
-    assert bool(plain.error) == (event == "failed")
-    assert bool(plain.incomplete_details) == (event == "incomplete")
-
-
-async def test_an_error_event_ends_the_stream(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """The `error` event reaches the client, and without a stream it is a 500."""
-    await controls.post("faults", {"endpoint": "responses", "event": "error", "times": 2})
-    stream = await client.responses.create(model=MODEL, input="hello", stream=True)
-    types = [event.type async for event in stream]
-    assert types == ["response.created", "response.in_progress", "error"]
-    with pytest.raises(openai.InternalServerError):
-        await client.responses.create(model=MODEL, input="hello")
 
 
 async def test_a_script_says_what_is_answered(
@@ -196,23 +138,16 @@ async def test_the_journal_keeps_every_request(
     [
         ("settings", {"speed": 1}, "speed"),
         ("settings", {"token_ms": -1}, "token_ms"),
-        ("settings", {"chunk_chars": 0}, "chunk_chars"),
         ("faults", {"endpoint": "nowhere", "status": 500}, "endpoint"),
         ("faults", {"endpoint": "chat"}, "needs one of"),
         ("faults", {"endpoint": "chat", "status": "500"}, "status"),
         ("faults", {"endpoint": "chat", "status": 500, "times": 0}, "times"),
         ("faults", {**RESPONSE, "kind": "verdicts", "status": 500}, "one of reply, formation"),
-        ("script", {**RESPONSE, "kind": ["reply"], "output": {"text": ""}}, "'kind' must"),
-        ("script", {**RESPONSE, "match": 7, "output": {"text": ""}}, "'match' must"),
-        ("script", {"endpoint": "chat", "output": {"texts": ""}}, "texts"),
-        ("script", {"endpoint": "chat"}, "object"),
-        ("script", {"endpoint": "chat", "output": {"function_calls": [{}]}}, "name"),
         ("faults", {**RESPONSE, "event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
-        ("faults", {**RESPONSE, "event": "failed", "nested": True}, "nested"),
-        ("faults", {**RESPONSE, "event": "incomplete", "reason": "boredom"}, "content_filter"),
+        ("script", {**RESPONSE, "output": {"text": ""}, "pattern": "("}, "pattern"),
+        ("script", {"endpoint": "chat"}, "output"),
+        ("script", {"endpoint": "chat", "output": {"function_calls": [{}]}}, "name"),
         ("script", {**RESPONSE, "output": {"items": [{"type": "thought"}]}}, "reasoning"),
-        ("script", {**RESPONSE, "output": {"items": [], "text": "x"}}, "items"),
-        ("script", {**RESPONSE, "output": {"items": [{**MESSAGE, "phase": "y"}]}}, "phase"),
     ],
 )
 async def test_a_wrong_control_is_refused(

@@ -43,21 +43,6 @@ async def test_items_of_every_type_come_in_their_order(
     assert parts == [(1, 0), (3, 0), (3, 1), (4, 0)]
 
 
-async def test_a_chat_completion_has_the_final_messages_of_the_items(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """Commentary and reasoning have no place in a chat completion."""
-    items = [
-        {"type": "message", "text": "Let me see.", "phase": "commentary"},
-        {"type": "message", "text": "Monday."},
-        {"type": "message", "text": "At noon."},
-    ]
-    await controls.post("script", {"endpoint": "chat", "output": {"items": items}})
-    asked: Any = [{"role": "user", "content": "When?"}]
-    answer = await client.chat.completions.create(model=MODEL, messages=asked)
-    assert answer.choices[0].message.content == "Monday.\n\nAt noon."
-
-
 @pytest.mark.parametrize("code", RESPONSE_ERROR_CODES)
 async def test_a_response_fails_with_every_code(
     client: openai.AsyncOpenAI, controls: Controls, code: str

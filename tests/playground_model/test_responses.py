@@ -122,45 +122,6 @@ async def test_a_search_an_annotation_and_a_call_are_streamed(
     assert json.loads(call.arguments) == {"query": "x", "limit": 1}
 
 
-async def test_a_web_search_is_a_kind_of_its_own(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """A query alone with web search as the only tool gets a search call and a cited page."""
-    search: Any = {"model": MODEL, "input": "Rust news", "tools": [{"type": "web_search"}]}
-    response = await client.responses.create(**search)
-    assert [item.type for item in response.output] == ["web_search_call", "message"]
-    message = response.output[1]
-    assert isinstance(message, ResponseOutputMessage)
-    part = message.content[0]
-    assert part.type == "output_text"
-    [cited] = part.annotations
-    assert cited.type == "url_citation"
-    assert part.text[cited.start_index : cited.end_index] == part.text
-    assert "scripted stand-in" in part.text
-    japanese = await client.responses.create(**search | {"input": "Rustの最近の動き"})
-    assert "何も検索していません" in japanese.output_text
-    await controls.post("faults", {"endpoint": "responses", "kind": "search", "status": 503})
-    assert (await client.responses.create(model=MODEL, input="hello")).output_text
-    with pytest.raises(openai.InternalServerError):
-        await client.responses.create(**search)
-    kinds = [one["kind"] for one in await controls.journal()]
-    assert kinds == ["search", "search", "reply", "search"]
-
-
-async def test_functions_are_left_alone_unless_one_is_demanded(client: openai.AsyncOpenAI) -> None:
-    """`auto` answers with text, `required` and a named choice call with valid arguments."""
-    free = await client.responses.create(model=MODEL, input="hello", tools=[TOOL])
-    assert [item.type for item in free.output] == ["message"]
-    choices: list[Any] = ["required", {"type": "function", "name": "list_memories"}]
-    for choice in choices:
-        forced = await client.responses.create(
-            model=MODEL, input="hello", tools=[TOOL], tool_choice=choice
-        )
-        call = forced.output[0]
-        assert isinstance(call, ResponseFunctionToolCall)
-        assert json.loads(call.arguments) == {"query": "hello", "limit": 5}
-
-
 async def test_max_output_tokens_cuts_the_answer(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
@@ -173,22 +134,6 @@ async def test_max_output_tokens_cuts_the_answer(
     assert details is not None
     assert details.reason == "max_output_tokens"
     assert 0 < len(final(events).output_text) < len(text)
-
-
-async def test_a_json_schema_is_answered_with_json(client: openai.AsyncOpenAI) -> None:
-    """Structured output has the fields the schema requires."""
-    schema: dict[str, object] = {
-        "type": "object",
-        "properties": {"reason": {"type": "string"}, "good": {"type": "boolean"}},
-        "required": ["reason", "good"],
-        "additionalProperties": False,
-    }
-    response = await client.responses.create(
-        model=MODEL,
-        input="hello",
-        text={"format": {"type": "json_schema", "name": "verdict", "schema": schema}},
-    )
-    assert json.loads(response.output_text) == {"reason": "hello", "good": True}
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,6 @@ async def test_topics_build_on_the_interests(client: openai.AsyncOpenAI) -> None
             [food("ラーメン", 100, "ラーメンは味噌ラーメンが好き"), food("納豆", 5)],
             "**味噌ラーメン**がお好きでしたね。いかがでしょうか？\n\n次のことも伺っています：「納豆は苦手です」",
         ),
-        ("what do I like?", [food("ramen"), food("natto", 5), tech("Rust")], "- **ramen**"),
         ("What am I interested in?", [food("ramen"), tech("Rust")], "- **Rust**"),
         (
             "what do you know about me?",
@@ -189,30 +188,16 @@ async def test_files_are_named_and_not_looked_into(client: openai.AsyncOpenAI) -
     [
         ("pause your memory for 2 hours", "memory_settings", PAUSE_FOR_TWO_HOURS),
         ("2時間、記憶を止めて", "memory_settings", PAUSE_FOR_TWO_HOURS),
-        ("turn memory on", "memory_settings", {"action": "resume"}),
-        ("このスレッドは覚えないで", "memory_settings", {"action": "incognito"}),
         (
             "I love natto, but don't remember this",
             "memory_settings",
             {"action": "do_not_remember", "which": "this_message"},
         ),
         (
-            "Don't remember that",
-            "memory_settings",
-            {"action": "do_not_remember", "which": "previous_message"},
-        ),
-        (
-            "forget everything about me",
-            "memory_settings",
-            {"action": "forget", "everything": True},
-        ),
-        (
             "forget what I said today",
             "memory_settings",
             {"action": "forget", "since": "2026-11-20", "until": "2026-11-21"},
         ),
-        ("show me the history", "memory_settings", {"action": "open", "list": "changes"}),
-        ("export my memories", "memory_settings", {"action": "open"}),
         ("How does Aya like reviews?", "ask_about_colleague", {"name": "Aya"}),
         ("what is going on in this channel?", "read_current_view", {}),
         (
@@ -253,8 +238,6 @@ async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI
     ("value", "words"),
     [
         ({"error": "Memory stays off."}, "could not"),
-        ({"proposed": True, "done": False}, "Nothing has changed"),
-        ({"not_found": True, "done": False}, "I found nothing like that"),
         ({"shown_privately": True}, "Here it is"),
         ({"done": False, "refused": "not_asserted", "shown": "."}, "did not remember"),
         ({"done": True, "memory": "off"}, "Done."),
@@ -278,10 +261,8 @@ async def test_the_words_fit_what_came_of_it(
         "Do I like pizza?",
         "I don't think I like AWS",
         "I used to love ramen",
-        "If I liked ramen, I would say so",
         "My wife loves ramen",
         "I love it",
-        "I'm not allergic to peanuts",
         "妻はラーメンが好きです",
         "ラーメンが好きなわけではありません",
         "> I love ramen",
@@ -338,8 +319,6 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
         (proposal("I like ramen"), {}),
         (proposal("I don't think I like ramen"), {"supported": False}),
         (proposal("I hate ramen"), {"supported": False}),
-        (proposal("I like soba"), {"supported": False}),
-        (proposed_fact("Is allergic to peanuts", "remember that I'm allergic to peanuts"), {}),
         (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
         (proposed_fact("I moved to Tokyo", "I moved to Tokyo"), {"conflict": "replaces"}),
         (
@@ -351,7 +330,6 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
             {"valid_until": "2026-11-27"},
         ),
         (proposed_fact("休暇中", "月曜日まで休暇中です"), {"valid_until": "2026-11-23"}),
-        (proposal("箇条書きで答えて", kind="UserInstruction"), {"modality": "request"}),
         (
             proposal("I promised Mia the figures by Monday noon", kind="Promise"),
             {"modality": "promised", "due": "2026-11-23", "due_time": "12:00"},
@@ -359,10 +337,6 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
         (
             proposal("I'm sick of ramen", change="remove", old={"food_name": "ramen"}),
             {"conflict": "replaces"},
-        ),
-        (
-            proposal("I like ramen", change="remove", old={"food_name": "ramen"}),
-            {"supported": False},
         ),
     ],
 )

@@ -34,16 +34,6 @@ async def test_what_is_received_and_sent_is_recorded(
     assert (await controls.get(f"traffic?since={told['last']}"))["records"] == []
 
 
-async def test_nothing_is_recorded_unless_asked(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """Without the setting the stand-in keeps no bodies."""
-    await controls.post("settings", {"record_traffic": False})
-    await client.responses.create(model=MODEL, input="hello")
-    assert (await controls.get("traffic"))["records"] == []
-    assert "record_traffic" in await controls.refused("settings", {"record_traffic": 1})
-
-
 @pytest.mark.nonconforming
 async def test_a_function_tool_without_strict_is_taken_for_strict(
     client: openai.AsyncOpenAI,

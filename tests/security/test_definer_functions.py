@@ -11,7 +11,7 @@ from psycopg import sql
 
 from bot.queue.migrations import migrations
 from memory import migrate
-from tests.conftest import SPACE
+from tests.databases import SPACE
 
 # A temporary table that hides the function's own, whose trigger reads everybody's memories with the
 # rights of the user that deletes from it.

@@ -15,7 +15,7 @@ from memory import EmbeddedPostgres, Person, Pool, create_pool, list_memories
 from memory.embeddings.embedder import literal
 from memory.postgres import execute_statement, person_transaction, transaction
 from memory.postgres.database import begin
-from tests.conftest import SPACE, fresh_database, login_of
+from tests.databases import SPACE, fresh_database, login_of
 from tests.filled import fill
 
 ALICE = Person("T1", "U1")
@@ -35,10 +35,7 @@ TABLES = [
     "feedback",
     "notices",
     "person_requests",
-    "reminders",
-    "card_uses",
     "sent_files",
-    "viewed",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")
 

@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 from bot.queue.migrations import migrations
 from memory import EmbeddedPostgres, migrate
 from tests import fork_server
-from tests.conftest import SPACE, remove_settings
+from tests.conftest import remove_settings
+from tests.databases import SPACE
 from tests.kioku_process import fresh
 from tests.soak.stage import stage
 from tests.soak.table import Table, tell

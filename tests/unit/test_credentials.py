@@ -94,11 +94,6 @@ FORMATS = [
     ("{}", _pem(f"PGP {_KEY} BLOCK")),
     ("{}", _pem(f"PGP {_KEY} BLOCK", "\nVersion: GnuPG v2 (GNU-Linux)\n\n")),
     ("{} thanks", _pem(f"RSA {_KEY}", "\nDEK-Info: AES-128-CBC,00\n\n")),
-    (
-        "{}\nthat is mine",
-        f"PuTTY-{'User'}-Key-File-3: ssh-rsa\nComment: a b\nPublic-Lines: 1\n{_draw(64)}\nA2: 8"
-        f"\nPrivate-Lines: 2\n{_draw(64)}\n{_draw(6)}==\nPrivate-MAC: {_draw(40)}",
-    ),
     ('{"private_key": "{}\\n"}', _pem(_KEY, "\\n")),
     ("cut off:\n{}", _pem(f"OPENSSH {_KEY}").partition("\n-----END")[0]),
     ("mail goes out with {}", f"SG.{_draw(22, _URLSAFE)}.{_draw(43, _URLSAFE)}"),
@@ -136,7 +131,6 @@ FORMATS += [
         "AI" + "za" + _draw(35, _URLSAFE),
         "npm" + "_" + _draw(36),
         "h" + "f_" + _draw(34),
-        f"https://discord.{'com'}/api/webhooks/{_draw(18, '123')}/{_draw(68, _URLSAFE)}",
         "shp" + "at_" + _draw(32, _HEX),
         "do" + "p_v1_" + _draw(64, _HEX),
         "hv" + "s." + _draw(90),
@@ -165,7 +159,7 @@ The passphrase is "{}", keep it        |PASSWORD IS {}
 our API key is {}                      |The API token is `{}`.
 export MAPS_API_KEY={}                 |CLIENT_SECRET={}
 {"token": "{}"}                        |{"token":"{}","user":"bob"}
-my pass\u200bword is {}                |PASSWORD: {} and USER: ann
+PASSWORD: {} and USER: ann             |my token is {}
 PIN: {}                                |my bank PIN is {}
 パスワードは{}です                     |Wi-Fiのパスワードは「{}」です
 パスワード：{}                         |パスワード: `{}`
@@ -278,18 +272,9 @@ def test_the_rule_of_labels_is_narrow(template: str) -> None:
         ("my one-time code is {}", "482913"),
         ("認証コード：{}", "482913"),
         ("exp 12/27 cvc {}", "123"),
-        ("my SSN is {}", "078-05-1120"),
-        ("my social security number is {}", "078 05 1120"),
-        ("my passport number is {}", "L898902" + "C3"),
-        ("パスポート番号は{}です", "TK1234567"),
-        ("免許証番号は{}です", "123456789012"),
         ("暗証番号 {} です", "4821"),
         ("マイナンバーカードの番号は{}です", "123456789018"),
         ("私のマイナンバー（{}）", "123456789018"),
-        ("口座番号は {}", "1234567"),
-        ("redis://:{}@cache:6379", "hunter2secret"),
-        ("Authorization: Basic {}", "dXNlcjpwYXNz" + "d29yZDEyMw=="),
-        ("https://x.blob.core.windows.net/c?sv=2022&sig={}", _draw(43)),
     ],
 )
 def test_a_short_value_is_found_beside_its_name(template: str, secret: str) -> None:
@@ -303,9 +288,6 @@ def test_a_short_value_is_found_beside_its_name(template: str, secret: str) -> N
         "PIN is 4 digits",
         "the PIN is 2026-11-20",
         "the OTP is wrong",
-        "the SSN field has 9 digits",
-        "my passport number is on the form",
-        "口座番号は後で送ります",
         "security code review at 10",
         f"tx 0x{_draw(64, _HEX)}",
     ],
@@ -339,13 +321,9 @@ def test_a_number_of_no_card_network_is_no_card(number: str) -> None:
 
 
 def test_positions_are_those_of_the_original_text() -> None:
-    """Full-width and invisible characters do not move what is found."""
-    secret, number = _word(), _wide(_card("4", 16))
-    secret = f"{secret[:3]}\u200b{secret[3:]}"
-    assert _found(f"\u200b私のパス\u200bワードは{secret}です。\u200b{number}\u200b") == [
-        secret,
-        number,
-    ]
+    """Full-width characters do not move what is found."""
+    secret, number = _wide(_word()), _wide(_card("4", 16))
+    assert _found(f"私のパスワードは{secret}です。{number}") == [secret, number]
 
 
 def test_what_two_rules_find_is_one_credential() -> None:
@@ -356,9 +334,8 @@ def test_what_two_rules_find_is_one_credential() -> None:
 
 
 def test_a_header_of_a_key_in_prose_is_no_credential() -> None:
-    """The header counts with its dashes or with a key behind it."""
+    """The header counts with its dashes."""
     assert not holds_secret(f"my editor shows BEGIN RSA {_KEY} in red")
-    assert holds_secret(f"BEGIN RSA {_KEY} {_draw(64)}")
     assert holds_secret(f"-----BEGIN RSA {_KEY}-----")
 
 
@@ -382,8 +359,6 @@ HOSTILE = [
     "sk-", "sk-a1", "//", "://", "://a:", "0:", "AKIA1234567890123456-", "xoxb-1-", "\n", "\u200b",
     "password", "password:", "password: ", "password is a1", 'token="1"', "pw:1,,,,,,,", "\"'`*",
     "パスワードは", "mot de passe ", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
-    "otpauth://totp/x?a=b&", "?sig=", "SSN 123-45-", "Authorization: Basic ", "x://:",
-    f"-----BEGIN {_KEY}-----", f"BEGIN {_KEY} {'A' * 20} ",
-    f"BEGIN {_KEY} {'A' * 20}\nA: b\n", f"PuTTY-{'User'}-Key-File-2:", "PuTTY", "Key: b\nQUJD\n",
+    f"-----BEGIN {_KEY}-----", f"-----BEGIN {_KEY}-----\n{'A' * 20}\n", f"BEGIN {_KEY} ",
 ]  # fmt: skip
 """What begins like a credential, for the test of linear time."""

@@ -16,7 +16,7 @@ from bot.conversation.unformed import final_question
 from bot.delivery import splitting
 from bot.delivery.sessions import title_of
 from bot.pipeline import addresses
-from bot.pipeline.links import MAX_WORD, LinkFilter
+from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
 from bot.runtime.problems import without_secrets
@@ -66,21 +66,8 @@ SLACK = [
         "1",
         " ",
     ),
-    *(
-        "tel:1",
-        "a.b",
-        "a./",
-        "@/",
-        "a.b?",
-        "a://",
-        "0x",
-        "12:",
-        "2026-",
-        "last ",
-        "until ",
-        "forget ",
-        "everything ",
-    ),
+    *("tel:1", "a.b", "a./", "@/", "a.b?", "a://", "0x", "12:", "2026-"),
+    *("last ", "until ", "forget ", "everything "),
     *("#", "{", "}", "{{", "((", '"a ', "'", "=", "a=", "a=b ", "1 ", "1-", "•", "[…]", " […]"),
     *("\n# a", "## \n\n", "# \n\n", "## 1\n\n", "---\n", "a\n\n", "| a ", "|-", "-|", "a|b\n"),
 ]
@@ -109,7 +96,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(find_credentials, holds_secret, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, payloads.received),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
-        *(splitting.block_starts, Position.parse, typed_message, in_pieces),
+        *(Position.parse, typed_message, in_pieces),
     )
 } | {
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
@@ -169,9 +156,3 @@ def test_a_text_function_takes_linear_time(name: str) -> None:
     for token in TOKENS:
         assert growth(work, "", token, "\x01\n") <= GROWTH, token
     mixed()
-
-
-def test_an_endless_word_is_never_read_again() -> None:
-    """`LinkFilter` holds back little: a megabyte takes as long for each piece as the first word."""
-    first = min(took(in_pieces, "x" * MAX_WORD * 5) for _ in range(ATTEMPTS))
-    assert took(in_pieces, "x" * MAX_WORD * 200) < first * 40 * 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
-from bot.pipeline.file_contents import AttachedFile
+from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import compose, estimated_tokens, framed, lines_within, shortened
 from memory import Memory, Person
 

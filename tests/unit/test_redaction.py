@@ -39,7 +39,7 @@ def test_a_placeholder_replaces_a_credential(subtests: pytest.Subtests) -> None:
         (f"I pay with {_CARD}.", "I pay with [card number removed]."),
         (f"my password is {_WORD}, ok?", "my password is [password removed], ok?"),
         (f"パスワードは「{_WORD}」です", "パスワードは「[password removed]」です"),
-        ("口座番号は1234567です", "口座番号は[bank account number removed]です"),
+        ("PINは4821です", "PINは[security code removed]です"),
         (f"GH: {'gh' + 'p_'}{'a1' * 18}", "GH: [access key removed]"),
     ],
 )

@@ -7,7 +7,7 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import create_client, error_code, retry_after, retry_on_rate_limit
+from bot.slack.client import RateLimits, create_client, error_code, retry_after
 
 CLIENT = AsyncWebClient()
 
@@ -104,5 +104,5 @@ async def test_other_refusals_are_raised_at_once(error: Exception) -> None:
     """A call refused for another reason, or perhaps carried out, is not made again."""
     calls = Calls(error)
     with pytest.raises(type(error)):
-        await retry_on_rate_limit(calls)
+        await RateLimits().retry("T1", "chat.update", calls)
     assert calls.made == 1

@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.delivery.splitting import (
-    block_starts,
     break_point,
     open_fence,
     split_markdown,
@@ -127,21 +126,3 @@ def test_a_heading_is_not_left_alone() -> None:
     """A heading goes to the next part with what it heads."""
     text = "a" * 160 + "\n\n## Next\n\n" + "b" * 160
     assert text[break_point(text, 200) :].startswith("## Next")
-
-
-STEPS = "".join(f"## Step {number}\n\nDo this.\n\n" for number in range(100))
-
-
-@pytest.mark.parametrize("end", ["", "\n---\n" * 30, "\n| a |\n|---|\n| 1 |\n\nso\n" * 30])
-def test_parts_hold_few_enough_blocks(end: str) -> None:
-    """No part is more than fifty blocks in Slack with its footer, or ends with a heading."""
-    parts = split_markdown(STEPS + end, 11_500)
-    assert "".join(parts) == STEPS + end
-    assert [len(block_starts(part)) <= 40 for part in parts] == [True] * len(parts)
-    assert all(part.startswith("## Step") for part in parts[1:5])
-    assert len(parts) <= 8
-
-
-def test_a_text_of_nothing_but_rules_is_few_parts() -> None:
-    """Hundreds of messages are no better than one whose rules Slack does not show."""
-    assert len(split_markdown("---\n" * 10_000, 11_500)) == 4

@@ -87,16 +87,6 @@ class StreamedAnswer:
         await self.flush()
         self._gap = bool(self._parts)
 
-    @property
-    def mark(self) -> int:
-        """The place that the text has reached, for `retract`."""
-        return len(self._parts)
-
-    def retract(self, mark: int) -> None:
-        """Remove the text since `mark` from the answer, because it was commentary."""
-        del self._parts[mark:]
-        self._gap = bool(self._parts)
-
     def count(self, piece: str) -> None:
         """Count a piece of commentary."""
         self.characters += len(piece)
@@ -166,10 +156,10 @@ class ResponseReader:
     `output` holds the items that are complete. `tokens` are those that the response of `model`
     took, empty until it ends.
 
-    Messages, and the text parts within one, become paragraphs of the answer. A message whose
-    ``phase`` is ``commentary`` is shown as a task and is no part of it, even if the phase is known
-    only at its end. Some servers send only part of the events: items of a type for which no event
-    came are read from the response that the last event contains.
+    Messages, and the text parts within one, become paragraphs of the answer. A message that begins
+    with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send
+    only part of the events: items of a type for which no event came are read from the response that
+    the last event contains.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi
@@ -181,7 +171,7 @@ class ResponseReader:
         self._model = model
         self._written = written
         self._comments = False
-        self._begun_at: int | None = None
+        self._in_message = False
         self._part: object = None
         self._texted = False
 
@@ -220,13 +210,12 @@ class ResponseReader:
 
     async def _begin_message(self) -> None:
         await self._written.new_paragraph()
-        self._begun_at = self._written.mark
-        self._part = None
+        self._in_message, self._part = True, None
 
     async def _text(self, event: Event, *, refuses: bool = False) -> None:
         piece = delta_of(event)
         self._texted = True
-        if self._begun_at is None:
+        if not self._in_message:
             await self._begin_message()
         part = event.get("output_index"), event.get("content_index")
         if self._part not in (None, part):
@@ -240,12 +229,9 @@ class ResponseReader:
     async def _end_item(self, item: Event) -> None:
         if item["type"] != "message":
             return
-        if item.get("phase") == _COMMENTARY:
-            await self._written.flush()
-            if self._begun_at is not None and not self._comments:
-                self._written.retract(self._begun_at)
+        if self._comments:
             await self._written.comment(text_of(item))
-        self._comments, self._begun_at = False, None
+        self._comments = self._in_message = False
 
     async def _read_rest(self, event: Event) -> None:
         """Read the items of a whole response whose types no event has brought."""
@@ -262,8 +248,8 @@ class ResponseReader:
 
     async def _show_whole(self, item: Event) -> None:
         if item["type"] == "message" and not self._texted:
-            await self._begin_message()
-            if item.get("phase") != _COMMENTARY:
+            await self._begin_item({"item": item})
+            if not self._comments:
                 await self._written.text(text_of(item))
             await self._end_item(item)
 

@@ -13,12 +13,13 @@ from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from bot.app import App
-from bot.conversation.off_record import delete_texts, message_before
+from bot.conversation.texts import delete_texts, message_before
 from bot.conversation.turns import Turn
-from bot.memories.cards import NotAllowed, ask_about, shown_card
+from bot.memories.cards import ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
-from bot.pipeline.viewed_channels import ViewedChannels
+from bot.people import exclude
+from bot.pipeline.viewed_channels import read_viewed
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
@@ -81,9 +82,8 @@ class ControlTools:
     whether to forget something.
     """
 
-    def __init__(self, app: App, viewing: ViewedChannels, turn: Turn) -> None:
+    def __init__(self, app: App, turn: Turn) -> None:
         self._app = app
-        self._viewing = viewing
         self._turn = turn
         self._message = turn.message
         # By what they show, so that a repeated request is shown only once.
@@ -106,7 +106,7 @@ class ControlTools:
         Raises `psycopg.OperationalError` when the database is unavailable.
         """
         if name == VIEW_TOOL:
-            output: Any = await self._viewing.read(self._message)
+            output: Any = await read_viewed(self._app, self._message)
         elif name == COLLEAGUE_TOOL:
             output = await self._ask_about(str(given.get("name") or ""))
         else:
@@ -138,13 +138,12 @@ class ControlTools:
         asker = self._message.person
         if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
-        try:
-            owner, name = await ask_about(self._app, asker, who)
-        except NotAllowed as refusal:
-            return _error(str(refusal))
+        owner = await ask_about(self._app, asker, who)
+        if isinstance(owner, str):
+            return _error(owner)
 
         async def shown(_: Person, reader: Reader) -> Payload:
-            return await shown_card(self._app, asker, owner, name, reader)
+            return await shown_card(self._app, asker, owner, reader)
 
         self._show(f"card {owner.user_id}", shown)
         return {"shown_privately": True}
@@ -232,6 +231,7 @@ class ControlTools:
         # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
             await lock_person(connection, person)
+            await exclude(connection, message)
             await delete_texts(connection, person, [self._turn.id])
             last = await message_before(connection, message)
         self.changed = self.switched_off = True

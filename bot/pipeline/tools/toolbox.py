@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from pydantic import BaseModel
 
 from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.off_record import has_turn
+from bot.conversation.texts import has_turn
 from bot.conversation.turns import WORDS_LIMIT, Turn
 from bot.conversation.unformed import final_question
 from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
@@ -22,7 +23,6 @@ from bot.notices import RETRY_SECONDS, add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, control_tools
-from bot.pipeline.viewed_channels import ViewedChannels
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import PayloadMaker, consent_question, refusal_payload
 from bot.ui.reader import Reader
@@ -61,39 +61,43 @@ class ToolResults:
     shown: Sequence[PayloadMaker] = ()
 
 
-@dataclass(eq=False)
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `definitions` are the tools as the Responses API takes them; `make_tools` makes what the first
-    call needs, because most messages need none. `before` are messages to show the person in any
-    case.
+    `definitions` are the tools as the Responses API takes them.
     """
 
-    definitions: Sequence[Definition]
-    make_tools: Callable[[], tuple[MemoryTools, ControlTools]]
-    app: App
-    turn: Turn
-    before: Sequence[PayloadMaker]
-    _calls: int = field(default=0, init=False)
-
-    @cached_property
-    def _tools(self) -> tuple[MemoryTools, ControlTools]:
-        return self.make_tools()
+    def __init__(self, app: App, turn: Turn) -> None:
+        self._app, self._turn = app, turn
+        message, state = turn.message, turn.memory_state
+        off = state.off is not None
+        self.definitions = _definitions(tuple(app.schemas), message.audience == DM, off)
+        said = PersonMessage(
+            text=turn.words,
+            channel=message.channel_id,
+            ts=message.ts,
+            origin="tool",
+            zone=state.settings.zone,
+            reply_to=final_question(turn.last_reply or ""),
+        )
+        self._memory = MemoryTools(
+            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
+        )
+        self._controls = ControlTools(app, turn)
+        self._calls = 0
 
     @property
     def own_words(self) -> list[str]:
         """The person's words that the memories which the model has looked up come from."""
-        memory, _ = self._tools
-        return [words for shown in memory.shown for words in evidence_of(shown)]
+        return [words for shown in self._memory.shown for words in evidence_of(shown)]
 
     @property
     def results(self) -> ToolResults:
         """Results of the calls so far."""
-        if not self._calls:
-            return ToolResults(shown=self.before)
-        memory, controls = self._tools
-        shown = [*self.before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
+        memory, controls = self._memory, self._controls
+        asks = self._turn.memory_state.needs_consent_question
+        shown: list[PayloadMaker] = [_consent_question] if asks else []
+        shown += map(self._refusal, memory.refused[:_REFUSALS_SHOWN])
         if memory.to_forget:
             shown.append(self._ask_to_forget([one.key for one in memory.to_forget]))
         return ToolResults(
@@ -107,21 +111,18 @@ class Toolbox:
     @property
     def acted(self) -> bool:
         """Whether calls have changed something; what was only shown or proposed is no change."""
-        if not self._calls:
-            return False
-        _, controls = self._tools
-        return bool(self.results.changes or self.results.questions or controls.changed)
+        return bool(self.results.changes or self.results.questions or self._controls.changed)
 
     def _refusal(self, refused: Refusal) -> PayloadMaker:
         async def shown(_: Person, reader: Reader) -> Payload:
-            return refusal_payload(reader, refused, can_store=self.app.stores_facts)
+            return refusal_payload(reader, refused, can_store=self._app.stores_facts)
 
         return shown
 
     def _ask_to_forget(self, keys: Sequence[str]) -> PayloadMaker:
         async def shown(person: Person, reader: Reader) -> Payload:
             selection = Selection(keys=keys[:MAX_KEYS])
-            question = await forget_question_about(self.app, person, reader, selection)
+            question = await forget_question_about(self._app, person, reader, selection)
             return question or payload(reader.say("forgotten_already"))
 
         return shown
@@ -137,82 +138,49 @@ class Toolbox:
         given = read_arguments(arguments)
         if given is None:
             return _error("The arguments are not a JSON object.")
-        if self.turn.removed:
+        if self._turn.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
-            given = redact_json(given, self.turn.removed)
-        memory, controls = self._tools
+            given = redact_json(given, self._turn.removed)
+        memory, controls = self._memory, self._controls
         if name not in controls:
-            return await self._call_memory(memory, name, json.dumps(given))
+            spent = memory.tokens
+            output = await memory.call(name, json.dumps(given))
+            count_tokens(self._turn.message.team_id, memory.tokens - spent)
+            return output
         output = await controls.call(name, given)
         if controls.switched_off:
             memory.switch_off()
-            await self._take_back(memory)
+            await self._take_back()
         return output
 
-    async def _take_back(self, memory: MemoryTools) -> None:
+    async def _take_back(self) -> None:
         """Undo the changes and questions that tool calls made for this message, in any attempt."""
-        this = {(self.turn.message.channel_id, self.turn.message.ts)}
+        message, memory = self._turn.message, self._memory
+        this = {(message.channel_id, message.ts)}
         asked = [one.id for one in memory.questions if set(one.messages) == this]
         changes = [change.id for change in memory.changes]
-        await take_back(self.app, self.turn.message, changes, asked, again=self.turn.again)
+        await take_back(self._app, message, changes, asked, again=self._turn.again)
 
-    async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
-        spent = memory.tokens
-        output = await memory.call(name, arguments)
-        count_tokens(self.turn.message.team_id, memory.tokens - spent)
-        return output
+    async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
+        """Check within the transaction of a change that it is allowed, and add its notice."""
+        app, turn, message = self._app, self._turn, self._turn.message
+        now = await read_memory_state(connection, message, app.settings.consent)
+        words = turn.words[:WORDS_LIMIT]
+        # Without its turn the person has been erased while it was being answered.
+        if now.off or not now.on_record or not await has_turn(connection, message, words):
+            raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
+        changed = any(change.action != "confirmed" for change in formed.changes)
+        if changed or formed.questions:
+            await add_notice(app, connection, message.person, turn.id, delay=RETRY_SECONDS)
 
 
 OpenTools: TypeAlias = Callable[[Turn], Toolbox]
 
 
-def open_tools(app: App, viewing: ViewedChannels) -> OpenTools:
-    """Return what makes the tools of a turn."""
-
-    @cache
-    def definitions(in_dm: bool, off: bool) -> list[Definition]:
-        return [
-            *([] if off else memory_tools(tuple(app.schemas))),
-            *control_tools(in_dm=in_dm, off=off),
-        ]
-
-    def opened(turn: Turn) -> Toolbox:
-        message, memory_state = turn.message, turn.memory_state
-        off = memory_state.off is not None
-
-        async def permitted(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
-            now = await read_memory_state(connection, message, app.settings.consent)
-            words = turn.words[:WORDS_LIMIT]
-            # Without its turn the person has been erased while it was being answered.
-            if now.off or not now.on_record or not await has_turn(connection, message, words):
-                raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
-            changed = any(change.action != "confirmed" for change in formed.changes)
-            if changed or formed.questions:
-                await add_notice(app, connection, message.person, turn.id, delay=RETRY_SECONDS)
-
-        def tools() -> tuple[MemoryTools, ControlTools]:
-            said = PersonMessage(
-                text=turn.words,
-                channel=message.channel_id,
-                ts=message.ts,
-                origin="tool",
-                zone=memory_state.settings.zone,
-                reply_to=final_question(turn.last_reply or ""),
-            )
-            memory = MemoryTools(
-                app.former, turn.view, said, batch_id=turn.id, in_commit=permitted, off=off
-            )
-            return memory, ControlTools(app, viewing, turn)
-
-        return Toolbox(
-            definitions(message.audience == DM, off),
-            tools,
-            app,
-            turn,
-            [_consent_question] if memory_state.needs_consent_question else [],
-        )
-
-    return opened
+@cache
+def _definitions(schemas: tuple[type[BaseModel], ...], in_dm: bool, off: bool) -> list[Definition]:
+    memory = [] if off else memory_tools(schemas)
+    return [*memory, *control_tools(in_dm=in_dm, off=off)]
 
 
 async def _consent_question(_: Person, reader: Reader) -> Payload:

@@ -1,21 +1,32 @@
-"""Answers of the stand-in, independent of the endpoint's format."""
+"""Answers, independent of the endpoint's format, and the JSON form in which a script gives one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-Phase: TypeAlias = Literal["commentary", "final_answer"]
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One function call; `arguments` is a JSON string."""
+class Given(BaseModel):
+    """JSON that a test gives: no value is converted, and no unknown name is taken."""
 
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Call(Given):
+    """One function call; `arguments` is a JSON string, of which an object is made one."""
+
+    type: Literal["function_call"] = "function_call"
     name: str
     arguments: str
+
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def call(name: str, arguments: Mapping[str, Any]) -> Call:
@@ -23,33 +34,41 @@ def call(name: str, arguments: Mapping[str, Any]) -> Call:
     return Call(name=name, arguments=json.dumps(arguments, ensure_ascii=False))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reasoning:
+class Reasoning(Given):
     """A reasoning item; its content is never shown, only returned in encrypted form."""
 
+    type: Literal["reasoning"] = "reasoning"
 
-@dataclass(frozen=True, kw_only=True)
-class Search:
+
+class Search(Given):
     """A call of OpenAI's own web search."""
 
-    query: str
+    type: Literal["web_search"] = "web_search"
+    query: str = "news"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """A message item with one or more text parts.
+class Message(Given):
+    """A message item with one or more text parts; in JSON `text` is a single one.
 
     `annotations` are url citations of the last part: url, title, start_index, end_index.
     `refuses`: the parts are refusals, which say why there is no answer.
     """
 
-    parts: tuple[str, ...]
+    type: Literal["message"] = "message"
+    parts: tuple[str, ...] = Field(min_length=1, strict=False)
     refuses: bool = False
-    phase: Phase | None = None
-    annotations: tuple[dict[str, Any], ...] = ()
+    phase: Literal["commentary", "final_answer"] | None = None
+    annotations: tuple[dict[str, Any], ...] = Field((), strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_parts(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "text" not in given:
+            return given
+        return {**{k: v for k, v in given.items() if k != "text"}, "parts": (given["text"],)}
 
 
-Item: TypeAlias = Reasoning | Search | Message | Call
+Item: TypeAlias = Annotated[Reasoning | Search | Message | Call, Field(discriminator="type")]
 
 
 @dataclass(frozen=True)
@@ -92,3 +111,21 @@ def said(
     items: list[Item] = [Search(query=query)] if web_search else []
     items += [message] if text or not calls else []
     return Answer((*items, *calls))
+
+
+class Output(Given):
+    """What a script answers with: `items`, or what `said` takes."""
+
+    text: str = ""
+    function_calls: tuple[Call, ...] = ()
+    annotations: tuple[dict[str, Any], ...] = ()
+    web_search: bool = False
+    items: tuple[Item, ...] | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """The answer itself."""
+        if self.items is not None:
+            return Answer(self.items)
+        more = {"annotations": self.annotations, "web_search": self.web_search}
+        return said(self.text, *self.function_calls, **more)  # type: ignore[arg-type]

@@ -1,17 +1,17 @@
-"""Checks of a request besides the types of its body."""
+"""Checks of a request besides the types of its body: key, model, tools, reasoning items."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import re
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_args
 
 from aiohttp import web
 
-from openai_double.errors import ApiError, model_not_found
-from openai_double.families import is_known
+from openai_double.errors import ApiError
 from openai_double.prompt import Prompt
-from openai_double.tokens import count_tokens
 
 MODELS: Final[Mapping[str, int]] = {
     "gpt-6-luna": 0,
@@ -21,64 +21,104 @@ MODELS: Final[Mapping[str, int]] = {
 }
 """The models that it lists, with the size of their embeddings, 0 for a model of text.
 
-It also answers for those of `families`.
+It also answers for those in the lists of the `openai` package.
 """
+ENCRYPTED: Final = "reasoning.encrypted_content"
+# Whether gpt-6 models refuse a temperature is not documented: LangMem sends one to them.
+_NO_TEMPERATURE: Final = re.compile(r"o\d|gpt-5(?!\.|-chat)|gpt-5\.[6-9]")
+_TOOLS_WITHOUT_REASONING: Final = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
+
+
+def refused(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
+    """Return the error of a request that is answered with 400."""
+    return ApiError(status=400, message=message, code=code, param=param)
 
 
 def check_bearer(request: web.Request) -> None:
     """Raise `ApiError` for a request without a bearer token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise ApiError(
-            status=401,
-            message=(
-                "You didn't provide an API key. You need to provide your API key in an "
-                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
-            ),
-            code="invalid_api_key",
-        )
+        message = "You didn't provide an API key in an Authorization header using Bearer auth."
+        raise ApiError(status=401, message=message, code="invalid_api_key")
+
+
+@cache
+def _listed() -> frozenset[str]:
+    from openai.types.shared.responses_model import ResponsesModel
+
+    return frozenset(name for names in get_args(ResponsesModel) for name in get_args(names))
+
+
+def base_model(model: str) -> str:
+    """Return the model that a fine-tuned one (``ft:gpt-4.1-mini:acme::id``) was made from."""
+    return model.split(":")[1] if model.startswith("ft:") else model
+
+
+def check_known(model: str, models: Mapping[str, int]) -> None:
+    """Raise `ApiError` (404) for a model that is neither in `models` nor OpenAI's."""
+    if model not in models and base_model(model) not in _listed():
+        message = f"The model `{model}` does not exist or you do not have access to it."
+        raise ApiError(status=404, message=message, code="model_not_found")
 
 
 def check_model(body: dict[str, Any], models: Mapping[str, int], *, embeddings: bool) -> None:
     """Raise `ApiError` unless the body names a model of this endpoint; `models` as `MODELS`."""
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise ApiError(
-            status=400,
-            message="Missing required parameter: 'model'.",
-            code="missing_required_parameter",
-            param="model",
-        )
-    if model not in models and not is_known(model):
-        raise model_not_found(model)
+    model = body["model"]
+    check_known(model, models)
     if (models.get(model, 0) > 0) != embeddings:
-        raise ApiError(
-            status=400,
-            message=f"The model `{model}` cannot be used with this endpoint.",
-            code="unsupported_model",
-            param="model",
-        )
+        message = f"The model `{model}` cannot be used with this endpoint."
+        raise refused(message, code="unsupported_model", param="model")
+
+
+def check_parameters(body: Mapping[str, Any]) -> None:
+    """Raise what a model that reasons answers to a temperature, and to tools in chat completions.
+
+    Source: https://community.openai.com/t/gpt-5-6-chat-completion-reasoning-effort-bug-behavior-change/1386454
+    """
+    model, chat = base_model(body["model"]), "messages" in body
+    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
+    if effort == "none":
+        return
+    for name, refusing in (("tools", _TOOLS_WITHOUT_REASONING), ("temperature", _NO_TEMPERATURE)):
+        if body.get(name) is not None and refusing.match(model) and (chat or name != "tools"):
+            message = f"Unsupported parameter: '{name}' with reasoning of {model}."
+            raise refused(message, code="unsupported_parameter", param=name)
 
 
 def check_tool_choice(asked: Prompt) -> None:
     """Raise `ApiError` for a choice of a tool that the request does not offer."""
-    choice = asked.tool_choice
-    if choice in {"auto", "none"}:
-        return
-    if choice == "required" and asked.tools:
-        return
-    if choice not in {tool.name for tool in asked.tools}:
-        raise ApiError(
-            status=400,
-            message=f"Tool choice '{choice}' not found in 'tools' parameter.",
-            code="invalid_value",
-            param="tool_choice",
-        )
+    names = {tool.name for tool in asked.tools}
+    if asked.tool_choice not in {"auto", "none", *names, *(["required"] if names else [])}:
+        message = f"Tool choice '{asked.tool_choice}' not found in 'tools' parameter."
+        raise refused(message, code="invalid_value", param="tool_choice")
 
 
-def input_tokens(asked: Prompt) -> int:
-    """Estimate the tokens of a request."""
-    texts = [asked.instructions, *(turn.text for turn in asked.turns)]
-    tools = (json.dumps(tool.parameters, ensure_ascii=False) for tool in asked.tools)
-    results = (result.arguments + result.output for result in asked.results)
-    return sum(count_tokens(text) + 4 for text in (*texts, *tools, *results))
+def encrypted_content(item_id: str) -> str:
+    """Return the encrypted content of the reasoning item with this id."""
+    return f"gAAAAA{hashlib.sha256(item_id.encode()).hexdigest()}"
+
+
+def check_reasoning(body: Mapping[str, Any]) -> None:
+    """Raise `ApiError` for a reasoning item of the input that the API does not take.
+
+    Nothing is stored here, so an item without its encrypted content is not found; and one is taken
+    only with the item that followed it in the response.
+    Source: https://platform.openai.com/docs/guides/reasoning (encrypted reasoning items)
+    """
+    given = body.get("input")
+    items = given if isinstance(given, list) else []
+    for index, item in enumerate(items):
+        if item.get("type") != "reasoning":
+            continue
+        param, content = f"input[{index}]", item.get("encrypted_content")
+        if not content:
+            message = f"Item '{item['id']}' not found: `store` is set to false."
+            raise ApiError(status=404, message=message, param=param)
+        if content != encrypted_content(item["id"]):
+            message = "The encrypted content of a reasoning item could not be verified."
+            raise refused(message, code="invalid_encrypted_content", param=param)
+        after = items[index + 1] if index + 1 < len(items) else {}
+        kept_with = after.get("type") in {"reasoning", "function_call"}
+        if not kept_with and after.get("role") != "assistant":
+            message = f"Item '{item['id']}' was provided without its required following item."
+            raise refused(message, param=param)

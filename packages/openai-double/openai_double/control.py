@@ -1,29 +1,27 @@
-"""Control of the stand-in by a test or demo: latency, faults, scripted answers, journal."""
+"""Control by a test or demo under ``/_model``: pace, faults, scripted answers, journal."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import re
-from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, TypeVar, get_args
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal, TypeVar
 
-from openai_double.answer import Answer
+from aiohttp import web
+from pydantic import Field, ValidationError, model_validator
+
+from openai_double.answer import Answer, Given, Message, Output
 from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError, error_type
-from openai_double.journal import Journal
+from openai_double.journal import Journal, Traffic, What
 from openai_double.request_types import Endpoint
-from openai_double.scripts import ControlError, answer_in, expanded, known_fields
-from openai_double.traffic import Traffic, What
 
 FOREVER: Final = -1
-WATCHABLE: Final = {"first_token_ms": 500, "token_ms": 50, "chunk_chars": 4}
-"""Settings under which a person can watch an answer begin, grow and be stopped."""
-_SCRIPT_FIELDS: Final = {"endpoint", "kind", "match", "pattern", "output", "times"}
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-@dataclass(kw_only=True)
-class Settings:
-    """Latency and stream settings of the model.
+class Settings(Given):
+    """Pace and behaviour of the model.
 
     Milliseconds: `first_token_ms` before an answer begins, `token_ms` between two
     pieces of a stream, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
@@ -31,59 +29,67 @@ class Settings:
     for ``/_model/traffic``.
     """
 
-    first_token_ms: float = 0
-    token_ms: float = 0
-    embedding_ms: float = 0
-    chunk_chars: int = 12
+    first_token_ms: float = Field(0, ge=0)
+    token_ms: float = Field(0, ge=0)
+    embedding_ms: float = Field(0, ge=0)
+    chunk_chars: int = Field(12, gt=0)
     reasoning: bool = False
     record_traffic: bool = False
 
-    def update(self, changes: Any) -> None:
-        """Take over `changes`, or raise `ControlError` and change nothing."""
-        known = known_fields(changes, {one.name for one in fields(self)}, "setting")
-        for name, value in known.items():
-            if name in {"reasoning", "record_traffic"}:
-                good = isinstance(value, bool)
-            elif name == "chunk_chars":
-                good = type(value) is int and value > 0
-            else:
-                good = type(value) in {int, float} and value >= 0
-            if not good:
-                raise ControlError(f"Setting {name!r} cannot be {value!r}.")
-        for name, value in known.items():
-            setattr(self, name, value)
+
+WATCHABLE: Final = Settings(first_token_ms=500, token_ms=50, chunk_chars=4)
+"""Settings under which a person can watch an answer begin, grow and be stopped."""
 
 
-Event = Literal["failed", "incomplete", "error"]
-Reason = Literal["max_output_tokens", "content_filter"]
-_CHOICES: Final = {"endpoint": Endpoint, "event": Event, "reason": Reason}
+class Rule(Given):
+    """The requests that a fault or script is for: the next `times` (-1: until it is deleted)."""
+
+    endpoint: Endpoint = "responses"
+    kind: str | None = None
+    match: str = ""
+    times: int = Field(1, ge=FOREVER)
+
+    def fits(self, text: str) -> bool:
+        """Whether it is for a request with this last user text."""
+        return self.match in text
 
 
-@dataclass(kw_only=True)
-class Fault:
-    """One way to fail, for the next `times` requests (-1: until it is deleted).
+class Fault(Rule):
+    """One way to fail.
 
     `chance` (0 to 1) picks fitting requests at random. With `event`, `error_code` is the code in
     that event; `nested` puts it into an ``error`` object, `reason` says why a response is
     incomplete. With `hold` the request waits until ``POST /_model/release``.
     """
 
-    endpoint: Endpoint
-    kind: str | None = None
-    match: str = ""
     status: int | None = None
     error_code: str | None = None
     delay_ms: float = 0
     hold: bool = False
     drop: bool = False
     break_after_chars: int | None = None
-    event: Event | None = None
+    event: Literal["failed", "incomplete", "error"] | None = None
     nested: bool = False
-    reason: Reason | None = None
-    malformed: bool = False
+    reason: Literal["max_output_tokens", "content_filter"] | None = None
     retry_after: float | None = None
-    times: int = 1
-    chance: float = 1.0
+    chance: float = Field(1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Fault:
+        if self.event == "failed" and self.error_code not in {None, *RESPONSE_ERROR_CODES}:
+            raise ValueError(f"a failed response cannot have the code {self.error_code!r}")
+        if not self.model_fields_set - {*Rule.model_fields, "retry_after", "chance"}:
+            raise ValueError(
+                "a fault needs one of status, error_code, delay_ms, hold, drop, "
+                "break_after_chars or event"
+            )
+        if "chance" in self.model_fields_set and "times" not in self.model_fields_set:
+            self.times = FOREVER
+        return self
+
+    def fits(self, text: str) -> bool:
+        """Whether it is for a request with this last user text."""
+        return super().fits(text) and (self.chance >= 1 or random.random() < self.chance)  # noqa: S311
 
     @property
     def error(self) -> ApiError | None:
@@ -97,12 +103,7 @@ class Fault:
         headers = {}
         if status == 429 or self.retry_after is not None:
             headers["retry-after"] = f"{1 if self.retry_after is None else self.retry_after:g}"
-        message = {
-            429: "Rate limit reached for requests. Please try again later.",
-            503: "That model is currently overloaded with other requests.",
-        }.get(status, "The server had an error while processing your request. Sorry about that!")
-        if status < 500 and status != 429:
-            message = f"The request was refused: {code or status}."
+        message = f"The request was refused: {code or status}."
         return ApiError(status=status, message=message, code=code, headers=headers)
 
     @property
@@ -119,20 +120,37 @@ class Fault:
         return {"error": {**fields, "type": error_type(code)}} if self.nested else fields
 
 
-@dataclass(kw_only=True)
-class Script:
-    """A scripted answer to the next `times` matching requests (-1: until it is deleted).
+class Script(Rule):
+    """A scripted answer.
 
     `pattern` is a regular expression that the last user text must contain; the answer's text may
     refer to its groups.
     """
 
-    endpoint: Endpoint
-    answer: Answer
-    kind: str | None = None
-    match: str = ""
+    output: Output
     pattern: re.Pattern[str] | None = None
-    times: int = 1
+
+    def fits(self, text: str) -> bool:
+        """Whether it is for a request with this last user text."""
+        return super().fits(text) and (self.pattern is None or bool(self.pattern.search(text)))
+
+    def answer(self, text: str) -> Answer:
+        """The answer to that text, with the groups of the pattern in its messages."""
+        answer = self.output.answer
+        found = self.pattern.search(text) if self.pattern else None
+        if found is None:
+            return answer
+        return Answer(
+            tuple(
+                one.model_copy(update={"parts": tuple(map(found.expand, one.parts))})
+                if isinstance(one, Message)
+                else one
+                for one in answer.items
+            )
+        )
+
+
+_Rule = TypeVar("_Rule", Fault, Script)
 
 
 class Control:
@@ -149,59 +167,17 @@ class Control:
         self._released = asyncio.Event()
 
     async def hold(self) -> None:
-        """Wait for `release`."""
+        """Wait for the next ``POST /_model/release``."""
         self.held += 1
         try:
             await self._released.wait()
         finally:
             self.held -= 1
 
-    def release(self) -> None:
-        """Let the requests go on that wait, and remove the faults that hold."""
-        self._released.set()
-        self._released = asyncio.Event()
-        self.faults = [fault for fault in self.faults if not fault.hold]
-
     def record(self, what: What, endpoint: Endpoint, body: str) -> None:
         """Record a body, which is JSON text, if that is switched on."""
         if self.settings.record_traffic:
             self.traffic.add(what, endpoint, body)
-
-    def add_fault(self, given: Any) -> None:
-        """Add a fault from its JSON form."""
-        known = known_fields(given, {one.name for one in fields(Fault)}, "fault field")
-        _check_where(known, self._kinds)
-        for name in ("status", "break_after_chars"):
-            if type(known.get(name)) not in {int, type(None)}:
-                raise ControlError(f"Fault field {name!r} must be an integer.")
-        code = known.get("error_code")
-        if known.get("event") == "failed" and code not in {None, *RESPONSE_ERROR_CODES}:
-            raise ControlError(
-                f"A failed response cannot have the code {code!r}: use event 'error', or one of"
-                f" {', '.join(RESPONSE_ERROR_CODES)}."
-            )
-        for name, event in (("nested", "error"), ("reason", "incomplete")):
-            if known.get(name) and known.get("event") != event:
-                raise ControlError(f"Fault field {name!r} needs event {event!r}.")
-        chance = known.get("chance", 1)
-        if type(chance) not in {int, float} or not 0 <= chance <= 1:
-            raise ControlError("Fault field 'chance' must be a number from 0 to 1.")
-        if "chance" in known:
-            known.setdefault("times", FOREVER)
-        if set(known) <= {"endpoint", "kind", "match", "times", "retry_after", "chance"}:
-            raise ControlError(
-                "A fault needs one of status, error_code, delay_ms, hold, drop, "
-                "break_after_chars, event or malformed."
-            )
-        self.faults.append(Fault(**known))
-
-    def add_script(self, given: Any) -> None:
-        """Add a scripted answer from its JSON form."""
-        known = known_fields(given, _SCRIPT_FIELDS, "script field")
-        _check_where(known, self._kinds)
-        pattern = known.pop("pattern", None)
-        answer = answer_in(known.pop("output", None))
-        self.scripts.append(Script(answer=answer, pattern=_compiled(pattern, answer), **known))
 
     def take_fault(self, endpoint: Endpoint, kind: str, text: str) -> Fault | None:
         """The first fault for such a request; one use of it is gone."""
@@ -210,55 +186,82 @@ class Control:
     def take_script(self, endpoint: Endpoint, kind: str, text: str) -> Answer | None:
         """The first scripted answer for such a request; one use of it is gone."""
         script = _take(self.scripts, endpoint, kind, text)
-        if script is None:
-            return None
-        found = script.pattern.search(text) if script.pattern is not None else None
-        return script.answer if found is None else expanded(script.answer, found)
+        return None if script is None else script.answer(text)
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes under ``/_model``; a mistake gets 400 and one sentence."""
+
+        def journal(since: int) -> str | dict[str, Any]:
+            entries = self.journal.since(since)
+            return {"entries": entries, "last": self.journal.last, "held": self.held}
+
+        def change_settings(given: str) -> None:
+            changed = Settings.model_validate_json(given)
+            self.settings = self.settings.model_copy(update=changed.model_dump(exclude_unset=True))
+
+        def add(kind: type[_Rule], rules: list[_Rule]) -> Callable[[str], None]:
+            def added(given: str) -> None:
+                rule = kind.model_validate_json(given)
+                if rule.kind not in {None, *self._kinds}:
+                    raise ValueError(f"kind must be one of {', '.join(self._kinds)}.")
+                if rule.times == 0:
+                    raise ValueError("times must be positive, or -1 for until deleted.")
+                rules.append(rule)
+
+            return added
+
+        def release(_: str) -> None:
+            self._released.set()
+            self._released = asyncio.Event()
+            self.faults[:] = [fault for fault in self.faults if not fault.hold]
+
+        router = app.router
+        router.add_get("/_model/settings", _reading(lambda _: self.settings.model_dump()))
+        router.add_get("/_model/journal", _reading(journal))
+        router.add_get("/_model/traffic", _reading(self.traffic.after))
+        router.add_post("/_model/settings", _changing(change_settings))
+        router.add_post("/_model/faults", _changing(add(Fault, self.faults)))
+        router.add_post("/_model/script", _changing(add(Script, self.scripts)))
+        router.add_post("/_model/release", _changing(release))
+        for path, kept in (("faults", self.faults), ("script", self.scripts)):
+            router.add_delete(f"/_model/{path}", _changing(lambda _, kept=kept: kept.clear()))  # type: ignore[misc]
+        router.add_delete("/_model/journal", _changing(lambda _: self.journal.clear()))
 
 
-_Rule = TypeVar("_Rule", Fault, Script)
-
-
-def _take(items: list[_Rule], endpoint: Endpoint, kind: str, text: str) -> _Rule | None:
-    for item in items:
-        if item.endpoint == endpoint and item.kind in {None, kind} and _fits(item, text):
-            if item.times != FOREVER:
-                item.times -= 1
-                if item.times <= 0:
-                    items.remove(item)
-            return item
+def _take(rules: list[_Rule], endpoint: Endpoint, kind: str, text: str) -> _Rule | None:
+    for rule in rules:
+        if rule.endpoint == endpoint and rule.kind in {None, kind} and rule.fits(text):
+            if rule.times != FOREVER:
+                rule.times -= 1
+                if rule.times <= 0:
+                    rules.remove(rule)
+            return rule
     return None
 
 
-def _fits(item: Fault | Script, text: str) -> bool:
-    if item.match not in text:
-        return False
-    if isinstance(item, Fault):
-        return item.chance >= 1 or random.random() < item.chance  # noqa: S311
-    return item.pattern is None or item.pattern.search(text) is not None
+def _reading(read: Callable[[int], str | dict[str, Any]]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        since = request.query.get("since", "0")
+        if not since.isdecimal():
+            return web.json_response({"error": "since must be a number."}, status=400)
+        told = read(int(since))
+        if isinstance(told, str):
+            return web.Response(text=told, content_type="application/json")
+        return web.json_response(told)
+
+    return handle
 
 
-def _compiled(pattern: Any, answer: Answer) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    try:
-        compiled = re.compile(pattern)
-        # A template that names a group which the pattern lacks would fail later, in a request.
-        re.compile(f"{pattern}|").sub(answer.text, "")
-    except (re.error, TypeError, IndexError) as error:
-        raise ControlError(f"Script field 'pattern' cannot be used: {error}.") from None
-    return compiled
+def _changing(change: Callable[[str], None]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            change(await request.text())
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"ok": True})
 
-
-def _check_where(known: dict[str, Any], kinds: tuple[str, ...]) -> None:
-    if known.get("endpoint") is None:
-        known["endpoint"] = "responses"
-    choices = {"kind": kinds, **{name: get_args(one) for name, one in _CHOICES.items()}}
-    for name, values in choices.items():
-        if known.get(name) not in (None, *values):
-            raise ControlError(f"Field {name!r} must be one of {', '.join(values)}.")
-    if not isinstance(known.get("match", ""), str):
-        raise ControlError("Field 'match' must be a string.")
-    times = known.get("times", 1)
-    if type(times) is not int or times == 0 or times < FOREVER:
-        raise ControlError("Field 'times' must be a positive integer, or -1 for until deleted.")
+    return handle

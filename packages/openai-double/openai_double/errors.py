@@ -78,12 +78,3 @@ class ApiError(Exception):
             content_type="application/json",
             headers=self.headers,
         )
-
-
-def model_not_found(model: str) -> ApiError:
-    """404 for a model this server does not know."""
-    return ApiError(
-        status=404,
-        message=f"The model `{model}` does not exist or you do not have access to it.",
-        code="model_not_found",
-    )

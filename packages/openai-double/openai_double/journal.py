@@ -1,22 +1,20 @@
-"""The journal: the newest requests and what was answered to each."""
+"""What was asked and answered: the newest requests, and every body where that is switched on."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import deque
-from typing import Any, Final
+from typing import Any, Literal
 
-JOURNAL_ENTRIES: Final = 2_000
-JOURNAL_CHARS: Final = 32_000_000
+What = Literal["request", "event", "object", "error"]
 
 
 class Journal:
-    """The newest requests, at most 2,000 of them and 32 million characters."""
+    """The newest 2,000 requests and what was answered to each."""
 
     def __init__(self) -> None:
-        self._entries: deque[dict[str, Any]] = deque()
-        self._chars = 0
+        self._entries: deque[dict[str, Any]] = deque(maxlen=2_000)
         self._cleared = float("-inf")
         self.last = 0
         """The number of the newest entry ever written."""
@@ -29,11 +27,6 @@ class Journal:
         ms = (time.perf_counter() - started) * 1000
         when = {"time": time.time() - ms / 1000, "ms": round(ms, 3)}
         self._entries.append({"n": self.last, **told, **when, "body": body})
-        self._chars += len(body)
-        while len(self._entries) > JOURNAL_ENTRIES or (
-            self._chars > JOURNAL_CHARS and len(self._entries) > 1
-        ):
-            self._chars -= len(self._entries.popleft()["body"])
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """The entries after `number`, oldest first, with bodies parsed again if they are JSON."""
@@ -46,7 +39,6 @@ class Journal:
     def clear(self) -> None:
         """Forget the entries, those of requests under way too; the numbers go on."""
         self._entries.clear()
-        self._chars = 0
         self._cleared = time.perf_counter()
 
 
@@ -55,3 +47,24 @@ def _parsed(body: str) -> Any:
         return json.loads(body) if body else None
     except ValueError:
         return body
+
+
+class Traffic:
+    """Every body since they were last taken: a request, an event, a whole answer or an error."""
+
+    def __init__(self) -> None:
+        self._records: deque[tuple[int, str]] = deque()
+        self._last = 0
+
+    def add(self, what: What, endpoint: str, body: str) -> None:
+        """Record a body, which is JSON text."""
+        self._last += 1
+        head = json.dumps({"n": self._last, "what": what, "endpoint": endpoint})
+        self._records.append((self._last, f'{head[:-1]}, "body": {body}}}'))
+
+    def after(self, number: int) -> str:
+        """Return, as JSON text, the records after `number`; those before are dropped."""
+        while self._records and self._records[0][0] <= number:
+            self._records.popleft()
+        records = ",".join(record for _, record in self._records)
+        return f'{{"records": [{records}], "last": {self._last}}}'

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from openai_double.answer import Call, Item, Message, Reasoning, Search
-from openai_double.reasoning import encrypted_content
+from openai_double.checks import encrypted_content
 
 Event = dict[str, Any]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from openai_double.tokens import count_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,14 @@ class Prompt:
     def last_user_text(self) -> str:
         """The newest words of the person, ``""`` if there are none."""
         return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+
+    @property
+    def tokens(self) -> int:
+        """An estimate of its tokens."""
+        texts = [self.instructions, *(turn.text for turn in self.turns)]
+        tools = (json.dumps(tool.parameters, ensure_ascii=False) for tool in self.tools)
+        results = (result.arguments + result.output for result in self.results)
+        return sum(count_tokens(text) + 4 for text in (*texts, *tools, *results))
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final, Literal
 
 from openai_double.answer import Answer, Call, Message, Reasoning
+from openai_double.checks import ENCRYPTED
 from openai_double.control import Fault
 from openai_double.output_events import OutputEvents
-from openai_double.reasoning import INCLUDE
 from openai_double.tokens import count_tokens, cut_to_tokens
 
 _ECHOED: Final[dict[str, Any]] = {
@@ -92,7 +91,7 @@ class ResponseWriter:
     def events(self, *, chunk_chars: int) -> Iterator[dict[str, Any]]:
         """Every event of the stream; text and arguments in pieces of `chunk_chars`."""
         writer = OutputEvents(
-            chunk_chars=chunk_chars, encrypts=INCLUDE in (self._body.get("include") or [])
+            chunk_chars=chunk_chars, encrypts=ENCRYPTED in (self._body.get("include") or [])
         )
         self._output = writer.output
         for name in ("created", "in_progress"):
@@ -164,7 +163,7 @@ def _cut(message: Message, room: int) -> Message:
             break
         parts.append(part[:room])
         room -= len(parts[-1])
-    return replace(message, parts=tuple(parts), annotations=())
+    return message.model_copy(update={"parts": tuple(parts), "annotations": ()})
 
 
 def _echoed(tool: dict[str, Any]) -> dict[str, Any]:

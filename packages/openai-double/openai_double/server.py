@@ -11,19 +11,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from openai_double import embeddings, families, prompt, reasoning, request_types
+from openai_double import checks, embeddings, prompt, request_types
 from openai_double.answer import Answer, said
 from openai_double.chat import ChatWriter
-from openai_double.checks import (
-    MODELS,
-    check_bearer,
-    check_model,
-    check_tool_choice,
-    input_tokens,
-)
+from openai_double.checks import MODELS
 from openai_double.control import WATCHABLE, Control
-from openai_double.control_routes import add_control_routes
-from openai_double.errors import STATUS_OF_CODE, ApiError, model_not_found
+from openai_double.errors import STATUS_OF_CODE, ApiError
 from openai_double.prompt import Prompt
 from openai_double.request_types import Endpoint, RequestType
 from openai_double.responses import ResponseWriter
@@ -70,7 +63,7 @@ def add_routes(
     """
     control = Control(kinds)
     if paced:
-        control.settings.update(WATCHABLE)
+        control.settings = WATCHABLE
     server = _Server(control, answer, kind_of, {**MODELS, **models})
     app.cleanup_ctx.append(server.lifetime)
     for endpoint, path, handler in (
@@ -81,7 +74,7 @@ def add_routes(
         app.router.add_post(path, server.exchange(endpoint, handler))  # type: ignore[arg-type]
     app.router.add_get("/v1/models", server.exchange("models", server.models))
     app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
-    add_control_routes(app, control)
+    control.add_routes(app)
 
 
 Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
@@ -119,7 +112,7 @@ class _Server:
         async def handle(request: web.Request) -> web.StreamResponse:
             exchange, started, status = Exchange(endpoint), time.perf_counter(), 0
             try:
-                check_bearer(request)
+                checks.check_bearer(request)
                 response = await answering(request, exchange)
                 status = response.status
             except ApiError as error:
@@ -152,7 +145,7 @@ class _Server:
         writer = ResponseWriter(
             body,
             answer,
-            input_tokens=input_tokens(asked),
+            input_tokens=asked.tokens,
             fault=fault,
             reasons=self._control.settings.reasoning,
         )
@@ -168,7 +161,7 @@ class _Server:
     async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/chat/completions`."""
         body, asked, answer = await self._think(request, exchange, prompt.from_chat)
-        writer = ChatWriter(body, answer, input_tokens=input_tokens(asked))
+        writer = ChatWriter(body, answer, input_tokens=asked.tokens)
         if body.get("stream"):
             return await stream(request, exchange, writer, self._control, named=False)
         await pause(self._control.settings.first_token_ms)
@@ -177,7 +170,7 @@ class _Server:
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
         body = await self._read(request, exchange)
-        check_model(body, self._models, embeddings=True)
+        checks.check_model(body, self._models, embeddings=True)
         answer, tokens = embeddings.answer(body, self._models[body["model"]])
         exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
         await pause(self._control.settings.embedding_ms)
@@ -195,8 +188,7 @@ class _Server:
         asked = request.match_info["id"]
         exchange.raw = json.dumps({"model": asked})
         await self._fail_or_wait(request, exchange, asked)
-        if asked not in self._models and not await asyncio.to_thread(families.is_known, asked):
-            raise model_not_found(asked)
+        await asyncio.to_thread(checks.check_known, asked, self._models)
         exchange.answer = self._model(asked)
         return web.json_response(exchange.answer)
 
@@ -217,12 +209,11 @@ class _Server:
         read_prompt: Callable[[dict[str, Any]], Prompt],
     ) -> tuple[dict[str, Any], Prompt, Answer]:
         body = await self._read(request, exchange, read_prompt)
-        check_model(body, self._models, embeddings=False)
-        families.check_parameters(body)
-        if exchange.endpoint == "responses":
-            reasoning.check_items(body)
+        checks.check_model(body, self._models, embeddings=False)
+        checks.check_parameters(body)
+        checks.check_reasoning(body)
         asked = read_prompt(body)
-        check_tool_choice(asked)
+        checks.check_tool_choice(asked)
         answer = self._control.take_script(
             exchange.endpoint, exchange.kind, asked.last_user_text
         ) or self._answer(asked)

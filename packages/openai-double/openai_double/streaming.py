@@ -48,7 +48,6 @@ async def stream(
     """Send an answer as server-sent events, at the pace and with the fault that are set."""
     settings, fault = control.settings, exchange.fault
     limit = fault.break_after_chars if fault and fault.event is None else None
-    malformed = fault is not None and fault.malformed
     response = web.StreamResponse(headers={"cache-control": "no-cache"})
     response.content_type = "text/event-stream"
     response.charset = "utf-8"
@@ -59,9 +58,6 @@ async def stream(
         if piece:
             await pause(settings.first_token_ms if first else settings.token_ms)
             first = False
-            if malformed and sent + len(piece) > (limit or 0):
-                await response.write(b'data: {"type": oops\n\n')
-                return response
             if limit is not None and sent + len(piece) > limit:
                 reset(request)
             sent += len(piece)

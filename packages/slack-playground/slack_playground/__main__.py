@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from slack_playground.control.request import check_loopback
+from slack_playground.http_delivery import check_loopback
 from slack_playground.manifest import ManifestError, read_manifest
 from slack_playground.server import AddRoutes, facts, serve
 from slack_playground.storage import StorageError
@@ -65,11 +65,9 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         if arguments.request_url is not None:
             check_loopback(arguments.request_url)
             slack.http.urls, slack.deliveries.modes = [arguments.request_url], ("http",)
-        slack.workspaces.native_name = arguments.native_name
-        slack.workspaces.create_app_url = arguments.create_app_url
-        slack.workspaces.setup_command = arguments.setup_command
-        slack.workspaces.install_url = arguments.install_url
-        sys.stdout.write(json.dumps(facts(slack, with_model=add_model is not None)) + "\n")
+        links = ("native_name", "create_app_url", "setup_command", "install_url")
+        slack.workspaces.links.update((name, getattr(arguments, name)) for name in links)
+        sys.stdout.write(json.dumps(facts(slack)) + "\n")
         sys.stdout.flush()
         await stop.wait()
 

@@ -1,230 +1,130 @@
-"""Block Kit's tables: which blocks, elements and views there are, their fields and limits.
+"""Checks JSON against the table of Block Kit, block_kit.toml, which explains its notation.
 
-Source: docs.slack.dev/reference/block-kit.
+Errors read as Slack's do: "must be less than 151 characters [json-pointer:/blocks/0/text/text]".
 """
 
-from collections.abc import Mapping
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
-from slack_playground.block_checks import (
-    Check,
-    Errors,
-    anything,
-    array,
-    boolean,
-    fields,
-    integer,
-    one_of,
-    plain,
-    string,
-    text,
-    typed,
-)
-
+Errors = list[str]
 MESSAGE_BLOCKS = 50
-VIEW_BLOCKS = 100
 MARKDOWN_CHARACTERS = 12_000
-# Newer blocks, stored as they are given.
-UNCHECKED_BLOCKS = ("alert", "card", "carousel", "container", "file")
-
-_confirm = fields(
-    {"title": plain(100), "text": text(300), "confirm": plain(30), "deny": plain(30)},
-    {"style": one_of("primary", "danger")},
+_TABLE: dict[str, dict[str, str]] = tomllib.loads(
+    files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
-_option = fields(
-    {"text": text(75), "value": string(150)}, {"description": text(75), "url": string(3000)}
-)
-_group = fields({"label": plain(75), "options": array(_option, 100)})
-_action: dict[str, Check] = {"action_id": string(255)}
-_asking: dict[str, Check] = {**_action, "confirm": _confirm, "focus_on_load": boolean}
-_placed: dict[str, Check] = {**_asking, "placeholder": plain(150)}
-_link = fields({"text": plain(75), "value": string(2000)}, {"accessibility_label": string(75)})
-_options: dict[str, Check] = {"options": array(_option, 100), "option_groups": array(_group, 100)}
-_response: dict[str, Check] = {"response_url_enabled": boolean}
-_several: dict[str, Check] = {**_placed, "max_selected_items": integer}
-_lengths: dict[str, Check] = {"min_length": integer, "max_length": integer}
-_input: dict[str, Check] = {
-    **_placed,
-    "initial_value": string(3000, least=0),
-    "dispatch_action_config": anything,
-}
-
-_image_element = fields(
-    {"alt_text": string(2000)}, {"image_url": string(3000), "slack_file": anything}
-)
-_button = fields(
-    {"text": plain(75)},
-    {
-        **_asking,
-        "url": string(3000),
-        "value": string(2000),
-        "style": one_of("primary", "danger"),
-        "accessibility_label": string(75),
+_OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
+_BLOCKS = {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE["blocks"].items()}
+_MESSAGE_ONLY = _TABLE["only_in_messages"].items()
+UNCHECKED_BLOCKS = {kind for kind, fields in _TABLE["blocks"].items() if fields == "*"}
+"""Newer blocks, stored as they are given."""
+_SETS = {
+    **_TABLE,
+    "inputs": {kind: fields for kind, fields in _INTERACTIVE.items() if "select" in kind}
+    | {kind: _INTERACTIVE[kind] for kind in ("checkboxes", "radio_buttons")}
+    | {kind: fields for kind, fields in _INTERACTIVE.items() if kind.endswith("picker")}
+    | _TABLE["typed"],
+    "accessories": {**_INTERACTIVE, **_TABLE["image"]},
+    "context": {**_TABLE["image"], **_TABLE["words"]},
+    "view_blocks": _BLOCKS,
+    "message_blocks": {
+        **_BLOCKS,
+        **{kind: f"{fields}, block_id? str:255" for kind, fields in _MESSAGE_ONLY},
     },
-)
-INTERACTIVE: dict[str, Check] = {
-    "button": _button,
-    "overflow": fields({"options": array(_option, 5)}, _asking),
-    "static_select": fields({}, {**_placed, **_options, "initial_option": _option}),
-    "external_select": fields(
-        {}, {**_placed, "initial_option": _option, "min_query_length": integer}
-    ),
-    "users_select": fields({}, {**_placed, "initial_user": string()}),
-    "conversations_select": fields(
-        {},
-        {
-            **_placed,
-            **_response,
-            "initial_conversation": string(),
-            "default_to_current_conversation": boolean,
-            "filter": anything,
-        },
-    ),
-    "channels_select": fields({}, {**_placed, **_response, "initial_channel": string()}),
-    "multi_static_select": fields(
-        {}, {**_several, **_options, "initial_options": array(_option, 100)}
-    ),
-    "multi_users_select": fields({}, {**_several, "initial_users": array(string(), 100)}),
-    "multi_conversations_select": fields(
-        {}, {**_several, "initial_conversations": array(string(), 100), "filter": anything}
-    ),
-    "multi_channels_select": fields({}, {**_several, "initial_channels": array(string(), 100)}),
-    "checkboxes": fields(
-        {"options": array(_option, 10)}, {**_asking, "initial_options": array(_option, 10)}
-    ),
-    "radio_buttons": fields(
-        {"options": array(_option, 10)}, {**_asking, "initial_option": _option}
-    ),
-    "datepicker": fields({}, {**_placed, "initial_date": string(10)}),
-    "timepicker": fields({}, {**_placed, "initial_time": string(5), "timezone": string()}),
-    "datetimepicker": fields({}, {**_asking, "initial_date_time": integer}),
 }
-_INPUTS: dict[str, Check] = {
-    **{kind: check for kind, check in INTERACTIVE.items() if kind not in ("button", "overflow")},
-    "plain_text_input": fields({}, {**_input, **_lengths, "multiline": boolean}),
-    "email_text_input": fields({}, _input),
-    "url_text_input": fields({}, _input),
-    "number_input": fields(
-        {"is_decimal_allowed": boolean}, {**_input, "min_value": anything, "max_value": anything}
-    ),
-    "rich_text_input": fields({}, {**_placed, "initial_value": anything}),
-    "file_input": fields({}, {**_action, "filetypes": array(string(), 100), "max_files": integer}),
-}
-_ACCESSORIES: dict[str, Check] = {
-    **INTERACTIVE,
-    "image": _image_element,
-}
-_CONTEXT: dict[str, Check] = {
-    "image": _image_element,
-    "plain_text": fields({"text": string(3000)}, {"emoji": boolean}),
-    "mrkdwn": fields({"text": string(3000)}, {"verbatim": boolean}),
-}
-_FEEDBACK: dict[str, Check] = {
-    "feedback_buttons": fields({"positive_button": _link, "negative_button": _link}, _action),
-    "icon_button": fields(
-        {"icon": one_of("trash"), "text": plain(75)},
-        {
-            **_asking,
-            "value": string(2000),
-            "accessibility_label": string(75),
-            "visible_to_user_ids": array(string(), 100),
-        },
-    ),
-}
-_RICH: dict[str, Check] = {
-    kind: fields(
-        {"elements": anything}, {"style": anything, "indent": anything, "border": anything}
-    )
-    for kind in (
-        "rich_text_section",
-        "rich_text_list",
-        "rich_text_preformatted",
-        "rich_text_quote",
-    )
-}
+_SCALARS = {"bool": (bool, "a boolean"), "int": (int, "an integer")}
 
 
-def _block(
-    required: Mapping[str, Check] | None = None, optional: Mapping[str, Check] | None = None
-) -> Check:
-    return fields(required or {}, {"block_id": string(255), **(optional or {})})
+def fail(errors: Errors, what: str, pointer: str) -> None:
+    """Add one error, as Slack words it."""
+    errors.append(f"{what} [json-pointer:{pointer}]")
 
 
-def _unchecked(block: Mapping[str, object], pointer: str, errors: Errors) -> None:
-    """A block whose fields are not looked into, but for its id."""
-    if "block_id" in block:
-        string(255)(block["block_id"], f"{pointer}/block_id", errors)
+def check(spec: str, value: Any, pointer: str, errors: Errors) -> None:
+    """Add to `errors` what is wrong with a value by `spec`, a type in the notation of the table."""
+    kind, _, rest = spec.partition(":")
+    match kind:
+        case "any":
+            return
+        case "str" | "str0":
+            _check_text(value, int(kind == "str"), int(rest or 0), pointer, errors)
+        case "bool" | "int":
+            if type(value) is not _SCALARS[kind][0]:
+                fail(errors, f"must be {_SCALARS[kind][1]}", pointer)
+        case "one":
+            if value not in rest.split("|"):
+                fail(errors, f"must be one of: {rest.replace('|', ', ')}", pointer)
+        case "list" | "list0":
+            most, _, item = rest.partition(":")
+            _check_list(value, int(kind == "list"), int(most), item, pointer, errors)
+        case "plain":
+            _check_typed(value, {"plain_text": f"text str:{rest}, emoji? bool"}, pointer, errors)
+        case "text":
+            shapes = {"plain_text": f"text str:{rest}, emoji? bool"}
+            shapes["mrkdwn"] = f"text str:{rest}, verbatim? bool"
+            _check_typed(value, shapes, pointer, errors)
+        case _ if kind.startswith("@"):
+            _check_typed(value, _SETS[kind[1:]], pointer, errors)
+        case _:
+            _check_fields(value, _OBJECTS[kind], pointer, errors)
 
 
-BLOCKS: dict[str, Check] = {
-    "actions": _block({"elements": array(typed(INTERACTIVE), 25)}),
-    "context": _block({"elements": array(typed(_CONTEXT), 10)}),
-    "context_actions": _block({"elements": array(typed(_FEEDBACK), 5)}),
-    "divider": _block(),
-    "header": _block({"text": plain(150)}, {"level": integer}),
-    "image": _block(
-        {"alt_text": string(2000)},
-        {"image_url": string(3000), "slack_file": anything, "title": plain(2000)},
-    ),
-    "input": _block(
-        {"label": plain(2000), "element": typed(_INPUTS)},
-        {"hint": plain(2000), "optional": boolean, "dispatch_action": boolean},
-    ),
-    "markdown": _block({"text": string(MARKDOWN_CHARACTERS)}),
-    "rich_text": _block({"elements": array(typed(_RICH), 500, least=0)}),
-    "section": _block(
-        {},
-        {
-            "text": text(3000),
-            "fields": array(text(2000), 10),
-            "accessory": typed(_ACCESSORIES),
-            "expand": boolean,
-        },
-    ),
-    "table": _block({"rows": array(anything, 100)}, {"column_settings": anything}),
-    "video": _block(
-        {
-            "alt_text": string(2000),
-            "title": plain(199),
-            "thumbnail_url": string(3000),
-            "video_url": string(3000),
-        },
-        {
-            "author_name": string(49),
-            "description": plain(200),
-            "provider_icon_url": string(3000),
-            "provider_name": string(49),
-            "title_url": string(3000),
-        },
-    ),
-    "plan": _block({"title": string(256)}, {"tasks": anything}),
-    **dict.fromkeys(UNCHECKED_BLOCKS, _unchecked),
-    "task_card": _block(
-        {"task_id": string(256), "title": string(256)},
-        {"status": anything, "details": anything, "output": anything, "sources": anything},
-    ),
-}
-_MESSAGE_ONLY = {"markdown", "context_actions", "table", "plan", "task_card"}
-MESSAGE_BLOCK = typed(BLOCKS)
-_VIEW = typed({kind: check for kind, check in BLOCKS.items() if kind not in _MESSAGE_ONLY})
+def _check_text(value: Any, least: int, most: int, pointer: str, errors: Errors) -> None:
+    if not isinstance(value, str):
+        fail(errors, "must be a string", pointer)
+    elif len(value) < least:
+        fail(errors, f"must be more than {least - 1} characters", pointer)
+    elif most and len(value) > most:
+        fail(errors, f"must be less than {most + 1} characters", pointer)
 
-MODAL = fields(
-    {"title": plain(24), "blocks": array(_VIEW, VIEW_BLOCKS, least=0)},
-    {
-        "submit": plain(24),
-        "close": plain(24),
-        "callback_id": string(255, least=0),
-        "private_metadata": string(3000, least=0),
-        "external_id": string(255, least=0),
-        "clear_on_close": boolean,
-        "notify_on_close": boolean,
-        "submit_disabled": boolean,
-    },
-)
-HOME = fields(
-    {"blocks": array(_VIEW, VIEW_BLOCKS, least=0)},
-    {
-        "callback_id": string(255, least=0),
-        "private_metadata": string(3000, least=0),
-        "external_id": string(255, least=0),
-    },
-)
+
+def _check_list(value: Any, least: int, most: int, item: str, pointer: str, errors: Errors) -> None:
+    if not isinstance(value, list):
+        fail(errors, "must be an array", pointer)
+        return
+    if len(value) < least:
+        fail(errors, f"no less than {least} items allowed", pointer)
+    if len(value) > most:
+        fail(errors, f"no more than {most} items allowed", pointer)
+    for index, entry in enumerate(value[:most]):
+        check(item, entry, f"{pointer}/{index}", errors)
+
+
+def _check_typed(value: Any, kinds: dict[str, str], pointer: str, errors: Errors) -> None:
+    """Check an object whose `type` says which fields it has."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(kind, str):
+        fail(errors, "missing required field: type", pointer)
+    elif kind not in kinds:
+        fail(errors, f"unsupported type: {kind}", f"{pointer}/type")
+    else:
+        _check_fields(value, kinds[kind], pointer, errors)
+
+
+@cache
+def _fields(listed: str) -> dict[str, tuple[str, bool]]:
+    """The fields of an object: the type of each, and whether it is required."""
+    found: dict[str, tuple[str, bool]] = {}
+    for field in filter(None, listed.split(", ")):
+        name, _, spec = field.partition(" ")
+        if name.startswith("+"):
+            found |= _fields(_OBJECTS[name[1:]])
+        else:
+            found[name.rstrip("?")] = (spec, not name.endswith("?"))
+    return found
+
+
+def _check_fields(value: Any, listed: str, pointer: str, errors: Errors) -> None:
+    if not isinstance(value, dict):
+        fail(errors, "must be an object", pointer)
+        return
+    known = _fields(listed)
+    for name, (_, required) in known.items():
+        if required and name not in value and name != "*":
+            fail(errors, f"missing required field: {name}", pointer)
+    for name, entry in value.items():
+        if name in known:
+            check(known[name][0], entry, f"{pointer}/{name}", errors)
+        elif name != "type" and "*" not in known:
+            fail(errors, f"invalid additional property: {name}", pointer)

@@ -4,26 +4,24 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from slack_playground.block_checks import Errors, array, fail, typed
 from slack_playground.block_kit import (
-    HOME,
     MARKDOWN_CHARACTERS,
-    MESSAGE_BLOCK,
     MESSAGE_BLOCKS,
-    MODAL,
     UNCHECKED_BLOCKS,
+    Errors,
+    check,
+    fail,
 )
 from slack_playground.records import Json
 from slack_playground.rich_text import translated
 
 ALL_CHARACTERS = 13_200
-_VIEW = typed({"modal": MODAL, "home": HOME})
 
 
 def block_errors(blocks: Any) -> Errors:
     """Return Slack's error messages for the blocks of a message; [] if they are valid."""
     errors: Errors = []
-    array(MESSAGE_BLOCK, MESSAGE_BLOCKS, least=0)(blocks, "/blocks", errors)
+    check(f"list0:{MESSAGE_BLOCKS}:@message_blocks", blocks, "/blocks", errors)
     if not errors:
         _check_layout(blocks, "/blocks", errors)
         texts = [block["text"] for block in blocks if block["type"] == "markdown"]
@@ -37,7 +35,7 @@ def block_errors(blocks: Any) -> Errors:
 def view_errors(view: Any) -> Errors:
     """Return Slack's error messages for a view."""
     errors: Errors = []
-    _VIEW(view, "/view", errors)
+    check("@views", view, "/view", errors)
     if not errors:
         _check_layout(view["blocks"], "/view/blocks", errors)
         asks = any(block["type"] == "input" for block in view["blocks"])

@@ -1,14 +1,38 @@
-"""The record of every Web API call."""
+"""The record of what the app did: every Web API call, failures, violations of Slack's guidance."""
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from slack_playground.records import Json
 
-KEPT = 50_000
+UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
+"""Slack takes such a call and answers ok."""
+STREAMED = "a message that was streamed keeps its text: an update is added to it"
+"""Two live workspaces showed such a message twice, a third did not. Source: docs/reality.md"""
+_Entry = TypeVar("_Entry")
+
+
+class Record(Generic[_Entry]):
+    """The last 50,000 entries, numbered from 1."""
+
+    def __init__(self) -> None:
+        self._entries: deque[_Entry] = deque(maxlen=50_000)
+        self.count = 0
+
+    def add(self, entry: _Entry) -> _Entry:
+        """Keep an entry."""
+        self._entries.append(entry)
+        self.count += 1
+        return entry
+
+    def since(self, number: int) -> list[_Entry]:
+        """The entries after number `number`, oldest first."""
+        kept = len(self._entries)
+        return list(islice(self._entries, max(0, kept - (self.count - number)), kept))
 
 
 @dataclass(kw_only=True)
@@ -34,39 +58,41 @@ class CallRecord:
     result: Json | None = None
 
 
-class Calls:
-    """The last 50,000 calls, numbered from 1, and every failure."""
+class Calls(Record[CallRecord]):
+    """Every call, and in `failures` those that failed without being ordered to."""
 
     def __init__(self) -> None:
-        self._record: deque[CallRecord] = deque(maxlen=KEPT)
-        self._failures: list[CallRecord] = []
-        self.count = 0
+        super().__init__()
+        self.failures: Record[CallRecord] = Record()
 
     def start(self, method: str, args: dict[str, Any], team_id: str) -> CallRecord:
         """Begin the record of a call."""
-        self.count += 1
+        number = self.count + 1
         call = CallRecord(
-            number=self.count, method=method, args=args, time=time.time(), team_id=team_id
+            number=number, method=method, args=args, time=time.time(), team_id=team_id
         )
-        self._record.append(call)
-        return call
+        return self.add(call)
 
     def finish(self, call: CallRecord) -> None:
         """End the record of a call that has its outcome."""
         call.ms = round((time.time() - call.time) * 1000, 2)
         if call.outcome != "ok" and not call.ordered:
-            self._failures.append(call)
+            self.failures.add(call)
 
-    @property
-    def failed(self) -> int:
-        """The number of failures."""
-        return len(self._failures)
 
-    def failures(self, number: int) -> list[CallRecord]:
-        """The failures after number `number`, in the order they were answered."""
-        return self._failures[number:]
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """One payload that is not as it must be; `where` is a method, or what it answered."""
 
-    def since(self, number: int) -> list[CallRecord]:
-        """The calls after number `number`, oldest first."""
-        kept = len(self._record)
-        return list(islice(self._record, max(0, kept - (self.count - number)), kept))
+    number: int
+    where: str
+    what: str
+
+
+class Violations(Record[Violation]):
+    """Messages that do not follow Slack's guidance, and invalid acks."""
+
+    def add_all(self, where: str, sentences: Sequence[str]) -> None:
+        """Keep what is wrong with one payload."""
+        for what in sentences:
+            self.add(Violation(number=self.count + 1, where=where, what=what))

@@ -3,19 +3,17 @@
 import asyncio
 import random
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from slack_playground.calls import Record
 from slack_playground.records import Json
+from slack_playground.settings import Settings
 from slack_playground.storage import Storage
 from slack_playground.updates import Updates
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
-
-KEPT = 50_000
-ACK_SECONDS = 3.0
 
 
 @dataclass(kw_only=True)
@@ -62,20 +60,17 @@ class Deliveries:
         transports: dict[str, Transport],
         updates: Updates,
         storage: Storage,
-        *,
-        retry_delays: tuple[float, ...],
+        settings: Settings,
     ) -> None:
         self._transports = transports
         self._updates = updates
         self._storage = storage
         self._tasks: set[asyncio.Task[None]] = set()
-        self.retry_delays = retry_delays
-        self.patience = ACK_SECONDS
+        self._settings = settings
         self.modes: tuple[str, ...] = ("socket",)
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
-        self.record: deque[Delivery] = deque(maxlen=KEPT)
-        self.count = 0
+        self.record: Record[Delivery] = Record()
 
     def send_event(
         self, body: Json, *, copies: int | None = None, delay: float = 0.0
@@ -119,10 +114,9 @@ class Deliveries:
         return delivery
 
     def _new(self, kind: Kind, name: str, body: Json) -> Delivery:
-        self.count += 1
         team = body.get("team") or {"id": body.get("team_id", "")}
         delivery = Delivery(
-            number=self.count,
+            number=self.record.count + 1,
             kind=kind,
             mode=self.mode,
             name=name,
@@ -130,15 +124,14 @@ class Deliveries:
             time=time.time(),
             team_id=team.get("id", "") if isinstance(team, dict) else "",
         )
-        self.record.append(delivery)
-        return delivery
+        return self.record.add(delivery)
 
     async def _deliver(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
         if wait:
             await asyncio.sleep(wait)
         reason = "http_timeout" if first_retry else ""
         # Read once: the setting may change while a retry waits.
-        for attempt, delay in enumerate((0.0, *self.retry_delays)):
+        for attempt, delay in enumerate((0.0, *self._settings.retry_delays)):
             if attempt:
                 await asyncio.sleep(delay)
             answer = await self._attempt(delivery, first_retry + attempt, reason)
@@ -165,7 +158,7 @@ class Deliveries:
             delivery.body,
             retry_num=retry_num,
             retry_reason=retry_reason,
-            patience=self.patience,
+            patience=self._settings.ack_seconds,
         )
         attempt |= {
             "ok": answer.ok,

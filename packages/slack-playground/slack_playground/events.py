@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
 
 from slack_playground.delivery import Deliveries
@@ -14,21 +15,16 @@ from slack_playground.workspace import Workspace
 VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
 
 
+@dataclass(kw_only=True)
 class Events:
     """Wraps events in their envelope and passes them to delivery if the app has subscribed."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        manifest: Manifest,
-        installation: Installation,
-        deliveries: Deliveries,
-    ) -> None:
-        self._workspace = workspace
-        self._manifest = manifest
-        self._installation = installation
-        self._deliveries = deliveries
-        self.authorized: dict[str, Identity] = {}
+    workspace: Workspace
+    manifest: Manifest
+    installation: Installation
+    deliveries: Deliveries
+    authorized: dict[str, Identity] = field(default_factory=dict)
+    viewed: dict[str, list[Json]] = field(default_factory=dict)
 
     def wrap(self, event: Json, channel: Channel | None = None, team: str | None = None) -> Json:
         """The outer body of an event.
@@ -36,7 +32,7 @@ class Events:
         Where several workspaces that share a channel have the app, Slack sends one event with the
         authorization of any of them: `authorized` says whose, by channel.
         """
-        identity = self._workspace.identity
+        identity = self.workspace.identity
         named = self.authorized.get(channel.id, identity) if channel else identity
         shared = channel is not None and channel.shared
         return {
@@ -67,20 +63,20 @@ class Events:
 
         An app that is not installed gets none.
         """
-        if not self._installation.installed:
-            return False
         subscription = str(event["type"])
         if subscription == "message" and channel is not None:
             subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
-        if subscription not in self._manifest.events:
+        if not self.installation.installed or subscription not in self.manifest.events:
             return False
-        if channel is not None and self._workspace.identity.bot_user_id not in channel.members:
+        if channel is not None and self.workspace.identity.bot_user_id not in channel.members:
             return False
-        self._deliveries.send_event(self.wrap(event, channel, team))
+        self.deliveries.send_event(self.wrap(event, channel, team))
         return True
 
     def message(self, channel: Channel, body: Json, **extra: Any) -> None:
         """A `message` event for a message object, its metadata included."""
+        if channel.kind == "im" and (viewed := self.viewed.get(body.get("user", ""))):
+            extra["app_context"] = {"entities": viewed}
         event = {
             **as_read(body),
             **extra,
@@ -105,7 +101,7 @@ class Events:
         self._hidden(channel, "message_deleted", before, deleted_ts=before["ts"])
 
     def _hidden(self, channel: Channel, subtype: str, before: Json, **extra: Any) -> None:
-        ts = self._workspace.next_ts()
+        ts = self.workspace.next_ts()
         event = {
             "type": "message",
             "subtype": subtype,
@@ -131,5 +127,5 @@ class Events:
 
     def notice(self, channel: Channel, event: str, **extra: str) -> None:
         """An event of this type about a conversation."""
-        ts = self._workspace.next_ts()
+        ts = self.workspace.next_ts()
         self.emit({"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel)

@@ -10,11 +10,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from slack_playground.records import File, Json, new_id
+from slack_playground.settings import DOWNLOAD
 from slack_playground.slack import Slack
 from slack_playground.workspace import NotFoundError, Workspace
 
-DOWNLOAD = "url_private"
-"""The method name of faults of downloads."""
 _ORIGIN = "files-origin"
 FILE_BYTES = 15 * 1024 * 1024
 _PLAIN = re.compile(r"[^\w.() -]")
@@ -129,7 +128,7 @@ class FileRoutes:
             return fault.response()
         file = slack.workspace.files.get(file_id)
         bot = slack.workspace.identity.bot_user_id
-        if file is None or not (file.shown_to_app or may_see(slack.workspace, bot, file)):
+        if file is None or not may_see(slack.workspace, bot, file):
             raise web.HTTPNotFound(text="There is no such file.")
         return _download(file)
 
@@ -151,19 +150,6 @@ def shared_file(slack: Slack, user: str, file_id: str) -> File:
     if file is None or file.owner != user or file.channels:
         raise NotFoundError(f"There is no file {file_id!r} of {user} to send.")
     return file
-
-
-def own_file(slack: Slack, user: str, file_id: object) -> Json:
-    """The file a person chose in a form, which the app can download from then on.
-
-    Raises NotFoundError.
-    """
-    file = slack.workspace.files.get(str(file_id))
-    if file is None or file.owner != user:
-        raise NotFoundError(f"There is no file {file_id!r} of {user}.")
-    file.shown_to_app = True
-    slack.workspace.save(file)
-    return file_object(slack, file)
 
 
 async def _content(request: web.Request) -> bytes:

@@ -1,6 +1,5 @@
 """Values of interactive elements: what a click carries, what a form holds."""
 
-from collections.abc import Callable
 from typing import Any
 
 from slack_playground.blocks import elements_of
@@ -82,7 +81,7 @@ def _held(element: Json, value: Any) -> Json:
             values = [_option(element, item) for item in values]
         return {f"selected_{what}": values}
     if kind == "file_input":
-        return {"files": value or []}
+        return {"files": []}
     if kind == "rich_text_input":
         return {"rich_text_value": value}
     raise ValueError(f"An element of type {kind!r} holds no value.")
@@ -98,33 +97,11 @@ def _option(element: Json, value: Any) -> Json:
     raise ValueError(f"{value!r} is not one of the options of {element['action_id']!r}.")
 
 
-def _chosen(element: Json, value: Any, file_of: Callable[[Any], Json] | None) -> list[Json]:
-    """The file objects of a file input; raises ValueError for too many, or of another kind."""
-    ids = [] if value is None or file_of is None else value
-    if not isinstance(ids, list) or len(ids) > element.get("max_files", 10):
-        raise ValueError(
-            f"{element['action_id']!r} takes a list of {element.get('max_files', 10)} ids at most."
-        )
-    files = [file_of(one) for one in ids] if file_of is not None else []
-    kinds = element.get("filetypes")
-    for file in files:
-        if kinds and file["filetype"] not in kinds:
-            raise ValueError(f"{file['name']} is none of {', '.join(kinds)}.")
-    return files
-
-
-def state_of(
-    blocks: list[Json],
-    values: Json,
-    *,
-    required: bool = False,
-    file_of: Callable[[Any], Json] | None = None,
-) -> Json:
+def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Json:
     """The `state.values` of a form.
 
     `values` is {block_id: {action_id: value}}, {block_id: value} or {action_id: value}; what is
-    missing keeps its initial value. Files are named by their ids, of which `file_of` makes
-    objects. With `required`, raises ValueError for an empty input that is
+    missing keeps its initial value. With `required`, raises ValueError for an empty input that is
     not optional, and for a value that belongs to no input.
     """
     state: Json = {}
@@ -139,8 +116,6 @@ def state_of(
             used |= {block_id, action_id} & values.keys()
             if isinstance(value, dict) and value.keys() <= action_ids:
                 value = value.get(action_id)
-            if kind == "file_input":
-                value = _chosen(element, value, file_of)
             held = _held(element, value)
             empty = not any(held.values())
             if required and empty and block["type"] == "input" and not block.get("optional"):

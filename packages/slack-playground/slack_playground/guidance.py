@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from slack_playground.block_checks import Errors, fail
+from slack_playground.block_kit import Errors, fail
 from slack_playground.blocks import elements_of
 from slack_playground.records import Json
 

@@ -7,12 +7,19 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
 from slack_playground.delivery import Answer, Kind
-from slack_playground.records import Json
+from slack_playground.records import LOOPBACK, Json
+
+
+def check_loopback(url: str) -> None:
+    """Raise ValueError for a URL that is not on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK:
+        raise ValueError("url must be http on 127.0.0.1: the playground sends to no other host.")
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:

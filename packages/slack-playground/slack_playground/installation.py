@@ -48,6 +48,20 @@ class Grant:
     expires_in: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """A person's consent: what oauth.v2.access gives tokens for, once.
+
+    `redirect_uri` is "" where the request named none; `born` is on the monotonic clock.
+    """
+
+    team_id: str
+    user: str
+    scopes: frozenset[str]
+    redirect_uri: str
+    born: float
+
+
 class Installation:
     """Whether the app is installed in a workspace, and with which scopes and tokens."""
 
@@ -121,11 +135,6 @@ class Installation:
         if token.expires is None:
             token.expires = time.time() + grace
         return self._rotated(seconds)
-
-    def revoke(self, token: Token) -> None:
-        """End one token."""
-        token.ended = "token_revoked"
-        self._save()
 
     def uninstall(self) -> None:
         """End the installation and every token of it."""

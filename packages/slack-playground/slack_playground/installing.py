@@ -4,58 +4,57 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from html import escape
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from aiohttp import web
+
+from slack_playground.installation import Code
 from slack_playground.records import LOOPBACK, Json
-from slack_playground.slack import CLIENT_ID, Code, Slack, Workspaces
+from slack_playground.slack import CLIENT_ID, Slack, Workspaces
 from slack_playground.workspace import NotFoundError
 
 DEPARTURES = ("tokens_revoked", "app_uninstalled")
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Install {app}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/page/css/colours.css">
+<link rel="stylesheet" href="/page/css/layout.css">
+<link rel="stylesheet" href="/page/css/controls.css">
+<link rel="stylesheet" href="/page/css/authorize.css"></head>
+<body class="authorize"><main id="consent">{content}</main></body></html>
+"""
+_FORM = """<h1>{app} is requesting permission to access a workspace</h1>
+<form method="post">
+<label class="field" for="person">Install as</label>
+<select id="person" name="person">{people}</select>
+<h2>What will {app} be able to do?</h2><ul role="list">{scopes}</ul>
+<p class="soft">You'll return to {host}.</p>
+<footer class="dialog-foot"><button class="plain" name="decision" value="cancel">Cancel</button>
+<button class="primary" name="decision" value="allow">Allow</button></footer></form>
+"""
 
 
 class AuthorizeError(ValueError):
     """The address of the page of consent is wrong; the message begins with Slack's error."""
 
 
-def requested(slack: Slack, query: Json) -> Json:
-    """Check the parameters of the page of consent; return what it shows.
+def _asked(slack: Slack, query: Json) -> tuple[list[str], str]:
+    """Check the parameters of the page of consent; return the scopes and where the person goes.
 
     Raises AuthorizeError.
     """
-    manifest = slack.manifest
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
     scopes = [scope for scope in str(query.get("scope", "")).split(",") if scope]
     if not scopes:
         raise AuthorizeError("no_scopes: the app asks for no scope.")
-    asked = [*scopes, *filter(None, str(query.get("user_scope", "")).split(","))]
-    if unknown := sorted(set(asked) - manifest.scopes):
+    wanted = [*scopes, *filter(None, str(query.get("user_scope", "")).split(","))]
+    if unknown := sorted(set(wanted) - slack.manifest.scopes):
         raise AuthorizeError(f"invalid_scope: {unknown[0]} is not a bot scope of the manifest.")
-    uri = _redirect_uri(slack, str(query.get("redirect_uri", "")))
-    offered = _offered(slack, str(query.get("team", "")))
-    return {
-        "name": manifest.name,
-        "native_name": slack.workspaces.native_name,
-        "description": manifest.description,
-        "redirect_host": urlsplit(uri).netloc,
-        "redirect_uri": uri,
-        "scopes": [
-            {"name": scope, "optional": scope in manifest.optional_scopes} for scope in scopes
-        ],
-        "workspaces": [
-            {
-                **workspace_summary(one),
-                "people": [
-                    {"id": user.id, "name": user.name, "locale": user.locale}
-                    for user in one.workspace.users.values()
-                    if not (user.is_bot or user.deleted)
-                    and user.team == one.workspace.identity.team_id
-                ],
-            }
-            for one in offered
-        ],
-    }
+    return scopes, _redirect_uri(slack, str(query.get("redirect_uri", "")))
 
 
 def _redirect_uri(slack: Slack, given: str) -> str:
@@ -83,12 +82,59 @@ def workspace_summary(slack: Slack) -> Json:
     }
 
 
-def _offered(slack: Slack, team: str) -> list[Slack]:
-    """The workspaces to choose from: the one that `team` names, else all."""
-    if team:
-        with suppress(NotFoundError):
-            return [slack.workspaces.of(team)]
-    return slack.workspaces.all
+async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
+    """The page of consent; its form, posted, sends the person back to the app."""
+    query: Json = dict(request.query)
+    app, content, status = slack.manifest.name, "", 200
+    try:
+        scopes, uri = _asked(slack, query)
+        if request.method == "POST":
+            form = await request.post()
+            raise web.HTTPFound(_decision(slack, query, form))
+        optional = slack.manifest.optional_scopes
+        content = _FORM.format(
+            app=escape(app),
+            host=escape(urlsplit(uri).netloc),
+            people="".join(_people(slack, str(query.get("team", "")))),
+            scopes="".join(_scope_row(scope, optional=scope in optional) for scope in scopes),
+        )
+    except (AuthorizeError, NotFoundError) as error:
+        content, status = (
+            f'<h1>Something went wrong</h1><p role="alert">{escape(str(error))}</p>',
+            400,
+        )
+    page = _PAGE.format(app=escape(app), content=content)
+    return web.Response(text=page, content_type="text/html", status=status)
+
+
+def _people(slack: Slack, team: str) -> list[str]:
+    """An option for each person of the workspace that `team` names, or of all workspaces."""
+    return [
+        f'<option value="{one.workspace.identity.team_id} {user.id}">'
+        f"{escape(f'{user.name}, {one.workspace.identity.team_name}')}</option>"
+        for one in slack.workspaces.all
+        if team in ("", one.workspace.identity.team_id)
+        for user in one.workspace.users.values()
+        if not (user.is_bot or user.deleted) and user.team == one.workspace.identity.team_id
+    ]
+
+
+def _scope_row(scope: str, *, optional: bool) -> str:
+    box = f'<input type="checkbox" name="scope" value="{escape(scope)}" checked>'
+    text = f"<code>{escape(scope)}</code>"
+    if not optional:
+        return f'<li class="choice">{text}</li>'
+    return f'<li><label class="choice">{box} {text} <small>Optional</small></label></li>'
+
+
+def _decision(slack: Slack, query: Json, form: Any) -> str:
+    if form.get("decision") != "allow":
+        return refuse(slack, query)
+    team, _, user = str(form.get("person", "")).partition(" ")
+    scopes, _ = _asked(slack, query)
+    optional = slack.manifest.optional_scopes.intersection(scopes)
+    declined = optional.difference(form.getall("scope", []))
+    return consent(slack.workspaces.of(team), user, query, sorted(declined))
 
 
 def consent(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:
@@ -96,25 +142,24 @@ def consent(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> st
 
     Optional scopes that are `declined` are left out. Raises AuthorizeError.
     """
-    shown = requested(slack, query)
-    optional = {scope["name"] for scope in shown["scopes"] if scope["optional"]}
-    if refused := sorted(set(declined) - optional):
+    scopes, uri = _asked(slack, query)
+    if refused := sorted(set(declined) - slack.manifest.optional_scopes.intersection(scopes)):
         raise AuthorizeError(f"invalid_scope: {refused[0]} cannot be declined.")
     numbers = ".".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
     code = f"{numbers}.{secrets.token_hex(32)}"
     slack.workspaces.codes[code] = Code(
         team_id=slack.workspace.identity.team_id,
         user=slack.workspace.user(user).id,
-        scopes=frozenset(scope["name"] for scope in shown["scopes"]) - frozenset(declined),
+        scopes=frozenset(scopes) - frozenset(declined),
         redirect_uri=str(query.get("redirect_uri", "")),
         born=time.monotonic(),
     )
-    return _with_answer(shown["redirect_uri"], query, code=code)
+    return _with_answer(uri, query, code=code)
 
 
 def refuse(slack: Slack, query: Json) -> str:
     """Take a person's refusal; return the address they go to. Raises AuthorizeError."""
-    return _with_answer(requested(slack, query)["redirect_uri"], query, error="access_denied")
+    return _with_answer(_asked(slack, query)[1], query, error="access_denied")
 
 
 def _with_answer(uri: str, query: Json, **answer: str) -> str:
@@ -145,21 +190,6 @@ def uninstall(slack: Slack, events: Sequence[str] | None = None) -> None:
     `events` names those that are sent instead, in their order.
     """
     _send(slack, events if events is not None else random.sample(DEPARTURES, len(DEPARTURES)))
-    slack.installation.uninstall()
-    slack.workspaces.updates.publish({"changed": "state"})
-
-
-def revoke(slack: Slack, value: str) -> None:
-    """Revoke one token.
-
-    A bot token that does not expire is the app's authorization: without it the app is no longer
-    installed, and gets tokens_revoked. The installation outlives every other token.
-    """
-    token = slack.installation.tokens[value]
-    if token.kind == "refresh" or token.expires is not None:
-        slack.installation.revoke(token)
-        return
-    _send(slack, ["tokens_revoked"])
     slack.installation.uninstall()
     slack.workspaces.updates.publish({"changed": "state"})
 

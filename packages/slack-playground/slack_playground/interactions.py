@@ -2,11 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from slack_playground.blocks import block_errors, view_errors, with_ids
+from slack_playground.calls import STREAMED, Violations
 from slack_playground.delivery import Deliveries, Delivery
 from slack_playground.events import VERIFICATION_TOKEN
 from slack_playground.form_values import element_in, state_of
@@ -16,7 +16,6 @@ from slack_playground.posting import Posting
 from slack_playground.records import Channel, Json, Message, User, View
 from slack_playground.rich_text import as_read
 from slack_playground.views import Views
-from slack_playground.violations import STREAMED, Violations
 from slack_playground.workspace import Workspace
 
 TRIGGER_SECONDS = 3.0
@@ -46,25 +45,18 @@ class ResponseUrl:
     thread_ts: str | None = None
 
 
+@dataclass(kw_only=True)
 class Interactions:
     """Sends interactions to the app and knows what their answers may refer to."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        deliveries: Deliveries,
-        posting: Posting,
-        views: Views,
-        violations: Violations,
-    ) -> None:
-        self._workspace = workspace
-        self._deliveries = deliveries
-        self._posting = posting
-        self._views = views
-        self._violations = violations
-        self.triggers: dict[str, Trigger] = {}
-        self.response_urls: dict[str, ResponseUrl] = {}
-        self.base_url = ""
+    workspace: Workspace
+    deliveries: Deliveries
+    posting: Posting
+    views: Views
+    violations: Violations
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
+    base_url: str = ""
 
     def _trigger(self, user: User, view: str = "") -> str:
         _forget_old(self.triggers, TRIGGER_SECONDS * 10)
@@ -75,12 +67,12 @@ class Interactions:
 
     def _response_url(self, path: str, target: ResponseUrl) -> str:
         _forget_old(self.response_urls, RESPONSE_URL_SECONDS)
-        key = f"{path}/{self._workspace.identity.team_id}/{secrets.token_hex(12)}"
+        key = f"{path}/{self.workspace.identity.team_id}/{secrets.token_hex(12)}"
         self.response_urls[key] = target
         return f"{self.base_url}/{key}"
 
     def _envelope(self, kind: str, user: User, *, in_view: bool = False) -> Json:
-        identity, name = self._workspace.identity, user.name.lower()
+        identity, name = self.workspace.identity, user.name.lower()
         team = {"id": identity.team_id, "domain": identity.team_domain}
         if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
             team = {"id": user.team, "domain": user.team.lower()}
@@ -96,7 +88,7 @@ class Interactions:
 
     async def command(self, user: User, channel: Channel, command: str, text: str) -> Delivery:
         """A slash command; what the ack says is shown to the person, or to all if it says so."""
-        identity = self._workspace.identity
+        identity = self.workspace.identity
         target = ResponseUrl(channel=channel.id, user=user.id, born=time.monotonic())
         body = {
             "token": VERIFICATION_TOKEN,
@@ -113,11 +105,11 @@ class Interactions:
             "response_url": self._response_url("commands", target),
             "trigger_id": self._trigger(user),
         }
-        delivery = await self._deliveries.send_request("slash_commands", command, body)
+        delivery = await self.deliveries.send_request("slash_commands", command, body)
         answer = delivery.attempts[-1].get("answer") or {}
         wrong = self._complaints(delivery, block_errors(answer.get("blocks", [])))
         if not wrong and any(answer.get(part) for part in ("text", "blocks", "attachments")):
-            self._violations.add(f"ack of {command}", message_advice(answer))
+            self.violations.add_all(f"ack of {command}", message_advice(answer))
             self.respond(target, answer)
         return delivery
 
@@ -128,7 +120,7 @@ class Interactions:
         """
         original = target.message
         if content.get("delete_original") and original is not None:
-            self._posting.delete(original)
+            self.posting.delete(original)
             return None
         shown = {key: content[key] for key in ("text", "blocks", "attachments") if content.get(key)}
         if "blocks" in shown:
@@ -136,19 +128,19 @@ class Interactions:
         if content.get("replace_original") and original is not None:
             changes = {"blocks": None, "attachments": None, "text": "", **shown}
             if original.stream:
-                self._violations.add("response_url", [STREAMED])
+                self.violations.add_all("response_url", [STREAMED])
                 changes = added(original, changes)
-            self._posting.change(
+            self.posting.change(
                 original, {k: v for k, v in changes.items() if v is not None or k in original.body}
             )
             return original
-        channel = self._workspace.channel(target.channel)
+        channel = self.workspace.channel(target.channel)
         if content.get("response_type") == "in_channel":
             thread_ts = content.get("thread_ts") or target.thread_ts
-            return self._posting.by_app(
+            return self.posting.by_app(
                 channel, shown, thread_ts=thread_ts, metadata=content.get("metadata")
             )
-        return self._posting.ephemeral(channel, target.user, shown, thread_ts=None)
+        return self.posting.ephemeral(channel, target.user, shown, thread_ts=None)
 
     async def click(
         self,
@@ -159,37 +151,35 @@ class Interactions:
         block_id: str | None,
         value: Any,
         values: Json,
-        file_of: Callable[[Any], Json],
     ) -> Delivery:
         """A click on an element of a message or a view; raises ValueError if it is not there.
 
-        `values` is what the other elements hold meanwhile, as in `submit`; `file_of` makes file
-        objects of ids.
+        `values` is what the other elements hold meanwhile, as in `submit`.
         """
         blocks: list[Json] = place.body.get("blocks", [])
         if isinstance(place, View):
-            blocks = self._views.blocks_seen(place, block_id)
+            blocks = self.views.blocks_seen(place, block_id)
         block, action = element_in(blocks, action_id, block_id, value)
         action |= {
             "action_id": action_id,
             "block_id": block["block_id"],
-            "action_ts": self._workspace.next_ts(),
+            "action_ts": self.workspace.next_ts(),
         }
         body = self._envelope("block_actions", user, in_view=isinstance(place, View))
         if isinstance(place, Message):
             body |= self._from_message(user, place)
-            body["state"] = {"values": state_of(blocks, values, file_of=file_of)}
+            body["state"] = {"values": state_of(blocks, values)}
             body["trigger_id"] = self._trigger(user)
         else:
             body["container"] = {"type": "view", "view_id": place.id}
-            held = state_of(blocks, values, file_of=file_of)
+            held = state_of(blocks, values)
             body["view"] = {**place.body, "blocks": blocks, "state": {"values": held}}
             body["trigger_id"] = self._trigger(user, place.id)
         body["actions"] = [action]
-        return await self._deliveries.send_request("interactive", action_id, body)
+        return await self.deliveries.send_request("interactive", action_id, body)
 
     def _from_message(self, user: User, message: Message) -> Json:
-        channel = self._workspace.channel(message.channel)
+        channel = self.workspace.channel(message.channel)
         thread_ts = message.body.get("thread_ts")
         container: Json = {
             "type": "message",
@@ -221,27 +211,24 @@ class Interactions:
         """A global shortcut, or one on a message."""
         body = self._envelope("shortcut" if message is None else "message_action", user)
         body |= {"callback_id": callback_id, "trigger_id": self._trigger(user)}
-        body["action_ts"] = self._workspace.next_ts()
+        body["action_ts"] = self.workspace.next_ts()
         if message is not None:
             part = self._from_message(user, message)
             body |= {"message_ts": message.ts, "message": as_read(message.body)}
             body |= {"channel": part["channel"], "response_url": part["response_url"]}
-        return await self._deliveries.send_request("interactive", callback_id, body)
+        return await self.deliveries.send_request("interactive", callback_id, body)
 
-    async def submit(
-        self, user: User, view: View, values: Json, *, file_of: Callable[[Any], Json]
-    ) -> Delivery:
+    async def submit(self, user: User, view: View, values: Json) -> Delivery:
         """Submit a modal and do what the answer says with the stack.
 
-        `file_of` makes file objects of the ids in `values`. Raises ValueError when a required
-        input is empty or a value fits no input.
+        Raises ValueError when a required input is empty or a value fits no input.
         """
         body = self._envelope("view_submission", user, in_view=True)
-        state = {"values": state_of(view.body["blocks"], values, required=True, file_of=file_of)}
+        state = {"values": state_of(view.body["blocks"], values, required=True)}
         body["view"] = {**view.body, "state": state}
         body["trigger_id"] = self._trigger(user, view.id)
         body["response_urls"] = []
-        delivery = await self._deliveries.send_request(
+        delivery = await self.deliveries.send_request(
             "interactive", view.body.get("callback_id", ""), body
         )
         if delivery.outcome == "acked":
@@ -253,34 +240,34 @@ class Interactions:
         if action in ("update", "push"):
             if self._complaints(delivery, view_errors(answer.get("view"))):
                 return
-            self._violations.add(f"ack of {delivery.name}", view_advice(answer["view"]))
+            self.violations.add_all(f"ack of {delivery.name}", view_advice(answer["view"]))
         if action == "errors" and not answer.get("errors"):
             self._complaints(delivery, ["missing required field: errors"])
         elif action == "clear":
-            self._views.close_all(view.user)
+            self.views.close_all(view.user)
         elif action == "update":
-            self._views.replace(view, answer["view"])
+            self.views.replace(view, answer["view"])
         elif action == "push":
-            self._views.open(view.user, answer["view"], on=view)
+            self.views.open(view.user, answer["view"], on=view)
         elif action != "errors":
-            self._views.close(view)
+            self.views.close(view)
 
     def _complaints(self, delivery: Delivery, complaints: list[str]) -> list[str]:
         """Mark a delivery whose answer Slack would not take."""
         if complaints:
             delivery.outcome = "failed"
             delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
-            self._violations.add(f"ack of {delivery.name}", complaints)
+            self.violations.add_all(f"ack of {delivery.name}", complaints)
         return complaints
 
     async def close(self, user: User, view: View) -> Delivery | None:
         """Close a modal; the app is notified if the view asked for that."""
-        self._views.close(view)
+        self.views.close(view)
         if not view.body.get("notify_on_close"):
             return None
         body = self._envelope("view_closed", user, in_view=True)
         body |= {"view": view.body, "is_cleared": False}
-        return await self._deliveries.send_request(
+        return await self.deliveries.send_request(
             "interactive", view.body.get("callback_id", ""), body
         )
 

@@ -1,86 +1,100 @@
 """The app's manifest: scopes, events, commands."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-
-from slack_playground.records import Json
-from slack_playground.typed_json import WrongTypeError, checked
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 
 class ManifestError(Exception):
     """The manifest cannot be used."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, validate_by_name=True)
+
+
+class Command(_Part):
     """A slash command of the manifest."""
 
-    name: str
+    name: str = Field(validation_alias="command")
     description: str
     usage_hint: str = ""
     should_escape: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shortcut:
+class Shortcut(_Part):
     """A global or message shortcut of the manifest."""
 
     callback_id: str
-    kind: str
+    kind: Literal["global", "message"] = Field(validation_alias="type")
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Prompt(_Part):
+    """A prompt that is suggested to a person who has not written yet."""
+
+    title: str
+    message: str
+
+
+def _at(default: Any, *path: str) -> Any:
+    """A field that is at this path of the manifest."""
+    return Field(default, validation_alias=AliasPath(*path))
+
+
+def _names_at(*path: str) -> Any:
+    return Field(frozenset(), validation_alias=AliasPath(*path), strict=False)
+
+
+class Manifest(_Part):
     """The parts of an app manifest that change what Slack does."""
 
-    name: str
-    bot_name: str
-    scopes: frozenset[str]
-    events: frozenset[str]
-    optional_scopes: frozenset[str] = frozenset()
-    commands: dict[str, Command] = field(default_factory=dict)
-    shortcuts: dict[str, Shortcut] = field(default_factory=dict)
-    home_tab: bool = False
-    messages_tab: bool = True
-    interactivity: bool = False
-    socket_mode: bool = False
-    token_rotation: bool = False
-    redirect_urls: tuple[str, ...] = ()
-    is_agent: bool = False
-    suggested_prompts: tuple[dict[str, str], ...] = ()
-    description: str = ""
+    name: str = Field(validation_alias=AliasPath("display_information", "name"))
+    description: str = _at("", "display_information", "description")
+    bot_name: str = _at("", "features", "bot_user", "display_name")
+    scopes: frozenset[str] = _names_at("oauth_config", "scopes", "bot")
+    optional_scopes: frozenset[str] = _names_at("oauth_config", "scopes", "bot_optional")
+    redirect_urls: list[str] = _at([], "oauth_config", "redirect_urls")
+    events: frozenset[str] = _names_at("settings", "event_subscriptions", "bot_events")
+    commands: dict[str, Command] = _at({}, "features", "slash_commands")
+    shortcuts: dict[str, Shortcut] = _at({}, "features", "shortcuts")
+    home_tab: bool = _at(False, "features", "app_home", "home_tab_enabled")
+    messages_tab: bool = _at(False, "features", "app_home", "messages_tab_enabled")
+    interactivity: bool = _at(False, "settings", "interactivity", "is_enabled")
+    socket_mode: bool = _at(False, "settings", "socket_mode_enabled")
+    token_rotation: bool = _at(False, "settings", "token_rotation_enabled")
+    agent: dict[str, Any] | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            AliasPath("features", "agent_view"), AliasPath("features", "assistant_view")
+        ),
+    )
+    suggested_prompts: list[Prompt] = Field(
+        [],
+        validation_alias=AliasChoices(
+            AliasPath("features", "agent_view", "suggested_prompts"),
+            AliasPath("features", "assistant_view", "suggested_prompts"),
+        ),
+    )
 
-
-def _at(content: Json, path: str, kind: Any, default: Any = None, *, place: str = "") -> Any:
-    """The value at a path of names, `default` where it is absent or null.
-
-    Raises ManifestError if a value that must be there is not (`default` is `...`), and for one of
-    another type than `kind`. `place` is where in the manifest `content` is.
-    """
-    *above, name = path.split(".")
-    inner, passed = content, place
-    for one in above:
-        passed += f"{one}."
-        found = inner.get(one)
-        inner = {} if found is None else _checked(passed.rstrip("."), found, dict)
-    value = inner.get(name)
-    if value is not None:
-        return _checked(f"{place}{path}", value, kind)
-    if default is ...:
-        raise ManifestError(f"The manifest lacks {place}{path}.")
-    return default
-
-
-def _checked(path: str, value: Any, kind: Any) -> Any:
-    try:
-        return checked(f"{path} of the manifest", value, kind)
-    except WrongTypeError as error:
-        raise ManifestError(str(error)) from None
+    @field_validator("commands", "shortcuts", mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        """Index a list of objects by their names."""
+        if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+            return given
+        return {str(one.get("command") or one.get("callback_id")): one for one in given}
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -88,14 +102,14 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises ManifestError when the file cannot be read or is no manifest.
     """
+    kind = "JSON" if path.suffix == ".json" else "YAML"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
     try:
         text = path.read_text(encoding="utf-8")
-        as_json = path.suffix == ".json"
-        content = json.loads(text) if as_json else yaml.load(text, _loader())  # noqa: S506
+        content = json.loads(text) if kind == "JSON" else yaml.load(text, loader)  # noqa: S506
     except OSError as error:
         raise ManifestError(f"The manifest {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, ValueError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
         raise ManifestError(f"The manifest {path} is not {kind}.") from error
     if not isinstance(content, dict) or "display_information" not in content:
         raise ManifestError(f"{path} is not a Slack app manifest: display_information is missing.")
@@ -103,71 +117,27 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def manifest_from(content: dict[str, Any]) -> Manifest:
-    """Build a Manifest from the parsed content of a manifest file.
+    """Build a Manifest from the parsed content of a manifest file; null counts as absent.
 
     Raises ManifestError when something is missing that Slack requires or has another type than
     there, and when a scope is optional that is not asked for: "Optional scopes must also be listed
     in the corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
     """
-    scopes = frozenset(_at(content, "oauth_config.scopes.bot", list[str], ()))
-    optional = frozenset(_at(content, "oauth_config.scopes.bot_optional", list[str], ()))
-    if missing := sorted(optional - scopes):
+    try:
+        manifest = Manifest.model_validate(_without_nulls(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ManifestError(f"{where} of the manifest: {first['msg']}.") from None
+    if missing := sorted(manifest.optional_scopes - manifest.scopes):
         raise ManifestError(
             f"The manifest lists {', '.join(missing)} under bot_optional only: list optional scopes"
             " under bot as well."
         )
-    name = _at(content, "display_information.name", str, ...)
-    views = [f"features.{one}" for one in ("agent_view", "assistant_view")]
-    prompts = [p for view in views for p in _entries(content, f"{view}.suggested_prompts")]
-    commands = [
-        Command(
-            name=_at(entry, "command", str, ..., place=place),
-            description=_at(entry, "description", str, ..., place=place),
-            usage_hint=_at(entry, "usage_hint", str, "", place=place),
-            should_escape=_at(entry, "should_escape", bool, False, place=place),
-        )
-        for place, entry in _entries(content, "features.slash_commands")
-    ]
-    shortcuts = [
-        Shortcut(
-            callback_id=_at(entry, "callback_id", str, ..., place=place),
-            kind=_at(entry, "type", str, ..., place=place),
-            name=_at(entry, "name", str, ..., place=place),
-        )
-        for place, entry in _entries(content, "features.shortcuts")
-    ]
-    if wrong := [one.kind for one in shortcuts if one.kind not in ("global", "message")]:
-        raise ManifestError(f"A shortcut of the manifest is global or message, not {wrong[0]}.")
-    settings = "settings.event_subscriptions.bot_events"
-    return Manifest(
-        name=name,
-        bot_name=_at(content, "features.bot_user.display_name", str, name),
-        scopes=scopes,
-        optional_scopes=optional,
-        events=frozenset(_at(content, settings, list[str], ())),
-        commands={command.name: command for command in commands},
-        shortcuts={shortcut.callback_id: shortcut for shortcut in shortcuts},
-        home_tab=_at(content, "features.app_home.home_tab_enabled", bool, False),
-        messages_tab=_at(content, "features.app_home.messages_tab_enabled", bool, False),
-        interactivity=_at(content, "settings.interactivity.is_enabled", bool, False),
-        socket_mode=_at(content, "settings.socket_mode_enabled", bool, False),
-        token_rotation=_at(content, "settings.token_rotation_enabled", bool, False),
-        redirect_urls=tuple(_at(content, "oauth_config.redirect_urls", list[str], ())),
-        description=_at(content, "display_information.description", str, ""),
-        is_agent=any(_at(content, view, dict) for view in views),
-        suggested_prompts=tuple(
-            {part: _at(entry, part, str, ..., place=place) for part in ("title", "message")}
-            for place, entry in prompts
-        ),
-    )
+    return manifest.model_copy(update={"bot_name": manifest.bot_name or manifest.name})
 
 
-def _entries(content: Json, path: str) -> list[tuple[str, Json]]:
-    """The entries of a list of objects, each with its place."""
-    entries = _at(content, path, list[Json], ())
-    return [(f"{path}[{number}].", entry) for number, entry in enumerate(entries)]
-
-
-def _loader() -> Any:
-    """The C loader where PyYAML has it: ten times faster at start-up."""
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value

@@ -8,11 +8,6 @@ TIER_PER_MINUTE = {1: 1, 2: 20, 3: 50, 4: 100}
 POST_SECONDS = 1.0
 POST_BURST = 3
 SPECIAL_PER_MINUTE = 600
-# For commercially distributed apps that are not in the Marketplace; for those installed before
-# 2025-05-29 since 2026-03-03. Source:
-# https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps
-READING_METHODS = frozenset({"conversations.history", "conversations.replies"})
-READING_OBJECTS = 15
 
 
 class RateLimits:
@@ -28,10 +23,6 @@ class RateLimits:
             return self._take(f"{method} {channel}", now, POST_BURST, POST_BURST * POST_SECONDS)
         allowed = TIER_PER_MINUTE.get(tier, SPECIAL_PER_MINUTE) if isinstance(tier, int) else None
         return self._take(method, now, allowed or SPECIAL_PER_MINUTE, 60.0)
-
-    def wait_to_read(self, method: str) -> int:
-        """Return what `wait` does, of methods that may be called once a minute."""
-        return self._take(f"reading {method}", time.monotonic(), 1, 60.0)
 
     def _take(self, key: str, now: float, allowed: int, window: float) -> int:
         calls = self._calls[key]

@@ -160,7 +160,6 @@ class Thread:
     status: str = ""
     loading_messages: list[str] = field(default_factory=list)
     status_set: float = 0.0
-    title: str = ""
     session: str = ""
     session_title: str = ""
     session_initiator: str = ""
@@ -173,7 +172,7 @@ class File:
     """A file; `content` is its base64, None until it was uploaded.
 
     `ticket` and `announced` (bytes) belong to an upload that has not come yet; `completed` says
-    that the app has shared it. `shown_to_app`: a person selected it in a form.
+    that the app has shared it.
     """
 
     id: str
@@ -186,5 +185,4 @@ class File:
     ticket: str = ""
     announced: int = 0
     completed: bool = False
-    shown_to_app: bool = False
     channels: list[str] = field(default_factory=list)

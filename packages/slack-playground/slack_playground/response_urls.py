@@ -69,7 +69,7 @@ def _respond(slack: Slack, key: str, body: Json) -> tuple[str, int]:
         return "no_text", 400
     if "blocks" in body and block_errors(body["blocks"]):
         return "invalid_blocks", 400
-    slack.violations.add(METHOD, message_advice(body))
+    slack.violations.add_all(METHOD, message_advice(body))
     target.uses += 1
     slack.interactions.respond(target, body)
     return "", 200

@@ -1,6 +1,6 @@
 """The HTTP server: Slack's Web API, Socket Mode, the control API, the page."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from slack_playground.manifest import Manifest
 from slack_playground.page_routes import AUTHORIZE, add_page_routes
 from slack_playground.records import LOOPBACK
 from slack_playground.response_urls import ResponseUrls
+from slack_playground.settings import Settings
 from slack_playground.slack import (
     APP_TOKEN,
     BOT_TOKEN,
@@ -37,7 +38,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     data_dir: Path | None = None,
-    retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0),
+    retry_delays: Sequence[float] = (0.0, 60.0, 300.0),
     add_model: AddRoutes | None = None,
 ) -> AsyncIterator[Slack]:
     """Run a playground while the context is open; `slack.url` says where.
@@ -49,7 +50,8 @@ async def serve(
         raise ValueError(
             f"The playground serves this machine only: use 127.0.0.1 as its host, not {host}."
         )
-    async with open_slack(manifest, data_dir=data_dir, retry_delays=retry_delays) as slack:
+    settings = Settings(retry_delays=list(retry_delays))
+    async with open_slack(manifest, settings, data_dir=data_dir) as slack:
         app = create_app(slack, add_model)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -66,13 +68,13 @@ async def serve(
             await runner.cleanup()
 
 
-def facts(slack: Slack, *, with_model: bool) -> dict[str, str | None]:
+def facts(slack: Slack) -> dict[str, str | None]:
     """The addresses and tokens that an app needs; printed at start."""
     identity = slack.workspace.identity
     return {
         "url": slack.url,
         "slack_api_url": f"{slack.url}/api/",
-        "openai_base_url": f"{slack.url}/v1" if with_model else None,
+        "openai_base_url": f"{slack.url}/v1" if slack.workspaces.with_model else None,
         "bot_token": BOT_TOKEN,
         "app_token": APP_TOKEN,
         "signing_secret": SIGNING_SECRET,
@@ -96,10 +98,11 @@ def create_app(slack: Slack, add_model: AddRoutes | None = None) -> web.Applicat
     responses = ResponseUrls(slack)
     app.router.add_post("/{path:commands|actions}/{team}/{key}", responses.handle)
     FileRoutes(slack).add(app)
-    add_control_routes(app, slack, with_model=add_model is not None)
+    add_control_routes(app, slack)
+    slack.workspaces.with_model = add_model is not None
     if add_model is not None:
         add_model(app)
-    add_page_routes(app)
+    add_page_routes(app, slack)
 
     async def close_slack(_app: web.Application) -> None:
         await slack.deliveries.close()

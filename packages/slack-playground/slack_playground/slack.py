@@ -3,25 +3,24 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from slack_playground.calls import Calls
+from slack_playground.calls import Calls, Violations
 from slack_playground.delivery import Deliveries
 from slack_playground.events import Events
-from slack_playground.faults import Faults
 from slack_playground.http_delivery import HttpDelivery
-from slack_playground.installation import Installation, Token
+from slack_playground.installation import Code, Installation, Token
 from slack_playground.interactions import Interactions
 from slack_playground.manifest import Manifest
 from slack_playground.posting import Posting
 from slack_playground.rate_limits import RateLimits
 from slack_playground.records import new_identity
+from slack_playground.settings import Faults, Settings
 from slack_playground.socket_mode import SocketMode
 from slack_playground.storage import Storage
 from slack_playground.updates import Updates
 from slack_playground.views import Views
-from slack_playground.violations import Violations
 from slack_playground.workspace import NotFoundError, Workspace
 
 BOT_TOKEN = "xoxb-playground"  # noqa: S105
@@ -32,34 +31,6 @@ CLIENT_ID = "1000000000001.1000000000002"
 CLIENT_SECRET = "playground-client-secret"  # noqa: S105
 
 
-@dataclass(kw_only=True)
-class Settings:
-    """Limits that a test may change, in seconds and characters."""
-
-    rate_limits: bool = False
-    reading_limits: bool = False
-    stream_seconds: float = 300.0
-    stream_characters: int = 12_000
-    code_seconds: float = 600.0
-    token_seconds: float = 43_200.0
-    refresh_grace_seconds: float = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Code:
-    """A person's consent: what oauth.v2.access gives tokens for, once.
-
-    `redirect_uri` is "" where the request named none; `born` is on the monotonic clock.
-    """
-
-    team_id: str
-    user: str
-    scopes: frozenset[str]
-    redirect_uri: str
-    born: float
-
-
-@dataclass(kw_only=True)
 class Slack:
     """The parts of a running playground as seen from one workspace.
 
@@ -67,23 +38,32 @@ class Slack:
     else is shared by all workspaces.
     """
 
-    workspaces: "Workspaces"
-    manifest: Manifest
-    workspace: Workspace
-    installation: Installation
-    updates: Updates
-    socket_mode: SocketMode
-    http: HttpDelivery
-    deliveries: Deliveries
-    events: Events
-    posting: Posting
-    views: Views
-    interactions: Interactions
-    violations: Violations
-    calls: Calls
-    faults: Faults
-    settings: Settings
-    rate_limits: RateLimits = field(default_factory=RateLimits)
+    def __init__(self, workspaces: "Workspaces", workspace: Workspace, storage: Storage) -> None:
+        self.workspaces = workspaces
+        self.manifest, self.settings = workspaces.manifest, workspaces.settings
+        self.socket_mode, self.http = workspaces.socket_mode, workspaces.http
+        self.deliveries, self.violations = workspaces.deliveries, workspaces.violations
+        self.calls, self.faults = workspaces.calls, workspaces.faults
+        self.workspace = workspace
+        self.updates = workspaces.updates.of(workspace.identity.team_id)
+        self.installation = Installation(storage)
+        self.rate_limits = RateLimits()
+        self.events = Events(
+            workspace=workspace,
+            manifest=self.manifest,
+            installation=self.installation,
+            deliveries=self.deliveries,
+        )
+        self.posting = Posting(workspace=workspace, events=self.events, updates=self.updates)
+        self.views = Views(workspace=workspace, updates=self.updates)
+        self.interactions = Interactions(
+            workspace=workspace,
+            deliveries=self.deliveries,
+            posting=self.posting,
+            views=self.views,
+            violations=self.violations,
+            base_url=workspaces.url,
+        )
 
     @property
     def url(self) -> str:
@@ -108,15 +88,13 @@ class Workspaces:
     a person of it installs it.
     """
 
-    def __init__(
-        self, manifest: Manifest, storage: Storage, *, retry_delays: tuple[float, ...]
-    ) -> None:
-        self._manifest = manifest
+    def __init__(self, manifest: Manifest, storage: Storage, settings: Settings) -> None:
+        self.manifest = manifest
         self._storage = storage
-        self._violations = Violations()
-        self._calls = Calls()
-        self._faults = Faults()
-        self._settings = Settings()
+        self.violations = Violations()
+        self.calls = Calls()
+        self.faults = Faults()
+        self.settings = settings
         self.updates = Updates()
         first = Workspace(storage, bot_name=manifest.bot_name)
         self._app_id = first.identity.app_id
@@ -126,13 +104,11 @@ class Workspaces:
             {"socket": self.socket_mode, "http": self.http},
             self.updates,
             storage,
-            retry_delays=retry_delays,
+            settings,
         )
         self.url = ""
-        self.create_app_url: str | None = None
-        self.setup_command: str | None = None
-        self.install_url: str | None = None
-        self.native_name: str | None = None
+        self.with_model = False
+        self.links: dict[str, str | None] = {}
         self.codes: dict[str, Code] = {}
         self._all: dict[str, Slack] = {}
         self.first = self._open(first, storage)
@@ -142,32 +118,8 @@ class Workspaces:
             self._open(Workspace(part, bot_name=manifest.bot_name), part)
 
     def _open(self, workspace: Workspace, storage: Storage) -> Slack:
-        team_id = workspace.identity.team_id
-        updates = self.updates.of(team_id)
-        installation = Installation(storage)
-        events = Events(workspace, self._manifest, installation, self.deliveries)
-        posting = Posting(workspace, events, updates)
-        views = Views(workspace, updates)
-        self._all[team_id] = Slack(
-            workspaces=self,
-            manifest=self._manifest,
-            workspace=workspace,
-            installation=installation,
-            updates=updates,
-            socket_mode=self.socket_mode,
-            http=self.http,
-            deliveries=self.deliveries,
-            events=events,
-            posting=posting,
-            views=views,
-            interactions=Interactions(workspace, self.deliveries, posting, views, self._violations),
-            violations=self._violations,
-            calls=self._calls,
-            faults=self._faults,
-            settings=self._settings,
-        )
-        self._all[team_id].interactions.base_url = self.url
-        return self._all[team_id]
+        self._all[workspace.identity.team_id] = Slack(self, workspace, storage)
+        return self._all[workspace.identity.team_id]
 
     def listen_at(self, url: str) -> None:
         """Note the address that the server listens at."""
@@ -200,7 +152,7 @@ class Workspaces:
         )
         workspace = Workspace(
             part,
-            bot_name=self._manifest.bot_name,
+            bot_name=self.manifest.bot_name,
             identity=identity,
             like=None if like is None else like.workspace,
         )
@@ -217,14 +169,14 @@ class Workspaces:
 
 @asynccontextmanager
 async def open_slack(
-    manifest: Manifest, *, data_dir: Path | None, retry_delays: tuple[float, ...]
+    manifest: Manifest, settings: Settings, *, data_dir: Path | None
 ) -> AsyncIterator[Slack]:
     """Put a playground together; what it keeps is in `data_dir`, or in memory without one.
 
     Yields its first workspace.
     """
     storage = Storage(None if data_dir is None else data_dir / "slack.sqlite3")
-    workspaces = Workspaces(manifest, storage, retry_delays=retry_delays)
+    workspaces = Workspaces(manifest, storage, settings)
     workspaces.deliveries.resume()
     try:
         yield workspaces.first

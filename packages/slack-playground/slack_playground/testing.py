@@ -97,7 +97,7 @@ def running(manifest: Path) -> Iterator[Playground]:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         async with serve(app, retry_delays=(0.0, 1.0, 5.0)) as slack:
             end = partial(loop.call_soon_threadsafe, stop.set)
-            started.set_result((Playground(facts(slack, with_model=False)), end))
+            started.set_result((Playground(facts(slack)), end))
             await stop.wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(serving()), daemon=True)

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from dataclasses import dataclass, field
 
 from slack_playground.blocks import with_ids
 from slack_playground.form_values import state_of
@@ -13,17 +14,17 @@ STACK = 3
 _FORMER = 3
 
 
+@dataclass(kw_only=True)
 class Views:
     """Opens, replaces and closes views; keeps the last contents of each for a click on them."""
 
-    def __init__(self, workspace: Workspace, updates: Updates) -> None:
-        self._workspace = workspace
-        self._updates = updates
-        self._former: dict[str, list[list[Json]]] = {}
+    workspace: Workspace
+    updates: Updates
+    former: dict[str, list[list[Json]]] = field(default_factory=dict)
 
     def _body(self, content: Json, view_id: str, root: str, previous: str) -> Json:
         """The view object Slack returns for what the app sent."""
-        identity = self._workspace.identity
+        identity = self.workspace.identity
         content = {**content, "blocks": with_ids(content["blocks"])}
         return {
             "id": view_id,
@@ -50,36 +51,36 @@ class Views:
         previous = on.id if on is not None else ""
         body = self._body(content, view_id, root, previous)
         view = View(id=view_id, user=user, body=body, root=root, previous=previous)
-        self._workspace.add_view(view)
-        self._updates.publish({"changed": "views", "user": user})
+        self.workspace.add_view(view)
+        self.updates.publish({"changed": "views", "user": user})
         return view
 
     def replace(self, view: View, content: Json) -> None:
         """Give an open view new content; its id stays."""
-        kept = [view.body["blocks"], *self._former.get(view.id, [])]
-        self._former[view.id] = kept[:_FORMER]
+        kept = [view.body["blocks"], *self.former.get(view.id, [])]
+        self.former[view.id] = kept[:_FORMER]
         view.body = self._body(content, view.id, view.root, view.previous)
-        self._workspace.save(view)
-        self._updates.publish({"changed": "views", "user": view.user})
+        self.workspace.save(view)
+        self.updates.publish({"changed": "views", "user": view.user})
 
     def close(self, *views: View) -> None:
         """Close some modals of one person."""
         for view in views:
             view.closed = True
-            self._workspace.save(view)
+            self.workspace.save(view)
         if views:
-            self._updates.publish({"changed": "views", "user": views[0].user})
+            self.updates.publish({"changed": "views", "user": views[0].user})
 
     def close_all(self, user: str) -> None:
         """Close a person's whole stack of modals."""
-        self.close(*self._workspace.open_views(user))
+        self.close(*self.workspace.open_views(user))
 
     def blocks_seen(self, view: View, block_id: str | None) -> list[Json]:
         """The blocks a click was made in, perhaps those the view had a moment before."""
         now: list[Json] = view.body.get("blocks", [])
         if block_id is None:
             return now
-        known = [now, *self._former.get(view.id, [])]
+        known = [now, *self.former.get(view.id, [])]
         return next((blocks for blocks in known if _holds(blocks, block_id)), now)
 
 

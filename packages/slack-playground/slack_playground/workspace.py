@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from slack_playground.records import (
     Channel,
@@ -19,6 +20,7 @@ from slack_playground.records import (
 )
 from slack_playground.storage import Storage
 
+_Record = TypeVar("_Record", User, Channel, Message, View, Thread, File)
 STATUS_SECONDS = 120.0
 PROCESSING_SECONDS = 3_600.0
 
@@ -67,22 +69,20 @@ class Workspace:
                 self._add_copy(bot_name, like)
 
     def _load(self) -> None:
-        for content in self._storage.load("user"):
-            self.users[content["id"]] = User(**content)
-        for content in self._storage.load("channel"):
-            self.channels[content["id"]] = Channel(**content)
-        for content in self._storage.load("message"):
-            self._index(Message(**content))
-        for content in self._storage.load("view"):
-            view = View(**content)
-            self.views[view.id] = view
-            if view.body["type"] == "home":
-                self.homes[view.user] = view
-        for content in self._storage.load("thread"):
-            thread = Thread(**content)
-            self.threads[thread.channel, thread.ts] = thread
-        for content in self._storage.load("file"):
-            self.files[content["id"]] = File(**content)
+        self.users = {user.id: user for user in self._stored(User)}
+        self.channels = {channel.id: channel for channel in self._stored(Channel)}
+        self.views = {view.id: view for view in self._stored(View)}
+        self.homes = {v.user: v for v in self.views.values() if v.body["type"] == "home"}
+        self.threads = {(thread.channel, thread.ts): thread for thread in self._stored(Thread)}
+        self.files = {file.id: file for file in self._stored(File)}
+        for message in self._stored(Message):
+            self._index(message)
+
+    def _stored(self, kind: type[_Record]) -> Iterator[_Record]:
+        """Every stored record of a kind, without the fields that it no longer has."""
+        names = kind.__dataclass_fields__
+        for content in self._storage.load(kind.__name__.lower()):
+            yield kind(**{name: value for name, value in content.items() if name in names})
 
     def _add_app(self, name: str) -> User:
         return self.add_user(
@@ -122,14 +122,14 @@ class Workspace:
     def save(self, record: User | Channel | Message | View | Thread | File) -> None:
         """Write a changed record through to storage."""
         match record:
-            case User() | Channel() | View() | File():
-                self._storage.put(type(record).__name__.lower(), record.id, vars(record))
             case Message():
                 key = f"{record.channel}:{record.ts}:{record.only_for}"
-                self._storage.put("message", key, vars(record))
             case Thread():
                 self.threads[record.channel, record.ts] = record
-                self._storage.put("thread", f"{record.channel}:{record.ts}", vars(record))
+                key = f"{record.channel}:{record.ts}"
+            case _:
+                key = record.id
+        self._storage.put(type(record).__name__.lower(), key, vars(record))
 
     def add_user(
         self,

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from kioku_stand_in.fill import fill
 from kioku_stand_in.sentences import (
     LEVELS,
     Said,
@@ -48,6 +47,29 @@ class Document:
     key: str = ""
     before: dict[str, Any] = field(default_factory=dict)
     removed: bool = False
+
+
+def fill(schema: Mapping[str, Any], text: str, defs: Mapping[str, Any] | None = None) -> Any:
+    """Return a value that satisfies `schema`: its required fields only, each text being `text`."""
+    defs = schema.get("$defs", {}) if defs is None else defs
+    if "$ref" in schema:
+        return fill(defs[schema["$ref"].rsplit("/", 1)[-1]], text, defs)
+    if union := schema.get("anyOf") or schema.get("allOf"):
+        return fill(union[0], text, defs)
+    if "const" in schema or schema.get("enum"):
+        return schema.get("const", (schema.get("enum") or [None])[0])
+    match schema.get("type", "object" if "properties" in schema else "string"):
+        case "object":
+            properties = schema.get("properties", {})
+            required = schema.get("required", [])
+            return {name: fill(properties.get(name, {}), text, defs) for name in required}
+        case "array":
+            return [fill(schema.get("items", {}), text, defs)]
+        case "integer" | "number":
+            return schema.get("maximum", 80)
+        case "boolean":
+            return True
+    return text[: schema.get("maxLength")]
 
 
 def json_list(text: str) -> list[Any]:

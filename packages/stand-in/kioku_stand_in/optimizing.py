@@ -1,85 +1,70 @@
-"""Prompt improvement as LangMem's optimizers request it: reflect, judge, rewrite the prompt.
+"""Prompt improvement as LangMem's optimizers request it: the prompt with the feedback below it.
 
 LangMem shows the prompt between ``<current_prompt>`` tags and what was said about a conversation
-between ``<feedback>`` tags (read from langmem 0.0.30, ``langmem/prompts``). The new prompt here is
-the old one with that feedback as further sentences; without feedback nothing is changed.
+between ``<feedback>`` tags (read from langmem 0.0.30, ``langmem/prompts``). Of its tools the last
+one decides.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kioku_stand_in.fill import fill
-from openai_double.prompt import Prompt, Tool
+from kioku_stand_in.memories import fill
+from openai_double.answer import Answer, call, said
+from openai_double.prompt import Prompt
 
-_REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
-_THINKING: Final = ("think", "critique")
-_CURRENT: Final = re.compile(r"<current_prompt>\n(?P<text>.*?)\n</current_prompt>", re.S)
-_FEEDBACK: Final = re.compile(
-    r"<(?P<tag>feedback|recommendations)(?: \d+)?>\s*(?P<text>.*?)\s*</(?P=tag)(?: \d+)?>",
-    re.S | re.I,
-)
-_NAMES: Final = re.compile(r"Must be among (?P<names>\[[^\]]*\])")
+_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
+_CURRENT: Final = re.compile(r"<current_prompt>\n(.*?)\n</current_prompt>", re.S)
+_FEEDBACK: Final = re.compile(r"<(feedback|recommendations)(?: \d+)?>\s*(.*?)\s*</\1", re.S | re.I)
 _NO_ADVICE: Final = "No recommendations."
 
 
-def is_wanted(prompt: Prompt) -> bool:
-    """Whether LangMem asks for a better prompt, or which of several is to be improved."""
-    form = (prompt.schema or {}).get("properties", {})
-    return bool(_REFLECTION_TOOLS & {tool.name for tool in prompt.tools}) or (
-        "new_prompt" in form and _CURRENT.search(prompt.last_user_text) is not None
-    )
+def improved(prompt: Prompt) -> Answer | None:
+    """Return the answer to a request of an optimizer, None for any other request."""
+    tools = {tool.name: tool.parameters for tool in prompt.tools}
+    if _TOOLS & tools.keys():
+        name = prompt.tool_choice if prompt.tool_choice in tools else [*tools][-1]
+        return said("", call(name, _fields(prompt, tools[name])))
+    if "new_prompt" in (prompt.schema or {}).get("properties", {}):
+        fields = _fields(prompt, prompt.schema or {})
+        return said(json.dumps(fields, ensure_ascii=False))
+    return None
 
 
-def tool_for(prompt: Prompt) -> Tool:
-    """The tool to call now: a thought comes first where there is one to think with."""
-    tools = {tool.name: tool for tool in prompt.tools}
-    if prompt.tool_choice in tools:
-        return tools[prompt.tool_choice]
-    thinking = [tools[name] for name in _THINKING if name in tools]
-    deciding = [tool for tool in prompt.tools if tool not in thinking]
-    thought = any(result.name in _THINKING for result in prompt.results)
-    if thinking and not (thought and deciding):
-        return thinking[-1] if thought else thinking[0]
-    return deciding[0]
-
-
-def fields_for(prompt: Prompt, schema: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(prompt: Prompt, schema: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each field of `schema`, as the request's words have it."""
     asked = next((turn.text for turn in prompt.turns if turn.role == "user"), "")
-    advice = _advice(asked)
-    current, said = _CURRENT.search(asked), " ".join(advice)
-    old = current["text"] if current else ""
+    advice, properties = _advice(asked), schema.get("properties", {})
+    old = (_CURRENT.findall(asked) or [""])[0]
     new = "\n".join([old, *(one for one in advice if one not in old)])
-    thought = f"The feedback was: {said}" if said else "The feedback asks for no change."
-    names = _NAMES.search(str(schema.get("properties", {}).get("which", {}).get("description")))
-    choices: list[str] = ast.literal_eval(names["names"]) if names else []
-    values: dict[str, Any] = {
+    which = str(properties.get("which", {}).get("description"))
+    choices = re.search(r"Must be among (\[[^\]]*\])", which)
+    names: list[str] = ast.literal_eval(choices[1]) if choices else []
+    values = {
         "update_prompt": bool(advice),
         "warrants_adjustment": bool(advice),
         "new_prompt": new if advice else "",
         "improved_prompt": new,
-        "full_recommendations": said or _NO_ADVICE,
-        "which": [name for name in choices if name.lower() in said.lower()],
+        "full_recommendations": " ".join(advice) or _NO_ADVICE,
+        "which": [name for name in names if name.lower() in " ".join(advice).lower()],
     }
-    properties = schema.get("properties", {})
-    filled = fill({**schema, "required": list(properties)}, thought)
+    filled = fill({**schema, "required": list(properties)}, "The feedback asks for this.")
     return {name: values.get(name, filled[name]) for name in properties}
 
 
 def _advice(asked: str) -> list[str]:
     """The sentences in the feedback, which may be a Python dict: scores in it say nothing."""
     found: list[Any] = []
-    for match in _FEEDBACK.finditer(asked):
+    for _, text in _FEEDBACK.findall(asked):
         try:
-            value = ast.literal_eval(match["text"])
+            value = ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            value = match["text"]
+            value = text
         found += value.values() if isinstance(value, dict) else [value]
     texts = [one.strip() for one in found if isinstance(one, str)]
-    return list(
-        dict.fromkeys(one for one in texts if one.lower() not in {"", "good", _NO_ADVICE.lower()})
-    )
+    said_nothing = {"", "good", _NO_ADVICE.lower()}
+    return list(dict.fromkeys(one for one in texts if one.lower() not in said_nothing))

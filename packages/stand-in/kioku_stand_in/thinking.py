@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any, Final, Literal
 
-from kioku_stand_in import memories, optimizing, replies, tool_use
-from kioku_stand_in.fill import fill
+from kioku_stand_in import memories, replies, tool_use
+from kioku_stand_in.memories import fill
+from kioku_stand_in.optimizing import improved
 from kioku_stand_in.sentences import REPLIES, is_japanese, statements, without_marks
 from kioku_stand_in.verdicts import verdicts_for
 from openai_double.answer import Answer, Call, call, said
@@ -35,8 +36,8 @@ def _is_mem0(prompt: Prompt) -> bool:
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
     kind, words = kind_of(prompt), prompt.last_user_text
-    if optimizing.is_wanted(prompt):
-        return _better_prompt(prompt)
+    if better := improved(prompt):
+        return better
     if kind == "verdict":
         judged = verdicts_for(words)
         return said("", call(_VERDICTS, judged)) if prompt.tools else said(_json(judged))
@@ -67,13 +68,6 @@ def _found(query: str) -> Answer:
     place = {"start_index": 0, "end_index": len(text)}
     cited = {"url": "https://example.com/", "title": query, **place}
     return said(text, annotations=(cited,), web_search=True)
-
-
-def _better_prompt(prompt: Prompt) -> Answer:
-    if not prompt.tools:
-        return said(_json(optimizing.fields_for(prompt, prompt.schema or {})))
-    tool = optimizing.tool_for(prompt)
-    return said("", call(tool.name, optimizing.fields_for(prompt, tool.parameters)))
 
 
 def _something(prompt: Prompt) -> Call:

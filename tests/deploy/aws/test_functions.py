@@ -16,7 +16,8 @@ from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.aws import ask, migration
-from tests.conftest import Server, login_of
+from tests.conftest import Server
+from tests.databases import login_of
 
 TOKEN = "token-of-the-callers"
 CLOUD = "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を徐々に深めていきたいです"

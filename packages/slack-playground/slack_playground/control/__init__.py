@@ -1,18 +1,16 @@
 """The control API under /_playground/: actions of people, faults, and inspection."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
+from pydantic import ConfigDict, ValidationError, validate_call
 
-from slack_playground.control.actions import Actions
-from slack_playground.control.admin import Admin
-from slack_playground.control.installs import Installs
-from slack_playground.control.people import People
-from slack_playground.control.queries import Queries
-from slack_playground.control.request import Act, perform
+from slack_playground.control import actions, admin, installs, people, queries
 from slack_playground.records import Json
 from slack_playground.slack import Slack
 from slack_playground.updates import Updates
@@ -20,48 +18,55 @@ from slack_playground.workspace import NotFoundError
 
 PREFIX = "/_playground"
 _PING_SECONDS = 15.0
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Act = Callable[..., Awaitable[Json]]
+Look = Callable[[Slack, web.Request], Json]
 
 
-def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) -> None:
-    """Add every route of the control API."""
+def add_control_routes(app: web.Application, slack: Slack) -> None:
+    """Add every route of the control API; the query's `team` names a workspace, or the first."""
 
     def chosen(request: web.Request) -> Slack:
-        """The workspace that the query's `team` names, or the first one."""
         return slack.workspaces.of(request.query.get("team", ""))
 
-    def gets(slack: Slack) -> dict[str, Callable[[web.Request], Json]]:
-        return {**Queries(slack, with_model=with_model).gets, **Installs(slack).gets}
-
-    def posts(slack: Slack) -> dict[str, Act]:
-        parts = (People(slack), Actions(slack), Installs(slack), Admin(slack))
-        return {path: post for part in parts for path, post in part.posts.items()}
-
-    def read(path: str) -> Handler:
+    def reading(look: Look) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            return web.json_response(gets(chosen(request))[path](request))
+            return web.json_response(look(chosen(request), request))
 
         return _answered(answer)
 
-    def act(path: str) -> Handler:
+    def acting(act: Act) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            return web.json_response(await perform(posts(chosen(request))[path], request))
+            return web.json_response(await _perform(act, chosen(request), await request.text()))
 
         return _answered(answer)
-
-    async def clear_faults(_request: web.Request) -> web.StreamResponse:
-        slack.faults.waiting.clear()
-        return web.json_response({"faults": 0})
 
     async def updates(request: web.Request) -> web.StreamResponse:
         return await _stream(request, chosen(request).updates)
 
-    for path in gets(slack):
-        app.router.add_get(f"{PREFIX}/{path}", read(path))
-    for path in posts(slack):
-        app.router.add_post(f"{PREFIX}/{path}", act(path))
-    app.router.add_delete(f"{PREFIX}/faults", clear_faults)
+    for path, look in queries.GETS.items():
+        app.router.add_get(f"{PREFIX}/{path}", reading(look))
+    for module in (people, actions, installs, admin):
+        for path, act in module.POSTS.items():
+            app.router.add_post(f"{PREFIX}/{path}", acting(act))
+    app.router.add_delete(f"{PREFIX}/faults", acting(admin.clear_faults))
     app.router.add_get(f"{PREFIX}/updates", _answered(updates))
+
+
+async def _perform(act: Act, slack: Slack, text: str) -> Json:
+    """Call `act` with the fields of a JSON body that it has parameters for.
+
+    A field that is null counts as not given, except where `act` takes ``**fields``.
+    """
+    body: Any = json.loads(text or "{}")
+    if not isinstance(body, dict):
+        raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - answered with 400
+    parameters = inspect.signature(act).parameters.values()
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        names = {one.name for one in parameters}
+        body = {key: body[key] for key in names & body.keys() if body[key] is not None}
+    return await validate_call(config=_STRICT)(act)(slack, **body)
 
 
 def _answered(handler: Handler) -> Handler:
@@ -70,15 +75,16 @@ def _answered(handler: Handler) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (PermissionError, ValueError, NotFoundError) as error:
-            return _refused(error)
+        except PermissionError as error:
+            return web.json_response({"error": str(error)}, status=403)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
+        except (ValueError, NotFoundError) as error:
+            return web.json_response({"error": str(error)}, status=400)
 
     return answer
-
-
-def _refused(error: Exception) -> web.Response:
-    status = 403 if isinstance(error, PermissionError) else 400
-    return web.json_response({"error": str(error)}, status=status)
 
 
 async def _stream(request: web.Request, updates: Updates) -> web.StreamResponse:

@@ -1,17 +1,15 @@
-"""assistant.threads.* and agents.sessions.*: status line, title, sessions."""
+"""assistant.threads.setStatus and agents.sessions.*: status line, sessions."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
-from slack_playground.block_checks import Check, array, string
+from slack_playground.block_kit import Errors, check
 from slack_playground.records import Channel, Json, Thread
 from slack_playground.web_api.call import Call, SlackError
 from slack_playground.web_api.chat import need_customize
 
 STATUSES = ("active", "processing", "suspended", "closed")
-_LOADING_MESSAGES = array(string(50), 10)
-_TITLE = 200
 
 
 def _thread(call: Call, channel: Channel) -> Thread:
@@ -19,9 +17,9 @@ def _thread(call: Call, channel: Channel) -> Thread:
     return call.slack.workspace.thread(channel.id, thread_ts)
 
 
-def _check(check: Check, value: Any, pointer: str) -> None:
-    errors: list[str] = []
-    check(value, pointer, errors)
+def _check(spec: str, value: Any, pointer: str) -> None:
+    errors: Errors = []
+    check(spec, value, pointer, errors)
     if errors:
         raise SlackError("invalid_arguments", *errors)
 
@@ -31,19 +29,11 @@ def set_status(call: Call) -> Json:
     need_customize(call)
     loading = call.args.get("loading_messages", [])
     if "loading_messages" in call.args:
-        _check(_LOADING_MESSAGES, loading, "/loading_messages")
+        _check("list:10:str:50", loading, "/loading_messages")
     thread = _thread(call, call.channel("channel_id"))
     thread.status = call.text("status")
     thread.loading_messages = list(loading) if thread.status else []
     thread.status_set = time.time()
-    call.slack.posting.set_thread(thread)
-    return {}
-
-
-def set_title(call: Call) -> Json:
-    """assistant.threads.setTitle."""
-    thread = _thread(call, call.channel("channel_id"))
-    thread.title = call.text("title")
     call.slack.posting.set_thread(thread)
     return {}
 
@@ -65,7 +55,7 @@ def session_status(call: Call) -> Json:
     status = call.text("status")
     if status not in STATUSES:
         raise SlackError("invalid_status")
-    _check_title(call, least=0)
+    _check("str0:200", call.text("title"), "/title")
     initiator = call.text("initiator_user_id")
     if initiator and initiator not in channel.members:
         raise SlackError("user_not_found")
@@ -82,16 +72,12 @@ def session_status(call: Call) -> Json:
     return answer
 
 
-def _check_title(call: Call, *, least: int) -> None:
-    _check(string(_TITLE, least=least), call.text("title"), "/title")
-
-
 def rename(call: Call) -> Json:
     """agents.sessions.rename."""
     channel = _session_channel(call)
     if channel.archived:
         raise SlackError("is_archived")
-    _check_title(call, least=1)
+    _check("str:200", call.text("title"), "/title")
     thread = call.slack.workspace.thread(channel.id, call.text("thread_ts"))
     if not thread.session:
         raise SlackError("session_not_found")
@@ -102,7 +88,6 @@ def rename(call: Call) -> Json:
 
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "assistant.threads.setStatus": set_status,
-    "assistant.threads.setTitle": set_title,
     "agents.sessions.setStatus": session_status,
     "agents.sessions.rename": rename,
 }

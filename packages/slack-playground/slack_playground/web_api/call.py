@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from slack_playground.rate_limits import READING_METHODS, READING_OBJECTS
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
 from slack_playground.slack import Slack
 from slack_playground.web_api.methods import Method
@@ -116,8 +115,6 @@ class Call:
     def page(self, items: list[Any], *, default: int, most: int = 1000) -> tuple[list[Any], Json]:
         """The slice of `items` that limit and cursor ask for, and its response_metadata."""
         limit = int(self.args.get("limit", default))
-        if self.slack.settings.reading_limits and self.method.name in READING_METHODS:
-            limit = min(limit, READING_OBJECTS)
         if not 0 < limit <= most:
             known = "invalid_limit" in self.method.errors
             raise SlackError("invalid_limit" if known else "invalid_arguments", "invalid limit")

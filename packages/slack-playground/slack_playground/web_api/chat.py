@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
+from slack_playground.calls import STREAMED, UNSEEN
 from slack_playground.message_objects import added
 from slack_playground.records import Channel, Json, Message
 from slack_playground.rich_text import as_read
-from slack_playground.violations import STREAMED, UNSEEN
 from slack_playground.web_api.call import Call, SlackError, need_scope
 from slack_playground.web_api.content import read_content, read_metadata
 
@@ -74,7 +74,7 @@ def post_ephemeral(call: Call) -> Json:
         channel, call.text("user"), read_content(call), thread_ts=thread_ts
     )
     if message.unseen:
-        call.slack.violations.add(call.method.name, [UNSEEN])
+        call.slack.violations.add_all(call.method.name, [UNSEEN])
     return {"message_ts": message.ts}
 
 
@@ -92,7 +92,7 @@ def update(call: Call) -> Json:
     if "blocks" not in content and "blocks" in message.body and "text" in content:
         changes["blocks"] = None
     if message.stream:
-        call.slack.violations.add(call.method.name, [STREAMED])
+        call.slack.violations.add_all(call.method.name, [STREAMED])
         changes = added(message, changes)
     if "metadata" in call.args:
         message.metadata = read_metadata(call)

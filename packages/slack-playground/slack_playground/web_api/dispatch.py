@@ -10,10 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from slack_playground.calls import CallRecord
-from slack_playground.faults import Fault
 from slack_playground.guidance import block_advice, message_advice, view_advice
-from slack_playground.rate_limits import READING_METHODS
 from slack_playground.records import Json
+from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack
 from slack_playground.web_api import (
     agents,
@@ -31,7 +30,7 @@ from slack_playground.web_api.methods import Method, load_methods
 
 Handler = Callable[[Call], Json]
 
-_NO_TOKEN = {"api.test", "oauth.v2.access"}
+_NO_TOKEN = {"oauth.v2.access"}
 _STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
 
 
@@ -118,12 +117,9 @@ class WebApi:
     @staticmethod
     def _wait(slack: Slack, method: Method, record: CallRecord) -> int:
         """Return the seconds to wait before the call is allowed."""
-        settings, limits = slack.settings, slack.rate_limits
-        if settings.reading_limits and method.name in READING_METHODS:
-            return limits.wait_to_read(method.name)
-        if not settings.rate_limits:
+        if not slack.settings.rate_limits:
             return 0
-        return limits.wait(method.name, method.tier, str(record.args.get("channel", "")))
+        return slack.rate_limits.wait(method.name, method.tier, str(record.args.get("channel", "")))
 
     def _run(
         self, record: CallRecord, slack: Slack, token: str, problem: SlackError | None
@@ -145,8 +141,6 @@ class WebApi:
                 record.ordered = True
                 headers["Retry-After"] = str(wait)
                 return {"ok": False, "error": "ratelimited"}, 429, headers
-            if method.name == "api.test":
-                return self._api_test(record.args), 200, headers
             args = check_arguments(method, record.args)
             call = Call(slack=slack, token=token, method=method, args=args)
             self._check_team(call)
@@ -156,7 +150,7 @@ class WebApi:
                 raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
             return error.body(), 200, headers
         record.executed = True
-        slack.violations.add(method.name, _advice(method.name, call.args))
+        slack.violations.add_all(method.name, _advice(method.name, call.args))
         return {"ok": True, **result}, 200, headers
 
     @staticmethod
@@ -164,12 +158,6 @@ class WebApi:
         team_id = call.slack.workspace.identity.team_id
         if call.args.get("team_id", team_id) != team_id:
             raise SlackError("team_access_not_granted")
-
-    @staticmethod
-    def _api_test(args: dict[str, Any]) -> Json:
-        if "error" in args:
-            return {"ok": False, "error": args["error"], "args": args}
-        return {"ok": True, "args": args}
 
     @staticmethod
     def _authorize(method: Method, slack: Slack, token: str) -> None:
@@ -188,8 +176,7 @@ class WebApi:
             raise SlackError("not_allowed_token_type")
         if known is None:
             return
-        # auth.revoke ends refresh tokens, too.
-        if known.kind != "bot" and method.name != "auth.revoke":
+        if known.kind != "bot":
             raise SlackError("not_allowed_token_type")
         if known.error:
             raise SlackError(known.error)

@@ -75,7 +75,7 @@ def info(call: Call) -> Json:
     file = workspace.files.get(call.text("file"))
     if file is None or file.content is None:
         raise SlackError("file_not_found")
-    if not (file.shown_to_app or may_see(workspace, call.bot.id, file)):
+    if not may_see(workspace, call.bot.id, file):
         raise SlackError("not_visible")
     return {"file": file_object(call.slack, file), "comments": []}
 

@@ -1,10 +1,10 @@
-"""oauth.v2.*, auth.revoke, apps.uninstall: installing an app and its end."""
+"""oauth.v2.access: tokens of an installation."""
 
 import hmac
 from collections.abc import Callable
 
 from slack_playground.installation import Grant
-from slack_playground.installing import AuthorizeError, revoke, take_code, uninstall
+from slack_playground.installing import AuthorizeError, take_code
 from slack_playground.records import Json
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
 from slack_playground.web_api.call import Call, SlackError
@@ -71,23 +71,6 @@ def _installed(slack: Slack, grant: Grant) -> Json:
     return answer
 
 
-def auth_revoke(call: Call) -> Json:
-    """auth.revoke: ends one token; with `test` it only says so."""
-    if call.args.get("test"):
-        return {"revoked": False}
-    revoke(call.slack, call.token)
-    return {"revoked": True}
-
-
-def apps_uninstall(call: Call) -> Json:
-    """apps.uninstall: takes the app out of the workspace."""
-    _check_client(call)
-    uninstall(call.slack)
-    return {}
-
-
 HANDLERS: dict[str, Callable[[Call], Json]] = {
     "oauth.v2.access": access,
-    "auth.revoke": auth_revoke,
-    "apps.uninstall": apps_uninstall,
 }

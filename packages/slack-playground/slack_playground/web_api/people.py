@@ -140,7 +140,6 @@ def react(call: Call, *, add: bool) -> Json:
 
 
 HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "api.test": lambda call: {"args": call.args},
     "auth.test": auth_test,
     "apps.connections.open": connections_open,
     "users.info": users_info,

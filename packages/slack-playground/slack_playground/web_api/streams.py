@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable
 
-from slack_playground.block_checks import anything, array, fields, one_of, string, typed
-from slack_playground.block_kit import MARKDOWN_CHARACTERS
+from slack_playground.block_kit import MARKDOWN_CHARACTERS, check
 from slack_playground.records import Json, Message
 from slack_playground.web_api.agents import STATUSES
 from slack_playground.web_api.call import Call, SlackError
@@ -15,30 +14,8 @@ from slack_playground.web_api.content import (
     read_metadata,
 )
 
-_MOST_CHUNKS = 1000
-# Source: https://microsoft.github.io/Agents-for-js, TaskUpdateChunk and PlanUpdateChunk
-_TASK_CHARACTERS = 256
 # A card counts with the text. Source: https://github.com/paradigmxyz/centaur/pull/505
 _CARD_CHARACTERS = 300
-_CHUNK = typed(
-    {
-        "markdown_text": fields({"text": string(least=0)}),
-        "task_update": fields(
-            {
-                "id": string(),
-                "title": string(_TASK_CHARACTERS),
-                "status": one_of("pending", "in_progress", "complete", "error"),
-            },
-            {
-                "details": string(_TASK_CHARACTERS, least=0),
-                "output": string(_TASK_CHARACTERS, least=0),
-                "sources": anything,
-            },
-        ),
-        "plan_update": fields({"title": string(_TASK_CHARACTERS)}),
-        "blocks": fields({"blocks": anything}),
-    }
-)
 
 
 def start(call: Call) -> Json:
@@ -89,7 +66,7 @@ def _pieces(call: Call) -> tuple[str, list[Json]]:
     text = call.text("markdown_text")
     chunks: list[Json] = []
     errors: list[str] = []
-    array(_CHUNK, _MOST_CHUNKS, least=0)(call.args.get("chunks", []), "/chunks", errors)
+    check("list0:1000:@chunks", call.args.get("chunks", []), "/chunks", errors)
     if errors:
         raise SlackError("invalid_chunks", *errors)
     for chunk in call.args.get("chunks", []):

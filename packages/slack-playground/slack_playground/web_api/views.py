@@ -9,7 +9,7 @@ from slack_playground.blocks import view_errors
 from slack_playground.interactions import TRIGGER_SECONDS, Trigger
 from slack_playground.records import Json, View
 from slack_playground.views import STACK
-from slack_playground.web_api.call import Call, SlackError, need_scope
+from slack_playground.web_api.call import Call, SlackError
 
 _VIEW_BYTES = 250_000
 
@@ -21,8 +21,6 @@ def read_view(call: Call, kind: str) -> Json:
         raise SlackError("invalid_arguments", *errors)
     if view["type"] != kind:
         raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
-    if any(block.get("element", {}).get("type") == "file_input" for block in view["blocks"]):
-        need_scope(call.slack, "files:read")
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
     external = view.get("external_id")

@@ -3,7 +3,7 @@
 
 import { base64, post } from "./control.js";
 import { toast } from "./dom.js";
-import { changed, conversation, loadMessages, store } from "./store.js";
+import { changed, conversation, loadConversation, store } from "./store.js";
 import { t } from "./words.js";
 
 export async function attempt(work) {
@@ -36,8 +36,8 @@ export function say(channel, text, thread_ts, files = []) {
 async function send(entry) {
   entry.problem = "";
   try {
-    const { ts } = await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, client_msg_id: entry.id, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
-    if (store.me === entry.user) await loadMessages(entry.channel, [ts]);
+    await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, client_msg_id: entry.id, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
+    if (store.me === entry.user) await loadConversation(entry.channel);
   } catch (error) {
     entry.problem = error.message;
     changed("messages");

@@ -1,7 +1,6 @@
 // @ts-check
 // Completes commands at the start of a message, and names after @.
 
-import { shortcut } from "./acts.js";
 import { make } from "./dom.js";
 import { avatar } from "./faces.js";
 import { app, here, people, store } from "./store.js";
@@ -21,10 +20,6 @@ export function completion(box, list, allowCommands) {
       found = store.workspace.commands.filter((entry) => entry.name.startsWith(before)).map((entry) => ({
         text: `${entry.name} `, show: [make("strong", {}, entry.name), make("span", { class: "usage" }, entry.usage_hint), make("small", {}, entry.description)],
       }));
-      // Global shortcuts are in the same menu, as in Slack.
-      found.push(...store.workspace.shortcuts.filter((entry) => entry.kind === "global" && (before === "/" || entry.name.toLowerCase().includes(before.slice(1).toLowerCase()))).map((entry) => ({
-        text: "", run: () => shortcut(entry.callback_id), show: [make("strong", {}, entry.name), make("small", {}, store.workspace.app_name)],
-      })));
     } else if (named) {
       range = [caret - named[1].length - 1, caret];
       const members = new Set(here().members);
@@ -53,9 +48,7 @@ export function completion(box, list, allowCommands) {
   }
 
   function take(index) {
-    const { text, run } = found[index];
-    box.setRangeText(text, range[0], range[1], "end");
-    run?.();
+    box.setRangeText(found[index].text, range[0], range[1], "end");
     close();
     box.focus();
     box.dispatchEvent(new Event("input"));

@@ -4,7 +4,7 @@
 import { button, icon, make } from "./dom.js";
 import { attempt, command, say, shortcut, upload } from "./acts.js";
 import { completion } from "./completion.js";
-import { menuButton } from "./menu.js";
+import { menuButton } from "./dialogs.js";
 import { keep, recall, store } from "./store.js";
 import { sizeOf, t } from "./words.js";
 
@@ -15,11 +15,6 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
   const problem = make("p", { class: "composer-problem", role: "alert" });
   const options = make("div", { class: "completion", id: `${id}-options`, role: "listbox", hidden: true });
   const sendButton = button({ class: "send", onclick: () => submit() }, icon("send"));
-  const tools = [["commands", "/", () => insert("/", true)], ["mention", "@", () => insert("@")]].map(([name, sign, act]) => {
-    const tool = button({ class: "quiet tool", onclick: act }, sign);
-    tool.name = name;
-    return tool;
-  });
   const picker = make("input", { type: "file", multiple: true, hidden: true, tabindex: "-1" });
   const attach = button({ class: "quiet tool", onclick: () => picker.click() }, icon("clip"));
   attach.name = "attach";
@@ -31,7 +26,7 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
   let files = [];
   const hint = make("span", { class: "hint" });
   const element = make("div", { class: "composer" }, options, above,
-    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, tools, shortcuts, picker, hint, sendButton)), problem);
+    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, shortcuts, picker, hint, sendButton)), problem);
   const complete = completion(box, options, () => !where().thread_ts);
 
   const draftKey = () => {
@@ -42,13 +37,6 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, window.innerHeight / 3)}px`;
     sendButton.disabled = !box.value.trim() && !files.length;
-  };
-  const insert = (sign, atStart) => {
-    if (atStart) box.value = box.value.startsWith(sign) ? box.value : sign + box.value;
-    else box.setRangeText(/(^|\s)$/.test(box.value.slice(0, box.selectionStart)) ? sign : ` ${sign}`, box.selectionStart, box.selectionEnd, "end");
-    if (atStart) box.setSelectionRange(sign.length, sign.length);
-    box.focus();
-    box.dispatchEvent(new Event("input"));
   };
 
   const setFiles = (list) => {
@@ -142,7 +130,7 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
       sendButton.title = t("send");
       options.setAttribute("aria-label", t("commands"));
       shortcuts.hidden = !global().length;
-      for (const tool of [attach, ...tools, shortcuts]) {
+      for (const tool of [attach, shortcuts]) {
         tool.setAttribute("aria-label", t(tool.name));
         tool.title = t(tool.name);
       }

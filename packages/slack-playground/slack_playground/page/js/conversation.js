@@ -4,14 +4,13 @@
 import { announce, button, fill, icon, make, sync } from "./dom.js";
 import { createComposer } from "./composer.js";
 import { say } from "./acts.js";
-import { drawHome } from "./home.js";
-import { avatar, faceOf, nativeName, placeName, titleOf } from "./faces.js";
+import { drawHome } from "./views.js";
+import { avatar, faceOf, installNotice, nativeName, placeName, titleOf } from "./faces.js";
 import { editing, startEdit } from "./messages.js";
 import { app, changed, conversation, here, isDm, keep, nameOf, recall, store } from "./store.js";
 import { anyWorking, items, oneInTabOrder, preview, refreshStatus } from "./timeline.js";
 import { t } from "./words.js";
 import { goTo, setTab, showPane, toggleSent } from "./going.js";
-import { installNotice } from "./workspaces.js";
 
 const pane = document.getElementById("conversation");
 const head = make("header", { class: "pane-head" });
@@ -51,7 +50,7 @@ pane.append(head, tabs, notices, scroller, page, newer, composer.element);
 export const focusComposer = () => composer.focus();
 
 // A reply in the DM is written in the same box: there, the thread is shown in the conversation itself.
-export function replyTo(ts) {
+function replyTo(ts) {
   root = ts;
   drawAbove();
   composer.refresh();
@@ -75,19 +74,13 @@ export function drawHead() {
     dm ? avatar(store.workspace.bot_user_id, "small") : faceOf(entry),
     make("h1", {}, titleOf(entry), dm ? nativeName(store.workspace.native_name) : null),
     dm ? null : make("div", { class: "faces", role: "img", "aria-label": `${t("members")}: ${entry.members.map(nameOf).join(", ")}`, title: entry.members.map(nameOf).join(", ") }, entry.members.slice(0, 5).map((id) => avatar(id, "tiny"))),
-    store.workspace.stand_in_model && recall("standIn") === "hidden"
-      ? button({ class: "chip", title: t("standInNote"), onclick: () => {
-        keep("standIn", null);
-        drawNotices();
-        drawHead();
-      } }, t("standInShort")) : null,
     button({ class: "plain sent-toggle", id: "sent-toggle", "aria-pressed": String(store.side === "sent"), title: `${t("sent")} (Alt + S)`, onclick: toggleSent }, icon("sent"), make("span", {}, t("sent"))));
   drawTabs(dm);
 }
 
 function drawTabs(dm) {
   tabs.hidden = !dm;
-  const names = ["messages", "home", "about"];
+  const names = ["messages", "home"];
   sync(tabs, names.map((name) => ({
     key: name, sign: `${t(`${name}Tab`)}${store.tab === name}`,
     build: () => button({
@@ -96,7 +89,7 @@ function drawTabs(dm) {
       onkeydown: (event) => {
         const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         if (!step) return;
-        setTab(names[(names.indexOf(name) + step + 3) % 3]);
+        setTab(names[(names.indexOf(name) + step + 2) % 2]);
         requestAnimationFrame(() => document.getElementById(`tab-${store.tab}`)?.focus());
       },
     }, t(`${name}Tab`)),
@@ -112,7 +105,6 @@ export function drawNotices() {
       button({ class: "quiet", "aria-label": t("hide"), title: t("hide"), onclick: () => {
         keep("standIn", "hidden");
         drawNotices();
-        drawHead();
       } }, icon("close", 15))));
   }
   fill(notices, store.workspace ? installNotice() : null, shown);
@@ -219,4 +211,3 @@ export function tell(message) {
   const text = preview(message, 400);
   if (text) announce(`${nameOf(message.user)}: ${text}`);
 }
-

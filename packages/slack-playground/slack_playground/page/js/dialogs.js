@@ -1,8 +1,10 @@
 // @ts-check
-// The page's own dialogs. Native ones: they trap focus, Escape closes them, focus goes back.
+// The page's own dialogs and menus.
 
 import { button, icon, make } from "./dom.js";
 import { t } from "./words.js";
+
+// The page's own dialogs. Native ones: they trap focus, Escape closes them, focus goes back.
 
 let counter = 0;
 export const newId = (name) => `${name}-${(counter += 1)}`;
@@ -48,16 +50,75 @@ export function ask({ title, text, confirm, deny, danger }) {
   });
 }
 
-export function labelled(text, control, note) {
-  control.id ||= newId("field");
-  const error = make("p", { class: "field-error", id: `${control.id}-error` });
-  control.setAttribute("aria-describedby", error.id);
-  const row = make("div", { class: "field" }, make("label", { for: control.id }, text), control, note ? make("p", { class: "field-note" }, note) : null, error);
-  return { row, control, say: (message) => complain(control, error, message) };
-}
-
 export function complain(control, error, message) {
   error.replaceChildren(...(message ? [icon("warning", 15), make("span", {}, message)] : []));
   if (message) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
 }
+
+// A button that opens a menu: arrows move, Escape and a click elsewhere close it.
+
+let open = null;
+
+// `entries` are {label, note?, lang?, icon?, chosen?, choose}; called each time the menu opens.
+export function menuButton(properties, content, entries) {
+  const opener = button({ ...properties, "aria-haspopup": "menu", "aria-expanded": "false" }, ...content);
+  opener.addEventListener("click", () => (open?.opener === opener ? closeMenu(true) : show(opener, entries())));
+  return opener;
+}
+
+export function closeMenu(returnFocus = false) {
+  if (!open) return false;
+  const { menu, opener } = open;
+  open = null;
+  menu.remove();
+  opener.setAttribute("aria-expanded", "false");
+  if (returnFocus) opener.focus();
+  return true;
+}
+
+function show(opener, entries) {
+  closeMenu();
+  const radio = entries.some((entry) => entry.chosen !== undefined);
+  const menu = make("div", { class: "menu", role: "menu", "aria-label": opener.getAttribute("aria-label") ?? opener.textContent },
+    entries.map((entry) => button({
+      class: `menu-item ${entry.style ?? ""}`, role: radio ? "menuitemradio" : "menuitem", tabindex: "-1", lang: entry.lang,
+      "aria-checked": radio ? String(Boolean(entry.chosen)) : null,
+      onclick: () => {
+        closeMenu(true);
+        entry.choose();
+      },
+    }, entry.icon, make("span", { class: "menu-text" }, entry.label, entry.note ? make("small", {}, entry.note) : null))));
+  menu.addEventListener("keydown", keys);
+  (opener.closest("dialog") ?? document.body).append(menu);
+  place(menu, opener.getBoundingClientRect());
+  opener.setAttribute("aria-expanded", "true");
+  open = { menu, opener };
+  menu.firstElementChild?.focus();
+}
+
+function place(menu, from) {
+  const room = window.innerHeight - from.bottom;
+  menu.style.maxHeight = `${Math.max(room, from.top) - 16}px`;
+  menu.style.top = room >= menu.offsetHeight + 8 || room > from.top ? `${from.bottom + 4}px` : `${from.top - menu.offsetHeight - 4}px`;
+  menu.style.left = `${Math.max(8, Math.min(from.left, window.innerWidth - menu.offsetWidth - 8))}px`;
+}
+
+function keys(event) {
+  const items = [...event.currentTarget.children];
+  const at = items.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+  if (to !== undefined) {
+    event.preventDefault();
+    items.at(to % items.length).focus();
+  } else if (event.key === "Escape" || event.key === "Tab") {
+    event.preventDefault();
+    event.stopPropagation();
+    closeMenu(true);
+  }
+}
+
+document.addEventListener("pointerdown", (event) => {
+  if (open && !open.menu.contains(event.target) && !open.opener.contains(event.target)) closeMenu();
+});
+window.addEventListener("resize", () => closeMenu());

@@ -1,9 +1,12 @@
 // @ts-check
-// People and conversations as they look: avatars, names.
+// People, conversations and workspaces as they look.
 
+import { menuButton } from "./dialogs.js";
 import { icon, make } from "./dom.js";
 import { isDm, nameOf, store, user } from "./store.js";
-import { languageOf } from "./words.js";
+import { languageOf, t } from "./words.js";
+
+// People and conversations as they look: avatars, names.
 
 const COLOURS = 8;
 
@@ -36,4 +39,28 @@ export const placeName = (entry) => (entry.is_im || entry.is_mpim ? titleOf(entr
 export function faceOf(entry) {
   if (entry.is_im) return avatar(entry.members.find((id) => id !== store.me) ?? store.me, "small");
   return make("span", { class: "glyph" }, icon(entry.is_mpim ? "group" : entry.is_private ? "lock" : "hash", 16));
+}
+
+// Other workspaces: switching, and installing the app there.
+
+// The first workspace has its name in the language of the person who looks at it.
+const workspaceNameOf = (one) => (one.team_id === store.workspace.workspaces[0].team_id ? t("workspace") : one.name);
+const current = () => store.workspace.workspaces.find((one) => one.team_id === store.workspace.team_id);
+export const workspaceName = () => workspaceNameOf(current());
+
+const switchTo = (team) => location.assign(`/?${new URLSearchParams({ team })}`);
+
+export function workspaceHead() {
+  if (store.workspace.workspaces.length === 1) return make("div", { class: "workspace-name" }, workspaceName());
+  return menuButton({ class: "workspace-name", title: t("switchWorkspace"), "data-focus": "workspaces" }, [make("span", {}, workspaceName()), icon("down", 15)], () => store.workspace.workspaces.map((one) => ({
+    label: workspaceNameOf(one), note: one.installed ? null : t("notInstalledShort"), chosen: one === current(), choose: () => one !== current() && switchTo(one.team_id) })));
+}
+
+export function installNotice() {
+  const { app_name: app, install_url, installed, team_id } = store.workspace;
+  if (installed) return null;
+  const href = install_url && `${install_url}?${new URLSearchParams({ team: team_id })}`;
+  return make("p", { class: "notice", role: "status" }, icon("info", 16),
+    make("span", {}, t(install_url ? "notInstalled" : "notInstallable", { app, workspace: workspaceName() })),
+    href && make("a", { class: "primary", href, target: "_blank", rel: "noopener" }, t("install", { app })));
 }

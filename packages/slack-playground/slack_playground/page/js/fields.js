@@ -1,13 +1,12 @@
 // @ts-check
 // Elements that hold a value: selects, checkboxes, dates, texts. {node, control, read, restore}
 
-import { upload } from "./acts.js";
 import { make } from "./dom.js";
 import { newId } from "./dialogs.js";
 import { placeName } from "./faces.js";
-import { plainOrMrkdwn } from "./mrkdwn.js";
+import { plainOrMrkdwn } from "./text.js";
 import { mine, people, store } from "./store.js";
-import { momentOf, sizeOf, t, wallTime } from "./words.js";
+import { momentOf, t, wallTime } from "./words.js";
 
 const INPUTS = {
   plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number",
@@ -16,37 +15,13 @@ const INPUTS = {
 
 const TYPED = new Set(["plain_text_input", "email_text_input", "url_text_input", "number_input"]);
 
-export const holdsValue = (element) => element.type in INPUTS || element.type === "file_input" || /select|checkboxes|radio/.test(element.type);
+export const holdsValue = (element) => element.type in INPUTS || /select|checkboxes|radio/.test(element.type);
 
 export function field(element, changed = () => {}) {
   if (element.type === "checkboxes" || element.type === "radio_buttons") return choices(element, changed, element.type === "checkboxes");
   if (element.type.startsWith("multi_")) return choices({ ...element, options: optionsOf(element).flatMap((group) => group.options) }, changed, true, "compact");
   if (element.type.endsWith("select")) return select(element, changed);
-  if (element.type === "file_input") return filePicker(element);
   return textual(element, changed);
-}
-
-// A file goes to the playground as soon as it is chosen; the form holds its id.
-function filePicker(element) {
-  let chosen = [];
-  const names = make("p", { class: "field-note", "aria-live": "polite" });
-  const say = (text = "") => (names.textContent = text || chosen.map((file) => `${file.name} (${sizeOf(file.size)})`).join(", "));
-  const control = make("input", {
-    type: "file", multiple: (element.max_files ?? 10) > 1 ? "" : null,
-    accept: element.filetypes?.map((kind) => `.${kind}`).join(","),
-  });
-  control.addEventListener("change", async () => {
-    chosen = [];
-    say();
-    try {
-      chosen = await Promise.all([...control.files].map(upload));
-      say();
-    } catch (error) {
-      say(error.message);
-    }
-  });
-  const node = make("div", {}, control, names);
-  return { node, control, read: () => chosen.map((file) => file.id), restore: () => {} };
 }
 
 function optionsOf(element) {
@@ -143,4 +118,3 @@ export function problemOf(block, value) {
   if (element.type === "number_input" && Number.isNaN(Number(text))) return t("badNumber");
   return "";
 }
-

@@ -3,8 +3,7 @@
 
 import { lookAt, openTab } from "./acts.js";
 import { forgetAnnounced } from "./dom.js";
-import { changed, here, isDm, keep, loadConversation, mine, people, recall, store } from "./store.js";
-import { markRead } from "./reading.js";
+import { changed, here, isDm, keep, loadConversation, markRead, mine, people, recall, store } from "./store.js";
 import { speak } from "./words.js";
 
 const frame = document.getElementById("app");
@@ -80,4 +79,3 @@ export function closeSide() {
   changed("side");
   if (was === "sent") document.getElementById("sent-toggle")?.focus();
 }
-

@@ -2,11 +2,9 @@
 // The keyboard: moving between conversations, people and messages, and the list of it all.
 
 import { button, make } from "./dom.js";
-import { dialog } from "./dialogs.js";
+import { closeMenu, dialog } from "./dialogs.js";
 import { bePerson, closeSide, goTo, toggleSent } from "./going.js";
-import { closeMenu } from "./menu.js";
-import { askRemove, startEdit } from "./messages.js";
-import { isDm, people, rootOf, store } from "./store.js";
+import { people, store } from "./store.js";
 import { t } from "./words.js";
 
 export function showShortcuts() {
@@ -20,7 +18,7 @@ export function showShortcuts() {
 
 const writing = (target) => target.matches?.("input, textarea, select, [contenteditable]");
 
-export function listenToKeys({ reply, focusComposer }) {
+export function listenToKeys(focusComposer) {
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || document.querySelector("dialog[open]")) return;
     if (event.altKey && !event.ctrlKey && !event.metaKey) return withAlt(event);
@@ -29,10 +27,7 @@ export function listenToKeys({ reply, focusComposer }) {
     if (event.key === "?") {
       event.preventDefault();
       showShortcuts();
-      return;
     }
-    const item = /** @type {any} */ (event.target).closest?.(".message");
-    if (item && item === event.target && item.message) onMessage(event, item.message, item, reply);
   });
   document.addEventListener("keydown", moveThroughMessages);
 }
@@ -55,20 +50,6 @@ function escape(event, focusComposer) {
     closeSide();
     focusComposer();
   } else if (!writing(event.target)) focusComposer();
-}
-
-function onMessage(event, message, item, reply) {
-  const own = message.user === store.me && !message.is_ephemeral && !message.subtype;
-  const act = {
-    t: () => !message.is_ephemeral && (isDm(store.workspace.channels.find((entry) => entry.id === store.channel)) ? reply(rootOf(message)) : goTo({ thread: rootOf(message) })),
-    e: () => own && startEdit(message),
-    delete: () => own && askRemove(message, store.channel),
-    backspace: () => own && askRemove(message, store.channel),
-    enter: () => item.querySelector("button, a, select, input")?.focus(),
-  }[event.key.toLowerCase()];
-  if (!act) return;
-  event.preventDefault();
-  act();
 }
 
 // One message at a time is in the order of Tab; arrows move through them.

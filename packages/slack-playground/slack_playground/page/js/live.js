@@ -1,16 +1,15 @@
 // @ts-check
 // Server-Sent Events: what changed is fetched again. Comes back by itself when the server does.
 
-import { at, get } from "./control.js";
-import { isDm, changed, channel, loadConversation, loadMessages, loadWorkspace, mine, store } from "./store.js";
+import { at } from "./control.js";
+import { isDm, changed, channel, here, loadConversation, loadWorkspace, markRead, store } from "./store.js";
 import { tell } from "./conversation.js";
 import { bePerson } from "./going.js";
-import { loadViews } from "./modals.js";
-import { markRead, noteLatest } from "./reading.js";
+import { loadViews } from "./views.js";
 import { forgetSent, refreshSent } from "./sent.js";
 
 const AGAIN = [500, 1000, 2000, 4000];
-const due = new Map(); // channel → Set of ts
+const due = new Set(); // channels
 let timer = null;
 let failures = 0;
 
@@ -63,8 +62,7 @@ async function everything() {
 function heard(update) {
   switch (update.changed) {
     case "messages":
-      if (!due.has(update.channel)) due.set(update.channel, new Set());
-      due.get(update.channel).add(update.ts ?? "");
+      due.add(update.channel);
       timer ??= setTimeout(fetchDue, 40);
       break;
     case "views":
@@ -94,37 +92,21 @@ async function quietly(work) {
 }
 
 async function fetchDue() {
-  const now = [...due];
+  const ids = [...due];
   due.clear();
   timer = null;
-  await quietly(() => Promise.all(now.map(([id, list]) => fetchChannel(id, [...list]))));
+  await quietly(() => Promise.all(ids.map(fetchChannel)));
 }
 
-async function fetchChannel(id, list) {
-  if (!channel(id)) await loadWorkspace();
-  if (!mine().some((entry) => entry.id === id)) return;
-  if (store.conversations.has(id)) {
-    const asked = store.me;
-    const fresh = await loadMessages(id, list);
-    if (asked !== store.me) return;
-    const ended = list.map((ts) => store.conversations.get(id)?.messages.get(ts)).filter(Boolean);
-    for (const message of ended) noteLatest(id, message.ts, message.user);
-    if (id === store.channel) {
-      for (const message of new Set([...fresh, ...ended.filter((one) => one.stream_state && !one.streaming)])) if (isNew(message)) tell(message);
-      if (!document.hidden && (store.tab === "messages" || !isDm(channel(id)))) markRead(id);
-    }
-  } else {
-    const { messages } = await get(`channels/${id}/messages`, { as: store.me, only: list.join(",") });
-    for (const message of messages) noteLatest(id, message.ts, message.user);
-  }
-}
-
-const told = new Set();
-
-function isNew(message) {
-  if (message.streaming || told.has(message.ts)) return false;
-  told.add(message.ts);
-  return true;
+// Of another conversation the workspace says how new it is.
+async function fetchChannel(id) {
+  if (id !== store.channel) await loadWorkspace();
+  if (!store.conversations.has(id)) return;
+  await loadConversation(id);
+  const news = store.conversations.get(id)?.news.splice(0) ?? [];
+  if (id !== store.channel) return;
+  news.forEach(tell);
+  if (!document.hidden && (store.tab === "messages" || !isDm(here()))) markRead(id);
 }
 
 document.addEventListener("visibilitychange", () => {

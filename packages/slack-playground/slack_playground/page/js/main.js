@@ -1,18 +1,18 @@
 // @ts-check
 // Puts the page together.
 
-import { drawConversation, drawHead, drawNewer, drawNotices, focusComposer, opened, replyTo } from "./conversation.js";
+import { drawConversation, drawHead, drawNewer, drawNotices, focusComposer, opened } from "./conversation.js";
 import { bePerson, setTab, showPane, whenOpened } from "./going.js";
 import { listenToKeys } from "./keys.js";
 import { listen } from "./live.js";
 import { onEdit } from "./messages.js";
-import { drawViews, loadViews } from "./modals.js";
+import { drawViews, loadViews } from "./views.js";
 import { drawSent, refreshSent } from "./sent.js";
 import { drawSide, drawThread } from "./side.js";
 import { drawSidebar } from "./sidebar.js";
 import { changed, isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
 import { speak, t } from "./words.js";
-import { workspaceName } from "./workspaces.js";
+import { workspaceName } from "./faces.js";
 
 function drawAll() {
   if (!store.me) return;
@@ -41,7 +41,7 @@ whenOpened(() => {
   drawAll();
   opened();
 });
-listenToKeys({ reply: replyTo, focusComposer });
+listenToKeys(focusComposer);
 
 document.getElementById("skip").addEventListener("click", async (event) => {
   event.preventDefault();

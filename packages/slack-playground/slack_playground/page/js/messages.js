@@ -5,13 +5,11 @@ import { button, icon, make } from "./dom.js";
 import * as acts from "./acts.js";
 import { renderBlocks } from "./blocks.js";
 import { at } from "./control.js";
-import { ask, newId } from "./dialogs.js";
+import { ask, menuButton, newId } from "./dialogs.js";
 import { avatar } from "./faces.js";
-import { emoji } from "./links.js";
-import { menuButton } from "./menu.js";
-import { asPlain, mrkdwn, unescaped } from "./mrkdwn.js";
+import { asPlain, emoji, mrkdwn, unescaped } from "./text.js";
 import { isReply, nameOf, rootOf, store, user } from "./store.js";
-import { holdsFields, viewParts } from "./view_parts.js";
+import { holdsFields, viewParts } from "./views.js";
 import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
 
 export const editing = { key: null };
@@ -162,7 +160,7 @@ function stopEdit() {
   editChanged();
 }
 
-export async function askRemove(message, channel) {
+async function askRemove(message, channel) {
   const agreed = await ask({
     title: t("removeAsk"), text: [make("p", { class: "soft" }, t("removeNote")), make("blockquote", {}, asPlain(message.text ?? ""))],
     confirm: t("remove"), deny: t("cancel"), danger: true,

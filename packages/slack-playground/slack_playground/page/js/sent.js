@@ -2,9 +2,9 @@
 // What was sent: events to the app, its Slack calls, its model requests; by turn, newest first.
 
 import { get, journal } from "./control.js";
-import { button, icon, make, sync, toast } from "./dom.js";
-import { asPlain } from "./mrkdwn.js";
-import { changed, nameOf, store } from "./store.js";
+import { button, make, sync } from "./dom.js";
+import { asPlain } from "./text.js";
+import { changed, nameOf, oneAtATime, store } from "./store.js";
 import { clock, t } from "./words.js";
 
 const KEPT = 400;
@@ -15,22 +15,15 @@ export const sentPanel = make("div", { class: "panel sent" }, filters, make("div
 const seen = { deliveries: new Map(), calls: new Map(), model: new Map() };
 const last = { deliveries: 0, calls: 0, model: 0 };
 let filter = "all";
-let running = null;
-let again = false;
+
+// Events come faster than the eye sees.
+const fetchSent = oneAtATime(async () => {
+  await fetchAll().catch(() => null);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+});
 
 export function refreshSent() {
-  if (store.side !== "sent") return;
-  if (running) {
-    again = true;
-    return;
-  }
-  running = fetchAll().catch(() => null).finally(() => {
-    running = null;
-    if (again) {
-      again = false;
-      setTimeout(refreshSent, 150);
-    }
-  });
+  if (store.side === "sent") fetchSent();
 }
 
 export function forgetSent() {
@@ -142,43 +135,8 @@ function summary(kind, entry) {
 }
 
 function more(kind, entry) {
-  const parts = {
-    toApp: () => [json("", entry.body), entry.attempts.at(-1)?.answer ? json(t("answered"), entry.attempts.at(-1).answer) : null],
-    toSlack: () => [json(t("asked"), entry.args), entry.result ? json(t("answered"), entry.result) : null],
-    toModel: () => [...promptOf(entry), json(t("answered"), entry.answer), json("JSON", entry.body)],
-  }[kind]();
-  return [...parts.filter(Boolean), button({ class: "text copy", onclick: async () => {
-    try {
-      await navigator.clipboard.writeText(JSON.stringify(entry, null, 2));
-      toast(t("copied"));
-    } catch (error) {
-      toast(error.message, "problem");
-    }
-  } }, icon("copy", 15), t("copy"))];
+  const [asked, answered] = { toApp: [entry.body, entry.attempts?.at(-1)?.answer], toSlack: [entry.args, entry.result], toModel: [entry.body, entry.answer] }[kind];
+  return [json(t("asked"), asked), answered ? json(t("answered"), answered) : null].filter(Boolean);
 }
 
-const json = (title, value) => make("div", { class: "json" }, title ? make("h4", {}, title) : null, make("pre", { tabindex: "0" }, JSON.stringify(value, null, 2)));
-
-function promptOf({ endpoint, body }) {
-  if (!body || endpoint === "embeddings") {
-    const texts = [body?.input ?? []].flat();
-    return [make("h4", {}, t("texts", { count: texts.length })), ...texts.slice(0, 20).map((text) => said("", text))];
-  }
-  const given = typeof body.input === "string" ? [{ role: "user", content: body.input }] : body.input ?? body.messages ?? [];
-  const names = (body.tools ?? []).map((tool) => tool.name ?? tool.function?.name ?? tool.type);
-  return [
-    make("h4", {}, t("prompt")), make("p", { class: "soft" }, body.model),
-    body.instructions ? said("instructions", body.instructions) : null,
-    ...given.map((item) => said(item.role ?? item.type, textOf(item))),
-    make("h4", {}, t("tools")), names.length ? make("p", { class: "tool-names" }, names.map((name) => make("code", {}, name))) : make("p", { class: "soft" }, t("noTools")),
-  ];
-}
-
-function textOf(item) {
-  if (typeof item.content === "string") return item.content;
-  if (Array.isArray(item.content)) return item.content.map((part) => part.text ?? part.refusal ?? `[${part.type}]`).join("\n");
-  if (item.type === "function_call") return `${item.name}(${item.arguments})`;
-  return typeof item.output === "string" ? item.output : JSON.stringify(item.tool_calls ?? item);
-}
-
-const said = (role, text) => make("div", { class: `said ${role}` }, role ? make("strong", {}, role) : null, make("pre", { tabindex: "0" }, String(text)));
+const json = (title, value) => make("div", { class: "json" }, make("h4", {}, title), make("pre", { tabindex: "0" }, JSON.stringify(value, null, 2).replaceAll("\\n", "\n")));

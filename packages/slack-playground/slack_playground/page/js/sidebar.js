@@ -2,13 +2,11 @@
 // The left: who you are, and the conversations you are in.
 
 import { button, fill, icon, make, sync } from "./dom.js";
-import { avatar, faceOf, seal, titleOf } from "./faces.js";
+import { avatar, faceOf, seal, titleOf, workspaceHead } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
-import { isUnread } from "./reading.js";
 import { showShortcuts } from "./keys.js";
-import { isDm, me, mine, people, store } from "./store.js";
+import { isDm, isUnread, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
-import { workspaceHead } from "./workspaces.js";
 
 const rail = document.getElementById("rail");
 const sidebar = document.getElementById("sidebar");

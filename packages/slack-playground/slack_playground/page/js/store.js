@@ -69,18 +69,30 @@ export function mine() {
   return store.workspace.channels.filter((entry) => !entry.is_archived && entry.members.includes(store.me));
 }
 
-// Answers may overtake each other: what the answer to a later request has told stays.
-let requests = 0;
-let workspaceRequest = 0;
+// Returns `work` run one at a time, so that no answer overtakes another: what asks meanwhile has it run once more.
+export function oneAtATime(work) {
+  let running = null;
+  let again = false;
+  return () => {
+    again = true;
+    running ??= (async () => {
+      try {
+        while (again) {
+          again = false;
+          await work();
+        }
+      } finally {
+        running = null;
+      }
+    })();
+    return running;
+  };
+}
 
-export async function loadWorkspace() {
-  const request = ++requests;
+export const loadWorkspace = oneAtATime(async () => {
   try {
-    const found = await get("state");
-    if (request < workspaceRequest) return;
-    workspaceRequest = request;
-    store.workspace = found;
-    speakOf(found.app_name);
+    store.workspace = await get("state");
+    speakOf(store.workspace.app_name);
   } catch (error) {
     // A workspace that is gone after a restart: the first one is always there.
     if (team && !(error instanceof TypeError)) location.replace("/");
@@ -88,63 +100,34 @@ export async function loadWorkspace() {
   }
   if (store.workspace.workspaces.length > 1) stayIn(store.workspace.team_id);
   changed("workspace");
-}
+});
 
 export function conversation(id = store.channel) {
   if (!store.conversations.has(id)) {
-    store.conversations.set(id, { messages: new Map(), threads: new Map(), told: { messages: new Map(), threads: new Map() }, pending: [], loaded: false, shown: 80 });
+    const kept = { messages: new Map(), threads: new Map(), pending: [], news: [], loaded: false, shown: 80, load: null };
+    kept.load = oneAtATime(() => load(id, kept));
+    store.conversations.set(id, kept);
   }
   return store.conversations.get(id);
 }
 
-export async function loadConversation(id) {
-  const request = ++requests;
-  const asked = store.me;
-  const kept = conversation(id);
-  const found = await get(`channels/${id}/messages`, { as: asked });
-  if (asked !== store.me) return;
-  for (const part of ["messages", "threads"]) take(kept, part, found[part], request, kept[part].keys());
+export const loadConversation = (id) => conversation(id).load();
+
+const byTs = (entries) => new Map(entries.map((entry) => [entry.ts, entry]));
+
+// `news` collects the messages that are new and whole, or whose stream has ended.
+async function load(id, kept) {
+  const found = await get(`channels/${id}/messages`, { as: store.me });
+  if (store.conversations.get(id) !== kept) return; // another person looks at it meanwhile
+  const isNew = (message) => !message.streaming && (kept.messages.get(message.ts)?.streaming ?? true);
+  if (kept.loaded) kept.news.push(...found.messages.filter(isNew));
+  kept.messages = byTs(found.messages);
+  kept.threads = byTs(found.threads);
   kept.loaded = true;
-  for (const message of found.messages) confirm(kept, message);
+  // A message carries the id that the page gave it, however many are on their way.
+  const sent = new Set(found.messages.map((message) => message.client_msg_id));
+  kept.pending = kept.pending.filter((entry) => !sent.has(entry.id));
   changed("messages");
-}
-
-// Fetches only what changed; what is not there any more was deleted.
-export async function loadMessages(id, list) {
-  const request = ++requests;
-  const asked = store.me;
-  const kept = conversation(id);
-  const found = await get(`channels/${id}/messages`, { as: asked, only: list.join(",") });
-  if (asked !== store.me) return [];
-  const fresh = take(kept, "messages", found.messages, request, list);
-  take(kept, "threads", found.threads, request);
-  for (const message of found.messages) confirm(kept, message);
-  changed("messages");
-  return fresh;
-}
-
-// Applies an answer to `part`, without the `expected` that it does not hold; returns what is new.
-function take(kept, part, entries, request, expected = []) {
-  const told = kept.told[part];
-  const answered = new Map(entries.map((entry) => [entry.ts, entry]));
-  const fresh = [];
-  for (const ts of new Set([...expected, ...answered.keys()])) {
-    if (told.get(ts) > request) continue;
-    told.set(ts, request);
-    const entry = answered.get(ts);
-    if (!entry) kept[part].delete(ts);
-    else {
-      if (!kept[part].has(ts)) fresh.push(entry);
-      kept[part].set(ts, entry);
-    }
-  }
-  if (fresh.length) kept[part] = new Map([...kept[part]].sort(([a], [b]) => (a < b ? -1 : 1)));
-  return fresh;
-}
-
-// A message carries the id that the page gave it, however many are on their way.
-function confirm(kept, message) {
-  kept.pending = kept.pending.filter((entry) => entry.id !== message.client_msg_id);
 }
 
 const remembered = (name) => `playground.${name}`;
@@ -165,4 +148,19 @@ export function keep(name, value) {
     // Private windows keep nothing; the page works without.
     return;
   }
+}
+
+// What each person has read: a dot marks a conversation with newer messages.
+const readKey = (id) => `read.${store.workspace.team_id}.${store.me}.${id}`;
+
+export function markRead(id) {
+  const latest = [...conversation(id).messages.keys()].at(-1);
+  if (!latest || (recall(readKey(id)) ?? "") >= latest) return;
+  keep(readKey(id), latest);
+  changed("workspace");
+}
+
+export function isUnread(entry) {
+  if (!entry.latest || entry.latest.user === store.me) return false;
+  return (recall(readKey(entry.id)) ?? "") < entry.latest.ts;
 }

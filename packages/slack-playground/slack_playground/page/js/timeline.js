@@ -3,9 +3,8 @@
 
 import { icon, make } from "./dom.js";
 import { avatar } from "./faces.js";
-import { renderMarkdown } from "./markdown.js";
+import { asPlain, renderMarkdown } from "./text.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
-import { asPlain } from "./mrkdwn.js";
 import { isDm, isReply, nameOf, rootOf, store } from "./store.js";
 import { dayKey, dayOf, t } from "./words.js";
 
@@ -48,7 +47,7 @@ export function items(kept, channel, { root, shown = Infinity, open }) {
 
 export function titleOfThread(kept, message) {
   const thread = isReply(message) ? null : kept.threads.get(message.ts);
-  return thread?.session_title || thread?.title || "";
+  return thread?.session_title || "";
 }
 
 // A title that only repeats the beginning of the message it would be above is left out there.

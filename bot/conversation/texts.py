@@ -1,0 +1,279 @@
+"""The stored texts of turns: replaced after an edit, deleted as memory is off or forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.conversation.claimed_message import OPEN
+from bot.conversation.inbox import THREAD_SETTING
+from bot.queue.queue import BACKGROUND, Queue
+from bot.slack.messages import Message, split_thread_key
+from bot.slack.permalinks import MessageKey
+from memory import DM, PUBLIC, Gone, Person, Pool
+from memory.formation import sources_among
+from memory.postgres import execute_statement, person_transaction
+
+UPDATE_FROM_MESSAGE = "follow_message"
+_IN_SELECTION: LiteralString = (
+    "(%(everything)s OR (%(ranged)s AND (%(channel)s::text IS NULL OR channel_id = %(channel)s)"
+    " AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
+)
+# Messages of which no attempt has begun.
+_NOT_BEGUN: LiteralString = (
+    "SELECT channel_id, ts FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND status = 'waiting' AND begun_at IS NULL"
+)
+_DELETE_TEXTS: LiteralString = (
+    f"WITH meant AS (SELECT id, {_IN_SELECTION} OR (channel_id, ts) IN (SELECT * FROM"
+    " unnest(%(channels)s::text[], %(times)s::text[])) AS whole FROM messages"
+    " WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE),"
+    " gone AS (SELECT id, whole OR says(question, %(subjects)s) AS question,"
+    " whole OR says(words, %(subjects)s) AS words,"
+    " whole OR says(COALESCE(reply, ''), %(subjects)s) AS reply"
+    " FROM messages JOIN meant USING (id)),"
+    # What people said of an answer may repeat it.
+    " comments AS (UPDATE feedback SET comment = '' WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND comment <> '' AND (%(everything)s OR says(comment, %(subjects)s) OR turn_id IN"
+    " (SELECT id FROM gone WHERE question OR words OR reply)))"
+    " UPDATE messages SET question = CASE WHEN gone.question THEN '' ELSE messages.question END,"
+    " words = CASE WHEN gone.words THEN '' ELSE messages.words END,"
+    " reply = CASE WHEN gone.reply THEN NULL ELSE messages.reply END"
+    " FROM gone WHERE messages.id = gone.id AND (gone.question OR gone.words OR gone.reply)"
+    " RETURNING channel_id, CASE WHEN gone.question OR gone.words THEN ts END AS asked,"
+    " CASE WHEN gone.reply THEN reply_ts ELSE '{}' END AS answered"
+)
+_DELETE: LiteralString = (
+    "UPDATE messages SET question = '', words = '', reply = NULL,"
+    " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
+)
+
+
+# --- a message was edited or deleted -----------------------------------------------------------
+async def replace_texts(
+    connection: AsyncConnection[DictRow],
+    team_id: str,
+    channel_id: str,
+    ts: str,
+    *,
+    question: str,
+    words: str,
+    changed_ts: str,
+) -> list[DictRow]:
+    """Replace the texts of the turn of a message, within a transaction of its thread.
+
+    Returns its id, user_id, audience and whether it is `formed`; nothing if no text is stored or
+    changes, or a newer event of the message than `changed_ts` is known.
+    """
+    changed = await connection.execute(
+        "UPDATE messages SET question = %s, words = %s, edited_at = now() WHERE team_id = %s"
+        " AND channel_id = %s AND ts = %s"
+        # Slack also says so when it adds a preview to a link.
+        " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
+        " AND changed_ts <= %s"
+        " RETURNING id, user_id, audience, formed_at IS NOT NULL AS formed",
+        (question, words, team_id, channel_id, ts, question, words, changed_ts),
+    )
+    return await changed.fetchall()
+
+
+async def narrow(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> str | None:
+    """Give a public turn its channel's own audience, and return that; None where it stays public.
+
+    The channel has become private or shared, or Slack has not said again what it is.
+    """
+    narrowed = await connection.execute(
+        "UPDATE messages SET audience = channel_id"
+        " WHERE id = %s AND team_id = %s AND user_id = %s AND audience = %s"
+        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = messages.team_id"
+        " AND c.channel_id = messages.channel_id AND c.audience = messages.audience)"
+        " RETURNING audience",
+        (turn, person.team_id, person.user_id, PUBLIC),
+    )
+    row = await narrowed.fetchone()
+    return None if row is None else str(row["audience"])
+
+
+async def begin_formation_again(
+    connection: AsyncConnection[DictRow], person: Person, turn: UUID
+) -> bool:
+    """Let memories be formed again from a turn's words; return False if none are stored."""
+    changed = await connection.execute(
+        "UPDATE messages SET formed_at = NULL"
+        " WHERE id = %s AND team_id = %s AND user_id = %s AND words <> ''",
+        (turn, person.team_id, person.user_id),
+    )
+    return changed.rowcount > 0
+
+
+async def delete_withdrawn_texts(
+    pool: Pool, person: Person, turn: UUID, thread: str, *, complete: bool
+) -> None:
+    """Delete the texts of a turn whose message was deleted; `complete`: nothing is left in Slack.
+
+    Then it has ended.
+    """
+    await execute_statement(
+        pool,
+        "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"
+        " ended_at = CASE WHEN %s THEN now() END WHERE id = %s AND team_id = %s AND user_id = %s",
+        (complete, turn, person.team_id, person.user_id),
+        scope={THREAD_SETTING: thread},
+    )
+
+
+async def check_changed_sources(pool: Pool, queue: Queue, person: Person) -> None:
+    """Schedule an update from each edited or deleted message that a memory comes from.
+
+    For an Undo that has restored memories: while they were gone, an edit or a deletion of their
+    messages found nothing to update.
+    """
+    async with person_transaction(pool, person) as connection:
+        found = await connection.execute(
+            "SELECT channel_id, ts, thread FROM messages"
+            " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
+            person.ids,
+        )
+        rows = await found.fetchall()
+        threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
+        for channel, ts in await sources_among(connection, person, threads):
+            _, _, root = split_thread_key(threads[channel, ts])
+            await read_message_later(connection, queue, person, channel, ts, root)
+
+
+async def read_message_later(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    person: Person,
+    channel: str,
+    ts: str,
+    root: str,
+) -> None:
+    """Add the job that updates memories from what a message says in Slack then."""
+    await queue.defer(
+        connection,
+        UPDATE_FROM_MESSAGE,
+        queue=BACKGROUND,
+        lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
+        team=person.team_id,
+        user=person.user_id,
+        channel=channel,
+        ts=ts,
+        root=root,
+    )
+
+
+# --- memory is off, or something is forgotten ---------------------------------------------------
+
+
+async def discard_words(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> None:
+    """Blank what was said since memory was switched off, and words that were not formed yet.
+
+    `scope` is a conversation, or '' for all; `since` is in seconds of the epoch.
+    """
+    in_scope: LiteralString = (
+        "team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')"
+    )
+    values = {**person.ids, "scope": scope, "since": since}
+    await connection.execute(
+        f"{_DELETE} WHERE {in_scope} AND ts::float8 >= %(since)s AND begun_at IS NOT NULL",
+        values,
+    )
+    await connection.execute(
+        "UPDATE messages SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
+        f" WHERE {in_scope} AND formed_at IS NULL AND begun_at IS NOT NULL",
+        values,
+    )
+
+
+async def delete_texts(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> None:
+    """Blank the texts of a person's turns; no memory is formed from them."""
+    await connection.execute(
+        f"{_DELETE} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+        (list(turns), person.team_id, person.user_id),
+    )
+
+
+async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
+    """Return the ts of the author's message before this one: in its thread, in a DM in any."""
+    found = await connection.execute(
+        "SELECT ts FROM messages WHERE team_id = %s AND user_id = %s AND begun_at IS NOT NULL"
+        " AND channel_id = %s AND ts < %s AND (thread = %s OR audience = %s)"
+        " ORDER BY ts DESC LIMIT 1",
+        (
+            message.team_id,
+            message.user_id,
+            message.channel_id,
+            message.ts,
+            message.thread,
+            DM,
+        ),
+    )
+    row = await found.fetchone()
+    return str(row["ts"]) if row else None
+
+
+async def has_turn(connection: AsyncConnection[DictRow], message: Message, words: str) -> bool:
+    """Return whether a message has a turn that still has these words.
+
+    It has others after an edit, and none after the message was deleted or forgotten.
+    """
+    found = await connection.execute(
+        "SELECT FROM messages WHERE team_id = %s AND channel_id = %s AND ts = %s"
+        " AND begun_at IS NOT NULL AND words = %s",
+        (message.team_id, message.channel_id, message.ts, words),
+    )
+    return await found.fetchone() is not None
+
+
+async def delete_forgotten_texts(
+    connection: AsyncConnection[DictRow], gone: Gone, *, person: Person
+) -> list[MessageKey]:
+    """Delete the texts of the turns that are sources of what is forgotten, and texts that name it.
+
+    Comments on answers are deleted if they name it or are about a deleted text. Returns the
+    messages whose texts were deleted or that wait without a turn.
+    """
+    selection = gone.selection
+    ranged = (selection.channel, selection.since, selection.until) != (None, None, None)
+    sources = [*gone.messages, *selection.messages]
+    values = {
+        **person.ids,
+        "everything": selection.everything,
+        "ranged": ranged,
+        "channel": selection.channel,
+        "since": selection.since.timestamp() if selection.since else 0.0,
+        "until": selection.until.timestamp() if selection.until else float("inf"),
+        "channels": [channel for channel, _ in sources],
+        "times": [ts for _, ts in sources],
+        "subjects": list(gone.subjects),
+    }
+    messages: list[MessageKey] = []
+    if selection.everything or ranged:
+        # First: a turn that begins meanwhile is found by the next statement.
+        found = await connection.execute(f"{_NOT_BEGUN} AND {_IN_SELECTION}", values)
+        messages += [(row["channel_id"], row["ts"]) for row in await found.fetchall()]
+    found = await connection.execute(_DELETE_TEXTS, values)
+    for row in await found.fetchall():
+        times = [*filter(None, [row["asked"]]), *row["answered"]]
+        messages += [(row["channel_id"], ts) for ts in times]
+    return messages
+
+
+async def delete_old_turns(connection: AsyncConnection[DictRow], person: Person, days: int) -> int:
+    """Delete the ended turns of a person that are older than `days`; return how many."""
+    gone = await connection.execute(
+        "DELETE FROM messages WHERE team_id = %s AND user_id = %s"
+        f" AND NOT {OPEN} AND begun_at < now() - make_interval(days => %s)",
+        (person.team_id, person.user_id, days),
+    )
+    return gone.rowcount

@@ -1,0 +1,90 @@
+"""Settings and faults, which a test gives by the control API."""
+
+import random
+from http import HTTPStatus
+from typing import Annotated, Literal, Self
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
+
+DOWNLOAD = "url_private"
+"""The method name of faults of downloads."""
+_STRICT = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
+
+
+class Settings(BaseModel):
+    """Limits that a test may change, in seconds and characters.
+
+    An event without an ack for `ack_seconds` is sent again after each of the `retry_delays`.
+    """
+
+    model_config = _STRICT
+    rate_limits: bool = False
+    stream_seconds: NonNegativeFloat = 300.0
+    stream_characters: int = 12_000
+    code_seconds: NonNegativeFloat = 600.0
+    token_seconds: NonNegativeFloat = 43_200.0
+    refresh_grace_seconds: NonNegativeFloat = 60.0
+    ack_seconds: NonNegativeFloat = 3.0
+    retry_delays: list[NonNegativeFloat] = [0.0, 60.0, 300.0]
+
+
+class Fault(BaseModel):
+    """A fault for the next `times` calls of `method` ("*" for all; None: without end).
+
+    At most one of `error` (Slack's error name), `status` (HTTP) and `drop` (the connection, before
+    or after the call is carried out); none for a `delay_ms` alone. `chance` picks calls at random,
+    without end unless `times` is given. A download can be redirected by `status` 302.
+    """
+
+    model_config = _STRICT
+    method: str
+    error: str = ""
+    status: int = 0
+    drop: Literal["", "before", "after"] = ""
+    delay_ms: NonNegativeFloat = 0.0
+    times: Annotated[int, Field(ge=1)] | None = 1
+    retry_after: int | None = None
+    chance: float = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lasting(cls, given: dict[str, object]) -> dict[str, object]:
+        return {"times": None, **given} if given.get("chance") is not None else given
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        redirect = (self.method, self.status) == (DOWNLOAD, HTTPStatus.FOUND)
+        if self.status and not (redirect or 400 <= self.status <= 599):
+            raise ValueError("status must be an error: 400 to 599; of url_private also 302")
+        if sum(map(bool, (self.error, self.status, self.drop))) > 1:
+            raise ValueError("a fault has one of error, status and drop")
+        if not (self.error or self.status or self.drop or self.delay_ms):
+            raise ValueError("a fault needs error, status, drop or delay_ms")
+        return self
+
+    def response(self) -> web.Response:
+        """The HTTP answer of a fault with a `status`."""
+        headers = {"Retry-After": str(self.retry_after)} if self.retry_after else None
+        return web.Response(status=self.status, text="a fault on order", headers=headers)
+
+
+class Faults:
+    """The pending faults, in the order of configuration."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+
+    def take(self, method: str) -> Fault | None:
+        """Return the fault for this call, if any, and count it as used."""
+        for fault in self.waiting:
+            if fault.method not in ("*", method):
+                continue
+            if fault.chance < 1.0 and random.random() >= fault.chance:  # noqa: S311
+                continue
+            if fault.times is not None and fault.times <= 1:
+                self.waiting.remove(fault)
+            elif fault.times is not None:
+                fault.times -= 1
+            return fault
+        return None
