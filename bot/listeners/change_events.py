@@ -11,7 +11,7 @@ from bot.app import App
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
 from bot.memories.home import publish_later
-from bot.pipeline.sources import SourceUpdates
+from bot.pipeline.changes import SourceUpdates
 from bot.slack.messages import (
     Message,
     author_key,

@@ -22,7 +22,7 @@ from bot.people import read_settings
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, Installations, delete_message, error_code
-from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentFile
+from bot.slack.files import FileNotSent, FilesForbidden, SentFile
 from bot.types import PersonErased
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
@@ -201,7 +201,7 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
         sent = await app.files.send(person, name, content.encode(), text, noted=noted)
     except MemoryOff:
         key = "export_erased"
-    except (FileScopeMissing, FilesForbidden):
+    except FilesForbidden:
         key = "export_no_scope"
     except FileNotSent as failed:
         sent, key = failed.uncertain, "export_failed"

@@ -27,7 +27,7 @@ from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
-from bot.pipeline.deleted_messages import DeletedMessageCleanup
+from bot.pipeline.changes import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed

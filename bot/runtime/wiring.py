@@ -21,11 +21,11 @@ from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill import Backfill
+from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.responses.request import ModelRequests
-from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.migrations import migrations

@@ -20,9 +20,8 @@ from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
-from bot.pipeline.deleted_messages import DeletedMessageCleanup
+from bot.pipeline.changes import UPDATE_FROM_TURN, DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import create_turn
 from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP

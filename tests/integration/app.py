@@ -28,7 +28,7 @@ from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill import Backfill
-from bot.pipeline.sources import UPDATE_FROM_TURN
+from bot.pipeline.changes import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
 from bot.runtime.http import create_web_app

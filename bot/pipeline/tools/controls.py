@@ -19,7 +19,7 @@ from bot.memories.cards import ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.people import exclude
-from bot.pipeline.viewed_channels import read_viewed
+from bot.pipeline.context import read_viewed
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
