@@ -38,27 +38,22 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RefusalNotices:
-    """Tells people why they are not answered."""
+async def tell_refusal(
+    people: People, slack: Installations, message: Message, refusal: Refusal
+) -> None:
+    """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
 
-    people: People
-    slack: Installations
-
-    async def tell(self, message: Message, refusal: Refusal) -> None:
-        """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
-
-        In the thread of their message where it is a direct one, else in an ephemeral message.
-        Raises `SlackApiError` where Slack gives no reason.
-        """
-        reader = await self.people.reader(message.person, message.text)
-        shown, in_dm = payload(reader.say(refusal)), message.audience == DM
-        try:
-            await show_privately(self.slack, message, shown, in_dm=in_dm)
-        except SlackApiError as error:
-            if not error_code(error):
-                raise
-            log.info("a refusal could not be shown: %s", error_code(error))
+    In the thread of their message where it is a direct one, else in an ephemeral message. Raises
+    `SlackApiError` where Slack gives no reason.
+    """
+    reader = await people.reader(message.person, message.text)
+    shown, in_dm = payload(reader.say(refusal)), message.audience == DM
+    try:
+        await show_privately(slack, message, shown, in_dm=in_dm)
+    except SlackApiError as error:
+        if not error_code(error):
+            raise
+        log.info("a refusal could not be shown: %s", error_code(error))
 
 
 class QuotaExceeded(Exception):

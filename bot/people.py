@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -27,7 +27,6 @@ from memory.postgres import person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
-MAX_RETENTION_DAYS = 36_500
 EVERYWHERE = ""
 """The scope of `switch_off` for all conversations; any other is the id of one."""
 
@@ -230,31 +229,13 @@ async def choose(
         person,
         "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s,"
         " retention_days = %(retention_days)s",
-        notices=chosen.notices,
-        language=chosen.language,
-        eagerness=chosen.eagerness,
-        retention_days=chosen.retention_days,
+        **asdict(chosen),
     )
 
 
 async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person was informed of memory, or asked whether they agree to it."""
     await _set(connection, person, "told_at = now()")
-
-
-async def note_home_opened(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Record that the person has opened their Home."""
-    await _set(connection, person, "home_opened_at = now()")
-
-
-async def has_opened_home(connection: AsyncConnection[DictRow], person: Person) -> bool:
-    """Return whether the person has ever opened their Home."""
-    found = await connection.execute(
-        "SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND home_opened_at IS NOT NULL",
-        person.ids,
-    )
-    return await found.fetchone() is not None
 
 
 async def _set(
@@ -291,15 +272,13 @@ _KEPT = 5_000
 class People:
     """``users.info``, kept in `person_settings` until it changes; here for half a minute.
 
-    Slack is waited for only where nothing is known of a person, and not asked while it refuses:
-    they are then answered in the language they write.
+    Slack is not asked while it refuses: people are then answered in the language they write.
     """
 
     def __init__(self, pool: Pool, slack: Installations) -> None:
         self._pool = pool
         self._slack = slack
         self._known: dict[Person, tuple[float, PersonSettings]] = {}
-        self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 
     async def reader(
         self, person: Person, text: str = "", *, settings: PersonSettings | None = None
@@ -328,11 +307,7 @@ class People:
             return self._keep(person, settings, _TRUSTED_SECONDS)
         if recent:  # Slack was asked a moment ago
             return settings
-        asked = self._ask(person, settings)
-        if settings.profile_at is None:
-            return await asyncio.shield(asked)
-        # Slack tells of changes by itself: what is old will do until it has answered.
-        return self._keep(person, settings, _TRUSTED_SECONDS)
+        return await self._ask_slack(person, settings)
 
     def invalidate(self, person: Person) -> None:
         """Read the row again next time: the person has changed something."""
@@ -342,16 +317,7 @@ class People:
         """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
         self.invalidate(person)
         async with person_transaction(self._pool, person) as connection:
-            await _note_presence(connection, person, gone=bool(user.get("deleted")))
-            if user.get("locale"):
-                zone = str(user.get("tz") or "") or None
-                await _note_profile(connection, person, locale=str(user["locale"]), time_zone=zone)
-            else:
-                await connection.execute(
-                    "UPDATE person_settings SET profile_at = NULL"
-                    " WHERE team_id = %(team)s AND user_id = %(user)s",
-                    person.ids,
-                )
+            await _note_profile(connection, person, user, whole=bool(user.get("locale")))
 
     async def is_active(self, person: Person) -> bool | None:
         """Ask Slack whether a person's account is active, and store it; None: it did not answer.
@@ -363,9 +329,7 @@ class People:
             return None
         active = bool(user) and not user.get("deleted")
         if active:
-            self.invalidate(person)
-            async with person_transaction(self._pool, person) as connection:
-                await _note_presence(connection, person, gone=False)
+            await self.changed(person, user)
         return active
 
     def _keep(self, person: Person, settings: PersonSettings, seconds: float) -> PersonSettings:
@@ -382,14 +346,6 @@ class People:
         except OperationalError as error:
             log.warning("a person's settings could not be read: %s", fault(error))
             return PersonSettings()
-
-    def _ask(self, person: Person, settings: PersonSettings) -> asyncio.Task[PersonSettings]:
-        """Ask Slack, once for all who want to know at the same time."""
-        if person not in self._asking:
-            task = asyncio.create_task(self._ask_slack(person, settings))
-            self._asking[person] = task
-            task.add_done_callback(lambda _: self._asking.pop(person, None))
-        return self._asking[person]
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
         """Return Slack's user object, empty for an unknown person; None: the answer has none."""
@@ -414,42 +370,36 @@ class People:
         user = await self._user(person)
         if not user:
             return self._keep(person, settings, _FAILED_SECONDS)
-        locale, zone = user.get("locale"), user.get("tz")
         try:
             with transaction_timeout(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
                     await _upsert(connection, person)
-                    await _note_profile(connection, person, locale=locale, time_zone=zone)
-                    await _note_presence(connection, person, gone=bool(user.get("deleted")))
+                    await _note_profile(connection, person, user, whole=True)
                     settings = await read_settings(connection, person)
         except OperationalError as error:
             log.warning("a person's profile could not be kept: %s", fault(error))
-            settings = replace(settings, locale=locale, time_zone=zone)
+            settings = replace(settings, locale=user.get("locale"), time_zone=user.get("tz"))
         return self._keep(person, settings, _TRUSTED_SECONDS)
 
 
 async def _note_profile(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    *,
-    locale: str | None,
-    time_zone: str | None,
+    connection: AsyncConnection[DictRow], person: Person, user: Mapping[str, Any], *, whole: bool
 ) -> None:
-    """Keep what Slack says of a person who is known here."""
-    await connection.execute(
-        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone),"
-        " profile_at = now() WHERE team_id = %s AND user_id = %s",
-        (locale, time_zone, person.team_id, person.user_id),
-    )
+    """Keep Slack's user object of a person who is known here: locale, zone, whether deactivated.
 
-
-async def _note_presence(
-    connection: AsyncConnection[DictRow], person: Person, *, gone: bool
-) -> None:
-    """Note that the account of a person who is known here was deactivated, or is active again."""
+    Slack is asked again next time if it was not `whole`.
+    """
     await connection.execute(
-        "UPDATE person_settings SET deactivated_at = CASE WHEN %s THEN"
-        " COALESCE(deactivated_at, now()) END WHERE team_id = %s AND user_id = %s"
-        " AND (deactivated_at IS NOT NULL) <> %s",
-        (gone, person.team_id, person.user_id, gone),
+        "UPDATE person_settings SET locale = COALESCE(%(locale)s, locale),"
+        " time_zone = COALESCE(%(zone)s, time_zone),"
+        " profile_at = CASE WHEN %(whole)s THEN now() END,"
+        " deactivated_at = CASE WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END"
+        " WHERE team_id = %(team)s AND user_id = %(user)s",
+        {
+            **person.ids,
+            "locale": user.get("locale") or None,
+            "zone": user.get("tz") or None,
+            "whole": whole,
+            "gone": bool(user.get("deleted")),
+        },
     )

@@ -140,7 +140,9 @@ ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_change_notices ON change_notices
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- What a person was told under which message, and until when it is not told again.
+-- What a person was told under which message, and until when it is not told again. The kind of a
+-- reminder of a promise names its key, for the day and time it is due, and 1 or 2: the row is written
+-- before it is posted, and has its ts afterwards, '-' where Slack refused it.
 CREATE TABLE notices (
     team_id text NOT NULL,
     user_id text NOT NULL,
@@ -175,7 +177,6 @@ CREATE TABLE person_settings (
     profile_at timestamptz,
     deactivated_at timestamptz,
     -- when they last opened their App Home; NULL: never
-    home_opened_at timestamptz,
     PRIMARY KEY (team_id, user_id)
 );
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
@@ -201,12 +202,14 @@ CREATE POLICY own_memory_off ON memory_off
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- Requests of a person in an hour that call a model and are no message: /memories add, an edit of an
--- answered message, POST /ask.
+-- answered message, POST /ask; their questions about colleagues, and how often colleagues saw their card.
 CREATE TABLE person_requests (
     team_id text NOT NULL,
     user_id text NOT NULL,
     hour timestamptz NOT NULL,
-    requests int NOT NULL,
+    requests int NOT NULL DEFAULT 0,
+    colleague_questions int NOT NULL DEFAULT 0,
+    card_uses int NOT NULL DEFAULT 0,
     PRIMARY KEY (team_id, user_id, hour)
 );
 CREATE INDEX person_requests_hour ON person_requests (hour);
@@ -214,7 +217,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON person_requests TO kioku_app;
 ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_person_requests ON person_requests USING (
     team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR hour < now() - interval '2 hours'
+    OR hour < now() - interval '30 days'
 ) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- Files with a person's data that the app sent; deleted in Slack when the person is erased.
@@ -251,26 +254,6 @@ CREATE TABLE listening (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON listening TO kioku_app;
 
--- Reminders of promises, each written before it is posted: of the promise `key`, for the day and time
--- `due`, the first or the second. `ts` is NULL until it is posted, '' where Slack refused it.
-CREATE TABLE reminders (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    key text NOT NULL,
-    due text NOT NULL,
-    number int NOT NULL CHECK (number IN (1, 2)),
-    channel text NOT NULL,
-    begun_at timestamptz NOT NULL DEFAULT now(),
-    ts text,
-    PRIMARY KEY (team_id, user_id, key, due, number)
-);
-CREATE INDEX reminders_begun ON reminders (begun_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON reminders TO kioku_app;
-ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_reminders ON reminders USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR begun_at < now() - interval '60 days'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
 
@@ -292,9 +275,12 @@ CREATE FUNCTION promises_to_remind_of(most int)
             ORDER BY value->'content'->>'due' DESC LIMIT most) AS promise
         LEFT JOIN person_settings AS settings
             ON settings.team_id = promise.team AND settings.user_id = promise.person
-        CROSS JOIN LATERAL (SELECT count(*)::int AS posted, max(begun_at) AS last_at
-            FROM reminders AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
-                AND one.key = promise.key AND one.due = promise.due AND one.ts IS NOT NULL) AS earlier
+        CROSS JOIN LATERAL (SELECT count(*)::int AS posted,
+                max(one.expires_at) - interval '60 days' AS last_at
+            FROM notices AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
+                AND one.message_id <> '' AND one.kind IN (
+                    concat_ws(' ', 'reminder', promise.key, promise.due, 1),
+                    concat_ws(' ', 'reminder', promise.key, promise.due, 2))) AS earlier
         WHERE earlier.posted < 2 AND settings.deactivated_at IS NULL
             AND NOT EXISTS (SELECT FROM workspaces AS here
                 WHERE here.team_id = promise.team AND here.left_at IS NOT NULL)
@@ -303,22 +289,6 @@ CREATE FUNCTION promises_to_remind_of(most int)
                 AND (off.until_at IS NULL OR off.until_at > now()))
     $$;
 
--- Of each hour, how often a person asked about colleagues, and how often colleagues saw their card.
-CREATE TABLE card_uses (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    hour timestamptz NOT NULL,
-    asked int NOT NULL DEFAULT 0,
-    used int NOT NULL DEFAULT 0,
-    PRIMARY KEY (team_id, user_id, hour)
-);
-CREATE INDEX card_uses_hour ON card_uses (hour);
-GRANT SELECT, INSERT, UPDATE, DELETE ON card_uses TO kioku_app;
-ALTER TABLE card_uses ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_card_uses ON card_uses USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
-    OR hour < now() - interval '30 days'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 CREATE INDEX store_cards ON store (prefix text_pattern_ops) WHERE prefix LIKE 'chat.%.colleagues';
 
 -- The people of a workspace who show something to colleagues.
@@ -556,12 +526,12 @@ CREATE FUNCTION workspaces_with_message(
 -- Counts of messages and the age of the oldest that waits; each is read from an index.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
-        waiting bigint, oldest_seconds float, failed_messages bigint)
+        messages_waiting bigint, oldest_message_seconds float, messages_failed bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         SELECT
             count(*),
-            extract(epoch FROM now() - min(open.received_at))::float,
+            COALESCE(extract(epoch FROM now() - min(open.received_at)), 0)::float,
             (SELECT count(*) FROM messages WHERE status = 'failed')
         FROM messages AS open WHERE open.status IN ('waiting', 'answering')
     $$;
@@ -581,8 +551,6 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
         DELETE FROM sent_files WHERE team_id = team;
-        DELETE FROM reminders WHERE team_id = team;
-        DELETE FROM card_uses WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);

@@ -197,22 +197,3 @@ class PersonErased(Erased):
 
     files: int
     never_formed_messages: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatingState:
-    """The state of an installation: of its messages, jobs and processes together.
-
-    `oldest_seconds` is the age of the oldest waiting message, `overdue` how long the job that was
-    scheduled first has been due; None without one.
-    """
-
-    server: str
-    processes: int
-    waiting: int
-    oldest_seconds: float | None
-    failed_messages: int
-    due: int
-    overdue: float | None
-    later: int
-    failed_jobs: int

@@ -40,9 +40,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO person_requests (team_id, user_id, hour, requests)"
     " VALUES (%(team)s, %(user)s, now(), 1)",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
-    "INSERT INTO reminders (team_id, user_id, key, due, number, channel)"
-    " VALUES (%(team)s, %(user)s, 'k', '2026-11-27', 1, 'D1')",
-    "INSERT INTO card_uses (team_id, user_id, hour) VALUES (%(team)s, %(user)s, now())",
 )
 
 

@@ -27,7 +27,6 @@ from bot.slack.client import (
     create_client,
     delete_message,
     error_code,
-    next_cursor,
 )
 from bot.ui.reader import Reader
 from bot.ui.reply import footer, text_chunk
@@ -44,7 +43,9 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     """
     me = await ask_slack(settings, BOT_TOKEN, "auth.test")
     client = create_client(token(settings, BOT_TOKEN), settings.slack_api_url)
-    dm = await _direct_message(client, user)
+    # This opens no direct message, which would need im:write.
+    listed = await _retry(partial(client.users_conversations, types="im", limit=999))
+    dm = next((one for one in listed.get("channels") or [] if one.get("user") == user), None)
     if dm is None:
         raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
     live = _Live(client, team=me["team_id"], user=user, dm=dm["id"])
@@ -75,20 +76,6 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     if left:
         raise Problem(f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand.")
     return 1 if failed else 0
-
-
-async def _direct_message(client: AsyncWebClient, user: str) -> dict[str, Any] | None:
-    """Return the app's direct message with a person; this opens none, which needs ``im:write``."""
-    cursor: str | None = None
-    while True:
-        page = partial(client.users_conversations, types="im", limit=200, cursor=cursor)
-        answer = await _retry(page)
-        for channel in answer.get("channels") or []:
-            if channel.get("user") == user:
-                return dict(channel)
-        cursor = next_cursor(answer)
-        if not cursor:
-            return None
 
 
 @dataclass(slots=True)

@@ -18,8 +18,6 @@ async def until(check: Callable[[], Any]) -> Any:
     async with asyncio.timeout(60):
         while True:
             found = check()
-            if isinstance(found, Awaitable):
-                found = await found
-            if found:
+            if found := await found if isinstance(found, Awaitable) else found:
                 return found
             await asyncio.sleep(0.02)

@@ -23,8 +23,7 @@ from tests import fork_server
 from tests.conformance import plugin
 
 Module: TypeAlias = list[pytest.Item]
-_LONGEST = ("test_memory_machine.py", "test_several_workspaces.py", "test_fixtures.py")
-"""The modules whose few tests take longer than many of others."""
+_LONGEST = ("test_memory_machine.py", "test_several_workspaces.py", "test_fixtures.py")  # few tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -146,13 +145,14 @@ class _Controller:
         config = self._session.config
         match what:
             case "next":
-                more = self._left and not self._session.shouldfail
-                worker.send(self._left.popleft() if more else None)
+                worker.send(self._left.popleft() if self._left else None)
             case "begin":
                 self._runs[worker] = data
             case "report":
                 report = self._hook.pytest_report_from_serializable(config=config, data=data)
                 self._hook.pytest_runtest_logreport(report=report)
+                if self._session.shouldfail:
+                    self._left.clear()
             case "finish":
                 self._hook.pytest_runtest_logfinish(nodeid=data[0], location=data[1])
             case "end":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from bot.queue.queue import WORKERS
-from bot.types import OperatingState
 from memory import Pool
 from memory.postgres import execute_statement
 
@@ -15,20 +14,20 @@ _STATE: LiteralString = (
     " (SELECT count(*) / %s FROM procrastinate_workers"
     "  WHERE last_heartbeat > now() - make_interval(secs => %s)) AS processes,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
-    "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS due,"
-    " (SELECT extract(epoch FROM now() - min(scheduled_at))::float FROM procrastinate_jobs"
-    "  WHERE status = 'todo' AND scheduled_at <= now()) AS overdue,"
+    "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS jobs_due,"
+    " (SELECT COALESCE(extract(epoch FROM now() - min(scheduled_at)), 0)::float FROM"
+    " procrastinate_jobs WHERE status = 'todo' AND scheduled_at <= now()) AS oldest_job_seconds,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now())"
-    " AS later,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS failed_jobs"
+    " AS jobs_later,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS jobs_failed"
     " FROM operating_state() AS state"
 )
 
 
-async def read_operating_state(pool: Pool, *, wait: float | None = None) -> OperatingState:
-    """Return the state as it is now.
+async def read_operating_state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
+    """Return the state as it is now: counts, ages of the oldest in seconds, the server's version.
 
     Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
     """
     [row] = await execute_statement(pool, _STATE, (WORKERS, _ALIVE_SECONDS), wait=wait)
-    return OperatingState(**row)
+    return row

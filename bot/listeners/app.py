@@ -32,25 +32,6 @@ from memory.postgres import OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
 
-# Every event of manifest.yml. A type that is not listed here is acknowledged and ignored.
-EVENTS = (
-    "message",
-    "app_mention",
-    "app_context_changed",
-    "app_home_opened",
-    "agent_session_stopped",
-    "channel_shared",
-    "channel_unshared",
-    "channel_archive",
-    "channel_unarchive",
-    "channel_id_changed",
-    "channel_left",
-    "group_left",
-    "user_change",
-    "app_uninstalled",
-    "tokens_revoked",
-)
-
 DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
@@ -82,8 +63,6 @@ class CheckedApp(AsyncApp):
         """
         if _is_limit(sent):
             log.warning("Slack limits its deliveries to this app: events of a minute are missing")
-            return BoltResponse(status=HTTPStatus.OK)
-        if _is_unhandled(sent):
             return BoltResponse(status=HTTPStatus.OK)
         try:
             made = request()
@@ -121,14 +100,6 @@ def _is_limit(sent: Mapping[str, Any]) -> bool:
     Source: https://docs.slack.dev/apis/events-api/#rate-limiting
     """
     return sent.get("type") == "app_rate_limited" and "event" not in sent
-
-
-def _is_unhandled(sent: Mapping[str, Any]) -> bool:
-    """Return whether it is an event of a type that has no listener."""
-    if "event" not in sent and sent.get("type") != "event_callback":
-        return False
-    event = sent.get("event")
-    return not isinstance(event, dict) or event.get("type") not in EVENTS
 
 
 def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interactions) -> CheckedApp:

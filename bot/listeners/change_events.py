@@ -10,8 +10,8 @@ from typing import Any
 from bot.app import App
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
-from bot.memories.home import home_opened
-from bot.pipeline.sources import SourceUpdates
+from bot.memories.home import publish_later
+from bot.pipeline.changes import SourceUpdates
 from bot.slack.messages import (
     Message,
     author_key,
@@ -66,7 +66,8 @@ class ChangeEvents:
                 await self._stopped(event, team, channel)
             case "app_home_opened", _:
                 if event.get("tab") == "home":
-                    await home_opened(self.app, Person(team, str(event.get("user"))))
+                    person = Person(team, str(event.get("user")))
+                    await publish_later(self.app.pool, self.app.queue, person)
             case "user_change", _:
                 user = event.get("user") or {}
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))

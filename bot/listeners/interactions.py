@@ -155,9 +155,6 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         view = body["view"]
-        if errors := form_errors(self._app, view):
-            await ack(response_action="errors", errors=dict(errors))
-            return
         origin = Origin.of_form(metadata_of(view))
         submit = FORMS[view["callback_id"]]
 
@@ -166,6 +163,9 @@ class Interactions:
 
         with self._counted():
             person, reader = await self._who(body)
+            if errors := form_errors(self._app, reader, view):
+                await ack(response_action="errors", errors=dict(errors))
+                return
             click = Click(person=person, reader=reader, value="", position=origin.position)
             running = asyncio.ensure_future(self._result(click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
@@ -237,25 +237,22 @@ class Interactions:
         """Show a position or what was done: in the panel that was clicked in, else as a message."""
         done = result if isinstance(result, Done) else None
         position = result if isinstance(result, Position) else done.position if done else None
+        if not origin.url:
+            await self._show_home(client, body, click, origin, position, done)
+            return
+        in_panel = origin.position is not None
+        beside = bool(done and done.beside) and not in_panel
+        # A message of ours without a panel is replaced by what its button did.
+        replaces = in_panel or ("actions" in body and position is None and not beside)
         try:
-            if not origin.url:
-                await self._show_home(client, body, click, origin, position, done)
-                return
-            shows_panel = position is not None or origin.position is not None
-            if shows_panel and not (done and done.beside and origin.position is None):
-                with transaction_timeout(_DATABASE_SECONDS):
-                    shown = await self._panel(
-                        click, position or origin.position or Position(), done
-                    )
+            if (position or in_panel) and not beside:
+                where = position or origin.position or Position()
+                shown = await self._panel(click, where, done)
             else:
                 shown = done_payload(click.reader, done) if done else {}
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            done = Done(line=_sentence(click.reader, error), beside=True)
-            shown = done_payload(click.reader, done)
-        in_place = "actions" in body or ("view" in body and origin.position is not None)
-        replaces = in_place and not (done and done.beside and origin.position is None)
-        if position is not None and origin.position is None:
-            replaces = False
+            failed = Done(line=_sentence(click.reader, error), beside=True)
+            shown = done_payload(click.reader, failed)
         try:
             if not replaces and await show_in_thread(client, body, shown):
                 return
@@ -292,8 +289,9 @@ class Interactions:
 
     async def _panel(self, click: Click, position: Position, done: Done | None) -> Payload:
         # Read again: the person may just have chosen another language.
-        reader = await self._app.people.reader(click.person)
-        content = await read_panel(self._app, click.person, reader, position, home=False)
+        with transaction_timeout(_DATABASE_SECONDS):
+            reader = await self._app.people.reader(click.person)
+            content = await read_panel(self._app, click.person, reader, position, home=False)
         text = done.line if done else reader.say("memories_title")
         return {"text": text, "blocks": panel(reader, content, done)}
 
@@ -317,8 +315,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     expected = isinstance(error, (OperationalError, OutcomeUnknown, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
-    database = isinstance(error, OperationalError | OutcomeUnknown)
-    return reader.say("command_uncertain" if database else "command_broke")
+    return reader.say("command_broke")
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:

@@ -62,7 +62,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.postgres import person_transaction
-from memory.store import forgotten_messages, validated
+from memory.store import forgotten_messages
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ async def remember_as_typed(
         return Done(line=reader.say("command_broke"), beside=True)
     view = await _view(app, person, channel, ts) if ts else memory_view(person.namespace(DM))
     source = Source(lines=[text], view=view, channel=channel, ts=ts)
-    if refused := await _why_not_now(app, person, reader, source):
+    if refused := await why_not_now(app, person, reader, source):
         return replace(refused, beside=True)
     batch = uuid4()
     await app.quotas.admit(person)
@@ -186,7 +186,7 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
 
 
 async def _add(app: App, person: Person, reader: Reader, source: Source) -> Done:
-    if refused := await _why_not_now(app, person, reader, source):
+    if refused := await why_not_now(app, person, reader, source):
         return refused
     batch, outcome = uuid4(), _Outcome()
     for begin in range(0, len(source.lines), _AT_ONCE):
@@ -199,18 +199,20 @@ async def _add(app: App, person: Person, reader: Reader, source: Source) -> Done
     return await _done(app, person, reader, batch, outcome)
 
 
-async def _why_not_now(app: App, person: Person, reader: Reader, source: Source) -> Done | None:
-    """Return why nothing of a source may be stored; None if it may."""
+async def why_not_now(
+    app: App, person: Person, reader: Reader, source: Source | None = None
+) -> Done | None:
+    """Return why nothing, or nothing of a source, may be stored; None if it may."""
     if refusal := app.policy.refuses_person(person):
         return Done(line=reader.say(refusal))
     async with person_transaction(app.pool, person) as connection:
         off = (await read_settings(connection, person)).off(app.settings.consent)
-        reason = await _unlearned(connection, person, source)
+        unlearned = source is not None and await _is_unlearned(connection, person, source)
     if off:
         return Done(line=off_line(reader, off), buttons=[on_button(reader)])
-    if reason:
-        return Done(line=reader.say(reason))
-    secret = any(redact(one).removed for one in source.lines)
+    if unlearned:
+        return Done(line=reader.say("remember_off_record"))
+    secret = source is not None and any(redact(one).removed for one in source.lines)
     return Done(line=reader.say("form_secret")) if secret else None
 
 
@@ -257,21 +259,10 @@ async def _form(
         log.warning("what a person added was not judged in time; it is stored as typed")
     else:
         others = [line for line in others if not await _is_known(app, person, source, line)]
-    unfit = {line: why for line in others if (why := _unfit(app, reader, line))}
-    outcome.left |= unfit
-    if fit := [one for one in others if one not in unfit]:
-        await _store(app, source, UserFact, fit, batch, request)
-
-
-def _unfit(app: App, reader: Reader, line: str) -> str | None:
-    """Return why a line cannot be stored as a fact; None if it can."""
-    if not app.stores_facts:
-        return reader.say("form_invalid")
-    try:
-        validated(UserFact.__name__, {"fact": line})
-    except InvalidContent as problem:
-        return why_not(reader, problem)
-    return None
+    if others and app.stores_facts:
+        await _store(app, source, UserFact, others, batch, request)
+    else:
+        outcome.left |= dict.fromkeys(others, reader.say("form_invalid"))
 
 
 async def _is_known(app: App, person: Person, source: Source, line: str) -> bool:
@@ -317,24 +308,23 @@ async def _in_commit(
     """
     if await is_off(connection, person, source.channel, app.settings.consent):
         raise MemoryOff("The person has switched memory off meanwhile.")
-    if reason := await _unlearned(connection, person, source):
-        raise NotRemembered(reason)
+    if await _is_unlearned(connection, person, source):
+        raise NotRemembered("remember_off_record")
     if source.ts:
         await mark_message_formed(connection, person, source.channel, source.ts)
     # Last: an edit locks the turn first, and then the requests about its message.
     await check_request(connection, person, request)
 
 
-async def _unlearned(
+async def _is_unlearned(
     connection: AsyncConnection[DictRow], person: Person, source: Source
-) -> str | None:
-    """Return the key of the reason why no memory is formed from a message, or None."""
+) -> bool:
+    """Return whether no memory is formed from the message any more."""
     if not source.ts:
-        return None
+        return False
     if source.ts in await forgotten_messages(connection, person, source.channel):
-        return "remember_forgotten"
-    off = await was_off(connection, person, source.channel, source.ts)
-    return "remember_off_record" if off else None
+        return True
+    return await was_off(connection, person, source.channel, source.ts)
 
 
 async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:

@@ -15,7 +15,7 @@ from bot.app import App
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
-from bot.ui.cards import MOST_LINES, card_payload, colleague_name, no_card, sentence_of
+from bot.ui.cards import MOST_LINES, card_payload, sentence_of
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, Change, Memory, Person, UserFact, add_memories
 from memory.postgres import execute_statement, person_statement
@@ -26,19 +26,15 @@ log = logging.getLogger(__name__)
 QUESTIONS_AN_HOUR = 20
 _MOST_OWNERS = 200
 _OWNERS: LiteralString = "SELECT * FROM card_owners(%s, %s)"
-_ASKED: LiteralString = (
-    "INSERT INTO card_uses AS one (team_id, user_id, hour, asked)"
-    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
-    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET asked = one.asked + 1"
-    " WHERE one.asked < %(most)s RETURNING asked"
-)
-_USED: LiteralString = (
-    "INSERT INTO card_uses AS one (team_id, user_id, hour, used)"
-    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
-    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET used = one.used + 1"
+_COUNT: LiteralString = (
+    "INSERT INTO person_requests AS one (team_id, user_id, hour, colleague_questions, card_uses)"
+    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), %(questions)s, %(uses)s)"
+    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET card_uses = one.card_uses + %(uses)s,"
+    " colleague_questions = one.colleague_questions + %(questions)s"
+    " WHERE one.colleague_questions + %(questions)s <= %(most)s RETURNING 1"
 )
 _USES: LiteralString = (
-    "SELECT COALESCE(sum(used), 0)::int AS used FROM card_uses"
+    "SELECT COALESCE(sum(card_uses), 0)::int AS used FROM person_requests"
     " WHERE team_id = %(team)s AND user_id = %(user)s"
 )
 
@@ -77,13 +73,6 @@ async def add_answers(
     return [*made], left
 
 
-async def preview(app: App, person: Person, reader: Reader) -> Payload:
-    """Return what a colleague sees of the person's own card."""
-    user = await _user(app, person, slack_user(person.user_id))
-    name = colleague_name(user) if user else f"<@{slack_user(person.user_id)}>"
-    return await shown_card(app, person, person, name, reader)
-
-
 async def times_used(app: App, person: Person) -> int:
     """Return how often colleagues have seen the person's card in the last thirty days."""
     [row] = await person_statement(app.pool, person, _USES, person.ids)
@@ -93,54 +82,52 @@ async def times_used(app: App, person: Person) -> int:
 # --- a colleague -------------------------------------------------------------------------------
 
 
-class NotAllowed(Exception):
-    """The question is not answered; the text is for the model."""
+async def ask_about(app: App, asker: Person, who: str) -> Person | str:
+    """Count a question; return the colleague that `who` names, by a mention or a name.
 
-
-async def ask_about(app: App, asker: Person, who: str) -> tuple[Person, str]:
-    """Return the colleague that `who` names, by a mention or a name, and their name.
-
-    Counts the question. Raises `NotAllowed` for guests, people of other workspaces, names that
-    nobody or several with a card have, and after `QUESTIONS_AN_HOUR`.
+    Or why there is no answer, for the model: to guests, people of other workspaces, about a name
+    that nobody or several with a card have, and after `QUESTIONS_AN_HOUR`.
     """
     if "-" in asker.user_id or not await _user(app, asker, asker.user_id):
-        raise NotAllowed("Guests and people of other workspaces cannot ask about colleagues.")
-    values = {**asker.ids, "most": QUESTIONS_AN_HOUR}
-    if not await person_statement(app.pool, asker, _ASKED, values):
-        raise NotAllowed("That were enough questions about colleagues for this hour.")
+        return "Guests and people of other workspaces cannot ask about colleagues."
+    if not await _count(app, asker, questions=1):
+        return "That were enough questions about colleagues for this hour."
     wanted = who.strip().lstrip("@<").rstrip(">").casefold()
     if wanted.upper().startswith(("U", "W")) and wanted.isalnum() and len(wanted) > 7:
         owners = [wanted.upper()]
     else:
         rows = await execute_statement(app.pool, _OWNERS, (asker.team_id, _MOST_OWNERS))
         owners = [row["user_id"] for row in rows]
-    found = {}
+    found = []
     for owner in owners:
         user = await _user(app, asker, owner)
         if user and (owner.casefold() == wanted or wanted in _names(user)):
-            found[owner] = user
+            found.append(owner)
     if len(found) > 1:
-        raise NotAllowed("Several colleagues have that name: ask the person to mention one with @.")
+        return "Several colleagues have that name: ask the person to mention one with @."
     if not found:
-        raise NotAllowed(
+        return (
             "No colleague of that name has told anything to share. Say so, and that a mention with"
             " @ finds a colleague for certain."
         )
-    [(owner, user)] = found.items()
-    return Person(asker.team_id, owner), colleague_name(user)
+    return Person(asker.team_id, found[0])
 
 
-async def shown_card(app: App, asker: Person, owner: Person, name: str, reader: Reader) -> Payload:
+async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> Payload:
     """Return a colleague's card for the asker, and count its use."""
     settings = await app.people.settings(owner)
     lines = []
     if settings.off(app.settings.consent) is None and not app.policy.refuses_person(owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
-    if not lines:
-        return no_card(reader, name)
-    if owner != asker:
-        await person_statement(app.pool, owner, _USED, owner.ids)
-    return card_payload(reader, name, lines)
+    if lines and owner != asker:
+        await _count(app, owner, uses=1)
+    return card_payload(reader, slack_user(owner.user_id), lines)
+
+
+async def _count(app: App, person: Person, *, questions: int = 0, uses: int = 0) -> bool:
+    """Count a question about a colleague, or a use of a card; False: too many questions."""
+    values = {"questions": questions, "uses": uses, "most": QUESTIONS_AN_HOUR}
+    return bool(await person_statement(app.pool, person, _COUNT, {**person.ids, **values}))
 
 
 async def _user(app: App, person: Person, user_id: str) -> Mapping[str, Any] | None:

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from bot.app import App
 from bot.conversation.texts import check_changed_sources
-from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not
-from bot.memories.cards import add_answers, preview, why_not_shown
+from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
+from bot.memories.cards import add_answers, shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
@@ -43,8 +43,8 @@ from bot.ui.forms import (
     receipt_view,
     settings_form,
 )
-from bot.ui.lines import changes_line, off_line
-from bot.ui.messages import forget_button, on_button
+from bot.ui.lines import changes_line
+from bot.ui.messages import forget_button
 from bot.ui.panel import (
     ADD,
     ANSWER,
@@ -154,17 +154,15 @@ async def _menu(app: App, click: Click) -> Result:
             return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
-        case "show":
-            return await _show_to_colleagues(app, click, key)
-        case "hide":
-            return await _hide_from_colleagues(app, click, key)
+        case "show" | "hide":
+            return await _show_to_colleagues(app, click, key, shown=what == "show")
         case "preview":
-            seen = await preview(app, click.person, click.reader)
+            seen = await shown_card(app, click.person, click.person, click.reader)
             return final_view(click.reader, "card_title", seen["text"])
         case "questions":
             return card_form(click.reader, **click.origin)
         case "done":
-            return await _promise(app, replace(click, value=f"done {key}"))
+            return await _promise(app, click)
     memory = await _memory(app, click, key)
     schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
     if schema is None:
@@ -179,19 +177,12 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     raise ChangeGone
 
 
-async def _show_to_colleagues(app: App, click: Click, key: str) -> Done:
-    """Move a memory to the card, unless it is sensitive."""
+async def _show_to_colleagues(app: App, click: Click, key: str, *, shown: bool) -> Done:
+    """Move a memory to the card, unless it is sensitive; or off it, to the direct messages."""
     memory = await _memory(app, click, key)
-    if why := await why_not_shown(app, click.person, memory):
+    if shown and (why := await why_not_shown(app, click.person, memory)):
         return Done(line=click.reader.say(why), beside=True)
-    return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
-
-
-async def _hide_from_colleagues(app: App, click: Click, key: str) -> Done:
-    """Take a memory off the card: it is used again where it was before, else in the DM."""
-    changes = await list_changes(app.pool, click.person, key=key)
-    before = [one.moved_from.audience for one in changes if one.moved_from is not None]
-    audience = next((one for one in before if one != COLLEAGUES), DM)
+    audience = COLLEAGUES if shown else DM
     return await _changed(app, click, [await _move(app, click, key, audience)])
 
 
@@ -281,13 +272,8 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:
-    if refusal := app.policy.refuses_person(click.person):
-        return Done(line=click.reader.say(refusal))
-    async with person_transaction(app.pool, click.person) as connection:
-        off = (await read_settings(connection, click.person)).off(app.settings.consent)
-    if off is not None:
-        return Done(line=off_line(click.reader, off), buttons=[on_button(click.reader)])
-    return add_form(click.reader, **click.origin)
+    refused = await why_not_now(app, click.person, click.reader)
+    return refused or add_form(click.reader, **click.origin)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
@@ -323,18 +309,18 @@ ACTIONS: Mapping[str, Action] = {
 # --- forms -------------------------------------------------------------------------------------
 
 
-def form_errors(app: App, view: Mapping[str, Any]) -> Mapping[str, str]:
+def form_errors(app: App, reader: Reader, view: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what is wrong with a submitted form, by block; nothing is looked up."""
     match view["callback_id"]:
         case "memory":
-            return read_memory_form(view, app.schemas).errors
+            return read_memory_form(reader, view, app.schemas).errors
         case "delete_all":
-            return delete_errors(view)
+            return delete_errors(reader, view)
     return {}
 
 
 async def _submit_memory(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    submitted = read_memory_form(view, app.schemas)
+    submitted = read_memory_form(click.reader, view, app.schemas)
     if submitted.answers:
         return await _submit_answers(app, click, submitted.answers)
     audience = await _audience(app, click.person, submitted)
@@ -349,8 +335,8 @@ async def _submit_memory(app: App, click: Click, view: Mapping[str, Any]) -> Don
 
 
 async def _submit_answers(app: App, click: Click, answers: Mapping[str, str]) -> Done:
-    if refusal := app.policy.refuses_person(click.person):
-        return Done(line=click.reader.say(refusal))
+    if refused := await why_not_now(app, click.person, click.reader):
+        return refused
     made, left = await add_answers(app, click.person, click.reader, answers)
     if not made:
         return Done(line="\n".join(left))
@@ -377,6 +363,8 @@ async def _edit(
     memory = await _memory(app, click, key)
     whole = edited_content(memory.kind, memory.content, submitted.content)
     made: list[Change] = []
+    if audience != memory.namespace.audience:
+        made.append(await _move(app, click, key, audience))
     if whole != memory.content:
         await app.quotas.admit(person)
         texts = [one for one in whole.values() if isinstance(one, str) and one]
@@ -392,19 +380,10 @@ async def _edit(
                 schemas=app.schemas,
             )
         )
-    problem = ""
-    if audience != memory.namespace.audience:
-        try:
-            made.append(await _move(app, click, key, audience))
-        except EXPECTED as error:
-            if not made:
-                raise
-            problem = why_not(reader, error)
     if not made:
         return Done(line=reader.say("nothing_changed"))
     log.info("a person edited a memory")
-    done = await _changed(app, click, made)
-    return replace(done, line=f"{done.line}\n{problem}") if problem else done
+    return await _changed(app, click, made)
 
 
 async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, LiteralString
@@ -17,11 +18,11 @@ from bot.app import App
 from bot.config import Settings
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
-from bot.people import has_opened_home, read_settings
+from bot.people import read_settings
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, Installations, delete_message, error_code
-from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentFile
+from bot.slack.files import FileNotSent, FilesForbidden, SentFile
 from bot.types import PersonErased
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
@@ -50,16 +51,14 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "changed_at",
     ),
     "settings": (
-        "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone,"
-        " home_opened_at FROM person_settings",
+        "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone"
+        " FROM person_settings",
         "1",
     ),
     "memory_off": (
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
-    "card_uses": ("SELECT hour, asked, used FROM card_uses", "hour"),
-    "reminders": ("SELECT key, due, number, channel, begun_at, ts FROM reminders", "begun_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
 EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
@@ -76,8 +75,6 @@ TABLES: tuple[LiteralString, ...] = (
     "memory_off",
     "sent_files",
     "person_requests",
-    "reminders",
-    "card_uses",
 )
 # Messages that are deleted at once. Slack delivers an event again for some minutes, and after an
 # outage messages of a day are read: what was answered is not to be answered again.
@@ -119,13 +116,11 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal files
-        opened = await has_opened_home(connection, person)
         language = (await read_settings(connection, person)).reply_language()
         files = await _delete_files_later(connection, queue, person)
         counts = await _erase_ours(connection, person)
-        if opened:
-            # It shows memories until it is published without them.
-            await publish_later(connection, queue, person, erased=language)
+        # Home shows memories until it is published without them.
+        await publish_later(connection, queue, person, erased=language)
         return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
@@ -176,15 +171,9 @@ async def _rows(
     select: LiteralString,
     order: LiteralString,
 ) -> list[dict[str, Any]]:
-    found = await connection.execute(f"{select} WHERE {_OF_PERSON} ORDER BY {order}", person.ids)
-    return [_plain(row) for row in await found.fetchall()]
-
-
-def _plain(row: DictRow) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
+    rows = f"{select} WHERE {_OF_PERSON} ORDER BY {order}"
+    found = await connection.execute(f"SELECT to_jsonb(r) AS row FROM ({rows}) AS r", person.ids)
+    return [row["row"] for row in await found.fetchall()]
 
 
 # --- sent to the person, and deleted in Slack --------------------------------------------------
@@ -212,7 +201,7 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
         sent = await app.files.send(person, name, content.encode(), text, noted=noted)
     except MemoryOff:
         key = "export_erased"
-    except (FileScopeMissing, FilesForbidden):
+    except FilesForbidden:
         key = "export_no_scope"
     except FileNotSent as failed:
         sent, key = failed.uncertain, "export_failed"
@@ -244,16 +233,9 @@ async def _delete_if_erased(app: App, person: Person, request: str, sent: SentFi
             await check_request(connection, person, request)
         except MemoryOff:
             log.info("a file was sent as its person was erased; it is deleted")
-            await app.queue.defer(
-                connection,
-                DELETE_FILE,
-                queue=BACKGROUND,
-                lock=f"{DELETE_FILE}:{sent.id}:{sent.ts}",
-                team=person.team_id,
-                file=sent.id,
-                channel=sent.channel,
-                ts=sent.ts,
-            )
+            file = {"file": sent.id, "channel": sent.channel, "ts": sent.ts}
+            jobs = {f"{DELETE_FILE}:{sent.id}:{sent.ts}": {"team": person.team_id, **file}}
+            await app.queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND)
             return True
     return False
 
@@ -279,15 +261,14 @@ async def delete_file(
     Raises what Slack raised, so that the job is tried again; what is gone already is no fault.
     """
     client = slack.client(team, patience=PATIENCE_SECONDS)
+    await _unless_gone(client.files_delete(file=file))
+    if ts:
+        await _unless_gone(delete_message(client, channel, ts))
+
+
+async def _unless_gone(deleting: Awaitable[object]) -> None:
     try:
-        await client.files_delete(file=file)
-    except SlackApiError as error:
-        if error_code(error) not in _GONE:
-            raise
-    if not ts:
-        return
-    try:
-        await delete_message(client, channel, ts)
+        await deleting
     except SlackApiError as error:
         if error_code(error) not in _GONE:
             raise

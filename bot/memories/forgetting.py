@@ -15,7 +15,6 @@ from bot.app import App
 from bot.conversation.texts import check_changed_sources, delete_forgotten_texts
 from bot.memories.home import publish_later
 from bot.notices import update_notices
-from bot.people import has_opened_home
 from bot.queue.queue import BACKGROUND
 from bot.slack.messages import Message
 from bot.slack.permalinks import MessageKey
@@ -131,7 +130,7 @@ async def _delete_texts(
     app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Gone
 ) -> list[MessageKey]:
     await update_notices(app, connection, person, gone.batches)
-    if publish and await has_opened_home(connection, person):
+    if publish:
         await publish_later(connection, app.queue, person)
     return await delete_forgotten_texts(connection, gone, person=person)
 

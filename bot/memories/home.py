@@ -11,14 +11,13 @@ from slack_sdk.errors import SlackApiError
 from bot.app import App
 from bot.locale import known_language
 from bot.memories.panel import data_handling, read_panel
-from bot.people import note_home_opened
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
+from bot.slack.messages import API_TEAM
 from bot.types import PersonSettings
 from bot.ui.panel import Content, Done, Position, home_view
 from bot.ui.reader import Reader
-from memory import Person
-from memory.postgres import person_transaction
+from memory import Person, Pool
 
 log = logging.getLogger(__name__)
 
@@ -27,29 +26,16 @@ PUBLISH = "publish_home"
 _PATIENCE_SECONDS = 10.0
 
 
-async def home_opened(app: App, person: Person) -> None:
-    """Note that a person has opened their Home, and let a job publish it."""
-    async with person_transaction(app.pool, person) as connection:
-        await note_home_opened(connection, person)
-        await publish_later(connection, app.queue, person)
-
-
 async def publish_later(
-    connection: AsyncConnection[DictRow], queue: Queue, person: Person, *, erased: str = ""
+    where: AsyncConnection[DictRow] | Pool, queue: Queue, person: Person, *, erased: str = ""
 ) -> None:
-    """Add the job that publishes a Home, in the caller's transaction.
+    """Add the job that publishes a Home, in the caller's transaction if there is one.
 
-    `erased` is the language of a person who is being erased.
+    `erased` is the language of a person who is being erased. Callers of POST /ask have no Home.
     """
-    await queue.defer(
-        connection,
-        PUBLISH,
-        queue=REPLIES,
-        lock=f"home:{person.scope}",
-        team=person.team_id,
-        user=person.user_id,
-        erased=erased,
-    )
+    if person.team_id != API_TEAM:
+        jobs = {f"home:{person.scope}": {**person.ids, "erased": erased}}
+        await queue.defer_each(where, PUBLISH, jobs, queue=REPLIES)
 
 
 async def publish_home(app: App, team: str, user: str, erased: str = "") -> None:

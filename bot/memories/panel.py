@@ -31,8 +31,6 @@ from memory.formation import provider_and_name
 from memory.postgres import person_transaction
 from memory.store import memory_page, read_card
 
-_CHANNELS = 20
-
 
 async def read_panel(
     app: App, person: Person, reader: Reader, position: Position, *, home: bool
@@ -67,7 +65,7 @@ async def read_panel(
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
     sources |= {str(one.id): at for one in content.changes if (at := _last_source(one))}
     links = await app.permalinks.of(person.team_id, sources)
-    is_new = not (content.total or content.changes or await _has_stored(app, person))
+    is_new = not (content.total or content.changes or settings.informed)
     return replace(content, links=links, is_new=is_new)
 
 
@@ -89,7 +87,7 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
         limit = position.page * PAGE_SIZE + 1
         found = await list_changes(app.pool, person, key=position.of or None, limit=limit)
     end = position.page * PAGE_SIZE
-    return replace(content, changes=found[end - PAGE_SIZE : end], older=len(found) > end)
+    return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
 
 
 async def _with_used(app: App, person: Person, content: Content) -> Content:
@@ -110,18 +108,6 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
     return replace(content, memories=shown, found=len(memories), total=len(memories))
 
 
-async def _has_stored(app: App, person: Person) -> bool:
-    """Return whether the person has ever been answered, or anything is stored of them."""
-    async with person_transaction(app.pool, person) as connection:
-        found = await connection.execute(
-            "SELECT FROM messages WHERE team_id = %s AND user_id = %s"
-            " AND begun_at IS NOT NULL LIMIT 1",
-            (person.team_id, person.user_id),
-        )
-        answered = await found.fetchone() is not None
-    return answered or bool(await list_changes(app.pool, person, limit=1))
-
-
 def _last_source(change: Change) -> MessageKey | None:
     """Return the newest message that a change's memory was said in, if it was in one."""
     value: Mapping[str, Any] = change.after or change.before or {}
@@ -131,7 +117,7 @@ def _last_source(change: Change) -> MessageKey | None:
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:
-    """Return who receives a person's data, how long it is kept, and where Kioku answers."""
+    """Return who receives a person's data, and how long it is kept."""
     lines = [reader.say("home_kept_where")]
     if app.settings.stand_in:
         lines.append(reader.say("home_flow_stand_in"))
@@ -143,18 +129,8 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
     days, texts = app.policy.retention_days_for(settings.retention_days), app.settings.history_days
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
-    if app.policy.channels:
-        named = [f"<#{one}>" for one in sorted(app.policy.channels)]
-        channels = reader.say("listed").join(named[:_CHANNELS])
-        if more := len(named[_CHANNELS:]):
-            channels = reader.say("and_more", what=channels, count=more)
-        lines.append(reader.say("home_policy_channels", channels=channels))
-    else:
-        lines.append(reader.say("home_policy_everywhere"))
-    if not app.settings.stand_in:  # the stand-in does not search
-        lines.append(
-            reader.say("home_policy_web" if app.policy.web_search else "home_policy_no_web")
-        )
+    if app.policy.web_search and not app.settings.stand_in:  # the stand-in does not search
+        lines.append(reader.say("home_policy_web"))
     return lines
 
 

@@ -1,8 +1,8 @@
 """Reminders of promises: found each minute, posted once in the person's direct messages.
 
 When a reminder is due follows from the promise and the person's time zone as they are now, so
-nothing has to be moved or cancelled when either changes. A row of `reminders` is written before
-the message is posted; after a crash the message is looked for before it is posted again.
+nothing has to be moved or cancelled when either changes. A row of `notices` is written before the
+message is posted; after a crash the message is looked for before it is posted again.
 """
 
 from __future__ import annotations
@@ -14,24 +14,20 @@ from typing import Any, LiteralString
 
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import App
 from bot.people import read_settings
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import (
-    NOTICE_METADATA,
-    PATIENCE_SECONDS,
-    error_code,
-    is_passing,
-)
+from bot.slack.client import NOTICE_METADATA, PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import API_TEAM
 from bot.types import PersonSettings
+from bot.ui.blocks import Payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import reminder_payload
 from bot.ui.promises import due_of, is_open, remind_at
-from bot.ui.reader import Reader
-from memory import DM, Memory, Person, Pool
-from memory.postgres import execute_statement, person_transaction
+from memory import DM, Person, Pool
+from memory.postgres import execute_statement, person_statement, person_transaction
 from memory.store import find_memory
 
 log = logging.getLogger(__name__)
@@ -40,15 +36,19 @@ REMIND = "remind"
 AGAIN = timedelta(days=1)
 """After which an unanswered reminder comes once more."""
 _AT_ONCE = 5_000
+_KIND, _REFUSED = "reminder", "-"
 _DUE: LiteralString = "SELECT * FROM promises_to_remind_of(%s)"
-_OF_REMINDER: LiteralString = (
-    "(team_id, user_id, key, due, number) = (%(team)s, %(user)s, %(key)s, %(due)s, %(number)s)"
-)
 _INTEND: LiteralString = (
-    "INSERT INTO reminders (team_id, user_id, key, due, number, channel) VALUES (%(team)s,"
-    " %(user)s, %(key)s, %(due)s, %(number)s, COALESCE((SELECT channel_id FROM messages"
-    " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1), %(user)s))"
-    " ON CONFLICT DO NOTHING RETURNING channel"
+    "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
+    " VALUES (%(team)s, %(user)s, %(kind)s, '', now() + interval '60 days')"
+    " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET kind = excluded.kind"
+    " RETURNING message_id, expires_at - interval '60 days' AS begun_at,"
+    " expires_at = now() + interval '60 days' AS is_first, (SELECT channel_id FROM messages"
+    " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel"
+)
+_POSTED: LiteralString = (
+    "UPDATE notices SET message_id = %(ts)s"
+    " WHERE (team_id, user_id, kind) = (%(team)s, %(user)s, %(kind)s)"
 )
 
 
@@ -79,42 +79,26 @@ async def remind(app: App, team: str, user: str, key: str, due: str, number: int
     memory = await find_memory(app.pool, person, key)
     if memory is None or not is_open(memory.kind, memory.content) or due_of(memory.content) != due:
         return
-    values = {**person.ids, "key": key, "due": due, "number": number, "dm": DM}
+    values = {**person.ids, "kind": f"{_KIND} {key} {due} {number}", "dm": DM}
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         if settings.off(app.settings.consent) or app.policy.refuses_person(person):
             return
-        begun = await (await connection.execute(_INTEND, values)).fetchone()
-        earlier = None
-        if begun is None:
-            found = await connection.execute(
-                f"SELECT channel, begun_at, ts FROM reminders WHERE {_OF_REMINDER}", values
-            )
-            earlier = await found.fetchone()
-    if earlier and earlier["ts"] is not None:
+        [row] = await (await connection.execute(_INTEND, values)).fetchall()
+    if row["message_id"]:
         return
-    channel = str((begun or earlier or {})["channel"])
-    name = f"{key} {due} {number}"
-    ts = await _posted(app, person, earlier, name) if earlier else None
+    client, kind = app.slack.client(person.team_id, patience=PATIENCE_SECONDS), values["kind"]
+    ts = None if row["is_first"] else await _posted(client, row, kind)
     if ts is None:
-        ts = await _post(app, person, settings, memory, channel, name)
-    async with person_transaction(app.pool, person) as connection:
-        await connection.execute(
-            f"UPDATE reminders SET ts = %(ts)s WHERE {_OF_REMINDER}", {**values, "ts": ts}
-        )
+        reader = await app.people.reader(person, settings=settings)
+        payload = reminder_payload(reader, memory, memory_line(reader, memory))
+        ts = await _post(client, row["channel"] or person.user_id, payload, kind)
+    await person_statement(app.pool, person, _POSTED, {**values, "ts": ts})
 
 
-async def _post(
-    app: App, person: Person, settings: PersonSettings, memory: Memory, channel: str, name: str
-) -> str:
-    """Post a reminder and return its ts; empty where Slack refuses it."""
-    reader = Reader.of(await app.people.settings(person, settings=settings))
-    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    payload = reminder_payload(reader, memory, memory_line(reader, memory))
-    metadata = {
-        "event_type": NOTICE_METADATA["event_type"],
-        "event_payload": {"reply": False, "reminder": name},
-    }
+async def _post(client: AsyncWebClient, channel: str, payload: Payload, kind: str) -> str:
+    """Post a reminder and return its ts; ``-`` where Slack refuses it."""
+    metadata = {**NOTICE_METADATA, "event_payload": {"reply": False, "reminder": kind}}
     try:
         answer = await client.chat_postMessage(
             channel=channel, unfurl_links=False, unfurl_media=False, metadata=metadata, **payload
@@ -123,27 +107,26 @@ async def _post(
         if is_passing(error):
             raise
         log.warning("a reminder was refused: %s", error_code(error))
-        return ""
+        return _REFUSED
     log.info("a person was reminded of a promise")
     return str(answer["ts"])
 
 
-async def _posted(app: App, person: Person, earlier: DictRow, name: str) -> str | None:
+async def _posted(client: AsyncWebClient, row: DictRow, kind: str) -> str | None:
     """Return the ts of a reminder that an earlier attempt may have posted; None: it has not.
 
     In a conversation whose id is not known nothing can be looked for, and nothing is posted again.
     """
-    if not str(earlier["channel"]).startswith("D"):
-        return ""
-    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    if row["channel"] is None:
+        return _REFUSED
     answer = await client.conversations_history(
-        channel=earlier["channel"],
-        oldest=f"{earlier['begun_at'].timestamp() - 60:.6f}",
+        channel=row["channel"],
+        oldest=f"{row['begun_at'].timestamp() - 60:.6f}",
         limit=100,
         include_all_metadata=True,
     )
     for one in answer.get("messages") or []:
         said = (one.get("metadata") or {}).get("event_payload") or {}
-        if said.get("reminder") == name:
+        if said.get("reminder") == kind:
             return str(one["ts"])
     return None

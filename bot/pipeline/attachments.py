@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from bot.locale import Language, say
 from bot.logs import fault
@@ -25,7 +25,7 @@ from bot.slack.client import (
     find_message,
     is_passing,
 )
-from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack.files import FileTrouble, FileUnreadable, SlackFiles
 from bot.slack.messages import Message, excerpt
 
 log = logging.getLogger(__name__)
@@ -70,30 +70,9 @@ _CODE = re.compile(
     r"|tsx?|txt|xml|ya?ml"
 )
 
-Trouble: TypeAlias = Literal[
-    "files_scope",
-    "files_kind",
-    "files_large",
-    "files_many",
-    "files_gone",
-    "files_not_now",
-    "files_elsewhere",
-    "files_connect",
-    "files_model",
-]
-
-
 _REASONS: Mapping[str, str] = {
     "files_not_now": "could not be read just now; it is not gone, and may be read in a minute"
 }
-
-
-class Unseen(Exception):
-    """A file is not shown to the model; `trouble` names the sentence that says why."""
-
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(f"A file is not shown: {trouble}.")
-        self.trouble: Trouble = trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +84,7 @@ class AttachedFile:
     size: int = 0
     content: Mapping[str, Any] | None = None
     text: str = ""
-    trouble: Trouble | None = None
+    trouble: FileTrouble | None = None
     earlier: bool = False
 
     @property
@@ -156,7 +135,7 @@ class _ByteBudget:
         self._freed = asyncio.Event()
 
     async def take(self, size: int) -> None:
-        """Take `size` bytes; raises `Unseen` where they are not free in time."""
+        """Take `size` bytes; raises `FileUnreadable` where they are not free in time."""
         try:
             async with asyncio.timeout(self._seconds):
                 while size > self._free:
@@ -164,7 +143,7 @@ class _ByteBudget:
                     await self._freed.wait()
         except TimeoutError as error:
             log.warning("a file was not read: those of other messages take up the memory for them")
-            raise Unseen("files_not_now") from error
+            raise FileUnreadable("files_not_now") from error
         self._free -= size
 
     def give_back(self, size: int) -> None:
@@ -217,9 +196,10 @@ class Attachments:
                     if isinstance(one, Wanted):
                         await self._budget.take(one.most)
                         held += one.most
-                        one = shown_file(one, await self._content(message.team_id, one))
-                except Unseen as unseen:
-                    one = AttachedFile(name=file_name(file), trouble=unseen.trouble)
+                        content = await self._files.read(message.team_id, one.url, most=one.most)
+                        one = shown_file(one, content)
+                except FileUnreadable as unreadable:
+                    one = AttachedFile(name=file_name(file), trouble=unreadable.trouble)
                 files.append(one)
             files += [
                 AttachedFile(name=file_name(file), trouble="files_many")
@@ -258,21 +238,11 @@ class Attachments:
         except SLACK_FAULTS as error:
             log.warning("a shared file was not found: %s", error_code(error) or fault(error))
             if is_passing(error):
-                raise Unseen("files_not_now") from error
+                raise FileUnreadable("files_not_now") from error
             missing = error_code(error) == "missing_scope"
-            raise Unseen("files_scope" if missing else "files_connect") from error
+            raise FileUnreadable("files_scope" if missing else "files_connect") from error
         _, [whole] = attached_to({"files": [answer.get("file") or {}]})
         return whole
-
-    async def _content(self, team_id: str, wanted: Wanted) -> bytes:
-        try:
-            return await self._files.read(team_id, wanted.url, most=wanted.most)
-        except FileScopeMissing as error:
-            raise Unseen("files_scope") from error
-        except FileNotNow as error:
-            raise Unseen("files_not_now") from error
-        except FileUnreadable as error:
-            raise Unseen("files_gone") from error
 
 
 def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:
@@ -288,11 +258,11 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
 def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
     """Return how a file is read: from its download or thumbnail, or already from what is known."""
     if file.get("file_access") == "access_denied":
-        raise Unseen("files_connect")
+        raise FileUnreadable("files_connect")
     if file.get("mode") in _GONE or file.get("file_access") == "file_not_found":
-        raise Unseen("files_gone")
+        raise FileUnreadable("files_gone")
     if file.get("is_external") or file.get("mode") in _ELSEWHERE:
-        raise Unseen("files_elsewhere")
+        raise FileUnreadable("files_elsewhere")
     name, mimetype = file_name(file), str(file.get("mimetype") or "")
     size = int(file.get("size") or 0)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
@@ -317,17 +287,17 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
     elif not kind and (mimetype.startswith("text/") or _CODE.fullmatch(ending)):
         kind = "text/plain"
     elif not kind:
-        raise Unseen("files_kind")
+        raise FileUnreadable("files_kind")
     if size > most:
-        raise Unseen("files_large")
+        raise FileUnreadable("files_large")
     return Wanted(name=name, kind=kind, url=url, most=size or most)
 
 
 def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
-    """Return a downloaded file as the model is shown it; raises `Unseen`."""
+    """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
     name, kind = wanted.name, wanted.kind or _image_kind(content)
     if kind is None:
-        raise Unseen("files_kind")
+        raise FileUnreadable("files_kind")
     if kind in ("text/plain", "text/vtt"):
         text = _decoded(content)
         if kind == "text/vtt":
@@ -339,7 +309,7 @@ def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
         # The API tells a PDF by the end of its name. Its pages are shown as small pictures, too.
         ending = _ENDINGS[kind]
         if not content.startswith(_DOCUMENTS[ending][1]):
-            raise Unseen("files_kind")
+            raise FileUnreadable("files_kind")
         named = name if name.lower().endswith(f".{ending}") else f"{name}.{ending}"
         detail = {"detail": "low"} if kind == "application/pdf" else {}
         shown = {"type": "input_file", "filename": named, "file_data": data, **detail}
@@ -359,7 +329,7 @@ def _decoded(content: bytes) -> str:
     text = content[:_TEXT_BYTES].decode("utf-16" if wide else "utf-8-sig", "replace")
     text = text.rstrip("\ufffd") if len(content) > _TEXT_BYTES else text
     if not text.strip() or "\x00" in text or "\ufffd" in text:
-        raise Unseen("files_kind")
+        raise FileUnreadable("files_kind")
     return text
 
 
@@ -378,7 +348,7 @@ def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]
     ]
 
 
-def _sentence(language: Language, trouble: Trouble, names: Sequence[str]) -> str:
+def _sentence(language: Language, trouble: FileTrouble, names: Sequence[str]) -> str:
     quoted = [f"`{bare}`" for name in names if (bare := name.replace("`", "").strip())]
     limits = {
         "files_large": {"megabytes": FILE_BYTES // 1_000_000},

@@ -32,7 +32,7 @@ from bot.slack.client import (
     next_cursor,
     retry_after,
 )
-from bot.slack.messages import Message, found_message, split_thread_key
+from bot.slack.messages import Message, found_message, is_direct, split_thread_key
 from memory import DM, InvalidNamespace, Pool
 from memory.postgres import execute_statement, transaction, transaction_timeout
 
@@ -197,7 +197,7 @@ class Backfill:
         if kind is not None:
             for one in sorted(found, key=lambda one: float(one["ts"])):
                 addressed = await self._store(job, kind, one)
-                if one.get("reply_count") and not thread and (addressed or kind.direct):
+                if one.get("reply_count") and not thread and (addressed or is_direct(channel)):
                     later.append(_reading(team, channel, str(one["ts"]), oldest))
         await self._later(self.app.pool, READ_MISSED, later, _SPACING_SECONDS)
 
@@ -211,7 +211,7 @@ class Backfill:
                 team_id=job["team"],
                 channel_id=job["channel"],
                 bot_user_id=await self.app.slack.bot_user_id(job["team"]),
-                is_dm=kind.direct,
+                is_dm=is_direct(job["channel"]),
                 is_shared=kind.shared,
             )
         except InvalidNamespace:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import accumulate, groupby
 from typing import Any, Literal
 
@@ -70,47 +71,101 @@ them, say that you could not read them just now; never that they are gone or wer
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """The input of one Responses API call, and which memories are in it.
+    """What the model is given for one answer, and the input of the Responses API made of it.
 
-    Its first message is the only one of role ``system``: servers of other models refuse a second
-    one, and some leave out what has the role ``developer``, which OpenAI takes for the same. It
-    holds instructions, what the person said, and last what changes each minute. What others wrote
-    (thread, forwarded messages, names and texts of files) is in messages of role ``user``, framed.
+    `recalled` are memories, most relevant first; `exchanges`, `recent_words` and `thread` are in
+    order of time. With `memory_off` only `thread` is given. Where a budget is full, the least
+    relevant memory and the oldest of everything else is dropped; how the person wants to be
+    answered has a budget of its own.
 
-    `before` are the messages up to those, `others` the lines of what others wrote except files,
-    `question` the person's words; where there are none, `alone` takes their place.
     `newest_only`: the newest memories, because the search for the question failed.
-    `thread_unread`: earlier messages of its thread could not be read just now.
-    `files` are those that it names, with the content of those that are shown.
-    `links` are the addresses in it that are the person's own, in their normal form. `zone` is the
-    person's time zone, such as ``Asia/Tokyo``.
+    `thread_unread`: earlier messages of its thread could not be read just now. `now` is the current
+    time in the person's time zone; without it the prompt names no date. `style` is the operator's
+    text on how to answer (KIOKU_STYLE).
     """
 
-    before: Sequence[EasyInputMessageParam] = ()
-    others: Sequence[str] = ()
     question: str
-    alone: str = ""
-    memories: tuple[Memory, ...] = ()
+    user_id: str
+    recalled: Sequence[Memory] = ()
     newest_only: bool = False
+    recent_words: Sequence[str] = ()
+    exchanges: Sequence[Exchange] = ()
+    thread: Sequence[dict[str, str]] = ()
     thread_unread: bool = False
-    files: tuple[AttachedFile, ...] = ()
-    links: frozenset[str] = frozenset()
-    zone: str = ""
+    memory_off: bool = False
+    in_dm: bool = True
+    files: Sequence[AttachedFile] = ()
+    forwarded: Sequence[Mapping[str, str]] = ()
+    now: datetime | None = None
+    style: str | None = None
+
+    @cached_property
+    def _kept(self) -> tuple[list[Memory], dict[str, list[str]]]:
+        return _shown(self.recalled)
 
     @property
+    def memories(self) -> list[Memory]:
+        """The memories that fit."""
+        return self._kept[0]
+
+    @property
+    def zone(self) -> str:
+        """The person's time zone, such as ``Asia/Tokyo``; empty if it is not known."""
+        return str(self.now.tzinfo) if self.now else ""
+
+    @property
+    def links(self) -> frozenset[str]:
+        """The addresses in it that are the person's own, in their normal form."""
+        own = [one for one in self.exchanges if one.user_id == self.user_id]
+        texts = [self.question, *self.recent_words, *(one.question for one in own)]
+        texts += [words for memory in self.memories for words in evidence_of(memory)]
+        # In an earlier answer to the person an address with a scheme was allowed.
+        answered = links_in((one.reply or "" for one in own), with_scheme=True)
+        return links_in(texts) | answered
+
+    @cached_property
     def input(self) -> list[EasyInputMessageParam]:
-        """The messages of the request; the person's comes last."""
-        others = [*self.others, *_section("files", _file_lines(self.files))]
+        """The messages of a request; the person's comes last.
+
+        The first is the only one of role ``system``: servers of other models refuse a second one,
+        and some leave out what has the role ``developer``, which OpenAI takes for the same. It
+        holds instructions, what the person said, and last what changes each minute. What others
+        wrote (thread, forwarded messages, names and texts of files) is in messages of role
+        ``user``, framed.
+        """
+        system = _message("system", "\n".join(self._instructions()))
+        others = _section("thread", _newest(map(framed, self.thread), THREAD_TOKENS))
+        others += _section("forwarded", _shortened(self.forwarded, FORWARDED_TOKENS))
+        others += _section("files", _shortened((file.line for file in self.files), FILE_TOKENS))
+        framed_others = [_message("user", "\n".join(others))] if others else []
+        return [system, *_history(self.exchanges, self.user_id), *framed_others, self._asked()]
+
+    def _instructions(self) -> list[str]:
+        sections = [
+            REPLY_INSTRUCTIONS,
+            *([f"{self.style}\n"] if self.style else []),
+            *([FILES] if self.files else []),
+            *([FORWARDED] if self.forwarded else []),
+            *([MEMORY_OFF] if self.memory_off else []),
+            *([] if self.memory_off or self.in_dm else [NOT_IN_DM]),
+            *([THREAD_UNREAD] if self.thread_unread else []),
+        ]
+        for name, lines in self._kept[1].items():
+            sections += _section(name, lines, always=name == "memories" and not self.memory_off)
+        recent = _newest(map(framed, self.recent_words), RECENT_TOKENS)
+        sections += _section("recent_words", recent)
+        return [*sections, *([_date_line(self.now)] if self.now else [])]
+
+    def _asked(self) -> EasyInputMessageParam:
+        question = shortened(self.question, QUESTION_TOKENS)
         shown: list[Any] = [dict(file.content) for file in self.files if file.content]
-        asked: EasyInputMessageParam = {"role": "user", "content": self.question or self.alone}
-        if shown:
-            words: list[Any] = (
-                [{"type": "input_text", "text": self.question}] if self.question else []
-            )
-            asked = {"role": "user", "content": [*words, *shown]}
-        return [*self.before, *([_message("user", "\n".join(others))] if others else []), asked]
+        if not shown:
+            alone = FORWARDED_ALONE if self.forwarded else FILES_ALONE
+            return _message("user", question or alone)
+        words: list[Any] = [{"type": "input_text", "text": question}] if question else []
+        return {"role": "user", "content": [*words, *shown]}
 
     @property
     def shows_files(self) -> bool:
@@ -166,62 +221,6 @@ def _fitting(text: str, budget: float) -> int:
     return bisect_right(costs, budget)
 
 
-def compose(
-    *,
-    question: str,
-    user_id: str,
-    memories: Sequence[Memory],
-    newest_only: bool = False,
-    recent_words: Sequence[str] = (),
-    exchanges: Sequence[Exchange] = (),
-    thread: Sequence[dict[str, str]] = (),
-    thread_unread: bool = False,
-    memory_off: bool = False,
-    in_dm: bool = True,
-    files: Sequence[AttachedFile] = (),
-    forwarded: Sequence[Mapping[str, str]] = (),
-    now: datetime | None = None,
-    style: str | None = None,
-) -> Prompt:
-    """Put the prompt together; the person's message comes last.
-
-    `now` is the current time in the person's time zone; without it the prompt names no date.
-    `memories` are most relevant first, `exchanges`, `recent_words` and `thread` in order of time.
-    With `memory_off` only `thread` is given. Where a budget is full, the least relevant memory and
-    the oldest of everything else is dropped; how the person wants to be answered has a budget of
-    its own. `style` is the operator's text on how to answer (KIOKU_STYLE).
-    """
-    kept, frames = _shown(memories)
-    sections = [
-        REPLY_INSTRUCTIONS,
-        *([f"{style}\n"] if style else []),
-        *([FILES] if files else []),
-        *([FORWARDED] if forwarded else []),
-        *([MEMORY_OFF] if memory_off else []),
-        *([] if memory_off or in_dm else [NOT_IN_DM]),
-        *([THREAD_UNREAD] if thread_unread else []),
-    ]
-    for name, lines in frames.items():
-        sections += _section(name, lines, always=name == "memories" and not memory_off)
-    sections += _section("recent_words", _newest(map(framed, recent_words), RECENT_TOKENS))
-    sections += [_date_line(now)] if now else []
-    others = _section("thread", _newest(map(framed, thread), THREAD_TOKENS))
-    others += _section("forwarded", _forwarded_lines(forwarded))
-    return Prompt(
-        before=[_message("system", "\n".join(sections)), *_history(exchanges, user_id)],
-        others=others,
-        question=shortened(question, QUESTION_TOKENS),
-        alone=FORWARDED_ALONE if forwarded else FILES_ALONE,
-        memories=tuple(kept),
-        newest_only=newest_only,
-        thread_unread=thread_unread,
-        files=tuple(files),
-        links=links_in(_own(question, user_id, kept, recent_words, exchanges))
-        | links_in(_answered(user_id, exchanges), with_scheme=True),
-        zone=str(now.tzinfo) if now else "",
-    )
-
-
 def kept_question(question: str, message: Message) -> str:
     """Return a question as the history keeps it: with a mark for what came with it."""
     marks = [FORWARDED_ALONE] if message.forwarded else []
@@ -240,28 +239,6 @@ def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | Non
         if one.user_id == message.user_id and one.question.endswith((FILES_ALONE, FORWARDED_ALONE))
     ]
     return brought[-1] if brought else None
-
-
-def _own(
-    question: str,
-    user_id: str,
-    memories: Sequence[Memory],
-    recent_words: Sequence[str],
-    exchanges: Sequence[Exchange],
-) -> Iterator[str]:
-    """Yield what the person wrote, here or where it was remembered."""
-    yield question
-    yield from recent_words
-    for memory in memories:
-        yield from evidence_of(memory)
-    for exchange in exchanges:
-        if exchange.user_id == user_id:
-            yield exchange.question
-
-
-def _answered(user_id: str, exchanges: Sequence[Exchange]) -> Iterator[str]:
-    """Yield the earlier answers to the person: an address with a scheme in them was allowed."""
-    yield from (one.reply or "" for one in exchanges if one.user_id == user_id)
 
 
 def evidence_of(memory: Memory) -> list[str]:
@@ -305,21 +282,15 @@ def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[s
     return [f"<{name}>", *lines, f"</{name}>"] if lines or always else []
 
 
-def _file_lines(files: Iterable[AttachedFile]) -> list[str]:
-    return [framed(one) for one in _shortened((file.line for file in files), FILE_TOKENS)]
-
-
-def _forwarded_lines(forwarded: Iterable[Mapping[str, str]]) -> list[str]:
-    return [framed(one) for one in _shortened(forwarded, FORWARDED_TOKENS)]
-
-
-def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> Iterator[Mapping[str, Any]]:
-    """Yield lines whose texts have their middle cut out where `budget` tokens are used up."""
+def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[str]:
+    """Return framed lines; texts have their middle cut out where `budget` tokens are used up."""
+    kept: list[str] = []
     for line in lines:
         if text := line.get("text"):
             line = {**line, "text": shortened(text, max(budget, 100))}
             budget -= estimated_tokens(line["text"])
-        yield line
+        kept.append(framed(line))
+    return kept
 
 
 def _newest(lines: Iterable[str], budget: int) -> list[str]:

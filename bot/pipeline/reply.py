@@ -21,7 +21,7 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
 from bot.pipeline.reply_sink import AnswerSink
 from bot.pipeline.responses.answer import ResponseReader, StreamedAnswer, sent_back
-from bot.pipeline.responses.failures import Cause, Malformed, ReplyFailed, failure_of
+from bot.pipeline.responses.failures import Cause, ReplyFailed, failure_of
 from bot.pipeline.responses.request import (
     DeadlineExceeded,
     Event,
@@ -220,8 +220,6 @@ class _Attempt:
                         written.cut = "cut_short"
                         return reader.output
             raise ReplyFailed("model_down")
-        except Malformed as error:
-            raise ReplyFailed("model_malformed") from error
         finally:
             self._count(reader.tokens, conversation, written.characters - before)
 

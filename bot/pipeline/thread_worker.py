@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
-from bot.access import QuotaExceeded, RefusalNotices
+from bot.access import QuotaExceeded
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Edited,
@@ -26,7 +27,7 @@ from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
-from bot.pipeline.deleted_messages import DeletedMessageCleanup
+from bot.pipeline.changes import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
@@ -49,7 +50,7 @@ MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
-_SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_busy"}
+_SENTENCES: dict[Cause, str] = {"model_down": "held", "model_busy": "held"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ThreadWorker:
     pool: Pool
     sessions: Sessions
     policy: Policy
-    refusal_notices: RefusalNotices
+    tell_refusal: Callable[..., Awaitable[None]]
 
     @step("drain")
     async def drain(self, thread: str) -> None:
@@ -202,7 +203,7 @@ class ThreadWorker:
         if message.audience == DM or (
             message.addressed and await claim_refusal(self.pool, claimed, here, _DAY_SECONDS)
         ):
-            await self.refusal_notices.tell(message, refusal)
+            await self.tell_refusal(message, refusal)
         await self._activate(claimed)
         await self.inbox.finish_without_turn(claimed, "skipped")
 

@@ -16,11 +16,11 @@ from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, Turn, Turns
 from bot.logs import add_log_field
 from bot.pipeline.attachments import AttachedFile, Attachments, Brought, unseen_lines
-from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, kept_question, latest_brought
+from bot.pipeline.context import Thread, read_thread
+from bot.pipeline.prompt import FILES_ALONE, Prompt, kept_question, latest_brought
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink, ReplySink
 from bot.pipeline.responses.failures import ReplyFailed
-from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
@@ -155,10 +155,10 @@ async def _prompt(
         thread_before(dependencies.slack, turn),
     )
     with step("prompt"):
-        return compose(
+        return Prompt(
             question=question,
             user_id=message.user_id,
-            memories=_said_elsewhere(recalled.memories, message),
+            recalled=_said_elsewhere(recalled.memories, message),
             newest_only=recalled.newest_only,
             recent_words=turn.recent_words,
             exchanges=turn.exchanges,

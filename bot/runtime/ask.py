@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from bot.access import QuotaExceeded
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.locale import language_of
-from bot.logs import log_fields
 from bot.pipeline.turn import create_turn
 from bot.runtime.wiring import Application
 from bot.slack.messages import API_TEAM, Message
@@ -80,9 +79,8 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
     )
     try:
         await wiring.app.quotas.admit(message.person)
-        with log_fields(team=API_TEAM):
-            turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
-            outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
+        turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
+        outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
     except QuotaExceeded as used_up:
         raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
     except OperationalError:

@@ -1,64 +1,28 @@
-"""What one process holds open: the models, PostgreSQL, Slack."""
+"""Opens what one process holds open: the models, PostgreSQL, Slack."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import openai
-from psycopg import OperationalError
 
 from bot.config import Settings
-from bot.pipeline.responses.request import ModelRequests
 from bot.queue.migrations import migrations
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, token
+from bot.runtime.wiring import Application
 from bot.slack.client import Installation, Installations, create_session, installation_from, only
 from bot.workspaces import purge_due, token_accepted
-from memory import EmbeddingSpace, KiokuMemoryError, Pool, create_pool, embedding_space
+from memory import EmbeddingSpace, Pool, create_pool, embedding_space
 from memory.postgres import check_access, check_database, transaction
 
 log = logging.getLogger(__name__)
 
 POOL_SIZE = 12  # connections of one process, at most: one serves ten people at the same time
-_READY_WAIT_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connections:
-    """Open clients, each made once.
-
-    `installation` is the one of SLACK_BOT_TOKEN; with OAuth they are in `store`.
-    """
-
-    settings: Settings
-    model: openai.AsyncOpenAI
-    reply_models: Sequence[ModelRequests]
-    space: EmbeddingSpace
-    pool: Pool
-    slack: Installations
-    installation: Installation | None
-    store: InstallationStore | None = None
-
-    async def teams(self) -> list[str]:
-        """Return the ids of the workspaces in which the app is installed."""
-        if self.installation is not None:
-            return [self.installation.team_id]
-        return await self.store.teams() if self.store else []
-
-    async def database_problem(self) -> str | None:
-        """Return one sentence about what is wrong with the database, if anything is."""
-        try:
-            await check_database(self.pool, self.space, migrations(), wait=_READY_WAIT_SECONDS)
-        except OperationalError:
-            return "PostgreSQL cannot be reached."
-        except KiokuMemoryError as problem:
-            return str(problem)
-        return None
 
 
 def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> openai.AsyncOpenAI:
@@ -96,8 +60,8 @@ async def open_pool(
 @asynccontextmanager
 async def connected(
     settings: Settings, conninfo: str, *, installation: Installation | None = None
-) -> AsyncIterator[Connections]:
-    """Open all of it, checked, and close it afterwards.
+) -> AsyncIterator[Application]:
+    """Open all of it, checked, for the objects of the application, and close it afterwards.
 
     Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. Raises what
     `bot.runtime.problems.explained` explains.
@@ -107,9 +71,6 @@ async def connected(
         token(settings, BOT_TOKEN)
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(create_openai_client(settings))
-        named = [(settings.reply_model, settings.reasoning_effort)]
-        if settings.fallback_model is not None:
-            named.append((settings.fallback_model, None))
         space = await embedding_space(model, settings.embedding_model)
         pool = await stack.enter_async_context(open_pool(conninfo, space, size=POOL_SIZE))
         session = await stack.enter_async_context(create_session())
@@ -120,20 +81,9 @@ async def connected(
                 await store.find(team)
         elif installation is None:
             installation = await _identify(settings, pool)
-        yield Connections(
-            settings=settings,
-            model=model,
-            reply_models=[ModelRequests(model, model=one, effort=much) for one, much in named],
-            space=space,
-            pool=pool,
-            slack=Installations(
-                store.find if store else only(installation),
-                base_url=settings.slack_api_url,
-                session=session,
-            ),
-            installation=installation,
-            store=store,
-        )
+        find = store.find if store else only(installation)
+        slack = Installations(find, base_url=settings.slack_api_url, session=session)
+        yield Application(settings, model, space, pool, slack, installation, store)
 
 
 async def _identify(settings: Settings, pool: Pool) -> Installation:

@@ -31,8 +31,6 @@ from bot.runtime.problems import Problem, cannot_open
 
 _FORMATION_DELAY = 1.0
 _READY_SECONDS = 20.0
-_PORT_SECONDS = 3.0
-_POLL_SECONDS = 0.1
 
 
 async def up(settings: Settings) -> None:
@@ -50,7 +48,7 @@ async def up(settings: Settings) -> None:
     await check_settings(settings)
     in_slack = settings.slack_app_token is not None
     if not in_slack:
-        await _free(settings.port)
+        _check_port(settings.port)
     async with AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
         addresses = await stack.enter_async_context(database(settings))
@@ -71,18 +69,12 @@ async def up(settings: Settings) -> None:
             print("\nKioku is finishing what it has begun …")
 
 
-async def _free(port: int) -> None:
-    """Return when `port` of this machine is free; raise `Problem` if it stays taken."""
-    patience = _PORT_SECONDS
-    while True:
-        try:
-            return socket.create_server(("127.0.0.1", port)).close()
-        except OSError as error:
-            # The playground of a killed run may be about to leave it.
-            if patience <= 0:
-                raise cannot_open(port, error) from None
-        await asyncio.sleep(_POLL_SECONDS)
-        patience -= _POLL_SECONDS
+def _check_port(port: int) -> None:
+    """Raise `Problem` if `port` of this machine is taken."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise cannot_open(port, error) from None
 
 
 @asynccontextmanager

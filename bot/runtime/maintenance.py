@@ -33,9 +33,7 @@ _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
-    "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
-    "DELETE FROM card_uses WHERE hour < now() - interval '30 days'",
-    "DELETE FROM reminders WHERE begun_at < now() - interval '60 days'",
+    "DELETE FROM person_requests WHERE hour < now() - interval '30 days'",
     # Workers delete the successful ones.
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
     " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
@@ -97,11 +95,8 @@ class Maintenance:
     async def _expire(self) -> None:
         for statement in _EXPIRED:
             await execute_statement(self.pool, statement)
-        [row] = await execute_statement(self.pool, "SELECT clear_away(%s) AS cleared", (_AT_ONCE,))
-        if row["cleared"]:
-            log.info("cleared away %d message(s)", row["cleared"])
-        if ended := await expire_due(self.pool):
-            log.info("%d memories ended, as their words said", len(ended))
+        await execute_statement(self.pool, "SELECT clear_away(%s)", (_AT_ONCE,))
+        await expire_due(self.pool)
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:
@@ -124,11 +119,7 @@ async def end_history(pool: Pool, days: int, *, most: int = _AT_ONCE) -> None:
     """
     [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, most))
     if any(row.values()):
-        log.info(
-            "removed the texts of %d turn(s) older than %d days (%d formed no memory),"
-            " %d comment(s) and %d message(s) still waiting",
-            *(row["turns"], days, row["unformed"], row["comments"], row["waiting"]),
-        )
+        log.info("removed texts older than %d days: %s", days, dict(row))
 
 
 async def erase_deactivated(pool: Pool, people: People) -> None:

@@ -14,7 +14,6 @@ from memory import Embedder, Former, Pool, memory_model
 from memory.formation import provider_and_name
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
 
 # By the provider of a LangChain name: its package, and the extra of Kioku that installs it.
@@ -38,33 +37,24 @@ def missing_extra(model: str) -> str | None:
     )
 
 
-def create_chat_model(
-    settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()
-) -> BaseChatModel:
+def create_chat_model(settings: Settings) -> BaseChatModel:
     """Return the LangChain chat model that forms memories; LangChain is imported only here.
 
-    `callbacks` are notified of each call. Raises what `memory.memory_model` raises.
+    Raises what `memory.memory_model` raises.
     """
     name = settings.memory_model_name
     own = provider_and_name(name)[0] == "openai"
-    chat = memory_model(
+    return memory_model(
         model=name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
         api="responses" if name == settings.memory_model else "chat",
     )
-    chat.callbacks = [*callbacks]
-    return chat
 
 
 def create_former(
-    settings: Settings,
-    pool: Pool,
-    embedder: Embedder,
-    *,
-    schemas: Sequence[type[BaseModel]],
-    callbacks: Sequence[BaseCallbackHandler] = (),
+    settings: Settings, pool: Pool, embedder: Embedder, *, schemas: Sequence[type[BaseModel]]
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
-    model = partial(create_chat_model, settings, callbacks)
+    model = partial(create_chat_model, settings)
     return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import get_args
+from typing import Any, get_args
 
 from aiohttp import web
 from prometheus_client import (
@@ -44,19 +44,16 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 ERRORS = (*get_args(Cause), "database_away", "delivery", "turn")
 """The kinds of ``kioku_errors_total``."""
 GAUGES = {
-    "database_up": ("1 if PostgreSQL answered this scrape, else 0", ""),
-    "processes": ("Running processes of this installation", "processes"),
-    "messages_waiting": ("Messages that wait for an answer", "waiting"),
-    "oldest_message_seconds": ("Age of the oldest of them; 0 without one", "oldest_seconds"),
-    "jobs_due": ("Jobs that are due", "due"),
-    "oldest_job_seconds": (
-        "How long the job of them that was scheduled first has been due",
-        "overdue",
-    ),
-    "jobs_later": ("Jobs that are scheduled for later", "later"),
-    "jobs_failed": ("Jobs that failed and are not tried again", "failed_jobs"),
+    "database_up": "1 if PostgreSQL answered this scrape, else 0",
+    "processes": "Running processes of this installation",
+    "messages_waiting": "Messages that wait for an answer",
+    "oldest_message_seconds": "Age of the oldest of them; 0 without one",
+    "jobs_due": "Jobs that are due",
+    "oldest_job_seconds": "How long the job of them that was scheduled first has been due",
+    "jobs_later": "Jobs that are scheduled for later",
+    "jobs_failed": "Jobs that failed and are not tried again",
 }
-"""The gauges, read from PostgreSQL and equal in each process, without the prefix: help, field."""
+"""The gauges, without the prefix: help. But for the first they are read from PostgreSQL."""
 _WAIT_SECONDS = 1.5
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -80,8 +77,7 @@ class Metrics(logging.Handler):
                 # From 0 on: Prometheus sees no increase in a first value.
                 self._counters[name].labels(value)
         self._gauges = {
-            name: Gauge(f"kioku_{name}", text, registry=registry)
-            for name, (text, _) in GAUGES.items()
+            name: Gauge(f"kioku_{name}", text, registry=registry) for name, text in GAUGES.items()
         }
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -101,15 +97,12 @@ class Metrics(logging.Handler):
 
     async def page(self, _: web.Request) -> web.Response:
         """Answer a scrape; what PostgreSQL does not answer in time is not a number."""
-        state = None
-        with suppress(OperationalError):  # database_up says so
+        state: dict[str, Any] = {}
+        with suppress(OperationalError):
             state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
-        for name, (_text, field) in GAUGES.items():
-            if field:
-                value = float("nan") if state is None else getattr(state, field) or 0
-            else:
-                value = state is not None
-            self._gauges[name].set(value)
+        for name, gauge in self._gauges.items():
+            gauge.set(state.get(name, float("nan")))
+        self._gauges["database_up"].set(bool(state))
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         return web.Response(body=generate_latest(self._registry), headers=headers)
 

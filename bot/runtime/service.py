@@ -60,11 +60,10 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        connections = await enter(connected(settings, conninfo))
+        app = await enter(connected(settings, conninfo))
         if settings.metrics_port:
-            pool, port = connections.pool, settings.metrics_port
+            pool, port = app.app.pool, settings.metrics_port
             await enter(serving_metrics(pool, settings.listens_on, port))
-        app = Application(connections)
         await app.queue.open()
         await enter(open_worker(app))
         bolt = build_app(app)
@@ -81,14 +80,13 @@ async def open_service(
             if await unreached():
                 return []
             # Messages written while a workspace is not served are read when it is served again.
-            teams = await connections.teams()
-            return [team for team in teams if await app.workspaces.serves(team)]
+            return [team for team in await app.teams() if await app.workspaces.serves(team)]
 
         async def unready() -> str | None:
-            one = connections.installation
+            one = app.installation
             return (
                 await unreached()
-                or await connections.database_problem()
+                or await app.database_problem()
                 or (await app.workspaces.problem(one.team_id) if one else None)
             )
 
@@ -99,8 +97,8 @@ async def open_service(
             web = create_web_app(unready, bolt, secret.get_secret_value() if secret else None)
             if settings.api_token is not None:
                 add_ask(web, app, settings.api_token.get_secret_value())
-            if connections.store is not None:
-                add_oauth(web, settings, connections.store)
+            if app.store is not None:
+                add_oauth(web, settings, app.store)
             port = await enter(serving(web, host, port))
         try:
             yield port

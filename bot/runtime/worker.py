@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.access import RefusalNotices
+from bot.access import tell_refusal
 from bot.conversation.inbox import ANSWER
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
@@ -20,9 +20,8 @@ from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
-from bot.pipeline.deleted_messages import DeletedMessageCleanup
+from bot.pipeline.changes import UPDATE_FROM_TURN, DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import create_turn
 from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
@@ -45,7 +44,6 @@ def register_work(wiring: Application) -> None:
     """Register the function of each job."""
     queue, workspaces = wiring.queue, wiring.workspaces
     updates, backfill = wiring.source_updates, wiring.backfill
-    delete = partial(delete_file, wiring.connections.slack)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
         (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
@@ -54,7 +52,7 @@ def register_work(wiring: Application) -> None:
         (READ_MISSED, REPLIES, backfill.read),
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
-        (DELETE_FILE, BACKGROUND, delete),
+        (DELETE_FILE, BACKGROUND, partial(delete_file, wiring.app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, wiring.app)),
     ):
         queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
@@ -94,13 +92,13 @@ def _make_ready() -> None:
 
 def create_maintenance(wiring: Application) -> Maintenance:
     """Return the periodic maintenance of the installation."""
-    connections = wiring.connections
-    return Maintenance(connections.pool, wiring.queue, wiring.app.people, connections.settings)
+    app = wiring.app
+    return Maintenance(app.pool, app.queue, app.people, app.settings)
 
 
 def create_answering(wiring: Application) -> ThreadWorker:
     """Return what answers the messages that wait."""
-    dependencies, pool = wiring.turn_dependencies, wiring.connections.pool
+    dependencies, pool = wiring.turn_dependencies, wiring.app.pool
     fixed_replies = FixedReplies(dependencies, wiring.open_reply_sink)
     return ThreadWorker(
         wiring.inbox,
@@ -111,5 +109,5 @@ def create_answering(wiring: Application) -> ThreadWorker:
         pool,
         wiring.sessions,
         wiring.app.policy,
-        RefusalNotices(wiring.app.people, dependencies.slack),
+        partial(tell_refusal, wiring.app.people, dependencies.slack),
     )

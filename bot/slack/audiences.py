@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import LiteralString
 
 from psycopg import AsyncConnection
@@ -37,14 +36,12 @@ _EVENTS_MISSED = (
 class ConversationKind:
     """The kind of a conversation: its audience, and whether it sees only that (`shared`).
 
-    `direct`: it is a direct message with the app, shared with another organisation or not.
     `changed`: when it last changed, in seconds of the epoch; minus infinity if no change is known.
     """
 
     audience: str
     shared: bool
     changed: float
-    direct: bool = False
 
 
 class Audiences:
@@ -67,10 +64,6 @@ class Audiences:
             return memory_view(person.namespace(message.channel_id), shared=True)
         return await self.view_of(person, message.channel_id, message.ts, None)
 
-    async def view_in(self, person: Person, channel_id: str) -> MemoryView:
-        """Return what may be seen of a person in a conversation, whatever is said there."""
-        return _view(person, channel_id, await self.kind(person.team_id, channel_id))
-
     async def view_of(
         self, person: Person, channel_id: str, ts: str, audience: str | None
     ) -> MemoryView:
@@ -80,8 +73,10 @@ class Audiences:
         of the conversation that is known belongs to the conversation alone.
         """
         kind = await self.kind(person.team_id, channel_id)
-        now = _view(person, channel_id, kind)
-        if kind is None or kind.audience != PUBLIC:
+        if kind is None:
+            return memory_view(person.namespace(channel_id), shared=True)
+        now = memory_view(person.namespace(kind.audience), shared=kind.shared)
+        if kind.audience != PUBLIC:
             return now
         if audience is None and kind.changed >= float(ts) - _CLOCKS_DIFFER_SECONDS:
             audience = channel_id
@@ -116,9 +111,19 @@ class Audiences:
         )
 
     async def kind(self, team_id: str, channel_id: str) -> ConversationKind | None:
-        """Return Slack's answer about a conversation, at most an hour old; None while unknown.
+        """Return what a conversation is, as `look_up` does; None while Slack does not say."""
+        try:
+            return await self.look_up(team_id, channel_id)
+        except SLACK_FAULTS as error:
+            log.warning("a conversation's kind could not be looked up: %s", fault(error))
+            return None
+
+    async def look_up(self, team_id: str, channel_id: str) -> ConversationKind:
+        """Return Slack's answer about a conversation, at most an hour old.
 
         An answer from before an outage does not count: events about a change may have been missed.
+        If the conversation changes during the request, the result is the narrowest kind. Raises the
+        errors of the Slack client.
         """
         [row] = await execute_statement(
             self._pool,
@@ -128,29 +133,11 @@ class Audiences:
             f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
             {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
         )
+        asked_at = row.pop("asked_at")
         if row["audience"] is not None:
-            return ConversationKind(
-                audience=row["audience"], shared=row["shared"], changed=row["changed"]
-            )
-        try:
-            return await self._asked(team_id, channel_id, row["asked_at"])
-        except SLACK_FAULTS as error:
-            log.warning("a conversation's kind could not be looked up: %s", fault(error))
-            return None
-
-    async def look_up(self, team_id: str, channel_id: str) -> ConversationKind:
-        """Ask Slack what a conversation is now, whatever was known about it.
-
-        If it changes during the request, the result is the narrowest kind. Raises the errors of the
-        Slack client.
-        """
-        [row] = await execute_statement(self._pool, "SELECT clock_timestamp() AS at")
-        return await self._asked(team_id, channel_id, row["at"])
-
-    async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> ConversationKind:
+            return ConversationKind(**row)
         answer = await self._slack.client(team_id).conversations_info(channel=channel_id)
-        channel = answer.get("channel") or {}
-        audience, shared = kind_of(channel, channel_id)
+        audience, shared = kind_of(answer.get("channel") or {}, channel_id)
         kept = await execute_statement(
             self._pool,
             "INSERT INTO conversations (team_id, channel_id, audience, shared)"
@@ -160,19 +147,8 @@ class Audiences:
             (team_id, channel_id, audience, shared, asked_at),
         )
         if not kept:
-            audience, shared = channel_id, True
-        return ConversationKind(
-            audience=audience,
-            shared=shared,
-            changed=kept[0]["changed"] if kept else math.inf,
-            direct=bool(channel.get("is_im")),
-        )
-
-
-def _view(person: Person, channel_id: str, kind: ConversationKind | None) -> MemoryView:
-    if kind is None:
-        return memory_view(person.namespace(channel_id), shared=True)
-    return memory_view(person.namespace(kind.audience), shared=kind.shared)
+            return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
+        return ConversationKind(audience=audience, shared=shared, changed=kept[0]["changed"])
 
 
 async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:

@@ -312,8 +312,10 @@ class _TeamClient(AsyncWebClient):
         call = partial(super().api_call, api_method, **arguments)
         if not self._patience:
             return await call()
+        posted_in = (arguments.get("json") or {}).get("channel", "")
+        method = posts(posted_in) if api_method == "chat.postMessage" else api_method
         limits = self._installations.limits
-        return await limits.retry(self._team_id, api_method, call, seconds=self._patience)
+        return await limits.retry(self._team_id, method, call, seconds=self._patience)
 
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:

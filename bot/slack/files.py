@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -36,9 +37,23 @@ _FORBIDDEN = frozenset(
         "file_upload_size_restricted",
         "file_uploads_disabled",
         "file_uploads_except_images_disabled",
+        "missing_scope",
         "storage_limit_reached",
     }
 )
+
+
+FileTrouble: TypeAlias = Literal[
+    "files_scope",
+    "files_kind",
+    "files_large",
+    "files_many",
+    "files_gone",
+    "files_not_now",
+    "files_elsewhere",
+    "files_connect",
+    "files_model",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +65,8 @@ class SentFile:
     ts: str
 
 
-class FileScopeMissing(Exception):
-    """The app was not granted the scope for files: grant it and install the app again."""
-
-
 class FilesForbidden(Exception):
-    """This workspace takes no such files from apps."""
+    """The app lacks the scope for files, or this workspace takes no such files from apps."""
 
 
 class FileNotSent(Exception):
@@ -67,11 +78,11 @@ class FileNotSent(Exception):
 
 
 class FileUnreadable(Exception):
-    """The file cannot be read: it is gone, too large, or not kept by Slack."""
+    """A file cannot be shown to the model; `trouble` names the sentence that says why."""
 
-
-class FileNotNow(FileUnreadable):
-    """The file could not be read just now: Slack limits the requests, or is in trouble."""
+    def __init__(self, trouble: FileTrouble) -> None:
+        super().__init__(f"A file is not shown: {trouble}.")
+        self.trouble: FileTrouble = trouble
 
 
 class SlackFiles:
@@ -92,7 +103,7 @@ class SlackFiles:
         """Send a file to a person's direct messages with the app, below a message with `text`.
 
         `noted` is awaited with its id before anybody can see it; what it raises ends the transfer.
-        Raises `FileScopeMissing`, `FilesForbidden` and `FileNotSent`.
+        Raises `FilesForbidden` and `FileNotSent`.
         """
         client = self._slack.client(person.team_id, patience=PATIENCE_SECONDS)
         sent: SentFile | None = None
@@ -111,8 +122,6 @@ class SlackFiles:
             log.warning("a file was not sent: %s", code or fault(error))
             if code and sent:
                 await _take_back(client, sent)
-            if code == "missing_scope":
-                raise FileScopeMissing from error
             if code in _FORBIDDEN:
                 raise FilesForbidden from error
             raise FileNotSent(uncertain=None if code else sent) from error
@@ -123,11 +132,11 @@ class SlackFiles:
 
         A rate-limited request is repeated, as long as the waits come to no more than
         `TURN_PATIENCE_SECONDS`. The workspace's token is sent to Slack alone. Raises
-        `FileScopeMissing`, `FileNotNow` and `FileUnreadable`.
+        `FileUnreadable`.
         """
         client = self._slack.client(team_id)
         if not _is_slacks(client, url):
-            raise FileUnreadable
+            raise FileUnreadable("files_gone")
 
         async def download() -> bytes:
             return await _download(client, await self._slack.token(team_id), url, most)
@@ -138,7 +147,8 @@ class SlackFiles:
             )
         except SLACK_FAULTS as error:
             log.warning("a file was not read: %s", error_code(error) or fault(error))
-            raise FileNotNow if is_passing(error) else FileUnreadable from error
+            trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
+            raise FileUnreadable(trouble) from error
 
 
 async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:
@@ -152,8 +162,8 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
             # In Enterprise Grid to another host of Slack's, which wants the token again.
             url = urljoin(url, answer.headers.get("Location", ""))
             if not _is_slacks(client, url):
-                raise FileScopeMissing
-    raise FileUnreadable
+                raise FileUnreadable("files_scope")
+    raise FileUnreadable("files_gone")
 
 
 async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
@@ -163,14 +173,14 @@ async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
     page = answer.content_type == "text/html" and answer.content_disposition is None
     signing_in = answer.status == 200 and page
     if signing_in or answer.status in (401, 403):
-        raise FileScopeMissing
+        raise FileUnreadable("files_scope")
     if answer.status != 200:
-        raise FileUnreadable
+        raise FileUnreadable("files_gone")
     content = bytearray()
     async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
         content += chunk
         if len(content) > most:
-            raise FileUnreadable
+            raise FileUnreadable("files_gone")
     return bytes(content)
 
 

@@ -107,6 +107,14 @@ class Message:
         return self.ts == self.thread_ts
 
 
+def is_direct(channel_id: str) -> bool:
+    """Say whether a conversation is a direct message: its id begins with D.
+
+    Source: https://docs.slack.dev/reference/objects/conversation-object
+    """
+    return channel_id.startswith("D")
+
+
 def found_message(
     found: Mapping[str, Any],
     *,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bot.ui.blocks import LINE_LIMIT, Payload, bulleted, escaped, payload, shortened
 from bot.ui.reader import Reader
@@ -12,13 +11,6 @@ from memory import Memory
 QUESTIONS = ("reviews", "meetings", "names", "messages", "focus")
 """The names of the questions of the form; the sentences are ``card_NAME``."""
 MOST_LINES = 12
-
-
-def colleague_name(user: Mapping[str, Any]) -> str:
-    """Return the name of Slack's user object that other people see."""
-    profile = user.get("profile") or {}
-    names = (profile.get("display_name"), user.get("real_name"), user.get("name"))
-    return next((str(one) for one in names if one), "")
 
 
 def sentence_of(memory: Memory) -> str:
@@ -40,12 +32,12 @@ def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
     ]
 
 
-def card_payload(reader: Reader, name: str, memories: Sequence[Memory]) -> Payload:
-    """Return what a colleague is shown."""
-    said = reader.say("card_says", who=escaped(name))
-    return payload(f"{said}\n{bulleted(card_lines(reader, memories))}")
+def card_payload(reader: Reader, user: str, memories: Sequence[Memory]) -> Payload:
+    """Return what a colleague is shown of the card of the user with this id of Slack's.
 
-
-def no_card(reader: Reader, name: str) -> Payload:
-    """Return that a colleague has told nothing to share."""
-    return payload(reader.say("card_nothing", who=escaped(name)))
+    Slack sends no notification for a mention to somebody who cannot see it.
+    """
+    who, lines = f"<@{user}>", card_lines(reader, memories)
+    if not lines:
+        return payload(reader.say("card_nothing", who=who))
+    return payload(f"{reader.say('card_says', who=who)}\n{bulleted(lines)}")

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGE_NAMES, LANGUAGES, Language, known_language, say
+from bot.locale import LANGUAGE_NAMES, LANGUAGES, known_language, say
 from bot.types import Eagerness, PersonErased, PersonSettings
 from bot.ui.blocks import (
     LINE_LIMIT,
@@ -43,18 +43,17 @@ _LINES_LENGTH = 3_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
 # Slack asks for six inputs at most, and two say where a memory may be used.
 _MAX_FIELDS, _MAX_CHOICES = 4, 100
-_MULTILINE_LENGTH = 100
+_MULTILINE_LENGTH = 60
 _MAX_NUMBER = 10**12
 # Of our own kinds: optional fields that are shown where they have a value; a label that never is.
 _NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
 _HIDDEN = frozenset({("UserFact", "topic"), ("Promise", "state")})
-_MULTILINE = frozenset({"description", "observation", "action", "result", "instruction", "fact"})
 _AUDIENCE, _CONVERSATION, _LINES = "audience", "conversation", "lines"
 _WORD, _COMMENT = "word", "comment"
 # Markers of lists, with which pasted lines begin.
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = frozenset({"missing", "number", "range", "long", "secret", "ended"})
-_RETENTION = (0, 30, 90, 180, 365)
+_RETENTION = (30, 90, 180, 365)
 
 InputType: TypeAlias = Literal["text", "number", "choice", "date", "time"]
 # The elements for a day and a time of day, and what their values are called.
@@ -80,7 +79,7 @@ def _form(
         "title": plain_text(reader.say(title)),
         "submit": plain_text(reader.say(submit)),
         "close": plain_text(reader.say("modal_cancel")),
-        "private_metadata": json.dumps({**metadata, "language": reader.language}),
+        "private_metadata": json.dumps(metadata),
         "blocks": list(blocks),
     }
 
@@ -99,11 +98,6 @@ def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
     """Return what a form was opened with."""
     metadata = json.loads(view.get("private_metadata") or "{}")
     return {str(name): str(value) for name, value in metadata.items()}
-
-
-def language_of_form(view: Mapping[str, Any]) -> Language:
-    """Return the language a form was opened in."""
-    return known_language(metadata_of(view).get("language")) or "en"
 
 
 def _entered(view: Mapping[str, Any], block_id: str) -> Mapping[str, Any]:
@@ -247,9 +241,7 @@ def _element(field: Field, value: Any) -> Block:
             return {
                 "type": "number_input",
                 "is_decimal_allowed": True,
-                **({"min_value": f"{field.minimum:g}"} if field.minimum is not None else {}),
-                **({"max_value": f"{field.maximum:g}"} if field.maximum is not None else {}),
-                **({"initial_value": str(value)} if _is_number(field, value) else {}),
+                **({"initial_value": str(value)} if _is_number(value) else {}),
             }
         case "date" | "time" as kind:
             begun = {f"initial_{kind}": value} if _PICKED[kind].match(str(value)) else {}
@@ -257,15 +249,14 @@ def _element(field: Field, value: Any) -> Block:
         case "choice":
             return select([option(str(one), str(one)) for one in field.choices], str(value))
     text = str(value or "")
-    multiline = field.name in _MULTILINE or max(len(text), "\n" in text and 999) > _MULTILINE_LENGTH
-    return text_input(field.max_length, text, multiline=bool(multiline))
+    multiline = len(text) > _MULTILINE_LENGTH or "\n" in text
+    return text_input(field.max_length, text, multiline=multiline)
 
 
-def _is_number(field: Field, value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Return whether an input can begin with a stored value, which may be of another schema."""
-    low = -_MAX_NUMBER if field.minimum is None else field.minimum
-    high = _MAX_NUMBER if field.maximum is None else field.maximum
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= _MAX_NUMBER
 
 
 def _audience_inputs(reader: Reader, audience: str) -> list[Block]:
@@ -313,10 +304,9 @@ class SubmittedMemory:
 
 
 def read_memory_form(
-    view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]
+    reader: Reader, view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]
 ) -> SubmittedMemory:
     """Read and check a submitted memory form, without any lookup."""
-    reader = Reader(language_of_form(view))
     content: dict[str, Any] = {}
     lines: list[str] = []
     errors: dict[str, str] = {}
@@ -360,20 +350,9 @@ def _errors(
         validated(schema.__name__, content, [schema])
     except InvalidContent as problem:
         # A field that no input can hold keeps its value, which is not here.
-        codes = {
-            name: code
-            for name, code in problem.codes.items()
-            if name in shown or name not in schema.model_fields
-        }
-    else:
-        codes = {}
-    if not codes:
-        return {}
-    [first, *_] = shown.values()
-    return {
-        (field := shown.get(name, first)).block_id: field_error(reader, code, field)
-        for name, code in codes.items()
-    }
+        found = [(shown[name], code) for name, code in problem.codes.items() if name in shown]
+        return {field.block_id: field_error(reader, code, field) for field, code in found}
+    return {}
 
 
 def field_error(reader: Reader, code: str, field: Field | None = None) -> str:
@@ -422,12 +401,11 @@ def edited_content(
 def settings_form(reader: Reader, settings: PersonSettings, **metadata: str) -> SlackView:
     """Return the form with a person's settings as they are."""
     days = settings.retention_days or 0
-    choices = sorted({*_RETENTION[1:], days} - {0})
     languages = [option(reader.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
     notices = [option(reader.say("switch_on"), "on"), option(reader.say("switch_off"), "off")]
     retention = [option(_period(reader, None), "0")]
-    retention += [option(_period(reader, one), str(one)) for one in choices]
+    retention += [option(_period(reader, one), str(one)) for one in _RETENTION]
     eagerness = [option(reader.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
     selects = {
         "eagerness": select(eagerness, settings.eagerness),
@@ -471,11 +449,10 @@ def delete_form(reader: Reader, **metadata: str) -> SlackView:
     return _form(reader, DELETE_FORM, "delete_title", "delete_submit", blocks, **metadata)
 
 
-def delete_errors(view: Mapping[str, Any]) -> dict[str, str]:
+def delete_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with what was typed, by block; the word of any language counts."""
     if _text(view, _WORD) in {say(language, "delete_word") for language in LANGUAGES}:
         return {}
-    reader = Reader(language_of_form(view))
     return {_WORD: reader.say("delete_type", word=reader.say("delete_word"))}
 
 

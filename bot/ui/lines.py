@@ -202,11 +202,6 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
     return list({entry.key: entry for entry in ordered}.values())
 
 
-def can_be_undone(entry: Change) -> bool:
-    """Say whether an Undo makes sense for a change; whether it still works shows when clicked."""
-    return entry.undone_at is None and not entry.changed_since
-
-
 def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
     """Return a stored value as one line of mrkdwn; empty for none."""
     if value is None:

@@ -126,7 +126,8 @@ def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: st
 def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
     """Return why a sentence of the person was not stored."""
     what = escaped(" ".join(sentence.split()))
-    return reader.say(f"refused_{reason}", what=what, limit=MAX_MEMORIES)
+    key = "unusable" if reason == "no_evidence" else reason
+    return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 
 def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Payload:

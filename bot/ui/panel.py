@@ -14,7 +14,6 @@ from typing import Literal, TypeAlias, cast, get_args
 from bot.types import Off, Refusal
 from bot.ui.blocks import (
     BLOCK_ID_LIMIT,
-    OPTION_VALUE,
     Block,
     SlackView,
     actions,
@@ -33,7 +32,6 @@ from bot.ui.blocks import (
 from bot.ui.cards import card_lines
 from bot.ui.lines import (
     audience_name,
-    can_be_undone,
     change_line,
     memory_line,
     off_line,
@@ -42,7 +40,6 @@ from bot.ui.lines import (
 from bot.ui.promises import PROMISE, is_open
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, Change, Memory, Question
-from memory.store import MAX_MEMORIES
 
 # The ids of everything that can be clicked. A row of buttons adds a number, as ``show_2``.
 SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"
@@ -134,7 +131,8 @@ class Done:
 class Content:
     """Everything that one person's panel shows at a position.
 
-    `found` is the number of memories there, on all pages, `total` that of all memories. `links`
+    `found` is the number of memories there, on all pages, or of the newest changes, one more than
+    the pages so far hold if there are older ones; `total` is that of all memories. `links`
     lead to the message that a memory, by its key, or a change, by its id, came from. `unformed`
     messages are not read yet. `handling` says where data goes, in Home only; `card` is what
     colleagues see, on its first page, and `card_used` how often they did.
@@ -147,7 +145,6 @@ class Content:
     refusal: Refusal | None = None
     memories: Sequence[Memory] = ()
     changes: Sequence[Change] = ()
-    older: bool = False
     found: int = 0
     total: int = 0
     questions: Sequence[Question] = ()
@@ -217,8 +214,6 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
     blocks = [section(text, switch, content.position.block_id(name))]
     lines = [reader.say("counted_memories", count=content.total)] if content.total else []
-    if content.total >= MAX_MEMORIES:
-        lines.append(reader.say("refused_full", limit=MAX_MEMORIES))
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.off_in:
@@ -238,13 +233,12 @@ def consent_buttons(reader: Reader) -> list[Block]:
 def _question(reader: Reader, content: Content) -> list[Block]:
     if not content.questions:
         return []
-    first, *more = content.questions
+    first = content.questions[0]
     name = content.position.block_id(f"question-{first.id}")
-    blocks = [
+    return [
         section(f"*{reader.say('panel_question')}* {question_line(reader, first)}"),
         actions(*answer_buttons(reader, first), block_id=name),
     ]
-    return [*blocks, *([note(reader.say("panel_questions", count=len(more)))] if more else [])]
 
 
 def answer_buttons(reader: Reader, question: Question) -> list[Block]:
@@ -285,20 +279,17 @@ def _search(reader: Reader, position: Position) -> Block:
 
 
 def _rows(reader: Reader, content: Content) -> list[Block]:
-    shown = {
-        memory.key: memory_row(reader, memory, content.links.get(memory.key), content.position)
+    rows = [
+        memory_row(reader, memory, content.links.get(memory.key), content.position)
         for memory in content.memories
-    }
-    promises = [one.key for one in content.memories if is_open(one.kind, one.content)]
-    if not promises or content.position.of:
-        return [*shown.values()]
-    others = [block for key, block in shown.items() if key not in promises]
-    return [
-        section(f"*{reader.say('promises_title')}*"),
-        *(shown[key] for key in promises),
-        *([_DIVIDER] if others else []),
-        *others,
     ]
+    # Open promises come first in the list of all memories.
+    promises = sum(is_open(one.kind, one.content) for one in content.memories)
+    if promises and content.position.list == "memories" and not content.position.of:
+        others = [_DIVIDER] if promises < len(rows) else []
+        title = section(f"*{reader.say('promises_title')}*")
+        return [title, *rows[:promises], *others, *rows[promises:]]
+    return rows
 
 
 def memory_row(reader: Reader, memory: Memory, link: str | None, position: Position) -> Block:
@@ -317,9 +308,7 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
     options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]
     menu = {"type": "overflow", "action_id": MENU, "options": options}
     text = f"{memory_line(reader, memory)}\n{' · '.join(details)}"
-    # LangGraph takes any text as a key; ours are UUIDs.
-    beside = menu if len(memory.key) < OPTION_VALUE - 10 else None
-    return section(text, beside, position.block_id(f"memory-{memory.key[:40]}"))
+    return section(text, menu, position.block_id(f"memory-{memory.key[:40]}"))
 
 
 def _card(reader: Reader, content: Content) -> list[Block]:
@@ -357,7 +346,9 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
         line = f"{changed}\n{reader.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{reader.say('row_source')}>"
-        undo = undo_button(reader, f"change {entry.id}", changed) if can_be_undone(entry) else None
+        # Whether it still works shows when it is clicked.
+        undoable = entry.undone_at is None and not entry.changed_since
+        undo = undo_button(reader, f"change {entry.id}", changed) if undoable else None
         blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
     return blocks
 
@@ -371,14 +362,14 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
     """Return how much of a list is shown, and the ways to the rest of it."""
     position, blocks, buttons = content.position, [], []
     pages = -(-content.found // PAGE_SIZE)
-    if content.found > PAGE_SIZE:
+    if content.memories and content.found > PAGE_SIZE:
         first = (position.page - 1) * PAGE_SIZE + 1
         last = min(first + PAGE_SIZE - 1, content.found)
         blocks.append(note(reader.say("panel_shown", first=first, last=last, count=content.found)))
     if position.page > 1:
         newer = replace(position, page=position.page - 1)
         buttons.append(button(f"{SHOW}_1", reader.say("newer"), newer.value))
-    if position.page < pages or content.older:
+    if position.page < pages:
         older = replace(position, page=position.page + 1)
         buttons.append(button(f"{SHOW}_2", reader.say("older"), older.value))
     if position.of or position.list != "memories":

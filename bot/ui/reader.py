@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 
 from bot.locale import Language, say
 from bot.types import PersonSettings
@@ -13,9 +13,6 @@ from bot.types import PersonSettings
 # "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
 _DAY = {"en": "medium", "ja": "long"}
 # Where Slack writes no date itself: "Fri, Nov 27, 12:00 PM" and 「11月27日(金)12:00」.
-_PLAIN_DAY = {"en": "EEE, MMM d", "ja": "M月d日(EEE)"}
-_DAY_OF_YEAR = {"en": "EEE, MMM d, y", "ja": "y年M月d日(EEE)"}
-_TIME = {"en": "h:mm a", "ja": "H:mm"}
 _BETWEEN = {"en": ", ", "ja": ""}
 
 
@@ -58,9 +55,8 @@ class Reader:
     def plain_day(self, day: date, at: time | None = None) -> str:
         """Return a day with its weekday, its year where that is not the current one, and a time."""
         this_year = day.year == datetime.now(self.zone).year
-        pattern = (_PLAIN_DAY if this_year else _DAY_OF_YEAR)[self.language]
-        shown = format_date(day, pattern, self.language)
+        shown = format_skeleton("MMMEd" if this_year else "yMMMEd", day, locale=self.language)
         if at is None:
             return shown
-        clock = format_time(at, _TIME[self.language], locale=self.language)
+        clock = format_time(at, "short", locale=self.language)
         return f"{shown}{_BETWEEN[self.language]}{clock}"

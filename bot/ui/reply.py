@@ -130,7 +130,7 @@ _TITLES = {
     COMMENTARY: "task_commentary",
     "memory_search": "task_recall",
     "read_current_view": "task_look",
-    "ask_about_colleague": "task_colleague",
+    "ask_about_colleague": "task_recall",
 }
 
 

@@ -12,7 +12,6 @@ from aiohttp import web
 from bot.config import Settings
 from bot.runtime.ask import answer, read_call
 from bot.runtime.connections import connected
-from bot.runtime.wiring import Application
 from bot.slack.client import Installation
 from bot.slack.messages import API_TEAM
 from deploy.aws.secrets import read_settings
@@ -51,8 +50,7 @@ async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
         url.get_secret_value() if url else "",
         installation=Installation(team_id=API_TEAM, bot_user_id=""),
     )
-    async with opened as connections:
-        wiring = Application(connections)
+    async with opened as wiring:
         await wiring.queue.open()
         text = await answer(wiring, user_id, prompt)
         if settings.formation != "off":

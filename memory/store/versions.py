@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, EmbeddingsUnavailable
-from memory.model.namespace import Namespace, Person
+from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.postgres.locks import lock_for_writing
@@ -40,10 +40,9 @@ class Change(Keyed):
     """A change of one memory: a version, and the value before it.
 
     `before` and `after` are whole stored values, None where there was or is no memory, `expires_at`
-    is the memory's after it. `batch` is
-    the same for all changes of one notice, `moved_from` the previous namespace of a moved memory,
-    `undone_at` the time of its Undo. `changed_since`: the memory is not as the change left it, so
-    that it cannot be undone; only `list_changes` looks the last two up.
+    is the memory's after it. `batch` is the same for all changes of one notice, `undone_at` the
+    time of its Undo. `changed_since`: the memory is not as the change left it, so that it cannot be
+    undone; only `list_changes` looks the last two up.
     """
 
     id: UUID
@@ -55,7 +54,6 @@ class Change(Keyed):
     at: datetime
     batch: UUID
     expires_at: datetime | None = None
-    moved_from: Namespace | None = None
     undone_at: datetime | None = None
     changed_since: bool = False
 
@@ -376,12 +374,9 @@ async def list_changes(
 
 def read_change(person: Person, row: Mapping[str, Any]) -> Change:
     """Convert a row of `VERSIONS`."""
-    came_from = person.namespace(row["before_audience"] or row["audience"])
-    here = person.namespace(row["audience"])
-    moved = came_from != here and row["before"] is not None and row["value"] is not None
     return Change(
         id=row["id"],
-        namespace=here,
+        namespace=person.namespace(row["audience"]),
         key=row["key"],
         kind=row["kind"],
         action=row["action"],
@@ -391,7 +386,6 @@ def read_change(person: Person, row: Mapping[str, Any]) -> Change:
         at=row["at"],
         batch=row["batch"],
         expires_at=row["expires_at"],
-        moved_from=came_from if moved else None,
         undone_at=row["undone_at"],
         changed_since=not row["in_effect"],
     )

@@ -67,7 +67,7 @@ def test_a_command_while_postgresql_is_silent_or_away_says_so(
 
     def refused() -> None:
         answer = world.command(ann, "/memories")
-        assert answer["text"] == say("en", "command_uncertain")
+        assert answer["text"] == say("en", "command_broke")
 
     with frozen(server):
         refused()

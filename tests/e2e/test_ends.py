@@ -32,7 +32,7 @@ def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
         assert world.session(said) == "active"
     # Acknowledged, so answered, if only by saying that it could not be done.
     [told] = [message for message in world.seen(ann) if message.get("is_ephemeral")]
-    assert told["text"] == say("en", "command_uncertain")
+    assert told["text"] == say("en", "command_broke")
     [row] = world.inbox(said)
     assert row["status"] == "answered"
     [answer] = world.answers(said)

@@ -28,11 +28,9 @@ from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill import Backfill
-from bot.pipeline.responses.request import ModelRequests
-from bot.pipeline.sources import UPDATE_FROM_TURN
+from bot.pipeline.changes import UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
-from bot.runtime.connections import Connections
 from bot.runtime.http import create_web_app
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.service import build_app
@@ -64,7 +62,7 @@ class App:
     @property
     def pool(self) -> Pool:
         """The application's connection pool."""
-        return self.wiring.connections.pool
+        return self.wiring.app.pool
 
     @property
     def embedder(self) -> Embedder:
@@ -335,20 +333,7 @@ async def open_app(
         "memory_model": STAND_IN_MODEL,
         **settings,
     }
-    checked = Settings(**given)
-    wiring = Application(
-        Connections(
-            settings=checked,
-            model=model,
-            reply_models=[
-                ModelRequests(model, model=checked.reply_model, effort=checked.reasoning_effort)
-            ],
-            space=SPACE,
-            pool=pool,
-            slack=installations,
-            installation=installation,
-        )
-    )
+    wiring = Application(Settings(**given), model, SPACE, pool, installations, installation)
     await wiring.queue.open()
     register_work(wiring)
     return App(

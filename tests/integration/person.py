@@ -143,14 +143,9 @@ class SlackPerson:
     async def press(self, place: Place, action: str, value: str = "", **more: Any) -> None:
         """Click an element of a message or view, whose value begins with `value`."""
         element = find(place, action, "" if action == "search" else value)
-        where = (
-            {"view_id": place["id"]}
-            if "hash" in place
-            else {
-                "channel": place.get("channel", "dm"),
-                "message_ts": place["ts"],
-            }
-        )
+        where = {"channel": place.get("channel", "dm"), "message_ts": place.get("ts")}
+        if "hash" in place:
+            where = {"view_id": place["id"]}
         chosen = element["chosen"] or value
         body = {"user": self.user, **where, **more}
         body |= {"action_id": element["action_id"], "block_id": element["block_id"]}
@@ -172,12 +167,8 @@ class SlackPerson:
                 return view if view.get("hash") != place["hash"] else None
             channel = place.get("channel", "dm")
             found = next((m for m in await self.seen(channel) if m["ts"] == place["ts"]), None)
-            known = {key: value for key, value in place.items() if key != "channel"}
-            same = found is None or {**known, "channel": found.get("channel")} == {
-                **found,
-                "channel": found.get("channel"),
-            }
-            return None if same else {**found, "channel": channel}  # type: ignore[dict-item]
+            same = found is None or {**place, "channel": None} == {**found, "channel": None}
+            return None if same or found is None else {**found, "channel": channel}
 
         return await until(now)
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 import memory
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.prompt import Prompt, compose
+from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, FunctionTools, Replier
 from bot.pipeline.responses.request import ModelRequests
 from bot.types import Reply, Task
@@ -31,7 +31,7 @@ Send: TypeAlias = Callable[[Event], Awaitable[None]]
 Answer: TypeAlias = Callable[[Send, int], Awaitable[None]]
 
 ALICE = Person("T1", "U1")
-PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
+PROMPT = Prompt(question="What shall I eat?", user_id="U1")
 POSITION: Final = {"item_id": "m1", "output_index": 0, "content_index": 0}
 DONE: Final[dict[str, Any]] = {
     "type": "response.completed",

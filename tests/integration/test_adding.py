@@ -200,7 +200,7 @@ async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verifi
     await turn_on(app.wiring.app, who)
     assert "Remembered" in (await app.click(who, REMEMBER, held)).line
     await app.click(who, FORGET, EVERYTHING)
-    assert (await app.click(who, REMEMBER, held)).line == say("en", "remember_forgotten")
+    assert (await app.click(who, REMEMBER, held)).line == say("en", "remember_off_record")
     assert await app.memories(who) == []
 
 
@@ -246,7 +246,7 @@ async def test_what_is_forgotten_meanwhile_is_not_stored(
         done = await app.click(said.person, REMEMBER, held)
     else:
         done = await app.point_at(place, LEAVE)
-    assert say("en", "remember_forgotten") in done.line
+    assert say("en", "remember_off_record") in done.line
     assert await app.memories(said.person) == []
 
 

@@ -132,7 +132,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(panel(Reader("en"), await case.panel(case.person, used))) == case.seen
     assert (await case.panel(case.bystander, used)).memories == []
 
-    view = await app.wiring.app.audiences.view_in(case.person, case.place.channel)
+    view = await app.wiring.app.audiences.view(message)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(app.wiring.app.former, view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))

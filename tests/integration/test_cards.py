@@ -68,13 +68,13 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     _, aya = named(app, "Ayaka Tick")
     jonas, _ = named(app, "Jonas Tick")
     memory = await fact(app, aya)
-    nothing = say("en", "card_nothing", who="Ayaka Tick")
+    nothing = say("en", "card_nothing", who=f"<@{aya.user_id}>")
     _, seen = await asks(app, jonas, "Ayaka")
     assert SENTENCE not in seen
     await app.click(aya, MENU, f"show {memory.key}")
     message, seen = await asks(app, jonas, "Ayaka")
     assert SENTENCE in seen
-    assert say("en", "card_says", who="Ayaka Tick") in seen
+    assert say("en", "card_says", who=f"<@{aya.user_id}>") in seen
     assert SENTENCE not in " ".join(app.request_texts())
     assert SENTENCE not in str(app.turn(message))
     await app.click(aya, MENU, f"hide {memory.key}")
@@ -142,8 +142,8 @@ async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> N
     await fact(app, aya, audience=COLLEAGUES)
     jonas, who = named(app, "Jonas Quota")
     app.rows(
-        "INSERT INTO card_uses (team_id, user_id, hour, asked)"
-        " VALUES (%s, %s, date_trunc('hour', now()), %s) RETURNING asked",
+        "INSERT INTO person_requests (team_id, user_id, hour, colleague_questions)"
+        " VALUES (%s, %s, date_trunc('hour', now()), %s) RETURNING 1",
         *(who.team_id, who.user_id, QUESTIONS_AN_HOUR - 1),
     )
     for expected in (True, False):

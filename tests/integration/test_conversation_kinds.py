@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.people import People
-from bot.pipeline.threads import read_thread
+from bot.pipeline.context import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
 from memory import DM, PUBLIC, Person, Pool

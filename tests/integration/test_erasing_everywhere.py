@@ -12,7 +12,7 @@ from psycopg import sql
 from bot.locale import say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
-from bot.memories.home import home_opened
+from bot.memories.home import PUBLISH, publish_later
 from bot.slack import files
 from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
@@ -58,7 +58,7 @@ async def lived(app: App, place: PersonThread) -> Person:
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
     await app.click(person, EXPORT)
-    await home_opened(app.wiring.app, person)
+    await publish_later(app.pool, app.wiring.queue, person)
     await app.off(place)
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"
@@ -91,7 +91,7 @@ async def deleted(app: App) -> int:
     waiting = jobs(app, DELETE_FILE)
     for job in waiting:
         assert "user" not in job["args"]
-        await delete_file(app.wiring.connections.slack, **job["args"])
+        await delete_file(app.wiring.app.slack, **job["args"])
     return len(waiting)
 
 
@@ -145,6 +145,7 @@ async def test_nobody_else_is_touched(app: App) -> None:
     """Somebody whose id begins the same keeps everything."""
     place = app.slack.place()
     person = await lived(app, place)
+    app.take_jobs(PUBLISH)
     before = naming(app, person)
     for team, user in (
         (place.team, place.user[:-1]),
@@ -152,6 +153,7 @@ async def test_nobody_else_is_touched(app: App) -> None:
         ("T0", place.user),
     ):
         await erase_person(app.pool, Person(team, user))
+        app.take_jobs(PUBLISH)
     assert naming(app, person) == before
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from bot.conversation.claimed_message import Superseded
-from bot.pipeline.deleted_messages import DeletedMessageCleanup
+from bot.pipeline.changes import DeletedMessageCleanup
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.prompt import Prompt, compose
+from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
@@ -142,7 +142,7 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
     server: ModelServer, client: openai.AsyncOpenAI
 ) -> None:
     """Without the limit the request is refused again, and the person learns why."""
-    long = Prompt(question="word " * VLLM_CONTEXT)
+    long = Prompt(question="?", user_id="U1", style="word " * VLLM_CONTEXT)
     with pytest.raises(ReplyFailed) as raised:
         await create_replier(client).reply(ALICE, long, Shown())
     assert raised.value.cause == "model_too_long"
@@ -222,7 +222,7 @@ async def test_messages_wait_only_where_every_model_is_away(
             model.breaker = CircuitBreaker(lambda: 0.0)
 
         async def ask(number: int) -> str:
-            asked = compose(question=f"What about number {number}?", user_id="U1", memories=[])
+            asked = Prompt(question=f"What about number {number}?", user_id="U1")
             return (await replier.reply(ALICE, asked, Shown())).model
 
         assert [await ask(number) for number in range(4)] == [fallback.model] * 4

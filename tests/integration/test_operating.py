@@ -62,8 +62,8 @@ async def test_nobody_is_erased_by_mistake(
     assert "Nothing was erased" in done.err
     assert "Traceback" not in done.err
     wrong = ended(tmp_path, "erase", "--team", "t1", "--user", "%", "--yes", DATABASE_URL=database)
-    assert wrong.code == 2
-    assert "argument --team: give Slack's id, such as T0123ABCD" in wrong.err
+    assert wrong.code == 1
+    assert wrong.err == "kioku: The team id is missing or is not a Slack id; nothing was read.\n"
     assert len(await list_memories(pool, ANN)) == 1
 
 

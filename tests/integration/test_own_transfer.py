@@ -11,7 +11,7 @@ import pytest
 from bot.locale import say
 from bot.memories.data import send_export
 from bot.slack.client import Installations
-from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack.files import FileUnreadable, SlackFiles
 from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -62,7 +62,7 @@ async def test_the_token_goes_to_slack_only(app: App) -> None:
         "https://notslack.com/a.json",
         "",
     ):
-        with pytest.raises(FileUnreadable):
+        with pytest.raises(FileUnreadable, match="files_gone"):
             await files.read(app.slack.team_id, url, most=50_000_000)
     base = app.slack.info["url"]
     with pytest.raises(FileUnreadable):
@@ -92,7 +92,7 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
     with closing(ThreadServer(Elsewhere)) as elsewhere, closing(ThreadServer(Slacks)) as slack:
         installations = Installations(app.slack.installations().find, base_url=f"{slack.url}/api/")
         for path in ("out", "in", "page"):
-            with pytest.raises(FileScopeMissing):
+            with pytest.raises(FileUnreadable, match="files_scope"):
                 await SlackFiles(installations).read(
                     app.slack.team_id, f"{slack.url}/{path}", most=99
                 )

@@ -72,7 +72,7 @@ async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp
     place = app.slack.place(channel="public")
     app.fault(status=500, times=-1)
     asked = await app.ask(place, "<@BOT> I like ramen")
-    assert app.replies(asked) == [say("en", "held_down")]
+    assert app.replies(asked) == [say("en", "held")]
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     await closed.answering.drain(asked.thread)
     assert app.replies(asked) == [say("en", "policy_person")]

@@ -195,7 +195,8 @@ async def test_an_unanswered_reminder_comes_once_more_after_a_day(app: App) -> N
     seen = []
     for hours in (0, 1, 24, 24, 24):
         app.rows(
-            "UPDATE reminders SET begun_at = begun_at - make_interval(hours => %s) RETURNING key",
+            "UPDATE notices SET expires_at = expires_at - make_interval(hours => %s)"
+            " WHERE starts_with(kind, 'reminder ') RETURNING kind",
             hours,
         )
         await minute(app)
@@ -224,7 +225,7 @@ async def test_a_crash_around_the_post_leads_to_one_message(app: App, moment: st
     [job] = app.take_jobs(REMIND)
     if moment == "after":
         await remind(app.wiring.app, **job)
-        app.rows("UPDATE reminders SET ts = NULL RETURNING key")
+        app.rows("UPDATE notices SET message_id = '' RETURNING kind")
     else:
         app.slack.fault("chat.postMessage", drop="after" if moment == "during" else "before")
         with pytest.raises(SLACK_FAULTS):

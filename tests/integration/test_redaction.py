@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from bot.memories.feedback import comment
-from bot.pipeline.threads import read_thread
+from bot.pipeline.context import read_thread
 from bot.ui.panel import FEEDBACK
 from bot.ui.reader import Reader
 from tests.integration.app import App

@@ -74,7 +74,7 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place, "I love ramen")
     await app.click(app.person(place), FORGET, EVERYTHING)
-    assert await pointed_at(app, place, "I love ramen") == say("en", "remember_forgotten")
+    assert await pointed_at(app, place, "I love ramen") == say("en", "remember_off_record")
     assert await app.memories(app.person(place)) == []
 
 

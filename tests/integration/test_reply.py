@@ -7,14 +7,16 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import openai
 import pytest
 
 import memory
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.prompt import compose
+from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL
@@ -69,7 +71,7 @@ async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in
     text = f"[Kyoto]({page}) and https://own.site/a, not [this](https://evil.site/?q=secret)."
     script_search(stand_in, text, cite(page, "Kyoto"))
     heard = Shown()
-    asked = compose(question="Compare with https://own.site/a please", user_id="U1", memories=[])
+    asked = Prompt(question="Compare with https://own.site/a please", user_id="U1")
     reply = await replier.reply(ALICE, asked, heard)
     shown = text.replace("[this](https://evil.site/?q=secret)", "this (evil[.]site/?q=secret)")
     assert reply.text == heard.text == shown
@@ -107,7 +109,9 @@ async def test_a_search_sees_the_query_and_the_country_alone(
             counted.append((labels["team"], labels["kind"]))
 
     with memory.metrics.recorded(lambda *_: None, note):
-        await replier.reply(ALICE, replace(PROMPT, zone=zone), Shown())
+        await replier.reply(
+            ALICE, replace(PROMPT, now=datetime.now(ZoneInfo(zone)) if zone else None), Shown()
+        )
     asked, search, answered = requests(stand_in)
     assert search == {
         "model": STAND_IN_MODEL,

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from bot.locale import say
-from bot.pipeline.prompt import compose
+from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.pipeline.responses.request import FAILURES
@@ -52,7 +52,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 async def failure(replier: Replier, question: str = "What shall I eat?") -> ReplyFailed:
     """Ask the model and return the failure."""
-    prompt = compose(question=question, user_id="U1", memories=[])
+    prompt = Prompt(question=question, user_id="U1")
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, prompt, Shown())
     return raised.value

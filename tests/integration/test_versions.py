@@ -244,6 +244,19 @@ async def test_undo_restores_the_exact_bytes(ledger: Ledger, what: str) -> None:
     assert ledger.printed("store") != before
 
 
+async def test_a_change_is_not_undone_over_a_newer_one(ledger: Ledger) -> None:
+    """A change that is not the newest of its memory is not undone over the newer one."""
+    liked = await ledger.like("ramen")
+    await ledger.edit(liked.key, food("ramen", 9))
+    before = ledger.printed()
+    assert await ledger.undo(liked.id) == []
+    assert ledger.printed() == before
+    newest, older = await list_changes(ledger.pool, ALICE)
+    assert (newest.changed_since, older.changed_since) == (False, True)
+    assert await ledger.undo(newest.id)
+    assert not (await list_changes(ledger.pool, ALICE))[2].changed_since
+
+
 async def test_a_message_whose_memory_was_forgotten_is_not_formed_again(ledger: Ledger) -> None:
     """A message delivered again brings nothing back, until the forgetting is undone."""
     await ledger.like("ramen")

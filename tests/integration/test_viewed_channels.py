@@ -60,14 +60,8 @@ async def test_what_a_message_says_of_its_author_is_stored_with_it(app: App) -> 
     message = {"type": "slack#/types/message_context", "value": of_message, "team_id": "T1"}
     canvas = {"type": "slack#/types/canvas_id", "value": "F1"}
     unknown = [{**channel, "value": value} for value in (["C1"], 1, True, None)]
-    for number, (entities, viewed) in enumerate(
-        [
-            ([canvas, channel], {"channel_id": "C1"}),
-            ([message, channel], of_message),
-            (unknown, {}),
-            ("C1", {}),
-        ]
-    ):
+    cases = [([canvas, channel], {"channel_id": "C1"}), ([message, channel], of_message)]
+    for number, (entities, viewed) in enumerate([*cases, (unknown, {}), ("C1", {})]):
         ts = f"{float(place.ts) + number + 1:.6f}"
         event = {
             "type": "message",

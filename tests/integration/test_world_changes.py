@@ -72,15 +72,17 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     """After each such event Slack is asked again; until it answers the channel sees its own."""
     user, team = app.slack.person()
     channel = app.slack.channel(kind, user)
-    person = app.slack.message(PersonThread(user, team, channel, "1.0", "1.0")).person
+    later = f"{time.time() + 60:.6f}"
+    message = app.slack.message(PersonThread(user, team, channel, later, later), audience=None)
+    person = message.person
     audiences: Audiences = app.wiring.turn_dependencies.audiences
-    await audiences.view_in(person, channel)
+    await audiences.view(message)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
     await app.changes.note(told(app, **event, channel=channel))
     assert await audiences.is_shared(person.namespace(channel))
     app.slack.forget_calls()
-    view = await audiences.view_in(person, channel)
+    view = await audiences.view(message)
     assert view.own.audience == (channel if audience == "own" else audience)
     assert len(app.slack.calls("conversations.info")) == 1
 

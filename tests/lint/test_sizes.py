@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.lint import features
 
 COUNTED = (".py", ".pyi", ".sql", ".js", ".css", ".html", ".md", ".toml", ".po")
 WHOLE = ("tests", "packages", "docs", "docs/examples", "bench", "bench/evals", "deploy")
@@ -36,5 +37,6 @@ def lines(files: list[Path]) -> int:
 def test_no_part_exceeds_its_limit() -> None:
     """Each part has a limit and at most so many lines; lower the limit when a part shrinks."""
     counted = {name: lines(files) for name, files in parts().items()}
+    counted["promises_and_cards"] = sum(features.counted().values())
     assert counted.keys() == LIMITS.keys()
     assert {name: n for name, n in counted.items() if n > LIMITS[name]} == {}

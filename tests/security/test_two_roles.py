@@ -35,8 +35,6 @@ TABLES = [
     "feedback",
     "notices",
     "person_requests",
-    "reminders",
-    "card_uses",
     "sent_files",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")

@@ -13,7 +13,7 @@ APOLOGIES = (
     *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
     *("model_malformed", "model_slow", "model_policy", "model_images", "model_too_long"),
     *("model_quota", "model_failed"),
-    *("held_down", "held_busy", "held_too_long"),
+    *("held", "held_too_long"),
 )
 
 

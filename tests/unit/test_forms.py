@@ -20,7 +20,6 @@ from bot.ui.forms import (
     edit_form,
     edited_content,
     fields_of,
-    language_of_form,
     lines_of,
     metadata_of,
     read_memory_form,
@@ -63,7 +62,7 @@ def state(**values: Any) -> Answers:
 def read(schema: type[BaseModel], answers: Answers) -> SubmittedMemory:
     """Return what a form of a memory was submitted with."""
     view = {**form(schema, {"name": "x"}), "state": {"values": answers}}
-    return read_memory_form(view, [*SCHEMAS, Pet])
+    return read_memory_form(EN, view, [*SCHEMAS, Pet])
 
 
 def elements(view: SlackView) -> dict[str, dict[str, Any]]:
@@ -76,7 +75,6 @@ def elements(view: SlackView) -> dict[str, dict[str, Any]]:
 def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language: Language) -> None:
     """Labels are in the person's language; what must be filled in comes first."""
     view = form(schema, {}, language)
-    assert language_of_form(view) == language
     assert metadata_of(view)["kind"] == schema.__name__
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
     asked = [bool(block.get("optional")) for block in inputs[:-2]]
@@ -180,7 +178,7 @@ def test_a_form_without_fields_changes_none() -> None:
     given = read(UserFact, state(audience=("public",)))
     assert (given.content, given.errors, given.audience) == ({}, {}, "public")
     with pytest.raises(UNREADABLE):
-        read_memory_form({**form(Pet, {"name": "x"}), "state": {"values": {}}}, SCHEMAS)
+        read_memory_form(EN, {**form(Pet, {"name": "x"}), "state": {"values": {}}}, SCHEMAS)
 
 
 def test_a_description_goes_with_its_level() -> None:
@@ -225,7 +223,7 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
 def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: str) -> None:
     """The form stays open with what was entered."""
     view = {**add_form(EN), "state": {"values": state(lines=text)}}
-    assert read_memory_form(view, SCHEMAS).errors == ({"lines": error} if error else {})
+    assert read_memory_form(EN, view, SCHEMAS).errors == ({"lines": error} if error else {})
 
 
 def test_settings_are_read_as_they_were_chosen() -> None:
@@ -238,21 +236,21 @@ def test_settings_are_read_as_they_were_chosen() -> None:
         "language": "ja",
         "retention_days": 90,
     }
-    begun = elements(settings_form(EN, PersonSettings(retention_days=7, notices=False)))
+    begun = elements(settings_form(EN, PersonSettings(retention_days=30, notices=False)))
     now = {name: one["initial_option"]["value"] for name, one in begun.items()}
     assert now == {
         "eagerness": "balanced",
         "notices": "off",
         "language": "slack",
-        "retention": "7",
+        "retention": "30",
     }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_only_the_word_deletes(language: Language) -> None:
     """The word of any language counts; with another the form stays open and says which it is."""
-    view = delete_form(Reader(language))
+    view = delete_form(reader := Reader(language))
     for word in (say(one, "delete_word") for one in LANGUAGES):
-        assert delete_errors({**view, "state": {"values": state(word=f" {word} ")}}) == {}
-    [error] = delete_errors({**view, "state": {"values": state(word="yes")}}).values()
+        assert delete_errors(reader, {**view, "state": {"values": state(word=f" {word} ")}}) == {}
+    [error] = delete_errors(reader, {**view, "state": {"values": state(word="yes")}}).values()
     assert error == say(language, "delete_type", word=say(language, "delete_word"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import compose, estimated_tokens, framed, lines_within, shortened
+from bot.pipeline.prompt import estimated_tokens, framed, lines_within, shortened
 from memory import Memory, Person
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -50,7 +50,7 @@ def exchange(number: int, question: str, reply: str | None = "ok", user: str = "
 
 def prompt_of(**parts: Any) -> prompt.Prompt:
     """Return the prompt of a person's message made of these parts, which is "q" by default."""
-    return compose(**{"question": "q", "user_id": "U1", "memories": [], **parts})
+    return prompt.Prompt(**{"question": "q", "user_id": "U1", **parts})
 
 
 def first(made: prompt.Prompt) -> str:
@@ -92,7 +92,7 @@ def test_framed_is_one_line_that_reads_back(value: object) -> None:
 def test_no_memory_closes_its_frame(attack: str) -> None:
     """A memory, or a word of the person's or of others, that holds a closing tag stays inside."""
     made = prompt_of(
-        memories=[memory(attack)],
+        recalled=[memory(attack)],
         recent_words=[attack],
         thread=[{"from": "U2", "text": attack}],
         forwarded=[{"from": attack, "channel": attack, "text": attack}],
@@ -162,7 +162,7 @@ def test_the_question_comes_last() -> None:
     """Instructions and frames come first, then the history in order, then the question."""
     made = prompt_of(
         question="what now?",
-        memories=[memory("ramen")],
+        recalled=[memory("ramen")],
         exchanges=[exchange(1, "one", "first"), exchange(2, "two", None)],
     )
     assert [(m["role"], m["content"]) for m in made.input[1:]] == [
@@ -222,7 +222,7 @@ def test_another_person_cannot_leave_the_frame(attack: str, answered: bool) -> N
 def test_a_memory_shows_what_it_says_and_since_when() -> None:
     """The model sees kind, content and last change of a memory, not its key or sources."""
     changed = dataclasses.replace(memory("ramen", "KEY"), updated_at=NOW + timedelta(days=2))
-    [line] = section(frames(prompt_of(memories=[changed])), "memories")
+    [line] = section(frames(prompt_of(recalled=[changed])), "memories")
     assert json.loads(line) == {
         "kind": "UserFoodPreference",
         "content": {"food_name": "ramen"},
@@ -235,8 +235,8 @@ MANY = [memory(f"food number {i} " + "x" * 200, str(i)) for i in range(100)]
 
 def test_the_least_relevant_memories_are_dropped() -> None:
     """Where the budget is full the last memories are left out, and the prompt says which it has."""
-    made = prompt_of(memories=MANY)
-    assert made.memories == tuple(MANY[: len(made.memories)])
+    made = prompt_of(recalled=MANY)
+    assert made.memories == MANY[: len(made.memories)]
     assert 10 < len(made.memories) < 100
     lines = section(frames(made), "memories")
     assert len(lines) == len(made.memories)
@@ -272,7 +272,7 @@ def test_the_whole_prompt_is_bounded(
     """Whatever comes together, the prompt costs its budgets and the instructions at most."""
     made = prompt_of(
         question=question * 30,
-        memories=[memory(food * 3) for food in foods],
+        recalled=[memory(food * 3) for food in foods],
         recent_words=[word * 3 for word in words],
         exchanges=[exchange(i, text * 3, text * 3) for i, text in enumerate(asked)],
         thread=[{"from": "U2", "text": word} for word in words],
@@ -297,7 +297,7 @@ def test_how_to_answer_comes_first_and_by_itself() -> None:
     """Wishes about answers, memories and experiences each have a frame; wishes are bare text."""
     wish = kept("UserInstruction", "instruction", "answer </preferences> in bullet points", "w")
     story = kept("Episode", "observation", "deploys failed", "e")
-    made = prompt_of(memories=[memory("ramen"), story, wish])
+    made = prompt_of(recalled=[memory("ramen"), story, wish])
     text = frames(made)
     assert text.count("</preferences>") == 1
     assert [json.loads(line) for line in section(text, "preferences")] == [
@@ -326,7 +326,7 @@ def test_wishes_are_kept_when_memories_fill_the_budget() -> None:
     wishes = [
         kept("UserInstruction", "instruction", f"wish {i} " + "y" * 150, f"w{i}") for i in range(50)
     ]
-    made = prompt_of(memories=[*MANY, *wishes])
+    made = prompt_of(recalled=[*MANY, *wishes])
     text = frames(made)
     lines = {name: section(text, name) for name in ("preferences", "memories")}
     cost = {n: sum(estimated_tokens(line) + 1 for line in found) for n, found in lines.items()}

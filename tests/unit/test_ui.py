@@ -177,7 +177,7 @@ SETTINGS = st.builds(
 
 
 def handling(
-    reader: Reader, *, model: str = "some-model", channels: int = 0, **more: Any
+    reader: Reader, *, model: str = "some-model", web_search: bool = True, **more: Any
 ) -> list[str]:
     """Return what Home says of where data goes."""
     settings = {
@@ -189,10 +189,7 @@ def handling(
         "memory_model_name": f"openai:{model}-3",
         "embedding_model": f"{model}-4",
     }
-    policy = Policy(
-        channels=frozenset(f"C{number:09}" for number in range(channels)),
-        web_search=more.pop("web_search", True),
-    )
+    policy = Policy(web_search=web_search)
     app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more), policy=policy)
     return data_handling(app, reader, PersonSettings())
 
@@ -201,7 +198,6 @@ HANDLING = st.builds(
     handling,
     READERS,
     model=TEXTS.map(lambda text: text[:100]),
-    channels=st.integers(0, 200),
     stand_in=st.booleans(),
     web_search=st.booleans(),
 )
@@ -239,7 +235,6 @@ def panels(draw: st.DrawFn) -> Content:
         refusal=draw(st.none() | st.just("policy_person")),
         memories=memories,
         changes=changes,
-        older=draw(st.booleans()),
         found=draw(st.integers(len(memories), total)),
         total=total,
         questions=draw(st.lists(QUESTIONS, max_size=3)),
@@ -545,12 +540,11 @@ def test_what_can_be_switched_and_added(reader: Reader, content: Content) -> Non
 @pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
 def test_where_data_goes_is_said(reader: Reader) -> None:
     """Each model and host is named; with the stand-in nothing leaves the machine."""
-    text = "\n".join(handling(reader, channels=22, web_search=False))
+    text = "\n".join(handling(reader, web_search=False))
     assert text.count("some-model") == 4
-    for part in ("api.example.com", "<#C000000000>", reader.say("home_policy_no_web")):
-        assert part in text
-    assert text.count("<#") == 20
-    assert reader.say("home_policy_everywhere") not in text
+    assert "api.example.com" in text
+    assert reader.say("home_policy_web") not in text
+    assert reader.say("home_policy_web") in handling(reader, web_search=True)
     alone = handling(reader, stand_in=True)
     assert "some-model" not in "".join(alone)
     assert reader.say("home_flow_stand_in") in alone

@@ -14,7 +14,7 @@ from typing import Final
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.reply_sink import AnswerSink
-from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
+from bot.pipeline.responses.failures import ReplyFailed, failure_of_code
 from bot.pipeline.responses.request import Event
 from bot.slack.messages import printable
 from bot.slack.payloads import storable
@@ -178,7 +178,7 @@ class ResponseReader:
     async def read(self, event: Event) -> bool:
         """Take the next event; return whether the response is over.
 
-        Raises `Malformed`, and for a failure `ReplyFailed`.
+        Raises `ReplyFailed` for a failure, and for what is not of the API's form.
         """
         match event.get("type"):
             case "response.output_item.added":
@@ -273,25 +273,25 @@ def raise_if_failed(event: Event) -> None:
 
 
 def delta_of(event: Event) -> str:
-    """Return the text of a delta. Raises `Malformed`."""
+    """Return the text of a delta. Raises `ReplyFailed`."""
     delta = event.get("delta")
     if not isinstance(delta, str):
-        raise Malformed
+        raise ReplyFailed("model_malformed")
     return delta
 
 
 def add_item(items: list[Event], event: Event) -> None:
-    """Add the output item of an event. Raises `Malformed`, also for more than `MAX_ITEMS`."""
+    """Add the output item of an event. Raises `ReplyFailed`, also for more than `MAX_ITEMS`."""
     if len(items) == MAX_ITEMS:
-        raise Malformed
+        raise ReplyFailed("model_malformed")
     items.append(_item_of(event))
 
 
 def _item_of(event: Event) -> Event:
-    """Return an output item, with the fields that its type needs. Raises `Malformed`."""
+    """Return an output item, with the fields that its type needs. Raises `ReplyFailed`."""
     item = event.get("item")
     if not isinstance(item, dict):
-        raise Malformed
+        raise ReplyFailed("model_malformed")
     match item:
         case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
             texts = ("call_id", "name", "arguments")
@@ -299,10 +299,10 @@ def _item_of(event: Event) -> Event:
         case {"type": "message", "content": list(parts)} if all(map(_is_part, parts)):
             return item
         case {"type": "function_call" | "message"}:
-            raise Malformed
+            raise ReplyFailed("model_malformed")
         case {"type": str()}:
             return item
-    raise Malformed
+    raise ReplyFailed("model_malformed")
 
 
 def tokens_of(event: Event, model: str) -> TokenUse:

@@ -85,10 +85,6 @@ _TOO_LONG: Final = re.compile(
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
-class Malformed(Exception):
-    """The model's server sent something that is not an event of the Responses API."""
-
-
 class ReplyFailed(Exception):
     """The model gave no whole answer; `cause` names the sentence that the person gets.
 

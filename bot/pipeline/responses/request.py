@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import openai
 
 from bot.logs import fault
-from bot.pipeline.responses.failures import Malformed, failure_of
+from bot.pipeline.responses.failures import ReplyFailed, failure_of
 from memory.metrics import step
 
 log = logging.getLogger(__name__)
@@ -247,7 +247,7 @@ def raise_if_late(deadline: float) -> None:
 async def next_event(events: Events, deadline: float) -> Event | None:
     """Return the next event, or None at the end of the stream.
 
-    Raises `DeadlineExceeded` at `deadline`, in seconds of the event loop's clock, and `Malformed`
+    Raises `DeadlineExceeded` at `deadline`, in seconds of the event loop's clock, and `ReplyFailed`
     for data that is not a JSON object.
     """
     try:
@@ -256,9 +256,9 @@ async def next_event(events: Events, deadline: float) -> Event | None:
     except StopAsyncIteration:
         return None
     except (ValueError, RecursionError) as error:
-        raise Malformed from error
+        raise ReplyFailed("model_malformed") from error
     if not isinstance(event, dict):
-        raise Malformed
+        raise ReplyFailed("model_malformed")
     return event
 
 

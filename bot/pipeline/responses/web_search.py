@@ -18,6 +18,7 @@ from bot.pipeline.prompt import framed, shortened
 from bot.pipeline.responses.answer import tokens_of
 from bot.pipeline.responses.request import ModelRequests
 from bot.slack.messages import printable
+from bot.slack.payloads import objects
 from bot.types import Citation
 from memory.formation import TokenUse
 from memory.tools import function_tool, read_arguments
@@ -84,17 +85,12 @@ async def search_web(
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
     tokens = tokens_of({"response": response}, model.model)
-    items = _items(response)
-    parts = [part for item in items for part in _parts(item)]
-    if not any(map(_has_searched, items)):
+    searched, text, citations = _read(response)
+    if not searched:
         # The model answered without a search: what it says and cites is no result of one.
         return _failed("No web search took place. Answer without it, and say so.", tokens)
-    text = printable("\n\n".join(part["text"] for part in parts if part["text"]))
     if not text:
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
-    citations: dict[str, Citation] = {}
-    for citation in (one for part in parts for one in _cited(part)):
-        citations.setdefault(citation.url, citation)
     kept = tuple(citations.values())[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in kept]
     output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
@@ -115,34 +111,30 @@ def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
 
 
-def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the output items of a response, leaving out what is none."""
-    output = response.get("output")
-    given = output if isinstance(output, list) else []
-    return [item for item in given if isinstance(item, dict) and isinstance(item.get("type"), str)]
+def _read(response: Mapping[str, Any]) -> tuple[bool, str, dict[str, Citation]]:
+    """Return whether a response has searched, its text, and the cited pages by address.
 
-
-def _has_searched(item: Mapping[str, Any]) -> bool:
-    return item["type"] == "web_search_call" and item.get("status") == "completed"
-
-
-def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the text parts of an output item; commentary is no part of what was found."""
-    says = item["type"] == "message" and item.get("phase") != "commentary"
-    content = item.get("content") if says else None
-    given = content if isinstance(content, list) else []
-    return [
-        part
-        for part in given
-        if isinstance(part, dict)
-        and part.get("type") == "output_text"
-        and isinstance(part.get("text"), str)
-    ]
+    Commentary is no part of what was found.
+    """
+    searched, texts = False, []
+    cited: dict[str, Citation] = {}
+    for item in objects(response.get("output")):
+        match item:
+            case {"type": "web_search_call", "status": "completed"}:
+                searched = True
+            case {"type": "message", "phase": "commentary"}:
+                pass
+            case {"type": "message"}:
+                for part in objects(item.get("content")):
+                    if part.get("type") == "output_text" and isinstance(part.get("text"), str):
+                        texts.append(part["text"])
+                        for citation in _cited(part):
+                            cited.setdefault(citation.url, citation)
+    return searched, printable("\n\n".join(filter(None, texts))), cited
 
 
 def _cited(part: Mapping[str, Any]) -> Iterator[Citation]:
-    annotations = part.get("annotations")
-    for annotation in annotations if isinstance(annotations, list) else ():
+    for annotation in objects(part.get("annotations")):
         match annotation:
             case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
                 if is_web_address(url):

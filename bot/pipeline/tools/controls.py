@@ -15,11 +15,11 @@ from typing import Any
 from bot.app import App
 from bot.conversation.texts import delete_texts, message_before
 from bot.conversation.turns import Turn
-from bot.memories.cards import NotAllowed, ask_about, shown_card
+from bot.memories.cards import ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.people import exclude
-from bot.pipeline.viewed_channels import read_viewed
+from bot.pipeline.context import read_viewed
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
@@ -138,13 +138,12 @@ class ControlTools:
         asker = self._message.person
         if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
-        try:
-            owner, name = await ask_about(self._app, asker, who)
-        except NotAllowed as refusal:
-            return _error(str(refusal))
+        owner = await ask_about(self._app, asker, who)
+        if isinstance(owner, str):
+            return _error(owner)
 
         async def shown(_: Person, reader: Reader) -> Payload:
-            return await shown_card(self._app, asker, owner, name, reader)
+            return await shown_card(self._app, asker, owner, reader)
 
         self._show(f"card {owner.user_id}", shown)
         return {"shown_privately": True}
