@@ -9,7 +9,7 @@ FROM_LOCKS := --require-hashes --only-binary :all:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all lint docs clean
+.PHONY: help install up test tests test-all lint docs clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -38,8 +38,9 @@ $(DOCS)/.installed: docs/requirements.lock
 up: $(VENV)/.app  ## Run Kioku here: real Slack if its tokens are set, else the playground
 	@exec $(BIN)/kioku up
 
-test: lint  ## Check style, types, imports and pages, then run the tests but the slow ones
-	$(BIN)/python -m tests.run
+test: install  ## Check style, types, imports and pages, and run the tests but the slow ones
+	@$(MAKE) -j2 lint tests
+tests: install; $(BIN)/python -m tests.run
 
 test-all: $(VENV)/.outside  ## Run the slow tests: browser, deploy, examples, crashes, faults, a short soak
 	$(BIN)/python -m tests.run --slow

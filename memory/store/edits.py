@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -238,18 +239,8 @@ async def move_memory(
             if one.key not in row.supersedes
         ):
             raise ChangedSince("A memory about the same subject has this audience already.")
-        return [
-            Step(
-                action="moved",
-                actor=actor,
-                namespace=target,
-                key=key,
-                before=row,
-                after=row.value,
-                expires_at=row.expires_at,
-                dates=(row.created_at, row.updated_at),
-            )
-        ]
+        step = Step.on(row, "moved", actor, row.value, expires_at=row.expires_at)
+        return [replace(step, namespace=target, dates=(row.created_at, row.updated_at))]
 
     return await _one(pool, embedder, person, decide, batch)
 
