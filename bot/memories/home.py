@@ -15,7 +15,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
 from bot.types import PersonSettings
-from bot.ui.panel import Content, Done, Position, home_view
+from bot.ui.panel import Content, Done, Position, panel
 from bot.ui.reader import Reader
 from memory import Person, Pool
 
@@ -65,7 +65,7 @@ async def _publish(
 ) -> None:
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
-        view = home_view(reader, content, said)
+        view = {"type": "home", "blocks": panel(reader, content, said)}
         await client.views_publish(user_id=person.user_id, view=view)
     except SlackApiError as error:
         if is_passing(error):

@@ -15,7 +15,6 @@ from bot.types import Off, Refusal
 from bot.ui.blocks import (
     BLOCK_ID_LIMIT,
     Block,
-    SlackView,
     actions,
     bulleted,
     button,
@@ -131,11 +130,11 @@ class Done:
 class Content:
     """Everything that one person's panel shows at a position.
 
-    `found` is the number of memories there, on all pages, or of the newest changes, one more than
-    the pages so far hold if there are older ones; `total` is that of all memories. `links`
-    lead to the message that a memory, by its key, or a change, by its id, came from. `unformed`
-    messages are not read yet. `handling` says where data goes, in Home only; `card` is what
-    colleagues see, on its first page, and `card_used` how often they did.
+    `found` is the number of memories there, on all pages, or of changes on the pages so far, one
+    more if there are older ones; `total` is that of all memories. `links` lead to the message that
+    a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet.
+    `handling` says where data goes, in Home only; `card` is what colleagues see, on its first page,
+    and `card_used` how often they did.
     """
 
     position: Position = field(default_factory=Position)
@@ -154,11 +153,6 @@ class Content:
     handling: Sequence[str] = ()
     card: Sequence[Memory] | None = None
     card_used: int = 0
-
-
-def home_view(reader: Reader, content: Content, said: Done | None = None) -> SlackView:
-    """Return the panel as a person's Home."""
-    return {"type": "home", "blocks": panel(reader, content, said)}
 
 
 def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Block]:

@@ -54,7 +54,6 @@ from bot.ui.panel import (
     Done,
     List,
     Position,
-    home_view,
     panel,
     position_in,
 )
@@ -343,7 +342,7 @@ def heard(blocks: Sequence[Block]) -> None:
 @given(READERS, panels(), st.none() | done())
 def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a message."""
-    view_fits(home_view(reader, content, said))
+    view_fits({"type": "home", "blocks": panel(reader, content, said)})
     blocks = panel(reader, replace(content, handling=[]), said)
     message_fits({"text": reader.say("memories_title"), "blocks": [*_at_most_three(blocks)]})
     for block in blocks:
