@@ -133,8 +133,7 @@ class Content:
     `found` is the number of memories there, on all pages, or of changes on the pages so far, one
     more if there are older ones; `total` is that of all memories. `links` lead to the message that
     a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet.
-    `handling` says where data goes, in Home only; `card` is what colleagues see, on its first page,
-    and `card_used` how often they did.
+    In Home, `handling` says where data goes, `card` what colleagues see, and `card_used` how often.
     """
 
     position: Position = field(default_factory=Position)
