@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass
 from typing import LiteralString
@@ -10,22 +9,14 @@ from uuid import uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 
 from bot.config import Settings
-from bot.people import People
-from bot.slack.client import Installations, error_code
-from bot.slack.ephemeral import show_privately
-from bot.slack.messages import Message
-from bot.types import Policy, Refusal
-from bot.ui.blocks import payload
+from bot.types import Policy
 from bot.ui.reader import Reader
-from memory import DM, MemoryOff, Person, Pool
+from memory import MemoryOff, Person, Pool
 from memory.formation import TokenUse
 from memory.metrics import count, step
 from memory.postgres import NO_FORGETTING, person_transaction
-
-log = logging.getLogger(__name__)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -36,24 +27,6 @@ def policy_of(settings: Settings) -> Policy:
         web_search=settings.web_search,
         retention_days=settings.retention_days,
     )
-
-
-async def tell_refusal(
-    people: People, slack: Installations, message: Message, refusal: Refusal
-) -> None:
-    """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
-
-    In the thread of their message where it is a direct one, else in an ephemeral message. Raises
-    `SlackApiError` where Slack gives no reason.
-    """
-    reader = await people.reader(message.person, message.text)
-    shown, in_dm = payload(reader.say(refusal)), message.audience == DM
-    try:
-        await show_privately(slack, message, shown, in_dm=in_dm)
-    except SlackApiError as error:
-        if not error_code(error):
-            raise
-        log.info("a refusal could not be shown: %s", error_code(error))
 
 
 class QuotaExceeded(Exception):

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from bot.access import Quotas
 from bot.config import Settings
+from bot.conversation.inbox import Inbox
+from bot.delivery.sessions import Sessions
 from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
@@ -16,6 +18,7 @@ from bot.slack.client import Installations
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.types import Policy
+from bot.workspaces import Workspaces
 from memory import Embedder, Former, Pool, UserFact
 
 
@@ -26,7 +29,10 @@ class App:
     settings: Settings
     pool: Pool
     queue: Queue
+    inbox: Inbox
     slack: Installations
+    workspaces: Workspaces
+    sessions: Sessions
     embedder: Embedder
     former: Former
     schemas: Sequence[type[BaseModel]]

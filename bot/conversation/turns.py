@@ -11,8 +11,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.access import BEFORE, Quotas
+from bot.config import Settings
 from bot.conversation.claimed_message import OPEN, ClaimedMessage, is_unchanged
 from bot.conversation.inbox import THREAD_SETTING, begin, finish
+from bot.conversation.unformed import schedule_formation
 from bot.people import (
     MEMORY_STATE,
     memory_state_of,
@@ -20,9 +22,10 @@ from bot.people import (
     note_informed,
     off_record,
 )
+from bot.queue.queue import Queue
 from bot.slack.messages import Message, typed
-from bot.types import ConsentMode, MemoryState
-from memory import DM, MemoryView, Namespace, Person, Pool
+from bot.types import MemoryState
+from memory import DM, MemoryView, Person, Pool
 from memory.credentials import Removed, redact, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
@@ -69,10 +72,8 @@ _FORGOTTEN_SINCE: LiteralString = (
 _OFF_RECORD: LiteralString = off_record("messages")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
-RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
+RepeatNotice: TypeAlias = Callable[[Queue, AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 """Shows the notice of a turn, if it has one, once the caller's transaction is committed."""
-ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
-"""Schedules formation of the unformed words of a namespace, in the caller's transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +151,8 @@ class Turns:
 
     pool: Pool
     _: KW_ONLY
-    schedule_formation: ScheduleFormation
-    consent: ConsentMode
+    queue: Queue
+    settings: Settings
     repeat_notice: RepeatNotice
     quotas: Quotas
 
@@ -181,14 +182,11 @@ class Turns:
         redacted_question, redacted_words = await redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
             row = await _read(
-                connection,
-                claimed,
-                view,
-                count_requests=limited and self.quotas.limit > 0,
+                connection, claimed, view, count_requests=limited and self.quotas.limit > 0
             )
             if limited:
                 self.quotas.check(row["requests_before"])
-            memory_state = memory_state_of(row, self.consent)
+            memory_state = memory_state_of(row, self.settings.consent)
             forgotten = message.ts in row["forgotten"]
             stored = await begin(
                 connection,
@@ -268,9 +266,10 @@ class Turns:
             )
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
-                await self.schedule_formation(connection, person.namespace(row["audience"]))
+                namespace = person.namespace(row["audience"])
+                await schedule_formation(connection, self.queue, self.settings, namespace)
             if noticed or turn.again:
-                await self.repeat_notice(connection, person, turn.id)
+                await self.repeat_notice(self.queue, connection, person, turn.id)
         count("turns", outcome=outcome)
 
 

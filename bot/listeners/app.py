@@ -22,6 +22,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.app import App
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
@@ -102,17 +103,16 @@ def _is_limit(sent: Mapping[str, Any]) -> bool:
     return sent.get("type") == "app_rate_limited" and "event" not in sent
 
 
-def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interactions) -> CheckedApp:
-    """Return the app with every listener of manifest.yml.
+def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
+    """Return the Bolt app with every listener of manifest.yml.
 
     Requests are verified before (`bot.runtime.http`), Socket Mode by its connection. A
     request's token is that of its installation.
     """
-    slack = changes.app.slack
 
     async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
         with transaction_timeout(_DATABASE_SECONDS):
-            found = await slack.find(context[_TEAM])
+            found = await app.slack.find(context[_TEAM])
         if found is None:
             raise UnknownWorkspace
         return AuthorizeResult(
@@ -123,14 +123,14 @@ def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interact
             bot_token=found.bot_token,
         )
 
-    app = CheckedApp(
+    bolt = CheckedApp(
         name="kioku",  # without one, Bolt reads the source of every caller to find a name
-        client=slack.tokenless(),
+        client=app.slack.tokenless(),
         authorize=authorize,
         request_verification_enabled=False,
     )
 
-    @app.error
+    @bolt.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
         # No response: a listener has acknowledged. Slack repeats an event not answered by 200.
         if isinstance(error, OperationalError | OutcomeUnknown):
@@ -148,12 +148,12 @@ def create_app(backfill: Backfill, changes: ChangeEvents, interactions: Interact
         if response is not None and unreadable:
             response.status, response.body = HTTPStatus.OK, ""
 
-    _register_events(app, backfill, changes)
-    interactions.register(app)
-    return app
+    _register_events(bolt, app)
+    interactions.register(bolt)
+    return bolt
 
 
-def _register_events(app: CheckedApp, backfill: Backfill, changes: ChangeEvents) -> None:
+def _register_events(bolt: CheckedApp, app: App) -> None:
     """Store events in a global middleware, whose return is the ack; no listener follows.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again.
@@ -161,7 +161,7 @@ def _register_events(app: CheckedApp, backfill: Backfill, changes: ChangeEvents)
     only the events that say so are handled.
     """
 
-    @app.use
+    @bolt.use
     async def store_before_ack(
         body: dict[str, Any],
         context: AsyncBoltContext,
@@ -173,8 +173,8 @@ def _register_events(app: CheckedApp, backfill: Backfill, changes: ChangeEvents)
         with transaction_timeout(_DATABASE_SECONDS):
             await store(body, context.bot_user_id or "")
             if body.get("is_ext_shared_channel"):
-                for team in (await changes.workspaces.with_message(body))[1:]:
-                    bot_user_id = await changes.app.slack.bot_user_id(team)
+                for team in (await app.workspaces.with_message(body))[1:]:
+                    bot_user_id = await app.slack.bot_user_id(team)
                     await store(for_installation(body, team), bot_user_id)
         return BoltResponse(status=HTTPStatus.OK)
 
@@ -183,10 +183,10 @@ def _register_events(app: CheckedApp, backfill: Backfill, changes: ChangeEvents)
         event = body["event"]
         message = read_message(body, bot_user_id)
         departs = event.get("type") in DEPARTURES
-        if not (departs or await changes.workspaces.serves(installation_team(body))):
+        if not (departs or await app.workspaces.serves(installation_team(body))):
             log.info("an event of a workspace that is not served was dropped")
         elif message is not None:
-            await changes.inbox.store(message)
-            await backfill.read_follow_ups(message)
+            await app.inbox.store(message)
+            await Backfill(app).read_follow_ups(message)
         else:
-            await changes.note(body)
+            await ChangeEvents(app).note(body)

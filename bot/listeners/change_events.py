@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.app import App
-from bot.conversation.inbox import Inbox
-from bot.delivery.sessions import Sessions
 from bot.memories.home import publish_later
 from bot.pipeline.changes import SourceUpdates
 from bot.slack.messages import (
@@ -20,7 +18,6 @@ from bot.slack.messages import (
     thread_key,
     user_key,
 )
-from bot.workspaces import Workspaces
 from memory import Person
 
 # A conversion is reported by a message in the channel, any other change by an event of its own.
@@ -44,12 +41,7 @@ _ON_ITS_WAY_SECONDS = 120.0
 class ChangeEvents:
     """Applies events before they are acknowledged, because nothing of them waits in a queue."""
 
-    _: KW_ONLY
-    inbox: Inbox
     app: App
-    workspaces: Workspaces
-    sessions: Sessions
-    source_updates: SourceUpdates
 
     async def note(self, body: Mapping[str, Any]) -> None:
         """Take note of an ``event_callback`` that is no person's message."""
@@ -73,9 +65,9 @@ class ChangeEvents:
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
                 await self.app.people.changed(person, user)
             case "app_uninstalled", _:
-                await self.workspaces.left(team, _event_time(body), uninstalled=True)
+                await self.app.workspaces.left(team, _event_time(body), uninstalled=True)
             case "tokens_revoked", _ if (event.get("tokens") or {}).get("bot"):
-                await self.workspaces.left(team, _event_time(body), uninstalled=False)
+                await self.app.workspaces.left(team, _event_time(body), uninstalled=False)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.app.audiences.invalidate(team, str(event.get(name)))
@@ -86,8 +78,8 @@ class ChangeEvents:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
         thread_ts, stopped_ts = str(event.get("thread_ts")), str(event.get("event_ts") or "")
         thread = thread_key(team, channel, thread_ts)
-        if not await self.inbox.interrupt(thread, stopped_ts=stopped_ts):
-            await self.sessions.activate(team, channel, thread_ts, wait=False)
+        if not await self.app.inbox.interrupt(thread, stopped_ts=stopped_ts):
+            await self.app.sessions.activate(team, channel, thread_ts, wait=False)
 
     async def _message_changed(self, body: Mapping[str, Any], team: str, channel: str) -> None:
         """Store an edited text; let an answered message be answered again, in the same place."""
@@ -103,13 +95,13 @@ class ChangeEvents:
             return
         unknown = await self._unknown_message(body)
         if unknown is not None:
-            await self.inbox.store(replace(unknown, text=text), edited=True)
+            await self.app.inbox.store(replace(unknown, text=text), edited=True)
         ts, thread = _ts_and_thread(team, channel, edited)
         event_id, changed_ts = str(body.get("event_id")), str(event.get("ts") or "")
-        await self.inbox.edit(
+        await self.app.inbox.edit(
             team, channel, ts, thread, text, event_id=event_id, changed_ts=changed_ts
         )
-        reworded = await self.source_updates.reword(
+        reworded = await SourceUpdates(self.app).reword(
             team, channel, ts, thread, text, changed_ts=changed_ts
         )
         if "text" in before:
@@ -117,17 +109,19 @@ class ChangeEvents:
                 await self._update_source(body, team, channel, before)
             message = await self._message(body, "message")
             if message is not None:
-                await self.inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
+                await self.app.inbox.reopen(
+                    replace(message, event_id=event_id), changed_ts=changed_ts
+                )
 
     async def _message_deleted(
         self, body: Mapping[str, Any], team: str, channel: str, deleted: Mapping[str, Any]
     ) -> None:
         changed_ts = str(body["event"].get("ts") or "")
         if (unknown := await self._unknown_message(body)) is not None:
-            await self.inbox.store_withdrawn(unknown)
+            await self.app.inbox.store_withdrawn(unknown)
         ts, thread = _ts_and_thread(team, channel, deleted)
-        await self.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
-        reworded = await self.source_updates.reword(
+        await self.app.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
+        reworded = await SourceUpdates(self.app).reword(
             team, channel, ts, thread, "", changed_ts=changed_ts
         )
         if not reworded:
@@ -159,7 +153,7 @@ class ChangeEvents:
         ts = str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
-            await self.source_updates.message_changed(Person(team, user), channel, ts, root)
+            await SourceUpdates(self.app).message_changed(Person(team, user), channel, ts, root)
 
 
 def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple[str, str]:

@@ -20,7 +20,6 @@ from psycopg.rows import DictRow
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
-from bot.conversation.inbox import Inbox
 from bot.logs import fault
 from bot.queue.queue import REPLIES
 from bot.slack.audiences import ConversationKind, invalidate_kinds
@@ -67,7 +66,6 @@ class Backfill:
     """
 
     app: App
-    inbox: Inbox
 
     async def mark(self, teams: Sequence[str]) -> None:
         """Record that this process receives events of `teams`; after a gap, schedule a backfill.
@@ -218,7 +216,7 @@ class Backfill:
             return False
         if message is None:
             return False
-        await self.inbox.store(message)
+        await self.app.inbox.store(message)
         return message.addressed
 
     async def _again(self, name: str, job: Mapping[str, str], error: BaseException) -> None:

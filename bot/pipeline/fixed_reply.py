@@ -33,8 +33,8 @@ class FixedReplies:
         `form_words`: memories may be formed from the message.
         """
         dependencies, text = self.dependencies, claimed.message.text if form_words else ""
-        view = await dependencies.audiences.view(claimed.message)
-        bot_user_id = await dependencies.slack.bot_user_id(claimed.message.team_id)
+        view = await dependencies.app.audiences.view(claimed.message)
+        bot_user_id = await dependencies.app.slack.bot_user_id(claimed.message.team_id)
         turn = await dependencies.turns.begin(
             claimed,
             view,

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
+from slack_sdk.errors import SlackApiError
 
 from bot.access import QuotaExceeded
+from bot.app import App
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Edited,
@@ -23,17 +24,20 @@ from bot.conversation.claimed_message import (
     Withdrawn,
     claim_refusal,
 )
-from bot.conversation.inbox import MAX_FAILURES, Inbox
+from bot.conversation.inbox import MAX_FAILURES
 from bot.delivery.posted_messages import DeliveryFailed
-from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
-from bot.pipeline.changes import DeletedMessageCleanup
+from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_CRASHES
-from bot.types import Policy, Refusal
-from memory import DM, Pool
+from bot.slack.client import error_code
+from bot.slack.ephemeral import show_privately
+from bot.slack.messages import Message
+from bot.types import Refusal
+from bot.ui.blocks import payload
+from memory import DM
 from memory.metrics import count, step
 from memory.postgres import is_unavailable
 
@@ -57,15 +61,10 @@ _SENTENCES: dict[Cause, str] = {"model_down": "held", "model_busy": "held"}
 class ThreadWorker:
     """Answers the waiting messages of a thread, until none is left or the model is unavailable."""
 
-    inbox: Inbox
+    app: App
     turn: Pregel[Any, Any, Any, Any]
     fixed_replies: FixedReplies
     outages: ModelOutages
-    deleted_messages: DeletedMessageCleanup
-    pool: Pool
-    sessions: Sessions
-    policy: Policy
-    tell_refusal: Callable[..., Awaitable[None]]
 
     @step("drain")
     async def drain(self, thread: str) -> None:
@@ -76,7 +75,7 @@ class ThreadWorker:
         """
         end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
         try:
-            while claimed := await self.inbox.claim(thread):
+            while claimed := await self.app.inbox.claim(thread):
                 ended = await self._answer(claimed)
                 if ended == "ended" and not claimed.more:
                     # What was stored meanwhile came with a job of its own.
@@ -84,12 +83,13 @@ class ThreadWorker:
                 if ended in ("model_away", "failed"):
                     break
                 if asyncio.get_running_loop().time() > end:
-                    await self.inbox.queue_again(thread)
+                    await self.app.inbox.queue_again(thread)
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")
             return
-        await self.deleted_messages.clear(thread)
+        app = self.app
+        await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
 
     async def _answer(self, claimed: ClaimedMessage) -> _End:
         """Do `_answer_or_hold` with the message's log fields."""
@@ -107,7 +107,7 @@ class ThreadWorker:
             raise
         except Edited:
             with suppress(Withdrawn):
-                await self.inbox.release(claimed)
+                await self.app.inbox.release(claimed)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:
@@ -130,7 +130,7 @@ class ThreadWorker:
             log.warning("a turn failed and is begun again: %s", fault(error))
             pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
-                await self.inbox.release(claimed, pause, failed=True)
+                await self.app.inbox.release(claimed, pause, failed=True)
                 return "failed"
         return "look_again"
 
@@ -141,7 +141,7 @@ class ThreadWorker:
             await asyncio.sleep(pause)
             try:
                 with suppress(Withdrawn):
-                    await self.inbox.release(claimed)
+                    await self.app.inbox.release(claimed)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
@@ -152,7 +152,7 @@ class ThreadWorker:
     async def _attempt(self, claimed: ClaimedMessage) -> bool:
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await self.inbox.finish_without_turn(claimed, "skipped")
+            await self.app.inbox.finish_without_turn(claimed, "skipped")
             return True
         if claimed.crashes > MAX_CRASHES:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
@@ -160,7 +160,7 @@ class ThreadWorker:
             await self._give_up(claimed)
             return True
         message = claimed.message
-        if refusal := self.policy.refuses(message.person, message.channel_id, message.audience):
+        if refusal := self.app.policy.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
@@ -181,13 +181,13 @@ class ThreadWorker:
     async def _give_up(self, claimed: ClaimedMessage) -> None:
         """End a message as failed, unless it was edited or deleted. Raises `Superseded`."""
         with suppress(Edited, Withdrawn):
-            await self.inbox.finish_without_turn(claimed, "failed")
+            await self.app.inbox.finish_without_turn(claimed, "failed")
 
     async def _activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
         if claimed.earlier_attempts:
             message = claimed.message
-            await self.sessions.activate(message.team_id, message.channel_id, message.thread_ts)
+            await self.app.sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
@@ -201,11 +201,11 @@ class ThreadWorker:
         message = claimed.message
         here = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await claim_refusal(self.pool, claimed, here, _DAY_SECONDS)
+            message.addressed and await claim_refusal(self.app.pool, claimed, here, _DAY_SECONDS)
         ):
-            await self.tell_refusal(message, refusal)
+            await _tell_refusal(self.app, message, refusal)
         await self._activate(claimed)
-        await self.inbox.finish_without_turn(claimed, "skipped")
+        await self.app.inbox.finish_without_turn(claimed, "skipped")
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
         """Tell the author once an hour that their messages are used up; skip further messages.
@@ -213,10 +213,10 @@ class ThreadWorker:
         Further ones that have an unfinished reply, such as an interim reply, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
-        told = not await claim_refusal(self.pool, claimed, "quota_messages", seconds)
+        told = not await claim_refusal(self.app.pool, claimed, "quota_messages", seconds)
         if told and not claimed.begun:
             await self._activate(claimed)
-            await self.inbox.finish_without_turn(claimed, "skipped")
+            await self.app.inbox.finish_without_turn(claimed, "skipped")
             return
         await self.fixed_replies.send(
             claimed,
@@ -227,14 +227,27 @@ class ThreadWorker:
         )
 
 
+async def _tell_refusal(app: App, message: Message, refusal: Refusal) -> None:
+    """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
+
+    In the thread of their message where it is a direct one, else in an ephemeral message. Raises
+    `SlackApiError` where Slack gives no reason.
+    """
+    reader = await app.people.reader(message.person, message.text)
+    shown, in_dm = payload(reader.say(refusal)), message.audience == DM
+    try:
+        await show_privately(app.slack, message, shown, in_dm=in_dm)
+    except SlackApiError as error:
+        if not error_code(error):
+            raise
+        log.info("a refusal could not be shown: %s", error_code(error))
+
+
 class ModelOutages:
     """Postpones messages while the model is unavailable, and ends their wait when it answers."""
 
-    def __init__(
-        self, pool: Pool, inbox: Inbox, fixed_replies: FixedReplies, replier: Replier
-    ) -> None:
-        self._pool = pool
-        self._inbox = inbox
+    def __init__(self, app: App, fixed_replies: FixedReplies, replier: Replier) -> None:
+        self._app = app
         self._fixed_replies = fixed_replies
         self._replier = replier
         self._others_wait = False
@@ -255,17 +268,19 @@ class ModelOutages:
             await self._fixed_replies.send(claimed, "held_too_long", form_words=True)
             return True
         if not claimed.replied and await claim_refusal(
-            self._pool, claimed, "model_away", _INTERIM_SECONDS
+            self._app.pool, claimed, "model_away", _INTERIM_SECONDS
         ):
             await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         # A message that alone fails again does not mean that others wait.
         if not claimed.earlier_attempts or self._replier.probing:
             self._others_wait = True
-        await self._inbox.release(claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)])
+        await self._app.inbox.release(
+            claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        )
         return False
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
         """Record that the model answered: messages that wait for it are retried at once."""
         if self._others_wait or claimed.earlier_attempts:
             self._others_wait = False
-            await self._inbox.release_held()
+            await self._app.inbox.release_held()

@@ -12,6 +12,7 @@ from typing import Any
 from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
+from bot.app import App
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, Turn, Turns
 from bot.logs import add_log_field
@@ -21,46 +22,38 @@ from bot.pipeline.prompt import FILES_ALONE, Prompt, kept_question, latest_broug
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink, ReplySink
 from bot.pipeline.responses.failures import ReplyFailed
-from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
-from bot.slack.audiences import Audiences
+from bot.pipeline.tools.toolbox import Toolbox, ToolResults
 from bot.slack.client import Installations
 from bot.slack.messages import Message, plain, typed
 from bot.ui.reply import reply_text, with_notes
-from memory import DM, Embedder, Memory, Person, Pool, recall_memories
+from memory import DM, Memory, Person, recall_memories
 from memory.metrics import step, step_ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDependencies:
-    """The collaborators of a turn, bound in `bot.runtime.wiring`.
+    """The collaborators of a turn, bound in `bot.runtime.wiring`."""
 
-    `tools` opens the tools of one message; `style` is the operator's text on how to answer.
-    """
-
-    pool: Pool
-    slack: Installations
+    app: App
     turns: Turns
-    audiences: Audiences
-    embedder: Embedder
     replier: Replier
-    tools: OpenTools
     attachments: Attachments
-    style: str | None
 
 
 def create_turn(
     dependencies: TurnDependencies, open_reply_sink: OpenReplySink
 ) -> Pregel[Any, Any, Any, Any]:
     """Return the turn as a LangGraph entrypoint: a `ClaimedMessage` in, its `Outcome` out."""
+    app = dependencies.app
 
     @entrypoint()
     async def answer(claimed: ClaimedMessage) -> Outcome:
         message, began = claimed.message, time.perf_counter()
-        bot_user_id = await dependencies.slack.bot_user_id(message.team_id)
+        bot_user_id = await app.slack.bot_user_id(message.team_id)
         question = plain(message.text, bot_user_id)
         words = typed(message.text, bot_user_id)
 
-        view = await dependencies.audiences.view(message)
+        view = await app.audiences.view(message)
         turn = await dependencies.turns.begin(
             claimed,
             view,
@@ -79,10 +72,10 @@ def create_turn(
             dependencies.attachments.read(message, earlier=earlier) as brought,
         ):
             if question or brought.asks:
-                prompt = await _prompt(dependencies, turn, question, brought)
+                prompt = await _prompt(app, turn, question, brought)
                 recalled = [memory.key for memory in prompt.memories]
                 if sink.interactive:
-                    tools = dependencies.tools(turn)
+                    tools = Toolbox(app, turn)
                 answered = await _answer(dependencies, message.person, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
@@ -139,20 +132,18 @@ async def _with_unseen_files(
     return "\n\n".join([text, *lines] if text else lines)
 
 
-async def _prompt(
-    dependencies: TurnDependencies, turn: Turn, question: str, brought: Brought
-) -> Prompt:
+async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prompt:
     message, off = turn.message, turn.memory_state.off
     # Where memory is off there are no first memories, so nothing is searched for either.
     recalled, thread = await asyncio.gather(
         recall_memories(
-            dependencies.pool,
-            dependencies.embedder,
+            app.pool,
+            app.embedder,
             turn.view,
             question or FILES_ALONE,
             first=turn.memories,
         ),
-        thread_before(dependencies.slack, turn),
+        thread_before(app.slack, turn),
     )
     with step("prompt"):
         return Prompt(
@@ -169,7 +160,7 @@ async def _prompt(
             files=brought.files,
             forwarded=brought.forwarded,
             now=datetime.now(turn.memory_state.settings.zone),
-            style=dependencies.style,
+            style=app.settings.style,
         )
 
 

@@ -14,8 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from bot.access import QuotaExceeded
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.locale import language_of
-from bot.pipeline.turn import create_turn
-from bot.runtime.wiring import Application
+from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.payloads import storable
 from bot.types import Task
@@ -59,7 +58,7 @@ class _Collected:
         self.text = text
 
 
-async def answer(wiring: Application, user_id: str, prompt: str) -> str:
+async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> str:
     """Answer a call in the namespace ``("chat", "API", user_id, "dm")``.
 
     Raises `aiohttp.web.HTTPException`.
@@ -78,8 +77,8 @@ async def answer(wiring: Application, user_id: str, prompt: str) -> str:
         addressed=True,
     )
     try:
-        await wiring.app.quotas.admit(message.person)
-        turn = create_turn(wiring.turn_dependencies, lambda *_: sink)
+        await dependencies.app.quotas.admit(message.person)
+        turn = create_turn(dependencies, lambda *_: sink)
         outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
     except QuotaExceeded as used_up:
         raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
@@ -109,11 +108,11 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
     return sent.user_id, sent.prompt
 
 
-def add_ask(application: web.Application, wiring: Application, token: str) -> None:
+def add_ask(application: web.Application, dependencies: TurnDependencies, token: str) -> None:
     """Add ``POST /ask`` for callers that show `token`."""
 
     async def ask(request: web.Request) -> web.Response:
         call = read_call(request.headers.get("authorization", ""), await request.read(), token)
-        return web.Response(text=await answer(wiring, *call))
+        return web.Response(text=await answer(dependencies, *call))
 
     application.router.add_post("/ask", ask)

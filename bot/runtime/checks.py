@@ -139,8 +139,8 @@ async def check_database(settings: Settings) -> str:
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
     from bot.conversation.operating_state import read_operating_state
-    from bot.runtime.connections import create_openai_client, open_pool
     from bot.runtime.database import database
+    from bot.runtime.wiring import create_openai_client, open_pool
     from memory import embedding_space
     from memory.postgres import check_access
 
@@ -176,7 +176,7 @@ async def check_model(settings: Settings) -> str:
         return "None is set: `kioku up` answers with the stand-in, which is a script."
     import openai
 
-    from bot.runtime.connections import create_openai_client
+    from bot.runtime.wiring import create_openai_client
 
     asked = {"KIOKU_REPLY_MODEL": settings.reply_model}
     if settings.fallback_model:

@@ -54,7 +54,7 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
 @asynccontextmanager
 async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
     """Open a small pool on the database of `settings`, also beside a running `kioku up`."""
-    from bot.runtime.connections import open_pool
+    from bot.runtime.wiring import open_pool
 
     async with database(settings, beside=True) as addresses, open_pool(addresses.login) as pool:
         yield pool
@@ -89,7 +89,7 @@ async def migrated(
     returns true. Raises `EmbeddingSpaceMismatch` if it does not, and `psycopg.Error`.
     """
     from bot.queue.migrations import QUEUE_ROLE, migrations
-    from bot.runtime.connections import create_openai_client
+    from bot.runtime.wiring import create_openai_client
     from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
     from memory import migrate as apply
     from memory.store import reembed

@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import LiteralString
 
-from bot.config import Settings
+from bot.app import App
 from bot.conversation.inbox import ANSWER
 from bot.conversation.texts import delete_old_turns
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
 from bot.people import People
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import REPLIES
 from bot.workspaces import purge_due
 from memory import Person, Pool
 from memory.postgres import execute_statement, is_unavailable, person_transaction
@@ -52,51 +51,44 @@ async def _going_on(what: str) -> AsyncIterator[None]:
         log.warning("%s failed: %s", what, fault(error))
 
 
-@dataclass(frozen=True, slots=True)
-class Maintenance:
-    """One job, once a minute, however many workers there are."""
+async def keep_up(app: App, timestamp: int) -> None:
+    """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
+    pool, settings = app.pool, app.settings
+    steps: list[Callable[[], Awaitable[None]]] = [
+        partial(_find_lost_work, app),
+        partial(remind_of_due, pool, app.queue),
+        partial(_expire, pool),
+        partial(purge_due, pool, days=1),
+        partial(end_history, pool, settings.history_days),
+    ]
+    if timestamp % 3_600 < 60:
+        steps.append(partial(end_what_is_old, pool, settings.retention_days))
+        steps.append(partial(erase_deactivated, pool, app.people))
+    try:
+        for step in steps:
+            async with _going_on("a step of the upkeep"):
+                await step()
+    except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
+        log.warning("the upkeep failed: %s", fault(error))
 
-    pool: Pool
-    queue: Queue
-    people: People
-    settings: Settings
 
-    async def keep_up(self, timestamp: int) -> None:
-        """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
-        pool = self.pool
-        steps: list[Callable[[], Awaitable[None]]] = [
-            self._find_lost_work,
-            partial(remind_of_due, pool, self.queue),
-            self._expire,
-            partial(purge_due, pool, days=1),
-            partial(end_history, pool, self.settings.history_days),
-        ]
-        if timestamp % 3_600 < 60:
-            steps.append(partial(end_what_is_old, pool, self.settings.retention_days))
-            steps.append(partial(erase_deactivated, pool, self.people))
-        try:
-            for step in steps:
-                async with _going_on("a step of the upkeep"):
-                    await step()
-        except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
-            log.warning("the upkeep failed: %s", fault(error))
+async def _find_lost_work(app: App) -> None:
+    statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
+    for row in await execute_statement(app.pool, statement, (_POISON_AFTER,)):
+        log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
+    found = await execute_statement(app.pool, "SELECT thread FROM threads_without_a_job()")
+    threads = [row["thread"] for row in found]
+    jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
+    await app.queue.defer_each(app.pool, ANSWER, jobs, queue=REPLIES)
+    if threads:
+        log.warning("found %d thread(s) that waited without a job", len(threads))
 
-    async def _find_lost_work(self) -> None:
-        statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
-        for row in await execute_statement(self.pool, statement, (_POISON_AFTER,)):
-            log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
-        found = await execute_statement(self.pool, "SELECT thread FROM threads_without_a_job()")
-        threads = [row["thread"] for row in found]
-        jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
-        await self.queue.defer_each(self.pool, ANSWER, jobs, queue=REPLIES)
-        if threads:
-            log.warning("found %d thread(s) that waited without a job", len(threads))
 
-    async def _expire(self) -> None:
-        for statement in _EXPIRED:
-            await execute_statement(self.pool, statement)
-        await execute_statement(self.pool, "SELECT clear_away(%s)", (_AT_ONCE,))
-        await expire_due(self.pool)
+async def _expire(pool: Pool) -> None:
+    for statement in _EXPIRED:
+        await execute_statement(pool, statement)
+    await execute_statement(pool, "SELECT clear_away(%s)", (_AT_ONCE,))
+    await expire_due(pool)
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:

@@ -54,8 +54,7 @@ class Problem(Exception):
 
 def explained(error: Exception) -> str | None:
     """Return what to tell the operator of an error that ended a command; None: it is a bug."""
-    import psycopg
-    from psycopg import errors
+    from psycopg import OperationalError, errors
 
     if isinstance(error, (Problem, SettingsError, KiokuMemoryError)):
         return str(error)
@@ -72,7 +71,7 @@ def explained(error: Exception) -> str | None:
             "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
             " brings it."
         )
-    if not isinstance(error, psycopg.OperationalError):
+    if not isinstance(error, OperationalError):
         return None
     text = str(error)  # may quote the address, so only what is known to be in it is told
     if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:

@@ -10,16 +10,17 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
-from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
+from bot.listeners.app import CheckedApp, SocketModeHandler, create_bolt_app
+from bot.listeners.interactions import Interactions
+from bot.pipeline.backfill import Backfill
 from bot.runtime.ask import add_ask
 from bot.runtime.checks import check_settings
-from bot.runtime.connections import connected
 from bot.runtime.database import database
 from bot.runtime.http import create_web_app, serving
 from bot.runtime.metrics import serving_metrics
 from bot.runtime.oauth import add_oauth
 from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
-from bot.runtime.wiring import Application
+from bot.runtime.wiring import connected, database_problem
 from bot.runtime.worker import open_worker
 
 _ANSWER_SECONDS = 5.0
@@ -60,14 +61,16 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        app = await enter(connected(settings, conninfo))
+        wiring = await enter(connected(settings, conninfo))
+        dependencies = wiring.turn_dependencies
+        app = dependencies.app
         if settings.metrics_port:
-            pool, port = app.app.pool, settings.metrics_port
-            await enter(serving_metrics(pool, settings.listens_on, port))
+            await enter(serving_metrics(app.pool, settings.listens_on, settings.metrics_port))
         await app.queue.open()
-        await enter(open_worker(app))
-        bolt = build_app(app)
-        stack.push_async_callback(app.interactions.wait_until_idle, _ANSWER_SECONDS)
+        await enter(open_worker(dependencies))
+        interactions = Interactions(app)
+        bolt = create_bolt_app(app, interactions)
+        stack.push_async_callback(interactions.wait_until_idle, _ANSWER_SECONDS)
         by_socket = settings.slack_app_token is not None
         socket = await enter(socket_mode(bolt, settings) if by_socket else nullcontext())
 
@@ -79,37 +82,34 @@ async def open_service(
         async def served_teams() -> list[str]:
             if await unreached():
                 return []
+            one, store = wiring.installation, wiring.store
+            teams = [one.team_id] if one else await store.teams() if store else []
             # Messages written while a workspace is not served are read when it is served again.
-            return [team for team in await app.teams() if await app.workspaces.serves(team)]
+            return [team for team in teams if await app.workspaces.serves(team)]
 
         async def unready() -> str | None:
-            one = app.installation
+            one = wiring.installation
             return (
                 await unreached()
-                or await app.database_problem()
+                or await database_problem(app)
                 or (await app.workspaces.problem(one.team_id) if one else None)
             )
 
-        await enter(app.backfill.marked(served_teams))
+        await enter(Backfill(app).marked(served_teams))
         port = settings.port
         if host is not None:
             secret = None if by_socket else settings.slack_signing_secret
             web = create_web_app(unready, bolt, secret.get_secret_value() if secret else None)
             if settings.api_token is not None:
-                add_ask(web, app, settings.api_token.get_secret_value())
-            if app.store is not None:
-                add_oauth(web, settings, app.store)
+                add_ask(web, dependencies, settings.api_token.get_secret_value())
+            if wiring.store is not None:
+                add_oauth(web, settings, wiring.store)
             port = await enter(serving(web, host, port))
         try:
             yield port
         finally:
             # At once: what is still stored from now on is for other processes.
             app.queue.begin_to_stop()
-
-
-def build_app(app: Application) -> CheckedApp:
-    """Return the Bolt app."""
-    return create_app(app.backfill, app.change_events, app.interactions)
 
 
 @asynccontextmanager

@@ -1,8 +1,12 @@
-"""Creates the objects of the application and connects them."""
+"""Opens the models, PostgreSQL and Slack; creates the objects of the application."""
 
 from __future__ import annotations
 
-from functools import partial
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import openai
 from psycopg import OperationalError
@@ -12,133 +16,168 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
-from bot.conversation.unformed import schedule_formation
-from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
-from bot.listeners.change_events import ChangeEvents
-from bot.listeners.interactions import Interactions
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.backfill import Backfill
-from bot.pipeline.changes import SourceUpdates
-from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
-from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.responses.request import ModelRequests
-from bot.pipeline.tools.toolbox import Toolbox
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.migrations import migrations
 from bot.queue.queue import Queue
 from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
+from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installation, Installations
+from bot.slack.client import Installation, Installations, create_session, installation_from, only
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.workspaces import Workspaces
-from memory import Embedder, EmbeddingSpace, KiokuMemoryError, Pool, load_schemas
-from memory.postgres import check_database
+from bot.workspaces import Workspaces, purge_due, token_accepted
+from memory import (
+    Embedder,
+    EmbeddingSpace,
+    KiokuMemoryError,
+    Pool,
+    create_pool,
+    embedding_space,
+    load_schemas,
+)
+from memory.postgres import check_access, check_database, transaction
 
+log = logging.getLogger(__name__)
+
+POOL_SIZE = 12  # connections of one process, at most: one serves ten people at the same time
+_CLOSE_SECONDS = 2.0
 _READY_WAIT_SECONDS = 2.0
 
 
-class Application:
-    """The objects that a front and a worker use. Creating them starts no task and no request.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What a process serves with.
 
     `installation` is the one of SLACK_BOT_TOKEN; with OAuth they are in `store`.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        model: openai.AsyncOpenAI,
-        space: EmbeddingSpace,
-        pool: Pool,
-        slack: Installations,
-        installation: Installation | None,
-        store: InstallationStore | None = None,
-    ) -> None:
-        self.installation, self.store, self._space = installation, store, space
-        schemas, embedder = load_schemas(settings.schemas), Embedder(model, space)
-        self.app = app = App(
-            settings=settings,
-            pool=pool,
-            queue=Queue(pool),
-            slack=slack,
-            embedder=embedder,
-            former=create_former(settings, pool, embedder, schemas=schemas),
-            schemas=schemas,
-            policy=policy_of(settings),
-            quotas=Quotas(pool, settings.person_messages_per_hour),
-            people=People(pool, slack),
-            audiences=Audiences(pool, slack),
-            permalinks=Permalinks(slack),
-            files=SlackFiles(slack),
-        )
-        self.queue = app.queue
-        self.inbox = Inbox(pool, app.queue)
-        self.workspaces = Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours)
-        self.formation_jobs = FormationJobs(app)
-        self.source_updates = SourceUpdates(app)
-        self.interactions = Interactions(app)
-        self.sessions = Sessions(slack)
-        self.backfill = Backfill(app, self.inbox)
-        self.change_events = ChangeEvents(
-            inbox=self.inbox,
-            app=app,
-            workspaces=self.workspaces,
-            sessions=self.sessions,
-            source_updates=self.source_updates,
-        )
-        self.turns = Turns(
-            pool,
-            schedule_formation=lambda connection, namespace: schedule_formation(
-                connection, app.queue, settings, namespace
-            ),
-            consent=settings.consent,
-            repeat_notice=partial(repeat_notice, app.queue),
-            quotas=app.quotas,
-        )
-        models = [
-            ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)
-        ]
-        if settings.fallback_model is not None:
-            models.append(ModelRequests(model, model=settings.fallback_model, effort=None))
-        self.turn_dependencies = TurnDependencies(
-            pool=pool,
-            slack=slack,
-            turns=self.turns,
-            audiences=app.audiences,
-            embedder=app.embedder,
-            replier=Replier(models, may_search=settings.web_search),
-            style=settings.style,
-            attachments=Attachments(slack, app.files),
-            tools=partial(Toolbox, app),
-        )
-        self.open_reply_sink: OpenReplySink = partial(
-            ReplyStream,
-            pool,
-            slack,
-            self.sessions,
-            app.people,
-            stand_in=settings.stand_in,
-            read_flags=self.inbox.read_flags,
-        )
+    turn_dependencies: TurnDependencies
+    installation: Installation | None
+    store: InstallationStore | None
 
-    async def teams(self) -> list[str]:
-        """Return the ids of the workspaces in which the app is installed."""
-        if self.installation is not None:
-            return [self.installation.team_id]
-        return await self.store.teams() if self.store else []
 
-    async def database_problem(self) -> str | None:
-        """Return one sentence about what is wrong with the database, if anything is."""
-        try:
-            wait = _READY_WAIT_SECONDS
-            await check_database(self.app.pool, self._space, migrations(), wait=wait)
-        except OperationalError:
-            return "PostgreSQL cannot be reached."
-        except KiokuMemoryError as problem:
-            return str(problem)
-        return None
+def create_turn_dependencies(
+    settings: Settings,
+    model: openai.AsyncOpenAI,
+    space: EmbeddingSpace,
+    pool: Pool,
+    slack: Installations,
+) -> TurnDependencies:
+    """Return the objects of the application. Creating them starts no task and no request."""
+    schemas, embedder, queue = load_schemas(settings.schemas), Embedder(model, space), Queue(pool)
+    app = App(
+        settings=settings,
+        pool=pool,
+        queue=queue,
+        inbox=Inbox(pool, queue),
+        slack=slack,
+        workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
+        sessions=Sessions(slack),
+        embedder=embedder,
+        former=create_former(settings, pool, embedder, schemas=schemas),
+        schemas=schemas,
+        policy=policy_of(settings),
+        quotas=Quotas(pool, settings.person_messages_per_hour),
+        people=People(pool, slack),
+        audiences=Audiences(pool, slack),
+        permalinks=Permalinks(slack),
+        files=SlackFiles(slack),
+    )
+    turns = Turns(
+        pool, queue=queue, settings=settings, quotas=app.quotas, repeat_notice=repeat_notice
+    )
+    models = [ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)]
+    if settings.fallback_model is not None:
+        models.append(ModelRequests(model, model=settings.fallback_model, effort=None))
+    replier = Replier(models, may_search=settings.web_search)
+    attachments = Attachments(slack, app.files)
+    return TurnDependencies(app=app, turns=turns, replier=replier, attachments=attachments)
+
+
+def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> openai.AsyncOpenAI:
+    """Return the client for replies and embeddings; it tries once more, not twice."""
+    # aiohttp takes a third less processor time for a stream, and no credentials in an address.
+    plain = urlsplit(settings.openai_base_url or "").username is None
+    return openai.AsyncOpenAI(
+        api_key=settings.model_key(),
+        base_url=settings.openai_base_url,
+        max_retries=1,
+        timeout=openai.Timeout(seconds, connect=10.0),
+        http_client=openai.DefaultAioHttpClient() if plain else None,
+    )
+
+
+@asynccontextmanager
+async def open_pool(
+    conninfo: str, space: EmbeddingSpace | None = None, *, size: int = 2
+) -> AsyncIterator[Pool]:
+    """Open a pool on a database that is set up, and whose memories are embedded with `space`.
+
+    Raises a `memory.KiokuMemoryError`, or `psycopg.OperationalError`.
+    """
+    if not await check_access(conninfo):
+        log.warning(UNBOUND_LOGIN)
+    pool = create_pool(conninfo, min_size=1, max_size=size)
+    try:
+        await pool.open()
+        await check_database(pool, space, migrations())
+        yield pool
+    finally:
+        await pool.close(_CLOSE_SECONDS)
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, conninfo: str, *, installation: Installation | None = None
+) -> AsyncIterator[Wiring]:
+    """Open and check all of it, and close it afterwards; create the objects of the application.
+
+    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. Raises what
+    `bot.runtime.problems.explained` explains.
+    """
+    several = settings.slack_client_id is not None
+    if not several and installation is None:
+        token(settings, BOT_TOKEN)
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(create_openai_client(settings))
+        space = await embedding_space(model, settings.embedding_model)
+        pool = await stack.enter_async_context(open_pool(conninfo, space, size=POOL_SIZE))
+        session = await stack.enter_async_context(create_session())
+        store = None
+        if several:
+            store = InstallationStore(pool, settings)
+            for team in await store.teams():
+                await store.find(team)
+        elif installation is None:
+            installation = await _identify(settings, pool)
+        find = store.find if store else only(installation)
+        slack = Installations(find, base_url=settings.slack_api_url, session=session)
+        dependencies = create_turn_dependencies(settings, model, space, pool, slack)
+        yield Wiring(turn_dependencies=dependencies, installation=installation, store=store)
+
+
+async def _identify(settings: Settings, pool: Pool) -> Installation:
+    # Slack may refuse the token of a workspace that removed the app, and then no job would run.
+    await purge_due(pool)
+    answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
+    installation = installation_from(answer, token(settings, BOT_TOKEN))
+    async with transaction(pool) as connection:
+        await token_accepted(connection, installation.team_id, installation.bot_user_id)
+    return installation
+
+
+async def database_problem(app: App) -> str | None:
+    """Return one sentence about what is wrong with the database, if anything is."""
+    space, wait = app.embedder.space, _READY_WAIT_SECONDS
+    try:
+        await check_database(app.pool, space, migrations(), wait=wait)
+    except (OperationalError, KiokuMemoryError) as error:
+        return explained(error)
+    return None

@@ -9,24 +9,24 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.access import tell_refusal
 from bot.conversation.inbox import ANSWER
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
+from bot.delivery.reply_stream import ReplyStream
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
-from bot.pipeline.backfill import CATCH_UP, READ_MISSED
-from bot.pipeline.changes import UPDATE_FROM_TURN, DeletedMessageCleanup
+from bot.pipeline.backfill import CATCH_UP, READ_MISSED, Backfill
+from bot.pipeline.changes import UPDATE_FROM_TURN, SourceUpdates
 from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.formation import FormationJobs
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
-from bot.pipeline.turn import create_turn
+from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
-from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
-from bot.runtime.wiring import Application
+from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
 from bot.ui.reader import Reader
 from memory import Former
 
@@ -40,42 +40,43 @@ FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 _WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(1, 9))}
 
 
-def register_work(wiring: Application) -> None:
+def register_work(dependencies: TurnDependencies) -> None:
     """Register the function of each job."""
-    queue, workspaces = wiring.queue, wiring.workspaces
-    updates, backfill = wiring.source_updates, wiring.backfill
+    app = dependencies.app
+    updates, backfill = SourceUpdates(app), Backfill(app)
     for name, place, work in (
-        (SHOW_NOTICE, REPLIES, partial(show_notice, wiring.app)),
-        (PUBLISH, REPLIES, partial(publish_home, wiring.app)),
-        (REMIND, REPLIES, partial(remind, wiring.app)),
+        (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
+        (PUBLISH, REPLIES, partial(publish_home, app)),
+        (REMIND, REPLIES, partial(remind, app)),
         (CATCH_UP, REPLIES, backfill.plan),
         (READ_MISSED, REPLIES, backfill.read),
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
-        (DELETE_FILE, BACKGROUND, partial(delete_file, wiring.app.slack)),
-        (EMBED, BACKGROUND, partial(embed_memories, wiring.app)),
+        (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
+        (EMBED, BACKGROUND, partial(embed_memories, app)),
     ):
-        queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
-    form = workspaces.while_served(wiring.formation_jobs.form)
-    queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
-    queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_WAITS[REPLIES])
-    queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
+        app.queue.register(name, place, app.workspaces.while_served(work), waits=_WAITS[place])
+    form = app.workspaces.while_served(FormationJobs(app).form)
+    app.queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
+    drain = create_thread_worker(dependencies).drain
+    app.queue.register(ANSWER, REPLIES, drain, waits=_WAITS[REPLIES])
+    app.queue.repeat(KEEP_UP, UPKEEP, partial(keep_up, app), cron=EVERY_MINUTE)
 
 
 @asynccontextmanager
-async def open_worker(wiring: Application) -> AsyncIterator[None]:
+async def open_worker(dependencies: TurnDependencies) -> AsyncIterator[None]:
     """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
-    register_work(wiring)
-    queue = wiring.queue
-    queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
+    register_work(dependencies)
+    app = dependencies.app
+    app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
     try:
         yield
     finally:
-        await queue.stop()
-        await wiring.sessions.close()
+        await app.queue.stop()
+        await app.sessions.close()
 
 
 def _make_ready() -> None:
@@ -90,24 +91,18 @@ def _make_ready() -> None:
     gc.freeze()
 
 
-def create_maintenance(wiring: Application) -> Maintenance:
-    """Return the periodic maintenance of the installation."""
-    app = wiring.app
-    return Maintenance(app.pool, app.queue, app.people, app.settings)
-
-
-def create_answering(wiring: Application) -> ThreadWorker:
+def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:
     """Return what answers the messages that wait."""
-    dependencies, pool = wiring.turn_dependencies, wiring.app.pool
-    fixed_replies = FixedReplies(dependencies, wiring.open_reply_sink)
-    return ThreadWorker(
-        wiring.inbox,
-        create_turn(dependencies, wiring.open_reply_sink),
-        fixed_replies,
-        ModelOutages(pool, wiring.inbox, fixed_replies, dependencies.replier),
-        DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
-        pool,
-        wiring.sessions,
-        wiring.app.policy,
-        partial(tell_refusal, wiring.app.people, dependencies.slack),
+    app = dependencies.app
+    open_reply_sink = partial(
+        ReplyStream,
+        app.pool,
+        app.slack,
+        app.sessions,
+        app.people,
+        stand_in=app.settings.stand_in,
+        read_flags=app.inbox.read_flags,
     )
+    fixed_replies = FixedReplies(dependencies, open_reply_sink)
+    outages = ModelOutages(app, fixed_replies, dependencies.replier)
+    return ThreadWorker(app, create_turn(dependencies, open_reply_sink), fixed_replies, outages)

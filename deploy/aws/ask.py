@@ -10,8 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from bot.config import Settings
+from bot.pipeline.formation import FormationJobs
 from bot.runtime.ask import answer, read_call
-from bot.runtime.connections import connected
+from bot.runtime.wiring import connected
 from bot.slack.client import Installation
 from bot.slack.messages import API_TEAM
 from deploy.aws.secrets import read_settings
@@ -44,15 +45,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
-    url = settings.database_url
-    opened = connected(
-        settings,
-        url.get_secret_value() if url else "",
-        installation=Installation(team_id=API_TEAM, bot_user_id=""),
-    )
-    async with opened as wiring:
-        await wiring.queue.open()
-        text = await answer(wiring, user_id, prompt)
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    installation = Installation(team_id=API_TEAM, bot_user_id="")
+    async with connected(settings, url, installation=installation) as wiring:
+        app = wiring.turn_dependencies.app
+        await app.queue.open()
+        text = await answer(wiring.turn_dependencies, user_id, prompt)
         if settings.formation != "off":
-            await wiring.formation_jobs.form(API_TEAM, user_id, DM)
+            await FormationJobs(app).form(API_TEAM, user_id, DM)
         return text

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -16,26 +16,29 @@ from uuid import uuid4
 import openai
 from slack_bolt.async_app import AsyncBoltRequest
 
+import bot.app
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.inbox import Inbox
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
-from bot.listeners.app import CheckedApp
+from bot.listeners.app import CheckedApp, create_bolt_app
 from bot.listeners.change_events import ChangeEvents
+from bot.listeners.interactions import Interactions
 from bot.memories.adding import add_lines, remember_message
 from bot.memories.clicks import ACTIONS, Click, carried_out
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill import Backfill
-from bot.pipeline.changes import UPDATE_FROM_TURN
+from bot.pipeline.changes import UPDATE_FROM_TURN, SourceUpdates
+from bot.pipeline.formation import FormationJobs
 from bot.pipeline.thread_worker import ThreadWorker
+from bot.pipeline.turn import TurnDependencies
 from bot.queue.queue import Queue
 from bot.runtime.http import create_web_app
-from bot.runtime.maintenance import Maintenance
-from bot.runtime.service import build_app
-from bot.runtime.wiring import Application
-from bot.runtime.worker import create_answering, create_maintenance, register_work
+from bot.runtime.wiring import create_turn_dependencies
+from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
 from bot.ui.panel import Content, Done, Position
@@ -54,7 +57,7 @@ class App:
     slack: PlaygroundSlack
     stand_in: Server
     database: str
-    wiring: Application
+    wiring: TurnDependencies
     answering: ThreadWorker
     backfill: Backfill
     changes: ChangeEvents
@@ -67,17 +70,22 @@ class App:
     @property
     def embedder(self) -> Embedder:
         """The application's embedder."""
-        return self.wiring.turn_dependencies.embedder
+        return self.wiring.app.embedder
 
     @property
     def turns(self) -> Turns:
         """The application's turns."""
-        return self.wiring.turn_dependencies.turns
+        return self.wiring.turns
 
     @property
-    def maintenance(self) -> Maintenance:
-        """The application's periodic maintenance."""
-        return create_maintenance(self.wiring)
+    def inbox(self) -> Inbox:
+        """The application's inbox."""
+        return self.wiring.app.inbox
+
+    @property
+    def formation_jobs(self) -> FormationJobs:
+        """The application's jobs of formation."""
+        return FormationJobs(self.wiring.app)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""
@@ -93,7 +101,7 @@ class App:
             "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
             "event": event,
         }
-        bolt = build_app(self.wiring)
+        bolt = create_bolt_app(self.wiring.app, Interactions(self.wiring.app))
         request = AsyncBoltRequest(
             body=json.dumps(body), headers={"content-type": ["application/json"]}
         )
@@ -113,7 +121,7 @@ class App:
     async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
         """Post `text` as the person of `place` and store its event; do not answer it."""
         message = self.written(place, text, **more)
-        assert await self.wiring.inbox.store(message)
+        assert await self.inbox.store(message)
         return message
 
     async def ask(self, place: PersonThread, text: str, **more: Any) -> Message:
@@ -125,12 +133,12 @@ class App:
     async def edit(self, message: Message, text: str) -> None:
         """Note that a message was edited, after whatever was noted before."""
         place = (message.team_id, message.channel_id, message.ts, message.thread)
-        await self.wiring.inbox.edit(*place, text, **change())
+        await self.inbox.edit(*place, text, **change())
 
     async def withdraw(self, message: Message) -> None:
         """Note that a message was deleted, after whatever was noted before."""
         place = (message.team_id, message.channel_id, message.ts, message.thread)
-        await self.wiring.inbox.withdraw(*place, changed_ts=LATER)
+        await self.inbox.withdraw(*place, changed_ts=LATER)
 
     async def change(self, message: Message, text: str | None) -> None:
         """Let its author edit a message or, with None, delete it; do what follows from it."""
@@ -144,7 +152,7 @@ class App:
 
     async def follow_changes(self) -> None:
         """Run the waiting jobs that update memories from messages."""
-        updates = self.wiring.source_updates
+        updates = SourceUpdates(self.wiring.app)
         for job in self.take_jobs(UPDATE_FROM_TURN):
             await updates.update_from_turn(**job)
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
@@ -154,7 +162,7 @@ class App:
         """Form the memories of a message's author; return the contents of all of them."""
         # A formation that reads what it cannot mark as formed would never end.
         async with asyncio.timeout(60):
-            await self.wiring.formation_jobs.form(message.team_id, message.user_id, audience)
+            await self.formation_jobs.form(message.team_id, message.user_id, audience)
         return [memory.content for memory in await self.memories(message.person)]
 
     async def memories(self, person: Person) -> list[Memory]:
@@ -305,6 +313,12 @@ class App:
         ]
 
 
+def app_of(**given: Any) -> bot.app.App:
+    """Return an application that has nothing but these of its objects."""
+    unused = dict.fromkeys(field.name for field in fields(bot.app.App))
+    return bot.app.App(**{**unused, **given})
+
+
 MakeApp: TypeAlias = Callable[..., Awaitable[App]]
 
 
@@ -333,24 +347,19 @@ async def open_app(
         "memory_model": STAND_IN_MODEL,
         **settings,
     }
-    wiring = Application(Settings(**given), model, SPACE, pool, installations, installation)
-    await wiring.queue.open()
+    wiring = create_turn_dependencies(Settings(**given), model, SPACE, pool, installations)
+    app = wiring.app
+    await app.queue.open()
     register_work(wiring)
-    return App(
-        slack,
-        stand_in,
-        database,
-        wiring,
-        create_answering(wiring),
-        wiring.backfill,
-        wiring.change_events,
-    )
+    worker = create_thread_worker(wiring)
+    return App(slack, stand_in, database, wiring, worker, Backfill(app), ChangeEvents(app))
 
 
-def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> Maintenance:
-    """Return the maintenance of an application that is installed in no workspace."""
+def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:
+    """Return what the maintenance of an application needs that is installed in no workspace."""
     slack = Installations(only(None), base_url="http://127.0.0.1/")
-    return Maintenance(pool, queue, People(pool, slack), Settings(retention_days=retention_days))
+    people, settings = People(pool, slack), Settings(retention_days=retention_days)
+    return app_of(pool=pool, queue=queue, people=people, settings=settings)
 
 
 @asynccontextmanager
@@ -360,8 +369,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
     async def ready() -> str | None:
         return None
 
-    wiring = app.wiring
-    bolt = build_app(wiring)
+    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
     routes = create_web_app(ready, bolt, signing_secret)
     async with serving(routes) as url:
         yield bolt, f"{url}/slack/events"

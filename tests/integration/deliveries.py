@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.access import Quotas
+from bot.config import Settings
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import Turn, Turns
@@ -19,6 +20,7 @@ from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.people import People
+from bot.queue.queue import Queue
 from bot.slack.client import Installations
 from bot.slack.messages import Message
 from bot.types import MemoryState, PersonSettings
@@ -65,8 +67,8 @@ def turns_alone(pool: Pool) -> Turns:
     """Return turns without limits, after which nothing is formed and no notice shown."""
     return Turns(
         pool,
-        schedule_formation=nothing,
-        consent="notice",
+        queue=Queue(pool),
+        settings=Settings(formation="off"),
         repeat_notice=nothing,
         quotas=Quotas(pool, 0),
     )

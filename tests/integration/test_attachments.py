@@ -31,7 +31,7 @@ async def sent(app: App, place: PersonThread, text: str = "", **parts: Any) -> M
     """Let a person send files, and answer them."""
     said = app.slack.say(place.user, place.channel, text, **parts)
     message = written(app, place, said["ts"])
-    assert await app.wiring.inbox.store(message)
+    assert await app.inbox.store(message)
     await app.answering.drain(message.thread)
     return message
 
@@ -222,7 +222,7 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
     channel = app.slack.channel("public", place.user, other)
     said = app.slack.say(other, channel, "I love natto, and <ramen> & sk-" + "a1" * 24)
     message = forwarded_by(app, place, said, comment)
-    assert await app.wiring.inbox.store(message)
+    assert await app.inbox.store(message)
     await app.answering.drain(message.thread)
     system, *_, others, asked = app.prompts()[-1]
     assert asked["content"] == (comment or "[forwarded]")

@@ -149,7 +149,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     message = await app.ask(case.place, "I love goulash")
     turn = app.turn(message)
     app.stand_in.call("/_model/journal", method="DELETE")
-    await app.wiring.formation_jobs.form(case.person.team_id, case.person.user_id, turn["audience"])
+    await app.formation_jobs.form(case.person.team_id, case.person.user_id, turn["audience"])
     requests = app.stand_in.call("/_model/journal")["entries"]
     shown = [entry["body"] for entry in requests if entry["kind"] != "reply"]
     assert "goulash" in json.dumps(shown)
@@ -230,7 +230,7 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
     }
     foreign = read_message(body, app.slack.bot_user_id)
     assert foreign is not None
-    assert await app.wiring.inbox.store(foreign)
+    assert await app.inbox.store(foreign)
     await app.answering.drain(foreign.thread)
     assert "ramen" not in json.dumps(app.prompts()[-1])
     assert [one["food_name"] for one in await app.form(foreign, channel)] == ["natto"]

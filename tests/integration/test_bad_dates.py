@@ -9,13 +9,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from bot.app import App
 from bot.conversation.inbox import ANSWER
 from bot.queue.queue import REPLIES, Queue
-from bot.runtime.maintenance import Maintenance
+from bot.runtime.maintenance import keep_up
 from memory import DM, Person, Pool, list_memories
 from memory.store import expire_due
 from tests.databases import owner_rows
-from tests.integration.app import maintenance_without_slack
+from tests.integration.app import app_without_slack
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 BEFORE_CHRIST = "0001-12-31 10:00:00+00 BC"
@@ -82,8 +83,8 @@ async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
 
 
 @pytest.fixture
-async def upkeep(pool: Pool) -> AsyncIterator[Maintenance]:
-    """The upkeep, without workers."""
+async def upkeep(pool: Pool) -> AsyncIterator[App]:
+    """What the upkeep needs, without workers."""
 
     async def unused(**_: str) -> None:
         raise LookupError
@@ -91,18 +92,18 @@ async def upkeep(pool: Pool) -> AsyncIterator[Maintenance]:
     queue = Queue(pool)
     await queue.open()
     queue.register(ANSWER, REPLIES, unused, waits=(0,))
-    yield maintenance_without_slack(pool, queue, 30)
+    yield app_without_slack(pool, queue, 30)
     await queue.stop()
 
 
 async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
-    pool: Pool, owner: Owner, upkeep: Maintenance
+    pool: Pool, owner: Owner, upkeep: App
 ) -> None:
     """Each step runs whether or not the one before failed."""
     owner.remember(BOB, "leave", "2026-01-01 00:00:00+00", ends=True)
     owner.remember(ANN, "old", "2020-01-01 00:00:00+00")
     for function in ("fail_poison_messages", "clear_away", "end_history"):
         owner.rows(f"ALTER FUNCTION {function} RENAME TO {function}_away")
-    await upkeep.keep_up(3_600)
+    await keep_up(upkeep, 3_600)
     assert await list_memories(pool, BOB) == []
     assert await list_memories(pool, ANN) == []

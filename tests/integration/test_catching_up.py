@@ -212,7 +212,7 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
     """
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     told = await app.ask(place, f"{bot} I like ramen")
-    await app.wiring.formation_jobs.form(told.team_id, told.user_id, PUBLIC)
+    await app.formation_jobs.form(told.team_id, told.user_id, PUBLIC)
     assert [memory.namespace.audience for memory in await app.memories(told.person)] == [PUBLIC]
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     below = app.slack.say(place.user, place.channel, "What can I eat?", thread_ts=told.ts)
@@ -234,7 +234,7 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
     """Slack lists direct messages without saying that they are shared with an organisation."""
     place = app.slack.place(text="known")
     known = await app.ask(place, "I like ramen")
-    await app.wiring.formation_jobs.form(known.team_id, known.user_id, "dm")
+    await app.formation_jobs.form(known.team_id, known.user_id, "dm")
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     said = [
         app.slack.say(place.user, text="What can I eat?"),

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 MODEL = {"OPENAI_API_KEY": "sk-none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
+AWAY = "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 
 
@@ -75,7 +76,7 @@ MISSING = [
     ({}, "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
     (
         {**MODEL, **TOKENS, "DATABASE_URL": NOWHERE},
-        "PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
+        AWAY,
     ),
     (
         {
@@ -159,7 +160,7 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             assert fetched(f"{url}/readyz") == (200, "ready\n")
             postgres.stop()
-            away = (503, "PostgreSQL cannot be reached.\n")
+            away = (503, f"{AWAY}\n")
             until(lambda: fetched(f"{url}/readyz") == away)
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             postgres.start()

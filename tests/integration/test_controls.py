@@ -18,6 +18,7 @@ from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import exclude
+from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
@@ -73,7 +74,7 @@ def nothing_kept(app: App, message: Message) -> bool:
 async def reword(app: App, message: Message, text: str) -> None:
     """Let a message be edited, or deleted, in Slack."""
     where = message.team_id, message.channel_id, message.ts, message.thread
-    await app.wiring.source_updates.reword(*where, text, changed_ts=LATER)
+    await SourceUpdates(app.wiring.app).reword(*where, text, changed_ts=LATER)
 
 
 async def test_off_is_no_read_and_no_write(app: App) -> None:
@@ -168,12 +169,10 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
-        await app.wiring.inbox.edit(*where, "I love natto", **change())
+        await app.inbox.edit(*where, "I love natto", **change())
         await reword(app, message, "I love natto")
     assert nothing_kept(app, answered)
-    await app.wiring.inbox.reopen(
-        replace(answered, event_id="Ev2", text="I love natto"), changed_ts=LATER
-    )
+    await app.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"), changed_ts=LATER)
     assert await turn_on(app.wiring.app, formed.person)
     for message in (edited, answered, queued):
         await app.answering.drain(message.thread)
@@ -195,7 +194,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     if why != "not to be remembered":
         await turn_on(app.wiring.app, who)
     else:
-        waiting = await app.wiring.inbox.claim(secret.thread)
+        waiting = await app.inbox.claim(secret.thread)
         assert waiting is not None
         view = await app.wiring.app.audiences.view(secret)
         turn = await app.turns.begin(
@@ -330,12 +329,12 @@ async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> 
 async def begun(app: App, said: Message) -> Toolbox:
     """Begin the turn of a message; return its tools."""
     view = await app.wiring.app.audiences.view(said)
-    waiting = await app.wiring.inbox.claim(said.thread)
+    waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
     turn = await app.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
-    return app.wiring.turn_dependencies.tools(turn)
+    return Toolbox(app.wiring.app, turn)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ async def lived(app: App, place: PersonThread) -> Person:
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
     await app.click(person, EXPORT)
-    await publish_later(app.pool, app.wiring.queue, person)
+    await publish_later(app.pool, app.wiring.app.queue, person)
     await app.off(place)
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"
@@ -162,7 +162,7 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await erase_person(app.pool, message.person)
-    assert not await app.wiring.inbox.store(message)
+    assert not await app.inbox.store(message)
     [row] = app.rows("SELECT user_id, message, status FROM messages WHERE ts = %s", message.ts)
     assert row == {"user_id": "", "message": None, "status": "gone"}
     app.rows(

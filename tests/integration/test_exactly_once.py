@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from bot.conversation.claimed_message import Superseded
-from bot.pipeline.changes import DeletedMessageCleanup
+from bot.pipeline.changes import delete_withdrawn_answers
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 
@@ -184,8 +184,9 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
 async def clear(thread: Thread) -> None:
     """Delete what is left of the answers to deleted messages."""
     sender, message = thread.sender, thread.slack.message(thread.place)
-    cleanup = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
-    await cleanup.clear(message.thread)
+    await delete_withdrawn_answers(
+        sender.pool, sender.installations, sender.sessions, message.thread
+    )
 
 
 def withdrawn(thread: Thread, event: UUID, asked: str) -> None:

@@ -37,7 +37,7 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
     """A reply without a mention is for who asked in the thread, within 30 minutes of an answer."""
     place = app.slack.place(channel="public")
     mention = said_in(app, place, "<@BOT> hello", addressed=True)
-    assert await app.wiring.inbox.store(mention)
+    assert await app.inbox.store(mention)
     await app.answering.drain(mention.thread)
     person = place if has_asked else app.slack.place(channel="public")
     reply = said_in(app, place, "and what else?", user_id=person.user)
@@ -48,7 +48,7 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
         mention.thread,
     )
     later = f"{begun + minutes * 60 + 1:.6f}"
-    assert await app.wiring.inbox.store(replace(reply, ts=later)) is followed
+    assert await app.inbox.store(replace(reply, ts=later)) is followed
 
 
 def titles(app: App) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ import pytest
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.runtime.maintenance import end_history
+from bot.runtime.maintenance import end_history, keep_up
 from bot.slack.messages import Message
 from memory import Pool
 from tests.databases import owner_rows
-from tests.integration.app import maintenance_without_slack
+from tests.integration.app import app_without_slack
 from tests.integration.messages import following, message
 
 DAY = 86_400
@@ -26,7 +26,7 @@ class Kept:
         self.database = database
         self.queue = Queue(pool)
         self.inbox = Inbox(pool, self.queue)
-        self.upkeep = maintenance_without_slack(pool, self.queue, None)
+        self.app = app_without_slack(pool, self.queue, None)
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
@@ -76,7 +76,7 @@ async def test_texts_end_and_rows_stay(kept: Kept, caplog: pytest.LogCaptureFixt
     kept.turn(old, 31)
     kept.turn(unformed, 30.5, formed=False)
     kept.turn(young, 29)
-    await kept.upkeep.keep_up(0)
+    await keep_up(kept.app, 0)
     assert kept.texts() == [BLANK, BLANK, FULL]
     left = kept.rows("SELECT formed_at IS NULL AS unformed FROM messages")
     assert [row["unformed"] for row in left] == [False] * 3
@@ -104,7 +104,7 @@ async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
     kept.turn(late, 31, status="answering")
     aged = "UPDATE messages SET received_at = now() - interval '31 d' WHERE ts = %s"
     kept.rows(aged, late.ts)
-    await kept.upkeep.keep_up(0)
+    await keep_up(kept.app, 0)
     found = kept.rows("SELECT status, message->>'text' AS text FROM messages ORDER BY ts")
     assert [tuple(row.values()) for row in found] == [("failed", None), ("waiting", "SOON")]
     assert kept.texts() == [BLANK]

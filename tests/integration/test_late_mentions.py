@@ -40,7 +40,7 @@ class Thread:
 
     async def delivered(self, message: Message) -> bool:
         """Store a message as an event that Slack delivers; return whether it was stored."""
-        stored = await self.app.wiring.inbox.store(message)
+        stored = await self.app.inbox.store(message)
         await self.app.backfill.read_follow_ups(message)
         return stored
 

@@ -27,7 +27,7 @@ async def test_messages_at_once_are_answered_in_order(app: App) -> None:
         *(app.written(place, f"number {number:02}", thread_ts=first.ts) for number in range(1, 8)),
     ]
     shuffled = random.Random(7).sample(messages, len(messages))
-    assert all(await asyncio.gather(*(app.wiring.inbox.store(message) for message in shuffled)))
+    assert all(await asyncio.gather(*(app.inbox.store(message) for message in shuffled)))
     # A drain that takes long queues the thread again.
     while app.take_jobs(ANSWER):
         await app.answering.drain(first.thread)
@@ -45,7 +45,7 @@ async def test_a_long_thread_lets_others_through(app: App, monkeypatch: pytest.M
     first = app.written(place, "one")
     messages = [first, *(app.written(place, t, thread_ts=first.ts) for t in ("two", "three"))]
     for message in messages:
-        await app.wiring.inbox.store(message)
+        await app.inbox.store(message)
     app.take_jobs(ANSWER)
     for answered in ("one", "two", "three"):
         await app.answering.drain(first.thread)
@@ -60,7 +60,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     place = app.slack.place()
     message = app.written(place, "My SECRET")
     await app.changes.note(changed(message, None))
-    assert not await app.wiring.inbox.store(message)
+    assert not await app.inbox.store(message)
     await app.answering.drain(message.thread)
     assert asked(app) == []
     row = app.event(message)
@@ -73,7 +73,7 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     message = app.written(place, "I like ramen")
     edited = changed(message, "I like sushi")
     await app.changes.note(edited)
-    assert not await app.wiring.inbox.store(message)
+    assert not await app.inbox.store(message)
     await app.answering.drain(message.thread)
     await app.changes.note(edited)
     assert app.event(message)["status"] == "answered"
@@ -162,7 +162,7 @@ async def test_an_edited_message_is_answered_without_what_it_said_before(app: Ap
     """What was remembered of the old words alone is not in view of the answer to the new ones."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
+    await app.formation_jobs.form(message.team_id, message.user_id, "dm")
     assert len(await app.memories(message.person)) == 1
     await app.changes.note(changed(message, "I love sushi"))
     await app.answering.drain(message.thread)

@@ -32,7 +32,7 @@ def due_in(app: App, message: Message) -> float | None:
 def back(app: App) -> None:
     """Let the model answer again, and what is asked of it be counted again."""
     app.stand_in.call("/_model/faults", method="DELETE")
-    app.wiring.turn_dependencies.replier.models[0].breaker.answered()
+    app.wiring.replier.models[0].breaker.answered()
 
 
 async def forget_everything(app: App, message: Message) -> Done:
@@ -161,7 +161,7 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
     asked = await held(app)
-    await app.wiring.inbox.interrupt(asked.thread, stopped_ts=LATER)
+    await app.inbox.interrupt(asked.thread, stopped_ts=LATER)
     asks = len(app.prompts())
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "stopped")]

@@ -61,7 +61,7 @@ def ago(hours: float = 0, minutes: float = 0) -> dict[str, str]:
 
 async def minute(app: App) -> None:
     """Do what the job of each minute does for promises, and the jobs that it adds."""
-    await remind_of_due(app.pool, app.wiring.queue)
+    await remind_of_due(app.pool, app.wiring.app.queue)
     for job in app.take_jobs(REMIND):
         await remind(app.wiring.app, **job)
 
@@ -181,7 +181,7 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     for happens in (clicked("done"), forgotten, off):
         place = app.slack.place()
         memory = await promised(app, place, **ago(minutes=1))
-        await remind_of_due(app.pool, app.wiring.queue)
+        await remind_of_due(app.pool, app.wiring.app.queue)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
             await remind(app.wiring.app, **job)
@@ -208,8 +208,8 @@ async def test_two_processes_remind_once(app: App) -> None:
     """Of two that take the same job one posts."""
     place = app.slack.place()
     await promised(app, place, **ago(minutes=1))
-    await remind_of_due(app.pool, app.wiring.queue)
-    await remind_of_due(app.pool, app.wiring.queue)
+    await remind_of_due(app.pool, app.wiring.app.queue)
+    await remind_of_due(app.pool, app.wiring.app.queue)
     [job] = app.take_jobs(REMIND)
     await asyncio.gather(*(remind(app.wiring.app, **job) for _ in range(2)))
     assert len(reminders(app, place)) == 1
@@ -221,7 +221,7 @@ async def test_a_crash_around_the_post_leads_to_one_message(app: App, moment: st
     place = app.slack.place()
     await app.ask(place, "Hello")
     await promised(app, place, **ago(minutes=1))
-    await remind_of_due(app.pool, app.wiring.queue)
+    await remind_of_due(app.pool, app.wiring.app.queue)
     [job] = app.take_jobs(REMIND)
     if moment == "after":
         await remind(app.wiring.app, **job)

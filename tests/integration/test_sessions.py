@@ -111,7 +111,7 @@ def left_processing(app: App, asked: Message) -> None:
 async def crashed(app: App) -> Message:
     """Let a process die while it answers."""
     asked = await app.receive(app.slack.place(), "Hello")
-    assert await app.wiring.inbox.claim(asked.thread)
+    assert await app.inbox.claim(asked.thread)
     left_processing(app, asked)
     return asked
 

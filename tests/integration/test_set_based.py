@@ -6,14 +6,11 @@ The limits are of statements, not of seconds: a statement takes a network round 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 import pytest
 
-from bot.app import App
 from bot.memories.forgetting import forget_all_of
 from bot.queue.queue import Queue
 from memory import (
@@ -26,6 +23,7 @@ from memory import (
 from memory.model.namespace import Person
 from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
+from tests.integration.app import app_of
 from tests.integration.counted import count_statements, counted
 
 pytestmark = pytest.mark.slow
@@ -90,21 +88,15 @@ def count(database: str, table: str) -> int:
     return int(row["count"])
 
 
-def app_of(pool: Pool) -> App:
-    """Return what forgetting needs of the app."""
-    unused: dict[str, Any] = dict.fromkeys(field.name for field in fields(App))
-    return App(**{**unused, "pool": pool, "queue": Queue(pool)})
-
-
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
     """Forgetting everything and its Undo take 20 statements each, and restore every byte.
 
     Vectors are not restored: memories get them afterwards.
     """
     fill(database)
-    before = printed(database, *TABLES)
+    app, before = app_of(pool=pool, queue=Queue(pool)), printed(database, *TABLES)
     with counted() as sent:
-        done = await forget_all_of(app_of(pool), ANN, Selection(everything=True))
+        done = await forget_all_of(app, ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
     assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
@@ -151,12 +143,13 @@ async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: 
     )
     before = printed(database, *TABLES)
     counts = []
+    app = app_of(pool=pool, queue=Queue(pool))
     for messages in (2, 400):
         since, until = (
             datetime.fromtimestamp(1763600001 + seconds, UTC) for seconds in (0, messages)
         )
         with counted() as sent:
-            done = await forget_all_of(app_of(pool), ANN, Selection(since=since, until=until))
+            done = await forget_all_of(app, ANN, Selection(since=since, until=until))
             forgetting = len(sent)
         assert done.count == {2: 1, 400: 320}[messages]
         hidden = "memory_versions WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"

@@ -80,7 +80,7 @@ async def test_without_a_question_no_model_is_asked(app: App, where: str) -> Non
     """A bare mention is answered with one sentence, and nothing is formed."""
     place = app.slack.place(channel=where)
     message = app.slack.message(place, text=f"<@{app.slack.bot_user_id}>")
-    assert await app.wiring.inbox.store(message)
+    assert await app.inbox.store(message)
     await app.answering.drain(message.thread)
     assert app.replies(message) == [say("en", "nothing_said")]
     assert app.prompts() == []
@@ -152,10 +152,10 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     """A turn whose question was edited after its last look does not end: it is answered again."""
     place = app.slack.place()
     asked = await app.receive(place, "I like ramen")
-    waiting = await app.wiring.inbox.claim(asked.thread)
+    waiting = await app.inbox.claim(asked.thread)
     assert waiting is not None
     await app.edit(asked, "I like sushi")
-    view = await app.wiring.turn_dependencies.audiences.view(asked)
+    view = await app.wiring.app.audiences.view(asked)
     turn = await app.turns.begin(
         waiting, view, question="I like ramen", words="I like ramen", bot_user_id="UBOT"
     )
@@ -173,7 +173,7 @@ async def test_stop_counts_while_the_model_is_silent(app: App) -> None:
     asked = await app.receive(place, "Tell me")
     task = asyncio.create_task(app.answering.drain(asked.thread))
     await until(lambda: app.slack.calls("agents.sessions.setStatus"))
-    await app.wiring.inbox.interrupt(asked.thread, stopped_ts=LATER)
+    await app.inbox.interrupt(asked.thread, stopped_ts=LATER)
     await asyncio.wait_for(task, 10)
     assert app.replies(asked) == [say("en", "stopped")]
 
@@ -182,9 +182,9 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     """What a turn begun before had posted already is deleted for the whole answer."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
-    waiting = await app.wiring.inbox.claim(asked.thread)
+    waiting = await app.inbox.claim(asked.thread)
     assert waiting is not None
-    view = await app.wiring.turn_dependencies.audiences.view(asked)
+    view = await app.wiring.app.audiences.view(asked)
     turn = await app.turns.begin(
         waiting, view, question="Hello", words="Hello", bot_user_id=app.slack.bot_user_id
     )
@@ -223,7 +223,7 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(
         begun = partial(app.slack.calls, "chat.appendStream")
     believed_dead = asyncio.create_task(app.answering.drain(asked.thread))
     await until(begun)
-    assert await app.wiring.inbox.claim(asked.thread)
+    assert await app.inbox.claim(asked.thread)
     made = len(app.slack.calls(*_WRITES))
     await asyncio.wait_for(believed_dead, 30)
     assert len(app.slack.calls(*_WRITES)) == made
@@ -305,7 +305,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     asked = await app.ask(place, "I like ramen")
     fault = {"endpoint": "responses", "kind": "formation", "status": 400, "times": -1}
     app.stand_in.call("/_model/faults", fault)
-    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
+    await app.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
     [job] = app.formations(asked.person)
     assert 3_500 < job["due_in"] <= 3_600
@@ -313,5 +313,5 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     await app.ask(place, "I like sushi")
     [job] = app.formations(asked.person)
     assert job["due_in"] < 3_500
-    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
+    await app.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2

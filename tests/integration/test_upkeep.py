@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.runtime.maintenance import keep_up
 from tests.integration.app import App
 from tests.integration.messages import message
 
@@ -26,26 +27,21 @@ def age(app: App, days: float) -> None:
     app.rows(f"UPDATE procrastinate_events SET at = {back}", seconds)
 
 
-async def keep_up(app: App) -> None:
-    """Run the minutely job."""
-    await app.maintenance.keep_up(0)
-
-
 MINUTES = 5 / 1440
 
 
 async def test_a_message_without_a_job_gets_one(app: App, caplog: pytest.LogCaptureFixture) -> None:
     """A message that waits though no job is to answer it gets a job; one that has one is left."""
     lost, kept = message(), message()
-    await app.wiring.inbox.store(lost)
+    await app.inbox.store(lost)
     app.rows("DELETE FROM procrastinate_jobs")
-    await app.wiring.inbox.store(kept)
+    await app.inbox.store(kept)
     age(app, MINUTES)
     fresh = message()
-    await app.wiring.inbox.store(fresh)
+    await app.inbox.store(fresh)
     app.rows("DELETE FROM procrastinate_jobs WHERE lock = %s", f"replies:{fresh.thread}")
     for _ in range(2):
-        await keep_up(app)
+        await keep_up(app.wiring.app, 0)
         assert sorted(jobs(app)) == sorted(
             (f"replies:{one.thread}", "todo") for one in (kept, lost)
         )
@@ -57,7 +53,7 @@ async def test_a_message_that_fails_in_three_jobs_ends_as_failed(
 ) -> None:
     """Poison is tried by three jobs; then it is failed, without its body, and named by its ids."""
     poison = message()
-    await app.wiring.inbox.store(poison)
+    await app.inbox.store(poison)
     [event] = app.rows("SELECT id FROM messages")
     for round_ in range(3):
         app.rows("UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
@@ -65,7 +61,7 @@ async def test_a_message_that_fails_in_three_jobs_ends_as_failed(
         app.rows("UPDATE messages SET received_at = now() - interval '2 minutes'")
         waiting = app.rows("SELECT 1 FROM messages WHERE status = 'waiting'")
         assert bool(waiting), f"it was given up after {round_} jobs"
-        await keep_up(app)
+        await keep_up(app.wiring.app, 0)
     [row] = app.rows("SELECT status, message FROM messages")
     assert row == {"status": "failed", "message": None}
     assert f"message {event['id']} of thread {poison.thread} ended as failed" in caplog.text
@@ -77,7 +73,7 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
     """Skipped messages go after two days, failed ones and failed jobs after two weeks."""
     for status in ("skipped", "failed", "gone", "waiting"):
         one = message()
-        await app.wiring.inbox.store(one)
+        await app.inbox.store(one)
         ended = "CASE WHEN status <> 'waiting' THEN now() END"
         app.rows("UPDATE messages SET status = %s WHERE thread = %s", status, one.thread)
         app.rows(f"UPDATE messages SET ended_at = {ended} WHERE thread = %s", one.thread)
@@ -86,7 +82,7 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
 
     async def left(days: float) -> tuple[set[str], int]:
         age(app, days)
-        await keep_up(app)
+        await keep_up(app.wiring.app, 0)
         events = {row["status"] for row in app.rows("SELECT status FROM messages")}
         return events, [status for _, status in jobs(app)].count("failed")
 

@@ -18,7 +18,7 @@ async def read(app: App, place: PersonThread, channel: str, ts: str = "") -> dic
     app.script_calls(("read_current_view", {}))
     viewed = {"channel_id": channel, **({"message_ts": ts} if ts else {})}
     message = replace(app.written(place, "What is going on in this channel?"), viewed=viewed)
-    assert await app.wiring.inbox.store(message)
+    assert await app.inbox.store(message)
     await app.answering.drain(message.thread)
     output: dict[str, Any] = app.outputs()[-1]
     return output

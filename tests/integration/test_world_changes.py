@@ -75,7 +75,7 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     later = f"{time.time() + 60:.6f}"
     message = app.slack.message(PersonThread(user, team, channel, later, later), audience=None)
     person = message.person
-    audiences: Audiences = app.wiring.turn_dependencies.audiences
+    audiences: Audiences = app.wiring.app.audiences
     await audiences.view(message)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})

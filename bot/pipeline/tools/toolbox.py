@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -172,9 +171,6 @@ class Toolbox:
         changed = any(change.action != "confirmed" for change in formed.changes)
         if changed or formed.questions:
             await add_notice(app, connection, message.person, turn.id, delay=RETRY_SECONDS)
-
-
-OpenTools: TypeAlias = Callable[[Turn], Toolbox]
 
 
 @cache
