@@ -33,7 +33,7 @@ from memory import Former
 _REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
-# Seconds before each retry of a formation: five within about an hour, then one a day for five days.
+# Seconds before each retry of what asks models: five within about an hour, then a day, five times.
 # A crash of the process counts as an attempt, so the first waits are short.
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 # The same of other jobs, by queue.
@@ -54,10 +54,10 @@ def register_work(dependencies: TurnDependencies) -> None:
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
         (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, app)),
+        (FORM_MEMORIES, BACKGROUND, FormationJobs(app).form),
     ):
-        app.queue.register(name, place, app.workspaces.while_served(work), waits=_WAITS[place])
-    form = app.workspaces.while_served(FormationJobs(app).form)
-    app.queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
+        waits = FORMATION_WAITS if name in (EMBED, FORM_MEMORIES) else _WAITS[place]
+        app.queue.register(name, place, app.workspaces.while_served(work), waits=waits)
     drain = create_thread_worker(dependencies).drain
     app.queue.register(ANSWER, REPLIES, drain, waits=_WAITS[REPLIES])
     app.queue.repeat(KEEP_UP, UPKEEP, partial(keep_up, app), cron=EVERY_MINUTE)

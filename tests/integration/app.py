@@ -370,8 +370,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
         return None
 
     bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
-    routes = create_web_app(ready, bolt, signing_secret)
-    async with serving(routes) as url:
+    async with serving(create_web_app(ready, bolt, signing_secret)) as url:
         yield bolt, f"{url}/slack/events"
 
 
