@@ -194,14 +194,14 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
 async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     """A row's menu moves a memory to the card and back; Home has the card and its preview."""
     memory = await ann.memory("ramen")
-    panel = await ann.click(panel, "memory_menu", f"show {memory.key}")
+    panel = await ann.click(panel, "memory_menu", f"share {memory.key}")
     assert ann.sentence("audience_colleagues") in shown(panel)
     assert (await ann.memory("ramen")).namespace.audience == COLLEAGUES
     if panel["type"] == "home":
         assert ann.sentence("card_used", count=0) in shown(panel)
         await ann.press(panel, "memory_menu", "preview")
         assert ann.sentence("card_says", who="").strip(": ") in shown(await ann.form_opens())
-    await ann.click(panel, "memory_menu", f"hide {memory.key}")
+    await ann.click(panel, "memory_menu", f"unshare {memory.key}")
     assert (await ann.memory("ramen")).namespace.audience == DM
 
 
