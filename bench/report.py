@@ -170,7 +170,9 @@ def page(result: Mapping[str, Any]) -> str:
 
 
 def _readme(path: Path, lines: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    values = {**result["metrics"], "cores": result["machine"]["cores"], "model": FIRST_TOKEN_MS}
+    metrics = result["metrics"]
+    values = {**metrics, "cores": result["machine"]["cores"], "model": FIRST_TOKEN_MS}
+    values["sustained_wait_s"] = metrics["sustained_wait_ms_p95"] / 1000
     told = "\n".join(f"- {line.format_map(values)}" for line in lines["lines"])
     before, _, rest = path.read_text("utf-8").partition(_MARK[0])
     return f"{before}{_MARK[0]}\n{lines['head']}\n\n{told}\n{_MARK[1]}{rest.partition(_MARK[1])[2]}"

@@ -71,7 +71,7 @@ async def switch_off(
     await _upsert(connection, person)
     values = {**person.ids, "scope": scope, "until": until, "since": since}
     await connection.execute(
-        "UPDATE memory_off o SET until_at = now()"
+        "UPDATE memory_off o SET until_at = GREATEST(now(), o.from_at)"
         f" WHERE {_OF_PERSON} AND o.scope = %(scope)s AND {_NOW}",
         values,
     )
@@ -97,7 +97,8 @@ async def switch_on(
     """
     values = {**person.ids, "scope": scope}
     ended = await connection.execute(
-        f"UPDATE memory_off o SET until_at = now() WHERE {_OF_PERSON} AND {_NOW}"
+        "UPDATE memory_off o SET until_at = GREATEST(now(), o.from_at)"
+        f" WHERE {_OF_PERSON} AND {_NOW}"
         " AND (%(scope)s::text IS NULL OR o.scope = %(scope)s)",
         values,
     )

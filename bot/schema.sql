@@ -176,7 +176,6 @@ CREATE TABLE person_settings (
     time_zone text,
     profile_at timestamptz,
     deactivated_at timestamptz,
-    -- when they last opened their App Home; NULL: never
     PRIMARY KEY (team_id, user_id)
 );
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)

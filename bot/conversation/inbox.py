@@ -227,7 +227,7 @@ class Inbox:
         await self._touch(_EDIT, {**message, **change}, thread)
 
     async def reopen(self, message: Message, *, changed_ts: str) -> None:
-        """Answer an edited message again, if it was answered in the last day.
+        """Answer an edited message again, if it was received in the last day and answered.
 
         It counts as a further request of its person. `message` names the event that told of the
         edit, and `changed_ts` is its ts: delivered again, or after a newer one, it changes nothing.

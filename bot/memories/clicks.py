@@ -362,8 +362,6 @@ async def _edit(
     memory = await _memory(app, click, key)
     whole = edited_content(memory.kind, memory.content, submitted.content)
     made: list[Change] = []
-    if audience != memory.namespace.audience:
-        made.append(await _move(app, click, key, audience))
     if whole != memory.content:
         await app.quotas.admit(person)
         texts = [one for one in whole.values() if isinstance(one, str) and one]
@@ -379,10 +377,19 @@ async def _edit(
                 schemas=app.schemas,
             )
         )
+    problem = ""
+    if audience != memory.namespace.audience:
+        try:
+            made.append(await _move(app, click, key, audience))
+        except EXPECTED as error:
+            if not made:
+                raise
+            problem = why_not(reader, error)
     if not made:
         return Done(line=reader.say("nothing_changed"))
     log.info("a person edited a memory")
-    return await _changed(app, click, made)
+    done = await _changed(app, click, made)
+    return replace(done, line=f"{done.line}\n{problem}") if problem else done
 
 
 async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:

@@ -134,17 +134,18 @@ class _ByteBudget:
         self._free, self._seconds = size, seconds
         self._freed = asyncio.Event()
 
-    async def take(self, size: int) -> None:
-        """Take `size` bytes; raises `FileUnreadable` where they are not free in time."""
+    async def take(self, size: int) -> bool:
+        """Take `size` bytes; return whether too few were free for too long, and none are taken."""
         try:
             async with asyncio.timeout(self._seconds):
                 while size > self._free:
                     self._freed.clear()
                     await self._freed.wait()
-        except TimeoutError as error:
-            log.warning("a file was not read: those of other messages take up the memory for them")
-            raise FileUnreadable("files_not_now") from error
+        except TimeoutError:
+            log.warning("files were not read: those of other messages take up the memory for them")
+            return True
         self._free -= size
+        return False
 
     def give_back(self, size: int) -> None:
         """Free bytes that were taken."""
@@ -187,20 +188,15 @@ class Attachments:
             forwarded, found = await self._earlier(message, earlier)
             forwarded = [{"sent": "earlier", **one} for one in forwarded]
         lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
-        files: list[AttachedFile] = []
-        held = 0
+        plans = await self._planned(message.team_id, found[:MOST_FILES])
+        held = sum(one.most for one in plans if isinstance(one, Wanted))
+        # All at once: messages that each hold some and wait for more would wait for each other.
+        full = await self._budget.take(held)
         try:
-            for file in found[:MOST_FILES]:
-                try:
-                    one = planned(await self._whole(message.team_id, file), ALL_BYTES - held)
-                    if isinstance(one, Wanted):
-                        await self._budget.take(one.most)
-                        held += one.most
-                        content = await self._files.read(message.team_id, one.url, most=one.most)
-                        one = shown_file(one, content)
-                except FileUnreadable as unreadable:
-                    one = AttachedFile(name=file_name(file), trouble=unreadable.trouble)
-                files.append(one)
+            files = [
+                one if isinstance(one, AttachedFile) else await self._read(message, one, full=full)
+                for one in plans
+            ]
             files += [
                 AttachedFile(name=file_name(file), trouble="files_many")
                 for file in found[MOST_FILES:]
@@ -212,7 +208,30 @@ class Attachments:
                 log.info("a message brought %d file(s), %d of them shown", len(files), seen)
             yield Brought(files, lines)
         finally:
-            self._budget.give_back(held)
+            self._budget.give_back(0 if full else held)
+
+    async def _planned(
+        self, team_id: str, found: Sequence[Mapping[str, Any]]
+    ) -> list[AttachedFile | Wanted]:
+        plans: list[AttachedFile | Wanted] = []
+        left = ALL_BYTES
+        for file in found:
+            try:
+                one = planned(await self._whole(team_id, file), left)
+            except FileUnreadable as unreadable:
+                one = AttachedFile(name=file_name(file), trouble=unreadable.trouble)
+            left -= one.most if isinstance(one, Wanted) else 0
+            plans.append(one)
+        return plans
+
+    async def _read(self, message: Message, wanted: Wanted, *, full: bool) -> AttachedFile:
+        if full:
+            return AttachedFile(name=wanted.name, trouble="files_not_now")
+        try:
+            content = await self._files.read(message.team_id, wanted.url, most=wanted.most)
+            return shown_file(wanted, content)
+        except FileUnreadable as unreadable:
+            return AttachedFile(name=wanted.name, trouble=unreadable.trouble)
 
     async def _earlier(
         self, message: Message, ts: str

@@ -83,7 +83,8 @@ async def free_stalled(pool: Pool) -> None:
     bot/schema.sql. One worker does so at a time: what another has just given back may run already.
     """
     parameters = {"stalled": STALLED_SECONDS}
-    async with transaction(pool) as connection:
+    # This process tells that it lives between two calls: a lock of another delays that by 2 s.
+    async with transaction(pool, wait=2.0) as connection:
         found = await connection.execute(
             f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AND EXISTS"
             f" (SELECT FROM procrastinate_jobs WHERE {_DEAD}) AS dead",

@@ -33,7 +33,7 @@ from memory import Former
 _REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
-# Seconds before each retry of a formation: five within about an hour, then one a day for five days.
+# Seconds before each retry of what asks models: five within about an hour, then a day, five times.
 # A crash of the process counts as an attempt, so the first waits are short.
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 # The same of other jobs, by queue.
@@ -53,11 +53,12 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
         (DELETE_FILE, BACKGROUND, partial(delete_file, wiring.app.slack)),
-        (EMBED, BACKGROUND, partial(embed_memories, wiring.app)),
     ):
         queue.register(name, place, workspaces.while_served(work), waits=_WAITS[place])
     form = workspaces.while_served(wiring.formation_jobs.form)
+    embed = workspaces.while_served(partial(embed_memories, wiring.app))
     queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
+    queue.register(EMBED, BACKGROUND, embed, waits=FORMATION_WAITS)
     queue.register(ANSWER, REPLIES, create_answering(wiring).drain, waits=_WAITS[REPLIES])
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 

@@ -112,7 +112,7 @@ def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
 
 def memory_line(reader: Reader, memory: Memory) -> str:
     """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
-    text = _as_mrkdwn(describe(reader, memory.kind, memory.content))
+    text = as_mrkdwn(describe(reader, memory.kind, memory.content))
     return f"{text} {_last_day(reader, memory.expires_at)}" if memory.expires_at else text
 
 
@@ -132,7 +132,7 @@ def _last_day(reader: Reader, end: datetime) -> str:
     return reader.say("change_until", day=reader.day(end - timedelta(seconds=1)))
 
 
-def _as_mrkdwn(text: str) -> str:
+def as_mrkdwn(text: str) -> str:
     """Return text as mrkdwn, mentions that `bot.slack.messages.plain` made plain as names.
 
     Slack sends no notification for a mention in an ephemeral message, a view or an update.
@@ -159,7 +159,7 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
         case "removed":
             # Of what has ended nothing is kept, not even what it was.
             subject_alone = subject(entry.kind, (entry.after or {}).get("content") or {})
-            what = before or _as_mrkdwn(_one_line(subject_alone))
+            what = before or as_mrkdwn(_one_line(subject_alone))
             return reader.say("forgotten", what=what or reader.say("change_nameless"))
         case "moved":
             where = audience_name(reader, entry.namespace.audience)
@@ -206,7 +206,7 @@ def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
     """Return a stored value as one line of mrkdwn; empty for none."""
     if value is None:
         return ""
-    return _as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
+    return as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
 
 
 # --- questions, off ---------------------------------------------------------------

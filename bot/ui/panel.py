@@ -26,10 +26,12 @@ from bot.ui.blocks import (
     plain_text,
     section,
     select,
+    shortened,
     text_input,
 )
-from bot.ui.cards import card_lines
+from bot.ui.cards import card_lines, sentence_of
 from bot.ui.lines import (
+    as_mrkdwn,
     audience_name,
     change_line,
     memory_line,
@@ -46,6 +48,7 @@ SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memor
 FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "settings"
 EXPORT, DELETE, FEEDBACK, PROMISE = "export", "delete_all", "feedback", "promise"
 PAGE_SIZE = 15
+_SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 WORDS_LIMIT = 100
 EVERYTHING = "everything"
 _EXAMPLES = ("panel_example_fact", "panel_example_food", "panel_example_answer")
@@ -283,8 +286,10 @@ def _rows(reader: Reader, content: Content) -> list[Block]:
 
 
 def memory_row(reader: Reader, memory: Memory, link: str | None, position: Position) -> Block:
-    """Return a memory with its audience, date, source and menu."""
-    details = [
+    """Return a memory with the sentence it comes from, its audience, date, source and menu."""
+    line, said = memory_line(reader, memory), as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
+    details = [reader.say("row_said", what=said)] if said not in line else []
+    details += [
         reader.say("row_where", where=audience_name(reader, memory.namespace.audience)),
         reader.say("row_since", day=reader.day(memory.updated_at)),
     ]
@@ -297,7 +302,7 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
         keys = {"done": "promise_done", **keys}
     options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]
     menu = {"type": "overflow", "action_id": MENU, "options": options}
-    text = f"{memory_line(reader, memory)}\n{' · '.join(details)}"
+    text = f"{line}\n{' · '.join(details)}"
     return section(text, menu, position.block_id(f"memory-{memory.key[:40]}"))
 
 

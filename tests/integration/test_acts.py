@@ -137,6 +137,22 @@ async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
     assert (moved.key, moved.namespace.audience) == (memory.key, "public")
 
 
+async def edit_what_cannot_move(ann: SlackPerson, panel: Place) -> None:
+    """A change of the text is made and shown although another memory has the place chosen."""
+    there, other = await ann.memory("ramen"), await ann.memory("sushi")
+    await ann.press(panel, "memory_menu", f"edit {there.key}")
+    await ann.submit(await ann.form_opens(), audience="public")
+    panel = await ann.changed(panel)
+    await ann.press(panel, "memory_menu", f"edit {other.key}")
+    form = await ann.form_opens()
+    await ann.submit(form, audience="public", **{"field.food_name": "ramen"})
+    panel = await ann.changed(panel)
+    assert "Sushi" not in shown(panel)
+    assert ann.sentence("ask_changed") in shown(panel)
+    await ann.click(panel, "undo", "change")
+    await ann.remembers("ramen", "sushi")
+
+
 async def see_history(ann: SlackPerson, panel: Place) -> None:
     """A row's history has its changes alone; *Changes* has all of them."""
     memory = await ann.memory("ramen")
@@ -232,6 +248,7 @@ ACTS = (
     forget_everything_and_undo,
     edit_and_undo,
     use_elsewhere,
+    edit_what_cannot_move,
     see_history,
     undo_a_change,
     turn_off_and_on,

@@ -14,12 +14,14 @@ _NAMES = re.compile(
     r"(?i)promis|remind|colleague|\bcards?\b|\bcard_|_cards?\b|verdict\.due|due_(?:line|of|time|fields)"
     r"|\b_due\(|field_(?:to|due)\b"
 )
+_COUNTED = (".py", ".pyi", ".sql", ".po")
 _OTHERS = ("memory/credentials/", "bot/delivery/")
 
 
 def counted() -> dict[str, int]:
     """Return the number of lines by file, of those that have any."""
-    files = [path for top in ("bot", "memory") for path in sorted((ROOT / top).rglob("*.[ps]*"))]
+    paths = [path for top in ("bot", "memory") for path in sorted((ROOT / top).rglob("*"))]
+    files = [path for path in paths if path.suffix in _COUNTED]
     found = {str(path.relative_to(ROOT)): _lines(path, path.read_text("utf-8")) for path in files}
     return {name: n for name, n in found.items() if n and not name.startswith(_OTHERS)}
 

@@ -87,7 +87,7 @@ def test_every_setting_is_tested() -> None:
 
 
 def test_an_empty_value_is_no_value() -> None:
-    """Each setting then has its default, which its reference page shows."""
+    """Each setting then has its default, which `.env.example` shows."""
     assert load(**dict.fromkeys(FIELDS, "")) == load(**dict.fromkeys(FIELDS, "  ")) == load()
 
 
