@@ -366,6 +366,12 @@ async def foreign_values(ann: SlackPerson) -> list[tuple[str, str]]:
     ]
 
 
+async def test_unknown_value_of_a_menu_is_refused(ann: SlackPerson) -> None:
+    """A value that no menu has, as of another version of the app, opens no form."""
+    with pytest.raises(ValueError, match="no such value"):
+        await ann.app.click(ann.person, "memory_menu", "show a-memory")
+
+
 async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
     ann: SlackPerson,
 ) -> None:

@@ -50,9 +50,7 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
 
 async def due(ann: SlackPerson) -> tuple[str, str | None, str]:
     """Return day, time and state of the person's promise."""
-    [found] = [
-        one.content for one in await ann.app.memories(ann.person) if one.kind == PROMISE_KIND
-    ]
+    found = {one.kind: one.content for one in await ann.app.memories(ann.person)}[PROMISE_KIND]
     return found["due"], found["due_time"], found["state"]
 
 

@@ -37,10 +37,8 @@ async def promised(app: App, place: PersonThread, **content: Any) -> Memory:
     await zone(app, place, "UTC")
     person = app.person(place)
     source = {"kind": "message", "evidence": SENTENCE, "channel": place.channel, "ts": place.ts}
-    given = {"promise": "the Q3 figures", "to": "Mia", **content}
-    await add_memories(
-        app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, [(given, source)]
-    )
+    given = [({"promise": "the Q3 figures", "to": "Mia", **content}, source)]
+    await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
     for table in ("store", "memory_versions"):
         app.rows(
             f"UPDATE {table} SET updated_at = now() - interval '100 hours'"
