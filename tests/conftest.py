@@ -49,7 +49,6 @@ from tests.payloads import PAYLOADS
 from tests.run import SLOW_FOLDERS
 from tests.temporary import use_memory
 
-pytest_plugins = ["tests.workers"]
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYTHONPATH"] = fork_server.SOURCES
 PLAYGROUND = "kioku_stand_in.playground"
@@ -57,6 +56,7 @@ PLAYGROUND = "kioku_stand_in.playground"
 HOSTILE = "HOSTILE_MODEL"
 """The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
 _READY_SECONDS = 30
+_LONGEST = ("test_memory_machine.py", "test_several_workspaces.py", "test_acts.py")
 
 
 def _read_certificates_once() -> None:
@@ -87,7 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the slow folders as slow."""
+    """Mark the tests of the slow folders as slow; run the longest modules first."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
     folders = {ROOT / folder for folder in SLOW_FOLDERS}
     for item in items:
         if folders.intersection(item.path.parents):

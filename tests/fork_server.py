@@ -11,8 +11,6 @@ What only the interpreter's own start can do is not repeated: ``PYTHON…`` vari
 from __future__ import annotations
 
 import contextlib
-import itertools
-import logging
 import multiprocessing
 import os
 import runpy
@@ -22,8 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from importlib import import_module
-from multiprocessing import forkserver, reduction, util
+from multiprocessing import reduction
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -32,8 +29,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 SOURCES = os.pathsep.join(map(str, [_ROOT, *sorted(_ROOT.glob("packages/*"))]))
 """The PYTHONPATH of processes of this copy."""
 _CONTEXT = multiprocessing.get_context("forkserver")
-_PRELOADED = "tests.preloaded"
-_CONTEXT.set_forkserver_preload([_PRELOADED])
+_CONTEXT.set_forkserver_preload(["tests.preloaded"])
 # multiprocessing looks at all its processes when it starts one, and reads each exit code once.
 _LOCK = threading.Lock()
 
@@ -140,37 +136,6 @@ def start(
         os.close(telling)
         os.read(begun, 1)  # it is in its group
     return Forked(process, shown)
-
-
-def preload() -> None:
-    """Import what the server has imported, in the process that `fork` is called in a fork of."""
-    import_module(_PRELOADED)
-
-
-def fork() -> None:
-    """Let a fork of this process, which has preloaded all, be the server; call it before others."""
-    spawn = util.spawnv_passfds
-
-    def forked(path: Any, arguments: Any, descriptors: Any) -> int:
-        if "multiprocessing.forkserver" not in arguments[-1]:
-            return int(spawn(path, arguments, descriptors))
-        if pid := os.fork():
-            return pid
-        try:
-            kept = sorted({0, 1, 2, *descriptors})
-            for low, high in itertools.pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
-                os.closerange(low + 1, high)
-            logging.getLogger().handlers.clear()  # pytest's, whose files are closed now
-            exec(arguments[-1], {})
-        finally:
-            os._exit(0)
-
-    _CONTEXT.set_forkserver_preload([])
-    util.spawnv_passfds = forked  # type: ignore[assignment]
-    try:
-        forkserver.ensure_running()
-    finally:
-        util.spawnv_passfds = spawn
 
 
 def close() -> None:

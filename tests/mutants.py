@@ -28,7 +28,7 @@ _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv*", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
     *("*.egg-info", "build", "dist", "htmlcov", "__pycache__"),
 )
-_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line")
+_OPTIONS = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=line")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ SLOW_FOLDERS = ("tests/browser", "tests/deploy", "tests/examples")
 
 def main(option: str = "") -> int:
     """Run pytest; with coverage report that of all its processes together."""
-    tests = ("pytest", "--ignore=tests/lint", "--workers")
+    tests = ("pytest", "--ignore=tests/lint", "-n")
     if option == "--coverage":
         with tempfile.TemporaryDirectory(prefix="kioku-coverage-") as folder:
             # Inherited by every process that is measured; two runs at once do not meet.

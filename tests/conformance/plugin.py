@@ -13,6 +13,7 @@ from tests.conformance.traffic import TRAFFIC, message, summary
 from tests.payloads import PAYLOADS
 
 MARKER = "nonconforming"
+_KEY = "validated"
 _OF_WORKERS: Counter[str] = Counter()
 
 
@@ -31,19 +32,23 @@ def model_traffic(request: pytest.FixtureRequest, calls_servers: bool) -> Iterat
         pytest.fail(f"Everything conformed: remove the marker {MARKER!r}.", pytrace=False)
 
 
-def counts() -> Counter[str]:
-    """Return how much this process has validated."""
-    return Counter(TRAFFIC.counts) + PAYLOADS.counts
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Send the counts of a worker of pytest-xdist to its controller."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_KEY] = {**TRAFFIC.counts, **PAYLOADS.counts}
 
 
-def add_counts(of_worker: Counter[str]) -> None:
-    """Add what a worker has validated."""
-    _OF_WORKERS.update(of_worker)
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up the counts of a worker that has ended."""
+    _OF_WORKERS.update(getattr(node, "workeroutput", {}).get(_KEY, {}))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print how much was validated, and how much of it was wrong."""
-    validated = _OF_WORKERS + counts()
+    validated = _OF_WORKERS + Counter(TRAFFIC.counts) + PAYLOADS.counts
     if validated:
         terminalreporter.write_line(summary(validated))
         terminalreporter.write_line(payloads.summary(validated))

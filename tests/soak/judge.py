@@ -125,11 +125,15 @@ class Remembered:
 
 
 def judge_memories(questions: Sequence[Question], shown: Mapping[Human, str]) -> Remembered:
-    """Hold each person's list of memories, a line for each, against what they stated: once."""
+    """Hold each person's list of memories against what they stated: once.
+
+    Each memory is a line, and what was typed, in quotation marks, begins another one.
+    """
     verdict = Remembered()
     stated = {one.marker: one.said.human for one in questions if one.states}
     for human, text in shown.items():
-        found = Counter(one for line in text.splitlines() for one in set(MARKER.findall(line)))
+        lines = [line for line in text.splitlines() if not line.startswith(("“", "「"))]
+        found = Counter(one for line in lines for one in set(MARKER.findall(line)))
         for marker, theirs in stated.items():
             if theirs != human:
                 verdict.crossed += [f"{marker} with {human.name}"] * bool(found[marker])
