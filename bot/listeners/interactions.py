@@ -39,7 +39,6 @@ from bot.slack.payloads import UNREADABLE
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
-from bot.ui.panel import ACTIONS as ACTION_IDS
 from bot.ui.panel import Done, Position, panel, position_in
 from bot.ui.reader import Reader
 from memory import Person
@@ -109,7 +108,7 @@ class Interactions:
         bolt.command("/memories")(self._command(memories_typed))
         bolt.command("/forget")(self._command(forget_typed))
         bolt.message_shortcut(REMEMBER_THIS)(self._shortcut)
-        bolt.action(re.compile(f"^({'|'.join(ACTION_IDS)})(?:_[0-9]+)?$"))(self._clicked)
+        bolt.action(re.compile(f"^({'|'.join(ACTIONS)})(?:_[0-9]+)?$"))(self._clicked)
         bolt.view(re.compile(f"^({'|'.join(FORMS)})$"))(self._submitted)
 
     async def wait_until_idle(self, seconds: float) -> None:

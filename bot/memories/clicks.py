@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from bot.app import App
@@ -54,6 +54,7 @@ from bot.ui.panel import (
     FEEDBACK,
     FORGET,
     MENU,
+    PROMISE,
     REMEMBER,
     SEARCH,
     SETTINGS,
@@ -63,7 +64,6 @@ from bot.ui.panel import (
     Done,
     Position,
 )
-from bot.ui.promises import PROMISE
 from bot.ui.reader import Reader
 from memory import (
     COLLEAGUES,
@@ -103,7 +103,6 @@ class Click:
     origin: Mapping[str, str] = field(default_factory=dict)
 
 
-_ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 # A line about what was done, a form to open, the position to show, or nothing to show.
 Result: TypeAlias = Done | SlackView | Position | None
 Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
@@ -137,8 +136,7 @@ async def _switch(app: App, click: Click) -> Result:
 async def _answer(app: App, click: Click) -> Done:
     """Answer a question: ``QUESTION yes|no|both``."""
     reader = click.reader
-    question, _, given = click.value.partition(" ")
-    answer = _ANSWERS[given]
+    question, _, answer = click.value.partition(" ")
     try:
         done = await answer_question(app.pool, app.embedder, click.person, UUID(question), answer)
     except ChangeGone:
@@ -148,14 +146,23 @@ async def _answer(app: App, click: Click) -> Done:
 
 
 async def _menu(app: App, click: Click) -> Result:
+    """Do what the menu of a memory or a button of the card says."""
     what, _, key = click.value.partition(" ")
     match what:
+        case "edit":
+            memory = await _memory(app, click, key)
+            schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
+            if schema is None:
+                return Done(line=click.reader.say("edit_no_form"))
+            return edit_form(click.reader, schema, memory, **click.origin)
         case "forget":
             return await _forget_keys(app, click, f"keys {key}")
         case "history":
             return Position(list="changes", of=key)
-        case "show" | "hide":
-            return await _show_to_colleagues(app, click, key, shown=what == "show")
+        case "share":
+            return await _share(app, click, key)
+        case "unshare":
+            return await _changed(app, click, [await _move(app, click, key, DM)])
         case "preview":
             seen = await shown_card(app, click.person, click.person, click.reader)
             return final_view(click.reader, "card_title", seen["text"])
@@ -163,11 +170,7 @@ async def _menu(app: App, click: Click) -> Result:
             return card_form(click.reader, **click.origin)
         case "done":
             return await _promise(app, click)
-    memory = await _memory(app, click, key)
-    schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
-    if schema is None:
-        return Done(line=click.reader.say("edit_no_form"))
-    return edit_form(click.reader, schema, memory, **click.origin)
+    raise ValueError("A menu has no such value.")
 
 
 async def _memory(app: App, click: Click, key: str) -> Memory:
@@ -177,13 +180,12 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     raise ChangeGone
 
 
-async def _show_to_colleagues(app: App, click: Click, key: str, *, shown: bool) -> Done:
-    """Move a memory to the card, unless it is sensitive; or off it, to the direct messages."""
+async def _share(app: App, click: Click, key: str) -> Done:
+    """Move a memory to the card, which colleagues see, unless it is sensitive."""
     memory = await _memory(app, click, key)
-    if shown and (why := await why_not_shown(app, click.person, memory)):
+    if why := await why_not_shown(app, click.person, memory):
         return Done(line=click.reader.say(why), beside=True)
-    audience = COLLEAGUES if shown else DM
-    return await _changed(app, click, [await _move(app, click, key, audience)])
+    return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
 
 
 async def _move(app: App, click: Click, key: str, audience: str) -> Change:
@@ -311,12 +313,9 @@ ACTIONS: Mapping[str, Action] = {
 
 def form_errors(app: App, reader: Reader, view: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what is wrong with a submitted form, by block; nothing is looked up."""
-    match view["callback_id"]:
-        case "memory":
-            return read_memory_form(reader, view, app.schemas).errors
-        case "delete_all":
-            return delete_errors(reader, view)
-    return {}
+    if view["callback_id"] == MEMORY_FORM:
+        return read_memory_form(reader, view, app.schemas).errors
+    return delete_errors(reader, view) if view["callback_id"] == DELETE_FORM else {}
 
 
 async def _submit_memory(app: App, click: Click, view: Mapping[str, Any]) -> Done:

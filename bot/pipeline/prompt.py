@@ -18,6 +18,7 @@ from bot.pipeline.addresses import links_in
 from bot.pipeline.attachments import AttachedFile
 from bot.slack.messages import Message
 from memory import Memory, subject
+from memory.model import EPISODE_KIND, INSTRUCTION_KIND
 
 MEMORY_TOKENS = 1_750  # about 2,000 of the model's: the estimate is too low for JSON punctuation
 INSTRUCTION_TOKENS = 600  # of these at most, for how the person likes to be answered
@@ -27,7 +28,6 @@ THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
 FORWARDED_TOKENS = 8_000
 FILE_TOKENS = 8_000  # of the text files of a message, together
-_INSTRUCTION = "UserInstruction"  # the kind
 _LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `shortened` leaves out
 
 REPLY_INSTRUCTIONS = """\
@@ -251,7 +251,7 @@ def _date_line(now: datetime) -> str:
 
 
 def _line(memory: Memory) -> str:
-    if memory.kind == _INSTRUCTION:
+    if memory.kind == INSTRUCTION_KIND:
         return framed(subject(memory.kind, memory.content))
     since = memory.updated_at.date().isoformat()
     return framed({"kind": memory.kind, "content": memory.content, "since": since})
@@ -262,15 +262,15 @@ def _shown(memories: Sequence[Memory]) -> tuple[list[Memory], dict[str, list[str
 
     Those on how to answer come first, within a budget of their own, then the others, as relevant.
     """
-    instructions = [memory for memory in memories if memory.kind == _INSTRUCTION]
-    others = [memory for memory in memories if memory.kind != _INSTRUCTION]
+    instructions = [memory for memory in memories if memory.kind == INSTRUCTION_KIND]
+    others = [memory for memory in memories if memory.kind != INSTRUCTION_KIND]
     frames = {"preferences": lines_within(map(_line, instructions), INSTRUCTION_TOKENS)}
     frames |= {"memories": [], "episodes": []}
     kept = instructions[: len(frames["preferences"])]
     left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in frames["preferences"])
     for memory, line in zip(others, lines_within(map(_line, others), left), strict=False):
         kept.append(memory)
-        frames["episodes" if memory.kind == "Episode" else "memories"].append(line)
+        frames["episodes" if memory.kind == EPISODE_KIND else "memories"].append(line)
     return kept, frames
 
 

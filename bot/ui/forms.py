@@ -31,11 +31,11 @@ from bot.ui.lines import audience_name, kept_for, says_nothing_more
 from bot.ui.reader import Reader
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
 from memory.credentials import redact
-from memory.model import LEVEL_FIELDS
+from memory.model import LEVEL_FIELDS, PROMISE_KIND
 from memory.store import validated
 
-FORMS = ("memory", "settings", "delete_all", "comment")
-MEMORY_FORM, SETTINGS_FORM, DELETE_FORM, COMMENT_FORM = FORMS
+MEMORY_FORM, SETTINGS_FORM = "memory", "settings"
+DELETE_FORM, COMMENT_FORM = "delete_all", "comment"
 LINES_LIMIT = 50
 COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -47,7 +47,7 @@ _MULTILINE_LENGTH = 60
 _MAX_NUMBER = 10**12
 # Of our own kinds: optional fields that are shown where they have a value; a label that never is.
 _NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
-_HIDDEN = frozenset({("UserFact", "topic"), ("Promise", "state")})
+_HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE, _CONVERSATION, _LINES = "audience", "conversation", "lines"
 _WORD, _COMMENT = "word", "comment"
 # Markers of lists, with which pasted lines begin.

@@ -12,6 +12,7 @@ from bot.ui.blocks import LINE_LIMIT, escaped, shortened
 from bot.ui.promises import due_line, due_of
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
+from memory.model import EPISODE_KIND, PROMISE_KIND
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
@@ -23,7 +24,6 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFoodPreference": ("cuisine",),
     "UserTechInterest": ("category",),
     "UserFact": (),
-    "UserInstruction": (),
 }
 _ENDED = frozenset({"done", "dropped"})
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
@@ -37,10 +37,10 @@ _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
 def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
     """Return one memory as a plain line, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
-    if kind == "Episode":
+    if kind == EPISODE_KIND:
         parts = (what, content.get("action"), content.get("result"))
         return _one_line(" → ".join(str(part) for part in parts if part))
-    if kind == "Promise":
+    if kind == PROMISE_KIND:
         return _one_line(_promise(reader, what, content))
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])

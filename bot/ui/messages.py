@@ -32,6 +32,7 @@ from bot.ui.lines import (
 from bot.ui.panel import (
     FORGET,
     MENU,
+    PROMISE,
     REMEMBER,
     SHOW,
     SWITCH,
@@ -41,7 +42,7 @@ from bot.ui.panel import (
     consent_buttons,
     undo_button,
 )
-from bot.ui.promises import PROMISE, due_of, is_open, remind_at
+from bot.ui.promises import due_of, is_open, remind_at
 from bot.ui.reader import Reader
 from memory import Change, Memory, Person, Question, Reason, Refusal
 from memory.store import MAX_MEMORIES

@@ -38,18 +38,15 @@ from bot.ui.lines import (
     off_line,
     question_line,
 )
-from bot.ui.promises import PROMISE, is_open
+from bot.ui.promises import is_open
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, Change, Memory, Question
 
-# The ids of everything that can be clicked. A row of buttons adds a number, as ``show_2``.
+# The ids of everything that can be clicked; `ACTIONS` of bot/memories/clicks.py does what they say.
+# A row of buttons adds a number, as ``show_2``.
 SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"
 FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "settings"
-EXPORT, DELETE, FEEDBACK = "export", "delete_all", "feedback"
-ACTIONS = (
-    *(SWITCH, ANSWER, SEARCH, MENU, SHOW, FORGET, UNDO, REMEMBER),
-    *(ADD, SETTINGS, EXPORT, DELETE, FEEDBACK, PROMISE),
-)
+EXPORT, DELETE, FEEDBACK, PROMISE = "export", "delete_all", "feedback", "promise"
 PAGE_SIZE = 15
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 WORDS_LIMIT = 100
@@ -300,7 +297,7 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
         details.append(f"<{link}|{reader.say('row_source')}>")
     keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
     shown = memory.namespace.audience == COLLEAGUES
-    keys |= {"hide": "card_hide"} if shown else {"show": "card_show"}
+    keys |= {"unshare": "card_hide"} if shown else {"share": "card_show"}
     if is_open(memory.kind, memory.content):
         keys = {"done": "promise_done", **keys}
     options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]

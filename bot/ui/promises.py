@@ -7,17 +7,15 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from bot.ui.reader import Reader
-from memory import Promise
+from memory.model import PROMISE_KIND
 
-PROMISE = "promise"
-KIND = Promise.__name__
 _MORNING = time(9)
 _LATER = timedelta(hours=1)
 
 
 def is_open(kind: str, content: Mapping[str, Any]) -> bool:
     """Return whether a memory is a promise that is still to be kept."""
-    return kind == KIND and content.get("state") == "open"
+    return kind == PROMISE_KIND and content.get("state") == "open"
 
 
 def due_of(content: Mapping[str, Any]) -> str:

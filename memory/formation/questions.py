@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, LiteralString, TypeAlias
+from typing import Any, Literal, LiteralString
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -24,7 +24,6 @@ from memory.store.versions import Change, Step, commit_steps
 
 OPEN_DAYS = 14
 
-QuestionAnswer: TypeAlias = Literal["yes", "no", "both"]
 _COLUMNS: LiteralString = (
     "id, kind, audience, key, narrow_key, before, after, ends_at, batch, at, messages"
 )
@@ -138,15 +137,17 @@ async def open_questions(
 
 
 async def answer_question(
-    pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: QuestionAnswer
+    pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: str
 ) -> list[Change]:
-    """Apply the person's answer and delete the question; return the changes that it made.
+    """Apply the answer ``yes``, ``no`` or ``both``, delete the question; return the changes made.
 
     ``both`` keeps both memories for ``replace``, means ``yes`` for ``store`` and ``no`` for the
     other kinds. The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or
     expired), `ChangedSince` (the memory has changed; the question is deleted), `MemoryFull` and
-    `EmbeddingsUnavailable` (the question stays open).
+    `EmbeddingsUnavailable` (the question stays open); ValueError for another answer.
     """
+    if answer not in ("yes", "no", "both"):
+        raise ValueError("A question has no such answer.")
     values = {**person.ids, "id": question_id}
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from memory.model.schemas import DECLARATION
+
 # trustcall's own definition of this tool takes 4,300 characters in each request with memories.
 _PATCH: dict[str, Any] = {
     "description": "Change an existing memory by JSON Patch operations.",
@@ -73,13 +75,15 @@ def _compact_tool(tool: dict[str, Any], *, says_strict: bool) -> dict[str, Any]:
 def _compact(schema: Any, *, needed: bool = True) -> Any:
     """Return a JSON schema without titles and defaults of null, and null of optional fields.
 
-    LangChain's package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
+    A kind's declaration is left out, because models' APIs refuse unknown keywords. LangChain's
+    package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
     """
     if isinstance(schema, list):
         return [_compact(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {k: v for k, v in schema.items() if k != "title" and (k, v) != ("default", None)}
+    left_out = ("title", DECLARATION)
+    kept = {k: v for k, v in schema.items() if k not in left_out and (k, v) != ("default", None)}
     properties = kept.pop("properties", None)
     kept = {k: _compact(v) for k, v in kept.items()}
     if isinstance(properties, dict):

@@ -1,4 +1,9 @@
 from .custom_schemas import checked_schemas as checked_schemas
-from .schemas import LEVEL_FIELDS as LEVEL_FIELDS
+from .schemas import (
+    EPISODE_KIND as EPISODE_KIND,
+    INSTRUCTION_KIND as INSTRUCTION_KIND,
+    LEVEL_FIELDS as LEVEL_FIELDS,
+    PROMISE_KIND as PROMISE_KIND,
+)
 
 __all__: list[str]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from types import MappingProxyType, new_class
-from typing import Annotated, Any, Literal, cast, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -27,6 +27,8 @@ Score = Annotated[int, Field(ge=0, le=100)]
 class UserTechInterest(BaseModel):
     """本人が興味を持つ、または学んでいる技術"""
 
+    model_config = ConfigDict(json_schema_extra={"kioku": {"level": "interest_level"}})
+
     topic: Annotated[str, Field(description="技術の名前（言語、ツール、サービス、手法など）")]
     category: Annotated[
         str | None, Field(description="その技術が属する領域（例：クラウド、データベース、AI）")
@@ -41,6 +43,8 @@ class UserTechInterest(BaseModel):
 
 class UserFoodPreference(BaseModel):
     """本人の食べ物や飲み物の好き嫌い"""
+
+    model_config = ConfigDict(json_schema_extra={"kioku": {"level": "preference"}})
 
     food_name: Annotated[str, Field(description="食べ物や飲み物の名前")]
     cuisine: Annotated[
@@ -99,17 +103,19 @@ class Promise(BaseModel):
     )
 
 
-SCHEMAS: tuple[type[BaseModel], ...] = (
-    UserTechInterest,
-    UserFoodPreference,
-    UserFact,
-    UserInstruction,
-    Episode,
-    Promise,
-)
+# The built-in kinds, with what each records in the memory model's instructions, which are English.
+PURPOSES: Mapping[type[BaseModel], str] = {
+    UserTechInterest: "technologies that the person is interested in, uses or learns",
+    UserFoodPreference: "food and drink that they like or dislike",
+    UserFact: "other facts about them",
+    UserInstruction: "lasting wishes about how answers are given",
+    Episode: "experiences that they tell: the situation, what was tried, what came of it",
+    Promise: "what they have promised somebody to do; `state` once it is done or dropped",
+}
+SCHEMAS = tuple(PURPOSES)
 BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
-_LEVELS = {"UserTechInterest": "interest_level", "UserFoodPreference": "preference"}
 INSTRUCTION_KIND = UserInstruction.__name__
+EPISODE_KIND = Episode.__name__
 PROMISE_KIND = Promise.__name__
 DUE_FIELDS = ("due", "due_time")
 """The fields of a promise that its verdict fills in: the memory model is not told the date."""
@@ -131,8 +137,8 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
     `subject`, `thing` and `level` look fields up in that registry, because stored rows name only
     their kind. A model declares its fields by
     ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
-    Without a declaration the subject is the first required text field, and there is no level,
-    unless the kind is built in. See `memory.model.custom_schemas.load_schemas` for the checks.
+    Without a declaration the subject is the first required text field, and there is no level. See
+    `memory.model.custom_schemas.load_schemas` for the checks.
     """
     kinds = tuple(schemas)
     for schema in kinds:
@@ -145,13 +151,10 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
 
 
 def declaration(schema: type[BaseModel]) -> dict[str, str]:
-    """Return the declared field names of a model; of a built-in kind, its level."""
+    """Return the declared field names of a model."""
     extra = schema.model_config.get("json_schema_extra")
     said = extra.get(DECLARATION) if isinstance(extra, dict) else None
-    if isinstance(said, dict):
-        return {name: str(value) for name, value in said.items()}
-    level_field = _LEVELS.get(schema.__name__) if schema in SCHEMAS else None
-    return {"level": level_field} if level_field else {}
+    return {name: str(value) for name, value in said.items()} if isinstance(said, dict) else {}
 
 
 def first_text(schema: type[BaseModel]) -> str | None:
@@ -193,23 +196,11 @@ def level(kind: str, content: Mapping[str, Any]) -> Any:
     return content.get(LEVEL_FIELDS.get(kind, ""))
 
 
-def for_models(schema: type[BaseModel]) -> type[BaseModel]:
-    """Return `schema` without the declaration, because models' APIs refuse unknown keywords."""
-    extra = schema.model_config.get("json_schema_extra")
-    if not isinstance(extra, dict) or DECLARATION not in extra:
-        return schema
-    others = {name: value for name, value in extra.items() if name != DECLARATION}
-    config = ConfigDict(json_schema_extra=others)
-    members = {"model_config": config, "__doc__": schema.__doc__, "__module__": schema.__module__}
-    made = new_class(schema.__name__, (schema,), exec_body=lambda body: body.update(members))
-    return cast("type[BaseModel]", made)
-
-
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: same name, with a required `evidence` text."""
     return create_model(
         schema.__name__,
-        __base__=for_models(schema),
+        __base__=schema,
         __doc__=schema.__doc__,
         evidence=(
             str,

@@ -36,7 +36,7 @@ SMALL_SET = 50
 NEAREST = 40
 MAX_INSTRUCTIONS = 20
 # A literal, so that PostgreSQL uses the partial index store_instructions.
-_INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
+_INSTRUCTION: LiteralString = f"value->>'kind' = '{INSTRUCTION_KIND}'"
 # The vectors are of another model after `reembed`, until the application is started again.
 _COMPARABLE: LiteralString = (
     "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"

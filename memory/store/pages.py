@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 from memory.model.namespace import Person
+from memory.model.schemas import PROMISE_KIND
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import (
     COLUMNS,
@@ -24,7 +25,7 @@ def _page(rows: LiteralString) -> LiteralString:
         "WITH mine AS MATERIALIZED (SELECT *, count(*) OVER () AS total,"
         " max(updated_at) OVER (PARTITION BY kind) AS newest FROM (SELECT *,"
         " COALESCE(value->>'kind', 'Memory') AS kind,"
-        " CASE WHEN value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'"
+        f" CASE WHEN value->>'kind' = '{PROMISE_KIND}' AND value->'content'->>'state' = 'open'"
         " THEN COALESCE(value->'content'->>'due', 'none') END AS open_until"
         f" FROM ({rows}) AS rows) AS kinds)"
         f" SELECT {COLUMNS}, total FROM mine"
@@ -40,8 +41,7 @@ _FILTERED: LiteralString = _page(f"SELECT {COLUMNS} FROM ({WITH_WORDS}) AS f WHE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPage:
-    """One page of memories; groups by their newest memory, newest first in each group.
-    Open promises come first, by the day they are due.
+    """One page of memories: open promises by the day they are due, then kinds, newest first.
 
     `total` is the number of memories on all pages; `page` starts at 1.
     """

@@ -71,13 +71,13 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     nothing = say("en", "card_nothing", who=f"<@{aya.user_id}>")
     _, seen = await asks(app, jonas, "Ayaka")
     assert SENTENCE not in seen
-    await app.click(aya, MENU, f"show {memory.key}")
+    await app.click(aya, MENU, f"share {memory.key}")
     message, seen = await asks(app, jonas, "Ayaka")
     assert SENTENCE in seen
     assert say("en", "card_says", who=f"<@{aya.user_id}>") in seen
     assert SENTENCE not in " ".join(app.request_texts())
     assert SENTENCE not in str(app.turn(message))
-    await app.click(aya, MENU, f"hide {memory.key}")
+    await app.click(aya, MENU, f"unshare {memory.key}")
     _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert SENTENCE not in seen
     assert nothing in seen
@@ -130,7 +130,7 @@ async def test_a_line_that_cannot_be_shown_has_a_reason(app: App, why: str) -> N
     memory = await fact(app, aya, "I have asthma", evidence=sentence)
     if why == "memory_gone":
         await source_changed(app.pool, app.embedder, aya, "D1", "1.000001", None)
-    done = await app.click(aya, MENU, f"show {memory.key}")
+    done = await app.click(aya, MENU, f"share {memory.key}")
     assert done.line == say("en", why)
     kept = [one.namespace.audience for one in await app.memories(aya)]
     assert kept == ([] if why == "memory_gone" else [DM])

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.promises import KIND, PROMISE
+from bot.ui.panel import PROMISE
 from memory import DM, add_memories
+from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
 from tests.integration.person import Place, SlackPerson, shown
@@ -37,7 +38,7 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
     app, namespace = ann.app, ann.person.namespace(DM)
     liked = [({"food_name": food, "preference": 80}, source)] if food else []
-    for kind, contents in (("UserFoodPreference", liked), (KIND, [(given, source)])):
+    for kind, contents in (("UserFoodPreference", liked), (PROMISE_KIND, [(given, source)])):
         await add_memories(app.pool, app.embedder, namespace, kind, contents, batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
         await add_notice(app.wiring.app, connection, ann.person, turn)
@@ -49,7 +50,7 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
 
 async def due(ann: SlackPerson) -> tuple[str, str | None, str]:
     """Return day, time and state of the person's promise."""
-    [found] = [one.content for one in await ann.app.memories(ann.person) if one.kind == KIND]
+    found = {one.kind: one.content for one in await ann.app.memories(ann.person)}[PROMISE_KIND]
     return found["due"], found["due_time"], found["state"]
 
 

@@ -14,15 +14,10 @@ import pytest
 from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_off
 from bot.slack.client import SLACK_FAULTS
-from bot.ui.promises import KIND, PROMISE, remind_at
-from memory import (
-    DM,
-    Memory,
-    Selection,
-    add_memories,
-    forget,
-    undo_forgetting,
-)
+from bot.ui.panel import PROMISE
+from bot.ui.promises import remind_at
+from memory import DM, Memory, Selection, add_memories, forget, undo_forgetting
+from memory.model import PROMISE_KIND
 from tests.integration.app import App
 from tests.integration.person import shown
 from tests.integration.playground_slack import PersonThread
@@ -42,14 +37,14 @@ async def promised(app: App, place: PersonThread, **content: Any) -> Memory:
     await zone(app, place, "UTC")
     person = app.person(place)
     source = {"kind": "message", "evidence": SENTENCE, "channel": place.channel, "ts": place.ts}
-    given = {"promise": "the Q3 figures", "to": "Mia", **content}
-    await add_memories(app.pool, app.embedder, person.namespace(DM), KIND, [(given, source)])
+    given = [({"promise": "the Q3 figures", "to": "Mia", **content}, source)]
+    await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
     for table in ("store", "memory_versions"):
         app.rows(
             f"UPDATE {table} SET updated_at = now() - interval '100 hours'"
             " WHERE value->>'kind' = 'Promise' RETURNING key",
         )
-    [memory] = [one for one in await app.memories(person) if one.kind == KIND]
+    [memory] = [one for one in await app.memories(person) if one.kind == PROMISE_KIND]
     return memory
 
 
@@ -254,7 +249,7 @@ async def test_remember_this_offers_a_reminder(app: App) -> None:
     done = await app.point_at(place, "Q3 figures for Mia")
     [offer] = [one for one in done.buttons if one["action_id"].startswith(PROMISE)]
     asked = await app.click(app.person(place), PROMISE, offer["value"])
-    [memory] = [one for one in await app.memories(app.person(place)) if one.kind == KIND]
+    [memory] = [one for one in await app.memories(app.person(place)) if one.kind == PROMISE_KIND]
     assert memory.content["promise"] == "Q3 figures for Mia"
     assert memory.source_messages == [(place.channel, place.ts)]
     assert [one["value"].split()[0] for one in asked.buttons] == ["tomorrow", "on"]

@@ -39,7 +39,6 @@ from memory import (
 )
 from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
-from memory.formation.questions import QuestionAnswer
 from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
 from memory.store import embed_missing, expire_due
@@ -134,7 +133,7 @@ class Ledger:
         """Let a person add a memory by a command."""
         return await add_memory(self.pool, self.embedder, namespace, kind, content, COMMAND)
 
-    async def answer(self, question: Question, answer: QuestionAnswer) -> list[Change]:
+    async def answer(self, question: Question, answer: str) -> list[Change]:
         """Let the person answer a question."""
         return await answer_question(self.pool, self.embedder, ALICE, question.id, answer)
 

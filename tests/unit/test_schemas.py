@@ -11,7 +11,9 @@ from memory import SCHEMAS, UserFact, subject
 from memory.model.schemas import (
     LEVEL_FIELDS,
     SUBJECT_FIELDS,
+    Episode,
     UserFoodPreference,
+    UserInstruction,
     UserTechInterest,
     level,
     same_thing,
@@ -26,6 +28,8 @@ def test_names_of_stored_fields_stay() -> None:
     food = ["food_name", "cuisine", "preference", "description"]
     assert list(UserTechInterest.model_fields) == tech
     assert list(UserFoodPreference.model_fields) == food
+    assert list(UserInstruction.model_fields) == ["instruction"]
+    assert list(Episode.model_fields) == ["observation", "action", "result"]
 
 
 def test_a_fact_has_no_level() -> None:
@@ -70,6 +74,7 @@ def test_the_model_must_quote(schema: type[BaseModel]) -> None:
         ("UserFoodPreference", {"food_name": "", "cuisine": "和食"}, "和食"),
         ("UserFoodPreference", {"food_name": 3, "description": "x"}, "x"),
         ("Pet", {"age": 3, "name": "Taro"}, "Taro"),
+        ("Episode", {"action": "a", "observation": "o"}, "o"),
         ("Pet", {"age": 3}, ""),
         ("Pet", {}, ""),
     ],

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from bot.locale import LANGUAGES
+from bot.memories.clicks import ACTIONS
 from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
 from bot.memories.panel import data_handling
 from bot.types import Eagerness, Off, PersonErased, PersonSettings, Policy
@@ -46,7 +47,6 @@ from bot.ui.messages import (
     refusal_payload,
 )
 from bot.ui.panel import (
-    ACTIONS,
     EVERYTHING,
     PAGE_SIZE,
     WORDS_LIMIT,
