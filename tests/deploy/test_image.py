@@ -87,6 +87,10 @@ def check_contents(image: Image, files: list[str]) -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message",
+    because="A process that is asked to end leaves a stream, and the next one ends and deletes it.",
+)
 def test_the_image_is_built_and_serves(
     empty_database: str, record_property: Callable[[str, object], None]
 ) -> None:

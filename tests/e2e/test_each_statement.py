@@ -64,5 +64,5 @@ def test_killed_after_a_statement_the_app_answers_and_remembers_once(
 
 
 def _is_over(world: World, said: Said) -> bool:
-    jobs = world.rows("SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
+    jobs = world.rows("SELECT id FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
     return not jobs and bool(world.memories(said.human))
