@@ -95,11 +95,14 @@ def content_of(entry: Any) -> dict[str, Any]:
 
 
 def shown_in(prompt: Prompt) -> list[dict[str, Any]]:
-    """Return the contents of the memories in a request for a reply and in its search results."""
+    """Return the contents of the memories in a request for a reply and in its search results.
+
+    One that is a text is a sentence of the person: its content is ``{"said": …}``.
+    """
     found = [*framed(prompt.instructions, "memories"), *framed(prompt.instructions, "episodes")]
     found += [one for result in prompt.fresh_results for one in json_list(result.output)]
     found = found or [ast.literal_eval(one) for one in _STORED.findall(prompt.instructions)]
-    return [content_of(one) for one in found]
+    return [{"said": one} if isinstance(one, str) else content_of(one) for one in found]
 
 
 def tools_in(description: str) -> list[Tool]:

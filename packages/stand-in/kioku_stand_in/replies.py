@@ -64,7 +64,12 @@ def _line(brought: dict[str, Any]) -> str:
 
 def _known(prompt: Prompt, say: dict[str, str]) -> list[_Known]:
     """Return what the prompt says about the person, the most liked first."""
-    documents = [Document(kind="", content=dict(one)) for one in shown_in(prompt)]
+    documents = []
+    for content in shown_in(prompt):
+        sentences = statements(str(content.get("said", "")))
+        documents += [] if sentences else [Document(kind="", content=dict(content))]
+        for said in sentences:
+            apply(said, documents, tools_in(_KINDS))
     own = [turn.text for turn in prompt.turns if turn.role == "user"]
     recent = map(str, framed(prompt.instructions, "recent_words"))
     for words in [*recent, *(text for text in own if not _OTHERS.fullmatch(text))]:
