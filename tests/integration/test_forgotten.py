@@ -99,8 +99,8 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         assert row == {"status": "skipped", "message": None}
     assert naming(empty_database, "ramen") == set()
     # The job publishes an empty Home when the app starts.
-    left = {"memory_versions", "forgotten_sources", "procrastinate_jobs"}
-    assert naming(empty_database, bob.user) <= left
+    naming_bob = {"memory_versions", "forgotten_sources", "procrastinate_jobs"}
+    assert naming(empty_database, bob.user) <= naming_bob
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
     assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])
     assert naming(empty_database, "tempura") >= {"store"}
