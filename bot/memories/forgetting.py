@@ -163,7 +163,7 @@ async def take_back(
     `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
     """
     person = message.person
-    entries = await list_changes(app.pool, person, ids=ids)
+    entries = await list_changes(app.pool, person, ids=ids) if ids else []
     new = [entry.key for entry in entries if entry.before is None]
     try:
         undone = await undo_changes(app.pool, app.embedder, person, ids=ids) if ids else []

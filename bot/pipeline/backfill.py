@@ -133,10 +133,10 @@ class Backfill:
         except SLACK_FAULTS as error:
             await self._again(CATCH_UP, job, error)
             return
-        channels = sorted(answer.get("channels") or [], key=lambda one: not one.get("is_im"))
-        direct = sum(bool(one.get("is_im")) for one in channels)
-        places = [(str(one["id"]), "") for one in channels]
-        places[direct:direct] = [] if cursor else await self._followed(team)
+        channels = answer.get("channels") or []
+        places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
+        places += [] if cursor else await self._followed(team)
+        places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
         reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
         await self._later(self.app.pool, READ_MISSED, reads, _SPACING_SECONDS)
         if following := next_cursor(answer):

@@ -46,7 +46,3 @@ class FixedReplies:
             await sink.finish((await sink.reader()).say(key, **values))
         if outcome is not None:
             await dependencies.turns.end(turn, outcome, reply=None)
-
-    async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
-        """Reply that the answer takes longer; it will replace this sentence."""
-        await self.send(claimed, key, outcome=None, form_words=True)

@@ -18,6 +18,7 @@ from bot.pipeline.addresses import links_in
 from bot.pipeline.attachments import AttachedFile
 from bot.slack.messages import Message
 from memory import Memory, subject
+from memory.metrics import step
 from memory.model import EPISODE_KIND, INSTRUCTION_KIND
 
 MEMORY_TOKENS = 1_750  # about 2,000 of the model's: the estimate is too low for JSON punctuation
@@ -135,12 +136,13 @@ class Prompt:
         wrote (thread, forwarded messages, names and texts of files) is in messages of role
         ``user``, framed.
         """
-        system = _message("system", "\n".join(self._instructions()))
-        others = _section("thread", _newest(map(framed, self.thread), THREAD_TOKENS))
-        others += _section("forwarded", _shortened(self.forwarded, FORWARDED_TOKENS))
-        others += _section("files", _shortened((file.line for file in self.files), FILE_TOKENS))
-        framed_others = [_message("user", "\n".join(others))] if others else []
-        return [system, *_history(self.exchanges, self.user_id), *framed_others, self._asked()]
+        with step("prompt"):
+            system = _message("system", "\n".join(self._instructions()))
+            others = _section("thread", _newest(map(framed, self.thread), THREAD_TOKENS))
+            others += _section("forwarded", _shortened(self.forwarded, FORWARDED_TOKENS))
+            others += _section("files", _shortened((file.line for file in self.files), FILE_TOKENS))
+            framed_others = [_message("user", "\n".join(others))] if others else []
+            return [system, *_history(self.exchanges, self.user_id), *framed_others, self._asked()]
 
     def _instructions(self) -> list[str]:
         sections = [

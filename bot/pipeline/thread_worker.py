@@ -30,7 +30,7 @@ from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import Cause, ReplyFailed
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.queue.sweep import MAX_CRASHES
 from bot.slack.client import error_code
 from bot.slack.ephemeral import show_privately
@@ -54,7 +54,6 @@ MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
-_SENTENCES: dict[Cause, str] = {"model_down": "held", "model_busy": "held"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +166,14 @@ class ThreadWorker:
             await self.fixed_replies.send(claimed, "turn_failed")
             return True
         if self.outages.model_unavailable:
-            return await self.outages.postpone(claimed, "model_down")
+            return await self.outages.postpone(claimed)
         try:
             await self.turn.ainvoke(claimed)
         except QuotaExceeded as exceeded:
             await self._refuse_quota(claimed, exceeded)
             return True
-        except ReplyFailed as failed:
-            return await self.outages.postpone(claimed, failed.cause)
+        except ReplyFailed:
+            return await self.outages.postpone(claimed)
         await self.outages.model_answered(claimed)
         return True
 
@@ -257,7 +256,7 @@ class ModelOutages:
         """Whether no model is asked just now, because each of them failed."""
         return self._replier.unavailable
 
-    async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
+    async def postpone(self, claimed: ClaimedMessage) -> bool:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
         Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS` the author is
@@ -270,7 +269,7 @@ class ModelOutages:
         if not claimed.replied and await claim_refusal(
             self._app.pool, claimed, "model_away", _INTERIM_SECONDS
         ):
-            await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
+            await self._fixed_replies.send(claimed, "held", outcome=None, form_words=True)
         # A message that alone fails again does not mean that others wait.
         if not claimed.earlier_attempts or self._replier.probing:
             self._others_wait = True

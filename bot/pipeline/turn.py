@@ -27,7 +27,7 @@ from bot.slack.client import Installations
 from bot.slack.messages import Message, plain, typed
 from bot.ui.reply import reply_text, with_notes
 from memory import DM, Memory, Person, recall_memories
-from memory.metrics import step, step_ended
+from memory.metrics import step_ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,23 +145,22 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
         ),
         thread_before(app.slack, turn),
     )
-    with step("prompt"):
-        return Prompt(
-            question=question,
-            user_id=message.user_id,
-            recalled=_said_elsewhere(recalled.memories, message),
-            newest_only=recalled.newest_only,
-            recent_words=turn.recent_words,
-            exchanges=turn.exchanges,
-            thread=thread.messages,
-            thread_unread=thread.unread,
-            memory_off=off is not None,
-            in_dm=message.audience == DM,
-            files=brought.files,
-            forwarded=brought.forwarded,
-            now=datetime.now(turn.memory_state.settings.zone),
-            style=app.settings.style,
-        )
+    return Prompt(
+        question=question,
+        user_id=message.user_id,
+        recalled=_said_elsewhere(recalled.memories, message),
+        newest_only=recalled.newest_only,
+        recent_words=turn.recent_words,
+        exchanges=turn.exchanges,
+        thread=thread.messages,
+        thread_unread=thread.unread,
+        memory_off=off is not None,
+        in_dm=message.audience == DM,
+        files=brought.files,
+        forwarded=brought.forwarded,
+        now=datetime.now(turn.memory_state.settings.zone),
+        style=app.settings.style,
+    )
 
 
 async def thread_before(slack: Installations, turn: Turn) -> Thread:

@@ -77,13 +77,12 @@ async def redact_texts(*texts: str, known: Iterable[Removed] = ()) -> list[Redac
 
 
 def _redact_all(texts: tuple[str, ...], known: tuple[Removed, ...]) -> list[Redacted]:
-    first = [redact(text, known) for text in texts]
-    found = dict.fromkeys(one for each in first for one in each.removed)
-    again = [redact(one.text, found) for one in first]
-    return [
-        Redacted(text=new.text, removed=(*old.removed, *new.removed))
-        for old, new in zip(first, again, strict=True)
-    ]
+    read = {text: redact(text, known) for text in dict.fromkeys(texts)}
+    found = dict.fromkeys(one for each in read.values() for one in each.removed)
+    for text, one in read.items() if found else ():
+        again = redact(one.text, found)
+        read[text] = Redacted(text=again.text, removed=(*one.removed, *again.removed))
+    return [read[text] for text in texts]
 
 
 def redact_json(value: Any, known: Iterable[Removed] = ()) -> Any:

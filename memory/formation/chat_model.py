@@ -230,10 +230,11 @@ def failing_once(chat: BaseChatModel, name: str = "") -> BaseChatModel:
         chooses = kwargs.get("tool_choice", "auto") != "auto"
         if chooses and not forces:
             del kwargs["tool_choice"]
+            chooses = False
         try:
             return _resendable(await own.ainvoke(self, *args, **kwargs))
         except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-            if not (chooses and forces and _refuses_choice(fault)):
+            if not (chooses and _refuses_choice(fault)):
                 raise _down(fault, name) from None
         _log.warning("the memory model %s cannot be told which tool to call", name)
         forces = False

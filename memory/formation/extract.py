@@ -35,7 +35,6 @@ _log = logging.getLogger(__name__)
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 _NAMESPACE = ("chat", "{team}", "{user}", "{audience}")
-SENTENCES = 24  # typed sentences that are looked up individually
 
 _RULES = """
 Record only what the person says about themself, as true now: no questions, requests, jokes,

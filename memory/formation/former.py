@@ -18,7 +18,6 @@ from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import (
     NEIGHBOURS,
-    SENTENCES,
     CollectingStore,
     Known,
     StoreManager,
@@ -37,6 +36,8 @@ from memory.store.memories import current, newest, reread
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+_SENTENCES = 24  # typed sentences that are looked up individually
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ class Former:
         whole = len(shown) <= SMALL_SET
         if not whole:
             said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
-            texts = list(dict.fromkeys(said))[:SENTENCES]
+            texts = list(dict.fromkeys(said))[:_SENTENCES]
             shown = await nearest_memories(
                 self.pool, self.embedder, view, texts, NEIGHBOURS, kinds=kinds
             )

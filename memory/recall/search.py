@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, LiteralString
 
 from psycopg import DataError
@@ -18,6 +18,7 @@ from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import (
     COLUMNS,
+    COMPARABLE,
     READABLE,
     UNEXPIRED,
     Memory,
@@ -37,10 +38,6 @@ NEAREST = 40
 MAX_INSTRUCTIONS = 20
 # A literal, so that PostgreSQL uses the partial index store_instructions.
 _INSTRUCTION: LiteralString = f"value->>'kind' = '{INSTRUCTION_KIND}'"
-# The vectors are of another model after `reembed`, until the application is started again.
-_COMPARABLE: LiteralString = (
-    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,18 +160,13 @@ def _nearest(
     `limit` rows of each; none if the stored vectors are of another space.
     """
     where, values = current_in(view, "store_vectors")
-    values |= {
-        "model": space.model,
-        "dimensions": space.dimensions,
-        "vectors": list(map(literal, vectors)),
-        "nearest": limit,
-    }
+    values |= {**asdict(space), "vectors": list(map(literal, vectors)), "nearest": limit}
     return (
         f"SELECT {COLUMNS}, distance, row_number() OVER (PARTITION BY place ORDER BY distance, key)"
         " AS rank FROM unnest(%(vectors)s::text[]::vector[]) WITH ORDINALITY"
         " AS said (vector, place)"
         " CROSS JOIN LATERAL (SELECT prefix, key, embedding <=> said.vector AS distance"
-        f" FROM store_vectors WHERE {where} AND {_COMPARABLE}"
+        f" FROM store_vectors WHERE {where} AND {COMPARABLE}"
         " ORDER BY distance, key LIMIT %(nearest)s) AS nearest JOIN store USING (prefix, key)"
         f" WHERE {UNEXPIRED}",
         values,
@@ -207,7 +199,7 @@ async def nearest_memories(
     except DataError:  # vectors of different dimensions
         found = []
     if not found:
-        select: LiteralString = f"SELECT {_COMPARABLE} AS comparable"
+        select: LiteralString = f"SELECT {COMPARABLE} AS comparable"
         [row] = await person_statement(pool, view.person, select, values)
         if not row["comparable"]:
             raise EmbeddingsUnavailable("The memories are embedded with another model now.")

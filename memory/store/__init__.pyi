@@ -8,6 +8,7 @@ from .expiry import (
     expire_due as expire_due,
     expire_unconfirmed as expire_unconfirmed,
 )
+from .export import json_rows as json_rows
 from .forgetting import (
     forget_again as forget_again,
     forgotten_messages as forgotten_messages,

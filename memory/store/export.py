@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, person_range
@@ -30,17 +33,18 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     kind, or with a text as content, as LangMem's own tools write them, are left out.
     """
     async with person_transaction(pool, person) as connection:
-        parts = {
-            name: await (
-                await connection.execute(
-                    f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", person_range(person)
-                )
-            ).fetchall()
-            for name, select in _SELECTS.items()
-        }
-    rows = {name: [one["row"] for one in found] for name, found in parts.items()}
+        values = person_range(person)
+        rows = {name: await json_rows(connection, one, values) for name, one in _SELECTS.items()}
     memories = [_memory_entry(row) for row in rows.pop("memories") if _is_whole(row["value"])]
     return {"format": FORMAT, "version": VERSION, "memories": memories, **rows}
+
+
+async def json_rows(
+    connection: AsyncConnection[DictRow], select: LiteralString, values: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the rows of a query as JSON objects: ids and dates are strings."""
+    found = await connection.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
+    return [row["row"] for row in await found.fetchall()]
 
 
 def _is_whole(value: Mapping[str, Any]) -> bool:

@@ -239,6 +239,11 @@ async def room(connection: AsyncConnection[DictRow], person: Person) -> int:
     return int(row["room"])
 
 
+# Whether the stored vectors are of this model: not between `reembed` and a restart.
+COMPARABLE: LiteralString = (
+    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
+)
+
 # --- words -----------------------------------------------------------------------------------
 
 _VALUES: LiteralString = (
@@ -262,7 +267,7 @@ WITH_WORDS: LiteralString = (
     f" {_VALUES}, {_QUOTES})), n) = 0) THEN 2 END AS rank"
     f" FROM (SELECT {_WORDS} AS needles OFFSET 0) AS w,"
     f" (SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}) AS mine) AS ranked"
-    " WHERE rank IS NOT NULL"
+    " WHERE rank IS NOT NULL AND btrim(plain_text(%(words)s)) <> ''"
 )
 
 
@@ -278,7 +283,7 @@ async def search_memories(
         pool,
         person,
         f"SELECT {COLUMNS} FROM ({WITH_WORDS}) AS found WHERE rank = best"
-        " AND btrim(plain_text(%(words)s)) <> '' ORDER BY updated_at DESC, prefix, key",
+        " ORDER BY updated_at DESC, prefix, key",
         {**person_range(person), "words": words, "whole": whole_words},
     )
     return read_own(rows, person)

@@ -59,9 +59,7 @@ async def memory_page(
     By one statement, which returns the rows of the page only. A number above the last page returns
     the last page.
     """
-    values = {**person_range(person), "page": page, "size": size}
-    if words.strip():
-        values |= {"words": words, "whole": False}
+    values = {**person_range(person), "page": page, "size": size, "words": words, "whole": False}
     rows = await person_statement(pool, person, _FILTERED if words.strip() else _ALL, values)
     total = rows[0]["total"] if rows else 0
     number = max(min(page, -(-total // size)), 1)

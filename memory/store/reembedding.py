@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any, LiteralString, TypeAlias
 
@@ -14,7 +15,7 @@ from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import OF_PERSON, person_range
+from memory.store.memories import COMPARABLE, OF_PERSON, person_range
 from memory.store.versions import VECTOR_FIELD
 
 BATCH = 256  # rows of one statement: each looks for all that have no vector
@@ -24,18 +25,13 @@ Progress: TypeAlias = Callable[[int, int], None]
 _Run: TypeAlias = Callable[[LiteralString, Mapping[str, Any]], Awaitable[list[DictRow]]]
 
 _OF_ALL: LiteralString = "prefix LIKE 'chat.%%'"
-# False while the stored vectors are of another model.
-_OF_SPACE: LiteralString = (
-    "EXISTS (SELECT FROM kioku_embedding_space"
-    " WHERE (model, dimensions) = (%(model)s, %(dimensions)s))"
-)
 # Rows that were changed or deleted meanwhile are not written; changed ones are read again.
 _WRITE: LiteralString = (
     "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
     " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
     " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],"
     " %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)"
-    f" JOIN store s USING (prefix, key, updated_at) WHERE {_OF_SPACE}"
+    f" JOIN store s USING (prefix, key, updated_at) WHERE {COMPARABLE}"
     " FOR KEY SHARE OF s ON CONFLICT DO NOTHING RETURNING key"
 )
 
@@ -78,10 +74,10 @@ async def _embed(
     progress: Progress | None = None,
 ) -> int:
     """Embed those of `rows` that have no vector, until none is left; return how many."""
-    space = {"model": embedder.space.model, "dimensions": embedder.space.dimensions}
+    space = asdict(embedder.space)
     select: LiteralString = (
         "SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store s"
-        f" WHERE {rows} AND jsonb_typeof(value->'content') = 'object' AND {_OF_SPACE}"
+        f" WHERE {rows} AND jsonb_typeof(value->'content') = 'object' AND {COMPARABLE}"
         " AND NOT EXISTS (SELECT FROM store_vectors v WHERE v.prefix = s.prefix AND v.key = s.key)"
         f" LIMIT {BATCH}"
     )
@@ -115,7 +111,7 @@ async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingS
         found = await connection.execute(
             "UPDATE kioku_embedding_space SET model = %(model)s, dimensions = %(dimensions)s"
             " WHERE (model, dimensions) <> (%(model)s, %(dimensions)s)",
-            {"model": space.model, "dimensions": space.dimensions},
+            asdict(space),
         )
         if found.rowcount:
             size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))

@@ -258,10 +258,9 @@ async def write(
         )
         times = {row["id"]: row["at"] for row in await found.fetchall()}
         for step, one in zip(several, values, strict=True):
-            row = step.before
-            known = {"before": row and row.value, "before_audience": row and row.namespace.audience}
-            made = {"value": step.after, "at": times[one["id"]], "batch": batch}
-            done.append(read_change(person, {**one, **known, **made, **_JUST_MADE}))
+            before = step.before and step.before.value
+            made = {"before": before, "value": step.after, "at": times[one["id"]], "batch": batch}
+            done.append(read_change(person, {**one, **made, **_JUST_MADE}))
         if given := [(step, vectors[step.text]) for step in several if step.text is not None]:
             await connection.execute(
                 _SET_VECTORS,

@@ -167,8 +167,9 @@ class SlackPerson:
                 return view if view.get("hash") != place["hash"] else None
             channel = place.get("channel", "dm")
             found = next((m for m in await self.seen(channel) if m["ts"] == place["ts"]), None)
-            same = found is None or {**place, "channel": None} == {**found, "channel": None}
-            return None if same or found is None else {**found, "channel": channel}
+            if found is None or {**place, "channel": None} == {**found, "channel": None}:
+                return None
+            return {**found, "channel": channel}
 
         return await until(now)
 

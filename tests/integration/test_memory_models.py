@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 import pytest
 
-from bot.config import load_settings
+from bot.config import STAND_IN_MODEL, load_settings
 from bot.runtime.memory_models import create_chat_model
-from memory import Embedder, FormationUnavailable, Former, MemoryModelRefused, Pool, memory_model
+from memory import (
+    Embedder,
+    FormationUnavailable,
+    Former,
+    MemoryModelRefused,
+    Pool,
+    UserFact,
+    memory_model,
+)
 from memory.formation import provider_and_name
-from memory.formation.chat_model import Api
+from memory.formation.chat_model import Api, failing_once
+from tests.conftest import Server
+from tests.integration.model_servers import VLLM, model_server
 from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words
 
@@ -84,6 +95,16 @@ async def test_a_tool_that_cannot_be_forced_is_asked_for(
     assert [change.action for change in formed.changes] == ["remembered"]
     await former.form(ALICE_DM, words("ラーメンが好きです", ts=200))
     assert ["tool_choice" in one for one in model.verdict_requests] == [True, False, False]
+
+
+async def test_calls_refused_at_the_same_time_are_each_asked_again(stand_in: Server) -> None:
+    """That one call has found out what the server refuses fails no call that was under way."""
+    async with model_server(VLLM, stand_in.openai_base_url) as server:
+        chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
+        forced = failing_once(chat).bind_tools([UserFact], tool_choice="UserFact")
+        answers = await asyncio.gather(*(forced.ainvoke("I live in Osaka") for _ in range(3)))
+    assert ["tool_choice" in one for one in server.requests] == [True] * 3 + [False] * 3
+    assert len(answers) == 3
 
 
 @pytest.mark.parametrize("judging", [False, True], ids=["formation", "verdict"])

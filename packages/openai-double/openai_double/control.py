@@ -223,8 +223,8 @@ class Control:
         router.add_post("/_model/faults", _changing(add(Fault, self.faults)))
         router.add_post("/_model/script", _changing(add(Script, self.scripts)))
         router.add_post("/_model/release", _changing(release))
-        for path, kept in (("faults", self.faults), ("script", self.scripts)):
-            router.add_delete(f"/_model/{path}", _changing(lambda _, kept=kept: kept.clear()))  # type: ignore[misc]
+        router.add_delete("/_model/faults", _changing(lambda _: self.faults.clear()))
+        router.add_delete("/_model/script", _changing(lambda _: self.scripts.clear()))
         router.add_delete("/_model/journal", _changing(lambda _: self.journal.clear()))
 
 

@@ -15,23 +15,22 @@ _TABLE: dict[str, dict[str, str]] = tomllib.loads(
     files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
 _OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
-_BLOCKS = {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE["blocks"].items()}
-_MESSAGE_ONLY = _TABLE["only_in_messages"].items()
+_BLOCKS, _MESSAGE_ONLY = (
+    {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE[name].items()}
+    for name in ("blocks", "only_in_messages")
+)
 UNCHECKED_BLOCKS = {kind for kind, fields in _TABLE["blocks"].items() if fields == "*"}
 """Newer blocks, stored as they are given."""
 _SETS = {
     **_TABLE,
-    "inputs": {kind: fields for kind, fields in _INTERACTIVE.items() if "select" in kind}
-    | {kind: _INTERACTIVE[kind] for kind in ("checkboxes", "radio_buttons")}
-    | {kind: fields for kind, fields in _INTERACTIVE.items() if kind.endswith("picker")}
-    | _TABLE["typed"],
+    "inputs": {
+        **{kind: f for kind, f in _INTERACTIVE.items() if kind not in ("button", "overflow")},
+        **_TABLE["typed"],
+    },
     "accessories": {**_INTERACTIVE, **_TABLE["image"]},
     "context": {**_TABLE["image"], **_TABLE["words"]},
     "view_blocks": _BLOCKS,
-    "message_blocks": {
-        **_BLOCKS,
-        **{kind: f"{fields}, block_id? str:255" for kind, fields in _MESSAGE_ONLY},
-    },
+    "message_blocks": {**_BLOCKS, **_MESSAGE_ONLY},
 }
 _SCALARS = {"bool": (bool, "a boolean"), "int": (int, "an integer")}
 
@@ -58,11 +57,10 @@ def check(spec: str, value: Any, pointer: str, errors: Errors) -> None:
         case "list" | "list0":
             most, _, item = rest.partition(":")
             _check_list(value, int(kind == "list"), int(most), item, pointer, errors)
-        case "plain":
-            _check_typed(value, {"plain_text": f"text str:{rest}, emoji? bool"}, pointer, errors)
-        case "text":
+        case "plain" | "text":
             shapes = {"plain_text": f"text str:{rest}, emoji? bool"}
-            shapes["mrkdwn"] = f"text str:{rest}, verbatim? bool"
+            if kind == "text":
+                shapes["mrkdwn"] = f"text str:{rest}, verbatim? bool"
             _check_typed(value, shapes, pointer, errors)
         case _ if kind.startswith("@"):
             _check_typed(value, _SETS[kind[1:]], pointer, errors)

@@ -85,12 +85,11 @@ def workspace_summary(slack: Slack) -> Json:
 async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
     """The page of consent; its form, posted, sends the person back to the app."""
     query: Json = dict(request.query)
-    app, content, status = slack.manifest.name, "", 200
+    app, status = slack.manifest.name, 200
     try:
         scopes, uri = _asked(slack, query)
         if request.method == "POST":
-            form = await request.post()
-            raise web.HTTPFound(_decision(slack, query, form))
+            raise web.HTTPFound(_decision(slack, query, await request.post(), scopes))
         optional = slack.manifest.optional_scopes
         content = _FORM.format(
             app=escape(app),
@@ -127,11 +126,10 @@ def _scope_row(scope: str, *, optional: bool) -> str:
     return f'<li><label class="choice">{box} {text} <small>Optional</small></label></li>'
 
 
-def _decision(slack: Slack, query: Json, form: Any) -> str:
+def _decision(slack: Slack, query: Json, form: Any, scopes: Sequence[str]) -> str:
     if form.get("decision") != "allow":
         return refuse(slack, query)
     team, _, user = str(form.get("person", "")).partition(" ")
-    scopes, _ = _asked(slack, query)
     optional = slack.manifest.optional_scopes.intersection(scopes)
     declined = optional.difference(form.getall("scope", []))
     return consent(slack.workspaces.of(team), user, query, sorted(declined))

@@ -20,6 +20,12 @@ class ManifestError(Exception):
     """The manifest cannot be used."""
 
 
+def first_error(error: ValidationError) -> tuple[str, str]:
+    """Where the first mistake is, and what it is."""
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])), first["msg"]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, validate_by_name=True)
 
@@ -126,9 +132,8 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
     try:
         manifest = Manifest.model_validate(_without_nulls(content))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ManifestError(f"{where} of the manifest: {first['msg']}.") from None
+        where, what = first_error(error)
+        raise ManifestError(f"{where} of the manifest: {what}.") from None
     if missing := sorted(manifest.optional_scopes - manifest.scopes):
         raise ManifestError(
             f"The manifest lists {', '.join(missing)} under bot_optional only: list optional scopes"

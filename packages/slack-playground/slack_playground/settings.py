@@ -26,7 +26,7 @@ class Settings(BaseModel):
     token_seconds: NonNegativeFloat = 43_200.0
     refresh_grace_seconds: NonNegativeFloat = 60.0
     ack_seconds: NonNegativeFloat = 3.0
-    retry_delays: list[NonNegativeFloat] = [0.0, 60.0, 300.0]
+    retry_delays: list[NonNegativeFloat]
 
 
 class Fault(BaseModel):

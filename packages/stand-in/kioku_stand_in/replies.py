@@ -21,7 +21,7 @@ from openai_double.prompt import Prompt
 
 _OTHERS: Final = re.compile(r"(?:<(thread|forwarded|files)>\n[^<>]*\n</\1>\n?)+")
 """A message that is frames of what others wrote: in a thread, forwarded, in files."""
-_KINDS: Final = (
+_KINDS: Final = tools_in(
     "UserTechInterest(topic, interest_level?, description?) UserFact(fact, topic?)"
     " UserFoodPreference(food_name, preference?, description?)"
 )
@@ -69,12 +69,12 @@ def _known(prompt: Prompt, say: dict[str, str]) -> list[_Known]:
         sentences = statements(str(content.get("said", "")))
         documents += [] if sentences else [Document(kind="", content=dict(content))]
         for said in sentences:
-            apply(said, documents, tools_in(_KINDS))
+            apply(said, documents, _KINDS)
     own = [turn.text for turn in prompt.turns if turn.role == "user"]
     recent = map(str, framed(prompt.instructions, "recent_words"))
     for words in [*recent, *(text for text in own if not _OTHERS.fullmatch(text))]:
         for said in statements(words):
-            apply(said, documents, tools_in(_KINDS))
+            apply(said, documents, _KINDS)
     known = [_as_known(one.content, say) for one in documents if not one.removed]
     return sorted(known, key=lambda one: -one.level)
 

@@ -5,12 +5,14 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from aiohttp import web
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from slack_playground.control import actions, admin, installs, people, queries
+from slack_playground.manifest import first_error
 from slack_playground.records import Json
 from slack_playground.slack import Slack
 from slack_playground.updates import Updates
@@ -66,7 +68,13 @@ async def _perform(act: Act, slack: Slack, text: str) -> Json:
     if not any(one.kind is one.VAR_KEYWORD for one in parameters):
         names = {one.name for one in parameters}
         body = {key: body[key] for key in names & body.keys() if body[key] is not None}
-    return await validate_call(config=_STRICT)(act)(slack, **body)
+    return await _checked(act)(slack, **body)
+
+
+@cache
+def _checked(act: Act) -> Act:
+    """`act`, checking the types of what it is given; compiled at its first call."""
+    return validate_call(config=_STRICT)(act)
 
 
 def _answered(handler: Handler) -> Handler:
@@ -78,9 +86,8 @@ def _answered(handler: Handler) -> Handler:
         except PermissionError as error:
             return web.json_response({"error": str(error)}, status=403)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
+            where, what = first_error(error)
+            return web.json_response({"error": f"{where}: {what}."}, status=400)
         except (ValueError, NotFoundError) as error:
             return web.json_response({"error": str(error)}, status=400)
 

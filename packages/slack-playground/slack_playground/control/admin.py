@@ -134,7 +134,7 @@ def _was_asked(slack: Slack, thread: Thread) -> bool:
     asked = {"channel_id": thread.channel, "thread_ts": thread.ts, "status": "active"}
     return any(
         call.method == "agents.sessions.setStatus"
-        and asked.items() <= {key: str(call.args.get(key)) for key in asked}.items()
+        and asked == {key: call.args.get(key) for key in asked}
         and call.time >= thread.session_set
         for call in slack.calls.since(0)
     )
