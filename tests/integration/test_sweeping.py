@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from procrastinate.jobs import Job
 
-from bot.conversation.inbox import _FOLLOWED, ANSWER, CLAIM, THREAD_SETTING
+from bot.conversation.inbox import ANSWER
 from bot.queue.queue import REPLIES, Queue
 from bot.queue.sweep import MAX_CRASHES, beat, free_stalled, give_up_jobs
 from memory import Pool
@@ -17,7 +17,6 @@ from memory.postgres import transaction
 from tests.databases import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
-BACKLOG = 10_000
 SECONDS = 15.0
 
 
@@ -49,50 +48,6 @@ async def test_all_who_sweep_at_once_give_back_each_job_once(
     assert [job["lock"] for job in left] == [*locks[10:], *locks[:10]]
     assert {job["status"] for job in left} == {"todo"}
     assert [job["attempts"] for job in left] == [1] * 30 + [0] * 10
-
-
-async def read_in_vain(
-    pool: Pool, statement: str, values: dict[str, Any], scope: dict[str, str] | None = None
-) -> int:
-    """Execute a statement; return how many rows, or pairs of rows, it read and dropped."""
-    async with transaction(pool, scope) as connection:
-        found = await connection.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values
-        )
-        [row] = await found.fetchall()
-    return removed_rows(row["QUERY PLAN"][0]["Plan"])
-
-
-def removed_rows(plan: dict[str, Any]) -> int:
-    """Return how many rows a plan and its parts removed."""
-    filters = ("Rows Removed by Filter", "Rows Removed by Join Filter")
-    own = sum(plan.get(name, 0) for name in filters) * plan["Actual Loops"]
-    return int(own) + sum(removed_rows(part) for part in plan.get("Plans", []))
-
-
-def answered(database: str) -> None:
-    """Store 10,000 answered messages."""
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(
-            "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, status,"
-            " ended_at) SELECT 'T1', 'Old' || n, 'U1', 'D1', 'old' || n, 'old' || n, 'answered',"
-            " now() - interval '1 day' FROM generate_series(1, %s) AS n",
-            (BACKLOG,),
-        )
-        owner.execute("ANALYZE messages")
-
-
-async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
-    """Taking a message, and a reply in a thread without the bot, read that thread's rows alone."""
-    answered(database)
-    asked(database, "t1")
-    values = {"thread": "t1"}
-    scope, other = (
-        {THREAD_SETTING: "t1"},
-        {"thread": "t2", "before": "9", "user": "U1", "since": "0"},
-    )
-    assert await read_in_vain(pool, CLAIM, values, scope) < 100
-    assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
 
 
 def asked(database: str, *threads: str, attempts: int = 1, status: str = "waiting") -> None:
