@@ -18,7 +18,6 @@ from bot.conversation.unformed import schedule_formation
 from bot.people import (
     MEMORY_STATE,
     memory_state_of,
-    memory_state_parameters,
     note_informed,
     off_record,
 )
@@ -304,8 +303,10 @@ async def _read(
         f" THEN {BEFORE} ELSE 0 END AS requests_before"
         f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
         {
-            **memory_state_parameters(message),
+            **message.person.ids,
             **memories_parameters,
+            "channel": message.channel_id,
+            "ts": message.ts,
             "thread": message.thread,
             "thread_ts": message.thread_ts,
             "audiences": None if view.audiences is None else list(view.audiences),

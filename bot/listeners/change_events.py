@@ -65,9 +65,9 @@ class ChangeEvents:
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
                 await self.app.people.changed(person, user)
             case "app_uninstalled", _:
-                await self.app.workspaces.left(team, _event_time(body), uninstalled=True)
-            case "tokens_revoked", _ if (event.get("tokens") or {}).get("bot"):
-                await self.app.workspaces.left(team, _event_time(body), uninstalled=False)
+                # In seconds since 1970, by Slack's clock.
+                at = float(body.get("event_time") or time.time())
+                await self.app.workspaces.left(team, at)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.app.audiences.invalidate(team, str(event.get(name)))
@@ -160,8 +160,3 @@ def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple
     """Return the ts of a message and the key of its thread."""
     ts = str(message.get("ts"))
     return ts, thread_key(team, channel, str(message.get("thread_ts") or ts))
-
-
-def _event_time(body: Mapping[str, Any]) -> float:
-    """Return when an event happened, in seconds since 1970, by Slack's clock."""
-    return float(body.get("event_time") or time.time())

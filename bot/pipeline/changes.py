@@ -30,7 +30,7 @@ from bot.delivery.posted_messages import SETTLED_SECONDS
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
-from bot.people import is_off
+from bot.people import read_memory_state
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -90,10 +90,11 @@ class SourceUpdates:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                refused = self.app.policy.refuses(person, channel_id, row["audience"])
-                unkept = refused or await is_off(
-                    connection, person, channel_id, self.app.settings.consent
+                refused = self.app.refuses(person, channel_id, row["audience"])
+                state = await read_memory_state(
+                    connection, person, channel_id, ts, self.app.settings.consent
                 )
+                unkept = refused or state.off
                 if unkept:
                     await delete_texts(connection, person, [row["id"]])
                 narrowed = await narrow(connection, person, row["id"])

@@ -183,7 +183,7 @@ async def _allowed(app: App, client: AsyncWebClient, person: Person, channel: st
         if info.get("is_im") or not info.get("is_member"):
             raise _Unread(_NOT_THERE)
         audience, _ = kind_of(info, channel)
-        if app.policy.refuses_channel(channel, audience):
+        if app.refuses_channel(channel, audience):
             raise _Unread(_CLOSED)
         theirs = await client.users_conversations(
             user=person.user_id, types=_TYPES, limit=_THEIR_CHANNELS

@@ -23,7 +23,7 @@ from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, control_tools
 from bot.ui.blocks import Payload, payload
-from bot.ui.messages import PayloadMaker, consent_question, refusal_payload
+from bot.ui.messages import PayloadMaker, consent_question, done_payload, refusal_done
 from bot.ui.reader import Reader
 from memory import (
     DM,
@@ -114,7 +114,8 @@ class Toolbox:
 
     def _refusal(self, refused: Refusal) -> PayloadMaker:
         async def shown(_: Person, reader: Reader) -> Payload:
-            return refusal_payload(reader, refused, can_store=self._app.stores_facts)
+            done = refusal_done(reader, refused, can_store=self._app.stores_facts)
+            return done_payload(reader, done)
 
         return shown
 
@@ -163,7 +164,8 @@ class Toolbox:
     async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app, turn, message = self._app, self._turn, self._turn.message
-        now = await read_memory_state(connection, message, app.settings.consent)
+        where, mode = (message.channel_id, message.ts), app.settings.consent
+        now = await read_memory_state(connection, message.person, *where, mode)
         words = turn.words[:WORDS_LIMIT]
         # Without its turn the person has been erased while it was being answered.
         if now.off or not now.on_record or not await has_turn(connection, message, words):
