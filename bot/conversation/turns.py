@@ -303,10 +303,8 @@ async def _read(
         f" THEN {BEFORE} ELSE 0 END AS requests_before"
         f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
         {
-            **message.person.ids,
+            **message.person.ids | {"channel": message.channel_id, "ts": message.ts},
             **memories_parameters,
-            "channel": message.channel_id,
-            "ts": message.ts,
             "thread": message.thread,
             "thread_ts": message.thread_ts,
             "audiences": None if view.audiences is None else list(view.audiences),

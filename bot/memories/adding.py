@@ -50,6 +50,7 @@ from memory import (
     list_changes,
     memory_view,
     open_questions,
+    search_memories,
 )
 from memory.credentials import redact
 from memory.postgres import person_transaction
@@ -232,8 +233,6 @@ class _Request:
             )
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)
-        if formed.late:
-            log.warning("what a person added was not judged in time; it is stored as typed")
         judged = {
             one.evidence.original: one
             for one in reversed(formed.refused)
@@ -241,11 +240,20 @@ class _Request:
         }
         others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
         refused = [one for said, one in judged.items() if said not in formed.accepted]
+        if formed.late:
+            log.warning("what a person added was not judged in time; it is stored as typed")
+        else:
+            others = [line for line in others if not await self._is_known(line)]
         if others and not app.stores_facts:
             return dict.fromkeys(others, reader.say("form_invalid")), refused
         if others:
             await self.store(others, request)
         return {}, refused
+
+    async def _is_known(self, line: str) -> bool:
+        """Return whether a memory that may be used there contains the line."""
+        found = await search_memories(self.app.pool, self.click.person, line, whole_words=True)
+        return any(self.view.allows(memory.namespace) for memory in found)
 
     async def store(self, lines: Sequence[str], request: str) -> None:
         """Store each line as a fact, with itself as the evidence."""
@@ -285,7 +293,7 @@ class _Request:
         stored = notable_changes(await list_changes(pool, person, batch=self.batch))
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or left) and len(refused) == 1:
-            return refusal_done(reader, refused[0], can_store=self.app.stores_facts)
+            return refusal_done(reader, refused[0], facts=self.app.stores_facts)
         left |= {one.sentence: refusal_line(reader, one.reason, one.sentence) for one in refused}
         lines = [changes_line(reader, stored)] if stored else []
         buttons: Sequence[Block] = ()

@@ -90,11 +90,9 @@ class SourceUpdates:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                refused = self.app.refuses(person, channel_id, row["audience"])
-                state = await read_memory_state(
-                    connection, person, channel_id, ts, self.app.settings.consent
-                )
-                unkept = refused or state.off
+                mode = self.app.settings.consent
+                state = await read_memory_state(connection, person, channel_id, ts, mode)
+                unkept = state.off or self.app.refuses(person, channel_id, row["audience"])
                 if unkept:
                     await delete_texts(connection, person, [row["id"]])
                 narrowed = await narrow(connection, person, row["id"])

@@ -130,13 +130,13 @@ def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
     return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 
-def refusal_done(reader: Reader, refusal: Refusal, *, can_store: bool) -> Done:
+def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
-    `can_store`: whether there is a kind of memory for it.
+    `facts`: whether there is a kind of memory for it.
     """
     line = refusal_line(reader, refusal.reason, refusal.sentence)
-    if refusal.evidence is None or not can_store or refusal.reason in _FINAL:
+    if refusal.evidence is None or not facts or refusal.reason in _FINAL:
         return Done(line=line)
     said = refusal.evidence.original
     value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:SENTENCE_LIMIT]}"

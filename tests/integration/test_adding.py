@@ -133,7 +133,7 @@ async def test_many_lines_are_one_notice(verified: Verified) -> None:
     """
     app = await verified.app()
     who = app.person(app.slack.place())
-    books = [f"I own book number {number}" for number in range(19)]
+    books = [f"I own book number {number:02}" for number in range(19)]
     lines = [*books[:10], LEAVE, *books[10:]]
     some = [("UserFact", {"fact": one, "evidence": one}) for one in lines[:15]]
     verified.model.answer(some)

@@ -148,7 +148,7 @@ async def stays(app: App) -> AsyncIterator[None]:
         (ago(minutes=-30), nothing, 0),
         (ago(hours=-30), nothing, 0),
         ({"due": None}, nothing, 0),
-        *((ago(minutes=1), clicked(one), 0) for one in ("done", "drop", "never", "tomorrow")),
+        *((ago(minutes=1), clicked(one), 0) for one in ("done", "drop", "tomorrow")),
         (ago(minutes=1), forgotten, 0),
         (ago(minutes=1), forgotten_and_back, 1),
         (ago(minutes=1), off, 0),

@@ -423,7 +423,7 @@ def test_every_other_message_fits(
 def test_every_refusal_fits(reader: Reader, reason: Any, text: str) -> None:
     """Its button holds the sentence, cut off where it is long, and the message it was said in."""
     refused = refusal(reason, text)
-    payload = done_payload(reader, refusal_done(reader, refused, can_store=True))
+    payload = done_payload(reader, refusal_done(reader, refused, facts=True))
     message_fits(payload)
     for row in payload["blocks"][1:]:
         channel, ts, held = row["elements"][0]["value"].split(" ", 2)

@@ -114,8 +114,7 @@ class Toolbox:
 
     def _refusal(self, refused: Refusal) -> PayloadMaker:
         async def shown(_: Person, reader: Reader) -> Payload:
-            done = refusal_done(reader, refused, can_store=self._app.stores_facts)
-            return done_payload(reader, done)
+            return done_payload(reader, refusal_done(reader, refused, facts=self._app.stores_facts))
 
         return shown
 
