@@ -204,7 +204,7 @@ def _a_file(folder: Path) -> str:
 
 
 def _a_broken_workspace(folder: Path) -> str:
-    (folder / "data" / "playground" / "slack.sqlite3").mkdir(parents=True)
+    (folder / "data" / "playground" / "slack.json").mkdir(parents=True)
     return "data"
 
 

@@ -134,6 +134,21 @@ async def test_the_client_is_checked(driver: Driver, anyone: AsyncWebClient) -> 
     assert (await anyone.api_call("oauth.v2.access", params={**given, **named}))["ok"]
 
 
+async def test_the_address_of_consent_installs_where_the_app_is_missing(
+    driver: Driver, anyone: AsyncWebClient
+) -> None:
+    """The browser goes straight back with a code of the first workspace without the app."""
+    other = await second(driver)
+    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, "state": "s"}
+    address = f"{driver.url}/oauth/v2/authorize"
+    async with driver.session.get(address, params=query, allow_redirects=False) as response:
+        assert response.status == 302
+        back = parse_qs(urlsplit(response.headers["Location"]).query)
+    assert back["state"] == ["s"]
+    answer = await access(anyone, code=back["code"][0], redirect_uri=REDIRECT)
+    assert answer["team"]["id"] == other.team
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
