@@ -10,9 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import psycopg
-
-from bench.ground import Ground, open_ground
+from bench.ground import Ground, open_ground, value
 from bench.recording import Trace, traced
 from bot.config import load_settings
 from bot.runtime.service import open_service
@@ -59,13 +57,8 @@ async def played(
 
 async def _answered(address: str, ts: str) -> None:
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not await asyncio.to_thread(_is_answered, address, ts):  # noqa: ASYNC110 - it is in PostgreSQL
+        while not await asyncio.to_thread(value, address, _ANSWERED, ts):  # noqa: ASYNC110 - it is in PostgreSQL
             await asyncio.sleep(0.1)
-
-
-def _is_answered(address: str, ts: str) -> bool:
-    with psycopg.connect(address, autocommit=True) as owner:
-        return owner.execute(_ANSWERED, (ts,)).fetchone() == (True,)
 
 
 def report(title: str, trace: Trace) -> Iterator[str]:
