@@ -74,5 +74,5 @@ async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
     await expect(heard).to_contain_text("soba")
     assert (await heard.inner_text()).count("Kioku:") == 1
     assert "*" not in await heard.inner_text()
-    await ann.page.keyboard.press("Alt+Digit1")
+    await ann.page.locator(".person").first.click()
     await expect(heard).to_be_empty()

@@ -123,6 +123,35 @@ async def test_a_code_is_good_once_and_for_ten_minutes(
     assert await access_error(anyone, code=late, redirect_uri=REDIRECT) == "invalid_code"
 
 
+<<<<<<< HEAD
+=======
+async def test_the_client_is_checked(driver: Driver, anyone: AsyncWebClient) -> None:
+    """A wrong client is refused before the code is looked at; both ways of sending it work."""
+    given = {"code": await code(driver), "redirect_uri": REDIRECT}
+    assert await access_error(anyone, **given, client_secret="wrong") == "bad_client_secret"
+    assert await access_error(anyone, **given, client_id="1.2") == "invalid_client_id"
+    assert await access_error(anyone, **given, grant_type="password") == "invalid_grant_type"
+    assert await refused(anyone, "oauth.v2.access", **given) == "invalid_client_id"
+    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    assert (await anyone.api_call("oauth.v2.access", params={**given, **named}))["ok"]
+
+
+async def test_the_address_of_consent_installs_where_the_app_is_missing(
+    driver: Driver, anyone: AsyncWebClient
+) -> None:
+    """The browser goes straight back with a code of the first workspace without the app."""
+    other = await second(driver)
+    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, "state": "s"}
+    address = f"{driver.url}/oauth/v2/authorize"
+    async with driver.session.get(address, params=query, allow_redirects=False) as response:
+        assert response.status == 302
+        back = parse_qs(urlsplit(response.headers["Location"]).query)
+    assert back["state"] == ["s"]
+    answer = await access(anyone, code=back["code"][0], redirect_uri=REDIRECT)
+    assert answer["team"]["id"] == other.team
+
+
+>>>>>>> main
 @pytest.mark.parametrize(
     ("change", "error"),
     [
