@@ -237,6 +237,7 @@ async def _form(
         ): line
         for line in lines
     }
+    formed, in_time = FormationResult(), True
     try:
         formed = await app.former.form(
             source.view,
@@ -247,7 +248,8 @@ async def _form(
             spend=partial(count_tokens, person.team_id),
         )
     except FormationUnavailable:
-        formed = FormationResult(changes=(), refused=(), late=True)
+        in_time = False
+        log.warning("what a person added was not judged in time; it is stored as typed")
     judged = {
         one.evidence.original: one
         for one in reversed(formed.refused)
@@ -255,9 +257,7 @@ async def _form(
     }
     outcome.refused += [one for said, one in judged.items() if said not in formed.accepted]
     others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
-    if formed.late:
-        log.warning("what a person added was not judged in time; it is stored as typed")
-    else:
+    if in_time:
         others = [line for line in others if not await _is_known(app, person, source, line)]
     if others and app.stores_facts:
         await _store(app, source, UserFact, others, batch, request)

@@ -45,7 +45,7 @@ async def rate(app: App, person: Person, reader: Reader, value: str) -> Done | S
 async def comment(app: App, person: Person, reader: Reader, view: Mapping[str, Any]) -> SlackView:
     """Store the comment of a submitted form; return the thanks."""
     turn, text = read_comment(view)
-    [redacted] = await redact_texts(text)
+    [redacted] = redact_texts(text)
     async with person_transaction(app.pool, person) as connection:
         done = await connection.execute(
             "UPDATE feedback SET rating = 'bad', comment = %s, changed_at = now()"

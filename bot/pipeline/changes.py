@@ -73,7 +73,7 @@ class SourceUpdates:
         replaced.
         """
         bot_user_id = await self.app.slack.bot_user_id(team_id)
-        redacted = await redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
+        redacted = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
         question, words = redacted[0].text, redacted[1].text[:WORDS_LIMIT]
         async with transaction(self.app.pool, {THREAD_SETTING: thread}) as connection:
             rows = await replace_texts(
@@ -188,7 +188,7 @@ class SourceUpdates:
         changed.
         """
         person = Person(team, user)
-        [words] = await redact_texts(await self._words_now(team, channel, ts, root))
+        [words] = redact_texts(await self._words_now(team, channel, ts, root))
         said = PersonMessage(text=words.text, channel=channel, ts=ts) if words.text else None
         changed = await source_changed(self.app.pool, self.app.embedder, person, channel, ts, said)
         log.info("a remembered message was edited or deleted: %d memories updated", len(changed))

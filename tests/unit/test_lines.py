@@ -139,11 +139,6 @@ def test_each_change_is_one_line(changed: Change, line: str) -> None:
             "The memory that I use everywhere in this workspace still says “I live in Osaka”."
             " Change it to “I live in Tokyo” too?",
         ),
-        (
-            question("widen", after=None),
-            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
-            " Forget it too?",
-        ),
         (question("store"), "May I remember this? “I live in Tokyo”"),
     ],
     ids=lambda one: getattr(one, "asks", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -80,7 +80,13 @@ class Toolbox:
             reply_to=final_question(turn.last_reply or ""),
         )
         self._memory = MemoryTools(
-            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
+            app.former,
+            turn.view,
+            said,
+            batch_id=turn.id,
+            in_commit=self._note,
+            spend=partial(count_tokens, message.team_id),
+            off=off,
         )
         self._controls = ControlTools(app, turn)
         self._calls = 0
@@ -142,10 +148,7 @@ class Toolbox:
             given = redact_json(given, self._turn.removed)
         memory, controls = self._memory, self._controls
         if name not in controls:
-            spent = memory.tokens
-            output = await memory.call(name, json.dumps(given))
-            count_tokens(self._turn.message.team_id, memory.tokens - spent)
-            return output
+            return await memory.call(name, given)
         output = await controls.call(name, given)
         if controls.switched_off:
             memory.switch_off()
