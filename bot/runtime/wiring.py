@@ -15,6 +15,7 @@ from bot.access import Quotas, policy_of
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
+from bot.conversation.running import RunningThreads
 from bot.conversation.turns import Turns
 from bot.delivery.sessions import Sessions
 from bot.notices import repeat_notice
@@ -76,7 +77,7 @@ def create_turn_dependencies(
         settings=settings,
         pool=pool,
         queue=queue,
-        inbox=Inbox(pool, queue),
+        inbox=Inbox(pool, RunningThreads(pool)),
         slack=slack,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack),
