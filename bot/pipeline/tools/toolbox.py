@@ -79,14 +79,9 @@ class Toolbox:
             zone=state.settings.zone,
             reply_to=final_question(turn.last_reply or ""),
         )
+        note, spend = self._note, partial(count_tokens, message.team_id)
         self._memory = MemoryTools(
-            app.former,
-            turn.view,
-            said,
-            batch_id=turn.id,
-            in_commit=self._note,
-            spend=partial(count_tokens, message.team_id),
-            off=off,
+            app.former, turn.view, said, batch_id=turn.id, in_commit=note, spend=spend, off=off
         )
         self._controls = ControlTools(app, turn)
         self._calls = 0
@@ -146,12 +141,11 @@ class Toolbox:
         if self._turn.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
             given = redact_json(given, self._turn.removed)
-        memory, controls = self._memory, self._controls
-        if name not in controls:
-            return await memory.call(name, given)
-        output = await controls.call(name, given)
-        if controls.switched_off:
-            memory.switch_off()
+        if name not in self._controls:
+            return await self._memory.call(name, given)
+        output = await self._controls.call(name, given)
+        if self._controls.switched_off:
+            self._memory.switch_off()
             await self._take_back()
         return output
 
