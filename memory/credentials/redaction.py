@@ -14,6 +14,7 @@ from typing import Any
 from memory.credentials.detection import KINDS, Credential, find_credentials
 
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)}) removed\]")
+_ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
 _MIN_VALUE = 4  # characters of a value that is also removed where nothing names it
 # Such as the password of postgres://postgres:postgres@localhost.
 _WORD = re.compile(r"\A[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10})\Z")
@@ -37,7 +38,7 @@ def redact(text: str, known: Iterable[Credential] = ()) -> Redacted:
     for one in reversed(removed):
         text = text[: one.start] + _placeholder(one) + text[one.end :]
     for one in known:
-        value = one.value.strip()
+        value = _ASSIGNED.sub("", one.value.strip())
         if len(value) >= _MIN_VALUE and not _WORD.match(value) and value in text:
             whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
             text, count = re.subn(whole, _placeholder(one), text)

@@ -74,6 +74,13 @@ def test_a_repeated_value_is_removed() -> None:
     assert _WORD not in repr(removed)
 
 
+def test_a_value_is_found_without_its_name() -> None:
+    """Some formats are found together with the name before them."""
+    key = "a1" * 43 + "=="
+    removed = redact(f"AccountName=x;AccountKey={key};EndpointSuffix=core.windows.net").removed
+    assert redact(f"{key} is a key", removed).text == "[access key removed] is a key"
+
+
 def test_a_short_value_is_not_searched_for_elsewhere() -> None:
     """Three digits occur in other numbers."""
     assert redact("chapter 123", [Credential("password", "123")]).text == "chapter 123"
