@@ -30,8 +30,8 @@ from bot.delivery.posted_messages import DeliveryFailed
 from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.model import ReplyFailed
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import ReplyFailed
 from bot.slack.client import error_code
 from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message

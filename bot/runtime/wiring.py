@@ -21,8 +21,8 @@ from bot.delivery.sessions import Sessions
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
+from bot.pipeline.model import ModelRequests
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.migrations import migrations
 from bot.queue.queue import Queue
