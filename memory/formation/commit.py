@@ -111,11 +111,10 @@ async def commit(
 
     async def written(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
         nonlocal formed
-        await ask(connection, person, decisions.questions)
         formed = FormationResult(
             changes=tuple(changes),
             refused=(*refused, *decisions.refused),
-            questions=tuple(decisions.questions),
+            questions=tuple(await ask(connection, person, decisions.questions)),
             accepted=_accepted(proposals, decisions.refused),
         )
         if in_commit is not None:

@@ -29,15 +29,19 @@ _COLUMNS: LiteralString = (
 )
 _OPEN: LiteralString = f"{OF_IDS} AND expires_at > now()"
 _DROP: LiteralString = f"DELETE FROM memory_questions WHERE {OF_IDS} AND id = %(id)s"
-# One question of a kind about a memory, or whether to store a content, is open at a time.
+# One question of a kind about a memory is open at a time; the same one again stays as it is.
 _ASK: LiteralString = (
-    f"WITH gone AS (DELETE FROM memory_questions WHERE {OF_IDS} AND kind = %(kind)s"
-    " AND audience = %(audience)s AND (key = %(key)s"
-    " OR kind = 'store' AND after->'content' = %(after)s::jsonb->'content'))"
-    " INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, narrow_key,"
-    " before, after, ends_at, batch, messages, expires_at) VALUES (%(id)s, %(team)s, %(user)s,"
+    f"WITH same AS (SELECT {_COLUMNS} FROM memory_questions WHERE {_OPEN} AND kind = %(kind)s"
+    " AND audience = %(audience)s AND (key = %(key)s OR kind = 'store')"
+    " AND (before->'content', after->'content') IS NOT DISTINCT FROM"
+    " (%(before)s::jsonb->'content', %(after)s::jsonb->'content') LIMIT 1),"
+    f" gone AS (DELETE FROM memory_questions WHERE {OF_IDS} AND kind = %(kind)s"
+    " AND audience = %(audience)s AND key = %(key)s AND id NOT IN (SELECT id FROM same)),"
+    " new AS (INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, narrow_key,"
+    " before, after, ends_at, batch, messages, expires_at) SELECT %(id)s, %(team)s, %(user)s,"
     " %(kind)s, %(audience)s, %(key)s, %(narrow_key)s, %(before)s, %(after)s, %(ends_at)s,"
-    " %(batch)s, %(messages)s, %(expires_at)s)"
+    " %(batch)s, %(messages)s, %(expires_at)s WHERE NOT EXISTS (SELECT FROM same)"
+    f" RETURNING {_COLUMNS}) SELECT * FROM same UNION ALL SELECT * FROM new"
 )
 
 
@@ -69,10 +73,11 @@ class Question(Keyed):
 
 async def ask(
     connection: AsyncConnection[DictRow], person: Person, questions: Iterable[Question]
-) -> None:
-    """Store questions; each takes the place of an earlier one about the same."""
+) -> list[Question]:
+    """Store questions and return them; a question that is already open is returned unchanged."""
+    made: list[Question] = []
     for one in questions:
-        await connection.execute(
+        found = await connection.execute(
             _ASK,
             {
                 **person.ids,
@@ -89,6 +94,8 @@ async def ask(
                 "expires_at": one.at + timedelta(days=OPEN_DAYS),
             },
         )
+        made += [_question(person, record) for record in await found.fetchall()]
+    return made
 
 
 def _question(person: Person, record: DictRow) -> Question:
