@@ -1,17 +1,15 @@
-"""The page of consent, other workspaces on the playground's page, and the way to one's own."""
+"""The way from the playground's page to a workspace of one's own."""
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import expect
 
-from slack_playground.slack import CLIENT_ID
 from tests.browser.conftest import Visit
+<<<<<<< HEAD
 from tests.browser.showcase import Showcase
 from tests.browser.test_accessibility import findings
-from tests.browser.visitor import Playground
-from tests.conftest import json_server
 
 
 async def test_consent_by_keyboard(show: Showcase, visit: Visit) -> None:
@@ -43,6 +41,9 @@ async def test_consent_by_keyboard(show: Showcase, visit: Visit) -> None:
         show.person("Ben"),
         frozenset({"chat:write", "im:history"}),
     )
+=======
+from tests.browser.visitor import Playground
+from tests.conftest import json_server
 
 
 async def test_the_page_links_to_slacks_form_and_names_the_command(visit: Visit) -> None:
@@ -56,3 +57,4 @@ async def test_the_page_links_to_slacks_form_and_names_the_command(visit: Visit)
         href = await link.get_attribute("href") or ""
         assert parse_qs(urlsplit(href).query)["manifest_json"] == ["{}"]
         await expect(visitor.page.get_by_text("kioku setup")).to_be_visible()
+>>>>>>> main

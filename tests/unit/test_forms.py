@@ -5,32 +5,41 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.payloads import UNREADABLE
-from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
     LINES_LIMIT,
     add_errors,
     add_form,
+<<<<<<< HEAD
+=======
     added_lines,
     chosen_audience,
     delete_errors,
     delete_form,
     edit_errors,
+>>>>>>> main
     edit_form,
     entered_content,
     fields_of,
     lines_of,
     metadata_of,
+<<<<<<< HEAD
+    read_memory_form,
+)
+from bot.ui.reader import Reader
+from memory import SCHEMAS, UserFact
+=======
     read_settings_form,
     settings_form,
 )
 from bot.ui.reader import Reader
 from memory import SCHEMAS, Promise, UserFact
 from memory.model.custom_schemas import checked_schemas
+>>>>>>> main
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Pet, memory
 
@@ -101,6 +110,8 @@ def test_a_form_holds_what_is_stored() -> None:
     assert list(home) == ["field.fact", "audience"]
 
 
+<<<<<<< HEAD
+=======
 @pytest.mark.parametrize("audience", ["dm", "public", "C0123456789"])
 def test_a_form_begins_with_where_a_memory_is_used(audience: str) -> None:
     """The present audience is chosen; one conversation is another choice only where it is one."""
@@ -128,6 +139,7 @@ def test_a_kind_of_the_operators_has_its_titles() -> None:
     assert blocks[1]["hint"]["text"] == say("en", "form_range", low=0, high=100)
 
 
+>>>>>>> main
 def test_each_shape_of_field() -> None:
     """Texts, numbers and choices have their input; what has none is left as it is."""
     assert list(fields_of(Pet, {})) == ["name", "size", "temper", "age", "weight"]
@@ -223,6 +235,9 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
 def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: str) -> None:
     """The form stays open with what was entered."""
     view = {**add_form(EN), "state": {"values": state(lines=text)}}
+<<<<<<< HEAD
+    assert read_memory_form(EN, view, SCHEMAS).errors == ({"lines": error} if error else {})
+=======
     assert add_errors(EN, view) == ({"lines": error} if error else {})
     assert added_lines(view) == lines_of(text)
 
@@ -253,3 +268,4 @@ def test_only_the_word_deletes(language: Language) -> None:
         assert delete_errors(reader, {**view, "state": {"values": state(word=f" {word} ")}}) == {}
     [error] = delete_errors(reader, {**view, "state": {"values": state(word="yes")}}).values()
     assert error == say(language, "delete_type", word=say(language, "delete_word"))
+>>>>>>> main
