@@ -188,8 +188,6 @@ async def test_an_outage_costs_one_request(trial: Trial, status: int) -> None:
     assert await trial.rows() == before
 
 
-
-
 def fix(**fields: Any) -> Call:
     """Return a call that repairs the first call."""
     patches = [{"op": "add", "path": f"/{k}", "value": v} for k, v in fields.items()]

@@ -169,46 +169,6 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     assert gone(postgres)
 
 
-<<<<<<< HEAD
-=======
-def _a_file(folder: Path) -> str:
-    (folder / "taken").write_text("", "utf-8")
-    return "taken"
-
-
-def _a_broken_workspace(folder: Path) -> str:
-    (folder / "data" / "playground" / "slack.json").mkdir(parents=True)
-    return "data"
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "sentence"),
-    [
-        (_a_file, "kioku: {folder} cannot be used (File exists): set KIOKU_DATA_DIR to another"),
-        (
-            _a_broken_workspace,
-            "kioku: The playground did not start: see {folder}/playground.log and fix the cause",
-        ),
-    ],
-)
-def test_a_data_directory_the_playground_cannot_use_is_named(
-    tmp_path: Path, database: str, spoiled: Callable[[Path], str], sentence: str
-) -> None:
-    """With a database elsewhere, too, a folder that cannot be used is one sentence."""
-    folder = spoiled(tmp_path)
-    done = ended(
-        tmp_path,
-        "up",
-        PORT="0",
-        DATABASE_URL=database,
-        KIOKU_DATA_DIR=folder,
-    )
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(sentence.format(folder=tmp_path / folder))
-    assert len(done.err.splitlines()) == 1
-
-
->>>>>>> main
 def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
     """With Slack's tokens the app connects there, and only the stand-in model runs here."""
     with json_server(PLAYGROUND, "--manifest", "manifest.yml") as slack:

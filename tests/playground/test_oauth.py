@@ -123,19 +123,6 @@ async def test_a_code_is_good_once_and_for_ten_minutes(
     assert await access_error(anyone, code=late, redirect_uri=REDIRECT) == "invalid_code"
 
 
-<<<<<<< HEAD
-=======
-async def test_the_client_is_checked(driver: Driver, anyone: AsyncWebClient) -> None:
-    """A wrong client is refused before the code is looked at; both ways of sending it work."""
-    given = {"code": await code(driver), "redirect_uri": REDIRECT}
-    assert await access_error(anyone, **given, client_secret="wrong") == "bad_client_secret"
-    assert await access_error(anyone, **given, client_id="1.2") == "invalid_client_id"
-    assert await access_error(anyone, **given, grant_type="password") == "invalid_grant_type"
-    assert await refused(anyone, "oauth.v2.access", **given) == "invalid_client_id"
-    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    assert (await anyone.api_call("oauth.v2.access", params={**given, **named}))["ok"]
-
-
 async def test_the_address_of_consent_installs_where_the_app_is_missing(
     driver: Driver, anyone: AsyncWebClient
 ) -> None:
@@ -151,7 +138,6 @@ async def test_the_address_of_consent_installs_where_the_app_is_missing(
     assert answer["team"]["id"] == other.team
 
 
->>>>>>> main
 @pytest.mark.parametrize(
     ("change", "error"),
     [

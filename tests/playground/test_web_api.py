@@ -285,35 +285,6 @@ async def test_rate_limits_are_slacks_when_asked_for(
     assert (await refused()).response["error"] == "invalid_arguments"
 
 
-<<<<<<< HEAD
-async def test_the_sdk_and_the_playground_name_the_same_arguments(slack: Slack) -> None:
-    """Every served method has a handler and the other way round."""
-    served = WebApi(slack)
-    assert served.handlers.keys() == served.methods.keys()
-=======
 def test_every_method_of_the_reference_is_served() -> None:
     """Every method has a handler and the other way round."""
     assert HANDLERS.keys() == load_methods().keys()
-
-
-def test_every_difference_has_a_reason_and_a_source() -> None:
-    """Each entry of the overlay changes what the reference says, and names why and by whom."""
-    folder = ROOT / "packages/slack-playground/slack_playground"
-    overlay = tomllib.loads((folder / "slack_methods_overlay.toml").read_text(encoding="utf-8"))
-    reference = json.loads((folder / "slack_methods.json").read_text(encoding="utf-8"))
-    for difference in overlay["difference"]:
-        assert len(difference["reason"]) > 20
-        assert difference["source"].startswith(("https://", "a rule of the playground"))
-        name = difference["method"]
-        methods = reference["methods"] if name == "*" else {name: reference["methods"][name]}
-        if "error" in difference:
-            listed = [
-                *reference["common_errors"],
-                *(methods[name]["errors"] if name != "*" else []),
-            ]
-            assert difference["error"] not in listed, difference
-        else:
-            argument = {key: difference[key] for key in ("type", "required")}
-            known = [method["args"].get(difference["argument"]) for method in methods.values()]
-            assert any(one != argument for one in known), difference
->>>>>>> main
