@@ -14,9 +14,6 @@ from bot.ui.reader import Reader
 class AnswerSink(Protocol):
     """The interface that an answer is written to while the model gives it."""
 
-    def expect(self) -> None:
-        """Prepare to deliver an answer: its first piece is about to come."""
-
     async def check(self) -> None:
         """Raise `bot.conversation.claimed_message.Interrupted` if the answer must end."""
 
