@@ -30,8 +30,8 @@ from bot.delivery.posted_messages import DeliveryFailed
 from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.model import ReplyFailed
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import ReplyFailed
 from bot.slack.client import error_code
 from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message
@@ -162,7 +162,7 @@ class ThreadWorker:
             await self._give_up(claimed)
             return True
         message = claimed.message
-        if refusal := self.app.policy.refuses(message.person, message.channel_id, message.audience):
+        if refusal := self.app.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:

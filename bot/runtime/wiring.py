@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import openai
 from psycopg import OperationalError
 
-from bot.access import Quotas, policy_of
+from bot.access import Quotas
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
@@ -21,8 +21,8 @@ from bot.delivery.sessions import Sessions
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
+from bot.pipeline.model import ModelRequests
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.migrations import migrations
 from bot.queue.queue import Queue
@@ -84,7 +84,6 @@ def create_turn_dependencies(
         embedder=embedder,
         former=create_former(settings, pool, embedder, schemas=schemas),
         schemas=schemas,
-        policy=policy_of(settings),
         quotas=Quotas(pool, settings.person_messages_per_hour),
         people=People(pool, slack),
         audiences=Audiences(pool, slack),

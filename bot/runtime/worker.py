@@ -19,7 +19,7 @@ from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED, Backfill
-from bot.pipeline.changes import UPDATE_FROM_TURN, SourceUpdates
+from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
@@ -49,7 +49,6 @@ def register_work(dependencies: TurnDependencies) -> None:
         (REMIND, REPLIES, partial(remind, app)),
         (CATCH_UP, REPLIES, backfill.plan),
         (READ_MISSED, REPLIES, backfill.read),
-        (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
         (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, app)),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.pipeline.responses.request import FAILURES
+from bot.pipeline.model import FAILURES
 from bot.pipeline.thread_worker import MAX_HELD_ATTEMPTS
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
