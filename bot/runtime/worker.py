@@ -20,10 +20,9 @@ from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED, Backfill
 from bot.pipeline.changes import SourceUpdates
-from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FormationJobs
-from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
-from bot.pipeline.turn import TurnDependencies, create_turn
+from bot.pipeline.receive import ThreadWorker
+from bot.pipeline.turn import TurnDependencies
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
 from bot.ui.reader import Reader
@@ -101,6 +100,4 @@ def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:
         stand_in=app.settings.stand_in,
         read_flags=app.inbox.read_flags,
     )
-    fixed_replies = FixedReplies(dependencies, open_reply_sink)
-    outages = ModelOutages(app, fixed_replies, dependencies.replier)
-    return ThreadWorker(app, create_turn(dependencies, open_reply_sink), fixed_replies, outages)
+    return ThreadWorker(dependencies, open_reply_sink)

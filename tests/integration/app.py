@@ -33,7 +33,7 @@ from bot.people import People
 from bot.pipeline.backfill import Backfill
 from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.formation import FormationJobs
-from bot.pipeline.thread_worker import ThreadWorker
+from bot.pipeline.receive import ThreadWorker
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.queue import Queue
 from bot.runtime.http import create_web_app

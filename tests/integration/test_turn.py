@@ -247,7 +247,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.pipeline.thread_worker"]
+    [line] = [one for one in caplog.records if one.name == "bot.pipeline.receive"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 
