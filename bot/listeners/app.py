@@ -39,10 +39,6 @@ _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
 
 
-class UnknownWorkspace(LookupError):
-    """The app is not installed in the workspace of a request, which is acknowledged."""
-
-
 class CheckedApp(AsyncApp):
     """A Bolt app that acknowledges what it cannot read, over every transport.
 
@@ -62,7 +58,9 @@ class CheckedApp(AsyncApp):
         Bolt reads ids of the payload to make the request. What has no listener, such as a button
         of an older version, is acknowledged.
         """
-        if _is_limit(sent):
+        # Slack left events out: more than 30,000 an hour were due.
+        # Source: https://docs.slack.dev/apis/events-api/#rate-limiting
+        if sent.get("type") == "app_rate_limited" and "event" not in sent:
             log.warning("Slack limits its deliveries to this app: events of a minute are missing")
             return BoltResponse(status=HTTPStatus.OK)
         try:
@@ -95,14 +93,6 @@ class SocketModeHandler(AsyncSocketModeHandler):
         await send_async_response(client, req, response, begin)
 
 
-def _is_limit(sent: Mapping[str, Any]) -> bool:
-    """Return whether Slack reports that it left events out: more than 30,000 an hour were due.
-
-    Source: https://docs.slack.dev/apis/events-api/#rate-limiting
-    """
-    return sent.get("type") == "app_rate_limited" and "event" not in sent
-
-
 def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
     """Return the Bolt app with every listener of manifest.yml.
 
@@ -114,7 +104,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
         with transaction_timeout(_DATABASE_SECONDS):
             found = await app.slack.find(context[_TEAM])
         if found is None:
-            raise UnknownWorkspace
+            raise LookupError("The app is not installed there: the request is acknowledged.")
         return AuthorizeResult(
             enterprise_id=None,
             team_id=found.team_id,
