@@ -13,6 +13,12 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
+-- A job that is to run later is announced when it is due, by `beat`, and not when it is stored.
+DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
+CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1
+    AFTER INSERT ON procrastinate_jobs
+    FOR EACH ROW WHEN (new.status = 'todo' AND new.scheduled_at IS NULL)
+    EXECUTE FUNCTION procrastinate_notify_queue_job_inserted_v1();
 
 -- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
 -- docs/explanation/one-message.md has the transitions of `status`.
