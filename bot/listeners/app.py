@@ -23,10 +23,10 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.app import App
-from bot.listeners.change_events import ChangeEvents
+from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
-from bot.pipeline.backfill import Backfill
+from bot.pipeline.backfill import read_follow_ups
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
 from memory.postgres import OutcomeUnknown, transaction_timeout
@@ -177,6 +177,6 @@ def _register_events(bolt: CheckedApp, app: App) -> None:
             log.info("an event of a workspace that is not served was dropped")
         elif message is not None:
             await app.inbox.store(message)
-            await Backfill(app).read_follow_ups(message)
+            await read_follow_ups(app, message)
         else:
-            await ChangeEvents(app).note(body)
+            await note_event(app, body)

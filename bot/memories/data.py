@@ -22,7 +22,7 @@ from bot.people import read_settings
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, Installations, delete_message, error_code
-from bot.slack.files import FileNotSent, FilesForbidden, SentFile
+from bot.slack.files import FileNotSent, FilesForbidden, SentFile, send_file
 from bot.types import PersonErased
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
@@ -192,7 +192,7 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
     key = "exported"
     try:
         noted = partial(_note_file, app.pool, person, request)
-        sent = await app.files.send(person, name, content.encode(), text, noted=noted)
+        sent = await send_file(app.slack, person, name, content.encode(), text, noted=noted)
     except MemoryOff:
         key = "export_erased"
     except FilesForbidden:
