@@ -64,9 +64,8 @@ async def note_event(app: App, body: Mapping[str, Any]) -> None:
             person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
             await app.people.changed(person, user)
         case "app_uninstalled", _:
-            await app.workspaces.left(team, _event_time(body), uninstalled=True)
-        case "tokens_revoked", _ if (event.get("tokens") or {}).get("bot"):
-            await app.workspaces.left(team, _event_time(body), uninstalled=False)
+            # In seconds since 1970, by Slack's clock.
+            await app.workspaces.left(team, float(body.get("event_time") or time.time()))
         case "channel_id_changed", _:
             for name in ("old_channel_id", "new_channel_id"):
                 await app.audiences.invalidate(team, str(event.get(name)))
@@ -135,8 +134,3 @@ async def _update_source(app: App, body: Mapping[str, Any], message: Mapping[str
     if user and ts and not message.get("bot_id"):
         root = str(message.get("thread_ts") or ts)
         await message_changed(app, Person(team, user), channel, ts, root)
-
-
-def _event_time(body: Mapping[str, Any]) -> float:
-    """Return when an event happened, in seconds since 1970, by Slack's clock."""
-    return float(body.get("event_time") or time.time())

@@ -156,9 +156,7 @@ class ThreadWorker:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
             await self._activate(claimed)
             await self._give_up(claimed)
-        elif refusal := self.app.policy.refuses(
-            message.person, message.channel_id, message.audience
-        ):
+        elif refusal := self.app.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
         elif claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
             await self._reply(claimed, "turn_failed")

@@ -12,6 +12,7 @@ from bot.locale import say
 from bot.memories.data import send_export
 from bot.slack.client import Installations
 from bot.slack.files import FileUnreadable, read_file
+from bot.ui.panel import Click
 from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -20,7 +21,7 @@ from tests.loopback import Handler, ThreadServer
 
 def files_of(app: App, place: PersonThread) -> list[Any]:
     """Return the files in the DM of a place."""
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     return [file for message in seen for file in message.get("files", [])]
 
 
@@ -44,10 +45,11 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    told = await send_export(app.wiring.app, app.person(place), Reader("en"))
+    click = Click(person=app.person(place), reader=Reader("en"))
+    told = await send_export(app.wiring.app, click)
     assert told.line == say("en", key)
     assert len(files_of(app, place)) == ("drop" in fault)
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     own = [message for message in seen if message["user"] == app.slack.bot_user_id]
     assert len(own) == (2 if "drop" in fault else 0)
 

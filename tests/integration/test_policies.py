@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
-from bot.types import Policy
 from bot.ui.panel import ADD, EXPORT, FORGET, Position
 from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
@@ -83,15 +82,6 @@ async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp
     assert app.formations(asked.person) == []
 
 
-async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp) -> None:
-    """Where the sentence cannot be shown, the message is handled and nothing is kept."""
-    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
-    place = app.slack.place()
-    app.slack.fault("chat.postMessage", error="is_archived")
-    await app.ask(place, "Hello")
-    nothing_is_kept(app, place.user)
-
-
 async def test_whose_use_has_ended_sees_exports_and_forgets(make_app: MakeApp) -> None:
     """Whose use has ended can see, export and forget; nothing is added."""
     app = await make_app()
@@ -126,14 +116,3 @@ async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
     assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     names = [one["food_name"] for one in await closed.form(said, PUBLIC)]
     assert names == (["ramen"] if formed else [])
-
-
-def test_a_person_can_only_shorten_the_retention() -> None:
-    """The days of the settings are the upper limit for what a person chooses."""
-    month = Policy(retention_days=30)
-    days = [
-        policy.retention_days_for(chosen)
-        for policy in (Policy(), month)
-        for chosen in (None, 5, 90)
-    ]
-    assert days == [None, 5, 90, 30, 5, 30]
