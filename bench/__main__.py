@@ -13,7 +13,18 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import costs, load, plan, public, report, results, search, side_by_side, starts
+from bench import (
+    costs,
+    forgetting,
+    load,
+    plan,
+    public,
+    report,
+    results,
+    search,
+    side_by_side,
+    starts,
+)
 from bench.ground import ROOT, Ground, open_ground
 from bench.mem0_venv import Mem0Unavailable
 from bench.plan import Plan
@@ -27,6 +38,7 @@ PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
     "costs": costs.measure,
     "search": search.measure,
+    "forgetting": forgetting.measure,
     "load": load.measure,
     "starts": starts.measure,
 }

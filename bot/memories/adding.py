@@ -58,11 +58,10 @@ from memory import (
     list_changes,
     memory_view,
     open_questions,
-    search_memories,
 )
 from memory.credentials import redact
 from memory.postgres import person_transaction
-from memory.store import forgotten_messages
+from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
 log = logging.getLogger(__name__)
 
@@ -267,8 +266,8 @@ async def _form(
 
 async def _is_known(app: App, person: Person, source: Source, line: str) -> bool:
     """Return whether a memory that may be used there contains the line."""
-    found = await search_memories(app.pool, person, line, whole_words=True)
-    return any(source.view.allows(memory.namespace) for memory in found)
+    found = await memory_page(app.pool, person, size=MAX_MEMORIES, words=line, whole_words=True)
+    return any(source.view.allows(memory.namespace) for memory in found.memories)
 
 
 async def _store(

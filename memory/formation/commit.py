@@ -18,11 +18,9 @@ from memory.formation.proposal import Proposal, Refusal
 from memory.formation.questions import Question, ask
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.errors import ChangedSince, FormationUnavailable
 from memory.model.namespace import Namespace
 from memory.postgres.database import Pool
 from memory.store.memories import (
-    MAX_MEMORIES,
     OF_IDS,
     REREAD,
     ROOM,
@@ -80,20 +78,13 @@ async def commit(
 
     The rows are read again under the person's lock. Proposals from messages that the person has
     forgotten are refused. `known` are the rows that were shown to the model, `refused` what the
-    result has besides. No connection is held while texts are embedded. Raises
-    `EmbeddingsUnavailable`, and `FormationUnavailable` if the rows keep changing.
+    result has besides.
     """
     person, at, batch = own.person, datetime.now(UTC), batch or uuid4()
     decisions, formed = Decisions(), FormationResult()
     keys = {one.target.key for one in proposals if one.target}
     keys |= {row.key for row in known if row.namespace != own}
     keys |= {key for row in known for key in row.supersedes}
-
-    def decided(
-        judged: Sequence[Proposal], rows: Collection[Memory], room: int = MAX_MEMORIES
-    ) -> Decisions:
-        actor = actor_of(origin, "formation")
-        return decide(judged, rows, own=own, at=at, actor=actor, sensitive=sensitive, room=room)
 
     async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
         nonlocal decisions
@@ -107,7 +98,15 @@ async def commit(
         forgotten = {(channel, ts) for channel, ts in current["forgotten"]}
         gone = [one for one in proposals if not forgotten.isdisjoint(messages_of(one))]
         left = [one for one in proposals if one not in gone]
-        decisions = decided(left, rows, current["room"])
+        decisions = decide(
+            left,
+            rows,
+            own=own,
+            at=at,
+            actor=actor_of(origin, "formation"),
+            sensitive=sensitive,
+            room=current["room"],
+        )
         decisions.refused += [one.refused("unusable") for one in gone]
         return decisions.steps
 
@@ -127,18 +126,7 @@ async def commit(
         if in_commit is not None:
             await in_commit(connection, formed)
 
-    # If no row has changed since it was read, these are the texts that the transaction writes.
-    likely = decided(proposals, known).steps
-    texts = list(dict.fromkeys(one.text for one in likely if one.text is not None))
-    vectors = await embedder.literals(texts) if texts else None
-    try:
-        await commit_steps(
-            pool, embedder, person, steps, batch=batch, in_commit=written, vectors=vectors
-        )
-    except ChangedSince:
-        raise FormationUnavailable(
-            "These memories keep changing; the messages remain queued."
-        ) from None
+    await commit_steps(pool, embedder, person, steps, batch=batch, in_commit=written)
     return formed
 
 

@@ -96,7 +96,7 @@ def test_a_memory_is_described_in_one_plain_line(
         (change("updated", OSAKA, OSAKA), "Updated: I live in Osaka"),
         (change("removed", OSAKA, None), "Forgotten: I live in Osaka"),
         (
-            change("removed", None, None, actor="expiry"),
+            change("removed", None, None),
             "Forgotten: something you told me for a limited time",
         ),
         (change("confirmed", OSAKA, OSAKA), "Confirmed: I live in Osaka"),

@@ -30,8 +30,9 @@ from bot.ui.messages import (
     open_payload,
 )
 from bot.ui.reader import Reader
-from memory import DM, PUBLIC, Person, Selection, search_memories
+from memory import DM, PUBLIC, Person, Selection
 from memory.postgres import lock_person, person_transaction
+from memory.store import memory_page
 from memory.tools import function_tool
 
 Arguments = Mapping[str, Any]
@@ -209,8 +210,9 @@ class ControlTools:
         if given.get("everything") is True:
             return Selection(everything=True)
         if words := str(given.get("words") or "").strip():
-            found = await search_memories(self._app.pool, self._message.person, words)
-            return Selection(keys=[memory.key for memory in found][:MAX_KEYS])
+            pool, person = self._app.pool, self._message.person
+            found = await memory_page(pool, person, size=MAX_KEYS, words=words)
+            return Selection(keys=[memory.key for memory in found.memories])
         zone = await self._zone()
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
