@@ -123,18 +123,18 @@ ALTER TABLE memory_questions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_questions ON memory_questions
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- The ids of what was forgotten. `what`: a message, which is never read or formed again; the key of a
--- memory, or the id of a single version; the forgetting itself; or that the person was erased.
+-- The ids of what was forgotten. `what`: a message, which is never read or formed again; a forgetting,
+-- with the keys of its memories or the ids of single versions; or that the person was erased.
 CREATE TABLE forgotten_sources (
     forgotten_id uuid NOT NULL,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    what text NOT NULL DEFAULT 'message' CHECK (what IN ('message', 'key', 'forgetting', 'erased')),
+    what text NOT NULL DEFAULT 'message' CHECK (what IN ('message', 'forgetting', 'erased')),
     channel text NOT NULL DEFAULT '', -- of a message
     ts text NOT NULL DEFAULT '',
-    key text NOT NULL DEFAULT '',
+    keys text[] NOT NULL DEFAULT '{}',
     forgotten_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id, channel, ts, key, forgotten_id)
+    PRIMARY KEY (team_id, user_id, channel, ts, forgotten_id)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON forgotten_sources TO kioku_app;
 ALTER TABLE forgotten_sources ENABLE ROW LEVEL SECURITY;

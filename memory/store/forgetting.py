@@ -149,13 +149,13 @@ _MARK_REMOVED: LiteralString = (
 )
 # `alone`: of a memory that stays. What such a memory comes from still is not forgotten with it.
 _TOLD: LiteralString = (
-    "WITH marked AS MATERIALIZED (SELECT id, key, batch, EXISTS (SELECT FROM memory_versions s"
-    f" WHERE {_MINE} AND s.key = v.key) AS alone,"
+    "WITH marked AS MATERIALIZED (SELECT id, key, batch, NOT %(everything)s AND"
+    f" key IN (SELECT key FROM memory_versions WHERE {_MINE}) AS alone,"
     f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle,"
-    f" {_SAID_THEN} AS sources FROM memory_versions v WHERE {_MARKED})"
-    " SELECT ARRAY(SELECT DISTINCT key FROM marked) AS keys,"
-    " ARRAY(SELECT DISTINCT key FROM marked WHERE NOT alone) AS whole,"
-    " ARRAY(SELECT id FROM marked WHERE alone) AS alone,"
+    f" {_SAID_THEN} AS sources FROM memory_versions WHERE {_MARKED})"
+    " SELECT ARRAY(SELECT DISTINCT key FROM marked WHERE NOT alone) AS whole,"
+    " ARRAY(SELECT DISTINCT key FROM marked WHERE alone) AS others,"
+    " ARRAY(SELECT id::text FROM marked WHERE alone) AS alone,"
     " ARRAY(SELECT DISTINCT batch FROM marked) AS batches,"
     " ARRAY(SELECT DISTINCT needle FROM marked WHERE btrim(needle) <> '') AS subjects,"
     " ARRAY(SELECT DISTINCT ARRAY[one->>'channel', one->>'ts']"
@@ -166,7 +166,7 @@ _TOLD: LiteralString = (
     ") AS messages"
 )
 _DELETE: LiteralString = (
-    "WITH alone AS (DELETE FROM memory_versions WHERE id = ANY(%(alone)s)),"
+    "WITH alone AS (DELETE FROM memory_versions WHERE id = ANY(%(alone)s::uuid[])),"
     f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key = ANY(%(whole)s) RETURNING {COLUMNS})"
     f" SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
     f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
@@ -183,14 +183,13 @@ _RECORD: LiteralString = (
     f"WITH stay AS (UPDATE store {_UNQUOTED} {OF_PERSON} AND {FROM_MESSAGES}),"
     f" told AS (UPDATE memory_versions {_UNQUOTED} {OF_IDS}"
     f" AND forgotten_id IS DISTINCT FROM %(id)s AND {FROM_MESSAGES}), asked AS ({DELETE_QUOTING})"
-    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, key)"
-    " SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '' FROM unnest("
-    "%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)"
-    " UNION SELECT %(id)s, %(team)s, %(user)s, 'key', '', '', unnest(%(whole)s::text[])"
-    # These do not come back.
-    " UNION SELECT gen_random_uuid(), %(team)s, %(user)s, 'key', '', '',"
-    " unnest(%(alone)s::uuid[])::text"
-    " UNION SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '', ''"
+    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys)"
+    " SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[]"
+    " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)"
+    " UNION ALL SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '', %(whole)s::text[]"
+    # Single versions do not come back.
+    " UNION ALL SELECT gen_random_uuid(), %(team)s, %(user)s, 'forgetting', '', '',"
+    " %(alone)s::text[] WHERE %(alone)s::text[] <> '{}'"
 )
 
 
@@ -245,7 +244,8 @@ async def forget_within(
     if not selection.everything:
         await connection.execute(_MARK_REMOVED, values)
     [told] = await (await connection.execute(_TOLD, values)).fetchall()
-    values |= {name: told[name] for name in ("keys", "whole", "alone", "subjects")}
+    values |= {name: told[name] for name in ("whole", "alone", "subjects")}
+    values["keys"] = told["whole"] + told["others"]
     rows = await (await connection.execute(_DELETE, values)).fetchall()
     messages = {*also, *((channel, ts) for channel, ts in told["messages"])}
     found = await connection.execute(
@@ -261,7 +261,7 @@ async def forget_within(
     )
     if delete_texts is not None:
         messages.update(await delete_texts(connection, gone))
-    if not (told["keys"] or asked or messages):
+    if not (values["keys"] or asked or messages):
         return Forgotten()
     await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
@@ -320,8 +320,10 @@ async def forgotten_messages(
 # --- after a backup was restored ---------------------------------------------------------------
 
 _SINCE: LiteralString = (
-    "SELECT team_id, user_id, what, NULLIF(channel || key, '') AS first, NULLIF(ts, '') AS second"
-    " FROM forgotten_sources WHERE forgotten_at >= %(since)s AND what <> 'forgetting'"
+    "SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,"
+    " COALESCE(key, NULLIF(channel, '')) AS id, NULLIF(ts, '') AS ts"
+    " FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true"
+    " WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)"
     " ORDER BY 1, 2, 3, 4, 5"
 )
 
