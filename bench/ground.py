@@ -29,8 +29,9 @@ FORMATION_DELAY_SECONDS = 1
 _READY_SECONDS = 60.0
 _KEPT_OUT = ("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_", "MEM0_", "LANG")
 _WAITING = (
-    "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-    " AND (scheduled_at IS NULL OR scheduled_at < now() + interval '10 seconds')"
+    "SELECT (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    " AND (scheduled_at IS NULL OR scheduled_at < now() + interval '10 seconds'))"
+    " + (SELECT count(*) FROM messages WHERE status IN ('waiting', 'answering'))"
 )
 
 Json = dict[str, Any]

@@ -88,12 +88,9 @@ class Cases:
         return dict(said)
 
     async def _answer(self, user: str, text: str) -> Trace:
-        """Return the trace of a message until its job has ended; its formation is still to come."""
+        """Return the trace of a message until its turn ends; its formation is still to come."""
         said = await self._say(user, "dm", text, settle=False)
-        answered = (
-            "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS NOT NULL)"
-            " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'doing')"
-        )
+        answered = "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS NOT NULL)"
         await self._until(answered, said["ts"])
         return self._take()
 

@@ -23,7 +23,6 @@ from bot.app import App
 from bot.logs import fault
 from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
 from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, UPDATE, error_code, posts
-from bot.slack.ephemeral import ephemeral_thread
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.types import PersonSettings
 from bot.ui.blocks import Payload
@@ -209,8 +208,9 @@ async def _send(app: App, person: Person, row: DictRow, payload: Payload) -> str
         arguments |= {"unfurl_links": False, "unfurl_media": False}
     else:
         change = client.chat_postEphemeral
+        # In a thread without a reply Slack shows none, and reports no error.
         replied = row["replied"] or row["question_ts"] != thread_ts
-        arguments["thread_ts"] = ephemeral_thread(thread_ts, has_reply=replied)
+        arguments["thread_ts"] = thread_ts if replied else None
         arguments["user"] = person.user_id
     answer = await app.slack.limits.retry(
         person.team_id, method, lambda: change(**arguments), seconds=0.0

@@ -13,13 +13,6 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
--- `person`: whose reply it is; so many of each run at a time. `alone`: the process that takes it
--- starts no other meanwhile.
-ALTER TABLE procrastinate_jobs
-    ADD COLUMN person text,
-    ADD COLUMN alone boolean NOT NULL DEFAULT false;
-CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
-    WHERE status IN ('todo', 'doing');
 
 -- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
 -- docs/explanation/one-message.md has the transitions of `status`.
@@ -43,6 +36,10 @@ CREATE TABLE messages (
     attempts int NOT NULL DEFAULT 0,
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
+    -- the process that answers it, a row of procrastinate_workers; NULL: none does
+    worker bigint,
+    -- no process begins it earlier
+    due_at timestamptz NOT NULL DEFAULT now(),
 
     interrupted boolean NOT NULL DEFAULT false,
     -- counts the edits of its text
@@ -74,8 +71,13 @@ CREATE TABLE messages (
     UNIQUE (team_id, channel_id, ts),
     UNIQUE (team_id, event_id)
 );
+-- One message of a thread is answered at a time.
+CREATE UNIQUE INDEX messages_answered ON messages (thread)
+    WHERE worker IS NOT NULL AND status IN ('waiting', 'answering');
 CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
 CREATE INDEX messages_deleted ON messages (thread) WHERE status = 'gone' AND ended_at IS NULL;
+CREATE INDEX messages_due ON messages (due_at) WHERE worker IS NULL
+    AND (status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL);
 CREATE INDEX messages_failed ON messages (id) WHERE status = 'failed';
 CREATE INDEX messages_open ON messages (thread, ts) WHERE status IN ('waiting', 'answering');
 CREATE INDEX messages_open_of_person ON messages (team_id, user_id)
@@ -89,6 +91,7 @@ CREATE INDEX messages_unanswered ON messages (ended_at)
     WHERE begun_at IS NULL AND ended_at IS NOT NULL;
 CREATE INDEX messages_unformed ON messages (team_id, user_id, audience)
     WHERE formed_at IS NULL AND words <> '';
+CREATE INDEX messages_worker ON messages (worker, thread) WHERE worker IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO kioku_app;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_messages ON messages USING (
@@ -300,61 +303,112 @@ CREATE FUNCTION card_owners(of_team text, most int)
             AND prefix ~<~ ('chat.' || of_team || '/') ORDER BY 1 LIMIT most
     $$;
 
--- Threads in which something waits, or was deleted half answered, and that have no job.
-CREATE FUNCTION threads_without_a_job()
-    RETURNS TABLE (thread text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+-- Takes the message that waits longest for `process`, of a thread of which none is answered and of a
+-- person of whom fewer than `of_person` are. An answer to a deleted message is taken by nobody, and
+-- comes back after a minute if it could not be deleted.
+CREATE FUNCTION claim_thread(process bigint, of_person int)
+    RETURNS TABLE (thread text, crashes int)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT DISTINCT left_over.thread FROM messages AS left_over
-        WHERE (left_over.status IN ('waiting', 'answering')
-                OR left_over.status = 'gone' AND left_over.ended_at IS NULL)
-            AND left_over.received_at < now() - interval '1 minute'
-            AND NOT EXISTS (
-                SELECT FROM procrastinate_jobs AS jobs
-                WHERE jobs.lock = 'replies:' || left_over.thread
-                    AND jobs.status IN ('todo', 'doing')
-            )
+        WITH next AS (
+            SELECT one.id, one.status FROM messages AS one
+            WHERE one.worker IS NULL AND one.due_at <= now()
+                AND (one.status IN ('waiting', 'answering')
+                    OR one.status = 'gone' AND one.ended_at IS NULL)
+                AND (one.message IS NOT NULL OR one.status = 'gone')
+                AND NOT EXISTS (
+                    SELECT FROM messages AS other WHERE other.thread = one.thread
+                        AND (other.worker IS NOT NULL OR other.ts < one.ts
+                            AND other.status IN ('waiting', 'answering')))
+                AND of_person > (
+                    SELECT count(*) FROM messages AS other WHERE other.worker IS NOT NULL
+                        AND other.team_id = one.team_id AND other.user_id = one.user_id)
+            ORDER BY one.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+        )
+        UPDATE messages AS taken
+        SET worker = CASE WHEN next.status = 'gone' THEN NULL ELSE process END,
+            due_at = CASE WHEN next.status = 'gone' THEN now() + interval '1 minute'
+                ELSE taken.due_at END
+        FROM next WHERE taken.id = next.id
+        RETURNING taken.thread, taken.crashes
     $$;
 
--- Fails messages whose thread's jobs failed `most` times.
+-- Records that `process` lives, and that it answers the threads in `running`. Gives back what it lost
+-- track of; if it may be `trusted`, also what processes without a beat for `stalled` seconds were
+-- answering, which counts as a crash, and the jobs of workers without one. Announces jobs that are
+-- due. Returns whether a message waits that nobody answers.
+CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
+    RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+    BEGIN
+        -- Procrastinate may have deleted its row during an outage.
+        INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (process)
+        ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
+        UPDATE messages SET worker = NULL WHERE worker = process AND thread <> ALL (running);
+        IF trusted AND pg_try_advisory_xact_lock(hashtextextended('kioku beat', 0)) THEN
+            -- If something else ends the processes, it should not meet the message again.
+            UPDATE messages SET worker = NULL, crashes = crashes + 1,
+                due_at = now() + make_interval(secs => CASE crashes WHEN 3 THEN 10 ELSE 0 END)
+            WHERE worker IS NOT NULL AND worker NOT IN (
+                SELECT id FROM procrastinate_workers
+                WHERE last_heartbeat > now() - make_interval(secs => stalled));
+            -- The one that waits for the same lock does the work of a job whose worker died.
+            WITH dead AS (
+                SELECT job.id, job.queueing_lock FROM procrastinate_jobs AS job
+                WHERE job.status = 'doing' AND (job.worker_id IS NULL OR job.worker_id IN (
+                    SELECT id FROM procrastinate_workers
+                    WHERE last_heartbeat < now() - interval '15 seconds'))
+            ), needless AS (
+                DELETE FROM procrastinate_jobs AS job USING dead WHERE job.id = dead.id AND EXISTS (
+                    SELECT FROM procrastinate_jobs AS waiting WHERE waiting.status = 'todo'
+                        AND waiting.queueing_lock = dead.queueing_lock)
+                RETURNING job.id
+            )
+            UPDATE procrastinate_jobs AS job
+            SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now()
+            FROM dead WHERE job.id = dead.id AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs AS waiting WHERE waiting.status = 'todo'
+                    AND waiting.queueing_lock = dead.queueing_lock);
+        END IF;
+        PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}')
+        WHERE EXISTS (
+            SELECT FROM procrastinate_jobs AS job
+            WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+                AND NOT EXISTS (
+                    SELECT FROM procrastinate_jobs AS other
+                    WHERE other.lock = job.lock AND other.status = 'doing')
+        );
+        RETURN EXISTS (
+            SELECT FROM messages
+            WHERE worker IS NULL AND due_at <= now()
+                AND (status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL)
+        );
+    END
+    $$;
+
+-- Lets messages that wait for the model wait no longer; those that ended processes still do.
+CREATE FUNCTION release_held_messages()
+    RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        UPDATE messages SET due_at = now()
+        WHERE worker IS NULL AND status IN ('waiting', 'answering') AND due_at > now()
+            AND crashes = 0
+    $$;
+
+-- Fails messages that nothing could be done with in more than `most` attempts, and requests to
+-- POST /ask whose process died.
 CREATE FUNCTION fail_poison_messages(most int)
     RETURNS TABLE (id uuid, thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
-        WHERE poison.status IN ('waiting', 'answering')
-            AND poison.received_at < now() - interval '1 minute'
-            AND NOT EXISTS (
-                SELECT FROM procrastinate_jobs AS jobs
-                WHERE jobs.lock = 'replies:' || poison.thread AND jobs.status IN ('todo', 'doing')
-            )
-            AND most <= (
-                SELECT count(*) FROM procrastinate_jobs AS jobs
-                WHERE jobs.status = 'failed' AND jobs.queueing_lock = 'replies:' || poison.thread
-                    AND poison.received_at < (
-                        SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id
-                    )
-            )
+        WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
+            AND (poison.failures > most
+                OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
         RETURNING poison.id, poison.thread
-    $$;
-
--- Counts a crash for the messages that a dead process had in progress: those whose job is held by a
--- worker without a heartbeat for `stalled` seconds. To be called before these jobs are given back.
--- Returns the lock of each message and how many crashes there were.
-CREATE FUNCTION count_crashes(stalled float)
-    RETURNS TABLE (lock text, crashes int)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        UPDATE messages AS message SET crashes = message.crashes + 1
-        FROM procrastinate_jobs AS jobs
-        WHERE message.thread = jobs.args->>'thread'
-            AND jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
-            AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
-                SELECT workers.id FROM procrastinate_workers AS workers
-                WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
-            AND message.status IN ('waiting', 'answering') AND message.attempts > 0
-        RETURNING 'replies:' || message.thread, message.crashes
     $$;
 
 -- Deletes messages without a turn: skipped ones after two days, failed and deleted ones after two
@@ -553,20 +607,19 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);
-        DELETE FROM procrastinate_jobs WHERE status <> 'doing'
-            AND (args->>'team' = team OR starts_with(args->>'thread', team || '.'));
+        DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = team;
     END
     $$;
 
 REVOKE ALL ON FUNCTION
-    threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
+    claim_thread, beat, release_held_messages, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, promises_to_remind_of,
     card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    threads_without_a_job, fail_poison_messages, count_crashes, clear_away, end_history, end_open_messages,
+    claim_thread, beat, release_held_messages, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, promises_to_remind_of,
     card_owners,

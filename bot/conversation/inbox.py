@@ -6,6 +6,7 @@ docs/explanation/one-message.md lists them, with the functions of bot/schema.sql
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, LiteralString
 
@@ -24,24 +25,23 @@ from bot.conversation.claimed_message import (
     raise_if_changed,
     superseded,
 )
+from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.logs import fault
-from bot.queue.queue import BEGIN_OR_DEFER_FROM, HAS_PLACE, REPLIES, Queue, job_values
-from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
-from memory import Person, Pool
+from memory import Pool
 from memory.metrics import step
 from memory.postgres import NO_FORGETTING, PERSON_SETTING, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
 THREAD_SETTING = "kioku.thread"
-ANSWER = "answer_thread"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
+_FAILED_SECONDS = 5.0
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60
 _COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
@@ -56,16 +56,27 @@ _FOLLOWED: LiteralString = (
     " HAVING bool_or(user_id = %(user)s) AND max(last) >= %(since)s)"
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
+# It begins at once if this process has a place for it, nothing of its thread waits or is answered,
+# and of its person few messages are.
+_BEGINS: LiteralString = (
+    "%(worker)s::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM messages"
+    f" WHERE thread = %(thread)s AND ({OPEN} OR worker IS NOT NULL))"
+    " AND (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
+    f" AND worker IS NOT NULL) < {PERSON_AT_ONCE}"
+)
 _STORE: LiteralString = (
-    f"WITH place AS MATERIALIZED (SELECT {HAS_PLACE} AS begins),"
-    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts)"
-    f" SELECT {_VALUES}, %(message)s, begins::int FROM place"
-    f" WHERE %(addressed)s OR {_FOLLOWED}"
-    " ON CONFLICT DO NOTHING RETURNING id, attempts = 1 AS begins),"
-    f" job AS ({BEGIN_OR_DEFER_FROM})"
-    " SELECT stored.id, CASE WHEN stored.begins THEN job.id END AS job, EXISTS"
+    f"WITH place AS MATERIALIZED (SELECT {_BEGINS} AS begins),"
+    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, worker)"
+    f" SELECT {_VALUES}, %(message)s, begins::int, CASE WHEN begins THEN %(worker)s::bigint END"
+    f" FROM place WHERE %(addressed)s OR {_FOLLOWED}"
+    " ON CONFLICT (team_id, channel_id, ts) DO NOTHING RETURNING id, worker IS NOT NULL AS begins)"
+    " SELECT stored.*, EXISTS"
     f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY}) AS unserved"
-    " FROM stored LEFT JOIN job ON true"
+    " FROM stored"
+)
+# Nothing else than that it is known can keep a message that waits from being stored.
+_STORE_WAITING: LiteralString = _STORE.replace(
+    "ON CONFLICT (team_id, channel_id, ts)", "ON CONFLICT"
 )
 _STORE_WITHDRAWN: LiteralString = (
     f"INSERT INTO messages ({_COLUMNS}, status, interrupted, ended_at)"
@@ -73,9 +84,10 @@ _STORE_WITHDRAWN: LiteralString = (
     " ON CONFLICT DO NOTHING"
 )
 CLAIM: LiteralString = (
-    "UPDATE messages SET attempts = attempts + 1 WHERE id = ("
+    "UPDATE messages SET attempts = attempts + 1, worker = %(worker)s WHERE id = ("
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
-    f" ORDER BY ts LIMIT 1) AND {OPEN}"
+    f" ORDER BY ts LIMIT 1) AND {OPEN} AND NOT EXISTS (SELECT FROM messages other"
+    " WHERE other.thread = %(thread)s AND other.worker <> %(worker)s)"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes, revision,"
     " status = 'answering' AS begun, reply_ts <> '{}' AS replied,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
@@ -120,57 +132,55 @@ _BEGIN_ASKED: LiteralString = (
 class Inbox:
     """The rows of `messages` that are received, claimed, changed and given up."""
 
-    def __init__(self, pool: Pool, queue: Queue) -> None:
+    def __init__(self, pool: Pool, threads: RunningThreads) -> None:
         self._pool = pool
-        self._queue = queue
+        self.threads = threads
         self._begun: dict[str, ClaimedMessage] = {}
 
     @step("inbox")
     async def store(self, message: Message, *, edited: bool = False) -> bool:
-        """Store a message with the job that answers it, in one statement; return whether it did.
+        """Store a message, in one statement; return whether it did.
 
-        The job begins at once in this process, without a queue in between, if this process has a
-        place for it, no other job of the thread waits or runs, and no limit is reached. Otherwise
-        it waits for the next free worker of any process.
+        Its turn begins at once in this process if there is a place for it, nothing of its thread
+        waits or is answered, and fewer than `PERSON_AT_ONCE` messages of its person are. Otherwise
+        it waits for the next place in any process.
 
-        A message is not stored if it is already known: the same event id, or the same (team,
-        channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
-        one that does not address the bot, except in a thread in which its author has asked the bot,
-        the bot was asked or answered in the last 30 minutes, and was not asked to be quiet.
+        A message is not stored if it is already known: the same (team, channel, ts), as for a
+        mention that comes both as ``message`` and ``app_mention``. Nor is one that does not address
+        the bot, except in a thread in which its author has asked the bot, the bot was asked or
+        answered in the last 30 minutes, and was not asked to be quiet.
 
         `edited`: its edit came first; it must be newer than the bot's part in the thread.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
         """
-        job = job_values(
-            ANSWER,
-            queue=REPLIES,
-            lock=_lock(message.thread),
-            person=message.person.scope,
-            arguments={"thread": message.thread},
-        )
-        values = {**_values(message), **job, "before": message.ts if edited else _AT_ANY_TIME}
-        with self._queue.jobs.place(REPLIES) as worker:
+        values = {**_values(message), "before": message.ts if edited else _AT_ANY_TIME}
+        with self.threads.place(message.thread) as worker:
             try:
-                stored = await self._store(message, {**values, "worker": worker})
+                stored = await self._store(_STORE, message, {**values, "worker": worker})
             except UniqueViolation:
-                # Another message of the thread has begun at the same moment.
-                stored = await self._store(message, {**values, "worker": None})
+                # Another message of the thread has begun at the same moment, or its event is known.
+                values |= {"worker": None}
+                stored = await self._store(_STORE_WAITING, message, values)
             for row in stored:
-                if worker is not None and row["job"] is not None:
+                if row["begins"]:
                     self._begun[message.thread] = ClaimedMessage(
                         id=row["id"], message=message, more=False, unserved=row["unserved"]
                     )
-                    self._queue.run(row["job"], worker, job)
+                    self.threads.run(message.thread)
+                else:
+                    self.threads.look()
         return bool(stored)
 
-    async def _store(self, message: Message, values: dict[str, Any]) -> list[DictRow]:
+    async def _store(
+        self, statement: LiteralString, message: Message, values: dict[str, Any]
+    ) -> list[DictRow]:
         return await execute_statement(
             self._pool,
-            _STORE,
+            statement,
             values,
-            scope={THREAD_SETTING: message.thread},
+            scope={THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope},
             wait=_ACK_WAIT_SECONDS,
             prepare=True,
         )
@@ -189,14 +199,15 @@ class Inbox:
     async def claim(self, thread: str) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
-        The message is in progress in this process until its attempt ends.
+        None if there is none, or if another process answers one of the thread. The message is in
+        progress in this process until its attempt ends.
         """
         if (begun := self._begun.pop(thread, None)) is not None:
             return begun
         rows = await execute_statement(
             self._pool,
             CLAIM,
-            {"thread": thread},
+            {"thread": thread, "worker": self.threads.process},
             scope={THREAD_SETTING: thread},
             prepare=True,
         )
@@ -238,7 +249,7 @@ class Inbox:
                 "UPDATE messages SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " reopened_at = now(),"
-                " failures = 0, crashes = 0, interrupted = false"
+                " failures = 0, crashes = 0, interrupted = false, due_at = now()"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
                 " AND status IN ('answered', 'stopped', 'failed')"
@@ -247,7 +258,7 @@ class Inbox:
             )
             if await found.fetchone() is not None:
                 await connection.execute(COUNT_REQUEST, message.person.ids)
-                await self._schedule(connection, message.thread)
+        self.threads.look()
 
     async def withdraw(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, changed_ts: str
@@ -257,19 +268,16 @@ class Inbox:
         Of a message that was handled only `changed_ts`, the ts of the event, is stored: an edit
         that is delivered later does not bring it back.
         """
-        scope = {THREAD_SETTING: thread}
-        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            found = await connection.execute(
-                "UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s),"
-                f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
-                " message = NULL, interrupted = true, ended_at = CASE status"
-                " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
-                f" WHERE {_MESSAGE} RETURNING status, attempts",
-                {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts},
-            )
-            row = await found.fetchone()
-            if row is not None and row["status"] == "gone" and row["attempts"]:
-                await self._schedule(connection, thread)
+        await self._touch(
+            "UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s),"
+            f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
+            " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
+            " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
+            f" WHERE {_MESSAGE}",
+            {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts},
+            thread,
+        )
+        self.threads.look()
 
     async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
@@ -308,28 +316,37 @@ class Inbox:
     ) -> None:
         """Record that this attempt ended without an answer; `failed`: in an error.
 
-        The message is answered again: in `delay` seconds, by a further job, and its thread behind
-        it; without one, by the job of this attempt. Raises `Interrupted`, but not for an edit.
+        The message is answered again, and its thread behind it: in `delay` seconds by any process;
+        without one, at once by this process. Raises `Interrupted`, but not for an edit.
         """
         thread = claimed.message.thread
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             released = await connection.execute(
-                f"UPDATE messages SET failures = failures + %s WHERE {STILL_OURS} AND {OPEN}",
-                (int(failed), *claimed.ownership),
+                "UPDATE messages SET failures = failures + %s,"
+                " worker = CASE WHEN %s::float8 IS NULL THEN worker END,"
+                " due_at = now() + make_interval(secs => COALESCE(%s::float8, 0))"
+                f" WHERE {STILL_OURS} AND {OPEN}",
+                (int(failed), delay, delay, *claimed.ownership),
             )
             if not released.rowcount:
                 await check_ownership(connection, claimed)
-            if delay is not None:
-                await self._schedule(connection, thread, delay)
+        if delay is not None:
+            self.threads.look(delay)
 
-    async def queue_again(self, thread: str) -> None:
-        """Schedule the thread behind the threads that others have written in meanwhile."""
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            await self._schedule(connection, thread)
+    async def give_up_attempt(self, thread: str) -> None:
+        """Count a failure of the thread's message that could not even be claimed; it waits."""
+        await self._touch(
+            "UPDATE messages SET failures = failures + 1, worker = NULL,"
+            " due_at = now() + make_interval(secs => %(delay)s)"
+            f" WHERE thread = %(thread)s AND {OPEN} AND worker = %(worker)s",
+            {"thread": thread, "worker": self.threads.process, "delay": _FAILED_SECONDS},
+            thread,
+        )
 
     async def release_held(self) -> None:
-        """Schedule all held threads now: the model is back."""
-        await self._queue.release_held(ANSWER)
+        """Let all messages that wait for the model wait no longer: the model is back."""
+        await execute_statement(self._pool, "SELECT release_held_messages()")
+        self.threads.look()
 
     async def finish_without_turn(
         self, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
@@ -341,30 +358,8 @@ class Inbox:
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await finish(connection, claimed, status)
 
-    async def _schedule(
-        self, connection: AsyncConnection[DictRow], thread: str, delay: float = 0.0
-    ) -> None:
-        """Defer the thread's job; one that waits already waits until then."""
-        found = await connection.execute(
-            f"SELECT team_id, user_id, crashes FROM messages WHERE thread = %s AND {OPEN}"
-            " ORDER BY ts LIMIT 1",
-            (thread,),
-        )
-        row = await found.fetchone()
-        await self._queue.defer(
-            connection,
-            ANSWER,
-            queue=REPLIES,
-            lock=_lock(thread),
-            delay=delay,
-            person=Person(row["team_id"], row["user_id"]).scope if row else None,
-            alone=row is not None and row["crashes"] >= ALONE_AFTER_CRASHES,
-            reschedule=True,
-            thread=thread,
-        )
-
     async def _touch(
-        self, statement: LiteralString, parameters: dict[str, str], thread: str
+        self, statement: LiteralString, parameters: Mapping[str, object], thread: str
     ) -> bool:
         scope, returning = {THREAD_SETTING: thread}, f"{statement} RETURNING id"
         return bool(
@@ -372,10 +367,6 @@ class Inbox:
                 self._pool, returning, parameters, scope=scope, wait=_ACK_WAIT_SECONDS
             )
         )
-
-
-def _lock(thread: str) -> str:
-    return f"{REPLIES}:{thread}"
 
 
 def _key(message: Message) -> dict[str, Any]:
@@ -450,7 +441,7 @@ async def finish(
     worker: the turn must not end so.
     """
     finished = await connection.execute(
-        "UPDATE messages SET status = %s, message = NULL, ended_at = now(),"
+        "UPDATE messages SET status = %s, message = NULL, worker = NULL, ended_at = now(),"
         " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
         f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
         (status, *claimed.ownership, claimed.revision, claimed.message.person.prefix),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, LiteralString
 
-from bot.queue.queue import WORKERS
 from memory import Pool
 from memory.postgres import execute_statement
 
 _ALIVE_SECONDS = 10
+# Its queue's worker, and itself: see `bot.conversation.running`.
+_ROWS_OF_PROCESS = 2
 _STATE: LiteralString = (
     "SELECT state.*, current_setting('server_version') AS server,"
     " (SELECT count(*) / %s FROM procrastinate_workers"
@@ -29,5 +30,5 @@ async def read_operating_state(pool: Pool, *, wait: float | None = None) -> dict
 
     Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
     """
-    [row] = await execute_statement(pool, _STATE, (WORKERS, _ALIVE_SECONDS), wait=wait)
+    [row] = await execute_statement(pool, _STATE, (_ROWS_OF_PROCESS, _ALIVE_SECONDS), wait=wait)
     return row

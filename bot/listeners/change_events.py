@@ -49,11 +49,16 @@ class ChangeEvents:
         team, channel = installation_team(body), str(event.get("channel"))
         match event.get("type"), event.get("subtype"):
             case "message", "message_changed":
-                await self._message_changed(body, team, channel)
+                edited, before = event.get("message") or {}, event.get("previous_message") or {}
+                # Slack leaves a tombstone in the place of a deleted message that has replies.
+                if edited.get("subtype") == "tombstone":
+                    await self._message_changed(body, before or edited, None)
+                # Slack also says so when it adds a preview to a link.
+                elif before.get("text") != str(edited.get("text") or ""):
+                    await self._message_changed(body, before, edited)
             case "message", "message_deleted":
                 deleted = event.get("previous_message") or {}
-                deleted = {**deleted, "ts": event.get("deleted_ts")}
-                await self._message_deleted(body, team, channel, deleted)
+                await self._message_changed(body, {**deleted, "ts": event.get("deleted_ts")}, None)
             case "agent_session_stopped", _:
                 await self._stopped(event, team, channel)
             case "app_home_opened", _:
@@ -81,85 +86,59 @@ class ChangeEvents:
         if not await self.app.inbox.interrupt(thread, stopped_ts=stopped_ts):
             await self.app.sessions.activate(team, channel, thread_ts, wait=False)
 
-    async def _message_changed(self, body: Mapping[str, Any], team: str, channel: str) -> None:
-        """Store an edited text; let an answered message be answered again, in the same place."""
-        event = body["event"]
-        edited, before = event.get("message") or {}, event.get("previous_message") or {}
-        # Slack leaves a tombstone in the place of a deleted message that has replies.
-        if edited.get("subtype") == "tombstone":
-            await self._message_deleted(body, team, channel, before or edited)
-            return
-        text = str(edited.get("text") or "")
-        # Slack also says so when it adds a preview to a link.
-        if "text" in before and before["text"] == text:
-            return
-        unknown = await self._unknown_message(body)
-        if unknown is not None:
-            await self.app.inbox.store(replace(unknown, text=text), edited=True)
-        ts, thread = _ts_and_thread(team, channel, edited)
-        event_id, changed_ts = str(body.get("event_id")), str(event.get("ts") or "")
-        await self.app.inbox.edit(
-            team, channel, ts, thread, text, event_id=event_id, changed_ts=changed_ts
-        )
+    async def _message_changed(
+        self, body: Mapping[str, Any], before: Mapping[str, Any], edited: Mapping[str, Any] | None
+    ) -> None:
+        """Follow an edit or, without `edited`, a deletion of a message that was as `before`.
+
+        An edited text is stored, and an answered message is answered again, in the same place.
+        """
+        team, event, inbox = installation_team(body), body["event"], self.app.inbox
+        channel, changed_ts = str(event.get("channel")), str(event.get("ts") or "")
+        event_id = str(body.get("event_id"))
+        changed = before if edited is None else edited
+        ts, text = str(changed.get("ts")), "" if edited is None else str(edited.get("text") or "")
+        thread = thread_key(team, channel, str(changed.get("thread_ts") or ts))
+        unknown = await self._message(body, before)
+        if unknown is not None and time.time() - float(unknown.ts) > _ON_ITS_WAY_SECONDS:
+            unknown = None
+        if edited is None:
+            if unknown is not None:
+                await inbox.store_withdrawn(unknown)
+            await inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
+        else:
+            if unknown is not None:
+                await inbox.store(replace(unknown, text=text), edited=True)
+            change = {"event_id": event_id, "changed_ts": changed_ts}
+            await inbox.edit(team, channel, ts, thread, text, **change)
         reworded = await SourceUpdates(self.app).reword(
             team, channel, ts, thread, text, changed_ts=changed_ts
         )
-        if "text" in before:
-            if not reworded:
-                await self._update_source(body, team, channel, before)
-            message = await self._message(body, "message")
-            if message is not None:
-                await self.app.inbox.reopen(
-                    replace(message, event_id=event_id), changed_ts=changed_ts
-                )
-
-    async def _message_deleted(
-        self, body: Mapping[str, Any], team: str, channel: str, deleted: Mapping[str, Any]
-    ) -> None:
-        changed_ts = str(body["event"].get("ts") or "")
-        if (unknown := await self._unknown_message(body)) is not None:
-            await self.app.inbox.store_withdrawn(unknown)
-        ts, thread = _ts_and_thread(team, channel, deleted)
-        await self.app.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
-        reworded = await SourceUpdates(self.app).reword(
-            team, channel, ts, thread, "", changed_ts=changed_ts
-        )
+        if edited is not None and "text" not in before:
+            return
         if not reworded:
-            await self._update_source(body, team, channel, deleted)
+            await self._update_source(body, before)
+        if edited is not None and (message := await self._message(body, edited)) is not None:
+            await inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
 
-    async def _unknown_message(self, body: Mapping[str, Any]) -> Message | None:
-        """Return the message before its change, if it is so new that Slack may deliver it later."""
-        message = await self._message(body, "previous_message")
-        if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
-            return None
-        return message
-
-    async def _message(self, body: Mapping[str, Any], field: str) -> Message | None:
-        event, team = body["event"], installation_team(body)
+    async def _message(self, body: Mapping[str, Any], found: Mapping[str, Any]) -> Message | None:
+        team = installation_team(body)
         return found_message(
-            event.get(field) or {},
+            found,
             team_id=team,
-            channel_id=str(event.get("channel")),
+            channel_id=str(body["event"].get("channel")),
             bot_user_id=await self.app.slack.bot_user_id(team),
-            is_dm=event.get("channel_type") == "im",
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
 
-    async def _update_source(
-        self, body: Mapping[str, Any], team: str, channel: str, message: Mapping[str, Any]
-    ) -> None:
+    async def _update_source(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> None:
         """Update memories after a message changed of which no turn stores the texts."""
+        team, channel = installation_team(body), str(body["event"].get("channel"))
         user = author_key(message, team, shared=bool(body.get("is_ext_shared_channel")))
         ts = str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
             await SourceUpdates(self.app).message_changed(Person(team, user), channel, ts, root)
-
-
-def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the ts of a message and the key of its thread."""
-    ts = str(message.get("ts"))
-    return ts, thread_key(team, channel, str(message.get("thread_ts") or ts))
 
 
 def _event_time(body: Mapping[str, Any]) -> float:

@@ -55,33 +55,37 @@ _ERROR_BLOCK = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a command was typed or something was clicked, and its result is shown.
+class Request:
+    """A command, shortcut, click or submission, and where its result is shown.
 
     `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
     which the click was, None: it was in another message, or typed.
     """
 
+    client: AsyncWebClient
+    body: Mapping[str, Any]
     url: str = ""
     position: Position | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], block_id: str = "") -> Origin:
-        """Return the origin of a command, shortcut or click in the block `block_id`."""
+    def of(cls, client: AsyncWebClient, body: Mapping[str, Any], block_id: str = "") -> Request:
+        """Return a command, shortcut or click in the block `block_id`."""
         url = str(body.get("response_url") or "")
-        return cls(url=url, position=position_in(block_id) or (None if url else Position()))
+        position = position_in(block_id) or (None if url else Position())
+        return cls(client=client, body=body, url=url, position=position)
+
+    @classmethod
+    def of_form(cls, client: AsyncWebClient, body: Mapping[str, Any]) -> Request:
+        """Return a submission, whose result is shown where its form was opened from."""
+        kept = metadata_of(body["view"])
+        where = kept.get("where", "")
+        position = Position.parse(where) if where else None
+        return cls(client=client, body=body, url=kept.get("url", ""), position=position)
 
     @property
     def metadata(self) -> dict[str, str]:
         """What a form keeps of it; `of_form` reads that."""
-        where = self.position.value if self.position else ""
-        return {"url": self.url, "where": where}
-
-    @classmethod
-    def of_form(cls, metadata: Mapping[str, str]) -> Origin:
-        """Return the origin of the click that opened a form."""
-        where = metadata.get("where", "")
-        return cls(url=metadata.get("url", ""), position=Position.parse(where) if where else None)
+        return {"url": self.url, "where": self.position.value if self.position else ""}
 
 
 def person_of(body: Mapping[str, Any]) -> Person:
@@ -100,8 +104,7 @@ class Interactions:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._running = 0
-        self._idle = asyncio.Event()
+        self._running: set[asyncio.Task[Any]] = set()
 
     def register(self, bolt: AsyncApp) -> None:
         """Register every command, shortcut, action and form of the app."""
@@ -113,22 +116,21 @@ class Interactions:
 
     async def wait_until_idle(self, seconds: float) -> None:
         """Wait, so long at most, until each acknowledged request has its result shown."""
-        self._idle.clear()
         if self._running:
-            try:
-                await asyncio.wait_for(self._idle.wait(), seconds)
-            except TimeoutError:
-                log.warning("%d command(s) or click(s) were not answered", self._running)
+            _, left = await asyncio.wait(self._running, timeout=seconds)
+            if left:
+                log.warning("%d command(s) or click(s) were not answered", len(left))
 
     def _command(
         self, typed: Callable[[App, Click, str], Awaitable[Result]]
     ) -> Callable[..., Awaitable[None]]:
         async def command(ack: AsyncAck, client: AsyncWebClient, command: dict[str, Any]) -> None:
             await ack()
-            origin, channel = Origin.of(command), str(command.get("channel_id") or "")
-            words = plain(str(command.get("text") or ""))
+            channel, words = str(command.get("channel_id") or ""), str(command.get("text") or "")
             await self._do(
-                client, command, origin, words, lambda click: typed(self._app, click, channel)
+                Request.of(client, command),
+                lambda click: typed(self._app, click, channel),
+                plain(words),
             )
 
         return command
@@ -141,31 +143,29 @@ class Interactions:
         async def remember(click: Click) -> Done:
             return await remember_message(self._app, click.person, click.reader, channel, message)
 
-        await self._do(client, body, Origin.of(body), "", remember)
+        await self._do(Request.of(client, body), remember)
 
     async def _clicked(
         self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await ack()
-        origin = Origin.of(body, str(action.get("block_id") or ""))
+        request = Request.of(client, body, str(action.get("block_id") or ""))
         value = str((action.get("selected_option") or action).get("value") or "")
         name = re.sub("_[0-9]+$", "", str(action["action_id"]))
-        await self._do(client, body, origin, value, partial(ACTIONS[name], self._app))
+        await self._do(request, partial(ACTIONS[name], self._app), value)
 
     async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         view = body["view"]
-        origin = Origin.of_form(metadata_of(view))
-        submit = FORMS[view["callback_id"]]
+        request, submit = Request.of_form(client, body), FORMS[view["callback_id"]]
 
         async def work(click: Click) -> Result:
             return await submit(self._app, click, view)
 
         with self._counted():
-            person, reader = await self._who(body)
-            if errors := form_errors(self._app, reader, view):
+            click = await self._click(request)
+            if errors := form_errors(self._app, click.reader, view):
                 await ack(response_action="errors", errors=dict(errors))
                 return
-            click = Click(person=person, reader=reader, value="", position=origin.position)
             running = asyncio.ensure_future(self._result(click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
             if running.done() and isinstance(result := running.result(), dict):
@@ -177,35 +177,29 @@ class Interactions:
             if isinstance(result, dict):
                 texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
                 result = Done(line="\n".join(texts))
-            await self._show(client, body, click, origin, result)
+            await self._show(request, click, result)
 
     async def _do(
-        self,
-        client: AsyncWebClient,
-        body: Mapping[str, Any],
-        origin: Origin,
-        value: str,
-        work: Callable[[Click], Awaitable[Result]],
+        self, request: Request, work: Callable[[Click], Awaitable[Result]], value: str = ""
     ) -> None:
         """Do what was typed or clicked, and show what it led to."""
         with self._counted():
-            person, reader = await self._who(body)
-            click = Click(
-                person=person,
-                reader=reader,
-                value=value,
-                position=origin.position,
-                origin=origin.metadata,
-            )
+            click = await self._click(request, value)
             result = await self._result(click, work)
             if isinstance(result, dict):
-                result = await self._open(client, body, reader, result)
+                result = await self._open(request, click.reader, result)
             if result is not None:
-                await self._show(client, body, click, origin, result)
+                await self._show(request, click, result)
 
-    async def _who(self, body: Mapping[str, Any]) -> tuple[Person, Reader]:
-        person = person_of(body)
-        return person, await self._app.people.reader(person)
+    async def _click(self, request: Request, value: str = "") -> Click:
+        person = person_of(request.body)
+        return Click(
+            person=person,
+            reader=await self._app.people.reader(person),
+            value=value,
+            position=request.position,
+            origin=request.metadata,
+        )
 
     async def _result(self, click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
         try:
@@ -214,37 +208,29 @@ class Interactions:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
 
-    async def _open(
-        self, client: AsyncWebClient, body: Mapping[str, Any], reader: Reader, view: SlackView
-    ) -> Done | None:
+    async def _open(self, request: Request, reader: Reader, view: SlackView) -> Done | None:
         """Open a form; where Slack opens none, return what the person is told."""
+        trigger = str(request.body.get("trigger_id") or "")
         try:
-            await client.views_open(trigger_id=str(body.get("trigger_id") or ""), view=view)
+            await request.client.views_open(trigger_id=trigger, view=view)
         except SLACK_FAULTS as error:
             log.warning("a form could not be opened: %s", error_code(error) or fault(error))
             return Done(line=reader.say("modal_not_opened"), beside=True)
         return None
 
-    async def _show(
-        self,
-        client: AsyncWebClient,
-        body: Mapping[str, Any],
-        click: Click,
-        origin: Origin,
-        result: Result,
-    ) -> None:
+    async def _show(self, request: Request, click: Click, result: Result) -> None:
         """Show a position or what was done: in the panel that was clicked in, else as a message."""
         done = result if isinstance(result, Done) else None
         position = result if isinstance(result, Position) else done.position if done else None
-        if not origin.url:
-            await self._show_home(client, body, click, origin, position, done)
+        if not request.url:
+            await self._show_home(request, click, position or request.position or Position(), done)
             return
-        in_panel = origin.position is not None
+        in_panel = request.position is not None
         beside = bool(done and done.beside) and not in_panel
         # A message of ours without a panel is replaced by what its button did.
-        replaces = in_panel or ("actions" in body and position is None and not beside)
+        replaces = in_panel or ("actions" in request.body and position is None and not beside)
         try:
-            if (where := position or origin.position) and not beside:
+            if (where := position or request.position) and not beside:
                 shown = await self._panel(click, where, done)
             else:
                 shown = done_payload(click.reader, done) if done else {}
@@ -252,22 +238,15 @@ class Interactions:
             failed = Done(line=_sentence(click.reader, error), beside=True)
             shown = done_payload(click.reader, failed)
         try:
-            if not replaces and await show_in_thread(client, body, shown):
+            if not replaces and await show_in_thread(request.client, request.body, shown):
                 return
-            await _respond(origin.url, shown, replace=replaces)
+            await _respond(request.url, shown, replace=replaces)
         except SLACK_FAULTS as error:
             log.warning("an answer was not shown: %s", fault(error))
 
     async def _show_home(
-        self,
-        client: AsyncWebClient,
-        body: Mapping[str, Any],
-        click: Click,
-        origin: Origin,
-        position: Position | None,
-        done: Done | None,
+        self, request: Request, click: Click, where: Position, done: Done | None
     ) -> None:
-        where = position or origin.position or Position()
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 await show_home(self._app, click.person, where, done)
@@ -276,12 +255,12 @@ class Interactions:
             line = done.line if done else _sentence(click.reader, error)
             if done:
                 log.warning("a Home could not be published: %s", fault(error))
-            view = body.get("view") or {}
-            shown = [b for b in view.get("blocks") or () if b.get("block_id") != _ERROR_BLOCK]
+            view = request.body.get("view") or {}
             if view.get("type") != "home":
                 return
+            shown = [b for b in view.get("blocks") or () if b.get("block_id") != _ERROR_BLOCK]
             blocks = [section(line, block_id=_ERROR_BLOCK), *shown][:100]
-            await client.views_publish(
+            await request.client.views_publish(
                 user_id=click.person.user_id, view={"type": "home", "blocks": blocks}
             )
 
@@ -295,13 +274,13 @@ class Interactions:
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        self._running += 1
+        task = asyncio.current_task()
+        running = {task} if task else set()
+        self._running |= running
         try:
             yield
         finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+            self._running -= running
 
 
 def _sentence(reader: Reader, error: Exception) -> str:

@@ -16,7 +16,6 @@ from typing import Any
 
 from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.attached import FORWARDED_CHARACTERS, THUMBNAILS, attached_to
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
@@ -27,6 +26,7 @@ from bot.slack.client import (
 )
 from bot.slack.files import FileTrouble, FileUnreadable, SlackFiles
 from bot.slack.messages import Message, excerpt
+from bot.slack.payloads import FORWARDED_CHARACTERS, THUMBNAILS, attached_to
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,6 @@ ALL_BYTES = 12_000_000
 _THUMBNAIL_BYTES = 2_000_000
 _TEXT_BYTES = 100_000  # of a text file, that are decoded
 _NAME_CHARACTERS = 60
-# Slack keeps these elsewhere, or not any more.
-_ELSEWHERE = frozenset({"external"})
-_GONE = frozenset({"tombstone", "hidden_by_limit"})
 # What a file begins with says what it is; its name may say anything.
 _BEGINNINGS: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -70,9 +67,7 @@ _CODE = re.compile(
     r"|tsx?|txt|xml|ya?ml"
 )
 
-_REASONS: Mapping[str, str] = {
-    "files_not_now": "could not be read just now; it is not gone, and may be read in a minute"
-}
+_NOT_NOW = "could not be read just now; it is not gone, and may be read in a minute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +91,8 @@ class AttachedFile:
     def line(self) -> dict[str, Any]:
         """The description that the model gets besides the content, with the text of a text file."""
         if self.trouble:
-            reason = _REASONS.get(self.trouble, self.trouble.removeprefix("files_"))
-            return {"name": self.name, "not_shown": reason}
+            kind = self.trouble.removeprefix("files_")
+            return {"name": self.name, "not_shown": _NOT_NOW if kind == "not_now" else kind}
         when = {"sent": "earlier"} if self.earlier else {}
         text = {"text": self.text} if self.text else {}
         return {"name": self.name, "type": self.kind, "bytes": self.size, **when, **text}
@@ -127,32 +122,6 @@ class Wanted:
     most: int
 
 
-class _ByteBudget:
-    """A semaphore of bytes: `take` waits until as many are free."""
-
-    def __init__(self, size: int, seconds: float) -> None:
-        self._free, self._seconds = size, seconds
-        self._freed = asyncio.Event()
-
-    async def take(self, size: int) -> bool:
-        """Take `size` bytes; return whether too few were free for too long, and none are taken."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                while size > self._free:
-                    self._freed.clear()
-                    await self._freed.wait()
-        except TimeoutError:
-            log.warning("files were not read: those of other messages take up the memory for them")
-            return True
-        self._free -= size
-        return False
-
-    def give_back(self, size: int) -> None:
-        """Free bytes that were taken."""
-        self._free += size
-        self._freed.set()
-
-
 class Attachments:
     """Reads what messages bring, from the event itself; files are downloaded when the turn runs.
 
@@ -170,7 +139,9 @@ class Attachments:
     ) -> None:
         self._slack = slack
         self._files = files
-        self._budget = _ByteBudget(process_bytes, wait_seconds)
+        self._free = process_bytes
+        self._freed = asyncio.Condition()
+        self._wait_seconds = wait_seconds
 
     @asynccontextmanager
     async def read(self, message: Message, *, earlier: str | None = None) -> AsyncIterator[Brought]:
@@ -179,22 +150,20 @@ class Attachments:
         If it brought nothing, and `earlier` is the ts of another message of its thread, what that
         one brought is read from Slack, except files that cannot be shown.
         """
-        if not message.brings and earlier is None:
-            yield Brought()
-            return
-        bot_user_id = await self._slack.bot_user_id(message.team_id)
         forwarded, found = message.forwarded, message.files
         if earlier is not None and not message.brings:
             forwarded, found = await self._earlier(message, earlier)
             forwarded = [{"sent": "earlier", **one} for one in forwarded]
+        if not (forwarded or found):
+            yield Brought()
+            return
+        bot_user_id = await self._slack.bot_user_id(message.team_id)
         lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
         plans = await self._planned(message.team_id, found[:MOST_FILES])
-        held = sum(one.most for one in plans if isinstance(one, Wanted))
         # All at once: messages that each hold some and wait for more would wait for each other.
-        full = await self._budget.take(held)
-        try:
+        async with self._held(sum(one.most for one in plans if isinstance(one, Wanted))) as held:
             files = [
-                one if isinstance(one, AttachedFile) else await self._read(message, one, full=full)
+                one if isinstance(one, AttachedFile) else await self._read(message, one, held=held)
                 for one in plans
             ]
             files += [
@@ -207,8 +176,24 @@ class Attachments:
                 seen = sum(file.shown for file in files)
                 log.info("a message brought %d file(s), %d of them shown", len(files), seen)
             yield Brought(files, lines)
+
+    @asynccontextmanager
+    async def _held(self, size: int) -> AsyncIterator[bool]:
+        """Hold `size` bytes of the process's; yield False if too few were free for too long."""
+        try:
+            async with asyncio.timeout(self._wait_seconds), self._freed:
+                await self._freed.wait_for(lambda: size <= self._free)
+                self._free -= size
+        except TimeoutError:
+            log.warning("files were not read: those of other messages take up the memory for them")
+            yield False
+            return
+        try:
+            yield True
         finally:
-            self._budget.give_back(0 if full else held)
+            self._free += size
+            async with self._freed:
+                self._freed.notify_all()
 
     async def _planned(
         self, team_id: str, found: Sequence[Mapping[str, Any]]
@@ -224,8 +209,8 @@ class Attachments:
             plans.append(one)
         return plans
 
-    async def _read(self, message: Message, wanted: Wanted, *, full: bool) -> AttachedFile:
-        if full:
+    async def _read(self, message: Message, wanted: Wanted, *, held: bool) -> AttachedFile:
+        if not held:
             return AttachedFile(name=wanted.name, trouble="files_not_now")
         try:
             content = await self._files.read(message.team_id, wanted.url, most=wanted.most)
@@ -278,12 +263,12 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
     """Return how a file is read: from its download or thumbnail, or already from what is known."""
     if file.get("file_access") == "access_denied":
         raise FileUnreadable("files_connect")
-    if file.get("mode") in _GONE or file.get("file_access") == "file_not_found":
+    mode, mimetype = file.get("mode"), str(file.get("mimetype") or "")
+    if mode in ("tombstone", "hidden_by_limit") or file.get("file_access") == "file_not_found":
         raise FileUnreadable("files_gone")
-    if file.get("is_external") or file.get("mode") in _ELSEWHERE:
+    if file.get("is_external") or mode == "external":
         raise FileUnreadable("files_elsewhere")
-    name, mimetype = file_name(file), str(file.get("mimetype") or "")
-    size = int(file.get("size") or 0)
+    name, size = file_name(file), int(file.get("size") or 0)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     thumbnail = next((str(file[one]) for one in THUMBNAILS if file.get(one)), "")
     named = name.rpartition(".")[2].lower()
@@ -295,7 +280,7 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
         if not (file.get("has_more") and file.get("vtt")):
             return AttachedFile(name=name, kind="transcript", size=size, text=file["transcript"])
         url, kind, size = str(file["vtt"]), "text/vtt", _TEXT_BYTES
-    elif file.get("mode") == "snippet" or mimetype == "text/plain":
+    elif mode == "snippet" or mimetype == "text/plain":
         kind = "text/plain"
     elif mimetype in _IMAGES:
         kind = ""

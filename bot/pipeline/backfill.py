@@ -22,7 +22,7 @@ from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.queue import REPLIES
-from bot.slack.audiences import ConversationKind, invalidate_kinds
+from bot.slack.audiences import invalidate_kinds
 from bot.slack.client import (
     GAP_SECONDS,
     SLACK_FAULTS,
@@ -32,25 +32,22 @@ from bot.slack.client import (
     retry_after,
 )
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
-from memory import DM, InvalidNamespace, Pool
-from memory.postgres import execute_statement, transaction, transaction_timeout
+from memory import DM, Pool
+from memory.postgres import execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
 CATCH_UP = "catch_up"
 READ_MISSED = "read_missed_messages"
 MARK_SECONDS = 20.0
-_WAIT_SECONDS = 10.0
-_ACK_WAIT_SECONDS = 2.0
-# Distributed apps may read one thread a minute. Slack repeats a failed delivery after a minute.
+PAGE = 100
+# Slack repeats a failed delivery after a minute.
 _LATE_DELIVERY_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 _OVERLAP_SECONDS = 60.0
-_FOLLOWED_DAYS = 7
-_FOLLOWED_THREADS = 500
+_FOLLOWED_DAYS, _FOLLOWED_THREADS = 7, 500
 _CONVERSATIONS = 200
-# Slack gives fewer to apps whose reading it limits.
-PAGE = 100
+_TYPES = "im,mpim,private_channel,public_channel"
 # Slack lets an app read fifty times a minute, and the turns read too.
 _SPACING_SECONDS = 1.5
 _AGAIN_SECONDS = 10.0
@@ -60,9 +57,8 @@ _AGAIN_SECONDS = 10.0
 class Backfill:
     """Marks the time at which events are received, and reads what was missed between two marks.
 
-    One job lists the conversations and threads, and one job reads a page of each. No job waits for
-    Slack's limits: it ends, and another one is scheduled for when Slack lets it go on. The table
-    `listening` has the marks.
+    One job lists the conversations and threads, and one job reads a page of each. A job that Slack
+    refuses ends, and another one is scheduled. The table `listening` has the marks.
     """
 
     app: App
@@ -70,13 +66,12 @@ class Backfill:
     async def mark(self, teams: Sequence[str]) -> None:
         """Record that this process receives events of `teams`; after a gap, schedule a backfill.
 
-        Of several processes only the first to return schedules it: the others find its mark. The
-        known kinds of conversations are looked up again, because events about their changes were
-        missed.
+        Of several processes only the first to return schedules it: the others find its mark. Kinds
+        of conversations are looked up again, because events about their changes were missed.
         """
         if not teams:
             return
-        async with transaction(self.app.pool, wait=_WAIT_SECONDS) as connection:
+        async with transaction(self.app.pool) as connection:
             found = await connection.execute(
                 "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
                 " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
@@ -92,10 +87,9 @@ class Backfill:
             )
             for row in rows:
                 if row["gap"] > GAP_SECONDS:
-                    team, minutes = row["team_id"], row["gap"] // 60
-                    log.warning("no process received events for %d minutes: catching up", minutes)
-                    await invalidate_kinds(connection, team)
-                    job = {"team": team, "since": row["heard"], "cursor": ""}
+                    log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
+                    await invalidate_kinds(connection, row["team_id"])
+                    job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
                     await self._later(connection, CATCH_UP, [job])
 
     @asynccontextmanager
@@ -125,17 +119,19 @@ class Backfill:
         oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
         try:
             answer = await self.app.slack.client(team).users_conversations(
-                types="im,mpim,private_channel,public_channel",
-                exclude_archived=True,
-                limit=_CONVERSATIONS,
-                cursor=cursor or None,
+                types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
             )
         except SLACK_FAULTS as error:
             await self._again(CATCH_UP, job, error)
             return
+        followed = await execute_statement(
+            self.app.pool,
+            "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
+            (team, _FOLLOWED_DAYS, 0 if cursor else _FOLLOWED_THREADS),
+        )
         channels = answer.get("channels") or []
         places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
-        places += [] if cursor else await self._followed(team)
+        places += [split_thread_key(row["thread"])[1:] for row in followed]
         places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
         reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
         await self._later(self.app.pool, READ_MISSED, reads, _SPACING_SECONDS)
@@ -143,21 +139,12 @@ class Backfill:
             spacing = _SPACING_SECONDS * len(places)
             await self._later(self.app.pool, CATCH_UP, [{**job, "cursor": following}], spacing)
 
-    async def _followed(self, team: str) -> list[tuple[str, str]]:
-        found = await execute_statement(
-            self.app.pool,
-            "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
-            (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
-        )
-        return [split_thread_key(row["thread"])[1:] for row in found]
-
     async def read_follow_ups(self, message: Message) -> None:
         """Schedule reading what was written below a mention, and not stored, if that comes late."""
         is_mention = message.addressed and message.audience != DM
         if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
             job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
-            with transaction_timeout(_ACK_WAIT_SECONDS):
-                await self._later(self.app.pool, READ_MISSED, [job])
+            await self._later(self.app.pool, READ_MISSED, [job])
 
     async def read(
         self, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
@@ -186,38 +173,27 @@ class Backfill:
             ]
             # A delivered event says whether its conversation is shared; one that is read does not.
             kind = await self.app.audiences.look_up(team, channel) if found else None
+            bot_user_id = await self.app.slack.bot_user_id(team)
         except SLACK_FAULTS as error:
             self.app.slack.limits.note(team, method, error)
             await self._again(READ_MISSED, job, error)
             return
         following = next_cursor(answer)
         later = [{**job, "cursor": following}] if following else []
-        if kind is not None:
-            for one in sorted(found, key=lambda one: float(one["ts"])):
-                addressed = await self._store(job, kind, one)
-                if one.get("reply_count") and not thread and (addressed or is_direct(channel)):
-                    later.append(_reading(team, channel, str(one["ts"]), oldest))
-        await self._later(self.app.pool, READ_MISSED, later, _SPACING_SECONDS)
-
-    async def _store(
-        self, job: Mapping[str, str], kind: ConversationKind, found: Mapping[str, Any]
-    ) -> bool:
-        """Store a message as if it had been delivered; return whether it addresses the app."""
-        try:
+        for one in sorted(found, key=lambda one: float(one["ts"])):
             message = found_message(
-                found,
-                team_id=job["team"],
-                channel_id=job["channel"],
-                bot_user_id=await self.app.slack.bot_user_id(job["team"]),
-                is_dm=is_direct(job["channel"]),
-                is_shared=kind.shared,
+                one,
+                team_id=team,
+                channel_id=channel,
+                bot_user_id=bot_user_id,
+                is_shared=kind is None or kind.shared,
             )
-        except InvalidNamespace:
-            return False
-        if message is None:
-            return False
-        await self.app.inbox.store(message)
-        return message.addressed
+            if message is not None:
+                await self.app.inbox.store(message)
+            addressed = is_direct(channel) or (message is not None and message.addressed)
+            if one.get("reply_count") and not thread and addressed:
+                later.append(_reading(team, channel, str(one["ts"]), oldest))
+        await self._later(self.app.pool, READ_MISSED, later, _SPACING_SECONDS)
 
     async def _again(self, name: str, job: Mapping[str, str], error: BaseException) -> None:
         """Schedule a job once more that Slack did not let end, unless it would be refused again."""
@@ -234,8 +210,7 @@ class Backfill:
     ) -> None:
         """Schedule jobs `spacing` seconds apart; of each one waits, whatever page it reads."""
         by_lock = {
-            ".".join([name, *(value for key, value in job.items() if key != "cursor")]): job
-            for job in jobs
+            ".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs
         }
         await self.app.queue.defer_each(where, name, by_lock, queue=REPLIES, spacing=spacing)
 

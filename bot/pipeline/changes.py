@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -31,7 +30,6 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
 from bot.people import is_off
-from bot.queue.queue import BACKGROUND
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -50,8 +48,6 @@ from memory.postgres import PERSON_SETTING, execute_statement, person_transactio
 
 log = logging.getLogger(__name__)
 
-UPDATE_FROM_TURN = "follow_source"
-
 
 @dataclass(frozen=True, slots=True)
 class SourceUpdates:
@@ -67,10 +63,9 @@ class SourceUpdates:
         Memories that were not formed yet are formed from the new words; those that were, and those
         that a tool stored, are updated by a job. What was said in public belongs to its channel
         alone if that is not known to be public now. A turn is not changed if its texts are no
-        longer stored, or if a newer event of this message is known than `changed_ts`. If
-        memory is off, or the policy refuses the person, the new words are not stored: the job reads
-        them from Slack. Credentials are never stored. Returns whether the texts of a turn were
-        replaced.
+        longer stored, or if a newer event of this message is known than `changed_ts`. If memory is
+        off, or the policy refuses the person, the new words are not stored: the job reads them from
+        Slack. Credentials are never stored. Returns whether the texts of a turn were replaced.
         """
         bot_user_id = await self.app.slack.bot_user_id(team_id)
         redacted = await redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
@@ -101,71 +96,16 @@ class SourceUpdates:
                     await self._schedule_formation(connection, person.namespace(narrowed))
                 await note_message_changed(connection, person, channel_id, ts)
                 if row["formed"] or await sources_among(connection, person, [(channel_id, ts)]):
-                    if unkept and words:
-                        _, _, root = split_thread_key(thread)
-                        await read_message_later(
-                            connection, self.app.queue, person, channel_id, ts, root
-                        )
-                    else:
-                        await self._schedule_update(connection, person, row["id"])
+                    root = split_thread_key(thread)[2] if words else ""
+                    await read_message_later(
+                        connection, self.app.queue, person, channel_id, ts, root
+                    )
         return bool(rows)
 
     async def _schedule_formation(
         self, connection: AsyncConnection[DictRow], namespace: Namespace
     ) -> None:
         await schedule_formation(connection, self.app.queue, self.app.settings, namespace)
-
-    async def _schedule_update(
-        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
-    ) -> None:
-        await self.app.queue.defer(
-            connection,
-            UPDATE_FROM_TURN,
-            queue=BACKGROUND,
-            lock=f"{UPDATE_FROM_TURN}:{turn}",
-            team=person.team_id,
-            user=person.user_id,
-            turn=str(turn),
-        )
-
-    async def update_from_turn(self, team: str, user: str, turn: str) -> None:
-        """Remove what a turn no longer says from memory, and schedule formation of its new words.
-
-        The person gets a notice. Raises `memory.EmbeddingsUnavailable`; then nothing was changed.
-        """
-        person = Person(team, user)
-        async with person_transaction(self.app.pool, person) as connection:
-            found = await connection.execute(
-                "SELECT channel_id, ts, words, audience FROM messages"
-                " WHERE id = %s AND team_id = %s AND user_id = %s",
-                (UUID(turn), team, user),
-            )
-            row = await found.fetchone()
-        if row is None:
-            return
-        message = row["channel_id"], row["ts"]
-
-        async def in_commit(
-            connection: AsyncConnection[DictRow], changes: Sequence[Change]
-        ) -> None:
-            if changes:
-                await add_notice(self.app, connection, person, UUID(turn))
-            if row["words"] and await begin_formation_again(connection, person, UUID(turn)):
-                await self._schedule_formation(connection, person.namespace(row["audience"]))
-
-        words = None
-        if row["words"]:
-            words = PersonMessage(text=row["words"], channel=message[0], ts=message[1])
-        changed = await source_changed(
-            self.app.pool,
-            self.app.embedder,
-            person,
-            *message,
-            words,
-            batch=UUID(turn),
-            in_commit=in_commit,
-        )
-        log.info("a message was edited or deleted: %d memories updated", len(changed))
 
     async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
         """Schedule an update after a message without the texts of a turn was edited or deleted.
@@ -182,16 +122,43 @@ class SourceUpdates:
     async def update_from_message(
         self, team: str, user: str, channel: str, ts: str, root: str
     ) -> None:
-        """Remove what a message no longer says from memory; its text is read from Slack now.
+        """Remove what a message no longer says from memory; form memories of its new words.
 
+        These are the stored ones; where none are stored, they are read from Slack, in the thread of
+        `root`, which is "" for a deleted message. Of an answered message the person gets a notice.
         Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
         changed.
         """
         person = Person(team, user)
-        [words] = await redact_texts(await self._words_now(team, channel, ts, root))
-        said = PersonMessage(text=words.text, channel=channel, ts=ts) if words.text else None
-        changed = await source_changed(self.app.pool, self.app.embedder, person, channel, ts, said)
-        log.info("a remembered message was edited or deleted: %d memories updated", len(changed))
+        async with person_transaction(self.app.pool, person) as connection:
+            found = await connection.execute(
+                "SELECT id, words, audience FROM messages WHERE team_id = %s AND user_id = %s"
+                " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
+                (team, user, channel, ts),
+            )
+            row = await found.fetchone()
+        words, turn = row["words"] if row else "", row["id"] if row else None
+        if root and not words:
+            [read] = await redact_texts(await self._words_now(team, channel, ts, root))
+            words, turn = read.text, None
+
+        async def in_commit(
+            connection: AsyncConnection[DictRow], changes: Sequence[Change]
+        ) -> None:
+            if row is None or turn is None:
+                return
+            if changes:
+                await add_notice(self.app, connection, person, turn)
+            if words and await begin_formation_again(connection, person, turn):
+                await self._schedule_formation(connection, person.namespace(row["audience"]))
+
+        said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
+        changed = await source_changed(
+            *(self.app.pool, self.app.embedder, person, channel, ts, said),
+            batch=turn,
+            in_commit=in_commit,
+        )
+        log.info("a message was edited or deleted: %d memories updated", len(changed))
 
     async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
         try:

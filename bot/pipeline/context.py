@@ -34,9 +34,7 @@ from memory.store import forgotten_messages
 
 log = logging.getLogger(__name__)
 
-# Slack returns a thread oldest first, `_PAGE` replies at most at once.
 _PAGE = 1_000
-_PAGES = 10
 _KEPT = 50
 _CHARACTERS = 1_000
 _VIEWED_MESSAGES = 30
@@ -74,50 +72,34 @@ async def read_thread(
 ) -> Thread:
     """Return the newest fifty messages of the thread before `message`, without those `forgotten`.
 
-    These words are context, without credentials, and never form a memory. Of more than 10,000
-    replies the first 10,000 are read. A rate-limited page is waited for, within
-    `TURN_PATIENCE_SECONDS`; where one cannot be read, the newest of those before it are returned.
+    These words are context, without credentials, and never form a memory. Slack returns a thread
+    oldest first, 1,000 replies at most: what is beyond them counts as unread. A rate limit is
+    waited for, within `TURN_PATIENCE_SECONDS`.
     """
-    left_out = {message.ts, *forgotten}
-    newest: dict[str, Mapping[str, Any]] = {}
-    cursor, unread = "", False
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
-    bot_user_id = await slack.bot_user_id(message.team_id)
     try:
-        for _ in range(_PAGES):
-            page, cursor = await _page(client, message, cursor)
-            # Each page begins with the thread's first message.
-            newest |= {
-                str(one.get("ts")): one
-                for one in page
-                if one.get("text") and str(one.get("ts")) not in {*left_out, *newest}
-            }
-            newest = dict(list(newest.items())[-_KEPT:])
-            left_out.add(message.thread_ts)
-            if not cursor:
-                break
+        answer = await client.conversations_replies(
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            latest=message.ts,
+            limit=_PAGE,
+            include_all_metadata=True,
+        )
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", error_code(error) or fault(error))
-        unread = is_passing(error)
-    return Thread(_lines(newest.values(), bot_user_id, _CHARACTERS), unread)
-
-
-async def _page(
-    client: AsyncWebClient, message: Message, cursor: str
-) -> tuple[Sequence[Mapping[str, Any]], str]:
-    answer = await client.conversations_replies(
-        channel=message.channel_id,
-        ts=message.thread_ts,
-        latest=message.ts,
-        limit=_PAGE,
-        cursor=cursor or None,
-        include_all_metadata=True,
-    )
-    found = answer.get("messages") or []
+        return Thread(unread=is_passing(error))
     # Notices tell of memories, which may be off for this message.
-    kind = NOTICE_METADATA["event_type"]
-    said = [one for one in found if (one.get("metadata") or {}).get("event_type") != kind]
-    return said, next_cursor(answer)
+    left_out, notice = {message.ts, *forgotten}, NOTICE_METADATA["event_type"]
+    found = [
+        one
+        for one in answer.get("messages") or []
+        if one.get("text")
+        and str(one.get("ts")) not in left_out
+        and (one.get("metadata") or {}).get("event_type") != notice
+    ]
+    bot_user_id = await slack.bot_user_id(message.team_id)
+    lines = _lines(found[-_KEPT:], bot_user_id, _CHARACTERS)
+    return Thread(lines, unread=bool(next_cursor(answer)))
 
 
 class _Unread(Exception):
@@ -136,7 +118,8 @@ async def read_viewed(app: App, message: Message) -> dict[str, Any]:
         return {"error": str(unread)}
     except SLACK_FAULTS as error:
         log.warning("what a person looks at was not read: %s", error_code(error) or fault(error))
-        return {"error": _UNREADABLE}
+        absent = error_code(error) in ("channel_not_found", "not_in_channel")
+        return {"error": _NOT_THERE if absent else _UNREADABLE}
 
 
 async def _read(app: App, message: Message) -> dict[str, Any]:
@@ -147,7 +130,10 @@ async def _read(app: App, message: Message) -> dict[str, Any]:
     async with person_transaction(app.pool, person) as connection:
         left_out = {message.ts, *await forgotten_messages(connection, person, channel)}
     client = app.slack.client(person.team_id)
-    name = await _allowed(app, client, person, channel)
+    # A direct message with the app is looked at by its author alone.
+    name = "direct messages with you"
+    if channel != message.channel_id:
+        name = await _name_of_theirs(app, client, person, channel)
     if ts is None:
         answer = await client.conversations_history(channel=channel, limit=_VIEWED_MESSAGES)
     else:
@@ -166,31 +152,21 @@ async def _read(app: App, message: Message) -> dict[str, Any]:
     return {"channel": name, "messages": lines[len(lines) - fitting :], "note": _OTHERS}
 
 
-async def _allowed(app: App, client: AsyncWebClient, person: Person, channel: str) -> str:
-    """Return the conversation's name where it may be read for the person.
+async def _name_of_theirs(app: App, client: AsyncWebClient, person: Person, channel: str) -> str:
+    """Return the name of a conversation that the person is a member of, and the policy allows.
 
     Source: https://docs.slack.dev/reference/methods/users.conversations
     """
-    try:
-        answer = await client.conversations_info(channel=channel)
-    except SLACK_FAULTS as error:
-        if error_code(error) not in ("channel_not_found", "not_in_channel", "missing_scope"):
-            raise
-        raise _Unread(_NOT_THERE) from error
-    info = answer.get("channel") or {}
-    own_dm = bool(info.get("is_im")) and info.get("user") == slack_user(person.user_id)
-    if not own_dm:
-        if info.get("is_im") or not info.get("is_member"):
-            raise _Unread(_NOT_THERE)
-        audience, _ = kind_of(info, channel)
-        if app.policy.refuses_channel(channel, audience):
-            raise _Unread(_CLOSED)
-        theirs = await client.users_conversations(
-            user=person.user_id, types=_TYPES, limit=_THEIR_CHANNELS
-        )
-        if not any(one.get("id") == channel for one in theirs.get("channels") or []):
-            raise _Unread(_NOT_THEIRS)
-    return str(info.get("name") or "direct messages with you")
+    answer = await client.users_conversations(
+        user=person.user_id, types=_TYPES, limit=_THEIR_CHANNELS
+    )
+    theirs = {one.get("id"): one for one in answer.get("channels") or []}
+    if channel not in theirs:
+        raise _Unread(_NOT_THEIRS)
+    audience, _ = kind_of(theirs[channel], channel)
+    if app.policy.refuses_channel(channel, audience):
+        raise _Unread(_CLOSED)
+    return str(theirs[channel].get("name"))
 
 
 def _lines(

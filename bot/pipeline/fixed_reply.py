@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import Outcome
-from bot.pipeline.reply_sink import OpenReplySink
-from bot.pipeline.turn import TurnDependencies
+from bot.pipeline.turn import OpenReplySink, TurnDependencies
 from bot.slack.messages import plain, typed
 
 

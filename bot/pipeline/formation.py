@@ -24,7 +24,7 @@ from memory import (
     FormationResult,
     FormationUnavailable,
     MemoryModelRefused,
-    Namespace,
+    MemoryView,
     Person,
     memory_view,
 )
@@ -48,10 +48,6 @@ class FormationJobs:
 
     app: App
 
-    async def _put_off(self, namespace: Namespace, seconds: float) -> None:
-        async with person_transaction(self.app.pool, namespace.person) as connection:
-            await form_after(connection, self.app.queue, namespace, max(seconds, 1.0))
-
     async def form(self, team: str, user: str, audience: str) -> None:
         """Form memories from the words of the person that are not formed yet.
 
@@ -62,76 +58,74 @@ class FormationJobs:
         tried again.
         """
         namespace = Person(team, user).namespace(audience)
-        shared = await self.app.audiences.is_shared(namespace)
-        while True:
-            settings, ids, words = await read_unformed(self.app.pool, namespace, _TURNS_AT_ONCE)
-            if settings.off(self.app.settings.consent) or not ids:
-                return
-            if settings.eagerness == "asked":
-                async with person_transaction(self.app.pool, namespace.person) as connection:
-                    await mark_formed(connection, namespace.person, ids, words)
-                return
-            with log_fields(team=team, turn=str(ids[-1])), step("formation"):
-                noticed = False
+        view = memory_view(namespace, shared=await self.app.audiences.is_shared(namespace))
+        while await self._form_oldest(view):
+            pass
 
-                async def in_commit(
-                    connection: AsyncConnection[DictRow], formed: FormationResult
-                ) -> None:
-                    nonlocal noticed
-                    now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
-                    if now is None or now.off(self.app.settings.consent):
-                        raise _Overtaken
-                    changed = any(change.action != "confirmed" for change in formed.changes)
-                    if changed or formed.questions:
-                        turn = ids[-1]  # noqa: B023 - as above
-                        noticed = await add_notice(
-                            self.app, connection, namespace.person, turn, delay=RETRY_SECONDS
-                        )
+    async def _form_oldest(self, view: MemoryView) -> bool:
+        """Form memories from the oldest words; return whether there may be more to do now."""
+        app, person = self.app, view.own.person
+        settings, ids, words = await read_unformed(app.pool, view.own, _TURNS_AT_ONCE)
+        if settings.off(app.settings.consent) or not ids:
+            return False
+        if settings.eagerness == "asked":
+            async with person_transaction(app.pool, person) as connection:
+                await mark_formed(connection, person, ids, words)
+            return False
+        noticed = False
 
-                try:
-                    formed = await self.app.former.form(
-                        memory_view(namespace, shared=shared),
-                        words,
-                        batch=ids[-1],
-                        in_commit=in_commit,
-                        eager=settings.eagerness == "lot",
-                        spend=partial(count_tokens, team),
-                    )
-                except _Overtaken:
-                    continue
-                except MemoryModelRefused:
-                    count("formations", outcome="model_refused")
-                    # Logged where it happened. Nothing but another setup ends it, or the person's
-                    # next message, which brings the next attempt forward.
-                    await self._put_off(namespace, MODEL_REFUSED_RETRY_SECONDS)
-                    return
-                except FormationUnavailable:
-                    count("formations", outcome="unavailable")
-                    raise
-                _report(formed)
-                log.info(
-                    "formed memories from %d message(s): %d change(s), refused: %s",
-                    len(words),
-                    len(formed.changes),
-                    _counted(formed),
+        async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
+            nonlocal noticed
+            now = await mark_formed(connection, person, ids, words)
+            if now is None or now.off(app.settings.consent):
+                raise _Overtaken
+            changed = any(change.action != "confirmed" for change in formed.changes)
+            if changed or formed.questions:
+                noticed = await add_notice(app, connection, person, ids[-1], delay=RETRY_SECONDS)
+
+        with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
+            try:
+                formed = await app.former.form(
+                    view,
+                    words,
+                    batch=ids[-1],
+                    in_commit=in_commit,
+                    eager=settings.eagerness == "lot",
+                    spend=partial(count_tokens, person.team_id),
                 )
-                if noticed:
-                    await show_now(self.app, namespace.person, ids[-1])
-            characters = sum(len(one.text) for one in words)
-            if len(ids) < _TURNS_AT_ONCE and characters < MAX_CHARACTERS:
-                return  # what was said since has a job of its own
+            except _Overtaken:
+                return True
+            except MemoryModelRefused:
+                count("formations", outcome="model_refused")
+                # Logged where it happened. Nothing but another setup ends it, or the person's next
+                # message, which brings the next attempt forward.
+                async with person_transaction(app.pool, person) as connection:
+                    await form_after(connection, app.queue, view.own, MODEL_REFUSED_RETRY_SECONDS)
+                return False
+            except FormationUnavailable:
+                count("formations", outcome="unavailable")
+                raise
+            _report(formed, len(words))
+            if noticed:
+                await show_now(app, person, ids[-1])
+        # What was said since has a job of its own.
+        characters = sum(len(one.text) for one in words)
+        return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
 
 
-def _report(formed: FormationResult) -> None:
+def _report(formed: FormationResult, messages: int) -> None:
+    """Count and log what came of a formation, refusals by reason: ``2 past, 1 unsupported``."""
     count("formations", outcome="changed" if formed.changes else "unchanged")
     for change in formed.changes:
         count("proposals", outcome=change.action)
     for refusal in formed.refused:
         count("proposals", outcome=refusal.reason)
     count("proposals", len(formed.questions), outcome="asked")
-
-
-def _counted(formed: FormationResult) -> str:
-    """Return the number of refusals by reason, such as ``2 past, 1 unsupported``."""
     reasons = Counter(one.reason for one in formed.refused)
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
+    refused = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+    log.info(
+        "formed memories from %d message(s): %d change(s), refused: %s",
+        messages,
+        len(formed.changes),
+        refused or "none",
+    )

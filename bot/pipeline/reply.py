@@ -10,28 +10,27 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import openai
 
 from bot.access import count_tokens
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
+from bot.pipeline.answer import AnswerSink, ResponseReader, StreamedAnswer, sent_back
 from bot.pipeline.links import LinkFilter
-from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.reply_sink import AnswerSink
-from bot.pipeline.responses.answer import ResponseReader, StreamedAnswer, sent_back
-from bot.pipeline.responses.failures import Cause, ReplyFailed, failure_of
-from bot.pipeline.responses.request import (
-    DeadlineExceeded,
+from bot.pipeline.model import (
+    Cause,
     Event,
     ModelRequests,
+    ReplyFailed,
+    failure_of,
     next_event,
-    raise_if_late,
     read_to_end,
-    stop_at,
 )
-from bot.pipeline.responses.web_search import (
+from bot.pipeline.prompt import Prompt, estimated_tokens
+from bot.pipeline.tools import Toolbox
+from bot.pipeline.web_search import (
     DEFINITION,
     QUERY_CHARACTERS,
     SEARCH_TOOL,
@@ -49,21 +48,6 @@ MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
 CHECK_SECONDS = 1.0
-
-
-class FunctionTools(Protocol):
-    """Interface of `bot.pipeline.tools.toolbox.Toolbox`: the tools the model may call."""
-
-    @property
-    def definitions(self) -> Sequence[dict[str, Any]]:
-        """The tools as the Responses API takes them."""
-
-    @property
-    def own_words(self) -> list[str]:
-        """The person's words behind what the calls brought."""
-
-    async def call(self, name: str, arguments: str) -> str:
-        """Run one call and return its output for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +82,7 @@ class Replier:
         person: Person,
         prompt: Prompt,
         sink: AnswerSink,
-        toolbox: FunctionTools | None = None,
+        toolbox: Toolbox | None = None,
         *,
         again: bool = False,
     ) -> Reply:
@@ -166,7 +150,7 @@ class _Attempt:
     person: Person
     prompt: Prompt
     tools: Sequence[dict[str, Any]]
-    toolbox: FunctionTools | None
+    toolbox: Toolbox | None
     written: StreamedAnswer
     deadline: float
 
@@ -183,25 +167,29 @@ class _Attempt:
                     return _whole(written)
                 conversation += sent_back(output)
                 for call in calls:
-                    raise_if_late(self.deadline)
+                    if asyncio.get_running_loop().time() > self.deadline:
+                        return self._late()
                     answered = {"call_id": call["call_id"], "output": await self._called(call)}
                     conversation.append({"type": "function_call_output", **answered})
-        except DeadlineExceeded:
-            log.warning("an answer was ended at its deadline")
-            written.cut = "cut_slow"
-            return _whole(written, "model_slow")
+        except TimeoutError:
+            return self._late()
         written.cut = "cut_short"
         return _whole(written)
+
+    def _late(self) -> Reply:
+        log.warning("an answer was ended at its deadline")
+        self.written.cut = "cut_slow"
+        return _whole(self.written, "model_slow")
 
     async def _round(self, conversation: Sequence[Any], *, with_tools: bool) -> list[Event]:
         """Read one response of the model; return its output.
 
-        Raises `DeadlineExceeded` after the deadline.
+        Raises TimeoutError at the deadline.
         """
         written, tools = self.written, self.tools if with_tools else []
         reader, before = ResponseReader(written, self.model.model), written.characters
         began, silent = time.perf_counter(), True
-        async with stop_at(self.deadline):
+        async with asyncio.timeout_at(self.deadline):
             begun = await self.model.begin(
                 conversation, tools, identifier=_pseudonym(self.person), retries=self.retries
             )

@@ -1,4 +1,4 @@
-"""The job that drains one thread: its messages are answered in order, one after the other.
+"""Answers the messages of one thread in order, one after the other.
 
 While the model is unavailable messages wait, and no worker slot is held. The first one of each
 person gets an interim reply, which says so and is replaced by the answer.
@@ -25,13 +25,13 @@ from bot.conversation.claimed_message import (
     claim_refusal,
 )
 from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.running import MAX_CRASHES
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.model import ReplyFailed
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import ReplyFailed
-from bot.queue.sweep import MAX_CRASHES
 from bot.slack.client import error_code
 from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message
@@ -48,7 +48,6 @@ _End: TypeAlias = Literal["ended", "look_again", "model_away", "failed"]
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
-_LONGEST_RUN_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
 MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
 # So long one interim reply tells a person of an outage, whatever else they write.
@@ -65,27 +64,31 @@ class ThreadWorker:
     fixed_replies: FixedReplies
     outages: ModelOutages
 
+    async def run(self, thread: str) -> None:
+        """Do `drain` in this process's place for `thread`; count what it fails in."""
+        try:
+            await self.drain(thread)
+        except Exception as error:
+            count("errors", kind="database_away" if is_unavailable(error) else "turn")
+            log.exception("a thread is begun again")
+            await self.app.inbox.give_up_attempt(thread)
+
     @step("drain")
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written.
 
-        The job of a thread with many messages gives up its worker slot after a while if other jobs
-        wait. If a message waits for the model, those behind it wait, too.
+        If a message waits for the model, those behind it wait, too.
         """
-        end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
         try:
             while claimed := await self.app.inbox.claim(thread):
                 ended = await self._answer(claimed)
                 if ended == "ended" and not claimed.more:
-                    # What was stored meanwhile came with a job of its own.
+                    # What was stored meanwhile is found by `RunningThreads`.
                     return
                 if ended in ("model_away", "failed"):
                     break
-                if asyncio.get_running_loop().time() > end:
-                    await self.app.inbox.queue_again(thread)
-                    break
         except Superseded:
-            log.info("a thread was taken over by another worker")
+            log.info("a thread was taken over by another process")
             return
         app = self.app
         await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
@@ -98,7 +101,7 @@ class ThreadWorker:
     async def _answer_or_hold(self, claimed: ClaimedMessage) -> _End:
         """Answer a message, or hold it and its thread until the model is back.
 
-        The job of a held thread is scheduled again.
+        It is found again when it is due.
         """
         try:
             return "ended" if await self._attempt(claimed) else "model_away"

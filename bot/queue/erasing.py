@@ -9,18 +9,10 @@ from memory import Person
 
 
 async def delete_jobs_of_person(connection: AsyncConnection[DictRow], person: Person) -> int:
-    """Delete a person's jobs but the running ones; return how many.
-
-    Jobs that answer a thread are kept, because a running one deletes the answer it began to post.
-    They no longer name the person: a failed job is kept for two weeks.
-    """
+    """Delete a person's jobs but the running ones; return how many."""
     gone = await connection.execute(
         "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = %(team)s"
         " AND args->>'user' = %(user)s",
-        person.ids,
-    )
-    await connection.execute(
-        "UPDATE procrastinate_jobs SET person = NULL WHERE person = %(team)s || '.' || %(user)s",
         person.ids,
     )
     return gone.rowcount

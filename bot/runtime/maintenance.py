@@ -9,13 +9,12 @@ from functools import partial
 from typing import LiteralString
 
 from bot.app import App
-from bot.conversation.inbox import ANSWER
+from bot.conversation.inbox import MAX_FAILURES
 from bot.conversation.texts import delete_old_turns
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
 from bot.people import People
-from bot.queue.queue import REPLIES
 from bot.workspaces import purge_due
 from memory import Person, Pool
 from memory.postgres import execute_statement, is_unavailable, person_transaction
@@ -26,13 +25,17 @@ log = logging.getLogger(__name__)
 KEEP_UP = "keep_up"
 EVERY_MINUTE = "* * * * *"
 _DEACTIVATED_DAYS = 30
-_POISON_AFTER = 3
+_POISON_AFTER = MAX_FAILURES + 3
 _PEOPLE_AT_ONCE = 200
 _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM person_requests WHERE hour < now() - interval '30 days'",
+    # A job whose end, or begin, PostgreSQL could not tell its worker; `beat` gives it back.
+    "UPDATE procrastinate_jobs AS jobs SET worker_id = NULL WHERE status = 'doing' AND"
+    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
+    " < now() - interval '1 hour'",
     # Workers delete the successful ones.
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
     " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
@@ -55,7 +58,7 @@ async def keep_up(app: App, timestamp: int) -> None:
     """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
     pool, settings = app.pool, app.settings
     steps: list[Callable[[], Awaitable[None]]] = [
-        partial(_find_lost_work, app),
+        partial(_fail_poison, app),
         partial(remind_of_due, pool, app.queue),
         partial(_expire, pool),
         partial(purge_due, pool, days=1),
@@ -72,16 +75,10 @@ async def keep_up(app: App, timestamp: int) -> None:
         log.warning("the upkeep failed: %s", fault(error))
 
 
-async def _find_lost_work(app: App) -> None:
+async def _fail_poison(app: App) -> None:
     statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
     for row in await execute_statement(app.pool, statement, (_POISON_AFTER,)):
         log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
-    found = await execute_statement(app.pool, "SELECT thread FROM threads_without_a_job()")
-    threads = [row["thread"] for row in found]
-    jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
-    await app.queue.defer_each(app.pool, ANSWER, jobs, queue=REPLIES)
-    if threads:
-        log.warning("found %d thread(s) that waited without a job", len(threads))
 
 
 async def _expire(pool: Pool) -> None:

@@ -26,7 +26,7 @@ from psycopg import OperationalError
 
 from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
-from bot.pipeline.responses.failures import Cause
+from bot.pipeline.model import Cause
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded

@@ -109,7 +109,7 @@ async def open_service(
             yield port
         finally:
             # At once: what is still stored from now on is for other processes.
-            app.queue.begin_to_stop()
+            app.inbox.threads.begin_to_stop()
 
 
 @asynccontextmanager

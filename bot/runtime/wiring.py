@@ -15,13 +15,14 @@ from bot.access import Quotas, policy_of
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
+from bot.conversation.running import RunningThreads
 from bot.conversation.turns import Turns
 from bot.delivery.sessions import Sessions
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
+from bot.pipeline.model import ModelRequests
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.migrations import migrations
 from bot.queue.queue import Queue
@@ -76,7 +77,7 @@ def create_turn_dependencies(
         settings=settings,
         pool=pool,
         queue=queue,
-        inbox=Inbox(pool, queue),
+        inbox=Inbox(pool, RunningThreads(pool)),
         slack=slack,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack),

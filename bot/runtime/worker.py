@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.conversation.inbox import ANSWER
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.delivery.reply_stream import ReplyStream
@@ -20,17 +19,17 @@ from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED, Backfill
-from bot.pipeline.changes import UPDATE_FROM_TURN, SourceUpdates
+from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import TurnDependencies, create_turn
-from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
+from bot.queue.queue import BACKGROUND, REPLIES
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
 from bot.ui.reader import Reader
 from memory import Former
 
-_REPLIES_AT_ONCE, _BACKGROUND_AT_ONCE = 64, 8
+_THREADS_AT_ONCE, _JOBS_AT_ONCE = 64, 12
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
 # Seconds before each retry of what asks models: five within about an hour, then a day, five times.
@@ -50,7 +49,6 @@ def register_work(dependencies: TurnDependencies) -> None:
         (REMIND, REPLIES, partial(remind, app)),
         (CATCH_UP, REPLIES, backfill.plan),
         (READ_MISSED, REPLIES, backfill.read),
-        (UPDATE_FROM_TURN, BACKGROUND, updates.update_from_turn),
         (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
         (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, app)),
@@ -58,24 +56,24 @@ def register_work(dependencies: TurnDependencies) -> None:
     ):
         waits = FORMATION_WAITS if name in (EMBED, FORM_MEMORIES) else _WAITS[place]
         app.queue.register(name, place, app.workspaces.while_served(work), waits=waits)
-    drain = create_thread_worker(dependencies).drain
-    app.queue.register(ANSWER, REPLIES, drain, waits=_WAITS[REPLIES])
-    app.queue.repeat(KEEP_UP, UPKEEP, partial(keep_up, app), cron=EVERY_MINUTE)
+    app.queue.repeat(KEEP_UP, partial(keep_up, app), cron=EVERY_MINUTE)
 
 
 @asynccontextmanager
 async def open_worker(dependencies: TurnDependencies) -> AsyncIterator[None]:
-    """Work the queue; on leaving, take no more and let what runs end, or hand it back."""
+    """Answer messages and work the queue; on leaving, let what runs end, or hand it back."""
     register_work(dependencies)
     app = dependencies.app
-    app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
+    app.queue.start(at_once=_JOBS_AT_ONCE)
+    threads = app.inbox.threads
+    await threads.start(create_thread_worker(dependencies).run, at_once=_THREADS_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
     try:
         yield
     finally:
-        await app.queue.stop()
+        await asyncio.gather(threads.stop(), app.queue.stop())
         await app.sessions.close()
 
 

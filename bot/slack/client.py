@@ -99,7 +99,7 @@ def error_code(error: BaseException) -> str:
     if not isinstance(error, SlackApiError):
         return ""
     # Not every answer is JSON: a proxy's error page comes as text, or with no data at all.
-    said = getattr(error.response, "data", None)
+    said = getattr(error.response, "data", error.response)
     code = str(said.get("error") or "") if isinstance(said, dict) else ""
     if code in ("ratelimited", "rate_limited") or _status(error) == 429:
         return "ratelimited"
@@ -210,15 +210,7 @@ class NotInstalled(SlackApiError):
     """
 
     def __init__(self, team_id: str) -> None:
-        answer = AsyncSlackResponse(
-            client=None,
-            http_verb="POST",
-            api_url="",
-            req_args={},
-            data={"ok": False, "error": "not_authed"},
-            headers={},
-            status_code=200,
-        )
+        answer = {"ok": False, "error": "not_authed"}
         super().__init__(f"Kioku is not installed in {team_id!r}.", answer)  # type: ignore[no-untyped-call]
 
 

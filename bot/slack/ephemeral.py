@@ -17,15 +17,6 @@ log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 300.0
 
 
-def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:
-    """Return the ``thread_ts`` of an ephemeral message: None in a thread without replies.
-
-    Slack shows an ephemeral message in a thread only if that has a reply, and reports no error.
-    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
-    """
-    return thread_ts if has_reply else None
-
-
 async def show_in_thread(
     client: AsyncWebClient, body: Mapping[str, Any], payload: Mapping[str, Any]
 ) -> bool:
@@ -65,9 +56,11 @@ async def show_privately(
     """Show `payload` in the message's thread, to its author alone.
 
     In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
-    `replied`: the app has replied to the message. If it has not, and the message is not a reply
-    itself, an ephemeral message is shown beside the message instead of in its thread.
+    Slack shows an ephemeral message in a thread only if that has a reply, and reports no error:
+    unless the app has `replied`, or the message is a reply itself, it is shown beside the message.
     Raises what the Slack client raises.
+
+    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
     """
     client = slack.client(message.team_id, patience=_PATIENCE_SECONDS)
     where = {"channel": message.channel_id, "text": payload["text"], "blocks": payload["blocks"]}
@@ -81,5 +74,5 @@ async def show_privately(
         )
     else:
         has_reply = replied or not message.opens_thread
-        thread_ts = ephemeral_thread(message.thread_ts, has_reply=has_reply)
+        thread_ts = message.thread_ts if has_reply else None
         await client.chat_postEphemeral(**where, user=message.user_id, thread_ts=thread_ts)

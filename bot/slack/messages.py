@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.slack.attached import attached_to, viewed_in
-from bot.slack.payloads import received, storable
+from bot.slack.payloads import attached_to, received, storable, viewed_in
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -67,7 +66,7 @@ class Message:
     the root the reply goes under. `audience` is known at once for direct messages only.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
-    included; `forwarded` is what `bot.slack.attached.attached_to` returns, and `viewed` what
+    included; `forwarded` is what `bot.slack.payloads.attached_to` returns, and `viewed` what
     `viewed_in` does: the ids of what the author looks at.
     """
 
@@ -121,28 +120,24 @@ def found_message(
     team_id: str,
     channel_id: str,
     bot_user_id: str,
-    is_dm: bool,
     is_shared: bool,
 ) -> Message | None:
     """Return a message of a conversation's history as `read_message` does that of an event.
 
     Its event id is made of its place, which no event of Slack's has.
     """
-    if not found.get("ts"):
-        return None
-    event = {
-        **received(found),
-        "type": found.get("type") or "message",
-        "channel": channel_id,
-        "channel_type": "im" if is_dm else "channel",
-    }
+    kind = "im" if is_direct(channel_id) else "channel"
+    event = {"type": "message", **received(found), "channel": channel_id, "channel_type": kind}
     body = {
         "event_id": f"{channel_id}.{found.get('ts')}",
         "team_id": team_id,
         "is_ext_shared_channel": is_shared,
         "event": event,
     }
-    return read_message(body, bot_user_id)
+    try:
+        return read_message(body, bot_user_id)
+    except InvalidNamespace:
+        return None
 
 
 def installation_team(body: Mapping[str, Any]) -> str:

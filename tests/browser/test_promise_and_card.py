@@ -10,7 +10,7 @@ from playwright.async_api import Locator, expect
 
 from bot.locale import Language, say
 from bot.memories.promises import REMIND
-from bot.queue.queue import UPKEEP
+from bot.queue.queue import REPLIES
 from bot.runtime.maintenance import KEEP_UP
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings, overflowing
@@ -144,7 +144,7 @@ def be_due(kioku: Playground, what: str) -> None:
 
 def pass_a_minute(kioku: Playground) -> None:
     """Run the job of each minute, and wait until it and its reminders have been carried out."""
-    owner_rows(kioku.database, _MINUTE, UPKEEP, KEEP_UP)
+    owner_rows(kioku.database, _MINUTE, REPLIES, KEEP_UP)
     until(lambda: not owner_rows(kioku.database, _WAITING, [KEEP_UP, REMIND]))
 
 

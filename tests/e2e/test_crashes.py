@@ -11,8 +11,8 @@ from typing import LiteralString
 
 import pytest
 
+from bot.conversation.running import MAX_CRASHES
 from bot.locale import say
-from bot.queue.sweep import MAX_CRASHES
 from memory import EmbeddedPostgres
 from tests.conftest import open_playground
 from tests.databases import fresh_database

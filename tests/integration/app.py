@@ -31,7 +31,7 @@ from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.backfill import Backfill
-from bot.pipeline.changes import UPDATE_FROM_TURN, SourceUpdates
+from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.pipeline.turn import TurnDependencies
@@ -153,8 +153,6 @@ class App:
     async def follow_changes(self) -> None:
         """Run the waiting jobs that update memories from messages."""
         updates = SourceUpdates(self.wiring.app)
-        for job in self.take_jobs(UPDATE_FROM_TURN):
-            await updates.update_from_turn(**job)
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
             await updates.update_from_message(**job)
 

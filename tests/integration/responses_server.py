@@ -15,9 +15,10 @@ from aiohttp import web
 
 import memory
 from bot.config import STAND_IN_MODEL
+from bot.pipeline.model import ModelRequests
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ANSWER_SECONDS, FunctionTools, Replier
-from bot.pipeline.responses.request import ModelRequests
+from bot.pipeline.reply import ANSWER_SECONDS, Replier
+from bot.pipeline.tools import Toolbox
 from bot.types import Reply, Task
 from memory import Person
 from memory.formation import TokenUse
@@ -111,7 +112,7 @@ class ResponsesServer:
         prompt: Prompt = PROMPT,
         *,
         shown: Shown | None = None,
-        tools: FunctionTools | None = None,
+        tools: Toolbox | None = None,
         **how: Any,
     ) -> Reply:
         """Ask for a reply, of a replier that `create_replier` makes with `how`."""
@@ -176,18 +177,18 @@ def counted_tokens() -> Iterator[TokenUse]:
         yield found
 
 
-class LookTool:
+class LookTool(Toolbox):
     """A toolbox with one tool, ``look``, that records the arguments of its calls."""
 
     def __init__(self) -> None:
+        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+        self.definitions = [{**tool, "strict": False}]
         self.calls: list[str] = []
-        self.own_words: list[str] = []
 
     @property
-    def definitions(self) -> list[dict[str, Any]]:
-        """Return the tool's definition."""
-        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
-        return [{**tool, "strict": False}]
+    def own_words(self) -> list[str]:
+        """The calls bring no words of the person's."""
+        return []
 
     async def call(self, name: str, arguments: str) -> str:
         """Record a call and answer it."""

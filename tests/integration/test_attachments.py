@@ -49,7 +49,6 @@ def written(app: App, place: PersonThread, ts: str) -> Message:
         team_id=app.slack.team_id,
         channel_id=place.channel,
         bot_user_id="UBOT",
-        is_dm=True,
         is_shared=False,
     )
     assert message is not None

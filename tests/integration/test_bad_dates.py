@@ -10,8 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.app import App
-from bot.conversation.inbox import ANSWER
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import Queue
 from bot.runtime.maintenance import keep_up
 from memory import DM, Person, Pool, list_memories
 from memory.store import expire_due
@@ -84,13 +83,8 @@ async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:
 @pytest.fixture
 async def upkeep(pool: Pool) -> AsyncIterator[App]:
     """What the upkeep needs, without workers."""
-
-    async def unused(**_: str) -> None:
-        raise LookupError
-
     queue = Queue(pool)
     await queue.open()
-    queue.register(ANSWER, REPLIES, unused, waits=(0,))
     yield app_without_slack(pool, queue, 30)
     await queue.stop()
 

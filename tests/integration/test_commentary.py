@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.pipeline.model import ReplyFailed
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import ReplyFailed
 from bot.ui.reader import Reader
 from bot.ui.reply import task_chunk
 from tests.conftest import Server

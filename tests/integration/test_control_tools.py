@@ -12,8 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.memories.data import TABLES
-from bot.pipeline.tools.controls import ACTIONS, SETTINGS_TOOL
-from bot.pipeline.tools.toolbox import MAX_CALLS
+from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
 from tests.integration.app import App
 
 

@@ -19,7 +19,7 @@ from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import exclude
 from bot.pipeline.changes import SourceUpdates
-from bot.pipeline.tools.toolbox import Toolbox
+from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
 from memory import Selection, list_changes, open_questions

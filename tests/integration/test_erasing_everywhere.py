@@ -66,13 +66,6 @@ async def lived(app: App, place: PersonThread) -> Person:
         f"background:{person.namespace('dm').prefix}",
         json.dumps({"team": person.team_id, "user": person.user_id, "audience": "dm"}),
     )
-    app.rows(
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, person, status) VALUES"
-        " ('replies', 'answer_thread', %s, %s::jsonb, %s, 'failed') RETURNING 1",
-        f"replies:{asked.thread}",
-        json.dumps({"thread": asked.thread}),
-        person.scope,
-    )
     return person
 
 

@@ -210,14 +210,14 @@ def withdrawn(thread: Thread, event: UUID, asked: str) -> None:
 async def cleared(thread: Thread) -> str:
     """Delete what is left of a deleted message; return its status, which says if that is done.
 
-    The upkeep finds the thread exactly as long as it is not.
+    The processes find the thread exactly as long as it is not.
     """
     await clear(thread)
     [turn] = thread.rows(
         "SELECT CASE WHEN ended_at IS NULL THEN 'answering' ELSE 'stopped' END AS status,"
         " question || words || COALESCE(reply, '') AS texts,"
         " formed_at IS NOT NULL AS formed,"
-        " thread IN (SELECT thread FROM threads_without_a_job()) AS found"
+        " thread IN (SELECT thread FROM claim_thread(1, 1)) AS found"
         " FROM messages WHERE ts = %s",
         thread.place.ts,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import Inbox
+from bot.conversation.running import RunningThreads
 from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_history, keep_up
 from bot.slack.messages import Message
@@ -24,9 +25,8 @@ class Kept:
     def __init__(self, pool: Pool, database: str) -> None:
         self.pool = pool
         self.database = database
-        self.queue = Queue(pool)
-        self.inbox = Inbox(pool, self.queue)
-        self.app = app_without_slack(pool, self.queue, None)
+        self.inbox = Inbox(pool, RunningThreads(pool))
+        self.app = app_without_slack(pool, Queue(pool), None)
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
@@ -61,9 +61,7 @@ class Kept:
 @pytest.fixture
 async def kept(pool: Pool, database: str) -> Kept:
     """Tables of conversations, without workers."""
-    made = Kept(pool, database)
-    await made.queue.open()
-    return made
+    return Kept(pool, database)
 
 
 FULL, BLANK = ("QUESTION", "WORDS", "REPLY", "COMMENT"), ("", "", None, "")

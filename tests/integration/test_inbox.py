@@ -1,4 +1,4 @@
-"""The inbox: stored once, with its job, in order."""
+"""The inbox: stored once, in order."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-import psycopg
 import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded, Withdrawn
-from bot.conversation.inbox import ANSWER, Inbox, finish
-from bot.queue.queue import REPLIES, Queue
+from bot.conversation.inbox import Inbox, finish
+from bot.conversation.running import RunningThreads
 from bot.slack.messages import Message
 from memory import Pool
 from memory.postgres import transaction
@@ -21,25 +20,13 @@ from tests.integration.messages import LATER, change, following, message
 
 @pytest.fixture
 async def inbox(pool: Pool) -> Inbox:
-    """An inbox whose jobs nobody works."""
-    queue = Queue(pool)
-    await queue.open()
-    return Inbox(pool, queue)
+    """An inbox of a process that answers nothing."""
+    return Inbox(pool, RunningThreads(pool))
 
 
 def stored(database: str, thread: str) -> list[dict[str, Any]]:
     """Return the events of a thread, as the owner sees them."""
     return owner_rows(database, "SELECT * FROM messages WHERE thread = %s ORDER BY ts", thread)
-
-
-def jobs(database: str, thread: str) -> list[dict[str, Any]]:
-    """Return the arguments of a thread's jobs."""
-    return owner_rows(
-        database,
-        "SELECT args, task_name, queue_name, queueing_lock, lock FROM procrastinate_jobs"
-        " WHERE lock = %s",
-        f"replies:{thread}",
-    )
 
 
 async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
@@ -66,22 +53,13 @@ async def done(pool: Pool, waiting: ClaimedMessage) -> None:
         await finish(connection, waiting, "skipped")
 
 
-async def test_a_message_is_stored_with_its_job(inbox: Inbox, database: str) -> None:
-    """A message is stored whole, and one job with an opaque id only waits for its thread."""
+async def test_a_message_is_stored_whole_and_waits(inbox: Inbox, database: str) -> None:
+    """A message is stored as it came; nobody answers it yet."""
     asked = message("何か食べたい")
     assert await inbox.store(asked)
     [row] = stored(database, asked.thread)
     assert Message(**row["message"]) == asked
-    assert (row["status"], row["attempts"], row["interrupted"]) == ("waiting", 0, False)
-    assert jobs(database, asked.thread) == [
-        {
-            "args": {"thread": asked.thread},
-            "task_name": ANSWER,
-            "queue_name": REPLIES,
-            "queueing_lock": f"replies:{asked.thread}",
-            "lock": f"replies:{asked.thread}",
-        }
-    ]
+    assert (row["status"], row["attempts"], row["worker"]) == ("waiting", 0, None)
 
 
 async def test_an_event_is_stored_once(inbox: Inbox, database: str) -> None:
@@ -93,7 +71,6 @@ async def test_an_event_is_stored_once(inbox: Inbox, database: str) -> None:
     assert not await inbox.store(other)
     assert len(stored(database, asked.thread)) == 1
     assert stored(database, other.thread) == []
-    assert jobs(database, other.thread) == []
     assert await inbox.store(replace(asked, team_id="T2"))
 
 
@@ -106,26 +83,11 @@ async def test_a_message_in_two_events_is_stored_once(inbox: Inbox, database: st
 
 
 async def test_many_deliveries_at_once_are_one(inbox: Inbox, database: str) -> None:
-    """Of twelve deliveries at the same moment one is stored, with one job."""
+    """Of twelve deliveries at the same moment one is stored."""
     asked = message()
     results = await asyncio.gather(*(inbox.store(asked) for _ in range(12)))
     assert sorted(results) == [False] * 11 + [True]
-    assert len(stored(database, asked.thread)) == len(jobs(database, asked.thread)) == 1
-
-
-async def test_without_its_job_a_message_is_not_stored(pool: Pool, database: str) -> None:
-    """Where the job cannot be added the message is not stored either: Slack sends it again."""
-    queue = Queue(pool)
-    await queue.open()
-    asked = message()
-    owner_rows(database, "REVOKE INSERT ON procrastinate_jobs FROM kioku_app")
-    try:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            await Inbox(pool, queue).store(asked)
-    finally:
-        owner_rows(database, "GRANT INSERT ON procrastinate_jobs TO kioku_app")
-    assert stored(database, asked.thread) == []
-    assert jobs(database, asked.thread) == []
+    assert len(stored(database, asked.thread)) == 1
 
 
 async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(inbox: Inbox, database: str) -> None:
@@ -134,7 +96,6 @@ async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(inbox: Inbox, dat
     chat = following(asked, addressed=False)
     assert not await inbox.store(chat)
     assert stored(database, asked.thread) == []
-    assert jobs(database, asked.thread) == []
     assert await inbox.store(asked)
     assert await inbox.store(following(asked, addressed=False))
     assert not await inbox.store(following(asked, addressed=False, user_id="UOTHER"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from bot.conversation.running import RunningThreads
 from bot.queue.migrations import QUEUE_ROLE, migrations
 from bot.queue.queue import Queue
-from bot.queue.sweep import free_stalled
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction
 from tests.databases import SPACE, owner_rows
@@ -66,9 +67,10 @@ async def serves(login: str) -> bool:
         await queue.open()
         async with transaction(pool) as connection:
             assert await queue.defer(connection, "work", queue="q", lock=uuid4().hex)
-        await free_stalled(pool)
-        queue.start(replies=1, background=1)
-        await queue.stop()
+        threads = RunningThreads(pool)
+        await threads.start(lambda _: asyncio.sleep(0), at_once=1)
+        queue.start(at_once=1)
+        await asyncio.gather(threads.stop(), queue.stop())
     return bound
 
 

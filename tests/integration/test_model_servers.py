@@ -9,10 +9,9 @@ import openai
 import pytest
 
 from bot.config import STAND_IN_MODEL
+from bot.pipeline.model import CircuitBreaker, ModelRequests, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import ReplyFailed
-from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from memory import Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app

@@ -77,14 +77,12 @@ class Database:
         fill(self._owner, Person(team, "U1"))
         for statement in OF_WORKSPACES:
             self.rows(statement, team)
-        jobs = ({"team": team, "user": "U1"}, {"thread": f"{team}.D1.1.0"})
-        for number, arguments in enumerate(jobs):
-            self.rows(
-                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)"
-                " VALUES ('background', 'work', %s, %s, %s)",
-                *[f"{team}:{number}"] * 2,
-                json.dumps(arguments),
-            )
+        self.rows(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)"
+            " VALUES ('background', 'work', %s, %s, %s)",
+            *[team] * 2,
+            json.dumps({"team": team, "user": "U1"}),
+        )
 
     def dump(self, team: str) -> dict[str, list[str]]:
         """Return every row of a workspace, as text, by table."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from bot.conversation.inbox import ANSWER
 from tests.integration.app import App
 from tests.integration.messages import changed
 
@@ -28,31 +27,12 @@ async def test_messages_at_once_are_answered_in_order(app: App) -> None:
     ]
     shuffled = random.Random(7).sample(messages, len(messages))
     assert all(await asyncio.gather(*(app.inbox.store(message) for message in shuffled)))
-    # A drain that takes long queues the thread again.
-    while app.take_jobs(ANSWER):
-        await app.answering.drain(first.thread)
+    await app.answering.drain(first.thread)
     assert asked(app) == [f"number {number:02}" for number in range(8)]
     assert len(app.replies(first)) == 8
     found = app.rows("SELECT ts, reply_ts FROM messages WHERE thread = %s", first.thread)
     replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["ts"]))]
     assert replies == sorted(replies)
-
-
-async def test_a_long_thread_lets_others_through(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread with many messages returns its slot after a while, and goes on after others."""
-    monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 0.0)
-    place = app.slack.place()
-    first = app.written(place, "one")
-    messages = [first, *(app.written(place, t, thread_ts=first.ts) for t in ("two", "three"))]
-    for message in messages:
-        await app.inbox.store(message)
-    app.take_jobs(ANSWER)
-    for answered in ("one", "two", "three"):
-        await app.answering.drain(first.thread)
-        assert asked(app)[-1] == answered
-        expected = [] if answered == "three" else [{"thread": first.thread}]
-        assert [job["args"] for job in app.jobs(ANSWER)] == expected
-        app.take_jobs(ANSWER)
 
 
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:

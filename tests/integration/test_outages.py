@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.pipeline.responses.request import FAILURES
+from bot.pipeline.model import FAILURES
 from bot.pipeline.thread_worker import MAX_HELD_ATTEMPTS
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
@@ -20,11 +20,12 @@ WAITING = say("en", "held")
 
 
 def due_in(app: App, message: Message) -> float | None:
-    """Return the seconds until the job of a message's thread may begin; None for no job."""
+    """Return the seconds until a message may be begun; None if it does not wait."""
     found = app.rows(
-        "SELECT COALESCE(extract(epoch FROM scheduled_at - now())::float, 0) AS seconds"
-        " FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'",
-        f"replies:{message.thread}",
+        "SELECT extract(epoch FROM due_at - now())::float AS seconds FROM messages"
+        " WHERE ts = %s AND (status IN ('waiting', 'answering')"
+        " OR status = 'gone' AND ended_at IS NULL)",
+        message.ts,
     )
     return float(found[0]["seconds"]) if found else None
 
@@ -42,12 +43,8 @@ async def forget_everything(app: App, message: Message) -> Done:
 
 
 async def drain(app: App, message: Message) -> None:
-    """Work the job that waits for a message's thread, whenever it may begin."""
-    done = app.rows(
-        "DELETE FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo' RETURNING id",
-        f"replies:{message.thread}",
-    )
-    assert len(done) == 1
+    """Answer what waits in a message's thread, whenever it may be begun."""
+    assert due_in(app, message) is not None
     await app.answering.drain(message.thread)
 
 

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from bot.queue.jobs import PERSON_AT_ONCE
+from bot.conversation.running import RunningThreads
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from memory import Pool
 from memory.postgres import transaction
@@ -55,35 +55,11 @@ async def put(
     *,
     to: str = REPLIES,
     delay: float = 0.0,
-    person: str | None = None,
-    alone: bool = False,
     **more: str,
 ) -> bool:
     """Add a job called ``work``."""
     async with transaction(pool) as connection:
-        return await queue.defer(
-            connection,
-            "work",
-            queue=to,
-            lock=lock,
-            delay=delay,
-            person=person,
-            alone=alone,
-            reschedule=False,
-            **more,
-        )
-
-
-class _Held:
-    """Work that runs until it is released, and the order in which it began."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.ended = asyncio.Semaphore(0)
-
-    async def __call__(self, label: str) -> None:
-        self.begun.append(label)
-        await self.ended.acquire()
+        return await queue.defer(connection, "work", queue=to, lock=lock, delay=delay, **more)
 
 
 async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
@@ -131,7 +107,7 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
         running.discard(label)
 
     queue.register("work", REPLIES, work, waits=(1,))
-    queue.start(replies=4, background=1)
+    queue.start(at_once=4, poll_seconds=POLL_SECONDS)
     await put(pool, queue, "L1", label="a1")
     assert await asyncio.wait_for(begun.get(), SECONDS) == "a1"
     await put(pool, queue, "L1", label="a2")
@@ -143,8 +119,8 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
     assert not any({"a1", "a2"} <= names for names in together)
 
 
-async def test_a_delayed_job_waits(pool: Pool, queue: Queue) -> None:
-    """A delayed job is taken at its time, without waiting for the poll."""
+async def test_a_delayed_job_is_announced_when_it_is_due(pool: Pool, queue: Queue) -> None:
+    """A delayed job is taken at its time, by the next beat of any process."""
     began: asyncio.Queue[float] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -152,10 +128,13 @@ async def test_a_delayed_job_waits(pool: Pool, queue: Queue) -> None:
         await began.put(loop.time())
 
     queue.register("work", BACKGROUND, work, waits=(1,))
+    threads = RunningThreads(pool)
+    await threads.start(lambda _: asyncio.sleep(0), at_once=1)
     before = loop.time()
     await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
-    queue.start(replies=1, background=1, poll_seconds=60)
+    queue.start(at_once=1, poll_seconds=60)
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
+    await threads.stop()
 
 
 async def test_a_job_is_tried_again_after_the_waits_that_are_named(
@@ -168,7 +147,7 @@ async def test_a_job_is_tried_again_after_the_waits_that_are_named(
 
     queue.register("work", REPLIES, work, waits=(300, 7_000))
     await put(pool, queue, "L1")
-    queue.start(replies=1, background=1, poll_seconds=POLL_SECONDS)
+    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
     for attempts, wait in ((1, 300), (2, 7_000)):
         await until(lambda n=attempts: jobs(database)[0]["attempts"] == n)  # type: ignore[misc]
         [job] = jobs(database)
@@ -200,92 +179,47 @@ async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
         await done.put(label)
 
     queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    queue.start(replies=1, background=1)
+    queue.start(at_once=1)
     for label in ("before", "after"):
         await put(pool, queue, "L1", label=label)
         assert await asyncio.wait_for(done.get(), SECONDS) == label
     await until(lambda: jobs(database) == [])
 
 
-async def test_a_formation_is_handed_back_rather_than_waited_for(
+async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """When the queue stops a reply may end; a formation is cut off, and what waits is left."""
-    work = _Held()
-    queue.register("work", REPLIES, work.__call__, waits=(1, 1, 1))
-    queue.start(replies=1, background=1, patience=SECONDS)
-    await put(pool, queue, "L1", label="reply")
-    await put(pool, queue, "L2", to=BACKGROUND, label="formation")
-    await until(lambda: sorted(work.begun) == ["formation", "reply"])
-    await put(pool, queue, "L1", label="waiting")
-    stopping = asyncio.create_task(queue.stop())
-    await until(
-        lambda: [(j["lock"], j["status"]) for j in jobs(database)].count(("L2", "todo")) == 1
-    )
-    work.ended.release()
-    await asyncio.wait_for(stopping, SECONDS)
-    assert [(job["args"]["label"], job["status"]) for job in jobs(database)] == [
-        ("formation", "todo"),
-        ("waiting", "todo"),
-    ]
+    """A job that runs is cut off after three seconds, and what waits is left."""
+    begun = asyncio.Event()
+
+    async def work(label: str) -> None:
+        del label
+        begun.set()
+        await asyncio.Event().wait()
+
+    queue.register("work", BACKGROUND, work, waits=(1, 1, 1))
+    queue.start(at_once=2)
+    await put(pool, queue, "L1", to=BACKGROUND, label="running")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    await put(pool, queue, "L2", to=BACKGROUND, delay=60, label="waiting")
+    await asyncio.wait_for(queue.stop(), SECONDS)
+    found = [(job["args"]["label"], job["status"]) for job in jobs(database)]
+    assert found == [("running", "todo"), ("waiting", "todo")]
 
 
-async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
-    """A limited number of a person's jobs run at a time in all processes; one more as each ends."""
-    other = Queue(pool)
-    await other.open()
-    work = _Held()
-    for label in range(3 * PERSON_AT_ONCE):
-        await put(pool, queue, f"A{label}", label=f"a{label}", person="T1.A")
-    await put(pool, queue, "B", label="b", person="T1.B")
-    await put(pool, queue, "N", label="n")
-    for one in (queue, other):
-        one.register("work", REPLIES, work.__call__, waits=(1,))
-        one.start(replies=64, background=1)
-        # One after the other: two that take a job at the same moment may each take the last.
-        await until(lambda: len(work.begun) >= PERSON_AT_ONCE + 2)
-    first = [*(f"a{label}" for label in range(PERSON_AT_ONCE)), "b", "n"]
-    assert sorted(work.begun) == sorted(first)
-    for _ in range(3 * PERSON_AT_ONCE + 2):
-        work.ended.release()
-    await until(lambda: len(work.begun) == 3 * PERSON_AT_ONCE + 2)
-    for one in (queue, other):
-        await one.stop()
-    of_ann = [label for label in work.begun if label[0] == "a"]
-    assert len(set(work.begun)) == len(work.begun)
-    assert set(of_ann[:PERSON_AT_ONCE]) == set(first) - {"b", "n"}
+async def test_what_a_person_waits_for_begins_first(pool: Pool, queue: Queue) -> None:
+    """Of jobs that wait, those of `REPLIES` begin before those of `BACKGROUND`."""
+    begun: list[str] = []
 
+    async def work(label: str) -> None:
+        begun.append(label)
 
-async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue) -> None:
-    """Its process begins nothing of any queue until it ends; another process does."""
-    other = Queue(pool)
-    await other.open()
-    here, there = _Held(), _Held()
-    for one, work in ((queue, here), (other, there)):
-        one.register("work", REPLIES, work.__call__, waits=(1,))
-        one.register("learn", BACKGROUND, work.__call__, waits=(1,))
-    await put(pool, queue, "L0", label="alone", alone=True)
-    queue.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
-    await until(lambda: here.begun == ["alone"])
-    try:
-        await put(pool, queue, "L1", label="one")
-        async with transaction(pool) as connection:
-            await queue.defer(connection, "learn", queue=BACKGROUND, lock="L2", label="two")
-        other.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
-        await until(lambda: sorted(there.begun) == ["one", "two"])
-        await put(pool, queue, "L3", label="three")
-        await until(lambda: "three" in there.begun)
-        there.ended.release()
-        there.ended.release()
-        there.ended.release()
-    finally:
-        await other.stop()
-    await put(pool, queue, "L4", label="four")
-    await asyncio.sleep(20 * POLL_SECONDS)
-    assert here.begun == ["alone"]
-    here.ended.release()
-    await until(lambda: here.begun == ["alone", "four"])
-    here.ended.release()
+    queue.register("work", REPLIES, work)
+    for lock, to in (("L1", BACKGROUND), ("L2", REPLIES), ("L3", BACKGROUND), ("L4", REPLIES)):
+        await put(pool, queue, lock, to=to, label=lock)
+    queue.start(at_once=1)
+    await until(lambda: len(begun) == 4)
+    assert begun == ["L2", "L4", "L1", "L3"]
 
 
 @pytest.mark.parametrize("ends", ["well", "badly"])
@@ -304,7 +238,7 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
 
     queue.register("work", REPLIES, work, waits=(1, 1, 1))
     await put(pool, queue, "L1")
-    queue.start(replies=1, background=1)
+    queue.start(at_once=1)
     await asyncio.wait_for(begun.wait(), SECONDS)
     owner_rows(
         database,
@@ -364,7 +298,7 @@ async def test_what_is_committed_with_the_wish_is_seen(
     _let_pass(database, "L1", 300)
     async with transaction(pool) as connection:
         await queue.debounce(connection, "work", queue=BACKGROUND, lock="L1", delay=20, at_most=60)
-        queue.start(replies=1, background=1, poll_seconds=POLL_SECONDS)
+        queue.start(at_once=1, poll_seconds=POLL_SECONDS)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(begun.wait(), 0.5)
     await asyncio.wait_for(begun.wait(), SECONDS)

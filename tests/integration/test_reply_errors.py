@@ -8,10 +8,9 @@ from typing import Any, get_args
 import pytest
 
 from bot.locale import say
+from bot.pipeline.model import FAILURES, Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import Cause, ReplyFailed
-from bot.pipeline.responses.request import FAILURES
 from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.conformance.copies import OPENAI, read
 from tests.conftest import Server

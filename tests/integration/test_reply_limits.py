@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
-from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
-from bot.pipeline.responses.failures import ReplyFailed
-from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
-from bot.pipeline.responses.web_search import SEARCH_TOOL
+from bot.pipeline.answer import MAX_ANSWER, MAX_ITEMS
+from bot.pipeline.model import MAX_OUTPUT_TOKENS, ReplyFailed
+from bot.pipeline.web_search import SEARCH_TOOL
 from bot.ui.reader import Reader
 from bot.ui.reply import reply_text
 from memory.formation.chat_model import token_use
@@ -92,7 +91,6 @@ MALFORMED: list[Sequence[str | dict[str, Any]]] = [
     [{"type": "response.output_item.done"}],
     [{"type": "response.output_item.done", "item": {}}, DONE],
     [{"type": "response.output_item.done", "item": {"type": "function_call"}}, DONE],
-    [{"type": "response.output_item.done", "item": {"type": "message", "content": [1]}}, DONE],
     [call("look", "{}", number) for number in range(MAX_ITEMS + 1)],
     [delta("Half of it "), "{"],
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from bot.conversation.claimed_message import Withdrawn
 from bot.conversation.inbox import MAX_FAILURES
-from bot.queue.sweep import MAX_CRASHES
+from bot.conversation.running import MAX_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread

@@ -11,10 +11,10 @@ import pytest
 
 from bot.conversation.claimed_message import Edited
 from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.running import MAX_CRASHES
 from bot.delivery import reply_stream
 from bot.delivery.outbox import Outbox
 from bot.locale import say
-from bot.queue.sweep import MAX_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.messages import LATER
@@ -99,12 +99,6 @@ async def test_a_model_that_refuses_is_one_sentence(app: App) -> None:
     app.stand_in.call("/_model/faults", method="DELETE")
     again = await app.ask(place, "Hello again")
     assert app.turn(again)["status"] == "answered"
-
-
-@pytest.fixture(autouse=True)
-def long_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no job of a thread end after five seconds for others: a slow machine needs longer."""
-    monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 600.0)
 
 
 async def answering_slowly(app: App, place: PersonThread) -> tuple[Message, asyncio.Task[None]]:
@@ -279,21 +273,17 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
     pauses = []
     try:
         while (event := app.event(asked))["status"] == "waiting":
-            # As a worker takes it: the next attempt adds a job of its own.
-            app.rows("DELETE FROM procrastinate_jobs WHERE args->>'thread' = %s", asked.thread)
             await app.answering.drain(asked.thread)
-            # Meanwhile it waits in the queue, and occupies no slot of a worker.
+            # Meanwhile it waits, and no process answers it.
             pauses += app.rows(
-                "SELECT extract(epoch FROM job.scheduled_at - event.at)::float AS seconds"
-                " FROM procrastinate_jobs job JOIN procrastinate_events event"
-                " ON event.job_id = job.id AND event.type = 'deferred'"
-                " WHERE job.args->>'thread' = %s",
-                asked.thread,
+                "SELECT extract(epoch FROM due_at - clock_timestamp())::float AS seconds"
+                " FROM messages WHERE ts = %s AND worker IS NULL",
+                asked.ts,
             )
     finally:
         app.rows("ALTER TABLE away RENAME TO conversations")
     seconds = [pause["seconds"] for pause in pauses[:MAX_FAILURES]]
-    assert seconds == pytest.approx([0.5, 1, 2, 4, 5], abs=0.4)
+    assert seconds == pytest.approx([0.5, 1, 2, 4, 5], abs=0.5)
     assert (event["status"], event["attempts"]) == ("failed", MAX_FAILURES + 2)
     again = await app.ask(place, "<@BOT> hello again")
     assert app.turn(again)["status"] == "answered"

@@ -77,9 +77,6 @@ async def test_what_a_message_says_of_its_author_is_stored_with_it(app: App) -> 
         assert row["message"]["viewed"] == viewed
 
 
-@pytest.mark.failed_calls(
-    "conversations.info: channel_not_found", because="The app is not in the private channel."
-)
 @pytest.mark.parametrize("members", ["person", "app", "nobody"])
 async def test_nothing_is_read_for_who_may_not_see_it(app: App, members: str) -> None:
     """Where the app or the person is no member, the model is told so and gets no word."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.pipeline.responses.request import FAILURES, PROBE_SECONDS, CircuitBreaker
+from bot.pipeline.model import FAILURES, PROBE_SECONDS, CircuitBreaker
 
 
 class Clock:

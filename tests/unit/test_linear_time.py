@@ -18,10 +18,10 @@ from bot.delivery.sessions import title_of
 from bot.pipeline import addresses
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
-from bot.pipeline.responses.web_search import query_in
+from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages, payloads
-from bot.slack.attached import attached_to
+from bot.slack.payloads import attached_to
 from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Protocol
 
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter
-from bot.pipeline.reply_sink import AnswerSink
-from bot.pipeline.responses.failures import ReplyFailed, failure_of_code
-from bot.pipeline.responses.request import Event
+from bot.pipeline.model import Event, ReplyFailed, failure_of_code, tokens_of
 from bot.slack.messages import printable
-from bot.slack.payloads import storable
+from bot.slack.payloads import objects, storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory.formation import TokenUse
 
@@ -25,6 +23,27 @@ MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there is the last
 _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
+_PHASES = (COMMENTARY, "final_answer")
+_CALL = ("type", "call_id", "name", "arguments")
+
+
+class AnswerSink(Protocol):
+    """What an answer is written to while the model gives it: a stream in Slack, or a buffer.
+
+    Each method may raise `bot.conversation.claimed_message.Interrupted`: the answer must end.
+    """
+
+    def expect(self) -> None:
+        """Prepare to deliver an answer: its first piece is about to come."""
+
+    async def check(self) -> None:
+        """Do nothing but raise `Interrupted` if the answer must end."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer."""
+
+    async def task(self, task: Task) -> None:
+        """Show the state of a tool call, or commentary."""
 
 
 class StreamedAnswer:
@@ -146,10 +165,6 @@ class StreamedAnswer:
         return kept[: kept.rfind("`")] if line.count("`") % 2 else kept
 
 
-_COMMENTARY: Final = "commentary"
-_PHASES = (_COMMENTARY, "final_answer")
-
-
 class ResponseReader:
     """Reads the events of one response into a `StreamedAnswer`.
 
@@ -157,9 +172,8 @@ class ResponseReader:
     took, empty until it ends.
 
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
-    with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send
-    only part of the events: items of a type for which no event came are read from the response that
-    the last event contains.
+    with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no
+    events of items: these are then read from the response that the last event contains.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi
@@ -171,7 +185,6 @@ class ResponseReader:
         self._model = model
         self._written = written
         self._comments = False
-        self._in_message = False
         self._part: object = None
         self._texted = False
 
@@ -180,160 +193,97 @@ class ResponseReader:
 
         Raises `ReplyFailed` for a failure, and for what is not of the API's form.
         """
-        match event.get("type"):
-            case "response.output_item.added":
-                await self._begin_item(event)
-            case "response.output_text.delta":
-                await self._text(event)
-            case "response.refusal.delta":
-                await self._text(event, refuses=True)
-            case "response.output_text.done":
+        match event:
+            case {"type": "response.output_item.added", "item": {"type": "message", **fields}}:
+                await self._written.new_paragraph()
+                self._part, self._comments = None, fields.get("phase") == COMMENTARY
+            case {"type": "response.output_text.delta" | "response.refusal.delta" as kind}:
+                await self._text(event, refuses=kind == "response.refusal.delta")
+            case {"type": "response.output_text.done"}:
                 await self._written.flush()
-            case "response.output_item.done":
-                add_item(self.output, event)
-                await self._end_item(self.output[-1])
-            case "response.completed" | "response.incomplete" as kind:
-                await self._read_rest(event)
+            case {"type": "response.output_item.done"}:
+                await self._end_item(event.get("item"))
+            case {"type": "response.completed" | "response.incomplete" as kind}:
+                response = event.get("response")
+                response = response if isinstance(response, dict) else {}
+                await self._read_items(response)
                 await self._written.flush()
-                self.tokens = tokens_of(event, self._model)
-                self._written.cut = None if kind == "response.completed" else _cut(event)
+                self.tokens = tokens_of(response, self._model)
+                self._written.cut = None if kind == "response.completed" else _cut(response)
                 return True
-            case _:
-                raise_if_failed(event)
+            case {"type": "error"}:
+                raise failure_of_code(event.get("code"))
+            case {"type": "response.failed", "response": {"error": {"code": code}}}:
+                raise failure_of_code(code)
+            case {"type": "response.failed"}:
+                raise ReplyFailed("model_failed")
         return False
 
-    async def _begin_item(self, event: Event) -> None:
-        match event.get("item"):
-            case {"type": "message", **fields}:
-                await self._begin_message()
-                self._comments = fields.get("phase") == _COMMENTARY
-
-    async def _begin_message(self) -> None:
-        await self._written.new_paragraph()
-        self._in_message, self._part = True, None
-
-    async def _text(self, event: Event, *, refuses: bool = False) -> None:
-        piece = delta_of(event)
-        self._texted = True
-        if not self._in_message:
-            await self._begin_message()
+    async def _text(self, event: Event, *, refuses: bool) -> None:
+        piece = event.get("delta")
+        if not isinstance(piece, str):
+            raise ReplyFailed("model_malformed")
         part = event.get("output_index"), event.get("content_index")
-        if self._part not in (None, part):
+        # The first text of a message whose beginning came without an event follows other responses.
+        if not self._texted or self._part not in (None, part):
             await self._written.new_paragraph()
-        self._part = part
+        self._part, self._texted = part, True
         if self._comments:
             self._written.count(piece)
         else:
             await self._written.text(piece, refuses=refuses)
 
-    async def _end_item(self, item: Event) -> None:
-        if item["type"] != "message":
-            return
-        if self._comments:
-            await self._written.comment(text_of(item))
-        self._comments = self._in_message = False
+    def _add(self, item: object) -> Event:
+        if len(self.output) == MAX_ITEMS:
+            raise ReplyFailed("model_malformed")
+        self.output.append(_checked(item))
+        return self.output[-1]
 
-    async def _read_rest(self, event: Event) -> None:
-        """Read the items of a whole response whose types no event has brought."""
-        match event:
-            case {"response": {"output": list(items)}}:
-                seen = {item["type"] for item in self.output}
-                for item in items:
-                    match item:
-                        case {"type": "message" | "function_call" | "reasoning" as kind} if (
-                            kind not in seen
-                        ):
-                            add_item(self.output, {"item": item})
-                            await self._show_whole(self.output[-1])
+    async def _end_item(self, item: object) -> None:
+        ended = self._add(item)
+        if ended["type"] == "message":
+            if self._comments:
+                await self._written.comment(text_of(ended))
+            self._comments = False
 
-    async def _show_whole(self, item: Event) -> None:
-        if item["type"] == "message" and not self._texted:
-            await self._begin_item({"item": item})
-            if not self._comments:
-                await self._written.text(text_of(item))
-            await self._end_item(item)
+    async def _read_items(self, response: Event) -> None:
+        """Read the items of a whole response, where no event has brought any."""
+        for one in [] if self.output else objects(response.get("output")):
+            item = self._add(one)
+            if item["type"] == "message" and not self._texted:
+                if item.get("phase") == COMMENTARY:
+                    await self._written.comment(text_of(item))
+                else:
+                    await self._written.new_paragraph()
+                    await self._written.text(text_of(item))
 
 
-def _cut(event: Event) -> CutReason:
-    match event:
-        case {"response": {"incomplete_details": {"reason": "content_filter"}}}:
+def _cut(response: Event) -> CutReason:
+    match response:
+        case {"incomplete_details": {"reason": "content_filter"}}:
             return "cut_filtered"
     return "cut_short"
 
 
-def raise_if_failed(event: Event) -> None:
-    """Raise `ReplyFailed` for a ``response.failed`` or ``error`` event."""
-    match event:
-        case {"type": "error"}:
-            raise failure_of_code(event.get("code"))
-        case {"type": "response.failed", "response": {"error": {"code": code}}}:
-            raise failure_of_code(code)
-        case {"type": "response.failed"}:
-            raise ReplyFailed("model_failed")
-
-
-def delta_of(event: Event) -> str:
-    """Return the text of a delta. Raises `ReplyFailed`."""
-    delta = event.get("delta")
-    if not isinstance(delta, str):
-        raise ReplyFailed("model_malformed")
-    return delta
-
-
-def add_item(items: list[Event], event: Event) -> None:
-    """Add the output item of an event. Raises `ReplyFailed`, also for more than `MAX_ITEMS`."""
-    if len(items) == MAX_ITEMS:
-        raise ReplyFailed("model_malformed")
-    items.append(_item_of(event))
-
-
-def _item_of(event: Event) -> Event:
-    """Return an output item, with the fields that its type needs. Raises `ReplyFailed`."""
-    item = event.get("item")
-    if not isinstance(item, dict):
-        raise ReplyFailed("model_malformed")
-    match item:
+def _checked(item: object) -> Event:
+    """Return an output item, of a call the fields that are sent back. Raises `ReplyFailed`."""
+    given: Event = item if isinstance(item, dict) else {}
+    match given:
         case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
-            texts = ("call_id", "name", "arguments")
-            return {**item, **{name: storable(item[name]) for name in texts}}
-        case {"type": "message", "content": list(parts)} if all(map(_is_part, parts)):
-            return item
-        case {"type": "function_call" | "message"}:
-            raise ReplyFailed("model_malformed")
-        case {"type": str()}:
-            return item
+            return {name: storable(given[name]) for name in _CALL}
+        case {"type": str(kind)} if kind != "function_call":
+            return given
     raise ReplyFailed("model_malformed")
 
 
-def tokens_of(event: Event, model: str) -> TokenUse:
-    """Return the tokens of a completed or incomplete response; empty if it names none."""
-    match event:
-        case {"response": {"usage": {"total_tokens": int(total), **rest}}}:
-            output = _amount(rest.get("output_tokens"), total)
-            details = rest.get("input_tokens_details")
-            details = details if isinstance(details, dict) else {}
-            cached = _amount(details.get("cached_tokens"), total - output)
-            written = _amount(details.get("cache_write_tokens"), total - output - cached)
-            uncached = max(total - output - cached - written, 0)
-            used = {
-                (model, "input"): uncached,
-                (model, "cache_write"): written,
-                (model, "cached"): cached,
-                (model, "output"): output,
-            }
-            return +Counter(used)
-    return Counter()
-
-
-def _amount(value: object, most: int) -> int:
-    return min(max(value, 0), max(most, 0)) if isinstance(value, int) else 0
-
-
-def text_of(item: Event) -> str:
+def text_of(item: Mapping[str, Any]) -> str:
     """Return the text of a message item, its parts joined by blank lines."""
-    return "\n\n".join(
-        part["text"] for part in item["content"] if part["type"] == "output_text" and part["text"]
-    )
+    texts = [
+        part.get("text")
+        for part in objects(item.get("content"))
+        if part.get("type") == "output_text"
+    ]
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def sent_back(output: Sequence[Event]) -> list[Event]:
@@ -345,33 +295,20 @@ def sent_back(output: Sequence[Event]) -> list[Event]:
     Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
     https://github.com/openai/openai-openapi
     """
-    return [one for item in output for one in _as_input(item)]
-
-
-def _as_input(item: Event) -> Iterator[Event]:
-    match item:
-        case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
-            given = item.get("summary")
-            summary = [
-                {"type": "summary_text", "text": storable(part["text"])}
-                for part in (given if isinstance(given, list) else [])
-                if isinstance(part, dict) and isinstance(part.get("text"), str)
-            ]
-            encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
-            yield {"type": "reasoning", **encrypted, "summary": summary}
-        case {"type": "message"}:
-            phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
-            if text := text_of(item):
-                yield {"role": "assistant", "content": storable(text), **phase}
-        case {"type": "function_call"}:
-            called = ("type", "call_id", "name", "arguments")
-            yield {name: item[name] for name in called}
-
-
-def _is_part(part: object) -> bool:
-    match part:
-        case {"type": "output_text", "text": str()}:
-            return True
-        case {"type": str(kind)}:
-            return kind != "output_text"
-    return False
+    items: list[Event] = []
+    for item in output:
+        match item:
+            case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
+                summary = [
+                    {"type": "summary_text", "text": storable(part["text"])}
+                    for part in objects(item.get("summary"))
+                    if isinstance(part.get("text"), str)
+                ]
+                encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
+                items.append({"type": "reasoning", **encrypted, "summary": summary})
+            case {"type": "message"} if text := text_of(item):
+                phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
+                items.append({"role": "assistant", "content": storable(text), **phase})
+            case {"type": "function_call"}:
+                items.append(item)
+    return items

@@ -1,4 +1,4 @@
-"""The function tool by which a person controls their memory in plain words.
+"""The tools of one turn: those for memories, and those by which the person controls them.
 
 What switches memory off is done at once, and the message that says so has the button for the
 opposite. What would delete memories or switch memory on is proposed, because files and pages that a
@@ -9,35 +9,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, datetime, time, tzinfo
+from functools import cache
 from typing import Any
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
+from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.texts import delete_texts, message_before
-from bot.conversation.turns import Turn
+from bot.conversation.texts import delete_texts, has_turn, message_before
+from bot.conversation.turns import WORDS_LIMIT, Turn
+from bot.conversation.unformed import final_question
 from bot.memories.cards import ask_about, shown_card
-from bot.memories.forgetting import MAX_KEYS, forget_question_about
+from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
 from bot.memories.switches import MORNING, turn_off
-from bot.people import exclude
+from bot.notices import RETRY_SECONDS, add_notice
+from bot.people import exclude, read_memory_state
 from bot.pipeline.context import read_viewed
+from bot.pipeline.prompt import evidence_of
 from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
     PayloadMaker,
+    consent_question,
     done_payload,
     off_done,
     on_question,
     open_payload,
+    refusal_payload,
 )
 from bot.ui.reader import Reader
-from memory import DM, PUBLIC, Person, Selection
+from memory import (
+    DM,
+    PUBLIC,
+    FormationResult,
+    MemoryOff,
+    MemoryTools,
+    Person,
+    PersonMessage,
+    Selection,
+    memory_tools,
+)
+from memory.credentials import redact_json
 from memory.postgres import lock_person, person_transaction
 from memory.store import memory_page
-from memory.tools import function_tool
+from memory.tools import function_tool, read_arguments
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
 
+MAX_CALLS = 20
+_REFUSALS_SHOWN = 3
 SETTINGS_TOOL = "memory_settings"
 VIEW_TOOL = "read_current_view"
 COLLEAGUE_TOOL = "ask_about_colleague"
@@ -63,8 +87,10 @@ _COLLEAGUE = (
     " message of its own below your answer; you do not, so say only that it follows. Never answer"
     " such a question yourself."
 )
+ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
 _PARAMETERS: dict[str, Definition] = {
+    "action": {"type": "string", "enum": list(ACTIONS)},
     "words": {"type": "string"},
     "list": {"type": "string", "enum": ["memories", "changes"]},
     "until": _MOMENT,
@@ -72,55 +98,129 @@ _PARAMETERS: dict[str, Definition] = {
     "everything": {"type": "boolean"},
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
 }
-ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
+_NAME = {"name": {"type": "string", "description": "their name, or the id in a mention"}}
 
 
-class ControlTools:
-    """The tools for one message of one person.
+class Toolbox:
+    """The tools that the model may call while it answers one message.
 
-    `shown` are the messages to show them after the reply. `changed`: something was done at once;
-    `switched_off`: nothing of this message may be remembered any more; `forgets`: they are asked
-    whether to forget something.
+    `definitions` are the tools as the Responses API takes them.
     """
 
     def __init__(self, app: App, turn: Turn) -> None:
-        self._app = app
-        self._turn = turn
-        self._message = turn.message
+        self._app, self._turn, self._message = app, turn, turn.message
+        message, state = turn.message, turn.memory_state
+        off = state.off is not None
+        self.definitions = _definitions(tuple(app.schemas), message.audience == DM, off)
+        said = PersonMessage(
+            text=turn.words,
+            channel=message.channel_id,
+            ts=message.ts,
+            origin="tool",
+            zone=state.settings.zone,
+            reply_to=final_question(turn.last_reply or ""),
+        )
+        self._memory = MemoryTools(
+            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
+        )
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
-        self.changed = self.switched_off = self.forgets = False
+        self._calls = 0
+        self._switched_off = False
+
+    @property
+    def own_words(self) -> list[str]:
+        """The person's words that the memories which the model has looked up come from."""
+        return [words for shown in self._memory.shown for words in evidence_of(shown)]
+
+    @property
+    def recalled(self) -> list[str]:
+        """The keys of the memories that the model has looked up."""
+        return [one.key for one in self._memory.shown]
+
+    @property
+    def noticed(self) -> bool:
+        """Whether memories were changed, or the words left a question open: a notice says so."""
+        changes = [change for change in self._memory.changes if change.action != "confirmed"]
+        return bool(changes or self._memory.questions)
+
+    @property
+    def acted(self) -> bool:
+        """Whether calls have changed something; what was only shown or proposed is no change."""
+        return self.noticed or self._switched_off
+
+    @property
+    def removal_proposed(self) -> bool:
+        """Whether the person is asked by a button whether to forget something."""
+        return bool(self._memory.to_forget) or "forget" in self._shown
 
     @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
-        return list(self._shown.values())
+        memory, can_store = self._memory, self._app.stores_facts
+        shown = [_made(consent_question)] if self._turn.memory_state.needs_consent_question else []
+        refused = memory.refused[:_REFUSALS_SHOWN]
+        shown += [_made(refusal_payload, one, can_store=can_store) for one in refused]
+        if memory.to_forget:
+            keys = [one.key for one in memory.to_forget][:MAX_KEYS]
+            shown.append(self._forget_question(Selection(keys=keys)))
+        return [*shown, *self._shown.values()]
 
-    def __contains__(self, name: str) -> bool:
-        return name in (SETTINGS_TOOL, COLLEAGUE_TOOL) or (
-            name == VIEW_TOOL and self._message.audience == DM
-        )
-
-    async def call(self, name: str, given: Arguments) -> str:
+    async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
         Raises `psycopg.OperationalError` when the database is unavailable.
         """
-        if name == VIEW_TOOL:
-            output: Any = await read_viewed(self._app, self._message)
-        elif name == COLLEAGUE_TOOL:
-            output = await self._ask_about(str(given.get("name") or ""))
-        else:
-            output = await self._run(str(given.get("action")), given)
-        return json.dumps(output, ensure_ascii=False, default=str)
+        self._calls += 1
+        if self._calls > MAX_CALLS:
+            return _json(_error("Too many tool calls for one message. Answer now."))
+        given = read_arguments(arguments)
+        if given is None:
+            return _json(_error("The arguments are not a JSON object."))
+        if self._turn.removed:
+            # The model sees the message as it was typed; what tools store and send is redacted.
+            given = redact_json(given, self._turn.removed)
+        if name == SETTINGS_TOOL:
+            output = await self._settings(given)
+            if self._switched_off:
+                self._memory.switch_off()
+                await self._take_back()
+            return _json(output)
+        if name == COLLEAGUE_TOOL:
+            return _json(await self._ask_about(str(given.get("name") or "")))
+        if name == VIEW_TOOL and self._message.audience == DM:
+            return _json(await read_viewed(self._app, self._message))
+        spent = self._memory.tokens
+        answered = await self._memory.call(name, json.dumps(given))
+        count_tokens(self._message.team_id, self._memory.tokens - spent)
+        return answered
 
-    async def _run(self, action: str, given: Arguments) -> Definition:
-        match action:
+    async def _take_back(self) -> None:
+        """Undo the changes and questions that tool calls made for this message, in any attempt."""
+        message, memory = self._message, self._memory
+        this = {(message.channel_id, message.ts)}
+        asked = [one.id for one in memory.questions if set(one.messages) == this]
+        changes = [change.id for change in memory.changes]
+        await take_back(self._app, message, changes, asked, again=self._turn.again)
+
+    async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
+        """Check within the transaction of a change that it is allowed, and add its notice."""
+        app, turn, message = self._app, self._turn, self._message
+        now = await read_memory_state(connection, message, app.settings.consent)
+        words = turn.words[:WORDS_LIMIT]
+        # Without its turn the person has been erased while it was being answered.
+        if now.off or not now.on_record or not await has_turn(connection, message, words):
+            raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
+        changed = any(change.action != "confirmed" for change in formed.changes)
+        if changed or formed.questions:
+            await add_notice(app, connection, message.person, turn.id, delay=RETRY_SECONDS)
+
+    async def _settings(self, given: Arguments) -> Definition:
+        match given.get("action"):
             case "open":
-                changes = given.get("list") == "changes"
+                kind = "changes" if given.get("list") == "changes" else "memories"
                 words = " ".join(str(given.get("words") or "").split())
-                kind = "changes" if changes else "memories"
-                self._show(action, _made(open_payload, kind, words))
+                self._shown["open"] = _made(open_payload, kind, words)
                 return {"shown_privately": True}
             case "pause":
                 return await self._pause(given)
@@ -128,7 +228,7 @@ class ControlTools:
                 off = await self._turn_off(self._message.channel_id)
                 return {"done": True, "memory": "off in this conversation", "off": off}
             case "resume":
-                return await self._resume()
+                return self._resume()
             case "forget":
                 return await self._forget(given)
             case "do_not_remember":
@@ -146,23 +246,20 @@ class ControlTools:
         async def shown(_: Person, reader: Reader) -> Payload:
             return await shown_card(self._app, asker, owner, reader)
 
-        self._show(f"card {owner.user_id}", shown)
+        self._shown[f"card {owner.user_id}"] = shown
         return {"shown_privately": True}
 
     async def _zone(self) -> tzinfo:
         # The turn began before Slack was asked about somebody new.
         return (await self._app.people.settings(self._message.person)).zone
 
-    def _show(self, what: str, make: PayloadMaker) -> None:
-        self._shown[what] = make
-
     async def _turn_off(self, scope: str, until: datetime | None = None) -> str:
         """Switch memory off from this message on, and say so with the button for the opposite."""
         # To ask for it is nothing to remember either.
         since = self._message.ts
         off = await turn_off(self._app, self._message.person, scope, until=until, since=since)
-        self.changed = self.switched_off = True
-        self._show("off", _made(_off, off, scope))
+        self._switched_off = True
+        self._shown["off"] = _made(_off, off, scope)
         return until.isoformat(timespec="minutes") if until else "until they switch it on"
 
     async def _pause(self, given: Arguments) -> Definition:
@@ -178,12 +275,13 @@ class ControlTools:
                 )
         return {"done": True, "memory": "off", "until": await self._turn_off("", until)}
 
-    async def _resume(self) -> Definition:
+    def _resume(self) -> Definition:
         off = self._turn.memory_state.off
         if off is None:
             return _error("Memory is on.")
-        scope = self._message.channel_id if off.here else ""
-        self._show("resume", _made(on_question, off, scope))
+        self._shown["resume"] = _made(
+            on_question, off, self._message.channel_id if off.here else ""
+        )
         return {"proposed": True, "done": False}
 
     async def _forget(self, given: Arguments) -> Definition:
@@ -194,16 +292,15 @@ class ControlTools:
         reader = await self._app.people.reader(person)
         if await forget_question_about(self._app, person, reader, selection) is None:
             return {"done": False, "not_found": True}
-        self._ask_to_forget(selection)
+        self._shown["forget"] = self._forget_question(selection)
         return {"proposed": True, "done": False}
 
-    def _ask_to_forget(self, selection: Selection) -> None:
+    def _forget_question(self, selection: Selection) -> PayloadMaker:
         async def ask(person: Person, reader: Reader) -> Payload:
             question = await forget_question_about(self._app, person, reader, selection)
             return question or payload(reader.say("forgotten_already"))
 
-        self.forgets = True
-        self._show("forget", ask)
+        return ask
 
     async def _selection(self, given: Arguments) -> Selection | str:
         """Return what is meant, or an error message for the model."""
@@ -236,32 +333,31 @@ class ControlTools:
             await exclude(connection, message)
             await delete_texts(connection, person, [self._turn.id])
             last = await message_before(connection, message)
-        self.changed = self.switched_off = True
-        self._show("not_remembered", _made(_not_remembered))
+        self._switched_off = True
+        self._shown["not_remembered"] = _made(_not_remembered)
         if given.get("which") != "previous_message":
             return {"not_remembered": "this_message", "done": True}
         if last is None:
             return _error("There is no message before this one.")
-        self._ask_to_forget(Selection(messages=[(message.channel_id, last)]))
+        selection = Selection(messages=[(message.channel_id, last)])
+        self._shown["forget"] = self._forget_question(selection)
         return {"not_remembered": "previous_message", "done": False, "proposed": True}
 
 
-def control_tools(*, in_dm: bool, off: bool) -> list[Definition]:
-    """Return the tools as the Responses API takes them; `off`: memory is."""
-    action = {"type": "string", "enum": list(ACTIONS)}
-    parameters = {"action": action, **_PARAMETERS}
-    named = {"name": {"type": "string", "description": "their name, or the id in a mention"}}
-    tools = [function_tool(SETTINGS_TOOL, _SETTINGS, parameters, ["action"])]
+@cache
+def _definitions(schemas: tuple[type[BaseModel], ...], in_dm: bool, off: bool) -> list[Definition]:
+    tools = [] if off else memory_tools(schemas)
+    tools = [*tools, function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])]
     if not off:
-        tools.append(function_tool(COLLEAGUE_TOOL, _COLLEAGUE, named, ["name"]))
+        tools.append(function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"]))
     return [*tools, function_tool(VIEW_TOOL, _VIEW, {})] if in_dm else tools
 
 
-def _made(make: Any, *arguments: Any) -> PayloadMaker:
-    """Return what makes a message of `make(reader, *arguments)`."""
+def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:
+    """Return what makes a message of `make(reader, *arguments, **named)`."""
 
     async def made(_: Person, reader: Reader) -> Payload:
-        shown: Payload = make(reader, *arguments)
+        shown: Payload = make(reader, *arguments, **named)
         return shown
 
     return made
@@ -275,20 +371,24 @@ def _not_remembered(reader: Reader) -> Payload:
     return payload(reader.say("not_remembered"))
 
 
-def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
+def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
     """Return the moment of an ISO 8601 date or date-time; None for anything else.
 
     A date without a time means `at` on that day; a time without an offset is in `zone`.
     """
+    text = str(given).strip()
     try:
-        moment = datetime.combine(date.fromisoformat(str(text).strip()), at)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        try:
-            moment = datetime.fromisoformat(str(text).strip())
-        except ValueError:
-            return None
+        return None
+    if "T" not in text and ":" not in text:
+        moment = datetime.combine(moment, at)
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _error(sentence: str) -> Definition:
     return {"error": sentence}
+
+
+def _json(output: Definition) -> str:
+    return json.dumps(output, ensure_ascii=False, default=str)

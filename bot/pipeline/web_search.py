@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,12 @@ from babel.core import get_global
 
 from bot.logs import fault
 from bot.pipeline.addresses import is_web_address
+from bot.pipeline.answer import text_of
+from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.prompt import framed, shortened
-from bot.pipeline.responses.answer import tokens_of
-from bot.pipeline.responses.request import ModelRequests
 from bot.slack.messages import printable
 from bot.slack.payloads import objects
-from bot.types import Citation
+from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
 from memory.tools import function_tool, read_arguments
 
@@ -84,7 +84,7 @@ async def search_web(
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens = tokens_of({"response": response}, model.model)
+    tokens = tokens_of(response, model.model)
     searched, text, citations = _read(response)
     if not searched:
         # The model answered without a search: what it says and cites is no result of one.
@@ -116,28 +116,21 @@ def _read(response: Mapping[str, Any]) -> tuple[bool, str, dict[str, Citation]]:
 
     Commentary is no part of what was found.
     """
-    searched, texts = False, []
+    items = objects(response.get("output"))
+    searched = any(
+        (one.get("type"), one.get("status")) == ("web_search_call", "completed") for one in items
+    )
+    messages = [
+        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
+    ]
+    text = "\n\n".join(filter(None, map(text_of, messages)))
     cited: dict[str, Citation] = {}
-    for item in objects(response.get("output")):
-        match item:
-            case {"type": "web_search_call", "status": "completed"}:
-                searched = True
-            case {"type": "message", "phase": "commentary"}:
-                pass
-            case {"type": "message"}:
-                for part in objects(item.get("content")):
-                    if part.get("type") == "output_text" and isinstance(part.get("text"), str):
-                        texts.append(part["text"])
-                        for citation in _cited(part):
-                            cited.setdefault(citation.url, citation)
-    return searched, printable("\n\n".join(filter(None, texts))), cited
-
-
-def _cited(part: Mapping[str, Any]) -> Iterator[Citation]:
-    for annotation in objects(part.get("annotations")):
-        match annotation:
-            case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
-                if is_web_address(url):
-                    title = annotation.get("title")
-                    named = printable(title) if isinstance(title, str) else ""
-                    yield Citation(url=url, title=named or url)
+    for part in (part for one in messages for part in objects(one.get("content"))):
+        for annotation in objects(part.get("annotations")):
+            match annotation:
+                case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
+                    if is_web_address(url):
+                        title = annotation.get("title")
+                        named = printable(title) if isinstance(title, str) else ""
+                        cited.setdefault(url, Citation(url=url, title=named or url))
+    return searched, printable(text), cited

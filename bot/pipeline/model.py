@@ -1,4 +1,9 @@
-"""The request for a streamed response: its retries, fallbacks and circuit breaker; its deadline."""
+"""One model behind the Responses API: requests, circuit breaker, and what its errors mean.
+
+Sources: the schemas ``ResponseErrorCode`` and ``ResponseErrorEvent`` of
+https://github.com/openai/openai-openapi, and
+https://platform.openai.com/docs/guides/error-codes
+"""
 
 from __future__ import annotations
 
@@ -6,24 +11,80 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeAlias
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, Literal, TypeAlias
 
 import openai
 
 from bot.logs import fault
-from bot.pipeline.responses.failures import ReplyFailed, failure_of
+from memory.formation import TokenUse
 from memory.metrics import step
 
 log = logging.getLogger(__name__)
 
 Event: TypeAlias = dict[str, Any]
 Events: TypeAlias = openai.AsyncStream[Event]
+Cause: TypeAlias = Literal[
+    "model_down",
+    "model_busy",
+    "model_policy",
+    "model_images",
+    "model_too_long",
+    "model_quota",
+    "model_refused",
+    "model_failed",
+    "model_empty",
+    "model_malformed",
+    "model_slow",
+]
 
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
 ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
+FAILURES = 3
+PROBE_SECONDS = 5.0
+_RETRY_SECONDS = 0.5
+_END_SECONDS = 0.2
+_PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
+
+# Codes with "image" or "policy" in them say so themselves.
+_CAUSES: Final[Mapping[str, Cause]] = {
+    "server_error": "model_down",
+    "vector_store_timeout": "model_down",
+    "rate_limit_exceeded": "model_busy",
+    "invalid_prompt": "model_policy",
+    "content_filter": "model_policy",
+    "context_length_exceeded": "model_too_long",
+    "string_above_max_length": "model_too_long",
+    "insufficient_quota": "model_quota",
+    "billing_hard_limit_reached": "model_quota",
+    "billing_not_active": "model_quota",
+    "invalid_api_key": "model_refused",
+    "account_deactivated": "model_refused",
+    "model_not_found": "model_refused",
+    "data_residency_mismatch": "model_refused",
+    "unsupported_country_region_territory": "model_refused",
+}
+_CAUSE_OF_STATUS: Final[Mapping[int, Cause]] = {
+    401: "model_refused",
+    403: "model_refused",
+    404: "model_refused",
+    # Request timeout, conflict, too early: the same request can succeed later.
+    408: "model_down",
+    409: "model_down",
+    413: "model_too_long",
+    425: "model_down",
+    429: "model_busy",
+}
+# vLLM and others name it in words only.
+_TOO_LONG: Final = re.compile(
+    r"maximum context length|context length is only|context window|prompt is too long"
+    # A rate limit that the request alone exceeds: no wait helps.
+    r"|Request too large|tokens must be reduced"
+)
+_IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 # The parameters that a server may refuse, and what its error says then, in the order in which they
 # are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM and Ollama.
 _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
@@ -35,11 +96,34 @@ _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
     "include": re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE),
 }
 _REFUSALS = (400, 404, 422, 429)
-_RETRY_SECONDS = 0.5
-_END_SECONDS = 0.2
-FAILURES = 3
-PROBE_SECONDS = 5.0
-_PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
+
+
+class ReplyFailed(Exception):
+    """The model gave no whole answer; `cause` names the sentence that the person gets.
+
+    `code` is the error code of the API if it looks like an identifier, else "".
+    """
+
+    def __init__(self, cause: Cause, code: object = None) -> None:
+        super().__init__(f"The model gave no whole answer: {cause}.")
+        self.cause: Cause = cause
+        named = isinstance(code, str) and _IDENTIFIER.fullmatch(code)
+        self.code = str(code) if named else ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request can succeed later."""
+        return self.cause in ("model_down", "model_busy")
+
+    @property
+    def may_be_files(self) -> bool:
+        """Whether the same request can succeed without the files in it."""
+        return self.cause in ("model_images", "model_too_long", "model_failed")
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether every request fails until the operator changes the key, model or quota."""
+        return self.cause in ("model_quota", "model_refused")
 
 
 class CircuitBreaker:
@@ -185,30 +269,22 @@ def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str |
 
     The refusal of a reasoning item that is sent back counts as one of ``include``. A request that
     is too long counts for ``max_output_tokens`` only: vLLM's context and OpenAI's tokens per minute
-    must hold them and the input.
+    must hold them and the input. Of a validation error of FastAPI's, ``{"detail": [{loc, msg,
+    input}]}``, the fields that it names are read, not the input that it echoes.
     """
     refused = isinstance(error, openai.APIStatusError) and error.status_code in _REFUSALS
     cause = failure_of(error).cause
     if not refused or cause not in ("model_failed", "model_refused", "model_too_long"):
         return None
     names = ["max_output_tokens"] if cause == "model_too_long" else [*_OPTIONAL]
-    named = f"{error.param} {error.code} {error.message} {_details(error.body)}"
+    named = f"{error.param} {error.code} {error.message}"
+    if isinstance(error.body, dict) and isinstance(details := error.body.get("detail"), list):
+        found = [one for one in details if isinstance(one, dict)]
+        named += " ".join(f" {one.get('loc')} {one.get('msg')}" for one in found)
     sent = {*body}
     if any(item.get("type") == "reasoning" for item in body["input"]):
         sent.add("include")
     return next((name for name in names if name in sent and _OPTIONAL[name].search(named)), None)
-
-
-def _details(body: object) -> str:
-    """Return which fields a validation error of FastAPI's names, and why; not the input it echoes.
-
-    Source: https://docs.pydantic.dev/latest/errors/errors/
-    """
-    match body:
-        case {"detail": list(details)}:
-            found = [one for one in details if isinstance(one, dict)]
-            return " ".join(f"{one.get('loc')} {one.get('msg')}" for one in found)
-    return ""
 
 
 def _asks_for_patience(error: openai.APIError) -> bool:
@@ -221,37 +297,55 @@ def _asks_for_patience(error: openai.APIError) -> bool:
         return True
 
 
-class DeadlineExceeded(Exception):
-    """The time for an answer has passed."""
+def failure_of(error: openai.OpenAIError) -> ReplyFailed:
+    """Return what an error of the SDK means.
+
+    The SDK raises a bare `openai.APIError` for an event with an ``error`` object in it.
+    """
+    if isinstance(error, openai.APIStatusError):
+        failed = failure_of_code(error.code, error.type, error.status_code)
+        if failed.cause == "model_failed" and error.param == "model":
+            return ReplyFailed("model_refused", error.code)
+        if failed.cause in ("model_failed", "model_busy") and _TOO_LONG.search(error.message):
+            return ReplyFailed("model_too_long", error.code)
+        return failed
+    if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
+        return failure_of_code(error.code, error.type)
+    return ReplyFailed("model_down")
 
 
-@asynccontextmanager
-async def stop_at(deadline: float) -> AsyncIterator[None]:
-    """Raise `DeadlineExceeded` in the body at `deadline`, in seconds of the event loop's clock."""
-    limit = asyncio.timeout_at(deadline)
-    try:
-        async with limit:
-            yield
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise DeadlineExceeded from error
+def failure_of_code(code: Any, kind: object = None, status: int | None = None) -> ReplyFailed:
+    """Return what an error code means; if it is unknown, what the HTTP status means.
+
+    Without a code the error's type is looked up, because some hosts put a code there. Some hosts
+    send the status as the code.
+    """
+    named = kind if code is None else code
+    if isinstance(named, str) and (cause := _cause_of_code(named)):
+        return ReplyFailed(cause, named)
+    if status is None and type(code) is int:
+        status = code
+    if status is None:
+        return ReplyFailed("model_failed", code)
+    if status >= 500:
+        return ReplyFailed("model_down", code)
+    return ReplyFailed(_CAUSE_OF_STATUS.get(status, "model_failed"), code)
 
 
-def raise_if_late(deadline: float) -> None:
-    """Raise `DeadlineExceeded` if `deadline` has passed."""
-    if asyncio.get_running_loop().time() > deadline:
-        raise DeadlineExceeded
+def _cause_of_code(code: str) -> Cause | None:
+    if "image" in code:
+        return "model_images"
+    return "model_policy" if "policy" in code else _CAUSES.get(code)
 
 
 async def next_event(events: Events, deadline: float) -> Event | None:
     """Return the next event, or None at the end of the stream.
 
-    Raises `DeadlineExceeded` at `deadline`, in seconds of the event loop's clock, and `ReplyFailed`
-    for data that is not a JSON object.
+    Raises TimeoutError at `deadline`, in seconds of the event loop's clock, and `ReplyFailed` for
+    data that is not a JSON object.
     """
     try:
-        async with stop_at(deadline):
+        async with asyncio.timeout_at(deadline):
             event = await anext(events)
     except StopAsyncIteration:
         return None
@@ -271,3 +365,21 @@ async def read_to_end(events: Events) -> None:
         async with asyncio.timeout(_END_SECONDS):
             while await anext(events, None) is not None:
                 pass
+
+
+def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
+    """Return the tokens of a completed or incomplete response; empty if it names none."""
+    match response.get("usage"):
+        case {"input_tokens": int(sent), "output_tokens": int(written), **rest}:
+            details = rest.get("input_tokens_details")
+            details = details if isinstance(details, dict) else {}
+            kept = [details.get(name) for name in ("cached_tokens", "cache_write_tokens")]
+            cached, cache_write = (one if isinstance(one, int) else 0 for one in kept)
+            used = {
+                (model, "input"): sent - cached - cache_write,
+                (model, "cache_write"): cache_write,
+                (model, "cached"): cached,
+                (model, "output"): written,
+            }
+            return +Counter(used)
+    return Counter()

@@ -1,1 +1,0 @@
-"""Requests to the Responses API and their streamed responses."""

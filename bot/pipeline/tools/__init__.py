@@ -1,1 +1,0 @@
-"""Function tools that the model can call during a turn."""
