@@ -13,18 +13,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import (
-    costs,
-    forgetting,
-    load,
-    plan,
-    public,
-    report,
-    results,
-    search,
-    side_by_side,
-    starts,
-)
+from bench import costs, load, plan, public, report, results, search, side_by_side, starts
+from bench.forgetting import measure as measure_forgetting
 from bench.ground import ROOT, Ground, open_ground
 from bench.mem0_venv import Mem0Unavailable
 from bench.plan import Plan
@@ -38,7 +28,7 @@ PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
     "costs": costs.measure,
     "search": search.measure,
-    "forgetting": forgetting.measure,
+    "forgetting": measure_forgetting,
     "load": load.measure,
     "starts": starts.measure,
 }

@@ -132,8 +132,7 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
         nonlocal remaining
         found = await connection.execute(_REMAINING, person.ids)
         [remaining] = await found.fetchall()
-        conditions = dict.fromkeys(TABLES, _OF_PERSON)
-        counts = await count_each(connection, conditions, person.ids)
+        counts = await count_each(connection, dict.fromkeys(TABLES, _OF_PERSON), person.ids)
         return {**counts, "procrastinate_jobs": remaining["jobs"]}
 
     erased = await erase(pool, person, also=erase_rows_of_bot, left=count_left)

@@ -307,8 +307,7 @@ class Toolbox:
         if given.get("everything") is True:
             return Selection(everything=True)
         if words := str(given.get("words") or "").strip():
-            pool, person = self._app.pool, self._message.person
-            found = await memory_page(pool, person, size=MAX_KEYS, words=words)
+            found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
             return Selection(keys=[memory.key for memory in found.memories])
         zone = await self._zone()
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}

@@ -61,10 +61,10 @@ class MemoryPage:
 async def memory_page(
     pool: Pool,
     person: Person,
+    words: str = "",
     *,
     size: int,
     page: int = 1,
-    words: str = "",
     whole_words: bool = False,
 ) -> MemoryPage:
     """Return a page of the person's memories, or of those whose content has all `words`.
