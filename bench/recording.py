@@ -20,11 +20,11 @@ from psycopg.pq import TransactionStatus
 from bench.ground import ROOT
 
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
-# What runs by the clock, for no message: these coroutines of the queue and of its workers, and the
+# What runs by the clock, for no message: these coroutines of the queue and of its worker, and the
 # row of the workspace, which is trusted for ten seconds.
 _BY_THE_CLOCK = frozenset(
     {
-        *("_sweep", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"),
+        *("_beat", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"),
         "departures",
     }
 )

@@ -1,4 +1,4 @@
-"""Who may use Kioku, where, and how often; and requests that end when their person is erased."""
+"""How often people may use Kioku; and requests that end when their person is erased."""
 
 from __future__ import annotations
 
@@ -10,23 +10,11 @@ from uuid import uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.config import Settings
-from bot.types import Policy
 from bot.ui.reader import Reader
 from memory import MemoryOff, Person, Pool
 from memory.formation import TokenUse
 from memory.metrics import count, step
 from memory.postgres import NO_FORGETTING, person_transaction
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Return the rules that the settings make."""
-    return Policy(
-        channels=settings.allowed_channels,
-        people=settings.allowed_users,
-        web_search=settings.web_search,
-        retention_days=settings.retention_days,
-    )
 
 
 class QuotaExceeded(Exception):

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
-from datetime import datetime
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, OperationalError
@@ -20,7 +19,7 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM, Message
-from bot.types import ConsentMode, MemoryState, Off, PersonSettings
+from bot.types import PROFILE_TRUSTED, ConsentMode, MemoryState, Off, PersonSettings
 from bot.ui.reader import Reader
 from memory import Person, Pool
 from memory.postgres import person_transaction, transaction_timeout
@@ -121,26 +120,6 @@ async def exclude(connection: AsyncConnection[DictRow], message: Message) -> Non
     )
 
 
-async def is_off(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, mode: ConsentMode
-) -> bool:
-    """Return whether memory is off for the person in a conversation now."""
-    if (await read_settings(connection, person)).off(mode):
-        return True
-    return channel in await read_off_conversations(connection, person)
-
-
-async def was_off(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> bool:
-    """Return whether memory was off when the person wrote or edited a message."""
-    found = await connection.execute(
-        f"SELECT FROM memory_off o WHERE {_OF_PERSON} AND {_COVERS_MESSAGE} LIMIT 1",
-        {**person.ids, "channel": channel, "ts": ts},
-    )
-    return await found.fetchone() is not None
-
-
 async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
     """Return the ids of the conversations in which memory is off now."""
     found = await connection.execute(
@@ -157,7 +136,7 @@ SETTINGS: LiteralString = (
     "s.team_id IS NOT NULL AS known, everywhere.is_off AS switched_off,"
     " CASE WHEN everywhere.ends THEN everywhere.until_at END AS off_until,"
     " s.agreed_at IS NOT NULL AS agreed, s.notices, s.eagerness, s.language,"
-    " s.told_at IS NOT NULL AS informed, s.retention_days, s.locale, s.time_zone, s.profile_at,"
+    " s.told_at IS NOT NULL AS informed, s.locale, s.time_zone, s.profile_at,"
     " s.deactivated_at IS NOT NULL AS deactivated"
 )
 """Columns of `SETTINGS_JOIN`, which `settings_of` reads."""
@@ -192,20 +171,15 @@ MEMORY_STATE: LiteralString = (
     " AND o.scope = %(channel)s) AS off_here"
     f" FROM (SELECT) always {SETTINGS_JOIN}"
 )
-"""A query of one row that `memory_state_of` reads; `memory_state_parameters` has its values."""
-
-
-def memory_state_parameters(message: Message) -> dict[str, Any]:
-    """Return the parameters of `MEMORY_STATE`."""
-    return {**message.person.ids, "channel": message.channel_id, "ts": message.ts}
+"""A query of one row that `memory_state_of` reads: of a message, by its channel and ts."""
 
 
 async def read_memory_state(
-    connection: AsyncConnection[DictRow], message: Message, mode: ConsentMode
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, mode: ConsentMode
 ) -> MemoryState:
-    """Return what memory may do for `message`."""
-    found = await connection.execute(MEMORY_STATE, memory_state_parameters(message))
-    [row] = await found.fetchall()
+    """Return what memory may do for a message of the person."""
+    values = {**person.ids, "channel": channel, "ts": ts}
+    [row] = await (await connection.execute(MEMORY_STATE, values)).fetchall()
     return memory_state_of(row, mode)
 
 
@@ -224,12 +198,11 @@ def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
 async def choose(
     connection: AsyncConnection[DictRow], person: Person, chosen: PersonSettings
 ) -> None:
-    """Store whether there are notices, the language, how eagerly and how long is remembered."""
+    """Store whether there are notices, the language, and how eagerly is remembered."""
     await _set(
         connection,
         person,
-        "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s,"
-        " retention_days = %(retention_days)s",
+        "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s",
         **asdict(chosen),
     )
 
@@ -262,16 +235,12 @@ async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
 
 # --- what Slack says of people -----------------------------------------------------------------
 
-# Seconds after which a change by another replica is seen, at most.
-_TRUSTED_SECONDS = 30.0
-# After a failure Slack is asked again soon, but not for each message.
-_FAILED_SECONDS = 20.0
 _PATIENCE_SECONDS = 3.0
-_KEPT = 5_000
+_FAILED = timedelta(seconds=20)
 
 
 class People:
-    """``users.info``, kept in `person_settings` until it changes; here for half a minute.
+    """``users.info``, kept in `person_settings` until it changes.
 
     Slack is not asked while it refuses: people are then answered in the language they write.
     """
@@ -279,7 +248,6 @@ class People:
     def __init__(self, pool: Pool, slack: Installations) -> None:
         self._pool = pool
         self._slack = slack
-        self._known: dict[Person, tuple[float, PersonSettings]] = {}
 
     async def reader(
         self, person: Person, text: str = "", *, settings: PersonSettings | None = None
@@ -294,31 +262,32 @@ class People:
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None
     ) -> PersonSettings:
-        """Return a person's settings with what Slack says of them, as known here.
-
-        May be half a minute old: what decides about reading and writing is read where it counts.
-        """
-        until, known = self._known.get(person, (0.0, None))
-        recent = time.monotonic() < until
-        if settings is None:
-            if known is not None and recent:
-                return known
-            settings = await self._stored(person)
-        if settings.profile_is_fresh:
-            return self._keep(person, settings, _TRUSTED_SECONDS)
-        if recent:  # Slack was asked a moment ago
-            return settings
-        return await self._ask_slack(person, settings)
-
-    def invalidate(self, person: Person) -> None:
-        """Read the row again next time: the person has changed something."""
-        self._known.pop(person, None)
+        """Return a person's settings with what Slack says of them; `settings` if just read."""
+        try:
+            if settings is None:
+                with transaction_timeout(_PATIENCE_SECONDS):
+                    async with person_transaction(self._pool, person) as connection:
+                        settings = await read_settings(connection, person)
+            if settings.profile_is_fresh or person.team_id == API_TEAM:
+                return settings
+            user, now = await self._user(person), datetime.now(UTC)
+            with transaction_timeout(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    # After a failure Slack is asked again soon, but not for each message.
+                    at = now if user else now - PROFILE_TRUSTED + _FAILED
+                    await _set(connection, person, "profile_at = %(at)s", at=at)
+                    if user:
+                        await _note_profile(connection, person, user, at)
+                    return await read_settings(connection, person)
+        except OperationalError as error:
+            log.warning("a person's settings could not be read or kept: %s", fault(error))
+            return settings or PersonSettings()
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
         """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
-        self.invalidate(person)
         async with person_transaction(self._pool, person) as connection:
-            await _note_profile(connection, person, user, whole=bool(user.get("locale")))
+            at = datetime.now(UTC) if user.get("locale") else None
+            await _note_profile(connection, person, user, at)
 
     async def is_active(self, person: Person) -> bool | None:
         """Ask Slack whether a person's account is active, and store it; None: it did not answer.
@@ -332,21 +301,6 @@ class People:
         if active:
             await self.changed(person, user)
         return active
-
-    def _keep(self, person: Person, settings: PersonSettings, seconds: float) -> PersonSettings:
-        self._known[person] = (time.monotonic() + seconds, settings)
-        if len(self._known) > _KEPT:
-            self._known.clear()
-        return settings
-
-    async def _stored(self, person: Person) -> PersonSettings:
-        try:
-            with transaction_timeout(_PATIENCE_SECONDS):
-                async with person_transaction(self._pool, person) as connection:
-                    return await read_settings(connection, person)
-        except OperationalError as error:
-            log.warning("a person's settings could not be read: %s", fault(error))
-            return PersonSettings()
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
         """Return Slack's user object, empty for an unknown person; None: the answer has none."""
@@ -365,42 +319,27 @@ class People:
             return None
         return answer.get("user")
 
-    async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
-        if person.team_id == API_TEAM:
-            return self._keep(person, settings, _TRUSTED_SECONDS)
-        user = await self._user(person)
-        if not user:
-            return self._keep(person, settings, _FAILED_SECONDS)
-        try:
-            with transaction_timeout(_PATIENCE_SECONDS):
-                async with person_transaction(self._pool, person) as connection:
-                    await _upsert(connection, person)
-                    await _note_profile(connection, person, user, whole=True)
-                    settings = await read_settings(connection, person)
-        except OperationalError as error:
-            log.warning("a person's profile could not be kept: %s", fault(error))
-            settings = replace(settings, locale=user.get("locale"), time_zone=user.get("tz"))
-        return self._keep(person, settings, _TRUSTED_SECONDS)
-
 
 async def _note_profile(
-    connection: AsyncConnection[DictRow], person: Person, user: Mapping[str, Any], *, whole: bool
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    user: Mapping[str, Any],
+    at: datetime | None,
 ) -> None:
-    """Keep Slack's user object of a person who is known here: locale, zone, whether deactivated.
+    """Keep Slack's user object of a person who is known here, as Slack said it `at` a time.
 
-    Slack is asked again next time if it was not `whole`.
+    Its locale, its zone, and whether it is deactivated. None: Slack is asked again next time.
     """
     await connection.execute(
         "UPDATE person_settings SET locale = COALESCE(%(locale)s, locale),"
-        " time_zone = COALESCE(%(zone)s, time_zone),"
-        " profile_at = CASE WHEN %(whole)s THEN now() END,"
+        " time_zone = COALESCE(%(zone)s, time_zone), profile_at = %(at)s,"
         " deactivated_at = CASE WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END"
         " WHERE team_id = %(team)s AND user_id = %(user)s",
         {
             **person.ids,
             "locale": user.get("locale") or None,
             "zone": user.get("tz") or None,
-            "whole": whole,
+            "at": at,
             "gone": bool(user.get("deleted")),
         },
     )

@@ -13,6 +13,12 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
+-- A job that is to run later is announced when it is due, by `beat`, and not when it is stored.
+DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
+CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1
+    AFTER INSERT ON procrastinate_jobs
+    FOR EACH ROW WHEN (new.status = 'todo' AND new.scheduled_at IS NULL)
+    EXECUTE FUNCTION procrastinate_notify_queue_job_inserted_v1();
 
 -- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
 -- docs/explanation/one-message.md has the transitions of `status`.
@@ -92,7 +98,6 @@ CREATE INDEX messages_unanswered ON messages (ended_at)
 CREATE INDEX messages_unformed ON messages (team_id, user_id, audience)
     WHERE formed_at IS NULL AND words <> '';
 CREATE INDEX messages_worker ON messages (worker, thread) WHERE worker IS NOT NULL;
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO kioku_app;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_messages ON messages USING (
     team_id || '.' || user_id = current_setting('kioku.person', true)
@@ -110,7 +115,6 @@ CREATE TABLE conversations (
     changed_at timestamptz NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (team_id, channel_id)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON conversations TO kioku_app;
 
 -- A person's rating of a reply; deleted with the turn.
 CREATE TABLE feedback (
@@ -123,10 +127,6 @@ CREATE TABLE feedback (
 );
 CREATE INDEX feedback_comments ON feedback (changed_at) WHERE comment <> '';
 CREATE INDEX feedback_person ON feedback (team_id, user_id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO kioku_app;
-ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_feedback ON feedback
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- What a formation changed, to be shown below the reply: ids of changes and questions.
 CREATE TABLE change_notices (
@@ -138,10 +138,6 @@ CREATE TABLE change_notices (
     ts text
 );
 CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON change_notices TO kioku_app;
-ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_change_notices ON change_notices
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- What a person was told under which message, and until when it is not told again. The kind of a
 -- reminder of a promise names its key, for the day and time it is due, and 1 or 2: the row is written
@@ -154,7 +150,6 @@ CREATE TABLE notices (
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (team_id, user_id, kind)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON notices TO kioku_app;
 ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_notices ON notices USING (
     team_id || '.' || user_id = current_setting('kioku.person', true)
@@ -174,7 +169,6 @@ CREATE TABLE person_settings (
     -- when they agreed to memory, which KIOKU_CONSENT=ask needs
     agreed_at timestamptz,
     told_at timestamptz,
-    retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
     locale text,
     time_zone text,
     profile_at timestamptz,
@@ -183,10 +177,6 @@ CREATE TABLE person_settings (
 );
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
-GRANT SELECT, INSERT, UPDATE, DELETE ON person_settings TO kioku_app;
-ALTER TABLE person_settings ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_settings ON person_settings
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- When a person's memory is neither read nor written: what was written or edited within is never
 -- remembered. `scope`: a conversation, '' for everywhere. `until_at`: NULL until it is switched on.
@@ -198,24 +188,18 @@ CREATE TABLE memory_off (
     until_at timestamptz,
     PRIMARY KEY (team_id, user_id, scope, from_at)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON memory_off TO kioku_app;
-ALTER TABLE memory_off ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_memory_off ON memory_off
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- Requests of a person in an hour that call a model and are no message: /memories add, an edit of an
--- answered message, POST /ask; their questions about colleagues, and how often colleagues saw their card.
+-- Requests of a person in an hour that call a model and are no message: an addition, an edit of an
+-- answered message, POST /ask; and their questions about colleagues.
 CREATE TABLE person_requests (
     team_id text NOT NULL,
     user_id text NOT NULL,
     hour timestamptz NOT NULL,
     requests int NOT NULL DEFAULT 0,
     colleague_questions int NOT NULL DEFAULT 0,
-    card_uses int NOT NULL DEFAULT 0,
     PRIMARY KEY (team_id, user_id, hour)
 );
 CREATE INDEX person_requests_hour ON person_requests (hour);
-GRANT SELECT, INSERT, UPDATE, DELETE ON person_requests TO kioku_app;
 ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_person_requests ON person_requests USING (
     team_id || '.' || user_id = current_setting('kioku.person', true)
@@ -230,10 +214,6 @@ CREATE TABLE sent_files (
     sent_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, user_id, file_id)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON sent_files TO kioku_app;
-ALTER TABLE sent_files ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_sent_files ON sent_files
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- A workspace with the app, or without it since `left_at`. Its rows are deleted at `purge_at`, where
 -- it removed the app. `tokens` of an installation by OAuth are encrypted with KIOKU_SECRET_KEY.
@@ -245,7 +225,6 @@ CREATE TABLE workspaces (
     left_at timestamptz,
     purge_at timestamptz
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON workspaces TO kioku_app;
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_workspaces ON workspaces USING (true);
 
@@ -254,7 +233,21 @@ CREATE TABLE listening (
     team_id text PRIMARY KEY,
     heard_at timestamptz NOT NULL
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON listening TO kioku_app;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, change_notices, notices,
+    person_settings, memory_off, person_requests, sent_files, workspaces, listening TO kioku_app;
+-- Tables of which a person's transaction sees that person's rows, and nothing else does.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY '{feedback,change_notices,person_settings,memory_off,sent_files}'::text[] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id || ''.'' || user_id = %s)',
+            name, 'current_setting(''kioku.person'', true)');
+    END LOOP;
+END
+$$;
 
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
@@ -495,41 +488,26 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
         RETURNING 1) SELECT count(*) FROM kept
     $$;
 
--- People with memories, turns or changes older than they are to be kept: the person's own choice
--- or the installation's (`of_all`; NULL: none), whichever is shorter. In random order, so that
+-- People with memories, turns or changes older than `days` (NULL: nobody). In random order, so that
 -- people whose rows cannot be deleted leave room for others.
-CREATE FUNCTION people_past_retention(of_all int, most int)
-    RETURNS TABLE (team_id text, user_id text, days int)
+CREATE FUNCTION people_past_retention(days int, most int)
+    RETURNS TABLE (team_id text, user_id text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH old AS (
-            SELECT split_part(store.prefix, '.', 2) AS team_id,
-                split_part(store.prefix, '.', 3) AS user_id, min(store.updated_at) AS oldest
+            SELECT split_part(store.prefix, '.', 2) AS team, split_part(store.prefix, '.', 3) AS person
             FROM store WHERE store.prefix LIKE 'chat.%'
-                AND (of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL))
-            GROUP BY 1, 2
-            UNION ALL
-            SELECT said.team_id, said.user_id, min(said.begun_at) FROM messages AS said
-            WHERE said.status NOT IN ('waiting', 'answering') AND said.begun_at IS NOT NULL
-                AND (of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL))
-            GROUP BY 1, 2
-            UNION ALL
-            SELECT version.team_id, version.user_id, min(version.at)
-            FROM memory_versions AS version WHERE version.deleted_at IS NULL
-                AND (of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL))
-            GROUP BY 1, 2
-        ), kept AS (
-            SELECT old.team_id, old.user_id, old.oldest,
-                LEAST(settings.retention_days, of_all) AS days
-            FROM old LEFT JOIN person_settings AS settings
-                ON settings.team_id = old.team_id AND settings.user_id = old.user_id
+                AND store.updated_at < now() - make_interval(days => people_past_retention.days)
+            UNION
+            SELECT said.team_id, said.user_id FROM messages AS said
+            WHERE said.status NOT IN ('waiting', 'answering')
+                AND said.begun_at < now() - make_interval(days => people_past_retention.days)
+            UNION
+            SELECT version.team_id, version.user_id FROM memory_versions AS version
+            WHERE version.deleted_at IS NULL
+                AND version.at < now() - make_interval(days => people_past_retention.days)
         )
-        SELECT kept.team_id, kept.user_id, min(kept.days) FROM kept
-        WHERE kept.oldest < now() - make_interval(days => kept.days)
-        GROUP BY kept.team_id, kept.user_id ORDER BY random() LIMIT most
+        SELECT old.team, old.person FROM old ORDER BY random() LIMIT most
     $$;
 
 -- People whose account has been deactivated for `days`, in random order.
@@ -594,18 +572,16 @@ CREATE FUNCTION purge_workspace(team text)
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
+    DECLARE
+        name text;
     BEGIN
         IF NOT EXISTS (SELECT FROM workspaces AS w WHERE w.team_id = team AND w.purge_at <= now()) THEN
             RETURN;
         END IF;
-        DELETE FROM messages WHERE team_id = team;
-        DELETE FROM notices WHERE team_id = team;
-        DELETE FROM person_settings WHERE team_id = team;
-        DELETE FROM person_requests WHERE team_id = team;
-        DELETE FROM memory_off WHERE team_id = team;
-        DELETE FROM sent_files WHERE team_id = team;
-        DELETE FROM conversations WHERE team_id = team;
-        DELETE FROM listening WHERE team_id = team;
+        FOREACH name IN ARRAY '{messages,notices,person_settings,person_requests,memory_off,sent_files,
+            conversations,listening}'::text[] LOOP
+            EXECUTE format('DELETE FROM %I WHERE team_id = $1', name) USING team;
+        END LOOP;
         PERFORM purge_workspace_memories(team);
         DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = team;
     END

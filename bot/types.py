@@ -1,14 +1,14 @@
-"""Values that several packages of bot share: settings, policies, replies."""
+"""Values that several packages of bot share: settings and replies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from bot.locale import Language, language_of
-from memory import DM, Erased, Person
+from memory import Erased
 
 ConsentMode: TypeAlias = Literal["notice", "ask"]
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
@@ -58,8 +58,7 @@ class PersonSettings:
     `switched_off`: memory is off everywhere, `off_until` a time or until it is switched on.
     `agreed`: the person agreed to memory, which `KIOKU_CONSENT=ask` needs. `deactivated`: their
     account was. `language` overrides Slack's. `informed`: they were told that there is a memory.
-    `eagerness` is how much is remembered without being asked. `retention_days` is how long their
-    memories are kept, None: as the installation says.
+    `eagerness` is how much is remembered without being asked.
     """
 
     switched_off: bool = False
@@ -69,7 +68,6 @@ class PersonSettings:
     eagerness: Eagerness = "balanced"
     language: Language | None = None
     informed: bool = False
-    retention_days: int | None = None
     locale: str | None = None
     time_zone: str | None = None
     profile_at: datetime | None = None
@@ -128,39 +126,6 @@ class MemoryState:
     def needs_consent_question(self) -> bool:
         """Whether the person is to be asked, for the first time, if they agree to memory."""
         return self.asks and not self.settings.informed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The rules of the installation: who may use Kioku, and where.
-
-    `channels` and `people` are allowlists of Slack ids; an empty one allows all. `channels` does
-    not restrict direct messages. `retention_days` is the upper limit for what people choose; None:
-    no limit.
-    """
-
-    channels: frozenset[str] = field(default_factory=frozenset)
-    people: frozenset[str] = field(default_factory=frozenset)
-    web_search: bool = True
-    retention_days: int | None = None
-
-    def refuses(self, person: Person, channel_id: str, audience: str | None) -> Refusal | None:
-        """Return why nothing that a person says in a conversation is read; None: it is read."""
-        return self.refuses_channel(channel_id, audience) or self.refuses_person(person)
-
-    def refuses_person(self, person: Person) -> Refusal | None:
-        """Return why a person may not use Kioku; None: they may."""
-        return "policy_person" if self.people and person.user_id not in self.people else None
-
-    def retention_days_for(self, chosen: int | None) -> int | None:
-        """Return the days of retention for a person who chose `chosen`; None: no limit."""
-        return min((days for days in (self.retention_days, chosen) if days), default=None)
-
-    def refuses_channel(self, channel_id: str, audience: str | None) -> Refusal | None:
-        """Return why no message is answered in a conversation; None: messages are answered."""
-        if audience == DM or not self.channels or channel_id in self.channels:
-            return None
-        return "policy_place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

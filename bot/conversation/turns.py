@@ -18,7 +18,6 @@ from bot.conversation.unformed import schedule_formation
 from bot.people import (
     MEMORY_STATE,
     memory_state_of,
-    memory_state_parameters,
     note_informed,
     off_record,
 )
@@ -304,7 +303,7 @@ async def _read(
         f" THEN {BEFORE} ELSE 0 END AS requests_before"
         f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
         {
-            **memory_state_parameters(message),
+            **message.person.ids | {"channel": message.channel_id, "ts": message.ts},
             **memories_parameters,
             "thread": message.thread,
             "thread_ts": message.thread_ts,

@@ -70,9 +70,9 @@ class ChangeEvents:
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
                 await self.app.people.changed(person, user)
             case "app_uninstalled", _:
-                await self.app.workspaces.left(team, _event_time(body), uninstalled=True)
-            case "tokens_revoked", _ if (event.get("tokens") or {}).get("bot"):
-                await self.app.workspaces.left(team, _event_time(body), uninstalled=False)
+                # In seconds since 1970, by Slack's clock.
+                at = float(body.get("event_time") or time.time())
+                await self.app.workspaces.left(team, at)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.app.audiences.invalidate(team, str(event.get(name)))
@@ -139,8 +139,3 @@ class ChangeEvents:
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
             await SourceUpdates(self.app).message_changed(Person(team, user), channel, ts, root)
-
-
-def _event_time(body: Mapping[str, Any]) -> float:
-    """Return when an event happened, in seconds since 1970, by Slack's clock."""
-    return float(body.get("event_time") or time.time())

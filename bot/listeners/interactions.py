@@ -23,7 +23,6 @@ from bot.memories.adding import remember_message
 from bot.memories.clicks import (
     ACTIONS,
     FORMS,
-    Click,
     Result,
     carried_out,
     forget_typed,
@@ -39,7 +38,7 @@ from bot.slack.payloads import UNREADABLE
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
-from bot.ui.panel import Done, Position, panel, position_in
+from bot.ui.panel import Click, Done, Position, panel, position_in
 from bot.ui.reader import Reader
 from memory import Person
 from memory.postgres import transaction_timeout
@@ -141,7 +140,7 @@ class Interactions:
         message = body.get("message") or {}
 
         async def remember(click: Click) -> Done:
-            return await remember_message(self._app, click.person, click.reader, channel, message)
+            return await remember_message(self._app, click, channel, message)
 
         await self._do(Request.of(client, body), remember)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from pydantic import BaseModel
 
 from bot.access import (
     NotRemembered,
@@ -22,20 +21,14 @@ from bot.access import (
 )
 from bot.app import App
 from bot.conversation.unformed import mark_message_formed
-from bot.people import is_off, read_settings, was_off
+from bot.people import read_memory_state
 from bot.slack.messages import author_key, typed
-from bot.ui.blocks import escaped
+from bot.types import Off
+from bot.ui.blocks import Block, escaped
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
-from bot.ui.messages import (
-    SENTENCE_LIMIT,
-    on_button,
-    promise_told,
-    refusal_line,
-    refusal_payload,
-    remind_button,
-)
-from bot.ui.panel import Done, answer_buttons
+from bot.ui.messages import on_button, promise_told, refusal_done, refusal_line
+from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.reader import Reader
 from memory import (
     DM,
@@ -50,7 +43,6 @@ from memory import (
     MemoryView,
     Person,
     PersonMessage,
-    Promise,
     Reason,
     Refusal,
     UserFact,
@@ -65,32 +57,12 @@ from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
 log = logging.getLogger(__name__)
 
-# Lines of one run: it has `MAX_PROPOSALS` at most, and a line may be proposed twice.
-_AT_ONCE = 20
 # Deadline of the model calls, in seconds, and more for each further line; after it the words are
 # stored as typed.
 _DEADLINE, _DEADLINE_OF_LINE = 5.0, 1.0
 # What a verdict says. After any other refusal the words are stored as typed: the words of a command
 # are their own evidence.
 _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What is to be remembered: lines of a form for one audience, or one message of the person."""
-
-    lines: Sequence[str]
-    view: MemoryView
-    channel: str = ""
-    ts: str = ""
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What became of the lines: `left` says why some were not stored, by their text."""
-
-    left: dict[str, str] = field(default_factory=dict)
-    refused: list[Refusal] = field(default_factory=list)
 
 
 EXPECTED = (
@@ -120,23 +92,21 @@ def why_not(reader: Reader, problem: Exception) -> str:
     return reader.say("command_failed")
 
 
-async def add_lines(
-    app: App, person: Person, reader: Reader, lines: Sequence[str], audience: str = DM
-) -> Done:
+async def add_lines(app: App, click: Click, lines: Sequence[str], audience: str = DM) -> Done:
     """Remember lines now: what is formed of a line, else the line itself as a fact."""
-    source = Source(lines=lines, view=memory_view(person.namespace(audience)))
-    return await _add(app, person, reader, source)
+    view = memory_view(click.person.namespace(audience))
+    return await _Request(app=app, click=click, lines=lines, view=view).remember()
 
 
 async def remember_message(
-    app: App, person: Person, reader: Reader, channel: str, message: Mapping[str, Any]
+    app: App, click: Click, channel: str, message: Mapping[str, Any]
 ) -> Done:
     """Remember what a message of Slack's says, if the person wrote it, with it as the source.
 
     No memory is formed from a message that the person forgot or that was written while memory was
     off.
     """
-    ts = str(message.get("ts") or "")
+    ts, person, reader = str(message.get("ts") or ""), click.person, click.reader
     author = author_key(message, person.team_id, shared="user_team" in message)
     if not (author == person.user_id and not message.get("bot_id") and ts and channel):
         return Done(line=reader.say("remember_not_own"))
@@ -144,32 +114,24 @@ async def remember_message(
     if not words:
         return Done(line=reader.say("remember_no_words"))
     view = await _view(app, person, channel, ts)
-    source = Source(lines=[words], view=view, channel=channel, ts=ts)
-    done = await _add(app, person, reader, source)
-    if len(done.buttons) + bool(done.undo) > 2 or Promise not in app.schemas:
-        return done
-    value = f"remind {channel} {ts} {words}"[:SENTENCE_LIMIT]
-    return replace(done, buttons=[*done.buttons, remind_button(reader, value)])
+    request = _Request(app=app, click=click, lines=[words], view=view, channel=channel, ts=ts)
+    return await request.remember()
 
 
-async def remember_as_typed(
-    app: App, person: Person, reader: Reader, value: str, kind: type[BaseModel] = UserFact
-) -> Done:
-    """Store the sentence in a button as a memory of a kind: ``CHANNEL TS TEXT``."""
-    channel, ts, text = (*value.split(" ", 2), "", "")[:3]
+async def remember_as_typed(app: App, click: Click) -> Done:
+    """Store the sentence in a button as a fact: ``CHANNEL TS TEXT``."""
+    channel, ts, text = (*click.value.split(" ", 2), "", "")[:3]
     channel, ts = channel.strip("-"), ts.strip("-")
-    if not text or kind not in app.schemas:
-        return Done(line=reader.say("command_broke"), beside=True)
+    if not text or not app.stores_facts:
+        return Done(line=click.reader.say("command_broke"), beside=True)
+    person = click.person
     view = await _view(app, person, channel, ts) if ts else memory_view(person.namespace(DM))
-    source = Source(lines=[text], view=view, channel=channel, ts=ts)
-    if refused := await why_not_now(app, person, reader, source):
-        return replace(refused, beside=True)
-    batch = uuid4()
-    await app.quotas.admit(person)
-    request = await begin_request(app.pool, person, channel=channel, ts=ts)
-    await _store(app, source, kind, [text], batch, request)
+    request = _Request(app=app, click=click, lines=[text], view=view, channel=channel, ts=ts)
+    if refused := await request.why_not_now():
+        return refused
+    await request.store(request.lines, await request.begin())
     log.info("a person stored a sentence as it was typed")
-    return await _done(app, person, reader, batch, _Outcome())
+    return await request.done({}, [])
 
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
@@ -184,169 +146,165 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     return await app.audiences.view_of(person, channel, ts, row["audience"] if row else None)
 
 
-async def _add(app: App, person: Person, reader: Reader, source: Source) -> Done:
-    if refused := await why_not_now(app, person, reader, source):
-        return refused
-    batch, outcome = uuid4(), _Outcome()
-    for begin in range(0, len(source.lines), _AT_ONCE):
-        some = source.lines[begin : begin + _AT_ONCE]
-        try:
-            await app.quotas.admit(person)
-            await _form(app, person, reader, source, some, batch, outcome)
-        except EXPECTED as problem:
-            outcome.left |= dict.fromkeys(some, why_not(reader, problem))
-    return await _done(app, person, reader, batch, outcome)
-
-
-async def why_not_now(
-    app: App, person: Person, reader: Reader, source: Source | None = None
-) -> Done | None:
-    """Return why nothing, or nothing of a source, may be stored; None if it may."""
-    if refusal := app.policy.refuses_person(person):
+async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
+    """Return why nothing may be stored of the person, or of a message of theirs; None if it may."""
+    person, reader = click.person, click.reader
+    if refusal := app.refuses_person(person):
         return Done(line=reader.say(refusal))
     async with person_transaction(app.pool, person) as connection:
-        off = (await read_settings(connection, person)).off(app.settings.consent)
-        unlearned = source is not None and await _is_unlearned(connection, person, source)
+        off, may_form = await _read_state(app, connection, person, channel, ts)
     if off:
-        return Done(line=off_line(reader, off), buttons=[on_button(reader)])
-    if unlearned:
-        return Done(line=reader.say("remember_off_record"))
-    secret = source is not None and any(redact(one).removed for one in source.lines)
-    return Done(line=reader.say("form_secret")) if secret else None
+        scope = channel if off.here else ""
+        return Done(line=off_line(reader, off), buttons=[on_button(reader, scope)])
+    return None if may_form else Done(line=reader.say("remember_off_record"))
 
 
-async def _form(
-    app: App,
-    person: Person,
-    reader: Reader,
-    source: Source,
-    lines: Sequence[str],
-    batch: UUID,
-    outcome: _Outcome,
-) -> None:
-    """Store what is formed from lines, else the lines as facts. Raises one of `EXPECTED`."""
-    request = await begin_request(app.pool, person, channel=source.channel, ts=source.ts)
-    words = {
-        PersonMessage(
-            text=line,
-            channel=source.channel,
-            ts=source.ts,
-            origin="message" if source.ts else "command",
-            zone=reader.zone,
-        ): line
-        for line in lines
-    }
-    try:
-        formed = await app.former.form(
-            source.view,
-            [*words],
-            batch=batch,
-            in_commit=partial(_in_commit, app, person, source, request),
-            deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(lines) - 1),
-            spend=partial(count_tokens, person.team_id),
+async def _read_state(
+    app: App, connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> tuple[Off | None, bool]:
+    """Return whether memory is off, and whether a memory may be formed from the message."""
+    mode = app.settings.consent
+    state = await read_memory_state(connection, person, channel, ts or "0", mode)
+    forgotten = ts and ts in await forgotten_messages(connection, person, channel)
+    return state.off, state.on_record and not forgotten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is to be remembered: lines of a form for one audience, or one message of the person."""
+
+    app: App
+    click: Click
+    lines: Sequence[str]
+    view: MemoryView
+    channel: str = ""
+    ts: str = ""
+    batch: UUID = field(default_factory=uuid4)
+
+    @property
+    def origin(self) -> Literal["message", "command"]:
+        return "message" if self.ts else "command"
+
+    async def remember(self) -> Done:
+        """Form the lines, and say what was stored and what was not."""
+        if refused := await self.why_not_now():
+            return refused
+        try:
+            await self.app.quotas.admit(self.click.person)
+            return await self.done(*await self._form())
+        except EXPECTED as problem:
+            why = why_not(self.click.reader, problem)
+            return await self.done(dict.fromkeys(self.lines, why), [])
+
+    async def why_not_now(self) -> Done | None:
+        """Return why nothing of this may be stored; None if it may."""
+        if refused := await why_not_now(self.app, self.click, self.channel, self.ts):
+            return refused
+        secret = any(redact(one).removed for one in self.lines)
+        return Done(line=self.click.reader.say("form_secret")) if secret else None
+
+    async def begin(self) -> str:
+        """Store that the request begins; return its id."""
+        person, channel, ts = self.click.person, self.channel, self.ts
+        return await begin_request(self.app.pool, person, channel=channel, ts=ts)
+
+    async def _form(self) -> tuple[dict[str, str], list[Refusal]]:
+        """Store what is formed from the lines, else the lines as facts.
+
+        Returns why some were not stored, by their text, and what the verdict refused. Raises one of
+        `EXPECTED`.
+        """
+        app, reader, request = self.app, self.click.reader, await self.begin()
+        words = {
+            PersonMessage(
+                text=line, channel=self.channel, ts=self.ts, origin=self.origin, zone=reader.zone
+            ): line
+            for line in self.lines
+        }
+        try:
+            formed = await app.former.form(
+                self.view,
+                [*words],
+                batch=self.batch,
+                in_commit=partial(self._in_commit, request),
+                deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(words) - 1),
+                spend=partial(count_tokens, self.click.person.team_id),
+            )
+        except FormationUnavailable:
+            formed = FormationResult(changes=(), refused=(), late=True)
+        judged = {
+            one.evidence.original: one
+            for one in reversed(formed.refused)
+            if one.reason in _VERDICTS and one.evidence is not None
+        }
+        others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
+        refused = [one for said, one in judged.items() if said not in formed.accepted]
+        if formed.late:
+            log.warning("what a person added was not judged in time; it is stored as typed")
+        else:
+            others = [line for line in others if not await self._is_known(line)]
+        if others and not app.stores_facts:
+            return dict.fromkeys(others, reader.say("form_invalid")), refused
+        if others:
+            await self.store(others, request)
+        return {}, refused
+
+    async def _is_known(self, line: str) -> bool:
+        """Return whether a memory that may be used there contains the line."""
+        pool, person = self.app.pool, self.click.person
+        found = await memory_page(pool, person, line, size=MAX_MEMORIES, whole_words=True)
+        return any(self.view.allows(memory.namespace) for memory in found.memories)
+
+    async def store(self, lines: Sequence[str], request: str) -> None:
+        """Store each line as a fact, with itself as the evidence."""
+        said = {"channel": self.channel, "ts": self.ts} if self.ts else {}
+        await add_memories(
+            self.app.pool,
+            self.app.embedder,
+            self.view.own,
+            UserFact.__name__,
+            [({"fact": one}, {"kind": self.origin, "evidence": one, **said}) for one in lines],
+            batch=self.batch,
+            in_commit=partial(self._in_commit, request),
         )
-    except FormationUnavailable:
-        formed = FormationResult(changes=(), refused=(), late=True)
-    judged = {
-        one.evidence.original: one
-        for one in reversed(formed.refused)
-        if one.reason in _VERDICTS and one.evidence is not None
-    }
-    outcome.refused += [one for said, one in judged.items() if said not in formed.accepted]
-    others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
-    if formed.late:
-        log.warning("what a person added was not judged in time; it is stored as typed")
-    else:
-        others = [line for line in others if not await _is_known(app, person, source, line)]
-    if others and app.stores_facts:
-        await _store(app, source, UserFact, others, batch, request)
-    else:
-        outcome.left |= dict.fromkeys(others, reader.say("form_invalid"))
 
+    async def _in_commit(
+        self, request: str, connection: AsyncConnection[DictRow], _: object
+    ) -> None:
+        """Mark the message as formed, in the transaction that stores what it says.
 
-async def _is_known(app: App, person: Person, source: Source, line: str) -> bool:
-    """Return whether a memory that may be used there contains the line."""
-    found = await memory_page(app.pool, person, size=MAX_MEMORIES, words=line, whole_words=True)
-    return any(source.view.allows(memory.namespace) for memory in found.memories)
+        Raises `MemoryOff`, also if the person was erased since `request` began, or `NotRemembered`
+        if the message was edited, deleted or forgotten since.
+        """
+        person = self.click.person
+        off, may_form = await _read_state(self.app, connection, person, self.channel, self.ts)
+        if off:
+            raise MemoryOff("The person has switched memory off meanwhile.")
+        if not may_form:
+            raise NotRemembered("remember_off_record")
+        if self.ts:
+            await mark_message_formed(connection, person, self.channel, self.ts)
+        # Last: an edit locks the turn first, and then the requests about its message.
+        await check_request(connection, person, request)
 
-
-async def _store(
-    app: App,
-    source: Source,
-    kind: type[BaseModel],
-    lines: Sequence[str],
-    batch: UUID,
-    request: str,
-) -> None:
-    """Store each line as a memory of a kind, in its first field, with itself as the evidence."""
-    said = {"channel": source.channel, "ts": source.ts} if source.ts else {}
-    origin, name = "message" if source.ts else "command", next(iter(kind.model_fields))
-    await add_memories(
-        app.pool,
-        app.embedder,
-        source.view.own,
-        kind.__name__,
-        [({name: line}, {"kind": origin, "evidence": line, **said}) for line in lines],
-        batch=batch,
-        in_commit=partial(_in_commit, app, source.view.person, source, request),
-    )
-
-
-async def _in_commit(
-    app: App,
-    person: Person,
-    source: Source,
-    request: str,
-    connection: AsyncConnection[DictRow],
-    _: object,
-) -> None:
-    """Mark the message as formed, in the transaction that stores what it says.
-
-    Raises `MemoryOff`, also if the person was erased since `request` began, or `NotRemembered` if
-    the message was edited, deleted or forgotten since.
-    """
-    if await is_off(connection, person, source.channel, app.settings.consent):
-        raise MemoryOff("The person has switched memory off meanwhile.")
-    if await _is_unlearned(connection, person, source):
-        raise NotRemembered("remember_off_record")
-    if source.ts:
-        await mark_message_formed(connection, person, source.channel, source.ts)
-    # Last: an edit locks the turn first, and then the requests about its message.
-    await check_request(connection, person, request)
-
-
-async def _is_unlearned(
-    connection: AsyncConnection[DictRow], person: Person, source: Source
-) -> bool:
-    """Return whether no memory is formed from the message any more."""
-    if not source.ts:
-        return False
-    if source.ts in await forgotten_messages(connection, person, source.channel):
-        return True
-    return await was_off(connection, person, source.channel, source.ts)
-
-
-async def _done(app: App, person: Person, reader: Reader, batch: UUID, outcome: _Outcome) -> Done:
-    """Return what was stored and asked, and what was not stored and why."""
-    stored = notable_changes(await list_changes(app.pool, person, batch=batch))
-    questions = await open_questions(app.pool, person, batch=batch)
-    left = dict(outcome.left)
-    if not (stored or questions or left) and len(outcome.refused) == 1:
-        shown = refusal_payload(reader, outcome.refused[0], can_store=app.stores_facts)
-        buttons = [element for block in shown["blocks"][1:] for element in block["elements"]]
-        return Done(line=shown["text"], buttons=buttons)
-    for one in outcome.refused:
-        left[one.sentence] = refusal_line(reader, one.reason, one.sentence)
-    lines = [changes_line(reader, stored)] if stored else []
-    buttons = []
-    if len(stored) == 1 and (promised := promise_told(reader, stored[0])):
-        lines[0], buttons = promised[0], promised[1][:2]
-    if questions:
-        lines.append(question_line(reader, questions[0]))
-        buttons = answer_buttons(reader, questions[0])
-    lines += [_left_line(reader, line, reason) for line, reason in left.items()]
-    line = "\n".join(lines) or reader.say("add_known")
-    return Done(line=line, undo=f"notice {batch}" if stored else None, buttons=buttons)
+    async def done(self, left: dict[str, str], refused: Sequence[Refusal]) -> Done:
+        """Return what was stored and asked, and what was not stored and why."""
+        pool, person, reader = self.app.pool, self.click.person, self.click.reader
+        stored = notable_changes(await list_changes(pool, person, batch=self.batch))
+        questions = await open_questions(pool, person, batch=self.batch)
+        if not (stored or questions or left) and len(refused) == 1:
+            return refusal_done(reader, refused[0], facts=self.app.stores_facts)
+        left |= {one.sentence: refusal_line(reader, one.reason, one.sentence) for one in refused}
+        lines = [changes_line(reader, stored)] if stored else []
+        buttons: Sequence[Block] = ()
+        if len(stored) == 1 and (promised := promise_told(reader, stored[0])):
+            lines[0], buttons = promised
+        if questions:
+            lines.append(question_line(reader, questions[0]))
+            buttons = answer_buttons(reader, questions[0])
+        lines += [_left_line(reader, line, reason) for line, reason in left.items()]
+        line = "\n".join(lines) or reader.say("add_known")
+        return Done(line=line, undo=f"notice {self.batch}" if stored else None, buttons=buttons)
 
 
 def _left_line(reader: Reader, line: str, reason: str) -> str:

@@ -1,6 +1,6 @@
 """*How to work with me*: what a person shows to colleagues, and how a colleague asks for it.
 
-A line gets onto the card by its owner's click or form only, after the verdict on it says that it
+A line gets onto the card by its owner's click only, after the verdict on it says that it
 is not sensitive. A colleague sees the owner's own sentence in a message of its own: the model that
 answers never reads it, so no stored answer repeats it.
 """
@@ -17,7 +17,7 @@ from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload, sentence_of
 from bot.ui.reader import Reader
-from memory import COLLEAGUES, Change, Memory, Person, UserFact, add_memories
+from memory import Memory, Person
 from memory.postgres import execute_statement, person_statement
 from memory.store import read_card
 
@@ -27,15 +27,11 @@ QUESTIONS_AN_HOUR = 20
 _MOST_OWNERS = 200
 _OWNERS: LiteralString = "SELECT * FROM card_owners(%s, %s)"
 _COUNT: LiteralString = (
-    "INSERT INTO person_requests AS one (team_id, user_id, hour, colleague_questions, card_uses)"
-    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), %(questions)s, %(uses)s)"
-    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET card_uses = one.card_uses + %(uses)s,"
-    " colleague_questions = one.colleague_questions + %(questions)s"
-    " WHERE one.colleague_questions + %(questions)s <= %(most)s RETURNING 1"
-)
-_USES: LiteralString = (
-    "SELECT COALESCE(sum(card_uses), 0)::int AS used FROM person_requests"
-    " WHERE team_id = %(team)s AND user_id = %(user)s"
+    "INSERT INTO person_requests AS one (team_id, user_id, hour, colleague_questions)"
+    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
+    " ON CONFLICT (team_id, user_id, hour) DO UPDATE"
+    " SET colleague_questions = one.colleague_questions + 1"
+    " WHERE one.colleague_questions < %(most)s RETURNING 1"
 )
 
 
@@ -52,33 +48,6 @@ async def why_not_shown(app: App, person: Person, memory: Memory) -> str | None:
     return "card_sensitive" if sensitive else None
 
 
-async def add_answers(
-    app: App, person: Person, reader: Reader, answers: Mapping[str, str]
-) -> tuple[list[Change], list[str]]:
-    """Put answers to the questions of the form onto the card; return what was left out, too."""
-    kind, why = UserFact.__name__, reader.say("card_sensitive")
-    contents = [
-        {"fact": text, "topic": reader.say(f"card_{name}")} for name, text in answers.items()
-    ]
-    await app.quotas.admit(person)
-    sensitive = await app.former.are_sensitive([(kind, one, one["fact"]) for one in contents])
-    given, left = [], []
-    for one, is_sensitive in zip(contents, sensitive, strict=True):
-        if is_sensitive:
-            left.append(reader.say("add_left", what=one["topic"], why=why))
-        else:
-            given.append((one, {"kind": "modal", "evidence": one["fact"]}))
-    card = person.namespace(COLLEAGUES)
-    made = await add_memories(app.pool, app.embedder, card, kind, given) if given else []
-    return [*made], left
-
-
-async def times_used(app: App, person: Person) -> int:
-    """Return how often colleagues have seen the person's card in the last thirty days."""
-    [row] = await person_statement(app.pool, person, _USES, person.ids)
-    return int(row["used"])
-
-
 # --- a colleague -------------------------------------------------------------------------------
 
 
@@ -90,7 +59,8 @@ async def ask_about(app: App, asker: Person, who: str) -> Person | str:
     """
     if "-" in asker.user_id or not await _user(app, asker, asker.user_id):
         return "Guests and people of other workspaces cannot ask about colleagues."
-    if not await _count(app, asker, questions=1):
+    values = {**asker.ids, "most": QUESTIONS_AN_HOUR}
+    if not await person_statement(app.pool, asker, _COUNT, values):
         return "That were enough questions about colleagues for this hour."
     wanted = who.strip().lstrip("@<").rstrip(">").casefold()
     if wanted.upper().startswith(("U", "W")) and wanted.isalnum() and len(wanted) > 7:
@@ -114,20 +84,12 @@ async def ask_about(app: App, asker: Person, who: str) -> Person | str:
 
 
 async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> Payload:
-    """Return a colleague's card for the asker, and count its use."""
+    """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner)
     lines = []
-    if settings.off(app.settings.consent) is None and not app.policy.refuses_person(owner):
+    if settings.off(app.settings.consent) is None and not app.refuses_person(owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
-    if lines and owner != asker:
-        await _count(app, owner, uses=1)
     return card_payload(reader, slack_user(owner.user_id), lines)
-
-
-async def _count(app: App, person: Person, *, questions: int = 0, uses: int = 0) -> bool:
-    """Count a question about a colleague, or a use of a card; False: too many questions."""
-    values = {"questions": questions, "uses": uses, "most": QUESTIONS_AN_HOUR}
-    return bool(await person_statement(app.pool, person, _COUNT, {**person.ids, **values}))
 
 
 async def _user(app: App, person: Person, user_id: str) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -16,33 +16,15 @@ from uuid import UUID
 from bot.app import App
 from bot.conversation.texts import check_changed_sources
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
-from bot.memories.cards import add_answers, shown_card, why_not_shown
+from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
+from bot.ui import forms
 from bot.ui.blocks import SlackView
-from bot.ui.forms import (
-    COMMENT_FORM,
-    DELETE_FORM,
-    MEMORY_FORM,
-    SETTINGS_FORM,
-    SubmittedMemory,
-    add_form,
-    card_form,
-    delete_errors,
-    delete_form,
-    edit_form,
-    edited_content,
-    final_view,
-    metadata_of,
-    read_memory_form,
-    read_settings_form,
-    receipt_view,
-    settings_form,
-)
 from bot.ui.lines import changes_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import (
@@ -61,6 +43,7 @@ from bot.ui.panel import (
     SHOW,
     SWITCH,
     UNDO,
+    Click,
     Done,
     Position,
 )
@@ -71,8 +54,6 @@ from memory import (
     Change,
     ChangeGone,
     Memory,
-    Person,
-    Promise,
     answer_question,
     edit_memory,
     list_changes,
@@ -85,23 +66,6 @@ from memory.store import find_memory
 log = logging.getLogger(__name__)
 
 _ERASING_SECONDS = 30.0
-_MOST_IDS = 50  # changes in the value of a button, which has 2,000 characters at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
-    """A click of a person: `value` is that of the button, option or input.
-
-    `position` is that of the panel in which it was, None: it was in another message. A form
-    that it opens returns `origin` with its submission, so that its result is shown where it began.
-    """
-
-    person: Person
-    reader: Reader
-    value: str
-    position: Position | None = None
-    origin: Mapping[str, str] = field(default_factory=dict)
-
 
 # A line about what was done, a form to open, the position to show, or nothing to show.
 Result: TypeAlias = Done | SlackView | Position | None
@@ -117,15 +81,8 @@ async def carried_out(click: Click, work: Callable[[Click], Awaitable[Result]]) 
         return Done(line=why_not(click.reader, problem), beside=True)
 
 
-def _of_value(
-    work: Callable[[App, Person, Reader, str], Awaitable[Result]],
-) -> Action:
-    """Return the action that does `work` with the value of what was clicked."""
-    return lambda app, click: work(app, click.person, click.reader, click.value)
-
-
 async def _switch(app: App, click: Click) -> Result:
-    done = await switched(app, click.person, click.reader, click.value)
+    done = await switched(app, click, click.value)
     if click.position is None:
         return done
     # The panel says itself whether memory is on.
@@ -146,7 +103,7 @@ async def _answer(app: App, click: Click) -> Done:
 
 
 async def _menu(app: App, click: Click) -> Result:
-    """Do what the menu of a memory or a button of the card says."""
+    """Do what the menu of a memory or the button of the card says."""
     what, _, key = click.value.partition(" ")
     match what:
         case "edit":
@@ -154,7 +111,7 @@ async def _menu(app: App, click: Click) -> Result:
             schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
             if schema is None:
                 return Done(line=click.reader.say("edit_no_form"))
-            return edit_form(click.reader, schema, memory, **click.origin)
+            return forms.edit_form(click.reader, schema, memory, **click.origin)
         case "forget":
             return await _forget_keys(app, click, f"keys {key}")
         case "history":
@@ -165,9 +122,7 @@ async def _menu(app: App, click: Click) -> Result:
             return await _changed(app, click, [await _move(app, click, key, DM)])
         case "preview":
             seen = await shown_card(app, click.person, click.person, click.reader)
-            return final_view(click.reader, "card_title", seen["text"])
-        case "questions":
-            return card_form(click.reader, **click.origin)
+            return forms.final_view(click.reader, "card_title", seen["text"])
         case "done":
             return await _promise(app, click)
     raise ValueError("A menu has no such value.")
@@ -193,23 +148,14 @@ async def _move(app: App, click: Click, key: str, audience: str) -> Change:
 
 
 async def _promise(app: App, click: Click) -> Done:
-    """Change a promise: ``done|drop|never|tomorrow KEY`` or ``on KEY DAY``; or make one.
-
-    ``remind CHANNEL TS TEXT`` makes one of a message of the person's.
-    """
-    what, _, rest = click.value.partition(" ")
-    reader = click.reader
-    if what == "remind":
-        return await remember_as_typed(app, click.person, reader, rest, Promise)
-    key, _, day = rest.partition(" ")
+    """Change a promise: ``done|drop|tomorrow KEY``."""
+    what, _, key = click.value.partition(" ")
     memory = await _memory(app, click, key)
-    tomorrow = datetime.now(reader.zone).date() + timedelta(days=1)
-    changed: dict[str, dict[str, str | None]] = {
+    tomorrow = datetime.now(click.reader.zone).date() + timedelta(days=1)
+    changed = {
         "done": {"state": "done"},
         "drop": {"state": "dropped"},
-        "never": {"due": None, "due_time": None},
         "tomorrow": {"state": "open", "due": tomorrow.isoformat()},
-        "on": {"state": "open", "due": day},
     }
     content = {**memory.content, **changed[what]}
     # The message stays its only source: when that is deleted, the promise is, too.
@@ -237,14 +183,14 @@ async def _forget(app: App, click: Click) -> Done:
 
 async def _forget_keys(app: App, click: Click, value: str) -> Done:
     in_home = click.origin.get("url") == ""
-    return await forget_selected(app, click.person, click.reader, value, in_home=in_home)
+    return await forget_selected(app, click, value, in_home=in_home)
 
 
 async def _undo(app: App, click: Click) -> Done:
     """Undo changes, all of a notice, or a forgetting: ``change|notice|forgetting ID...``."""
     kind, _, name = click.value.partition(" ")
     if kind == "forgetting":
-        return await undo_forgotten(app, click.person, click.reader, name)
+        return await undo_forgotten(app, click, name)
     reader = click.reader
     if kind == "notice":
         undone = await undo_changes(app.pool, app.embedder, click.person, batch=UUID(name))
@@ -268,25 +214,24 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
         await update_notices(app, connection, click.person, batches)
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made) or click.reader.say("undo_gone")
-    ids = " ".join(str(one.id) for one in made[:_MOST_IDS])
-    undo = f"change {ids}" if len(made) <= _MOST_IDS else f"notice {made[0].batch}"
-    return Done(line=line, undo=undo if made else None)
+    ids = " ".join(str(one.id) for one in made)
+    return Done(line=line, undo=f"change {ids}" if made else None)
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:
-    refused = await why_not_now(app, click.person, click.reader)
-    return refused or add_form(click.reader, **click.origin)
+    refused = await why_not_now(app, click)
+    return refused or forms.add_form(click.reader, **click.origin)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
     async with person_transaction(app.pool, click.person) as connection:
         settings = await read_settings(connection, click.person)
-    return settings_form(click.reader, settings, **click.origin)
+    return forms.settings_form(click.reader, settings, **click.origin)
 
 
 async def _open_delete(app: App, click: Click) -> SlackView:
     del app
-    return delete_form(click.reader, **click.origin)
+    return forms.delete_form(click.reader, **click.origin)
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -297,12 +242,12 @@ ACTIONS: Mapping[str, Action] = {
     SHOW: _show,
     FORGET: _forget,
     UNDO: _undo,
-    REMEMBER: _of_value(remember_as_typed),
+    REMEMBER: remember_as_typed,
     ADD: _open_add,
     SETTINGS: _open_settings,
-    EXPORT: _of_value(send_export),
+    EXPORT: send_export,
     DELETE: _open_delete,
-    FEEDBACK: _of_value(rate),
+    FEEDBACK: rate,
     PROMISE: _promise,
 }
 """What each click does, by its action id."""
@@ -313,87 +258,58 @@ ACTIONS: Mapping[str, Action] = {
 
 def form_errors(app: App, reader: Reader, view: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what is wrong with a submitted form, by block; nothing is looked up."""
-    if view["callback_id"] == MEMORY_FORM:
-        return read_memory_form(reader, view, app.schemas).errors
-    return delete_errors(reader, view) if view["callback_id"] == DELETE_FORM else {}
+    match view["callback_id"]:
+        case forms.ADD_FORM:
+            return forms.add_errors(reader, view)
+        case forms.EDIT_FORM:
+            return forms.edit_errors(reader, view, app.schemas)
+        case forms.DELETE_FORM:
+            return forms.delete_errors(reader, view)
+    return {}
 
 
-async def _submit_memory(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    submitted = read_memory_form(click.reader, view, app.schemas)
-    if submitted.answers:
-        return await _submit_answers(app, click, submitted.answers)
-    audience = await _audience(app, click.person, submitted)
-    if audience is None:
-        return Done(line=click.reader.say("audience_unknown"))
-    if submitted.lines:
-        return await add_lines(app, click.person, click.reader, submitted.lines, audience)
-    metadata = metadata_of(view)
-    if "key" not in metadata:
-        return Done(line=click.reader.say("nothing_changed"))
-    return await _edit(app, click, metadata, submitted, audience)
+async def _submit_add(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    return await add_lines(app, click, forms.added_lines(view), forms.chosen_audience(view))
 
 
-async def _submit_answers(app: App, click: Click, answers: Mapping[str, str]) -> Done:
-    if refused := await why_not_now(app, click.person, click.reader):
-        return refused
-    made, left = await add_answers(app, click.person, click.reader, answers)
-    if not made:
-        return Done(line="\n".join(left))
-    done = await _changed(app, click, made)
-    return replace(done, line="\n".join([done.line, *left]))
-
-
-async def _audience(app: App, person: Person, submitted: SubmittedMemory) -> str | None:
-    """Return the chosen audience; None for a conversation that the app is not in."""
-    if not submitted.conversation:
-        return submitted.audience
-    known = await app.audiences.kind(person.team_id, submitted.conversation)
-    return known.audience if known else None
-
-
-async def _edit(
-    app: App,
-    click: Click,
-    metadata: Mapping[str, str],
-    submitted: SubmittedMemory,
-    audience: str,
-) -> Done:
-    reader, person, key = click.reader, click.person, metadata["key"]
-    memory = await _memory(app, click, key)
-    whole = edited_content(memory.kind, memory.content, submitted.content)
+async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    metadata, person = forms.metadata_of(view), click.person
+    memory = await _memory(app, click, key := metadata["key"])
+    entered = forms.entered_content(view, app.schemas)
+    changed = {
+        name: one
+        for name, one in entered.items()
+        if (one or "") != forms.text_of(memory.content, name)
+    }
     made: list[Change] = []
-    if whole != memory.content:
+    if changed:
         await app.quotas.admit(person)
+        whole = {**memory.content, **changed}
         texts = [one for one in whole.values() if isinstance(one, str) and one]
+        source = {"kind": "modal", "evidence": " ".join(texts)}
+        seen, schemas = datetime.fromisoformat(metadata["seen"]), app.schemas
         made.append(
             await edit_memory(
-                app.pool,
-                app.embedder,
-                person,
-                key,
-                whole,
-                {"kind": "modal", "evidence": " ".join(texts)},
-                seen=datetime.fromisoformat(metadata["seen"]),
-                schemas=app.schemas,
+                app.pool, app.embedder, person, key, whole, source, seen=seen, schemas=schemas
             )
         )
     problem = ""
-    if audience != memory.namespace.audience:
+    if (audience := forms.chosen_audience(view)) != memory.namespace.audience:
         try:
             made.append(await _move(app, click, key, audience))
         except EXPECTED as error:
             if not made:
                 raise
-            problem = why_not(reader, error)
+            problem = f"\n{why_not(click.reader, error)}"
     if not made:
-        return Done(line=reader.say("nothing_changed"))
+        return Done(line=click.reader.say("nothing_changed"))
     log.info("a person edited a memory")
     done = await _changed(app, click, made)
-    return replace(done, line=f"{done.line}\n{problem}") if problem else done
+    return replace(done, line=f"{done.line}{problem}")
 
 
 async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    settings = await change_settings(app, click.person, **read_settings_form(view))
+    settings = await change_settings(app, click.person, **forms.read_settings_form(view))
     return Done(line=Reader.of(settings).say("settings_saved"))
 
 
@@ -401,20 +317,16 @@ async def _submit_delete(app: App, click: Click, view: Mapping[str, Any]) -> Sla
     del view
     with transaction_timeout(_ERASING_SECONDS):
         erased = await erase_person(app.pool, click.person)
-    app.people.invalidate(click.person)
-    return receipt_view(click.reader, erased)
-
-
-async def _submit_comment(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
-    return await comment(app, click.person, click.reader, view)
+    return forms.receipt_view(click.reader, erased)
 
 
 Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done | SlackView]]
 FORMS: Mapping[str, Submission] = {
-    MEMORY_FORM: _submit_memory,
-    SETTINGS_FORM: _submit_settings,
-    DELETE_FORM: _submit_delete,
-    COMMENT_FORM: _submit_comment,
+    forms.ADD_FORM: _submit_add,
+    forms.EDIT_FORM: _submit_edit,
+    forms.SETTINGS_FORM: _submit_settings,
+    forms.DELETE_FORM: _submit_delete,
+    forms.COMMENT_FORM: comment,
 }
 """What each form does, by its callback id."""
 
@@ -438,11 +350,11 @@ async def memories_typed(app: App, click: Click, channel: str) -> Result:
         case "help":
             return Done(line=click.reader.say("help"))
         case "pause":
-            return await switched(app, click.person, click.reader, "off")
+            return await switched(app, click, "off")
         case "resume":
-            return await switched(app, click.person, click.reader, "on")
+            return await switched(app, click, "on")
         case "incognito":
-            return await switched(app, click.person, click.reader, f"off {channel}")
+            return await switched(app, click, f"off {channel}")
         case "settings":
             return await _open_settings(app, click)
     return Position(of=words[:100])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, LiteralString
@@ -21,11 +20,10 @@ from bot.memories.panel import data_flows
 from bot.people import read_settings
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, Installations, delete_message, error_code
-from bot.slack.files import FileNotSent, FilesForbidden, SentFile
+from bot.slack.client import PATIENCE_SECONDS, Installations, error_code
+from bot.slack.files import FileNotSent, FilesForbidden
 from bot.types import PersonErased
-from bot.ui.panel import Done
-from bot.ui.reader import Reader
+from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact_json
 from memory.postgres import lock_person, person_transaction, transaction_timeout
@@ -35,7 +33,8 @@ log = logging.getLogger(__name__)
 
 DELETE_FILE = "delete_file"
 _DATABASE_SECONDS = 30.0
-_GONE = frozenset({"message_not_found", "file_not_found", "file_deleted"})
+_UPLOAD_SECONDS = 30.0
+_GONE = frozenset({"file_not_found", "file_deleted"})
 
 # The parts of an export that are read here: a statement without its WHERE, and the order of rows.
 _READ: dict[str, tuple[LiteralString, LiteralString]] = {
@@ -51,8 +50,7 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "changed_at",
     ),
     "settings": (
-        "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone"
-        " FROM person_settings",
+        "SELECT notices, eagerness, language, agreed_at, locale, time_zone FROM person_settings",
         "1",
     ),
     "memory_off": (
@@ -174,11 +172,12 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
 # --- sent to the person, and deleted in Slack --------------------------------------------------
 
 
-async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> Done:
+async def send_export(app: App, click: Click) -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
-    A person who is erased meanwhile gets none.
+    A person who is erased before the file is uploaded gets none.
     """
+    person, reader = click.person, click.reader
     request = await begin_request(app.pool, person)
     with transaction_timeout(_DATABASE_SECONDS):
         document = await export_person(app.pool, person, app.settings)
@@ -189,20 +188,16 @@ async def send_export(app: App, person: Person, reader: Reader, _: str = "") -> 
     )
     content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
-    sent: SentFile | None = None
-    key = "exported"
+    noted = partial(_note_file, app.pool, person, request)
     try:
-        noted = partial(_note_file, app.pool, person, request)
-        sent = await app.files.send(person, name, content.encode(), text, noted=noted)
+        await app.files.send(person, name, content.encode(), text, noted=noted)
     except MemoryOff:
-        key = "export_erased"
+        return Done(line=reader.say("export_erased"))
     except FilesForbidden:
-        key = "export_no_scope"
-    except FileNotSent as failed:
-        sent, key = failed.uncertain, "export_failed"
-    if sent and await _delete_if_erased(app, person, request, sent):
-        key = "export_erased"
-    return Done(line=reader.say(key))
+        return Done(line=reader.say("export_no_scope"))
+    except FileNotSent:
+        return Done(line=reader.say("export_failed"))
+    return Done(line=reader.say("exported"))
 
 
 async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
@@ -218,52 +213,29 @@ async def _note_file(pool: Pool, person: Person, request: str, file: str) -> Non
         )
 
 
-async def _delete_if_erased(app: App, person: Person, request: str, sent: SentFile) -> bool:
-    """Schedule the deletion of a file if its person was erased since; return whether they were.
-
-    The erasing does not know of the message, and its job may have found no file yet.
-    """
-    async with person_transaction(app.pool, person) as connection:
-        try:
-            await check_request(connection, person, request)
-        except MemoryOff:
-            log.info("a file was sent as its person was erased; it is deleted")
-            file = {"file": sent.id, "channel": sent.channel, "ts": sent.ts}
-            jobs = {f"{DELETE_FILE}:{sent.id}:{sent.ts}": {"team": person.team_id, **file}}
-            await app.queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND)
-            return True
-    return False
-
-
 async def _delete_files_later(
     connection: AsyncConnection[DictRow], queue: Queue, person: Person
 ) -> int:
-    """Add the jobs that delete the files sent to a person; return how many files there are."""
+    """Add the jobs that delete the files sent to a person; return how many files there are.
+
+    They wait for `_UPLOAD_SECONDS` each: the last file may be on its way to Slack.
+    """
     found = await connection.execute(
         "SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s", person.ids
     )
     files = [row["file_id"] for row in await found.fetchall()]
     jobs = {f"{DELETE_FILE}:{file}": {"team": person.team_id, "file": file} for file in files}
-    await queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND)
+    await queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
     return len(files)
 
 
-async def delete_file(
-    slack: Installations, team: str, file: str, channel: str = "", ts: str = ""
-) -> None:
-    """Delete a file in Slack, and the message above it if one is given; run as a job.
+async def delete_file(slack: Installations, team: str, file: str) -> None:
+    """Delete a file in Slack; run as a job.
 
     Raises what Slack raised, so that the job is tried again; what is gone already is no fault.
     """
-    client = slack.client(team, patience=PATIENCE_SECONDS)
-    await _unless_gone(client.files_delete(file=file))
-    if ts:
-        await _unless_gone(delete_message(client, channel, ts))
-
-
-async def _unless_gone(deleting: Awaitable[object]) -> None:
     try:
-        await deleting
+        await slack.client(team, patience=PATIENCE_SECONDS).files_delete(file=file)
     except SlackApiError as error:
         if error_code(error) not in _GONE:
             raise

@@ -9,23 +9,21 @@ from uuid import UUID
 from bot.app import App
 from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, final_view, read_comment
-from bot.ui.panel import Done
-from bot.ui.reader import Reader
-from memory import Person
+from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
 from memory.postgres import person_transaction
 
 
-async def rate(app: App, person: Person, reader: Reader, value: str) -> Done | SlackView | None:
+async def rate(app: App, click: Click) -> Done | SlackView | None:
     """Store what a rating button says; a bad one opens the form that asks for a comment.
 
     A second rating takes the place of the first. Others than the person who asked are told that
     theirs does not count. Raises `ValueError` for a value that is no button's of ours.
     """
-    rating, _, turn = value.partition(" ")
+    rating, _, turn = click.value.partition(" ")
     if rating not in ("good", "bad"):
         raise ValueError("This button rates nothing.")
-    async with person_transaction(app.pool, person) as connection:
+    async with person_transaction(app.pool, click.person) as connection:
         found = await connection.execute(
             "INSERT INTO feedback AS f (turn_id, team_id, user_id, rating)"
             " SELECT id, team_id, user_id, %(rating)s"
@@ -34,24 +32,24 @@ async def rate(app: App, person: Person, reader: Reader, value: str) -> Done | S
             " ON CONFLICT (turn_id) DO UPDATE SET rating = excluded.rating, changed_at = now(),"
             " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"
             " RETURNING comment",
-            {**person.ids, "rating": rating, "turn": UUID(turn)},
+            {**click.person.ids, "rating": rating, "turn": UUID(turn)},
         )
         row = await found.fetchone()
     if row is None:
-        return Done(line=reader.say("feedback_others"), beside=True)
-    return comment_form(reader, turn, row["comment"]) if rating == "bad" else None
+        return Done(line=click.reader.say("feedback_others"), beside=True)
+    return comment_form(click.reader, turn, row["comment"]) if rating == "bad" else None
 
 
-async def comment(app: App, person: Person, reader: Reader, view: Mapping[str, Any]) -> SlackView:
+async def comment(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
     """Store the comment of a submitted form; return the thanks."""
     turn, text = read_comment(view)
     [redacted] = await redact_texts(text)
-    async with person_transaction(app.pool, person) as connection:
+    async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
             "UPDATE feedback SET rating = 'bad', comment = %s, changed_at = now()"
             " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
-            (redacted.text, UUID(turn), person.team_id, person.user_id),
+            (redacted.text, UUID(turn), click.person.team_id, click.person.user_id),
         )
     # The turn was erased, or grew too old, while the form was open.
     key = "feedback_thanks" if done.rowcount else "feedback_others"
-    return final_view(reader, "feedback_title", reader.say(key))
+    return final_view(click.reader, "feedback_title", click.reader.say(key))

@@ -21,7 +21,7 @@ from bot.slack.permalinks import MessageKey
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
-from bot.ui.panel import EVERYTHING, Done
+from bot.ui.panel import EVERYTHING, Click, Done
 from bot.ui.reader import Reader
 from memory import (
     ChangeGone,
@@ -96,14 +96,13 @@ async def forget_question_about(
     return payload(reader.say("forget_ask", what=what), forget_button(reader, value_of(selection)))
 
 
-async def forget_selected(
-    app: App, person: Person, reader: Reader, value: str, *, in_home: bool = False
-) -> Done:
+async def forget_selected(app: App, click: Click, value: str, *, in_home: bool = False) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
     `in_home`: the caller publishes the person's Home. A job would take its *Undo* away again.
     """
-    forgotten = await forget_all_of(app, person, selection_of(value), publish=not in_home)
+    reader, selection = click.reader, selection_of(value)
+    forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
     if forgotten.id is None:
         return Done(line=reader.say("forgotten_already"), beside=True)
     if forgotten.count == 1 and forgotten.memories:
@@ -135,8 +134,9 @@ async def _delete_texts(
     return await delete_forgotten_texts(connection, gone, person=person)
 
 
-async def undo_forgotten(app: App, person: Person, reader: Reader, forgetting: str) -> Done:
+async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
+    person, reader = click.person, click.reader
     jobs = {f"{EMBED}:{person.scope}": person.ids}
     embed = partial(app.queue.defer_each, name=EMBED, jobs=jobs, queue=BACKGROUND)
     try:

@@ -11,10 +11,8 @@ from uuid import UUID
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.unformed import form_now
-from bot.memories.cards import times_used
 from bot.people import read_off_conversations, read_settings
 from bot.slack.permalinks import MessageKey
-from bot.types import PersonSettings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
@@ -47,14 +45,14 @@ async def read_panel(
         off=settings.off(app.settings.consent),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
-        refusal=app.policy.refuses_person(person),
+        refusal=app.refuses_person(person),
         questions=questions,
         unformed=unformed,
-        handling=data_handling(app, reader, settings) if home else (),
+        handling=data_handling(app, reader) if home else (),
     )
     if home and position == Position() and content.refusal is None and not content.asks:
         card = await read_card(app.pool, person, person, most=MOST_LINES)
-        content = replace(content, card=card, card_used=await times_used(app, person))
+        content = replace(content, card=card)
     match position.list:
         case "changes" | "notice":
             content = await _with_changes(app, person, content)
@@ -65,8 +63,7 @@ async def read_panel(
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
     sources |= {str(one.id): at for one in content.changes if (at := _last_source(one))}
     links = await app.permalinks.of(person.team_id, sources)
-    is_new = not (content.total or content.changes or settings.informed)
-    return replace(content, links=links, is_new=is_new)
+    return replace(content, links=links)
 
 
 async def _with_memories(app: App, person: Person, content: Content) -> Content:
@@ -116,7 +113,7 @@ def _last_source(change: Change) -> MessageKey | None:
     return (str(said[-1]["channel"]), str(said[-1]["ts"])) if said else None
 
 
-def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:
+def data_handling(app: App, reader: Reader) -> list[str]:
     """Return who receives a person's data, and how long it is kept."""
     lines = [reader.say("home_kept_where")]
     if app.settings.stand_in:
@@ -126,10 +123,10 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
         lines.append(
             reader.say("home_flow_replies", receivers=reader.say("listed").join(receivers))
         )
-    days, texts = app.policy.retention_days_for(settings.retention_days), app.settings.history_days
+    days, texts = app.settings.retention_days, app.settings.history_days
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
-    if app.policy.web_search and not app.settings.stand_in:  # the stand-in does not search
+    if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search
         lines.append(reader.say("home_policy_web"))
     return lines
 

@@ -82,7 +82,7 @@ async def remind(app: App, team: str, user: str, key: str, due: str, number: int
     values = {**person.ids, "kind": f"{_KIND} {key} {due} {number}", "dm": DM}
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        if settings.off(app.settings.consent) or app.policy.refuses_person(person):
+        if settings.off(app.settings.consent) or app.refuses_person(person):
             return
         [row] = await (await connection.execute(_INTEND, values)).fetchall()
     if row["message_id"]:

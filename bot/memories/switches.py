@@ -12,7 +12,7 @@ from bot.conversation.texts import discard_words
 from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
 from bot.types import Off, PersonSettings
 from bot.ui.messages import off_button, off_done
-from bot.ui.panel import Done
+from bot.ui.panel import Click, Done
 from bot.ui.reader import Reader
 from memory import Person
 from memory.postgres import lock_person, person_transaction
@@ -39,7 +39,6 @@ async def turn_off(
         await lock_person(connection, person)
         begins = await switch_off(connection, person, scope, until=until, since=since)
         await discard_words(connection, person, scope, begins)
-    app.people.invalidate(person)
     log.info("a person switched memory off")
     return Off(until=until, here=scope != EVERYWHERE)
 
@@ -47,24 +46,22 @@ async def turn_off(
 async def turn_on(app: App, person: Person, scope: str | None = None) -> bool:
     """Switch memory on in one conversation, with None everywhere; False where it was on."""
     async with person_transaction(app.pool, person) as connection:
-        done = await switch_on(connection, person, scope)
-    app.people.invalidate(person)
-    return done
+        return await switch_on(connection, person, scope)
 
 
-async def switched(app: App, person: Person, reader: Reader, value: str) -> Done:
+async def switched(app: App, click: Click, value: str) -> Done:
     """Switch memory as the value of a menu or button says: ``on``, ``hour``, ``tomorrow``, ``off``.
 
     A conversation after it is the only one that is meant.
     """
-    what, _, scope = value.partition(" ")
+    reader, (what, _, scope) = click.reader, value.partition(" ")
     if what == "on":
-        await turn_on(app, person, scope or None)
+        await turn_on(app, click.person, scope or None)
         line = reader.say("switched_on_here" if scope else "switched_on")
         return Done(line=line, buttons=[off_button(reader, scope)])
     now = datetime.now(UTC)
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
-    off = await turn_off(app, person, scope, until=ends[what])
+    off = await turn_off(app, click.person, scope, until=ends[what])
     return off_done(reader, off, scope)
 
 
@@ -79,5 +76,4 @@ async def change_settings(app: App, person: Person, **chosen: Any) -> PersonSett
     async with person_transaction(app.pool, person) as connection:
         settings = replace(await read_settings(connection, person), **chosen)
         await choose(connection, person, settings)
-    app.people.invalidate(person)
     return settings

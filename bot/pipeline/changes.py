@@ -29,7 +29,7 @@ from bot.delivery.posted_messages import SETTLED_SECONDS
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
-from bot.people import is_off
+from bot.people import read_memory_state
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -85,10 +85,9 @@ class SourceUpdates:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                refused = self.app.policy.refuses(person, channel_id, row["audience"])
-                unkept = refused or await is_off(
-                    connection, person, channel_id, self.app.settings.consent
-                )
+                mode = self.app.settings.consent
+                state = await read_memory_state(connection, person, channel_id, ts, mode)
+                unkept = state.off or self.app.refuses(person, channel_id, row["audience"])
                 if unkept:
                     await delete_texts(connection, person, [row["id"]])
                 narrowed = await narrow(connection, person, row["id"])

@@ -164,7 +164,7 @@ async def _name_of_theirs(app: App, client: AsyncWebClient, person: Person, chan
     if channel not in theirs:
         raise _Unread(_NOT_THEIRS)
     audience, _ = kind_of(theirs[channel], channel)
-    if app.policy.refuses_channel(channel, audience):
+    if app.refuses_channel(channel, audience):
         raise _Unread(_CLOSED)
     return str(theirs[channel].get("name"))
 

@@ -162,7 +162,7 @@ class ThreadWorker:
             await self._give_up(claimed)
             return True
         message = claimed.message
-        if refusal := self.app.policy.refuses(message.person, message.channel_id, message.audience):
+        if refusal := self.app.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:

@@ -29,7 +29,6 @@ from bot.notices import RETRY_SECONDS, add_notice
 from bot.people import exclude, read_memory_state
 from bot.pipeline.context import read_viewed
 from bot.pipeline.prompt import evidence_of
-from bot.types import Off
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
     PayloadMaker,
@@ -38,8 +37,9 @@ from bot.ui.messages import (
     off_done,
     on_question,
     open_payload,
-    refusal_payload,
+    refusal_done,
 )
+from bot.ui.panel import Done
 from bot.ui.reader import Reader
 from memory import (
     DM,
@@ -157,10 +157,10 @@ class Toolbox:
     @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
-        memory, can_store = self._memory, self._app.stores_facts
+        memory, facts = self._memory, self._app.stores_facts
         shown = [_made(consent_question)] if self._turn.memory_state.needs_consent_question else []
         refused = memory.refused[:_REFUSALS_SHOWN]
-        shown += [_made(refusal_payload, one, can_store=can_store) for one in refused]
+        shown += [_made(refusal_done, one, facts=facts) for one in refused]
         if memory.to_forget:
             keys = [one.key for one in memory.to_forget][:MAX_KEYS]
             shown.append(self._forget_question(Selection(keys=keys)))
@@ -206,7 +206,8 @@ class Toolbox:
     async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app, turn, message = self._app, self._turn, self._message
-        now = await read_memory_state(connection, message, app.settings.consent)
+        where, mode = (message.channel_id, message.ts), app.settings.consent
+        now = await read_memory_state(connection, message.person, *where, mode)
         words = turn.words[:WORDS_LIMIT]
         # Without its turn the person has been erased while it was being answered.
         if now.off or not now.on_record or not await has_turn(connection, message, words):
@@ -259,7 +260,7 @@ class Toolbox:
         since = self._message.ts
         off = await turn_off(self._app, self._message.person, scope, until=until, since=since)
         self._switched_off = True
-        self._shown["off"] = _made(_off, off, scope)
+        self._shown["off"] = _made(off_done, off, scope)
         return until.isoformat(timespec="minutes") if until else "until they switch it on"
 
     async def _pause(self, given: Arguments) -> Definition:
@@ -356,14 +357,10 @@ def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:
     """Return what makes a message of `make(reader, *arguments, **named)`."""
 
     async def made(_: Person, reader: Reader) -> Payload:
-        shown: Payload = make(reader, *arguments, **named)
-        return shown
+        shown: Payload | Done = make(reader, *arguments, **named)
+        return done_payload(reader, shown) if isinstance(shown, Done) else shown
 
     return made
-
-
-def _off(reader: Reader, off: Off, scope: str) -> Payload:
-    return done_payload(reader, off_done(reader, off, scope))
 
 
 def _not_remembered(reader: Reader) -> Payload:

@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "connect Kioku to your Slack workspace: asks for each token and checks it"
     command("setup", "setup:set_up", text)
     add = command("migrate", "database:migrate", "bring the database up to this version")
-    text = "embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking"
+    text = "embed all memories again if KIOKU_EMBEDDING_MODEL has changed"
     add("--yes", action="store_true", help=text)
     command("run", "service:run", "run the app on a server, by Socket Mode or HTTP")
     text = "check each part, and say what to do where one is not right"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -43,21 +42,20 @@ async def export(settings: Settings, *, team: str, user: str) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def erase(settings: Settings, *, team: str, user: str, yes: bool) -> Coroutine[None, None, None]:
-    """Return what erases a person, once the operator has typed their id again. Raises `Problem`."""
-    typed = user
+async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
+    """Erase a person, once the operator has typed their id again, and print the receipt.
+
+    Raises `Problem`, also if something is still there.
+    """
+    typed, person = user, Person(team, user)
     if not yes:
         try:
-            typed = input(f"Type {user} to erase everything about this person: ").strip()
+            ask = f"Type {user} to erase everything about this person: "
+            typed = input(ask).strip()  # noqa: ASYNC250 - nothing else runs
         except EOFError:  # standard input is closed
             typed = ""
     if typed != user:
         raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
-    return _erase(settings, Person(team, user))
-
-
-async def _erase(settings: Settings, person: Person) -> None:
-    """Erase a person and print the receipt. Raises `Problem`, also if something is still there."""
     async with operators_pool(settings) as pool:
         erased = await erase_person(pool, person)
     if not erased.total and not any(erased.left.values()):
@@ -81,20 +79,16 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
             print("\t".join(filter(None, ids)))
 
 
-def forget_again(settings: Settings, *, file: Path) -> Coroutine[None, None, None]:
-    """Return what deletes that which a file's lines name. Raises `Problem` for a bad line."""
+async def forget_again(settings: Settings, *, file: Path) -> None:
+    """Delete what a file's lines name. Raises `Problem` for a bad line, before anything."""
     people: dict[Person, list[re.Match[str]]] = defaultdict(list)
     try:
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):  # noqa: ASYNC240
             if (found := _LINE.fullmatch(line)) is None:
                 raise Problem(f"{file}, line {number}, is not a line of `kioku forgotten`.")
             people[Person(found[1], found[2])].append(found)
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
-    return _forget(settings, people)
-
-
-async def _forget(settings: Settings, people: Mapping[Person, Sequence[re.Match[str]]]) -> None:
     async with operators_pool(settings) as pool:
         await execute_statement(pool, "SELECT end_open_messages()")
         for person, lines in people.items():

@@ -14,7 +14,7 @@ from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from memory import EmbeddedPostgres
 
 if TYPE_CHECKING:
-    from memory import EmbeddingSpaceMismatch, Pool
+    from memory import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,30 +63,20 @@ async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
 async def migrate(settings: Settings, *, yes: bool) -> None:
     """Bring the database of `settings` up to this version and say what was done.
 
-    If the memories were embedded with another model, it asks whether to embed them again.
+    `yes`: memories that were embedded with another model are embedded again.
     """
-
-    def again(mismatch: EmbeddingSpaceMismatch) -> bool:
-        if yes or not sys.stdin.isatty():
-            return yes
-        ask = "Embed all memories again with the configured model? [y/N] "
-        return input(f"They were embedded with {mismatch.stored.model}. {ask}").lower() == "y"
-
     async with database(settings) as addresses:
-        done = await migrated(settings, addresses, embed_again=again)
+        done = await migrated(settings, addresses, embed_again=yes)
     print(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
 
 
 async def migrated(
-    settings: Settings,
-    addresses: Addresses,
-    *,
-    embed_again: Callable[[EmbeddingSpaceMismatch], bool] = lambda _: False,
+    settings: Settings, addresses: Addresses, *, embed_again: bool = False
 ) -> list[str]:
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
-    Memories that were embedded with the stand-in are embedded again; others if `embed_again`
-    returns true. Raises `EmbeddingSpaceMismatch` if it does not, and `psycopg.Error`.
+    Memories that were embedded with the stand-in are embedded again; others with `embed_again`,
+    without it `EmbeddingSpaceMismatch` is raised. Raises `psycopg.Error`, too.
     """
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.wiring import create_openai_client
@@ -104,7 +94,7 @@ async def migrated(
         except EmbeddingSpaceMismatch as mismatch:
             # The stand-in's vectors are of no use to a model, and its memories are few.
             stand_in = mismatch.stored.model == STAND_IN_EMBEDDING_MODEL
-            if not (mismatch.empty or stand_in or embed_again(mismatch)):
+            if not (mismatch.empty or stand_in or embed_again):
                 raise
             await reembed(addresses.owner, embedder, progress=shown)
             done = await asyncio.to_thread(step)

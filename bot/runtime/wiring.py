@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import openai
 from psycopg import OperationalError
 
-from bot.access import Quotas, policy_of
+from bot.access import Quotas
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
@@ -84,7 +84,6 @@ def create_turn_dependencies(
         embedder=embedder,
         former=create_former(settings, pool, embedder, schemas=schemas),
         schemas=schemas,
-        policy=policy_of(settings),
         quotas=Quotas(pool, settings.person_messages_per_hour),
         people=People(pool, slack),
         audiences=Audiences(pool, slack),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
 from bot.slack.client import (
@@ -56,25 +56,12 @@ FileTrouble: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentFile:
-    """The id of a file, and the message in whose thread it is."""
-
-    id: str
-    channel: str
-    ts: str
-
-
 class FilesForbidden(Exception):
     """The app lacks the scope for files, or this workspace takes no such files from apps."""
 
 
 class FileNotSent(Exception):
-    """Slack did not take the file: try again. `uncertain` is the file if it may be there anyway."""
-
-    def __init__(self, *, uncertain: SentFile | None) -> None:
-        self.uncertain = uncertain
-        super().__init__("Slack did not take the file.")
+    """Slack did not take the file, or did not say so: try again."""
 
 
 class FileUnreadable(Exception):
@@ -99,23 +86,24 @@ class SlackFiles:
         text: str,
         *,
         noted: Callable[[str], Awaitable[None]],
-    ) -> SentFile:
+    ) -> None:
         """Send a file to a person's direct messages with the app, below a message with `text`.
 
         `noted` is awaited with its id before anybody can see it; what it raises ends the transfer.
         Raises `FilesForbidden` and `FileNotSent`.
         """
         client = self._slack.client(person.team_id, patience=PATIENCE_SECONDS)
-        sent: SentFile | None = None
+        sent: AsyncSlackResponse | None = None
         try:
             file = await _upload(client, name, content)
             await noted(file)
-            posted = await client.chat_postMessage(
+            sent = await client.chat_postMessage(
                 channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
             )
-            sent = SentFile(id=file, channel=str(posted["channel"]), ts=str(posted["ts"]))
             await client.files_completeUploadExternal(
-                files=[{"id": file, "title": name}], channel_id=sent.channel, thread_ts=sent.ts
+                files=[{"id": file, "title": name}],
+                channel_id=str(sent["channel"]),
+                thread_ts=str(sent["ts"]),
             )
         except SLACK_FAULTS as error:
             code = error_code(error)
@@ -124,8 +112,7 @@ class SlackFiles:
                 await _take_back(client, sent)
             if code in _FORBIDDEN:
                 raise FilesForbidden from error
-            raise FileNotSent(uncertain=None if code else sent) from error
-        return sent
+            raise FileNotSent("Slack did not take the file.") from error
 
     async def read(self, team_id: str, url: str, *, most: int) -> bytes:
         """Return the bytes of a file of Slack's, `most` at the most.
@@ -193,9 +180,9 @@ async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
     return str(begun["file_id"])
 
 
-async def _take_back(client: AsyncWebClient, sent: SentFile) -> None:
+async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:
     try:
-        await client.chat_delete(channel=sent.channel, ts=sent.ts)
+        await client.chat_delete(channel=str(sent["channel"]), ts=str(sent["ts"]))
     except SLACK_FAULTS as error:
         log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
 

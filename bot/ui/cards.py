@@ -1,4 +1,4 @@
-"""*How to work with me*: the card as a colleague sees it, and the form of its questions."""
+"""*How to work with me*: the card as a colleague sees it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from bot.ui.blocks import LINE_LIMIT, Payload, bulleted, escaped, payload, short
 from bot.ui.reader import Reader
 from memory import Memory
 
-QUESTIONS = ("reviews", "meetings", "names", "messages", "focus")
-"""The names of the questions of the form; the sentences are ``card_NAME``."""
 MOST_LINES = 12
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -131,17 +130,19 @@ def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
     return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 
-def refusal_payload(reader: Reader, refusal: Refusal, *, can_store: bool) -> Payload:
+def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
-    `can_store`: whether there is a kind of memory for it.
+    `facts`: whether there is a kind of memory for it.
     """
-    text = refusal_line(reader, refusal.reason, refusal.sentence)
-    if refusal.evidence is None or not can_store or refusal.reason in _FINAL:
-        return payload(text)
+    line = refusal_line(reader, refusal.reason, refusal.sentence)
+    if refusal.evidence is None or not facts or refusal.reason in _FINAL:
+        return Done(line=line)
     said = refusal.evidence.original
     value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:SENTENCE_LIMIT]}"
-    return payload(text, button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT]))
+    return Done(
+        line=line, buttons=[button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT])]
+    )
 
 
 def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | None:
@@ -154,31 +155,13 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
         return None
     at = remind_at(due_of(content), change.at, reader.zone)
     dateless = {**change.after, "content": {**content, "due": None, "due_time": None}}
-    line, edit = value_line(reader, dateless), f"edit {change.key}"
+    line, key = value_line(reader, dateless), change.key
     if at is None:
-        pick = button(f"{MENU}_1", reader.say("promise_pick"), edit)
-        return reader.say("promise_when", line=line), [*_days(reader, change.key), pick]
-    buttons = [
-        button(f"{MENU}_1", reader.say("menu_edit"), edit),
-        button(f"{PROMISE}_1", reader.say("promise_never"), f"never {change.key}"),
-    ]
-    return reader.say("promise_remind", line=line, when=reader.plain_minute(at)), buttons
-
-
-def _days(reader: Reader, key: str) -> list[Block]:
-    """Return the buttons for tomorrow and for the next Monday after that."""
-    today = datetime.now(reader.zone).date()
-    monday = today + timedelta(days=7 - today.weekday())
-    monday += timedelta(days=7 * (monday == today + timedelta(days=1)))
-    return [
-        button(f"{PROMISE}_1", reader.say("promise_tomorrow"), f"tomorrow {key}"),
-        button(f"{PROMISE}_2", reader.say("promise_monday"), f"on {key} {monday.isoformat()}"),
-    ]
-
-
-def remind_button(reader: Reader, value: str) -> Block:
-    """Return the button that makes a promise of a message."""
-    return button(f"{PROMISE}_4", reader.say("promise_remind_me"), value)
+        tomorrow = button(f"{PROMISE}_1", reader.say("promise_tomorrow"), f"tomorrow {key}")
+        pick = button(f"{MENU}_1", reader.say("promise_pick"), f"edit {key}")
+        return reader.say("promise_when", line=line), [tomorrow, pick]
+    edit = button(f"{MENU}_1", reader.say("menu_edit"), f"edit {key}")
+    return reader.say("promise_remind", line=line, when=reader.plain_minute(at)), [edit]
 
 
 def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:

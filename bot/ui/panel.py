@@ -40,7 +40,7 @@ from bot.ui.lines import (
 )
 from bot.ui.promises import is_open
 from bot.ui.reader import Reader
-from memory import COLLEAGUES, Change, Memory, Question
+from memory import COLLEAGUES, Change, Memory, Person, Question
 
 # The ids of everything that can be clicked; `ACTIONS` of bot/memories/clicks.py does what they say.
 # A row of buttons adds a number, as ``show_2``.
@@ -127,13 +127,28 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A click of a person: `value` is that of the button, option or input.
+
+    `position` is that of the panel in which it was, None: it was in another message. A form
+    that it opens returns `origin` with its submission, so that its result is shown where it began.
+    """
+
+    person: Person
+    reader: Reader
+    value: str = ""
+    position: Position | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """Everything that one person's panel shows at a position.
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, one
     more if there are older ones; `total` is that of all memories. `links` lead to the message that
     a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet.
-    In Home, `handling` says where data goes, `card` what colleagues see, and `card_used` how often.
+    In Home, `handling` says where data goes, and `card` what colleagues see.
     """
 
     position: Position = field(default_factory=Position)
@@ -148,10 +163,8 @@ class Content:
     questions: Sequence[Question] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
-    is_new: bool = False
     handling: Sequence[str] = ()
     card: Sequence[Memory] | None = None
-    card_used: int = 0
 
 
 def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Block]:
@@ -168,7 +181,7 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)
     blocks += _card(reader, content) if content.card is not None else []
-    blocks += [] if content.is_new and content.asks else [_controls(reader, content)]
+    blocks.append(_controls(reader, content))
     if content.handling:
         blocks += [_DIVIDER, header(reader.say("home_where"))]
         blocks += [section(bulleted(content.handling)), note(reader.say("home_end"))]
@@ -307,18 +320,16 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
 
 
 def _card(reader: Reader, content: Content) -> list[Block]:
-    """Return what the person shows to colleagues, how often that was seen, and its buttons."""
-    lines = card_lines(reader, content.card or ())
-    text = bulleted(lines) if lines else reader.say("card_none")
-    used = [note(reader.say("card_used", count=content.card_used))] if lines else []
-    preview = [button(f"{MENU}_1", reader.say("card_preview"), "preview card")] if lines else []
-    ask = button(f"{MENU}_2", reader.say("card_questions"), "questions card")
+    """Return what the person shows to colleagues, with its preview."""
+    title = header(reader.say("card_title"))
+    if not (lines := card_lines(reader, content.card or ())):
+        return [_DIVIDER, title, section(reader.say("card_none"))]
+    preview = button(MENU, reader.say("card_preview"), "preview card")
     return [
         _DIVIDER,
-        header(reader.say("card_title")),
-        section(text),
-        *used,
-        actions(*preview, ask, block_id=content.position.block_id("card")),
+        title,
+        section(bulleted(lines)),
+        actions(preview, block_id=content.position.block_id("card")),
     ]
 
 
@@ -373,7 +384,7 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
 
 
 def _controls(reader: Reader, content: Content) -> Block:
-    """Return the buttons for everything else; of somebody new only *Add*."""
+    """Return the buttons for everything else."""
     on = content.off is None and not content.asks and content.refusal is None
     add = button(ADD, reader.say("add_button"), "add", style="primary")
     rest = [
@@ -394,5 +405,4 @@ def _controls(reader: Reader, content: Content) -> Block:
         ),
         button(DELETE, reader.say("delete_title"), "delete", style="danger"),
     ]
-    shown = [*([add] if on else []), *([] if content.is_new and on else rest)]
-    return actions(*shown, block_id=content.position.block_id("controls"))
+    return actions(*([add] if on else []), *rest, block_id=content.position.block_id("controls"))

@@ -26,7 +26,7 @@ from bot.listeners.app import CheckedApp, create_bolt_app
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.interactions import Interactions
 from bot.memories.adding import add_lines, remember_message
-from bot.memories.clicks import ACTIONS, Click, carried_out
+from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
@@ -41,7 +41,7 @@ from bot.runtime.wiring import create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
-from bot.ui.panel import Content, Done, Position
+from bot.ui.panel import Click, Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
@@ -176,14 +176,14 @@ class App:
     async def point_at(self, place: PersonThread, text: str, **more: Any) -> Done:
         """Use *Remember This* on the message of a place; return what is said."""
         person = self.person(place)
-        reader = await self.wiring.app.people.reader(person)
+        click = Click(person=person, reader=await self.wiring.app.people.reader(person))
         message = {"user": place.user, "ts": place.ts, "text": text, **more}
-        return await remember_message(self.wiring.app, person, reader, place.channel, message)
+        return await remember_message(self.wiring.app, click, place.channel, message)
 
     async def add(self, person: Person, *lines: str, audience: str = DM) -> Done:
         """Add memories as the form does; return what is said."""
-        reader = await self.wiring.app.people.reader(person)
-        return await add_lines(self.wiring.app, person, reader, lines, audience)
+        click = Click(person=person, reader=await self.wiring.app.people.reader(person))
+        return await add_lines(self.wiring.app, click, lines, audience)
 
     async def panel(
         self, person: Person, position: Position | None = None, *, home: bool = False

@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import pytest
 
-from bot.memories.clicks import ACTIONS, Click, carried_out
+from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
-from bot.people import is_off
+from bot.people import read_memory_state
 from bot.slack.client import NOTICE_METADATA
-from bot.ui.panel import Position, panel
+from bot.ui.panel import Click, Position, panel
 from bot.ui.reader import Reader
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
@@ -175,7 +175,8 @@ async def turn_off_and_on(ann: SlackPerson, panel: Place) -> None:
 
     async def off() -> bool:
         async with person_transaction(app.pool, ann.person) as connection:
-            return await is_off(connection, ann.person, "D1", "notice")
+            state = await read_memory_state(connection, ann.person, "D1", "0", "notice")
+            return state.off is not None
 
     for value in ("off", "hour", "tomorrow"):
         panel = await ann.click(panel, "memory_switch", value)
@@ -199,12 +200,12 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     """The form stores what is chosen; its language counts at once."""
     await ann.press(panel, "settings")
     form = await ann.form_opens()
-    await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
+    await ann.submit(form, language="ja", notices="off", eagerness="asked")
     panel = await ann.changed(panel)
     assert "保存しました" in shown(panel)
     settings = await ann.app.wiring.app.people.settings(ann.person)
     assert (settings.language, settings.notices) == ("ja", False)
-    assert (settings.retention_days, settings.eagerness) == (30, "asked")
+    assert settings.eagerness == "asked"
 
 
 async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
@@ -214,7 +215,6 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     assert ann.sentence("audience_colleagues") in shown(panel)
     assert (await ann.memory("ramen")).namespace.audience == COLLEAGUES
     if panel["type"] == "home":
-        assert ann.sentence("card_used", count=0) in shown(panel)
         await ann.press(panel, "memory_menu", "preview")
         assert ann.sentence("card_says", who="").strip(": ") in shown(await ann.form_opens())
     await ann.click(panel, "memory_menu", f"unshare {memory.key}")
@@ -267,18 +267,6 @@ async def test_act_on_surface_has_its_effect(
 ) -> None:
     """Each act of the panel works in Home, in a command's answer, and opened by plain words."""
     await act(ann, await SURFACES[surface](ann))
-
-
-async def test_answers_of_the_five_questions_are_on_the_card(ann: SlackPerson) -> None:
-    """Home's form puts them there; *Undo* takes them back."""
-    home = await ann.open_home()
-    await ann.press(home, "memory_menu", "questions")
-    form = await ann.form_opens()
-    await ann.submit(form, reviews="In the pull request", focus="Before ten")
-    home = await ann.changed(home)
-    assert "In the pull request" in shown(home)
-    home = await ann.click(home, "undo", "change")
-    assert ann.sentence("card_none") in shown(home)
 
 
 TYPED: dict[str, tuple[str, str]] = {

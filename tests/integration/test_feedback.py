@@ -9,7 +9,7 @@ from bot.locale import say
 from bot.memories.feedback import comment
 from bot.slack.messages import Message
 from bot.ui.forms import COMMENT_FORM, comment_form
-from bot.ui.panel import FEEDBACK, FORGET
+from bot.ui.panel import FEEDBACK, FORGET, Click
 from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import App
@@ -38,7 +38,7 @@ async def submit(app: App, who: Person, value: str, text: str) -> dict[str, Any]
     reader = Reader("en")
     state = {"comment": {"value": {"value": text}}}
     view = {**comment_form(reader, value.split()[1], ""), "state": {"values": state}}
-    return await comment(app.wiring.app, who, reader, view)
+    return await comment(app.wiring.app, Click(person=who, reader=reader), view)
 
 
 async def commented(app: App, asked: Message, text: str) -> str:

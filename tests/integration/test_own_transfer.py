@@ -12,6 +12,7 @@ from bot.locale import say
 from bot.memories.data import send_export
 from bot.slack.client import Installations
 from bot.slack.files import FileUnreadable, SlackFiles
+from bot.ui.panel import Click
 from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -44,7 +45,8 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    told = await send_export(app.wiring.app, app.person(place), Reader("en"))
+    click = Click(person=app.person(place), reader=Reader("en"))
+    told = await send_export(app.wiring.app, click)
     assert told.line == say("en", key)
     assert len(files_of(app, place)) == ("drop" in fault)
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
-from bot.types import Policy
 from bot.ui.panel import ADD, EXPORT, FORGET, Position
 from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
@@ -126,14 +125,3 @@ async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
     assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     names = [one["food_name"] for one in await closed.form(said, PUBLIC)]
     assert names == (["ramen"] if formed else [])
-
-
-def test_a_person_can_only_shorten_the_retention() -> None:
-    """The days of the settings are the upper limit for what a person chooses."""
-    month = Policy(retention_days=30)
-    days = [
-        policy.retention_days_for(chosen)
-        for policy in (Policy(), month)
-        for chosen in (None, 5, 90)
-    ]
-    assert days == [None, 5, 90, 30, 5, 30]

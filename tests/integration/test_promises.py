@@ -148,7 +148,7 @@ async def stays(app: App) -> AsyncIterator[None]:
         (ago(minutes=-30), nothing, 0),
         (ago(hours=-30), nothing, 0),
         ({"due": None}, nothing, 0),
-        *((ago(minutes=1), clicked(one), 0) for one in ("done", "drop", "never", "tomorrow")),
+        *((ago(minutes=1), clicked(one), 0) for one in ("done", "drop", "tomorrow")),
         (ago(minutes=1), forgotten, 0),
         (ago(minutes=1), forgotten_and_back, 1),
         (ago(minutes=1), off, 0),
@@ -241,15 +241,3 @@ def test_a_days_reminder_comes_at_nine_in_the_persons_zone() -> None:
     assert remind_at("2026-10-25 02:30", said, berlin) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     noon = datetime(2026, 3, 28, 12, tzinfo=UTC)
     assert remind_at("2026-03-28", noon, berlin) == noon + timedelta(hours=1)
-
-
-async def test_remember_this_offers_a_reminder(app: App) -> None:
-    """*Remind Me* makes a promise of the person's own message, and asks for a day."""
-    place = app.slack.place()
-    done = await app.point_at(place, "Q3 figures for Mia")
-    [offer] = [one for one in done.buttons if one["action_id"].startswith(PROMISE)]
-    asked = await app.click(app.person(place), PROMISE, offer["value"])
-    [memory] = [one for one in await app.memories(app.person(place)) if one.kind == PROMISE_KIND]
-    assert memory.content["promise"] == "Q3 figures for Mia"
-    assert memory.source_messages == [(place.channel, place.ts)]
-    assert [one["value"].split()[0] for one in asked.buttons] == ["tomorrow", "on"]

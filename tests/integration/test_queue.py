@@ -179,7 +179,7 @@ async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
         await done.put(label)
 
     queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    queue.start(at_once=1)
+    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
     for label in ("before", "after"):
         await put(pool, queue, "L1", label=label)
         assert await asyncio.wait_for(done.get(), SECONDS) == label
@@ -198,7 +198,7 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
         await asyncio.Event().wait()
 
     queue.register("work", BACKGROUND, work, waits=(1, 1, 1))
-    queue.start(at_once=2)
+    queue.start(at_once=2, poll_seconds=POLL_SECONDS)
     await put(pool, queue, "L1", to=BACKGROUND, label="running")
     await asyncio.wait_for(begun.wait(), SECONDS)
     await put(pool, queue, "L2", to=BACKGROUND, delay=60, label="waiting")
@@ -217,7 +217,7 @@ async def test_what_a_person_waits_for_begins_first(pool: Pool, queue: Queue) ->
     queue.register("work", REPLIES, work)
     for lock, to in (("L1", BACKGROUND), ("L2", REPLIES), ("L3", BACKGROUND), ("L4", REPLIES)):
         await put(pool, queue, lock, to=to, label=lock)
-    queue.start(at_once=1)
+    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
     await until(lambda: len(begun) == 4)
     assert begun == ["L2", "L4", "L1", "L3"]
 
@@ -238,7 +238,7 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
 
     queue.register("work", REPLIES, work, waits=(1, 1, 1))
     await put(pool, queue, "L1")
-    queue.start(at_once=1)
+    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
     await asyncio.wait_for(begun.wait(), SECONDS)
     owner_rows(
         database,

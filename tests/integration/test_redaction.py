@@ -10,7 +10,7 @@ from psycopg import sql
 
 from bot.memories.feedback import comment
 from bot.pipeline.context import read_thread
-from bot.ui.panel import FEEDBACK
+from bot.ui.panel import FEEDBACK, Click
 from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
@@ -121,6 +121,7 @@ async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     turn = app.turn(asked)["id"]
     form = await app.click(asked.person, FEEDBACK, f"bad {turn}")
     state = {"values": {"comment": {"value": {"value": f"you told {_CARD}"}}}}
-    await comment(app.wiring.app, asked.person, Reader("en"), {**form, "state": state})
+    click = Click(person=asked.person, reader=Reader("en"))
+    await comment(app.wiring.app, click, {**form, "state": state})
     [row] = app.rows("SELECT comment FROM feedback WHERE turn_id = %s", turn)
     assert row["comment"] == "you told [card number removed]"

@@ -13,21 +13,23 @@ from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
     LINES_LIMIT,
-    SubmittedMemory,
+    add_errors,
     add_form,
+    added_lines,
+    chosen_audience,
     delete_errors,
     delete_form,
+    edit_errors,
     edit_form,
-    edited_content,
+    entered_content,
     fields_of,
     lines_of,
     metadata_of,
-    read_memory_form,
     read_settings_form,
     settings_form,
 )
 from bot.ui.reader import Reader
-from memory import SCHEMAS, UserFact
+from memory import SCHEMAS, Promise, UserFact
 from memory.model.custom_schemas import checked_schemas
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Pet, memory
@@ -50,7 +52,7 @@ def form(
 def state(**values: Any) -> Answers:
     """Return ``view.state.values``: a text, or the value of an option."""
     return {
-        (name if name in ("audience", "conversation", "lines", "word") else f"field.{name}"): {
+        (name if name in ("audience", "lines", "word") else f"field.{name}"): {
             "value": {"selected_option": {"value": value[0]}}
             if isinstance(value, tuple)
             else {"value": value}
@@ -59,10 +61,12 @@ def state(**values: Any) -> Answers:
     }
 
 
-def read(schema: type[BaseModel], answers: Answers) -> SubmittedMemory:
-    """Return what a form of a memory was submitted with."""
-    view = {**form(schema, {"name": "x"}), "state": {"values": answers}}
-    return read_memory_form(EN, view, [*SCHEMAS, Pet])
+def submitted(schema: type[BaseModel], answers: Answers) -> SlackView:
+    """Return a submitted form of a memory."""
+    return {**form(schema, {"name": "x"}), "state": {"values": answers}}
+
+
+KINDS: list[type[BaseModel]] = [*SCHEMAS, Pet]
 
 
 def elements(view: SlackView) -> dict[str, dict[str, Any]]:
@@ -77,7 +81,7 @@ def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language
     view = form(schema, {}, language)
     assert metadata_of(view)["kind"] == schema.__name__
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
-    asked = [bool(block.get("optional")) for block in inputs[:-2]]
+    asked = [bool(block.get("optional")) for block in inputs[:-1]]
     assert asked == sorted(asked)
     for block in inputs:
         assert block["label"]["text"]
@@ -89,12 +93,12 @@ def test_a_form_holds_what_is_stored() -> None:
     content = {"food_name": "ramen", "preference": 80, "description": "with\ntwo lines"}
     found = elements(form(UserFoodPreference, content))
     asked = ["food_name", "preference", "description"]
-    assert list(found) == [*(f"field.{name}" for name in asked), "audience", "conversation"]
+    assert list(found) == [*(f"field.{name}" for name in asked), "audience"]
     assert found["field.food_name"]["initial_value"] == "ramen"
     assert found["field.preference"]["initial_value"] == "80"
     assert found["field.description"]["multiline"] is True
     home = elements(form(UserFact, {"fact": "I live in Osaka", "topic": "home"}))
-    assert list(home) == ["field.fact", "audience", "conversation"]
+    assert list(home) == ["field.fact", "audience"]
 
 
 @pytest.mark.parametrize("audience", ["dm", "public", "C0123456789"])
@@ -116,9 +120,9 @@ class Project(BaseModel):
 
 
 def test_a_kind_of_the_operators_has_its_titles() -> None:
-    """Its fields are all there, numbers with their range."""
+    """Numbers have their range, an optional text is asked for where there is one."""
     checked_schemas([Project])
-    blocks = form(Project, {"name": "Rocket", "share": 50})["blocks"]
+    blocks = form(Project, {"name": "Rocket", "share": 50, "client": "Acme"})["blocks"]
     assert [block["label"]["text"] for block in blocks[:3]] == ["Name", "Share", "Client"]
     assert blocks[1]["element"]["initial_value"] == "50"
     assert blocks[1]["hint"]["text"] == say("en", "form_range", low=0, high=100)
@@ -126,24 +130,28 @@ def test_a_kind_of_the_operators_has_its_titles() -> None:
 
 def test_each_shape_of_field() -> None:
     """Texts, numbers and choices have their input; what has none is left as it is."""
-    shapes = {field.name: field.input_type for field in fields_of(Pet, {})}
-    assert shapes == {"name": "text", "size": "choice", "temper": "choice", "age": "number"}
+    assert list(fields_of(Pet, {})) == ["name", "size", "temper", "age", "weight"]
     view = form(Pet, {"name": "Taro", "size": "large", "tame": True, "toys": ["ball"]})
+    shapes = [one["type"] for one in elements(view).values()]
+    text, select = "plain_text_input", "static_select"
+    assert shapes == [text, select, select, text, text, select]
     assert elements(view)["field.size"]["initial_option"]["value"] == "large"
 
 
 def test_what_was_entered_is_read() -> None:
     """A valid form brings its content; what was left empty is None."""
-    given = read(
-        Pet,
-        state(name=" Taro ", size=("large",), temper=("wild",), age="7", audience=("public",)),
-    )
-    assert given.errors == {}
-    assert given.content == {"name": "Taro", "size": "large", "temper": "wild", "age": "7"}
-    assert (given.audience, given.conversation) == ("public", "")
-    chosen = {"conversation": {"value": {"selected_conversation": "C1"}}}
-    assert read(UserFact, state(fact="x") | chosen).conversation == "C1"
-    assert read(UserFact, state(fact="x", topic="")).content["topic"] is None
+    answers = state(name=" Taro ", size=("large",), temper=("wild",), age="", audience=("public",))
+    view = submitted(Pet, answers)
+    assert edit_errors(EN, view, KINDS) == {}
+    entered = {"name": "Taro", "size": "large", "temper": "wild", "age": None}
+    assert entered_content(view, KINDS) == entered
+    assert chosen_audience(view) == "public"
+    due = {"field.due": {"value": {"selected_date": "2026-11-27"}}}
+    due |= {"field.due_time": {"value": {"selected_time": "10:00"}}}
+    view = submitted(Promise, state(promise="figures") | due)
+    assert edit_errors(EN, view, KINDS) == {}
+    entered = {"promise": "figures", "due": "2026-11-27", "due_time": "10:00"}
+    assert entered_content(view, KINDS) == entered
 
 
 @pytest.mark.parametrize(
@@ -165,7 +173,8 @@ def test_what_was_entered_is_read() -> None:
 )
 def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
-    assert read(UserFoodPreference, state(**values)).errors == errors
+    view = submitted(UserFoodPreference, state(**values))
+    assert edit_errors(EN, view, KINDS) == errors
 
 
 def test_a_form_without_fields_changes_none() -> None:
@@ -174,21 +183,12 @@ def test_a_form_without_fields_changes_none() -> None:
     A kind that the operator has removed meanwhile has no form.
     """
     long = {"fact": "x" * 2_001}
-    assert list(elements(form(UserFact, long))) == ["audience", "conversation"]
-    given = read(UserFact, state(audience=("public",)))
-    assert (given.content, given.errors, given.audience) == ({}, {}, "public")
+    assert list(elements(form(UserFact, long))) == ["audience"]
+    view = submitted(UserFact, state(audience=("public",)))
+    assert entered_content(view, KINDS) == edit_errors(EN, view, KINDS) == {}
+    assert chosen_audience(view) == "public"
     with pytest.raises(UNREADABLE):
-        read_memory_form(EN, {**form(Pet, {"name": "x"}), "state": {"values": {}}}, SCHEMAS)
-
-
-def test_a_description_goes_with_its_level() -> None:
-    """A sentence about how much somebody liked it is not true of another level."""
-    content = {"food_name": "ramen", "preference": 90, "description": "I love ramen"}
-    kind = "UserFoodPreference"
-    assert edited_content(kind, content, {"preference": "20"})["description"] is None
-    assert edited_content(kind, content, {"preference": "90"})["description"] == "I love ramen"
-    said = {"preference": "20", "description": "Too salty"}
-    assert edited_content(kind, content, said)["description"] == "Too salty"
+        edit_errors(EN, submitted(Pet, {}), SCHEMAS)
 
 
 @pytest.mark.parametrize(
@@ -223,26 +223,25 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
 def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: str) -> None:
     """The form stays open with what was entered."""
     view = {**add_form(EN), "state": {"values": state(lines=text)}}
-    assert read_memory_form(EN, view, SCHEMAS).errors == ({"lines": error} if error else {})
+    assert add_errors(EN, view) == ({"lines": error} if error else {})
+    assert added_lines(view) == lines_of(text)
 
 
 def test_settings_are_read_as_they_were_chosen() -> None:
     """Each select begins with what holds, and brings what was chosen."""
-    chosen = {"eagerness": "lot", "notices": "off", "language": "ja", "retention": "90"}
+    chosen = {"eagerness": "lot", "notices": "off", "language": "ja"}
     values = {name: {"value": {"selected_option": {"value": v}}} for name, v in chosen.items()}
     assert read_settings_form({"state": {"values": values}}) == {
         "eagerness": "lot",
         "notices": False,
         "language": "ja",
-        "retention_days": 90,
     }
-    begun = elements(settings_form(EN, PersonSettings(retention_days=30, notices=False)))
+    begun = elements(settings_form(EN, PersonSettings(notices=False)))
     now = {name: one["initial_option"]["value"] for name, one in begun.items()}
     assert now == {
         "eagerness": "balanced",
         "notices": "off",
         "language": "slack",
-        "retention": "30",
     }
 
 

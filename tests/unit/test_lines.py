@@ -19,7 +19,7 @@ from bot.ui.lines import (
     notable_changes,
     question_line,
 )
-from bot.ui.messages import notice_payload, refusal_payload
+from bot.ui.messages import done_payload, notice_payload, refusal_done
 from bot.ui.reader import Reader
 from memory import Change, Question
 from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
@@ -233,15 +233,15 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
             with subtests.test(language=language, reason=reason):
                 reader = Reader(language)
                 refused = refusal(reason, "My <b>colleague</b> is on leave")
-                payload = refusal_payload(reader, refused, can_store=True)
+                payload = done_payload(reader, refusal_done(reader, refused, facts=True))
                 assert "<b>" not in payload["text"]
                 offered = '"remember"' in json.dumps(payload)
                 assert offered == (reason not in ("secret", "sensitive", "full"))
-                bare = refusal_payload(reader, refusal(reason, None), can_store=True)
-                kindless = refusal_payload(reader, refused, can_store=False)
-                assert '"remember"' not in json.dumps([bare, kindless])
+                bare = refusal_done(reader, refusal(reason, None), facts=True)
+                kindless = refusal_done(reader, refused, facts=False)
+                assert not [*bare.buttons, *kindless.buttons]
     secret = refusal("secret", "password: hunter2hunter2")
-    assert "hunter2" not in json.dumps(refusal_payload(EN, secret, can_store=True))
+    assert "hunter2" not in str(refusal_done(EN, secret, facts=True))
 
 
 ZONE = ZoneInfo("Asia/Tokyo")

@@ -21,7 +21,7 @@ from bot.locale import LANGUAGES
 from bot.memories.clicks import ACTIONS
 from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
 from bot.memories.panel import data_handling
-from bot.types import Eagerness, Off, PersonErased, PersonSettings, Policy
+from bot.types import Eagerness, Off, PersonErased, PersonSettings
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
 from bot.ui.forms import (
     COMMENT_LIMIT,
@@ -44,7 +44,7 @@ from bot.ui.messages import (
     on_button,
     on_question,
     open_payload,
-    refusal_payload,
+    refusal_done,
 )
 from bot.ui.panel import (
     EVERYTHING,
@@ -171,7 +171,6 @@ SETTINGS = st.builds(
     notices=st.booleans(),
     eagerness=st.sampled_from(get_args(Eagerness)),
     language=st.sampled_from([None, *LANGUAGES]),
-    retention_days=st.none() | st.integers(1, 36_500),
 )
 
 
@@ -182,15 +181,16 @@ def handling(
     settings = {
         "stand_in": False,
         "history_days": 30,
+        "retention_days": None,
+        "web_search": web_search,
         "openai_base_url": "https://api.example.com/v1",
         "reply_model": model,
         "fallback_model": f"{model}-2",
         "memory_model_name": f"openai:{model}-3",
         "embedding_model": f"{model}-4",
     }
-    policy = Policy(web_search=web_search)
-    app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more), policy=policy)
-    return data_handling(app, reader, PersonSettings())
+    app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more))
+    return data_handling(app, reader)
 
 
 HANDLING = st.builds(
@@ -239,7 +239,6 @@ def panels(draw: st.DrawFn) -> Content:
         questions=draw(st.lists(QUESTIONS, max_size=3)),
         links=links | {str(one.id): LINK for one in changes if links},
         unformed=draw(st.integers(0, 100)),
-        is_new=draw(st.booleans()),
         handling=draw(st.just([]) | HANDLING),
     )
 
@@ -424,7 +423,7 @@ def test_every_other_message_fits(
 def test_every_refusal_fits(reader: Reader, reason: Any, text: str) -> None:
     """Its button holds the sentence, cut off where it is long, and the message it was said in."""
     refused = refusal(reason, text)
-    payload = refusal_payload(reader, refused, can_store=True)
+    payload = done_payload(reader, refusal_done(reader, refused, facts=True))
     message_fits(payload)
     for row in payload["blocks"][1:]:
         channel, ts, held = row["elements"][0]["value"].split(" ", 2)
