@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from langchain_openai import ChatOpenAI
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
@@ -214,14 +213,6 @@ async def test_messages_that_are_too_long_together_are_read_in_parts(
     assert len(model.requests) == 5
     assert [change.action for change in formed.changes] == ["remembered", "remembered"]
     assert reasons(formed) == ["unusable"]
-
-
-async def test_an_outage_of_a_model_of_ones_own(pool: Pool, model_embedder: Embedder) -> None:
-    """A chat model of LangChain's that was not made here: its outage leaves the words waiting."""
-    away = ChatOpenAI(model="m", api_key="none", base_url="http://127.0.0.1:9/v1", max_retries=0)
-    own = Former(pool, model_embedder, away)
-    with pytest.raises(FormationUnavailable):
-        await own.form(ALICE_DM, words("ラーメンが大好きです!!"))
 
 
 def fix(**fields: Any) -> Call:
