@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import LiteralString, TypeAlias
 from uuid import UUID, uuid4
@@ -37,17 +37,14 @@ from memory.store.versions import Change, Step, actor_of, commit_steps
 class FormationResult:
     """The result of a run: what its notice shows.
 
-    Of a change that supersedes a memory of a wider audience, `before` is the wider one's value.
     `accepted` are the messages from which a change or a question came, or that say again what is
-    stored. `late`: the model took longer than the deadline; nothing was written, and `in_commit`
-    was not called.
+    stored.
     """
 
     changes: tuple[Change, ...] = ()
     refused: tuple[Refusal, ...] = ()
     questions: tuple[Question, ...] = ()
     accepted: tuple[PersonMessage, ...] = ()
-    late: bool = False
 
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
@@ -68,11 +65,11 @@ async def commit(
     proposals: Sequence[Proposal],
     known: Collection[Memory],
     *,
-    origin: str,
-    sensitive: SensitivePolicy | None,
-    refused: Sequence[Refusal],
-    batch: UUID | None,
-    in_commit: InCommit | None,
+    origin: str = "message",
+    sensitive: SensitivePolicy | None = None,
+    refused: Sequence[Refusal] = (),
+    batch: UUID | None = None,
+    in_commit: InCommit | None = None,
 ) -> FormationResult:
     """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 
@@ -86,7 +83,7 @@ async def commit(
     keys |= {row.key for row in known if row.namespace != own}
     keys |= {key for row in known for key in row.supersedes}
 
-    async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
+    async def steps(connection: AsyncConnection[DictRow]) -> Sequence[Step]:
         nonlocal decisions
         if not proposals:
             return []
@@ -96,31 +93,25 @@ async def commit(
         [current] = await (await connection.execute(_CURRENT, values)).fetchall()
         rows = read_own(map(from_json, current["rows"] or ()), person)
         forgotten = {(channel, ts) for channel, ts in current["forgotten"]}
-        gone = [one for one in proposals if not forgotten.isdisjoint(messages_of(one))]
-        left = [one for one in proposals if one not in gone]
         decisions = decide(
-            left,
+            proposals,
             rows,
             own=own,
             at=at,
             actor=actor_of(origin, "formation"),
             sensitive=sensitive,
+            batch=batch,
             room=current["room"],
+            forgotten=forgotten,
         )
-        decisions.refused += [one.refused("unusable") for one in gone]
         return decisions.steps
 
     async def written(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
         nonlocal formed
         formed = FormationResult(
-            changes=tuple(
-                replace(one, before=wider.value)
-                if (wider := decisions.wider.get(one.key)) and one.before is None
-                else one
-                for one in changes
-            ),
+            changes=tuple(changes),
             refused=(*refused, *decisions.refused),
-            questions=tuple(await ask(connection, own, decisions.questions, batch)),
+            questions=tuple(await ask(connection, person, decisions.questions)),
             accepted=_accepted(proposals, decisions.refused),
         )
         if in_commit is not None:

@@ -1,4 +1,4 @@
-"""The model's memory tools over the real LangMem tools and the real PostgreSQL."""
+"""The model's memory tools over the real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def case(pool: Pool, embedder: Embedder, database: str, model: ScriptedModel) ->
 
 async def call(tools: MemoryTools, name: str, **arguments: Any) -> Any:
     """Call a tool as a model would and return what it answers."""
-    return json.loads(await tools.call(name, json.dumps(arguments)))
+    return json.loads(await tools.call(name, arguments))
 
 
 async def change(
@@ -363,7 +363,6 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
     home = {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"}
     await change(case.tools("I live in Osaka"), home)
     key = str(case.stored()[0]["key"])
-    asked = set()
     for _ in range(2):
         case.model.verdicts = [{0: {"conflict": "unclear"}}]
         tools = case.tools("I live in Tokyo")
@@ -374,5 +373,5 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         assert "asked" in told
         [question] = tools.questions
         assert question.asks == "replace"
-        asked.add(question.id)
-    assert asked == {question.id for question in await open_questions(case.pool, OWN.person)}
+    [left] = await open_questions(case.pool, OWN.person)
+    assert left.id == question.id
