@@ -318,15 +318,14 @@ def test_every_difference_has_a_reason_and_a_source() -> None:
     for difference in overlay["difference"]:
         assert len(difference["reason"]) > 20
         assert difference["source"].startswith(("https://", "a rule of the playground"))
-        name = difference["method"]
-        methods = reference["methods"] if name == "*" else {name: reference["methods"][name]}
-        if "error" in difference:
-            listed = [
-                *reference["common_errors"],
-                *(methods[name]["errors"] if name != "*" else []),
-            ]
-            assert difference["error"] not in listed, difference
+        every = difference["methods"] == ["*"]
+        methods = (
+            [reference["methods"][name] for name in difference["methods"]] if not every else []
+        )
+        if "errors" in difference:
+            listed = [*reference["common_errors"], *(e for one in methods for e in one["errors"])]
+            assert not {*difference["errors"]} & {*listed}, difference
         else:
-            argument = {key: difference[key] for key in ("type", "required")}
-            known = [method["args"].get(difference["argument"]) for method in methods.values()]
-            assert any(one != argument for one in known), difference
+            argument = {key: difference["argument"][key] for key in ("type", "required")}
+            known = [one["args"].get(difference["argument"]["name"]) for one in methods]
+            assert all(one != argument for one in known), difference
