@@ -81,8 +81,7 @@ class Slack:
 
     def answers_to(self, token: str) -> bool:
         """Whether this is a bot token of the workspace that works."""
-        found = self.installation.tokens.get(token)
-        return found is not None and found.kind == "bot" and not found.error
+        return any(one.value == token for one in self.installation.active)
 
 
 class Workspaces:
