@@ -88,14 +88,6 @@ async def test_a_failed_event_is_retried_three_times(driver: Driver, http_app: A
     assert all(verify(headers, body) for headers, body in http_app.got)
 
 
-async def test_the_app_can_decline_retries(driver: Driver, http_app: App) -> None:
-    """X-Slack-No-Retry ends the retries."""
-    http_app.answers = [web.Response(status=500, headers={"X-Slack-No-Retry": "1"})]
-    await driver.say("hi")
-    await driver.settled()
-    assert len(http_app.got) == 1
-
-
 async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> None:
     """Commands are form fields, interactions one payload field, to the same URL."""
     http_app.answers = [

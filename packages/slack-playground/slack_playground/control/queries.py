@@ -159,6 +159,11 @@ def failures(slack: Slack, request: web.Request) -> Json:
     return {"failures": failures, "last": slack.calls.failures.count}
 
 
+def faults(slack: Slack, _request: web.Request) -> Json:
+    """The pending faults."""
+    return {"faults": [fault.model_dump() for fault in slack.faults.waiting]}
+
+
 def settings(slack: Slack, _request: web.Request) -> Json:
     """The settings."""
     return slack.settings.model_dump()
@@ -180,5 +185,6 @@ GETS = {
     "deliveries": deliveries,
     "violations": violations,
     "failures": failures,
+    "faults": faults,
     "settings": settings,
 }
