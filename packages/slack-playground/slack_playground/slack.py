@@ -102,7 +102,7 @@ class Workspaces:
         parts = kept.get("workspaces") or [{}]
         made = [Workspace(bot_name=manifest.bot_name, kept=part.get("workspace")) for part in parts]
         self._app_id = made[0].identity.app_id
-        self.socket_mode = SocketMode(self._app_id)
+        self.socket_mode = SocketMode(self._app_id, self.updates)
         self.http = HttpDelivery(SIGNING_SECRET)
         self.deliveries = Deliveries(
             {"socket": self.socket_mode, "http": self.http},
