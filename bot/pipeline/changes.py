@@ -68,7 +68,7 @@ class SourceUpdates:
         Slack. Credentials are never stored. Returns whether the texts of a turn were replaced.
         """
         bot_user_id = await self.app.slack.bot_user_id(team_id)
-        redacted = await redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
+        redacted = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
         question, words = redacted[0].text, redacted[1].text[:WORDS_LIMIT]
         async with transaction(self.app.pool, {THREAD_SETTING: thread}) as connection:
             rows = await replace_texts(
@@ -138,7 +138,7 @@ class SourceUpdates:
             row = await found.fetchone()
         words, turn = row["words"] if row else "", row["id"] if row else None
         if root and not words:
-            [read] = await redact_texts(await self._words_now(team, channel, ts, root))
+            [read] = redact_texts(await self._words_now(team, channel, ts, root))
             words, turn = read.text, None
 
         async def in_commit(

@@ -195,7 +195,6 @@ class _Attempt:
             )
         try:
             async with begun as stream:
-                written.sink.expect()
                 while (event := await next_event(stream, self.deadline)) is not None:
                     done = await reader.read(event)
                     if silent and written.characters > before:

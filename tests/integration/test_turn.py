@@ -12,7 +12,6 @@ import pytest
 from bot.conversation.claimed_message import Edited
 from bot.conversation.inbox import MAX_FAILURES
 from bot.conversation.running import MAX_CRASHES
-from bot.delivery import reply_stream
 from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.slack.messages import Message
@@ -200,15 +199,12 @@ _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.pos
     because="The worker that was taken over leaves a stream that runs.",
 )
 @pytest.mark.parametrize("moment", ["before the model", "in the words"])
-async def test_a_worker_that_was_taken_over_touches_nothing_more(
-    app: App, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, moment: str) -> None:
     """A worker believed dead that lives on stops where it is, and the other's answer stays."""
     place = app.slack.place(channel="public")
     asked = await app.receive(place, "<@BOT> Hello", thread_ts=place.root)
     begun: Callable[[], object]
     if moment == "before the model":
-        monkeypatch.setattr(reply_stream, "FLUSH_SECONDS", 30.0)
         app.slack.fault("conversations.replies", delay_ms=5_000)
         begun = partial(app.find_turn, asked)
     else:
