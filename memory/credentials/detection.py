@@ -128,11 +128,6 @@ def find_credentials(text: str) -> list[Credential]:
     return [Credential(kind, text[start:end], start, end) for kind, start, end in merged]
 
 
-def holds_secret(text: str) -> bool:
-    """Return whether `text` contains a credential."""
-    return bool(find_credentials(text))
-
-
 @cache
 def _fixed_formats() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return patterns with their kinds; detect-secrets is imported at the first call."""

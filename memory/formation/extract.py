@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import ModelCallFailed, failing_once
-from memory.formation.evidence import TypedMessage
+from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.metrics import step
 from memory.model.namespace import DM, MemoryView, Namespace, Person
 from memory.model.schemas import PURPOSES, SCHEMAS, with_evidence
@@ -34,7 +34,6 @@ _log = logging.getLogger(__name__)
 
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
-EXAMPLE = "I love ramen."
 _SENTENCES = 24  # typed sentences that are looked up individually
 
 _RULES = """
@@ -122,10 +121,6 @@ def _item(row: Memory) -> SearchItem:
     return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
 
 
-class UnusableAnswer(Exception):
-    """The memory model's answer could not be used; a retry would get the same answer."""
-
-
 class Extractor:
     """LangMem's store manager with `model` and the kinds `schemas`; creating it takes 0.1 s."""
 
@@ -142,37 +137,50 @@ class Extractor:
             enable_deletes=True,
         )
 
-    async def run(
+    @step("extract")
+    async def extract(
         self,
-        store: BaseStore,
-        namespace: Namespace,
-        messages: Sequence[Mapping[str, str]],
+        rows: Iterable[Memory],
+        own: Namespace,
+        messages: Sequence[TypedMessage],
         *,
         eager: bool = False,
         callbacks: Sequence[BaseCallbackHandler] = (),
-    ) -> None:
-        """Let the model write to `store`. Raises `UnusableAnswer` and `ModelCallFailed`."""
+    ) -> list[PutOp] | None:
+        """Return what the model writes for `messages`, given the memories `rows`.
+
+        None: its answer was unusable; a retry would get the same. Raises `FormationUnavailable`.
+        """
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
+        store = CollectingStore(rows)
         manager = self._langmem.create_memory_store_manager(
             self._model,
             schemas=self._kinds,
             instructions=instructions_for(self._schemas, eager=eager),
             # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
             query_limit=NEIGHBOURS + 4,
-            namespace=namespace.parts,
+            namespace=own.parts,
             store=store,
             enable_deletes=True,
         )
         manager.memory_manager = _OneStep(manager.memory_manager, self._extractor)
+        shown = {"messages": [part for one in messages for part in _shown(one)]}
         config = {"recursion_limit": RECURSION_LIMIT, "callbacks": list(callbacks)}
         try:
             with tracing_context(enabled=False):
-                await manager.ainvoke({"messages": messages}, config=config)
+                await manager.ainvoke(shown, config=config)
+        except ModelCallFailed as fault:
+            if fault.error is not None:
+                raise fault.error from None
+            _log.warning("The memory model refused these messages: %s", fault)
+            return None
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
-            raise UnusableAnswer(type(fault).__name__) from None
+            _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
+            return None
+        return store.writes
 
 
 class _OneStep:
@@ -203,34 +211,6 @@ class _OneStep:
         return [ExtractedMemory(id=one, content=content) for one, content in found.items()]
 
 
-@step("extract")
-async def extract(
-    extractor: Extractor,
-    rows: Iterable[Memory],
-    own: Namespace,
-    messages: Sequence[TypedMessage],
-    *,
-    eager: bool,
-    callbacks: Sequence[BaseCallbackHandler],
-) -> list[PutOp] | None:
-    """Return what the model writes for `messages`, given the memories `rows`.
-
-    None: its answer was unusable. Raises `FormationUnavailable`.
-    """
-    store, shown = CollectingStore(rows), [part for one in messages for part in _shown(one)]
-    try:
-        await extractor.run(store, own, shown, eager=eager, callbacks=callbacks)
-    except ModelCallFailed as fault:
-        if fault.error is not None:
-            raise fault.error from None
-        _log.warning("The memory model refused these messages: %s", fault)
-        return None
-    except UnusableAnswer as fault:
-        _log.warning("The memory model's answer was unusable: %s", fault)
-        return None
-    return store.writes
-
-
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
     """Return a message for the memory model, after the question from Kioku that it answers."""
     question = message.original.reply_to
@@ -239,19 +219,13 @@ def _shown(message: TypedMessage) -> list[dict[str, str]]:
 
 
 async def calls_memory_tools(model: BaseChatModel) -> bool:
-    """Return whether the model writes a memory of `EXAMPLE`; nothing is stored.
+    """Return whether the model writes a memory of an example; nothing is stored.
 
     Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
-    store, own = CollectingStore(()), Person("T0", "U0").namespace(DM)
-    try:
-        await Extractor(model, SCHEMAS).run(store, own, [{"role": "user", "content": EXAMPLE}])
-    except ModelCallFailed as fault:
-        if fault.error is not None:
-            raise fault.error from None
-    except UnusableAnswer:
-        pass
-    return bool(store.writes)
+    said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
+    own = Person("T0", "U0").namespace(DM)
+    return bool(await Extractor(model, SCHEMAS).extract((), own, [said]))
 
 
 def load() -> tuple[Any, Any]:

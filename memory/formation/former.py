@@ -16,7 +16,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse, tokens_used
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
-from memory.formation.extract import Extractor, extract, known_memories, load
+from memory.formation.extract import Extractor, known_memories, load
 from memory.formation.pair import pair
 from memory.formation.proposal import Proposal, Refusal, read_writes
 from memory.formation.verdict import SensitivePolicy, judge, verdict_model
@@ -89,25 +89,21 @@ class Former:
                     write, target = proposed
                     writes, known = [write], known | ({target.key: target} if target else {})
                 elif typed:
-                    extractor, rows = self._extractor, known.values()
-                    writes = await extract(
-                        extractor, rows, own, typed, eager=eager, callbacks=[usage]
+                    writes = await self._extractor.extract(
+                        known.values(), own, typed, eager=eager, callbacks=[usage]
                     )
                 if writes is None:
                     refused.append(Refusal(reason="unusable"))
                 proposals, bad = read_writes(writes or [], known, typed, own=own, schemas=schemas)
                 refused += bad
                 proposals = await pair(self.pool, own, proposals, known.values())
-                judged: list[Proposal] | None = []
                 if proposals:
-                    judged = await judge(self._verdicts, proposals, typed, [usage])
-            if judged is None:
-                refused += [one.refused("unusable") for one in proposals]
+                    proposals = await judge(self._verdicts, proposals, typed, [usage])
             return await commit(
                 self.pool,
                 self.embedder,
                 own,
-                judged or [],
+                proposals,
                 known.values(),
                 origin=typed[0].original.origin if typed else "message",
                 sensitive=self.sensitive,
@@ -146,7 +142,7 @@ class Former:
             for (kind, content, _), message in zip(given, messages, strict=True)
         ]
         judged = await judge(self._verdicts, asked, messages)
-        found = [one.verdict for one in judged or asked]
+        found = [one.verdict for one in judged]
         return [v is None or v.sensitive != "none" or v.about != "speaker" for v in found]
 
     # Each is created at its first use, which takes 0.1 s in all.

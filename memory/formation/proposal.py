@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from langgraph.store.base import PutOp
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory.credentials.detection import holds_secret
+from memory.credentials.detection import find_credentials
 from memory.credentials.redaction import is_redacted
 from memory.formation.evidence import (
     Evidence,
@@ -166,7 +166,7 @@ def _read(
         removes=level(kind, content) == 0,
     )
     quoted = [evidence.text, *texts(content)]
-    if any(holds_secret(text) or is_redacted(text) for text in quoted):
+    if any(find_credentials(text) or is_redacted(text) for text in quoted):
         return proposal.refused("secret")
     if links_not_typed(content, messages):
         return proposal.refused("unusable")

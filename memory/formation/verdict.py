@@ -78,11 +78,11 @@ async def judge(
     proposals: Sequence[Proposal],
     messages: Sequence[TypedMessage],
     callbacks: Sequence[BaseCallbackHandler] = (),
-) -> list[Proposal] | None:
+) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `verdict_model`.
 
-    None: the model declined, or both of its answers were malformed, after which there is no third.
-    No database connection is held. Raises `FormationUnavailable` if the model does not answer.
+    All are without one if the model declined, or both of its answers were malformed. No database
+    connection is held. Raises `FormationUnavailable` if the model does not answer.
     """
     from langsmith import tracing_context
 
@@ -93,21 +93,23 @@ async def judge(
                 answer = await model.ainvoke(prompt, {"callbacks": list(callbacks)})
             except ModelCallFailed as fault:
                 if fault.error is None:
-                    return None
+                    return [*proposals]
                 raise fault.error from None
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
-                return None
+                return [*proposals]
             if found := {one.index: one for one in reversed(_entries(answer))}:
                 return [replace(one, verdict=found.get(i)) for i, one in enumerate(proposals)]
     _log.warning("the memory model's verdicts were malformed twice")
-    return None
+    return [*proposals]
 
 
 def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None) -> Reason | None:
     """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
     verdict = proposal.verdict
-    if verdict is None or not verdict.supported:
+    if verdict is None:
+        return "unusable"
+    if not verdict.supported:
         return "unsupported"
     may_be_request = proposal.removes or proposal.kind == INSTRUCTION_KIND
     ended = proposal.removes and verdict.modality == "past"

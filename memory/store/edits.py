@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ValidationError
 
-from memory.credentials.detection import holds_secret
+from memory.credentials.detection import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import Namespace, Person
@@ -55,7 +55,7 @@ def validated(
     for name, value in given.items():
         if any(len(text) > MAX_TEXT for text in texts(value)):
             codes[name] = "long"
-        elif any(map(holds_secret, texts(value))):
+        elif any(map(find_credentials, texts(value))):
             codes[name] = "secret"
     if not codes and level(kind, whole) == 0:
         codes[LEVEL_FIELDS[kind]] = "ended"

@@ -130,7 +130,7 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(trial: Tria
     trial.model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```")
     formed = await trial.former.form(memory_view(ALICE.namespace(PUBLIC)), typed(*said))
     assert await facts(trial.database) == ["I own a kayak.", "I row."]
-    assert reasons(formed) == ["unsupported"] * 4
+    assert reasons(formed) == ["unsupported", *["unusable"] * 3]
     assert formed.questions == ()
     assert len(trial.model.verdict_requests) == 1
 
