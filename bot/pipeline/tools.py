@@ -158,10 +158,12 @@ class Toolbox:
     @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
-        memory, facts = self._memory, self._app.stores_facts
+        memory = self._memory
         shown = [_made(consent_question)] if self._turn.memory_state.needs_consent_question else []
-        refused = memory.refused[:_REFUSALS_SHOWN]
-        shown += [_made(refusal_done, one, facts=facts) for one in refused]
+        shown += [
+            _made(refusal_done, refused, facts=self._app.stores_facts)
+            for refused in memory.refused[:_REFUSALS_SHOWN]
+        ]
         if memory.to_forget:
             keys = [one.key for one in memory.to_forget][:MAX_KEYS]
             shown.append(self._forget_question(Selection(keys=keys)))

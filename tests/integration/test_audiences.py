@@ -133,7 +133,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     message = await app.ask(case.place, "I love goulash")
     turn = app.turn(message)
     app.stand_in.call("/_model/journal", method="DELETE")
-    await app.formation_jobs.form(case.person.team_id, case.person.user_id, turn["audience"])
+    await app.form_words(case.person.team_id, case.person.user_id, turn["audience"])
     requests = app.stand_in.call("/_model/journal")["entries"]
     shown = [entry["body"] for entry in requests if entry["kind"] != "reply"]
     assert "goulash" in json.dumps(shown)
