@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from bot.access import admit
 from bot.app import App
 from bot.conversation.texts import check_changed_sources
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
@@ -283,7 +284,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     }
     made: list[Change] = []
     if changed:
-        await app.quotas.admit(person)
+        await admit(app.pool, app.settings, person)
         whole = {**memory.content, **changed}
         texts = [one for one in whole.values() if isinstance(one, str) and one]
         source = {"kind": "modal", "evidence": " ".join(texts)}
