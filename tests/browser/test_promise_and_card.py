@@ -56,7 +56,7 @@ async def test_a_promise_is_told_listed_reminded_of_once_and_done(
     await ann.ask(sentence)
     told = ann.page.locator(".message", has_text=_said(language, "promise_remind"))
     await expect(told).to_contain_text("12:00")
-    await has_buttons(told, language, "menu_edit", "promise_never", "undo_button")
+    await has_buttons(told, language, "menu_edit", "undo_button")
     home = await open_home(ann)
     await expect(home).to_contain_text(say(language, "promises_title"))
     await expect(home.locator(".section", has=ann.page.locator(".overflow"))).to_contain_text(what)
