@@ -15,13 +15,9 @@ from pathlib import Path
 
 from bench import costs, load, plan, public, report, results, search, side_by_side, starts
 from bench.ground import ROOT, Ground, open_ground
-from bench.mem0_venv import Mem0Unavailable
 from bench.plan import Plan
-from bench.side_by_side import Progress
-from bench.systems import NotRecalled
-from bot.runtime.database import progress
 
-Part = Callable[[Ground, Plan, Progress], Awaitable[dict[str, float]]]
+Part = Callable[[Ground, Plan], Awaitable[dict[str, float]]]
 
 PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
@@ -41,7 +37,7 @@ async def run(names: list[str], chosen: Plan) -> dict[str, float]:
         async with open_ground(Path(folder)) as ground:
             for name in names:
                 began = time.monotonic()
-                found |= await PARTS[name](ground, chosen, progress(f"of {name}"))
+                found |= await PARTS[name](ground, chosen)
                 print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 
@@ -56,10 +52,7 @@ def main() -> None:
         return
     if unknown := [name for name in names if name not in PARTS]:
         raise SystemExit(f"There is no part {unknown[0]!r}: use {', '.join(PARTS)}.")
-    try:
-        metrics = asyncio.run(run(names or list(PARTS), chosen))
-    except (Mem0Unavailable, NotRecalled) as problem:
-        raise SystemExit(f"bench: {problem}") from None
+    metrics = asyncio.run(run(names or list(PARTS), chosen))
     for name, value in metrics.items():
         print(f"{name:48} {value:12.2f}")
     print("\n".join(f"{' '.join(row)}" for row in report.goals(metrics)))
@@ -68,8 +61,6 @@ def main() -> None:
     results.write(metrics, plan=chosen.name)
     report.write()
     print(f"\nWritten: {results.LATEST.relative_to(ROOT)}, {report.PAGE.relative_to(ROOT)}")
-    if without := report.unexplained(metrics):
-        print(f"Write a reason into bench/reasons.toml for: {', '.join(without)}")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import aiohttp
 import psycopg
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = "gpt-6-luna"
 SPACE = EmbeddingSpace("text-embedding-3-small", 1536)
 FIRST_TOKEN_MS, EMBEDDING_MS = 300, 80
+PACE = {"first_token_ms": FIRST_TOKEN_MS, "embedding_ms": EMBEDDING_MS, "chunk_chars": 40}
 FORMATION_DELAY_SECONDS = 1
 _READY_SECONDS = 60.0
 _KEPT_OUT = ("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_", "MEM0_", "LANG")
@@ -60,20 +61,6 @@ class Ground:
         async with self.http.request(method, url, json=body) as answer:
             answer.raise_for_status()
             return await answer.json()
-
-    async def pace(
-        self, first_token_ms: float = FIRST_TOKEN_MS, embedding_ms: float = EMBEDDING_MS
-    ) -> None:
-        """Say how long the model takes: to its first token (the rest follows at once), to embed."""
-        await self.model(
-            "settings",
-            {
-                "first_token_ms": first_token_ms,
-                "token_ms": 0,
-                "embedding_ms": embedding_ms,
-                "chunk_chars": 40,
-            },
-        )
 
     async def person(self, name: str) -> str:
         """Add somebody to the workspace; return the id."""
@@ -119,16 +106,15 @@ class Ground:
         address: str,
         *,
         replicas: int = 1,
-        command: Sequence[str] = ("-m", "bot", "run"),
         **more: str,
     ) -> AsyncIterator[list[Running]]:
-        """Run the app on a database, as many processes of `command` as `replicas`."""
+        """Run the app on a database, in `replicas` processes."""
         settings = self.app_settings(address, **more)
         started: list[Running] = []
         try:
             for number in range(replicas):
                 log = self.folder / f"app-{number}.log"
-                started.append(await start(*command, settings=settings, log=log))
+                started.append(await start("-m", "bot", "run", settings=settings, log=log))
             for process in started:
                 await process.line()
             yield started
@@ -138,15 +124,19 @@ class Ground:
 
     async def formed(self, address: str, *, seconds: float = 120.0) -> None:
         """Return when the app's queue is empty: all answers and formations have ended."""
-        deadline = time.monotonic() + seconds
-        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
-            calm = 0
-            while calm < 2:
-                if time.monotonic() > deadline:
-                    raise TimeoutError("The app did not finish what it had begun.")
-                await asyncio.sleep(0.15)
-                row = await (await connection.execute(_WAITING)).fetchone()
-                calm = calm + 1 if row is not None and row[0] == 0 else 0
+        deadline, calm = time.monotonic() + seconds, 0
+        while calm < 2:
+            if time.monotonic() > deadline:
+                raise TimeoutError("The app did not finish what it had begun.")
+            await asyncio.sleep(0.15)
+            calm = calm + 1 if await asyncio.to_thread(value, address, _WAITING) == 0 else 0
+
+
+def value(address: str, query: LiteralString, *parameters: str) -> Any:
+    """Return the one value of a query; `bench.trace` does not count it."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        row = connection.execute(query, parameters).fetchone()
+    return row[0] if row else None
 
 
 def _served(address: str) -> str:
@@ -231,7 +221,7 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
                 ground = Ground(
                     postgres=postgres, info=info, model_url=model_url, http=http, folder=folder
                 )
-                await ground.pace()
+                await ground.model("settings", PACE)
                 yield ground
         finally:
             await slack.stop()

@@ -11,7 +11,6 @@ from bench.ground import Ground
 from bench.plan import Plan
 from bench.replies import Asked, Replies
 from bench.results import quantile
-from bench.side_by_side import Progress
 from bench.systems import QUESTION
 
 _POLL_SECONDS = 0.2
@@ -44,17 +43,8 @@ class Crowd:
         except TimeoutError:
             self.lost += 1
 
-    @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Read on while the context is open."""
-        watching = asyncio.create_task(self._watch())
-        try:
-            yield
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Read on until this is cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             await self._replies.read()
@@ -101,19 +91,20 @@ async def crowd(ground: Ground, people: int) -> AsyncIterator[Crowd]:
     """Add people who have met the app before."""
     made = [await ground.person(f"Crowd{n}") for n in range(people)]
     gathered = Crowd(await Replies.from_now(ground), made)
-    async with gathered.watched():
-        for begin in range(0, people, 16):
-            await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
-        gathered.waits.clear()
-        yield gathered
+    watching = asyncio.create_task(gathered.watch())
+    for begin in range(0, people, 16):
+        await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
+    gathered.waits.clear()
+    yield gathered
+    watching.cancel()
 
 
-async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
     """Find where it saturates, then hold the goal or three quarters of the best for a minute."""
     found: dict[str, float] = {}
     best = 0.0
     lost = 0
-    for done, replicas in enumerate(plan.replicas):
+    for replicas in plan.replicas:
         address = ground.app_database(f"load_{replicas}")
         async with (
             ground.app(address, replicas=replicas, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as app,
@@ -128,7 +119,6 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
             if replicas == 1:
                 found["rss_mb_under_load"] = round(app[0].rss_mb(), 1)
             lost += people.lost
-        progress(done + 1, len(plan.replicas) + 1)
     address = ground.app_database(f"load_{_HELD_BY}")
     async with (
         ground.app(address, replicas=_HELD_BY, KIOKU_FORMATION_DELAY=DEFAULT_DELAY),
@@ -141,5 +131,4 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
             "sustained_wait_ms_p95": round(quantile(people.waits or [0.0], 0.95), 1),
             "sustained_lost": lost,
         }
-    progress(len(plan.replicas) + 1, len(plan.replicas) + 1)
     return found

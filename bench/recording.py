@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ _BY_THE_CLOCK = frozenset(
         "departures",
     }
 )
-_EACH_MINUTE = frozenset({"_periodic_deferrer", "keep_up"})
 # A check of the tests, and what is sent in one message with the statement after it.
 _NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config('role'")
 
@@ -41,7 +39,6 @@ class Statement:
     connection: int
     caller: str
     by_the_clock: bool
-    each_minute: bool
 
 
 @dataclass(slots=True)
@@ -50,35 +47,11 @@ class Trace:
 
     statements: list[Statement] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def own(self) -> list[Statement]:
         """The statements that were sent for a message, not by the clock."""
         return [one for one in self.statements if not one.by_the_clock]
-
-    @property
-    def rate(self) -> float:
-        """Statements a second, without the job that runs once a minute."""
-        return sum(not one.each_minute for one in self.statements) / self.seconds
-
-    @property
-    def minutely(self) -> int:
-        """Statements of the job that runs once a minute: none if it did not run meanwhile."""
-        return sum(one.each_minute for one in self.statements)
-
-    @property
-    def transactions(self) -> int:
-        """The number of transactions of `own`; a statement outside BEGIN and COMMIT is one."""
-        inside, count = set[int](), 0
-        for one in self.own:
-            if one.text.startswith(("COMMIT", "ROLLBACK")):
-                inside.discard(one.connection)
-            elif one.connection not in inside:
-                count += 1
-                if one.text.startswith("BEGIN"):
-                    inside.add(one.connection)
-        return count
 
     @property
     def files(self) -> dict[str, list[str]]:
@@ -89,11 +62,6 @@ class Trace:
             if name not in names:
                 names.append(name)
         return found
-
-    @property
-    def switches(self) -> int:
-        """The number of calls that are in another file than the call before."""
-        return sum(one[0] != two[0] for one, two in zip(self.calls, self.calls[1:], strict=False))
 
 
 @contextmanager
@@ -140,14 +108,12 @@ def traced(
 
 class _Recorder:
     def __init__(self) -> None:
-        self._trace, self._began = Trace(), time.monotonic()
+        self._trace = Trace()
         self._begun: dict[int, FrameType] = {}
         self._names: dict[CodeType, tuple[str, str] | None] = {}
 
     def take(self) -> Trace:
-        taken, now = self._trace, time.monotonic()
-        taken.seconds = now - self._began
-        self._trace, self._began = Trace(), now
+        taken, self._trace = self._trace, Trace()
         return taken
 
     def statement(self, connection: Any, query: Any) -> Statement | None:
@@ -157,18 +123,14 @@ class _Recorder:
         frames = list(_frames(sys._getframe(2)))
         sender = next((known for one in frames if (known := self._known(one.f_code))), ("", ""))
         by_the_clock = any(one.f_code.co_name in _BY_THE_CLOCK for one in frames)
-        each_minute = any(one.f_code.co_name in _EACH_MINUTE for one in frames)
-        caller = f"{sender[0]} {sender[1]}"
         shown = " ".join(text.split())
-        sent = Statement(shown, id(connection), caller, by_the_clock, each_minute)
+        sent = Statement(shown, id(connection), " ".join(sender), by_the_clock)
         self._trace.statements.append(sent)
         return sent
 
     def called(self, frame: FrameType, event: str, _: object) -> None:
         known = self._known(frame.f_code)
         if known is None:
-            return
-        if event == "return":
             return
         # A coroutine is entered again after each wait: that is no further call.
         if event == "call" and self._begun.get(id(frame)) is not frame:

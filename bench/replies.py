@@ -17,9 +17,13 @@ _TIMEOUT_SECONDS = 180.0
 
 @dataclass(slots=True)
 class Reply:
-    """One reply: milliseconds from its question, None while they have not come."""
+    """One reply: milliseconds from its question to the first text, the existing text, the end.
+
+    They are None while they have not come, for a system without such a moment, and for a failure.
+    """
 
     first: float | None = None
+    made: float | None = None
     ready: float | None = None
     text: str = ""
 

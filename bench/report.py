@@ -74,11 +74,6 @@ def _reason(metric: str) -> str | None:
     return str(written[metric]) if metric else None
 
 
-def unexplained(metrics: Metrics) -> list[str]:
-    """Return what is missed or led by a peer without a reason written."""
-    return [name for name in _to_explain(metrics) if _reason(name) is None]
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table."""
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
@@ -118,10 +113,6 @@ def _public() -> dict[str, str]:
     """Return the tables of `bench.public`'s newest results, and their date."""
     result = json.loads(PUBLIC.read_text("utf-8"))
     metrics, texts = result["metrics"], _texts()["public"]
-    answers = [
-        (text, *(number(metrics.get(f"{name}_{row}")) for row in texts["answers"]))
-        for name, text in texts["kinds"].items()
-    ]
     sets = [
         (
             text,
@@ -132,7 +123,6 @@ def _public() -> dict[str, str]:
     ]
     return {
         "public_date": result["measured_at"][:10],
-        "public_answers": table(("", *texts["answers"].values()), answers),
         "public_recall": table(("", *texts["recall"].values(), "What it cannot show"), sets),
     }
 

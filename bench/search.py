@@ -22,7 +22,6 @@ from psycopg import sql
 from bench.ground import Ground
 from bench.plan import Plan
 from bench.results import quantile
-from bench.side_by_side import Progress
 from bot.queue.migrations import migrations
 from memory import (
     DM,
@@ -150,7 +149,7 @@ class _Given(Embedder):
         return [self.vector for _ in texts]
 
 
-async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
     """Load, ask, and load more; the app's whole recall and mem0's one statement."""
     vectors, found, loaded = Vectors(), dict[str, float](), 0
     app, mem0 = ground.database("search"), ground.database("search_mem0")
@@ -160,13 +159,12 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         size = sql.Literal(_SPACE.dimensions)
         table = sql.SQL("CREATE TABLE mem0 (id uuid PRIMARY KEY, vector vector({}), payload jsonb)")
         owner.execute(table.format(size))
-    for done, count in enumerate(plan.memories):
+    for count in plan.memories:
         await asyncio.to_thread(load_memories, app, partial(_memories, vectors, loaded, count))
         if count <= _INDEXED:
             await asyncio.to_thread(load_mem0, mem0, vectors, loaded, count)
         found |= await _ask(app, mem0 if count <= _INDEXED else "", vectors, count, plan.questions)
         loaded = count
-        progress(done + 1, len(plan.memories))
     return found
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from bench.ground import Ground
 from bench.plan import Plan
+from bench.replies import Reply
 from bench.results import spread
-from bench.systems import PEERS, QUESTION, Systems, Times, open_systems
+from bench.systems import PEERS, QUESTION, Systems, open_systems
 
 SYSTEMS = ("floor", "app", *PEERS)
 CROWDS = (1, 20, 100)
 _CPU_CROWD = 20
-
-Progress = Callable[[int, int], None]
 
 
 def prefix(system: str) -> str:
@@ -30,16 +29,16 @@ def prefix(system: str) -> str:
 class Measured:
     """All times by system and number of people at once, round by round."""
 
-    rounds: dict[tuple[str, int], list[list[Times]]] = field(
+    rounds: dict[tuple[str, int], list[list[Reply]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     failed: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
     cpu_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def take(self, system: str, people: int, times: Sequence[Times | None]) -> None:
+    def take(self, system: str, people: int, replies: Sequence[Reply]) -> None:
         """Add a round."""
-        self.failed[system, people] += sum(one is None for one in times)
-        self.rounds[system, people].append([one for one in times if one is not None])
+        self.failed[system, people] += sum(one.ready is None for one in replies)
+        self.rounds[system, people].append([one for one in replies if one.ready is not None])
 
     def metrics(self) -> dict[str, float]:
         """Return everything that follows from these."""
@@ -48,36 +47,37 @@ class Measured:
             start, end = prefix(system), "" if people == 1 else f"_{people}"
             times = [one for some in rounds for one in some]
             if system == "floor":
-                found |= spread(f"floor_ms{end}", [one.ready for one in times])
+                found |= spread(f"floor_ms{end}", _ready(times))
                 continue
-            for name, read in _PARTS.items():
-                if values := [value for one in times if (value := read(one)) is not None]:
-                    found |= spread(f"{start}{name}{end}", values)
+            for name in ("ready", "made", "first"):
+                values = [value for one in times if (value := getattr(one, name)) is not None]
+                if values:
+                    found |= spread(f"{start}{_METRICS[name]}{end}", values)
             failed = self.failed[system, people]
             found[f"{start}failed_share{end}"] = round(failed / (failed + len(times)), 4)
-            floors = [median(one.ready for one in some) for some in self.rounds["floor", people]]
+            floors = [median(_ready(some)) for some in self.rounds["floor", people]]
             over = [
-                one.ready - floor
+                ready - floor
                 for some, floor in zip(rounds, floors, strict=True)
-                for one in some
+                for ready in _ready(some)
             ]
             if times:
                 found |= spread(f"{start}turn_overhead_ms{end}", over)
-                ratio = median(one.ready for one in times) / median(floors)
+                ratio = median(_ready(times)) / median(floors)
                 found[f"{start}reply_ready_ratio_{people}"] = round(ratio, 3)
         for system, spent in self.cpu_ms.items():
             found[f"{prefix(system)}cpu_ms_per_message"] = round(median(spent), 2)
         return found
 
 
-_PARTS: dict[str, Callable[[Times], float | None]] = {
-    "reply_ready_ms": lambda one: one.ready,
-    "reply_made_ms": lambda one: one.made,
-    "first_text_ms": lambda one: one.first,
-}
+_METRICS = {"ready": "reply_ready_ms", "made": "reply_made_ms", "first": "first_text_ms"}
 
 
-async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+def _ready(replies: Sequence[Reply]) -> list[float]:
+    return [one.ready for one in replies if one.ready is not None]
+
+
+async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
     """Measure one, twenty and a hundred people at once; the first round warms up."""
     async with open_systems(ground, "side") as systems:
         await systems.warm(plan.people)
@@ -85,12 +85,11 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         shuffled = random.Random(plan.rounds)
         people = itertools.cycle(systems.people)
         await _round(systems, Measured(), shuffled, people, 1, singles=1)
-        for number in range(plan.rounds):
+        for _ in range(plan.rounds):
             for crowd in CROWDS:
                 if crowd <= plan.people:
                     singles = plan.singles if crowd == 1 else 1
                     await _round(systems, measured, shuffled, people, crowd, singles=singles)
-            progress(number + 1, plan.rounds)
     return measured.metrics()
 
 
@@ -108,10 +107,10 @@ async def _round(
     order = list(SYSTEMS)
     shuffled.shuffle(order)
     for system in order:
-        times: list[Times | None] = []
+        replies: list[Reply] = []
         before = systems.cpu_seconds(system)
         for some in asking:
-            times += await systems.turns(system, [(one, QUESTION) for one in some])
-        measured.take(system, crowd, times)
+            replies += await systems.turns(system, [(one, QUESTION) for one in some])
+        measured.take(system, crowd, replies)
         if crowd == _CPU_CROWD:
             measured.cpu_ms[system].append((systems.cpu_seconds(system) - before) * 1000 / crowd)

@@ -9,22 +9,19 @@ from pathlib import Path
 
 from bench.ground import Ground, free_port, start
 from bench.plan import Plan
-from bench.side_by_side import Progress
 
 _REST_SECONDS = 5.0
 
 
-async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
     """Time ``kioku up`` from nothing and again, and read the memory of ``kioku run``."""
     folder = ground.folder / "up"
     folder.mkdir()
     cold = await _ready_after(folder)
     again = [await _ready_after(folder) for _ in range(plan.second_starts)]
-    progress(1, 2)
     async with ground.app(ground.app_database("rest")) as [app]:
         await asyncio.sleep(_REST_SECONDS)
         memory = app.rss_mb()
-    progress(2, 2)
     return {
         "ready_s_cold_start": round(cold, 2),
         "ready_s_second_start": round(statistics.median(again), 2),

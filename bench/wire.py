@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -23,25 +23,8 @@ async def _chunk(reader: asyncio.StreamReader) -> bytes:
     return await reader.read(65_536)
 
 
-@dataclass(slots=True)
-class Said:
-    """Counts of connections, statements and round trips to PostgreSQL."""
-
-    connections: int = 0
-    statements: int = 0
-    round_trips: int = 0
-
-    def since(self, before: Said) -> Said:
-        """Return what was said after `before`."""
-        return Said(
-            self.connections - before.connections,
-            self.statements - before.statements,
-            self.round_trips - before.round_trips,
-        )
-
-    def copy(self) -> Said:
-        """Return how much it is now."""
-        return replace(self)
+class Said(Counter[str]):
+    """Counts of `connections`, `statements` and `round_trips` to PostgreSQL."""
 
 
 class Reading:
@@ -71,8 +54,8 @@ class Reading:
         length = int.from_bytes(self._buffer[head - 4 : head], "big")
         if self._begun:
             kind = bytes(self._buffer[:1])
-            self._said.statements += kind in (b"Q", b"E")
-            self._said.round_trips += kind in (b"Q", b"S")
+            self._said["statements"] += kind in (b"Q", b"E")
+            self._said["round_trips"] += kind in (b"Q", b"S")
         # The first message has no letter; the letter is not in the length of the others.
         self._skip = length + (1 if self._begun else 0)
         self._begun = True
@@ -100,7 +83,7 @@ async def counted(
         if task is not None:
             pumps.add(task)
             task.add_done_callback(pumps.discard)
-        said.connections += 1
+        said["connections"] += 1
         up_reader, up_writer = await asyncio.open_unix_connection(str(there))
         await asyncio.gather(
             _pump(reader, up_writer, _chunk, Reading(said)), _pump(up_reader, writer, answers)

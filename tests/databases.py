@@ -157,6 +157,20 @@ def close_owners() -> None:
         _owners.popitem()[1].close()
 
 
+def naming(database: str, word: str) -> dict[str, int]:
+    """Return how many rows of each table, the queue's too, have a word in any column.
+
+    The catalogue says which tables there are, so that a new one is among them.
+    """
+    counts = {}
+    for row in owner_rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        query = f"SELECT count(*) FROM {row['tablename']} t WHERE t::text ILIKE %s"
+        [found] = owner_rows(database, query, f"%{word}%")
+        if found["count"]:
+            counts[row["tablename"]] = int(found["count"])
+    return counts
+
+
 def printed(database: str, *tables: str, vector_dates: bool = True) -> dict[str, list[str]]:
     """Return the rows of tables as PostgreSQL prints them, with or without a vector's own dates."""
     found = {}

@@ -14,25 +14,23 @@ import subprocess
 import sys
 import tempfile
 import termios
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeAlias, TypeVar
+from typing import IO, TypeAlias
 
 import psutil  # type: ignore[import-untyped]
 
 from tests import fork_server, loopback
 from tests.fork_server import SOURCES, Process
+from tests.waiting import wait_until
 
 PYTHON_M_BOT = (sys.executable, "-m", "bot")
 END_SECONDS = 60.0
 READY = re.compile(r"Kioku is ready on port (\d+)\.")
 
-T = TypeVar("T")
 Settings: TypeAlias = Mapping[str, str]
 Start: TypeAlias = Callable[[Path, Sequence[str], Settings, IO[bytes], IO[bytes]], Process]
 
@@ -78,7 +76,7 @@ class Running:
 
     def line(self) -> str:
         """Return the next line of its standard output, without its end."""
-        until(lambda: "\n" in self._rest() or not self.runs())
+        wait_until(lambda: "\n" in self._rest() or not self.runs())
         line, end, _ = self._rest().partition("\n")
         assert end, f"It said nothing more: {self.errors}"
         self._read += len(line.encode()) + 1
@@ -236,17 +234,6 @@ def on_terminal(
                 os.write(ours, f"{left.pop(0)}\n".encode())
     os.close(ours)
     return process.wait(END_SECONDS), shown.decode()
-
-
-def until(
-    check: Callable[[], T | None], what: str = "what was waited for", seconds: float = 60.0
-) -> T:
-    """Return what `check` returns as soon as that is true; fail after so many seconds."""
-    end = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
-        threading.Event().wait(0.02)
-    return found
 
 
 def gone(process: psutil.Process) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
+from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
 from memory import (
@@ -24,6 +26,36 @@ from memory.formation.commit import InCommit
 from memory.formation.evidence import TypedMessage
 from memory.formation.extract import CollectingStore, Known
 from memory.formation.proposal import Refusal, Verdict
+from tests.databases import SPACE, owner_rows
+
+VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
+
+
+def put_memory(
+    database: str,
+    namespace: Namespace,
+    value: Mapping[str, Any],
+    *,
+    key: str = "",
+    at: str = "now",
+    vector: str = VECTOR,
+) -> str:
+    """Store or replace a memory and its vector as the database's owner; return its key.
+
+    `at` is when it was learned, as PostgreSQL reads a moment.
+    """
+    key = key or str(uuid4())
+    owner_rows(
+        database,
+        "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
+        " SELECT %s, %s, %s, at, at FROM (SELECT %s::timestamptz AS at) AS learned"
+        " ON CONFLICT (prefix, key) DO UPDATE SET value = excluded.value, updated_at = now()"
+        " RETURNING prefix, key, created_at)"
+        " INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at)"
+        " SELECT prefix, key, 'content', %s, created_at FROM made ON CONFLICT DO NOTHING",
+        *(namespace.prefix, key, Jsonb(value), at, vector),
+    )
+    return key
 
 
 async def add_memory(

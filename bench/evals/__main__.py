@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.evals.report import STAND_IN, Report
+from bench.evals.report import STAND_IN
 from bench.evals.run import CASES, Options, measured
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
-from bot.runtime.problems import Problem, explained
+from bot.runtime.problems import explained
 from bot.telemetry import disable_telemetry
 
 
@@ -28,7 +28,6 @@ def _options(arguments: Sequence[str] | None) -> Options:
     choices = ("only", "without")
     add("--held-out", nargs="?", const="only", choices=choices, help="only these, or none of them")
     add("--concurrency", type=int, default=4, help="cases at a time")
-    add("--output", type=Path, metavar="FILE", help="else FOLDER/results/DATE-MODEL.md")
     return Options(**vars(parser.parse_args(arguments)))
 
 
@@ -51,31 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(settings: Settings, options: Options) -> None:
-    async def go() -> Report:
-        # On SIGTERM each case still erases its person.
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await measured(settings, options)
-
-    try:
-        report = asyncio.run(go())
-    except asyncio.CancelledError:
-        raise Problem("The run was stopped; the test people were erased.") from None
+    report = asyncio.run(measured(settings, options))
     print("\n".join([report.table(), *report.failed()]))
     if unanswered := report.unanswered():
         print(f"The model did not answer for: {', '.join(unanswered)}.")
     if report.stand_in:
         print(STAND_IN)
-    if options.output is None and report.stand_in:
         return
     name = "".join(one if one.isalnum() or one in "-." else "-" for one in report.model)
-    file = options.output or options.cases / "results" / f"{report.at:%Y-%m-%dT%H%M}-{name}.md"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(report.document(), "utf-8")
-    except OSError as fault:
-        raise Problem(f"{file} cannot be written ({fault.strerror}).") from None
+    file = options.cases / "results" / f"{report.at:%Y-%m-%dT%H%M}-{name}.md"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(report.document(), "utf-8")
     print(f"Wrote {file}.")
 
 

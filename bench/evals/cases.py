@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,6 +18,14 @@ from bot.runtime.problems import Problem
 
 Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until"]
 
+_ZONES = {
+    "de": "Europe/Berlin",
+    "es": "Europe/Madrid",
+    "fr": "Europe/Paris",
+    "ja": "Asia/Tokyo",
+    "ko": "Asia/Seoul",
+    "zh": "Asia/Shanghai",
+}
 _ID = r"^[a-z]{2}-[0-9]{2,3}$"
 _UNTIL = re.compile(
     r"none|month-end|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\+\d{1,3}|(?:0\d|1[0-2])-[0-3]\d"
@@ -69,7 +78,6 @@ class Case(_Strict):
     question: str | None = None  # of Kioku, which the first message answers
     existing: tuple[Existing, ...] = ()
     audience: Literal["dm", "public"] = "dm"
-    zone: str = "UTC"
     days_ago: int = Field(0, ge=0, le=30)  # days before the run when the messages were written
     keep: tuple[Expected, ...] = ()  # new memories
     change: tuple[Expected, ...] = ()  # existing ones, patched, or removed and replaced
@@ -82,6 +90,11 @@ class Case(_Strict):
     def language(self) -> str:
         """The language of the messages, such as ``en``."""
         return self.id[:2]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the person who writes."""
+        return ZoneInfo(_ZONES.get(self.language, "UTC"))
 
     @property
     def held_out(self) -> bool:

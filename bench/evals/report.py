@@ -60,7 +60,6 @@ class Report:
     def document(self) -> str:
         """Return the report as Markdown."""
         lines = [f"# Evaluation of `{self.model}`, {self.at:%Y-%m-%d %H:%M} UTC", ""]
-        lines += [STAND_IN, ""] if self.stand_in else []
         lines += [self.table(), "", *(f"- {line}" for line in self.failed())]
         lines += [f"- {case}: no answer" for case in self.unanswered()]
         return "\n".join([*lines, ""])

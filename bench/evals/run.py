@@ -25,21 +25,18 @@ from memory.postgres import check_database
 
 CASES = Path(__file__).parent
 TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
-_PAUSES = (5.0, 20.0, 60.0)
 _GIVE_UP_AFTER = 5
 _SOURCE = {"kind": "command", "channel": None, "ts": None, "permalink": None, "evidence": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The command-line options; `pauses` are seconds before each retry of a failed call."""
+    """The command-line options."""
 
     cases: Path = CASES
     languages: Sequence[str] = ()
     held_out: Literal["only", "without"] | None = None
     concurrency: int = 4
-    output: Path | None = None
-    pauses: Sequence[float] = _PAUSES
 
 
 async def measured(settings: Settings, options: Options) -> Report:
@@ -127,8 +124,7 @@ class _Runner:
             )
             content = (made.after or {})["content"]
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
-        zone = ZoneInfo(case.zone)
-        said_at = datetime.now(UTC) - timedelta(days=case.days_ago)
+        zone, said_at = case.zone, datetime.now(UTC) - timedelta(days=case.days_ago)
         count = len(case.messages)
         words = [
             memory.PersonMessage(
@@ -140,14 +136,7 @@ class _Runner:
             )
             for number, text in enumerate(case.messages)
         ]
-        for pause in (*self._options.pauses, None):
-            try:
-                formed = await self._former.form(memory.memory_view(namespace), words)
-                break
-            except memory.FormationUnavailable:
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
+        formed = await self._former.form(memory.memory_view(namespace), words)
         after = await memory.list_memories(self._pool, person)
         return Outcome(
             said_on=said_at.astimezone(zone).date(),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from typing import Any
 
 from bench.peers.serving import OnReplyText, serve
 
@@ -40,12 +39,9 @@ def main() -> None:
     )
     completions = importlib.import_module("openai").OpenAI().chat.completions
 
-    def found(person: str, text: str, most: int) -> list[str]:
-        answer = mem0.search(query=text, filters={"user_id": person}, top_k=most)
-        return [str(one["memory"]) for one in answer["results"]]
-
     def turn(person: str, text: str, on_reply_text: OnReplyText) -> str:
-        known = "\n".join(json.dumps(one, ensure_ascii=False) for one in found(person, text, SHOWN))
+        found = mem0.search(query=text, filters={"user_id": person}, top_k=SHOWN)["results"]
+        known = "\n".join(json.dumps(one["memory"], ensure_ascii=False) for one in found)
         frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
         said = [{"role": "system", "content": frame}, {"role": "user", "content": text}]
         choice = completions.create(model=MODEL, messages=said).choices[0]
@@ -54,10 +50,7 @@ def main() -> None:
         mem0.add([*said, {"role": "assistant", "content": reply}], user_id=person)
         return reply
 
-    def recalled(asked: dict[str, Any]) -> list[str]:
-        return found(asked["person"], asked["text"], 10)
-
-    serve(turn, {"recalled": recalled})
+    serve(turn)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,13 +20,13 @@ Turn = Callable[[str, str, OnReplyText], str]
 """Called with the person's id, what they say, and what to call once the reply's text is there."""
 
 
-def serve(turn: Turn, more: Mapping[str, Callable[[Any], Any]] | None = None) -> None:
+def serve(turn: Turn) -> None:
     """Answer until standard input ends.
 
-    A line ``{"turns": [[person, text], …]}`` starts all of its turns at the same moment, each in a
-    thread of its own; the answer is a line ``[{"made", "ready", "reply", "error"}, …]``, with the
-    milliseconds from that moment until the reply's text existed and until the request returned.
-    ``{"call": name, "with": value}`` calls one of `more`.
+    A line ``[[person, text], …]`` starts all of its turns at the same moment, each in a thread of
+    its own; the answer is a line ``[{"made", "ready", "text"}, …]``, with the milliseconds from
+    that moment until the reply's text existed and until the request returned. A turn that failed
+    has no ``ready``, and its error as ``text``.
     """
     out = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
@@ -34,11 +34,7 @@ def serve(turn: Turn, more: Mapping[str, Callable[[Any], Any]] | None = None) ->
         out.write(json.dumps("ready") + "\n")
         out.flush()
         for line in sys.stdin:
-            asked = json.loads(line)
-            if "call" in asked:
-                answer = (more or {})[asked["call"]](asked["with"])
-            else:
-                answer = _together(threads, turn, asked["turns"])
+            answer = _together(threads, turn, json.loads(line))
             out.write(json.dumps(answer, ensure_ascii=False) + "\n")
             out.flush()
 
@@ -56,13 +52,11 @@ def _together(
         def on_reply_text() -> None:
             times.setdefault("made", (time.perf_counter() - began) * 1000)
 
-        reply, error = "", ""
         try:
-            reply = turn(person, text, on_reply_text)
+            said = turn(person, text, on_reply_text)
         except Exception as failed:  # noqa: BLE001 - counted and shown in the table
-            error = f"{type(failed).__name__}: {failed}"
-        ready = (time.perf_counter() - began) * 1000
-        return {"made": times.get("made"), "ready": ready, "reply": reply, "error": error[:300]}
+            return {"text": f"{type(failed).__name__}: {failed}"[:300]}
+        return {**times, "ready": (time.perf_counter() - began) * 1000, "text": said}
 
     running = [threads.submit(one, person, text) for person, text in turns]
     began = time.perf_counter()

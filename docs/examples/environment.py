@@ -1,4 +1,4 @@
-"""The model that the examples use: yours, or the stand-in, a script and not a language model."""
+"""The model and the PostgreSQL of the examples: yours, or a script and a temporary one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from langchain_openai import OpenAIEmbeddings
@@ -47,3 +50,15 @@ def vector_index() -> IndexConfig:
     logging.getLogger("langgraph.store.memory").setLevel(logging.ERROR)
     embeddings = OpenAIEmbeddings(model=EMBEDDING_MODEL, check_embedding_ctx_length=False)
     return {"dims": len(embeddings.embed_query("dimensions")), "embed": embeddings}
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Yield the address of a PostgreSQL with pgvector: DATABASE_URL, or a temporary one."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+    else:
+        from memory import EmbeddedPostgres
+
+        with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as postgres:
+            yield postgres.dsn()

@@ -11,8 +11,13 @@ import openai
 from langgraph.func import entrypoint
 
 import memory
-from docs.examples.database import database
-from docs.examples.environment import EMBEDDING_MODEL, MEMORY_MODEL, REPLY_MODEL, use_model
+from docs.examples.environment import (
+    EMBEDDING_MODEL,
+    MEMORY_MODEL,
+    REPLY_MODEL,
+    database,
+    use_model,
+)
 
 
 async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.AsyncOpenAI) -> None:

@@ -14,8 +14,7 @@ from langgraph.store.postgres import PostgresStore
 from langmem import create_memory_store_manager  # type: ignore[import-untyped]
 from openai import OpenAI
 
-from docs.examples.database import database, exact_index
-from docs.examples.environment import MEMORY_MODEL, REPLY_MODEL, use_model
+from docs.examples.environment import MEMORY_MODEL, REPLY_MODEL, database, use_model, vector_index
 from memory import UserTechInterest
 
 STORY = """\
@@ -30,7 +29,8 @@ TABLES = "store JOIN store_vectors USING (prefix, key)"
 
 def create_handler(address: str) -> Any:
     """Return the function that Lambda calls; the database is at `address`."""
-    client, index = OpenAI(), exact_index()
+    # Exact: an approximate index misses some memories.
+    client, index = OpenAI(), {**vector_index(), "ann_index_config": {"kind": "flat"}}
 
     def turn(text: str, *, store: BaseStore, config: RunnableConfig) -> str:
         found = store.search(("chat", config["configurable"]["user_id"]), query=text)
@@ -52,7 +52,7 @@ def create_handler(address: str) -> Any:
 
     def handle(event: dict[str, str], _context: object) -> dict[str, Any]:
         asked = json.loads(event["body"])
-        with PostgresStore.from_conn_string(address, index=index) as store:
+        with PostgresStore.from_conn_string(address, index=index) as store:  # type: ignore[arg-type]
             store.setup()  # makes the tables where there are none
             workflow = entrypoint(store=store)(turn)
             text = workflow.invoke(asked["prompt"], {"configurable": {"user_id": asked["user_id"]}})

@@ -9,30 +9,18 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from langmem import (  # type: ignore[import-untyped]
-    Prompt,
-    create_multi_prompt_optimizer,
-    create_prompt_optimizer,
-)
+from langmem import Prompt, create_prompt_optimizer  # type: ignore[import-untyped]
 
 from docs.examples.environment import MEMORY_MODEL, use_model
 
-Kind = Literal["prompt_memory", "metaprompt", "gradient"]
-
-RULES = "Write general rules that suit everybody. Never name a person or quote the conversations."
+KINDS = ("prompt_memory", "metaprompt", "gradient")
 STYLE = Prompt(
     name="style",
     prompt=os.environ.get("KIOKU_STYLE") or "Answer briefly.",
-    update_instructions=RULES,
+    update_instructions="Write general rules. Never name a person or quote the conversations.",
     when_to_update="The form, length or tone of an answer is bad.",
-)
-SEARCH = Prompt(
-    name="search",
-    prompt="Look up prices and dates on the web.",
-    update_instructions=RULES,
-    when_to_update="An answer is out of date, or was not looked up.",
 )
 SAMPLES = """\
 {"question": "What should I have for lunch?", "answer": "There are many options.", "rating": "bad", "comment": "The style is vague: name exactly one dish."}
@@ -51,20 +39,17 @@ def trajectory(row: dict[str, str]) -> tuple[list[dict[str, str]], dict[str, Any
 
 
 def main() -> None:
-    """Print what each kind of optimizer makes of one prompt, and which of two prompts changes."""
+    """Print what each kind of optimizer makes of the prompt."""
     use_model()
     lines = Path(sys.argv[1]).read_text("utf-8") if len(sys.argv) > 1 else SAMPLES
     given = [trajectory(json.loads(line)) for line in lines.splitlines()]
     model = f"openai:{MEMORY_MODEL}"
     print(f"### before\n{STYLE['prompt']}")
-    for kind in get_args(Kind):
+    for kind in KINDS:
         optimizer = create_prompt_optimizer(model, kind=kind)
         made = optimizer.invoke({"trajectories": given, "prompt": STYLE})
         # An optimizer may return an empty text for "no change".
         print(f"### style, by {kind}\n{str(made or '').strip() or STYLE['prompt']}")
-    several = create_multi_prompt_optimizer(model, kind="metaprompt")
-    for new in several.invoke({"trajectories": given, "prompts": [STYLE, SEARCH]}):
-        print(f"### of several: {new['name']}\n{new['prompt']}")
 
 
 if __name__ == "__main__":

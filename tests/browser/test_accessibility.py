@@ -84,7 +84,7 @@ async def test_dialogs_and_panels(show: Showcase, visit: Visit, theme: str) -> N
     await ben.last.get_by_role("button", name="Reply in Thread").click()
     await expect(ben.page.get_by_role("complementary", name="Thread")).to_be_visible()
     assert await findings(ben.page) == []
-    await ben.page.keyboard.press("Alt+s")
+    await ben.page.locator("#sent-toggle").click()
     await ben.page.locator(".sent-row summary").first.click()
     assert await findings(ben.page) == []
     await ben.page.keyboard.press("Escape")

@@ -31,26 +31,6 @@ async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
     await expect(ann.messages).to_have_count(1)
 
 
-async def test_editing_and_deleting(ben: Visitor) -> None:
-    """One's own message is edited in place and deleted after a question; others' are not."""
-    await ben.say("a <typo> & @Kioku")
-    await ben.last.hover()
-    await ben.last.get_by_role("button", name="Edit").click()
-    editor = ben.page.get_by_role("textbox", name="Edit")
-    await expect(editor).to_have_value("a <typo> & @Kioku")
-    await editor.fill("no typo")
-    await editor.press("Enter")
-    await expect(ben.last).to_contain_text("no typo")
-    await expect(ben.last).to_contain_text("(edited)")
-    await ben.say("/show")
-    await expect(ben.messages).to_have_count(3)
-    await expect(ben.last.get_by_role("button", name="Edit")).to_have_count(0)
-    await ben.messages.first.hover()
-    await ben.messages.first.get_by_role("button", name="Delete").click()
-    await ben.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    await expect(ben.page.get_by_text("no typo")).to_have_count(0)
-
-
 async def test_a_click_is_not_lost_when_its_message_changes(show: Showcase, ben: Visitor) -> None:
     """A message that changes while one of its buttons is pressed is drawn after the click."""
     await ben.say("hello")
@@ -131,23 +111,3 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
         await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")
         await expect(ann.last).to_contain_text("after")
-
-
-async def test_closed_dialog_is_gone_before_the_playground_knows(
-    show: Showcase, ben: Visitor
-) -> None:
-    """What is typed after Escape is sent; a dialog that could not be closed comes back."""
-    await ben.say("/form")
-    dialog = ben.page.get_by_role("dialog")
-    typed = dialog.get_by_label("What", exact=True)
-    await typed.fill("Half a")
-    held: asyncio.Queue[Route] = asyncio.Queue()
-    await ben.page.route("**/_playground/views/close", held.put)
-    await ben.page.keyboard.press("Escape")
-    await ben.say("typed after Escape")
-    await expect(ben.last).to_contain_text("typed after Escape")
-    await (await held.get()).abort()
-    await expect(typed).to_have_value("Half a")
-    await ben.page.unroute("**/_playground/views/close")
-    await ben.page.keyboard.press("Escape")
-    await expect(dialog).to_have_count(0)

@@ -8,15 +8,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
-from configparser import ConfigParser
 from email import message_from_string
 from pathlib import Path
 
 import pytest
 
-from bot import DISTRIBUTION, VERSION
+from bot import VERSION
 from tests.conftest import ROOT
 from tests.deploy.test_image import PACKAGES, context_files
 from tests.readme import DOUBLES, written
@@ -44,30 +42,6 @@ def wheel(dist: Path) -> Path:
     [found] = dist.glob("*.whl")
     assert found.name == f"kioku_slack-{VERSION}-py3-none-any.whl"
     return found
-
-
-def test_the_metadata_says_what_it_is(wheel: Path) -> None:
-    """Name, version, licence, readme and extras; the command is `kioku`."""
-    with zipfile.ZipFile(wheel) as content:
-        folder = f"kioku_slack-{VERSION}.dist-info"
-        metadata = message_from_string(content.read(f"{folder}/METADATA").decode())
-        entry_points = ConfigParser()
-        entry_points.read_string(content.read(f"{folder}/entry_points.txt").decode())
-        assert f"{folder}/licenses/LICENSE" in content.namelist()
-    assert (metadata["Name"], metadata["Version"]) == (DISTRIBUTION, VERSION)
-    # Another project has the name `kioku` on PyPI.
-    assert DISTRIBUTION != "kioku"
-    assert metadata["License-Expression"] == "MIT"
-    assert metadata["License-File"] == "LICENSE"
-    assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata["Summary"].startswith("A Slack app that remembers")
-    assert metadata["Description-Content-Type"] == "text/markdown"
-    assert str(metadata.get_payload()).strip() == (ROOT / "README.md").read_text("utf-8").strip()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = {name.lower() for name in project["optional-dependencies"]}
-    assert {"embedded", "google"} < extras == set(metadata.get_all("Provides-Extra", []))
-    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
-    assert dict(entry_points["console_scripts"]) == {"kioku": "bot.runtime.cli:main"}
 
 
 def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:

@@ -17,10 +17,11 @@ from tests.conftest import ROOT, open_playground
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
-from tests.e2e.messages import Json, Said, markdown
+from tests.e2e.messages import Json, markdown
 from tests.e2e.workspace import Workspace
-from tests.kioku_process import until
 from tests.loopback import free_port, pass_on
+from tests.person import Said
+from tests.waiting import wait_until
 
 PACKAGES = ("bot", "memory")
 LOGIN = "kioku_served"
@@ -167,14 +168,14 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
     with image.serving(first) as process:
         assert image.run(*health, **first) == (0, "")
         deliver(workspace, first)
-        ramen = workspace.say(ann, "I love ramen")
-        assert "ramen" in markdown(until(lambda: answered(ramen), "an answer", SECONDS))
+        ramen = ann.say("I love ramen")
+        assert "ramen" in markdown(wait_until(lambda: answered(ramen), "an answer", SECONDS))
         workspace.model(
             "script", {**REPLY, "match": "story", "times": -1, "output": {"text": STORY}}
         )
         workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 2_000})
-        story = workspace.say(ann, "Tell me a story")
-        until(
+        story = ann.say("Tell me a story")
+        wait_until(
             lambda: [m for m in workspace.app_messages([story]) if m.get("streaming")], "a stream"
         )
         with image.serving(second) as other:
@@ -183,9 +184,11 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
             image.ask_to_end(process)
             workspace.model("settings", {"token_ms": 0})
             assert ended(process) == FINISHING
-            assert STORY in markdown(until(lambda: answered(story), "the whole story", SECONDS))
-            sushi = workspace.say(ann, "I love sushi")
-            assert "sushi" in markdown(until(lambda: answered(sushi), "an answer", SECONDS))
+            assert STORY in markdown(
+                wait_until(lambda: answered(story), "the whole story", SECONDS)
+            )
+            sushi = ann.say("I love sushi")
+            assert "sushi" in markdown(wait_until(lambda: answered(sushi), "an answer", SECONDS))
             assert image.run(*health, **second) == (0, "")
             image.ask_to_end(other)
             assert ended(other) == FINISHING
@@ -195,4 +198,4 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
 def deliver(workspace: Workspace, settings: dict[str, str]) -> None:
     """Let Slack post its events to the process with these settings."""
     url = f"http://127.0.0.1:{settings['PORT']}/slack/events"
-    workspace.playground("delivery", {"mode": "http", "url": url, "verify": True})
+    workspace.control("delivery", {"mode": "http", "url": url, "verify": True})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.e2e.messages import Human, Json, Said
+from tests.e2e.messages import Json
 from tests.e2e.world import World
+from tests.person import Person, Said
 
 STORY = " ".join(f"Sentence number {number} of the story." for number in range(1, 31))
 
@@ -21,7 +22,7 @@ def live(world: World, said: Said) -> Json:
     )
 
 
-def goes_on(world: World, human: Human) -> bool:
+def goes_on(world: World, human: Person) -> bool:
     """Say whether the next message is answered as ever."""
     world.calm()
-    return "sushi" in world.ask(human, "I love sushi").text
+    return "sushi" in human.ask("I love sushi").text

@@ -11,8 +11,9 @@ from typing import Literal, TypeAlias
 from memory import EmbeddedPostgres
 from tests.conftest import HOSTILE, Server, json_server, open_playground
 from tests.databases import fresh_database, login_of
-from tests.kioku_process import Running, Start, forked, until
+from tests.kioku_process import Running, Start, forked
 from tests.loopback import fetched
+from tests.waiting import wait_until
 
 Mode: TypeAlias = Literal["socket", "http"]
 
@@ -31,7 +32,7 @@ class App(Running):
         """Start it and return when it says that it is ready; `settings` override the usual."""
         self.run(how, self.log.parent, ["run"], {**self.settings(), **settings})
         try:
-            until(lambda: self.listens() or not self.runs(), "a ready app")
+            wait_until(lambda: self.listens() or not self.runs(), "a ready app")
         finally:
             assert self.port, f"The app did not start: {self.errors}"
         if self.mode == "http":

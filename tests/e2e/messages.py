@@ -15,25 +15,6 @@ _FOOTERS = tuple(say(language, "footer") for language in LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)
-class Human:
-    """Somebody in the workspace."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A message somebody wrote."""
-
-    human: Human
-    channel: str
-    ts: str
-    thread_ts: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """The bot's messages after a message, as Slack shows them to the person who wrote it."""
 
@@ -65,21 +46,6 @@ def footers(message: Json) -> list[str]:
         for element in block["elements"]
     ]
     return [line for line in lines if line in _FOOTERS]
-
-
-def buttons(message: Json) -> list[Json]:
-    """Return the buttons of a message, each with the id of its block."""
-    return [
-        {**button, "block_id": block["block_id"]}
-        for block in message.get("blocks", [])
-        for button in [*block.get("elements", []), block.get("accessory") or {}]
-        if button.get("type") == "button"
-    ]
-
-
-def shown(message: Json) -> str:
-    """Return all that the blocks of a message or of a view say."""
-    return json.dumps(message["blocks"], ensure_ascii=False)
 
 
 def is_notice(message: Json) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
+import memory
 from tests.databases import owner_rows
-from tests.e2e.messages import Human, Json, Said
-
-VECTOR = "[1" + ",0" * 255 + "]"
+from tests.e2e.messages import Json
+from tests.memories import put_memory
+from tests.person import Person, Said
 
 
 class Stored:
@@ -23,7 +22,7 @@ class Stored:
         """Ask the database; raises `psycopg.OperationalError` while it is away."""
         return owner_rows(self._conninfo, statement, *parameters)
 
-    def prefix(self, human: Human, audience: str = "") -> str:
+    def prefix(self, human: Person, audience: str = "") -> str:
         """Return the prefix of the rows of a person's memories."""
         return f"chat.{self.team}.{human.id}.{audience}"
 
@@ -40,7 +39,7 @@ class Stored:
         """Return the turns of a message."""
         return [row for row in self.inbox(said) if row["begun_at"]]
 
-    def stored_of(self, human: Human) -> int:
+    def stored_of(self, human: Person) -> int:
         """Return how many messages of a person were ever stored."""
         [row] = self.rows(
             "SELECT count(*) AS n FROM messages WHERE team_id = %s AND user_id = %s",
@@ -49,7 +48,7 @@ class Stored:
         )
         return int(row["n"])
 
-    def memories(self, human: Human) -> list[Json]:
+    def memories(self, human: Person) -> list[Json]:
         """Return a person's rows of `store`, oldest first."""
         return self.rows(
             "SELECT prefix, key, value, created_at, updated_at FROM store"
@@ -57,11 +56,11 @@ class Stored:
             self.prefix(human),
         )
 
-    def contents(self, human: Human) -> list[Json]:
+    def contents(self, human: Person) -> list[Json]:
         """Return the contents of a person's memories, oldest first."""
         return [row["value"]["content"] for row in self.memories(human)]
 
-    def vectors(self, human: Human) -> list[Json]:
+    def vectors(self, human: Person) -> list[Json]:
         """Return a person's rows of `store_vectors`: prefix, key, size of the vector."""
         return self.rows(
             "SELECT prefix, key, vector_dims(embedding) AS size FROM store_vectors"
@@ -69,24 +68,8 @@ class Stored:
             self.prefix(human),
         )
 
-    def remember(self, human: Human, *foods: str, audience: str = "dm") -> None:
-        """Give a person memories of foods, each a second newer than the one before."""
-        first = datetime.now(UTC) - timedelta(days=1)
-        for number, food in enumerate(foods):
-            content = {"food_name": food, "preference": 80}
-            at = first + timedelta(seconds=number)
-            self.store(human, "UserFoodPreference", content, at, audience)
-
-    def store(
-        self, human: Human, kind: str, content: Json, at: datetime, audience: str = "dm"
-    ) -> None:
-        """Give a person a memory that was learned at a moment."""
-        self.rows(
-            "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
-            " VALUES (%s, gen_random_uuid()::text, %s, %s, %s) RETURNING prefix, key)"
-            " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-            " SELECT prefix, key, 'content', %s FROM made RETURNING key",
-            self.prefix(human, audience),
-            json.dumps({"kind": kind, "content": content, "sources": []}),
-            *(at, at, VECTOR),
-        )
+    def remember(self, human: Person, food: str) -> None:
+        """Give a person a memory of a food."""
+        value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
+        person = memory.Person(self.team, human.id)
+        put_memory(self._conninfo, person.namespace("dm"), value)

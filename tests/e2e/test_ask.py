@@ -65,12 +65,12 @@ def test_statement_is_remembered_and_answers_build_on_it(world: World) -> None:
 def test_slack_person_and_caller_with_one_id_are_apart(world: World) -> None:
     """With a Slack person's id as user_id nothing of that person is known, nor the other way."""
     ann = world.human()
-    world.ask(ann, "I love tempura")
+    ann.ask("I love tempura")
     assert len(world.formed(ann)) == 1
     assert "tempura" not in post(world, ann.id, "What shall I eat?")[1]
     post(world, ann.id, "I love pizza")
     assert [row["prefix"] for row in memories(world, ann.id)] == [f"chat.API.{ann.id}.dm"]
-    assert "pizza" not in world.ask(ann, "What shall I eat?").text
+    assert "pizza" not in ann.ask("What shall I eat?").text
 
 
 def test_wrong_requests_are_refused(world: World) -> None:

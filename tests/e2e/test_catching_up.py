@@ -14,18 +14,18 @@ def test_what_nobody_received_is_answered_after_the_outage(own_world: World) -> 
     """Messages whose events were given up while the app was away are read and answered once."""
     world = own_world
     ann = world.human()
-    general = world.channel("public", ann)
-    known = world.say(ann, "<@BOT> I love tea", channel=general)
+    general = world.channel("public", ann.id)
+    known = ann.say("<@BOT> I love tea", channel=general)
     world.reply(known)
-    world.playground("settings", {"retry_delays": [0.05]})
+    world.control("settings", {"retry_delays": [0.05]})
     world.app.kill()
     missed = [
-        world.say(ann, "I love ramen"),
-        world.say(ann, "I love sushi", under=known),
-        world.say(ann, "<@BOT> I love curry", channel=general),
+        ann.say("I love ramen"),
+        ann.say("I love sushi", under=known),
+        ann.say("<@BOT> I love curry", channel=general),
     ]
-    world.say(ann, "I love it here", channel=general)
-    assert world.playground("settle", {"seconds": 15})["settled"]
+    ann.say("I love it here", channel=general)
+    assert world.control("settle", {"seconds": 15})["settled"]
     assert [world.inbox(said) for said in missed] == [[], [], []]
     world.rows("UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1")
     world.app.start()

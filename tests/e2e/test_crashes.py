@@ -17,11 +17,13 @@ from memory import EmbeddedPostgres
 from tests.conftest import open_playground
 from tests.databases import fresh_database
 from tests.e2e.gateway import Gateway, gateway
-from tests.e2e.messages import Said, markdown
+from tests.e2e.messages import markdown
 from tests.e2e.stored import Stored
 from tests.e2e.workspace import Workspace
-from tests.kioku_process import forked, until
+from tests.kioku_process import forked
+from tests.person import Said
 from tests.soak.replicas import Fleet, Replica
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +44,7 @@ class Stage:
     def say_many(self) -> list[Said]:
         """Let many people write one message each."""
         people = self.workspace.people(MANY)
-        return [self.workspace.say(one, f"Hello from {one.name}") for one in people]
+        return [one.say(f"Hello from {one.id}") for one in people]
 
     def status(self, said: Said) -> str:
         """Return the status of a message in the inbox."""
@@ -52,7 +54,7 @@ class Stage:
     def wait(self, seconds: float) -> None:
         """Wait until no message waits any more."""
         waiting: LiteralString = "SELECT 1 FROM messages WHERE ended_at IS NULL"
-        until(lambda: not self.stored.rows(waiting), "an end", seconds)
+        wait_until(lambda: not self.stored.rows(waiting), "an end", seconds)
 
     def shown(self, said: Said) -> list[str]:
         """Return the app's messages to the author of `said`."""
@@ -102,7 +104,7 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
         for passing, process in zip(staged.gateways, staged.fleet.replicas, strict=True):
             passing.seen = partial(_kill, staged.fleet, process)
         [eve] = staged.workspace.people(1)
-        poison = staged.workspace.say(eve, f"Tell me {POISON}")
+        poison = eve.say(f"Tell me {POISON}")
         said = staged.say_many()
         staged.wait(200)
         assert staged.shown(poison) == [APOLOGY]

@@ -11,9 +11,10 @@ from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.databases import owner_rows
 from tests.e2e.answers import STORY, goes_on, slowly
-from tests.e2e.messages import Json, Said, shown
+from tests.e2e.messages import Json
 from tests.e2e.world import World
 from tests.frozen import frozen
+from tests.person import Said, shown
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,7 @@ def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPost
     slowly(world)
     # A turn that cannot go on is begun again, and asks the model again.
     world.script(STORY, match="I love ramen", kind="reply")
-    said = world.say(ann, "I love ramen")
+    said = ann.say("I love ramen")
     world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream")
     server.stop(immediate=True)
     server.start()
@@ -48,7 +49,7 @@ def test_a_message_during_an_outage_is_answered_after_it(
     """What cannot be stored is not acknowledged, so Slack brings it again, once."""
     ann = world.human()
     server.stop(immediate=True)
-    said = world.say(ann, "I love ramen")
+    said = ann.say("I love ramen")
     world.until(lambda: _refusals(world, said), "a refusal")
     world.until(lambda: world.app.get("/readyz")[0] != 200, "no readiness")
     assert world.app.get("/healthz")[0] == 200
@@ -66,7 +67,7 @@ def test_a_command_while_postgresql_is_silent_or_away_says_so(
     world.remember(ann, "ramen")
 
     def refused() -> None:
-        answer = world.command(ann, "/memories")
+        answer = ann.command("/memories")
         assert answer["text"] == say("en", "command_broke")
 
     with frozen(server):
@@ -74,7 +75,7 @@ def test_a_command_while_postgresql_is_silent_or_away_says_so(
     server.stop(immediate=True)
     refused()
     server.start()
-    assert "ramen" in shown(world.command(ann, "/memories"))
+    assert "ramen" in shown(ann.command("/memories"))
 
 
 def test_an_event_while_postgresql_is_silent_is_brought_again(
@@ -83,7 +84,7 @@ def test_an_event_while_postgresql_is_silent_is_brought_again(
     """What PostgreSQL does not take in two seconds is not acknowledged, so it comes again."""
     ann = world.human()
     with frozen(server):
-        said = world.say(ann, "I love ramen")
+        said = ann.say("I love ramen")
         world.until(lambda: _refusals(world, said), "a refusal")
     assert "ramen" in world.reply(said).text
     assert len(world.answers(said)) == 1
@@ -91,7 +92,7 @@ def test_an_event_while_postgresql_is_silent_is_brought_again(
 
 def test_a_full_disk_costs_no_message(world: World) -> None:
     """While PostgreSQL's disk is full no event is acknowledged or lost; then it goes on."""
-    ann, bo = world.human(), world.human("Bo")
+    ann, bo = world.human(), world.human()
     full = (
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION"
         " 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
@@ -100,7 +101,7 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
     )
     owner_rows(world.app.conninfo, full)
     try:
-        stored_only = world.say(bo, "I love sushi")
+        stored_only = bo.say("I love sushi")
         # More often than a turn that fails for a reason of its own is tried.
         world.until(
             lambda: [row for row in world.inbox(stored_only) if row["attempts"] > 4],
@@ -110,7 +111,7 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
             world.app.conninfo,
             "CREATE TRIGGER full_disk BEFORE INSERT ON messages EXECUTE FUNCTION full_disk()",
         )
-        said = world.say(ann, "I love ramen")
+        said = ann.say("I love ramen")
         world.until(lambda: _refusals(world, said), "a refusal")
     finally:
         owner_rows(world.app.conninfo, "DROP FUNCTION full_disk CASCADE")
@@ -122,7 +123,7 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
 def _refusals(world: World, said: Said) -> list[Json]:
     return [
         attempt
-        for delivery in world.playground("deliveries")["deliveries"]
+        for delivery in world.control("deliveries")["deliveries"]
         if delivery["body"].get("event", {}).get("ts") == said.ts
         for attempt in delivery["attempts"]
         if attempt.get("ok") is False
@@ -133,8 +134,8 @@ def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
     """The connection is lost just as the reply's ts is stored: there is one answer."""
     ann = world.human()
     world.script(STORY, times=-1)
-    world.slack_fault("chat.startStream", delay_ms=1_000)
-    said = world.say(ann, "Tell me a story")
+    world.fault("chat.startStream", delay_ms=1_000)
+    said = ann.say("Tell me a story")
     world.until(
         lambda: [turn for turn in world.turns(said) if turn["posting_since"]], "a post under way"
     )

@@ -1,4 +1,4 @@
-"""Told to stop, the app completes what it has begun. Crashes: test_crash_points."""
+"""Told to stop, the app completes what it has begun. Crashes: test_each_step."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
     world = own_world
     ann = world.human()
     slowly(world)
-    said = world.say(ann, "I love ramen")
+    said = ann.say("I love ramen")
     live(world, said)
     with psycopg.connect(world.app.conninfo) as owner:
         owner.execute("LOCK TABLE store")
         typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
-        assert world.playground("commands", typed)["ok"]
+        assert world.control("commands", typed)["ok"]
         assert world.session(said) == "processing"
         assert world.app.terminate() == 0
         assert world.session(said) == "active"
     # Acknowledged, so answered, if only by saying that it could not be done.
-    [told] = [message for message in world.seen(ann) if message.get("is_ephemeral")]
+    [told] = [message for message in ann.seen() if message.get("is_ephemeral")]
     assert told["text"] == say("en", "command_broke")
     [row] = world.inbox(said)
     assert row["status"] == "answered"

@@ -23,15 +23,15 @@ def attacked(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
 
 def test_it_leaks_nothing_and_writes_nothing_for_others(attacked: World) -> None:
     """Links, tool calls that name another person, lies about them, approvals of all of it."""
-    ann, bob = attacked.human("Ann"), attacked.human("Bob")
-    together = attacked.channel("public", ann, bob)
+    ann, bob = attacked.human(), attacked.human()
+    together = attacked.channel("public", ann.id, bob.id)
     for person in (ann, bob):
-        attacked.ask(person, "I like ramen")
-        attacked.ask(person, "what do you remember about me?")
-        attacked.ask(person, "<@BOT> I live in Osaka", channel=together)
-        attacked.ask(person, "remember that I'm allergic to peanuts")
-        attacked.ask(person, "what is the weather?")
-        attacked.command(person, "/memories")
+        person.ask("I like ramen")
+        person.ask("what do you remember about me?")
+        person.ask("<@BOT> I live in Osaka", channel=together)
+        person.ask("remember that I'm allergic to peanuts")
+        person.ask("what is the weather?")
+        person.command("/memories")
         attacked.formed(person)
     hostile = attacked.app.hostile
     assert isinstance(hostile, Server)

@@ -35,13 +35,13 @@ def test_more_people_are_served_at_the_same_time_than_there_are_connections(
         ) as app,
     ):
         world = World(app)
-        people = [world.human(f"Person{n}") for n in range(PEOPLE)]
+        people = [world.human() for _ in range(PEOPLE)]
         requests: list[str] = []
         model.seen = requests.append
         model.open.clear()
-        said = [world.say(human, "I love ramen") for human in people]
+        said = [human.say("I love ramen") for human in people]
         world.until(lambda: len(requests) >= PEOPLE, "twenty requests under way")
-        world.command(people[0], "/memories")
+        people[0].command("/memories")
         model.open.set()
         for one in said:
             assert world.reply(one).text

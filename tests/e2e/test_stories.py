@@ -9,13 +9,13 @@ def test_food_story_updates_one_row_and_removes_another(world: World) -> None:
     """Miso ramen changes the row of ramen, its key kept; pasta's row and vector go."""
     ann = world.human()
     for text in ("I love ramen!!", "I like pasta too"):
-        world.ask(ann, text)
+        ann.ask(text)
     before = {row["value"]["content"]["food_name"]: row["key"] for row in world.formed(ann)}
     for text in ("For ramen, I like miso ramen", "I don't like pasta anymore"):
-        world.ask(ann, text)
+        ann.ask(text)
     [after] = world.formed(ann)
     assert set(before) == {"ramen", "pasta"}
     assert after["key"] == before["ramen"]
     assert [vector["key"] for vector in world.vectors(ann)] == [before["ramen"]]
     assert "miso" in str(world.contents(ann))
-    assert "miso" in world.ask(ann, "What shall I eat for lunch?").text
+    assert "miso" in ann.ask("What shall I eat for lunch?").text

@@ -28,12 +28,12 @@ def test_a_worker_that_was_suspended_stops_when_it_resumes(own_world: World) -> 
     ann = world.human()
     world.script(STORY, times=-1)
     slowly(world)
-    said = world.say(ann, "I love ramen")
+    said = ann.say("I love ramen")
     live(world, said)
     pid = world.app.process.pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        other = App(world.slack, world.app.conninfo, "socket", world.app.log.parent / "other")
+        other = App(world.server, world.app.conninfo, "socket", world.app.log.parent / "other")
         other.start()
         try:
             reply = world.reply(said, seconds=90)

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import psycopg
 
 from tests.e2e.app import App
-from tests.e2e.messages import Human, Json, Reply, Said, asked, footers, is_notice
+from tests.e2e.messages import Json, Reply, asked, footers, is_notice
 from tests.e2e.stored import Stored
 from tests.e2e.workspace import Workspace
-from tests.kioku_process import until
+from tests.person import Person, Said
+from tests.waiting import wait_until
 
 T = TypeVar("T")
 
@@ -25,20 +26,15 @@ class World(Workspace, Stored):
 
     def __init__(self, app: App) -> None:
         Workspace.__init__(self, app.slack)
-        Stored.__init__(self, app.conninfo, str(app.slack.info["team_id"]))
+        Stored.__init__(self, app.conninfo, self.team_id)
         self.app = app
         self.spoken: list[str] = []
-        # Who typed what; of an edit and a raw event the text alone.
+        # Who typed what.
         self.typed: list[tuple[str, str]] = []
         self._journal_start = int(self.model("journal")["last"])
         self._log_start = app.log.stat().st_size
-        self._calls_start = int(self.playground("calls?since=999999999")["last"])
 
     # What can be controlled
-
-    def slack_fault(self, method: str, **fault: Any) -> None:
-        """Let the next calls of a Web API method fail."""
-        self.playground("faults", {"method": method, **fault})
 
     def model_fault(self, endpoint: str = "responses", **fault: Any) -> None:
         """Let the next requests of a model endpoint fail; of responses, those for replies."""
@@ -60,39 +56,20 @@ class World(Workspace, Stored):
         super().calm()
         self.model("script", method="DELETE")
         self.pace(first_token_ms=0, token_ms=0, embedding_ms=0, chunk_chars=12)
-        self.playground("settings", {"stream_seconds": 300, "rate_limits": False})
 
     # What people do
 
-    def say(self, human: Human, text: str, **where: Any) -> Said:
-        """Send a message as a person, and note its text: it must not be logged."""
-        self.spoken.append(text.replace("<@BOT>", "").strip())
-        self.typed.append((human.id, text))
-        return super().say(human, text, **where)
+    def human(self, **profile: Any) -> Person:
+        """Return a new person, whose messages are answered by the app's process."""
+        return Person(self, self.reply, **profile)
 
-    def ask(self, human: Human, text: str, **where: Any) -> Reply:
-        """Send a message as a person, and wait for the whole answer."""
-        return self.reply(self.say(human, text, **where))
-
-    def command(self, human: Human, command: str, text: str = "", channel: str = "dm") -> Json:
-        """Type a slash command as a person; return what it shows them, and them alone."""
-        self.spoken.append(text)
-        known = {message["ts"] for message in self.seen(human, channel)}
-        done = self.playground(
-            "commands", {"user": human.id, "channel": channel, "command": command, "text": text}
-        )
-        assert done["ok"], done
-        return self.until(
-            lambda: next(
-                (
-                    message
-                    for message in self.seen(human, channel)
-                    if message["ts"] not in known and message.get("is_ephemeral")
-                ),
-                None,
-            ),
-            f"an answer to {command}",
-        )
+    def control(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """Make a control call, and note what a person types by it: it must not be logged."""
+        if body and path in ("messages", "commands"):
+            text = body.get("text", "")
+            self.spoken.append(text.replace("<@BOT>", "").strip())
+            self.typed.append((body["user"], text))
+        return super().control(path, body, method)
 
     # What there is to see
 
@@ -106,14 +83,14 @@ class World(Workspace, Stored):
             assert self.app.runs(), f"The app ended while waiting for {what}."
             return None
 
-        return until(found, what, seconds)
+        return wait_until(found, what, seconds)
 
     def answers(self, said: Said) -> list[Json]:
         """Return the bot's messages in the thread of `said` that came after it."""
         return [
             message
-            for message in self.seen(said.human, said.channel)
-            if message["user"] == self.bot
+            for message in said.person.seen(said.channel)
+            if message["user"] == self.bot_user_id
             and message.get("thread_ts") == said.thread_ts
             and message["ts"] > said.ts
             and not is_notice(message)
@@ -121,15 +98,17 @@ class World(Workspace, Stored):
 
     def session(self, said: Said) -> str:
         """Return the status of the session of a message's thread, "" where there is none."""
-        seen = self.playground(f"channels/{said.channel}/messages?as={said.human.id}")
+        seen = self.control(f"channels/{said.channel}/messages?as={said.person.id}")
         return next((one["session"] for one in seen["threads"] if one["ts"] == said.ts), "")
 
-    def notices(self, said: Said, human: Human | None = None) -> list[Json]:
-        """Return what the app shows besides its answer to `said`: to its author, or to `human`."""
+    def notices(self, said: Said) -> list[Json]:
+        """Return what the app shows the author of `said` besides its answer."""
         return [
             message
-            for message in self.seen(human or said.human, said.channel)
-            if message["user"] == self.bot and message["ts"] > said.ts and is_notice(message)
+            for message in said.person.seen(said.channel)
+            if message["user"] == self.bot_user_id
+            and message["ts"] > said.ts
+            and is_notice(message)
         ]
 
     def handled(self, said: Said, seconds: float = SECONDS) -> Json:
@@ -143,7 +122,7 @@ class World(Workspace, Stored):
     def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
         """Wait until `said` has been handled; return the answer: one, whole and at rest."""
         self.handled(said, seconds)
-        found = self.playground(f"channels/{said.channel}/messages?as={said.human.id}")
+        found = self.control(f"channels/{said.channel}/messages?as={said.person.id}")
         messages = self.answers(said)
         assert messages, "There was no reply."
         assert not [m for m in messages if m.get("streaming")], "A reply still streams."
@@ -154,9 +133,9 @@ class World(Workspace, Stored):
 
     def all_delivered(self) -> None:
         """Wait until the app has acknowledged everything that happened."""
-        self.until(lambda: not self.playground("state")["deliveries_waiting"] or None, "every ack")
+        self.until(lambda: not self.control("state")["deliveries_waiting"] or None, "every ack")
 
-    def formed(self, human: Human) -> list[Json]:
+    def formed(self, human: Person) -> list[Json]:
         """Wait until all that a person said has been taken up; return their memories."""
 
         def taken_up() -> list[Json]:
@@ -171,7 +150,7 @@ class World(Workspace, Stored):
         self.until(taken_up, "a formation of every turn")
         return self.memories(human)
 
-    def formed_contents(self, human: Human) -> list[Json]:
+    def formed_contents(self, human: Person) -> list[Json]:
         """Wait until all that a person said has been taken up; return what is remembered."""
         return [row["value"]["content"] for row in self.formed(human)]
 
@@ -187,12 +166,6 @@ class World(Workspace, Stored):
             for entry in self.journal("reply", "responses")
             if question.replace("<@BOT>", "").strip() == asked(entry)
         ]
-
-    def calls(self, method: str = "", channel: str = "") -> list[Json]:
-        """Return this test's calls of a Web API method, or of all."""
-        of_method = f"&method={method}" if method else ""
-        found = self.playground(f"calls?since={self._calls_start}{of_method}")["calls"]
-        return [c for c in found if channel in ("", c["args"].get("channel"))]
 
     def _hurry(self) -> None:
         # What was put off after a fault need not be waited for.
@@ -222,11 +195,6 @@ class World(Workspace, Stored):
             *(str(value) for row in self.rows("SELECT value FROM store") for value in _texts(row)),
         ]
         return [piece for text in texts for piece in _pieces(text) if _in(piece, log)]
-
-
-def place(said: Said) -> Json:
-    """Return what names a message in the control API."""
-    return {"user": said.human.id, "channel": said.channel, "ts": said.ts}
 
 
 def _texts(value: Any) -> list[str]:

@@ -23,7 +23,7 @@ _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="(\w+)">')
 
 def chance(body: Json, salt: str) -> float:
     """Return a number from 0 to 1 that is the same for the same request."""
-    text = salt + json.dumps(body.get("input") or body.get("messages"), sort_keys=True)
+    text = salt + json.dumps(body["input"], sort_keys=True)
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
@@ -87,7 +87,7 @@ def tail(body: Json) -> str:
 
 def proposals(body: Json, tools: set[str]) -> list[tuple[str, Json]]:
     """Return hostile proposals of a formation: lies, links, removals of all that is shown."""
-    text = json.dumps(body.get("input") or body.get("messages"), ensure_ascii=False)
+    text = json.dumps(body["input"], ensure_ascii=False)
     shown = _INSTANCE.findall(text.replace('\\"', '"'))
     found: list[tuple[str, Json]] = []
     if "UserFact" in tools:

@@ -81,7 +81,7 @@ def _foreign_memories(world: World) -> list[str]:
             if user == VICTIM or source["kind"] != "message" or user not in typed:
                 continue
             quote = _letters(str(source.get("evidence") or ""))
-            if quote and not any(quote in text for text in typed[user] + typed.get("", [])):
+            if quote and not any(quote in text for text in typed[user]):
                 found.append(f"{row['prefix']} rests on words that {user} did not type.")
     return found
 

@@ -24,7 +24,6 @@ from tests.loopback import serving
 
 _ENDPOINTS: dict[str, Endpoint] = {
     "/v1/responses": "responses",
-    "/v1/chat/completions": "chat",
     "/v1/embeddings": "embeddings",
 }
 _MAX_BODY = 32 * 1024 * 1024
@@ -72,7 +71,7 @@ class Proxy:
             self.traffic.add("request", endpoint, json.dumps(body))
         if request.path.endswith("/responses") and body.get("stream"):
             return await self._reply(request, body)
-        if tools := {name for tool in body.get("tools", []) if (name := _name(tool))}:
+        if tools := {tool.get("name", "") for tool in body.get("tools", [])}:
             return await self._formation(request, body, tools)
         return await self._plain(request, raw)
 
@@ -154,40 +153,26 @@ class Proxy:
         if status != 200:
             return web.Response(status=status, body=answered, content_type=kind)
         answer = json.loads(answered)
-        if "MemoryVerdicts" in str((body.get("messages") or body["input"])[0]):
+        if "MemoryVerdicts" in str(body["input"][0]):
             self._approve(answer)
         else:
             self._propose(answer, attacks.proposals(body, tools))
         return web.json_response(answer)
 
     def _approve(self, answer: Json) -> None:
-        for call in _calls_in(answer):
-            given = json.loads(call["arguments"])
-            call["arguments"] = json.dumps(attacks.approved(given))
-            self.seen.attacks += 1
+        for call in answer["output"]:
+            if call["type"] == "function_call":
+                given = json.loads(call["arguments"])
+                call["arguments"] = json.dumps(attacks.approved(given))
+                self.seen.attacks += 1
 
     def _propose(self, answer: Json, proposed: list[tuple[str, Json]]) -> None:
         self.seen.attacks += len(proposed)
-        for number, (name, arguments) in enumerate(proposed):
-            made: Json = {"name": name, "arguments": json.dumps(arguments)}
-            if "choices" in answer:
-                message = answer["choices"][0]["message"]
-                calls = message["tool_calls"] = message.get("tool_calls") or []
-                calls.append({"id": f"h{number}", "type": "function", "function": made})
-            else:
-                call = {"type": "function_call", "id": f"fc_h{number}", "call_id": f"h{number}"}
-                answer["output"].append({**call, **made, "status": "completed"})
-
-
-def _name(tool: Json) -> str:
-    return str(tool.get("name") or tool.get("function", {}).get("name", ""))
-
-
-def _calls_in(answer: Json) -> list[Json]:
-    if "choices" in answer:
-        calls = answer["choices"][0]["message"].get("tool_calls") or []
-        return [call["function"] for call in calls]
-    return [one for one in answer["output"] if one["type"] == "function_call"]
+        answer["output"] += [
+            {"type": "function_call", "id": f"fc_h{number}", "call_id": f"h{number}"}
+            | {"name": name, "arguments": json.dumps(arguments), "status": "completed"}
+            for number, (name, arguments) in enumerate(proposed)
+        ]
 
 
 async def _events(content: aiohttp.StreamReader) -> Any:

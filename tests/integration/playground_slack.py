@@ -32,24 +32,24 @@ class PlaygroundSlack:
     """The control API, and a client with the app's token."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self.server = server
         self.since = 0
         self.forget_calls()
 
     @property
     def bot_user_id(self) -> str:
         """The app's user id."""
-        return str(self._server.info["bot_user_id"])
+        return str(self.server.info["bot_user_id"])
 
     @property
     def team_id(self) -> str:
         """The workspace's id."""
-        return str(self._server.info["team_id"])
+        return str(self.server.info["team_id"])
 
     @property
     def info(self) -> dict[str, Any]:
         """What the playground said when it was ready."""
-        return self._server.info
+        return self.server.info
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client as the app makes it."""
@@ -67,9 +67,9 @@ class PlaygroundSlack:
 
         return Installations(find, base_url=self.info["slack_api_url"])
 
-    def control(self, path: str, body: Any = None) -> Any:
+    def control(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call."""
-        return self._server.call(f"/_playground/{path}", body)
+        return self.server.call(f"/_playground/{path}", body, method)
 
     def as_app(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call a Web API method with the app's token; it succeeds."""
@@ -80,7 +80,7 @@ class PlaygroundSlack:
 
     def clear(self) -> None:
         """Take back faults and settings of the test before."""
-        self._server.call("/_playground/faults", method="DELETE")
+        self.control("faults", method="DELETE")
         self.control(
             "settings",
             {
@@ -118,12 +118,15 @@ class PlaygroundSlack:
         said = self.say(user, where, text)
         return PersonThread(user, team, said["channel"], said["ts"], said["ts"])
 
+    def seen(self, user: str, channel: str = "dm") -> list[dict[str, Any]]:
+        """Return a conversation as one person sees it."""
+        return list(self.control(f"channels/{channel}/messages?as={user}")["messages"])
+
     def thread(self, place: PersonThread) -> list[dict[str, Any]]:
         """Return the app's messages in a thread, as the person sees them."""
-        seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
         return [
             m
-            for m in seen
+            for m in self.seen(place.user, place.channel)
             if m.get("user") == self.bot_user_id and m.get("thread_ts") == place.root
         ]
 

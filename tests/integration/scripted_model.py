@@ -100,46 +100,21 @@ class ScriptedModel:
         """Return the proposals of the newest request for verdicts."""
         return proposals_in(self.verdict_requests[-1])
 
-    async def chat(self, request: web.Request) -> web.Response:
-        calls, failed = await self._next(request)
-        if failed:
-            return failed
-        message: dict[str, Any] = {"role": "assistant", "content": None if calls else "ok"}
-        if calls:
-            message["tool_calls"] = [
-                {"id": f"c{i}", "type": "function", "function": {"name": n, "arguments": a}}
-                for i, (n, a) in enumerate(calls)
-            ]
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return web.json_response(
-            {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
-            | {"choices": [choice]}
-            | _usage(self.usage)
-        )
-
-    async def responses(self, request: web.Request) -> web.Response:
-        calls, failed = await self._next(request)
-        if failed:
-            return failed
+    async def answered(self, request: web.Request) -> web.Response:
+        """Answer a request for proposals or for verdicts, as its endpoint does."""
+        body = await request.json()
+        judges = "MemoryVerdicts" in str((body.get("messages") or body["input"])[0])
+        step = await (self._judged(body) if judges else self._proposed(request.path, body))
+        if isinstance(step, int):
+            error = {"message": self.error_message, "code": self.error_code}
+            return web.json_response({"error": error}, status=step)
+        if not request.path.endswith("/responses"):
+            return web.json_response(_completion(step, self.usage))
+        answer = _response(step, self.usage)
         if self.failed_response:
-            return web.json_response(
-                {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
-                | {"error": {"code": self.failed_response, "message": "no"}, "output": []}
-                | {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
-                | {"status": "failed"}
-            )
-        output: list[dict[str, Any]] = [{"type": "reasoning", "id": "rs_1", "summary": []}]
-        output += [
-            {"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}"}
-            | {"name": name, "arguments": arguments, "status": "completed"}
-            for i, (name, arguments) in enumerate(calls)
-        ]
-        return web.json_response(
-            {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
-            | {"output": output, "parallel_tool_calls": True, "tool_choice": "auto"}
-            | {"tools": [], "status": "completed"}
-            | _response_usage(self.usage)
-        )
+            error = {"code": self.failed_response, "message": "no"}
+            answer |= {"error": error, "output": [], "status": "failed"}
+        return web.json_response(answer)
 
     async def embeddings(self, request: web.Request) -> web.Response:
         if self.embeddings_status != 200:
@@ -153,27 +128,16 @@ class ScriptedModel:
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         return web.json_response({"object": "list", "model": "m", "data": data, "usage": usage})
 
-    async def _next(
-        self, request: web.Request
-    ) -> tuple[list[tuple[str, str]], web.Response | None]:
-        body = await request.json()
-        if "MemoryVerdicts" in str((body.get("messages") or body["input"])[0]):
-            return await self._judge(request, body)
+    async def _proposed(self, path: str, body: dict[str, Any]) -> list[Call] | int:
         self.requests.append(body)
-        self.paths.append(request.path)
+        self.paths.append(path)
         script = self.scripts.get(body.get("model", ""), self.script)
         step = script.pop(0) if script else []
         if self.barrier:
             await self.barrier.wait()
-        if isinstance(step, int):
-            error = {"message": self.error_message, "code": self.error_code}
-            return [], web.json_response({"error": error}, status=step)
-        calls = step(_shown(body)) if callable(step) else step
-        return [(name, json.dumps(arguments)) for name, arguments in calls], None
+        return step(_shown(body)) if callable(step) else step
 
-    async def _judge(
-        self, request: web.Request, body: dict[str, Any]
-    ) -> tuple[list[tuple[str, str]], web.Response | None]:
+    async def _judged(self, body: dict[str, Any]) -> list[Call] | int | str:
         self.verdict_requests.append(body)
         held = self.held
         self.judging.set()
@@ -181,13 +145,10 @@ class ScriptedModel:
         if held is not None:
             await held.wait()
         step = self.verdicts.pop(0) if self.verdicts else {}
-        if isinstance(step, int):
-            error = {"message": self.error_message, "code": self.error_code}
-            return [], web.json_response({"error": error}, status=step)
-        if isinstance(step, str):
-            return [], _said(request, step)
+        if not isinstance(step, dict):
+            return step
         given = [verdict(one["index"], **step.get(one["index"], {})) for one in proposals_in(body)]
-        return [("MemoryVerdicts", json.dumps({"verdicts": given}))], None
+        return [("MemoryVerdicts", {"verdicts": given})]
 
 
 def verdict(index: int, **fields: Any) -> dict[str, Any]:
@@ -199,8 +160,13 @@ def verdict(index: int, **fields: Any) -> dict[str, Any]:
 
 def proposals_in(body: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the proposals in a request for verdicts."""
-    [text] = re.findall(r"<proposals>\n(.*?)\n</proposals>", asked_text(body), re.S)
-    return [json.loads(line) for line in text.splitlines()]
+    return proposals_in_text(asked_text(body))
+
+
+def proposals_in_text(text: str) -> list[dict[str, Any]]:
+    """Return the proposals in what a model is asked to judge."""
+    [lines] = re.findall(r"<proposals>\n(.*?)\n</proposals>", text, re.S)
+    return [json.loads(line) for line in lines.splitlines()]
 
 
 def asked_text(body: dict[str, Any]) -> str:
@@ -209,42 +175,51 @@ def asked_text(body: dict[str, Any]) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
-def _said(request: web.Request, text: str) -> web.Response:
-    """Answer with a text; ``refusal`` declines."""
-    no = "I cannot help with that."
-    if request.path.endswith("/responses"):
-        part = {"type": "output_text", "text": text, "annotations": []}
-        if text == "refusal":
-            part = {"type": "refusal", "refusal": no}
-        said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
-        return web.json_response(
-            {"id": "resp_x", "object": "response", "created_at": 1, "model": "m"}
-            | {"output": [{**said, "content": [part]}], "parallel_tool_calls": True}
-            | {"tool_choice": "auto", "tools": [], "status": "completed"}
-        )
-    message: dict[str, Any] = {"role": "assistant", "content": text}
-    if text == "refusal":
-        message = {"role": "assistant", "content": None, "refusal": no}
-    return web.json_response(
-        {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
-        | {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    )
+# The text with which a model declines.
+REFUSAL = "refusal"
 
 
-def _usage(tokens: int) -> dict[str, Any]:
-    if not tokens:
-        return {}
+def _completion(step: list[Call] | str, tokens: int) -> dict[str, Any]:
+    """A chat completion with these calls or this text; `tokens` are used if there are any."""
+    message: dict[str, Any] = {"role": "assistant", "content": step or "ok"}
+    if step == REFUSAL:
+        message |= {"content": None, "refusal": "I cannot help with that."}
+    elif step and not isinstance(step, str):
+        calls = [
+            {"id": f"c{i}", "type": "function"}
+            | {"function": {"name": name, "arguments": json.dumps(arguments)}}
+            for i, (name, arguments) in enumerate(step)
+        ]
+        message |= {"content": None, "tool_calls": calls}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    answer = {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
     used = {"prompt_tokens": tokens - 1, "completion_tokens": 1, "total_tokens": tokens}
-    return {"usage": used}
+    return answer | {"choices": choices} | ({"usage": used} if tokens else {})
 
 
-def _response_usage(tokens: int) -> dict[str, Any]:
-    if not tokens:
-        return {}
-    details = {"input_tokens_details": {"cached_tokens": 0}}
-    details |= {"output_tokens_details": {"reasoning_tokens": 0}}
-    used = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
-    return {"usage": {**used, **details}}
+def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
+    """A response with these calls or this text; `tokens` are used if there are any."""
+    output: list[dict[str, Any]] = [{"type": "reasoning", "id": "rs_1", "summary": []}]
+    if isinstance(step, str):
+        part: dict[str, Any] = {"type": "output_text", "text": step, "annotations": []}
+        if step == REFUSAL:
+            part = {"type": "refusal", "refusal": "I cannot help with that."}
+        said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+        output.append({**said, "content": [part]})
+    else:
+        output += [
+            {"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}"}
+            | {"name": name, "arguments": json.dumps(arguments), "status": "completed"}
+            for i, (name, arguments) in enumerate(step)
+        ]
+    used: dict[str, Any] = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
+    used |= {"input_tokens_details": {"cached_tokens": 0}}
+    used |= {"output_tokens_details": {"reasoning_tokens": 0}}
+    return (
+        {"id": "resp_x", "object": "response", "created_at": 1, "model": "m", "output": output}
+        | {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "completed"}
+        | ({"usage": used} if tokens else {})
+    )
 
 
 def _shown(body: dict[str, Any]) -> Shown:
@@ -253,6 +228,11 @@ def _shown(body: dict[str, Any]) -> Shown:
         for message in body.get("messages") or body["input"]
         if isinstance(message.get("content"), str)
     )
+    return shown_in(text)
+
+
+def shown_in(text: str) -> Shown:
+    """Return what a request for proposals shows, whose texts are `text`."""
     found = re.findall(r'<instance id=(\S+) schema_type="(\w+)">\n(.*?)\n</instance>', text, re.S)
     return Shown(text, found)
 
@@ -271,9 +251,9 @@ async def scripted_model() -> AsyncIterator[ScriptedModel]:
     """Serve a scripted model on a free port of the loopback interface."""
     model = ScriptedModel()
     application = web.Application(middlewares=[recorded])
-    application.router.add_post("/v1/chat/completions", model.chat)
-    application.router.add_post("/openai/deployments/{name}/chat/completions", model.chat)
-    application.router.add_post("/v1/responses", model.responses)
+    for path in ("/v1", "/openai/deployments/{name}"):
+        application.router.add_post(f"{path}/chat/completions", model.answered)
+    application.router.add_post("/v1/responses", model.answered)
     application.router.add_post("/v1/embeddings", model.embeddings)
     async with serving(application) as url:
         model.base_url = f"{url}/v1"

@@ -17,7 +17,8 @@ from bot.ui.reader import Reader
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
-from tests.integration.person import Place, SlackPerson, shown
+from tests.integration.person import SlackPerson
+from tests.person import Place, shown
 from tests.waiting import until
 
 pytestmark = pytest.mark.own_slack
@@ -36,7 +37,8 @@ Open: TypeAlias = Callable[[SlackPerson], Awaitable[Place]]
 
 
 async def _panel_of_command(ann: SlackPerson) -> Place:
-    return await ann.command("/memories")
+    place: Place = await ann.command("/memories")
+    return place
 
 
 async def _panel_of_words(ann: SlackPerson) -> Place:

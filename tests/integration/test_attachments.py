@@ -38,7 +38,7 @@ async def sent(app: App, place: PersonThread, text: str = "", **parts: Any) -> M
 
 def posted(app: App, place: PersonThread, ts: str) -> dict[str, Any]:
     """Return a message as Slack stores it."""
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     return next(dict(one) for one in seen if one["ts"] == ts)
 
 
@@ -255,15 +255,6 @@ async def test_files_wait_for_the_memory_of_others(app: App) -> None:
     assert [file.shown for file in brought.files] == [True]
 
 
-async def test_a_file_of_slack_connect_is_looked_up(app: App) -> None:
-    """Of a file whose event holds only its id the rest is asked of Slack."""
-    place = app.slack.place()
-    identity = uploaded(app, place, "cat.png", PNG)
-    await sent(app, place, "First.", file_ids=[identity])
-    await sent(app, place, "Look!", files=[{"id": identity, "file_access": "check_file_info"}])
-    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
-
-
 LIMITED = {"error": "ratelimited", "retry_after": 600}
 BUSY: dict[str, tuple[str, dict[str, Any]]] = {
     "what the file is": ("files.info", LIMITED),
@@ -291,18 +282,6 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
     assert reply(app, message).endswith(say("en", "files_not_now", names=names))
     assert say("en", "files_gone", names=names) not in reply(app, message)
     assert "could not be read just now; it is not gone" in app.request_texts()[-1]
-
-
-@pytest.mark.parametrize(("hops", "read"), [(1, True), (3, True), (4, False)])
-async def test_a_download_is_followed_to_slack(app: App, hops: int, read: bool) -> None:
-    """Where Slack sends a download on, as Enterprise Grid does, the token is sent again."""
-    place = app.slack.place()
-    app.slack.fault("url_private", status=302, times=hops)
-    message = await sent_image(app, place)
-    if read:
-        assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
-    else:
-        assert say("en", "files_gone", names="`cat.png`") in reply(app, message)
 
 
 async def running_thread(app: App, messages: int) -> tuple[PersonThread, Message]:
@@ -333,16 +312,6 @@ async def test_a_thread_that_cannot_be_read_just_now_is_said(
     assert (say("en", "thread_not_now") in reply(app, message)) is unread
     assert ("could not read them just now" in app.request_texts()[-1]) is unread
     assert ("Kingfisher" in app.request_texts()[-1]) is (fault.get("retry_after") == 1)
-
-
-async def test_the_name_of_a_file_does_not_say_what_it_is(app: App) -> None:
-    """Bytes that are no image are not sent as one, whatever they are called."""
-    place = app.slack.place()
-    message = await sent(
-        app, place, "Look!", file_ids=[uploaded(app, place, "cat.png", b"<html>not a cat")]
-    )
-    assert reply(app, message).endswith(say("en", "files_kind", names="`cat.png`"))
-    assert [part["type"] for part in shown(app)] == ["input_text"]
 
 
 @pytest.mark.parametrize(

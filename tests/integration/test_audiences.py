@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from bot.listeners.interactions import person_of
 from bot.slack.messages import read_message
 from bot.ui.panel import Content, Position, panel
 from bot.ui.reader import Reader
 from memory import MemoryTools, Person, PersonMessage, move_memory
-from tests.e2e.stored import VECTOR
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.memories import put_memory
 
 KINDS = ("dm", "public", "private", "mpim", "connect", "unknown")
 # Asked in a conversation of this kind: what was said in which kind may be drawn on, wherever else
@@ -79,20 +75,8 @@ def conversation(app: App, kind: str, user: str, other: str) -> str:
 
 def remembered(app: App, person: Person, audience: str, food: str) -> str:
     """Store a memory; return its key."""
-    key = str(uuid4())
     value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
-    with psycopg.connect(app.database) as owner:
-        prefix = person.namespace(audience).prefix
-        owner.execute(
-            "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
-            (prefix, key, Jsonb(value)),
-        )
-        owner.execute(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-            " VALUES (%s, %s, 'content', %s)",
-            (prefix, key, VECTOR),
-        )
-    return key
+    return put_memory(app.database, person.namespace(audience), value)
 
 
 @pytest.fixture(params=[(kind, same) for kind in KINDS for same in (True, False)], ids=str)
@@ -183,9 +167,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
 
 
 async def _seen(app: App, place: PersonThread) -> list[str]:
-    messages: list[dict[str, Any]] = app.slack.control(
-        f"channels/{place.channel}/messages?as={place.user}"
-    )["messages"]
+    messages = app.slack.seen(place.user, place.channel)
     return [json.dumps(m) for m in messages if m.get("user") == app.slack.bot_user_id]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from bot.app import App
 from bot.queue.queue import Queue
@@ -16,6 +15,7 @@ from memory import DM, Person, Pool, list_memories
 from memory.store import expire_due
 from tests.databases import owner_rows
 from tests.integration.app import app_without_slack
+from tests.memories import put_memory
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 BEFORE_CHRIST = "0001-12-31 10:00:00+00 BC"
@@ -38,18 +38,13 @@ class Owner:
 
     def remember(self, person: Person, key: str, date: str, *, ends: bool = False) -> None:
         """Store a memory with this date; `ends`: expired a minute ago."""
-        prefix = person.namespace(DM).prefix
         value = {"kind": "UserFact", "content": {"fact": f"fact {key}"}, "sources": []}
-        self.rows(
-            "INSERT INTO store (prefix, key, value, created_at, updated_at)"
-            " VALUES (%s, %s, %s, %s::timestamptz, %s::timestamptz)",
-            *(prefix, key, Jsonb(value), date, date),
-        )
+        put_memory(self.database, person.namespace(DM), value, key=key, at=date)
         if ends:
             self.rows(
                 "UPDATE store SET expires_at = now() - interval '1 minute'"
                 " WHERE prefix = %s AND key = %s",
-                *(prefix, key),
+                *(person.namespace(DM).prefix, key),
             )
 
 

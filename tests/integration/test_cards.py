@@ -17,8 +17,8 @@ from memory.formation import source_changed
 from memory.postgres import execute_statement
 from memory.store import read_card
 from tests.integration.app import App
-from tests.integration.person import shown
 from tests.integration.playground_slack import PersonThread
+from tests.person import shown
 
 SENTENCE = "I like reviews as comments in the pull request"
 

@@ -57,7 +57,7 @@ async def show(app: App, job: dict[str, Any]) -> None:
 
 def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return the app's messages that tell of ramen, as the person sees them."""
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     return [m for m in seen if "Remembered: " in json.dumps(m)]
 
 
@@ -137,7 +137,7 @@ async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
 
 
 def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     return [m for m in seen if m.get("user") == app.slack.bot_user_id]
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,17 +14,15 @@ from memory.postgres import packaged_migrations
 from tests.conftest import Server, json_server
 from tests.databases import SPACE, login_of, owner_rows
 from tests.kioku_process import (
-    PYTHON_M_BOT,
     Ended,
     ended,
-    environment,
     fetched,
     ready,
     running,
     running_fresh,
-    until,
 )
 from tests.loopback import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -99,24 +94,6 @@ def test_run_says_what_is_missing(tmp_path: Path, settings: dict[str, str], sent
     assert "hunter2" not in told
 
 
-@pytest.mark.failed_calls(
-    "auth.test: invalid_auth",
-    "apps.connections.open: invalid_auth",
-    because="The tokens are wrong.",
-)
-def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, database: str) -> None:
-    """A missing token and a wrong one of each kind are told apart."""
-    good = {**slack_settings(slack), "DATABASE_URL": login_of(database)}
-    for change, sentence in [
-        ({"SLACK_BOT_TOKEN": ""}, "SLACK_APP_TOKEN is set without SLACK_BOT_TOKEN: copy it from"),
-        ({"SLACK_BOT_TOKEN": "xoxb-no"}, "Slack refuses SLACK_BOT_TOKEN (invalid_auth): install"),
-        ({"SLACK_APP_TOKEN": "xapp-no"}, "Slack refuses SLACK_APP_TOKEN (invalid_auth): install"),
-    ]:
-        told = refused(ended(tmp_path, "run", **{**good, **change}))
-        assert told.startswith(sentence)
-        assert "-no" not in told
-
-
 @pytest.mark.parametrize("setting", ["PORT", "KIOKU_METRICS_PORT"])
 def test_run_says_that_its_port_is_taken(
     tmp_path: Path, slack: Server, database: str, setting: str
@@ -130,26 +107,6 @@ def test_run_says_that_its_port_is_taken(
     assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
 
 
-def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:
-    """`kioku` and `python -m bot` say the same; help names every command, version a number."""
-    script = Path(sys.executable).with_name("kioku")
-    ours, theirs = (
-        subprocess.run(
-            [*command, "--help"],
-            cwd=tmp_path,
-            env=environment({"COLUMNS": "100"}),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for command in (PYTHON_M_BOT, (str(script),))
-    )
-    assert ours == theirs
-    assert all(f"\n    {name} " in ours for name in ("up", "run", "migrate"))
-    assert re.fullmatch(r"kioku \d+\.\d+\.\d+\n", ended(tmp_path, "--version").out)
-    assert ended(tmp_path) == Ended(0, ended(tmp_path, "--help").out, "")
-
-
 def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
     """`/readyz` says so while PostgreSQL is away and when it is back; `/healthz` stays."""
     with EmbeddedPostgres(tmp_path / "database") as postgres:
@@ -161,16 +118,16 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
             assert fetched(f"{url}/readyz") == (200, "ready\n")
             postgres.stop()
             away = (503, f"{AWAY}\n")
-            until(lambda: fetched(f"{url}/readyz") == away)
+            wait_until(lambda: fetched(f"{url}/readyz") == away)
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             postgres.start()
-            until(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
+            wait_until(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
             owner_rows(postgres.dsn(), "DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
             behind = (
                 f"The database is {len(packaged_migrations('bot'))} step(s) behind this version:"
                 " run `kioku migrate`.\n"
             )
-            until(lambda: fetched(f"{url}/readyz") == (503, behind))
+            wait_until(lambda: fetched(f"{url}/readyz") == (503, behind))
 
 
 def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> None:
@@ -182,7 +139,7 @@ def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> 
             assert fetched(f"{url}/readyz") == (200, "ready\n")
             slack.process.terminate()
             slack.process.wait(20)
-            until(
+            wait_until(
                 lambda: fetched(f"{url}/readyz") == (503, "Slack's Socket Mode is not connected.\n")
             )
 
@@ -195,7 +152,7 @@ def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, datab
     with running(tmp_path, "run", **given, KIOKU_METRICS_PORT=str(port)) as kioku:
         assert fetched(f"{ready(kioku)}/metrics")[0] == 404
         assert "kioku_database_up 1.0" in fetched(url)[1]
-        until(lambda: "kioku_processes 1.0" in fetched(url)[1])
+        wait_until(lambda: "kioku_processes 1.0" in fetched(url)[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -22,7 +22,7 @@ from bot.pipeline.changes import SourceUpdates
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
-from memory import Selection, list_changes, open_questions
+from memory import Selection, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
@@ -223,32 +223,6 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "natto" not in app.request_texts()[-1]
     await reword(app, said, "I love natto")
     assert nothing_kept(app, said)
-
-
-async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
-    """A question of a message that is not to be remembered goes; one of another message stays."""
-    place = app.slack.place()
-    said = await app.ask(place, "I live in Osaka")
-    await app.form(said)
-    [memory] = await app.memories(said.person)
-
-    def moved(city: str) -> Call:
-        content = {"kind": "UserFact", "fact": f"I live in {city}", "topic": "home"}
-        given = {"action": "update", "id": memory.key, "content": content}
-        return "memory_change", {**given, "evidence": f"I live in {city}"}
-
-    app.script_calls(moved("Tokyo"), setting("do_not_remember"))
-    secret = await app.ask(place, "I live in Tokyo. But don't remember this.")
-    asked, done = app.outputs()
-    assert ("asked" in asked, done["done"]) == (True, True)
-    assert await open_questions(app.pool, said.person) == []
-    assert nothing_kept(app, secret)
-    app.script_calls(moved("Kyoto"))
-    await app.ask(place, "I live in Kyoto")
-    [question] = await open_questions(app.pool, said.person)
-    app.script_calls(moved("Kyoto"), setting("do_not_remember"))
-    await app.ask(place, "I live in Kyoto. But don't remember this.")
-    assert await open_questions(app.pool, said.person) == [question]
 
 
 async def test_the_message_before_can_be_meant(app: App) -> None:

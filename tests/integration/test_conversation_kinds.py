@@ -17,6 +17,7 @@ from bot.slack.client import NOTICE_METADATA
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
+from tests.waiting import until
 
 FAULTS: list[dict[str, Any]] = [
     {"error": "channel_not_found"},
@@ -95,9 +96,7 @@ async def test_a_change_overtakes_what_slack_said_before(
         later = slack.message(place, ts=f"{time.time() + 60:.6f}")
         looking = asyncio.create_task(audiences.view(later))
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-        async with asyncio.timeout(15):
-            while not await (await owner.execute(waiting)).fetchone():  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: owner_rows(database, waiting))
         await owner.execute(
             "UPDATE conversations SET changed_at = clock_timestamp() WHERE channel_id = %s",
             (place.channel,),

@@ -20,7 +20,6 @@ from memory import (
 )
 from memory.model.errors import DatabaseNotReady
 from memory.postgres import (
-    Migration,
     check_access,
     check_database,
     packaged_migrations,
@@ -97,18 +96,6 @@ async def test_another_embedding_is_refused(database: str, space: EmbeddingSpace
             await check_database(pool, space, migrations())
 
 
-async def test_a_database_that_is_behind(database: str) -> None:
-    """A database that lacks steps says how many, and what to run; without them it is ready."""
-    newer = [*migrations(), Migration("bot/9998", ""), Migration("bot/9999", "")]
-    async with opened(database) as pool:
-        await check_database(pool, SPACE, migrations())
-        with pytest.raises(DatabaseNotReady) as raised:
-            await check_database(pool, SPACE, newer)
-    assert str(raised.value) == (
-        "The database is 2 step(s) behind this version: run `kioku migrate`."
-    )
-
-
 async def test_another_schema_is_refused(database: str) -> None:
     """A database made from an earlier or later schema.sql is not used, and is told apart."""
     other = "UPDATE kioku_migrations SET name = 'memory/schema@0' WHERE name = %s"
@@ -119,14 +106,6 @@ async def test_another_schema_is_refused(database: str) -> None:
     async with opened(database) as pool:
         with pytest.raises(DatabaseNotReady, match=sentence):
             await check_database(pool, SPACE, migrations())
-
-
-async def test_a_database_that_was_never_migrated(empty_database: str) -> None:
-    """An empty database on a server that knows the role says what to run."""
-    async with opened(empty_database) as pool:
-        with pytest.raises(DatabaseNotReady) as raised:
-            await check_database(pool, SPACE, migrations())
-    assert str(raised.value) == "The database is not set up: run `kioku migrate`."
 
 
 async def test_migrating_and_using_need_rights(database: str) -> None:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from memory.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from tests.kioku_process import until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -201,7 +201,7 @@ def test_data_and_connection_strings_outlive_every_kind_of_end(data_dir: Path) -
     postgres.start()
     keep(postgres, "c")
     os.kill(process_id(postgres), signal.SIGKILL)
-    until(lambda: postgres.pid is None)
+    wait_until(lambda: postgres.pid is None)
     postgres.start()
     assert kept(postgres) == "a b c"
     postgres.stop()
@@ -260,7 +260,7 @@ def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_di
 def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
     """A first start killed while the cluster is being made is simply made again."""
     with run(new_dir) as process:
-        until(lambda: any(new_dir.glob("new-*/postgresql.conf")))
+        wait_until(lambda: any(new_dir.glob("new-*/postgresql.conf")))
         process.kill()
         process.wait()
     assert not (new_dir / "pg").exists()

@@ -5,49 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from bot.locale import say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
-from bot.memories.home import PUBLISH, publish_later
+from bot.memories.home import publish_later
 from bot.slack import files
 from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
 from memory import Person
+from tests.databases import naming
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
 # Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
 NAMED = {"forgotten_sources", "memory_versions"}
-
-
-def naming(app: App, person: Person) -> dict[str, int]:
-    """Count the rows of each table, the queue's too, in which any column names the person.
-
-    The catalogue says which tables and columns there are, so that a new one is among them.
-    """
-    counts: dict[str, int] = {}
-    with psycopg.connect(app.database) as owner:
-        columns = owner.execute(
-            "SELECT c.table_name, array_agg(c.column_name::text) FROM information_schema.columns c"
-            " JOIN information_schema.tables t USING (table_schema, table_name)"
-            " WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' GROUP BY 1"
-        ).fetchall()
-        for table, names in columns:
-            text = sql.SQL(" || ' ' || ").join(
-                sql.SQL("coalesce({}::text, '')").format(sql.Identifier(name)) for name in names
-            )
-            query = sql.SQL("SELECT count(*) FROM {} WHERE strpos({}, %s) > 0").format(
-                sql.Identifier(table), text
-            )
-            [row] = owner.execute(query, (person.user_id,)).fetchall()
-            if row[0]:
-                counts[table] = row[0]
-    return counts
 
 
 async def lived(app: App, place: PersonThread) -> Person:
@@ -90,16 +64,14 @@ async def deleted(app: App) -> int:
 
 def seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return what a person's direct message shows."""
-    path = f"channels/{place.channel}/messages?as={place.user}"
-    found: list[dict[str, Any]] = app.slack.control(path)["messages"]
-    return found
+    return app.slack.seen(place.user, place.channel)
 
 
 async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) -> None:
     """Every column of every table is searched; what is left of the person is on the receipt."""
     place = app.slack.place()
     person = await lived(app, place)
-    before = naming(app, person)
+    before = naming(app.database, person.user_id)
     assert before.keys() >= {"messages", "sent_files", "procrastinate_jobs", "store"}
     queued = app.rows(
         "SELECT id FROM procrastinate_jobs WHERE args->>'user' = %s AND status <> 'doing'",
@@ -116,14 +88,14 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
         "SELECT message, status FROM messages WHERE channel_id = %s ORDER BY ts", place.channel
     )
     assert events == [{"message": None, "status": "gone"}] * 3
-    left = naming(app, person)
+    left = naming(app.database, person.user_id)
     # Home is shown again, once: this job holds the id for seconds.
     assert left.keys() <= NAMED | {"procrastinate_jobs"}
     await deleted(app)
     again = [job for job in jobs(app) if person.user_id in json.dumps(job["args"])]
     assert {job["task_name"] for job in again} <= {"publish_home"}
     assert [job["args"]["erased"] for job in again] == ["en"]
-    left = naming(app, person)
+    left = naming(app.database, person.user_id)
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
     # That the person was erased, for a backup that is restored.
     assert left.pop("memory_versions") == 1
@@ -132,22 +104,6 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert say("en", "stays_sources", count=erased.never_formed_messages) in receipt
     assert say("en", "stays_titles") in receipt
     assert (await erase_person(app.pool, person)).total == 0
-
-
-async def test_nobody_else_is_touched(app: App) -> None:
-    """Somebody whose id begins the same keeps everything."""
-    place = app.slack.place()
-    person = await lived(app, place)
-    app.take_jobs(PUBLISH)
-    before = naming(app, person)
-    for team, user in (
-        (place.team, place.user[:-1]),
-        (place.team, f"{place.user}2"),
-        ("T0", place.user),
-    ):
-        await erase_person(app.pool, Person(team, user))
-        app.take_jobs(PUBLISH)
-    assert naming(app, person) == before
 
 
 async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(app: App) -> None:

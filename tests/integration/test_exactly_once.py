@@ -13,8 +13,6 @@ from bot.pipeline.changes import delete_withdrawn_answers
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 
-WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage")
-
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,25 +264,3 @@ async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
     streamed_by_app(thread)
     assert await cleared(thread) == "stopped"
     assert thread.messages() == []
-
-
-async def test_nothing_is_written_while_nobody_knows_who_answers(
-    thread: Thread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the database unreachable for long the answer waits, and is whole when it is back."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
-    monkeypatch.setattr("bot.delivery.reply_stream._SURE_SECONDS", 0.3)
-    async with thread.answering() as answer:
-        await answer.stream.write("Hello ")
-        answer.sure = False
-        await asyncio.sleep(0.5)
-        before = len(thread.slack.calls(*WRITES))
-        for _ in range(4):
-            await answer.stream.write("more ")
-            await asyncio.sleep(0.11)
-        finishing = asyncio.create_task(answer.stream.finish(answer.stream.received_text + "end."))
-        await asyncio.sleep(0.3)
-        assert len(thread.slack.calls(*WRITES)) == before
-        answer.sure = True
-        await finishing
-    thread.whole("Hello more more more more end.")

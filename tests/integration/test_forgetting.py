@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, LiteralString
-from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.texts import delete_forgotten_texts
@@ -37,18 +34,17 @@ from memory import (
 from memory.postgres import person_transaction
 from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
-from tests.databases import owner_rows, printed
+from tests.databases import naming, owner_rows
 from tests.integration.app import App
 from tests.integration.deliveries import claimed_anew, nothing, turns_alone
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food
+from tests.memories import put_memory
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
 OWN = ALICE.namespace(DM)
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
-
-TABLES = ("store", "store_vectors", "memory_versions", "messages", "forgotten_sources")
 
 
 @dataclass
@@ -62,13 +58,8 @@ class Data:
         """Ask the database as its owner."""
         return owner_rows(self.database, statement, *parameters)
 
-    def everything(self, *tables: str) -> dict[str, list[str]]:
-        """Return all rows of these tables, each column as PostgreSQL prints it."""
-        return printed(self.database, *(tables or TABLES))
-
     def remember(self, name: str, *places: str, namespace: Namespace = OWN) -> str:
         """Store a food said at `places` (timestamps in D1); return its key."""
-        key = str(uuid4())
         sources = [
             {"kind": "message", "channel": "D1", "ts": ts, "evidence": f"I love {name}"}
             for ts in places
@@ -79,25 +70,7 @@ class Data:
             "sources": sources,
             "confirmed_at": "2026-11-20T08:00:00.123456+00:00",
         }
-        numbers = ",".join(str(0.1 * (i % 7) - 0.3) for i in range(256))
-        moment = "2026-01-02 03:04:05.678901+00"
-        self.rows(
-            "INSERT INTO store (prefix, key, value, created_at, updated_at)"
-            " VALUES (%s, %s, %s, %s, now())",
-            namespace.prefix,
-            key,
-            Jsonb(value),
-            moment,
-        )
-        self.rows(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at)"
-            " VALUES (%s, %s, 'content', %s, %s)",
-            namespace.prefix,
-            key,
-            f"[{numbers}]",
-            moment,
-        )
-        return key
+        return put_memory(self.database, namespace, value, at="2026-01-02 03:04:05.678901+00")
 
     async def turn(
         self,
@@ -238,10 +211,7 @@ async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
         assert await seen.fetchall() == []
     data.rows("UPDATE memory_versions SET deleted_at = now() - interval '11 minutes' RETURNING 1")
     await expire_due(data.pool)
-    tables = data.rows(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-    )
-    assert "zanzibar" not in json.dumps([data.everything(row["relname"]) for row in tables])
+    assert naming(data.database, "zanzibar") == {}
 
 
 async def test_a_receipt_is_left(data: Data) -> None:
@@ -414,14 +384,3 @@ async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> Non
         async with impatient(data.database) as pool:
             await forget(pool, ALICE, Selection(everything=True))
     assert len(data.rows("SELECT 1 FROM store")) == 1
-
-
-async def test_an_undo_and_an_erasure_wait_for_each_other(data: Data) -> None:
-    """While everything of a person is erased, nothing that was forgotten is restored."""
-    done = await data.forget(data.remember("ramen"))
-    assert done.id is not None
-    with psycopg.connect(data.database) as erasing:
-        erasing.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (ALICE.prefix,))
-        async with impatient(data.database) as pool:
-            await undo_forgetting(pool, ALICE, done.id)
-    assert await data.undo(done) == 1

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from langchain_openai import ChatOpenAI
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
@@ -216,14 +215,6 @@ async def test_messages_that_are_too_long_together_are_read_in_parts(
     assert reasons(formed) == ["unusable"]
 
 
-async def test_an_outage_of_a_model_of_ones_own(pool: Pool, model_embedder: Embedder) -> None:
-    """A chat model of LangChain's that was not made here: its outage leaves the words waiting."""
-    away = ChatOpenAI(model="m", api_key="none", base_url="http://127.0.0.1:9/v1", max_retries=0)
-    own = Former(pool, model_embedder, away)
-    with pytest.raises(FormationUnavailable):
-        await own.form(ALICE_DM, words("ラーメンが大好きです!!"))
-
-
 def fix(**fields: Any) -> Call:
     """Return a call that repairs the first call."""
     patches = [{"op": "add", "path": f"/{k}", "value": v} for k, v in fields.items()]
@@ -368,21 +359,6 @@ async def test_changed_meanwhile_keeps_the_newer(trial: Trial) -> None:
     (row,) = await trial.rows()
     assert row["value"]["content"]["description"] == "塩"
     assert len(row["value"]["sources"]) == 1
-
-
-async def test_without_embeddings_formation_writes_nothing(trial: Trial) -> None:
-    """Without embeddings nothing is written, and the words wait."""
-    trial.model.answer([RAMEN])
-    trial.model.embeddings_status = 500
-    ran = []
-
-    async def note(*_: object) -> None:
-        ran.append(True)
-
-    with pytest.raises(FormationUnavailable, match="embedding"):
-        await trial.form(words("ラーメンが大好きです!!"), in_commit=note)
-    assert await trial.rows() == []
-    assert ran == []
 
 
 async def test_an_error_in_the_commit_hook_rolls_back_the_memories(trial: Trial) -> None:

@@ -13,7 +13,8 @@ from bot.memories.data import erase_person
 from bot.memories.home import PUBLISH, publish_home
 from bot.ui.panel import MENU, SHOW, SWITCH
 from tests.integration.app import App, receiving
-from tests.integration.person import SlackPerson, shown
+from tests.integration.person import SlackPerson
+from tests.person import shown
 
 pytestmark = pytest.mark.own_slack
 
@@ -63,7 +64,7 @@ async def test_what_slack_refuses_for_a_while_is_published_later(ann: SlackPerso
     """The job fails until Slack takes the page."""
     await ann.remember("natto")
     await ann.control("home/open", {"user": ann.user, "tab": "home"})
-    await ann._delivered()
+    await ann.delivered()
     [job] = ann.app.take_jobs(PUBLISH)
     ann.app.slack.fault("views.publish", error="internal_error", times=1)
     with pytest.raises(SlackApiError):

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bot.listeners.interactions import person_of
-from memory import InvalidNamespace, Person, Pool
+from memory import InvalidNamespace, Pool
 from tests.databases import owner_rows
 from tests.integration.app import App, MakeApp, receiving
-from tests.integration.person import Place, SlackPerson, shown
+from tests.integration.person import SlackPerson
 from tests.integration.playground_slack import PlaygroundSlack
+from tests.person import Place, shown
 from tests.waiting import until
 
 pytestmark = pytest.mark.own_slack
@@ -162,18 +163,6 @@ async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
     told = await until(answer)
     assert told["text"] == "Remembered: Likes ramen very much"
     assert await ann.foods() == ["ramen"]
-
-
-@pytest.mark.parametrize(
-    ("body", "person"),
-    [
-        ({"user_id": "U1", "team_id": "T1"}, Person("T1", "U1")),
-        ({"user": {"id": "U1"}, "team": {"id": "T1"}}, Person("T1", "U1")),
-    ],
-)
-def test_person_of(body: dict[str, Any], person: Person) -> None:
-    """Who types or clicks is said by Slack's ids."""
-    assert person_of(body) == person
 
 
 @pytest.mark.parametrize("body", [{}, {"user_id": "U1"}, {"team_id": "T1"}, {"user": {}}])

@@ -6,10 +6,7 @@ import json
 import re
 import signal
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
@@ -19,6 +16,7 @@ from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.conftest import PLAYGROUND, Server, json_server
 from tests.databases import owner_rows
+from tests.integration.playground_slack import PlaygroundSlack
 from tests.kioku_process import (
     Ended,
     Running,
@@ -26,59 +24,32 @@ from tests.kioku_process import (
     gone,
     running,
     running_fresh,
-    until,
 )
 from tests.loopback import free_port
+from tests.person import Person, Place
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 LIKES = "ラーメンが好きです"
 
 
-@dataclass(frozen=True)
-class Playground:
-    """The playground of a `kioku up`, as one person uses it."""
+def entered(kioku: Running, known: Person | None = None) -> Person:
+    """Wait until `kioku` is ready, and enter its playground as somebody known, or new."""
+    slack = PlaygroundSlack(Server(kioku.process, {"url": ready(kioku)}))
+    if known is None:
+        return Person(slack, name="Hana", locale="ja-JP")
+    known.slack = slack
+    return known
 
-    server: Server
-    user: str
 
-    @classmethod
-    def of(cls, kioku: Running, user: str = "") -> Playground:
-        """Wait until `kioku` is ready, and enter its playground as `user`, else as somebody new."""
-        url = ready(kioku)
-        server = Server(kioku.process, {"url": url})
-        if not user:
-            user = server.call("/_playground/users", {"name": "Hana", "locale": "ja-JP"})["id"]
-        return cls(server, user)
-
-    def say(self, text: str) -> None:
-        """Write `text` to the app in a direct message."""
-        self.server.call(
-            "/_playground/messages", {"user": self.user, "channel": "dm", "text": text}
-        )
-
-    def command(self, command: str) -> None:
-        """Type a slash command in the direct message."""
-        act = {"user": self.user, "channel": "dm", "command": command, "text": ""}
-        self.server.call("/_playground/commands", act)
-
-    def messages(self) -> list[dict[str, Any]]:
-        """Return the direct message as the person sees it."""
-        path = f"/_playground/channels/dm/messages?as={self.user}"
-        found: list[dict[str, Any]] = self.server.call(path)["messages"]
-        return found
-
-    def texts(self) -> list[str]:
-        """Return what the messages say."""
-        return [str(message.get("text")) for message in self.messages()]
-
-    def answers(self) -> list[dict[str, Any]]:
-        """Return the app's finished messages."""
-        return [
-            message
-            for message in self.messages()
-            if message.get("user") != self.user and message.get("streaming_state") != "in_progress"
-        ]
+def answers(person: Person) -> list[Place]:
+    """Return the app's finished messages."""
+    return [
+        message
+        for message in person.seen()
+        if message.get("user") != person.id and message.get("streaming_state") != "in_progress"
+    ]
 
 
 def ready(kioku: Running) -> str:
@@ -121,21 +92,21 @@ def working_in(folder: Path) -> list[int]:
 def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> None:
     """The first start is ready by itself, asks no model; Ctrl-C loses nothing, leaves nothing."""
     with running_fresh(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
-        slack = Playground.of(kioku)
-        assert slack.server.call("/_model/journal")["entries"] == []
-        pace = slack.server.call("/_model/settings")
+        hana = entered(kioku)
+        assert hana.slack.server.call("/_model/journal")["entries"] == []
+        pace = hana.slack.server.call("/_model/settings")
         assert (pace["first_token_ms"], pace["token_ms"], pace["chunk_chars"]) == (500, 50, 4)
-        slack.server.call("/_model/settings", {"first_token_ms": 0, "token_ms": 0})
-        slack.say(LIKES)
-        until(slack.answers)
-        until(lambda: foods(tmp_path) == ["ラーメン"])
-        slack.say("パスタも好きです")
-        until(lambda: len(slack.answers()) == 2)
-        until(lambda: "パスタ" in foods(tmp_path))
+        hana.slack.server.call("/_model/settings", {"first_token_ms": 0, "token_ms": 0})
+        hana.say(LIKES)
+        wait_until(lambda: answers(hana))
+        wait_until(lambda: foods(tmp_path) == ["ラーメン"])
+        hana.say("パスタも好きです")
+        wait_until(lambda: len(answers(hana)) == 2)
+        wait_until(lambda: "パスタ" in foods(tmp_path))
         told = say("ja", "change_remembered", what="").strip()
-        until(lambda: sum(m["text"].startswith(told) for m in slack.messages()) == 2)
+        wait_until(lambda: sum(m["text"].startswith(told) for m in hana.seen()) == 2)
         assert serving(tmp_path) == {"kioku_login"}
-        first = slack.messages()
+        first = hana.seen()
         below = kioku.children
         assert len(working_in(tmp_path)) >= 2
         done = kioku.stop(signal.SIGINT)
@@ -145,11 +116,11 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
     assert not working_in(tmp_path)
 
     with running(tmp_path, "up", PORT="0") as kioku:
-        slack = Playground.of(kioku, slack.user)
-        assert slack.messages() == first
+        hana = entered(kioku, hana)
+        assert hana.seen() == first
         assert set(foods(tmp_path)) == {"ラーメン", "パスタ"}
-        slack.command("/memories")
-        until(lambda: "ラーメン" in str(slack.messages()[-1]["blocks"]))
+        hana.type("/memories")
+        wait_until(lambda: "ラーメン" in str(hana.seen()[-1]["blocks"]))
         assert kioku.stop(signal.SIGTERM).code == 0
     assert not working_in(tmp_path)
 
@@ -157,15 +128,15 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
 def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
     """It names the directory, and does the first one no harm."""
     with running(tmp_path, "up", PORT="0") as kioku:
-        slack = Playground.of(kioku)
+        hana = entered(kioku)
         assert ended(tmp_path, "up", PORT="0") == Ended(
             1,
             "",
             f"kioku: Kioku is already running on {tmp_path / '.kioku'}: stop it, or set"
             " KIOKU_DATA_DIR.\n",
         )
-        slack.say(LIKES)
-        until(slack.answers)
+        hana.say(LIKES)
+        wait_until(lambda: answers(hana))
         exported = ended(tmp_path, "export", "--team", "T1", "--user", "U404")
         assert exported.err.startswith("kioku: Nothing is stored about U404"), "beside it"
         assert kioku.process.poll() is None
@@ -178,61 +149,24 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     """
     port = str(free_port())
     with running_fresh(tmp_path, "up", PORT=port) as kioku:
-        slack = Playground.of(kioku)
-        slack.say(LIKES)
-        until(slack.answers)
+        hana = entered(kioku)
+        hana.say(LIKES)
+        wait_until(lambda: answers(hana))
         [playground] = [p for p in kioku.children if PLAYGROUND in p.cmdline()]
         kioku.process.kill()
         kioku.process.wait()
     with running(tmp_path, "up", PORT=port) as kioku:
-        slack = Playground.of(kioku, slack.user)
+        hana = entered(kioku, hana)
         assert gone(playground)
         # What it was doing when it was killed is taken up again after a while.
-        until(lambda: foods(tmp_path) == ["ラーメン"])
-        assert slack.answers()
+        wait_until(lambda: foods(tmp_path) == ["ラーメン"])
+        assert answers(hana)
         assert kioku.stop(signal.SIGINT).code == 0
     [postgres] = map(psutil.Process, working_in(tmp_path))
     assert postgres.name() == "postgres"
     postgres.send_signal(signal.SIGINT)
     psutil.wait_procs([postgres], timeout=20)
     assert gone(postgres)
-
-
-def _a_file(folder: Path) -> str:
-    (folder / "taken").write_text("", "utf-8")
-    return "taken"
-
-
-def _a_broken_workspace(folder: Path) -> str:
-    (folder / "data" / "playground" / "slack.sqlite3").mkdir(parents=True)
-    return "data"
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "sentence"),
-    [
-        (_a_file, "kioku: {folder} cannot be used (File exists): set KIOKU_DATA_DIR to another"),
-        (
-            _a_broken_workspace,
-            "kioku: The playground did not start: see {folder}/playground.log and fix the cause",
-        ),
-    ],
-)
-def test_a_data_directory_the_playground_cannot_use_is_named(
-    tmp_path: Path, database: str, spoiled: Callable[[Path], str], sentence: str
-) -> None:
-    """With a database elsewhere, too, a folder that cannot be used is one sentence."""
-    folder = spoiled(tmp_path)
-    done = ended(
-        tmp_path,
-        "up",
-        PORT="0",
-        DATABASE_URL=database,
-        KIOKU_DATA_DIR=folder,
-    )
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(sentence.format(folder=tmp_path / folder))
-    assert len(done.err.splitlines()) == 1
 
 
 def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
@@ -242,7 +176,7 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
         with running(tmp_path, "up", **settings) as kioku:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "stand-in model" in kioku.line()
-            until(lambda: slack.call("/_playground/state")["connections"] == 1)
+            wait_until(lambda: slack.call("/_playground/state")["connections"] == 1)
             assert kioku.stop(signal.SIGINT).code == 0
         settings |= {
             "OPENAI_BASE_URL": slack.openai_base_url,
@@ -279,9 +213,9 @@ def test_ask_needs_no_slack(tmp_path: Path) -> None:
 def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_in: Server) -> None:
     """With a key set, the next start embeds what the stand-in had embedded, and then runs."""
     with running_fresh(tmp_path, "up", PORT="0") as kioku:
-        slack = Playground.of(kioku)
-        slack.say(LIKES)
-        until(lambda: foods(tmp_path) == ["ラーメン"])
+        hana = entered(kioku)
+        hana.say(LIKES)
+        wait_until(lambda: foods(tmp_path) == ["ラーメン"])
         assert kioku.stop(signal.SIGINT).code == 0
     key = {
         "OPENAI_API_KEY": "a key",
@@ -291,9 +225,9 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_
     with running(tmp_path, "up", PORT="0", **key) as kioku:
         url = kioku.line().rsplit(" ", 1)[1]
         assert kioku.line() == f"  Answers come from gpt-6-luna at {stand_in.openai_base_url}."
-        slack = Playground(Server(kioku.process, {"url": url}), slack.user)
-        slack.command("/memories")
-        until(lambda: "ラーメン" in str(slack.messages()[-1]["blocks"]))
+        hana.slack = PlaygroundSlack(Server(kioku.process, {"url": url}))
+        hana.type("/memories")
+        wait_until(lambda: "ラーメン" in str(hana.seen()[-1]["blocks"]))
         done = kioku.stop(signal.SIGINT)
     assert (done.code, done.err) == (0, "1 of 1 memories\n")
     with EmbeddedPostgres(tmp_path / ".kioku") as postgres:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from memory import Memory, Person, Pool, list_memories, search_memories
 from memory.store import memory_page
 from tests.databases import owner_rows
+from tests.memories import put_memory
 
 _numbers = itertools.count(1)
 
@@ -24,19 +24,10 @@ def person() -> Person:
 
 def store(database: str, person: Person, *values: dict[str, Any], audience: str = "dm") -> None:
     """Store values as they are, the last the newest."""
-    with psycopg.connect(database) as owner:
-        for value in values:
-            number = next(_numbers)
-            owner.execute(
-                "INSERT INTO store (prefix, key, value, updated_at)"
-                " VALUES (%s, %s, %s, now() + %s * interval '1 second')",
-                (
-                    person.namespace(audience).prefix,
-                    f"key-{number:04}",
-                    json.dumps(value),
-                    number,
-                ),
-            )
+    for value in values:
+        number = next(_numbers)
+        at = f"{datetime.now(UTC) + timedelta(seconds=number)}"
+        put_memory(database, person.namespace(audience), value, key=f"key-{number:04}", at=at)
 
 
 def food(name: str, **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.integration.memory_providers import (
     ProviderServer,
     provider_server,
 )
-from tests.integration.scripted_model import ScriptedModel, food, remove
+from tests.integration.scripted_model import food, patch, remove
 from tests.integration.test_formation import ALICE_DM, words
 
 pytestmark = pytest.mark.slow
@@ -27,11 +27,11 @@ RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 
 @pytest.fixture(params=PROVIDERS, ids=lambda provider: provider.name)
 async def server(
-    request: pytest.FixtureRequest, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[ProviderServer]:
-    """Each provider's API in turn, in front of the scripted model."""
+    """Each provider's API in turn."""
     assert isinstance(request.param, Provider)
-    async with provider_server(request.param, model.base_url) as served:
+    async with provider_server(request.param) as served:
         for name, value in request.param.variables(served.url).items():
             monkeypatch.setenv(name, value)
         yield served
@@ -47,40 +47,26 @@ def former(pool: Pool, model_embedder: Embedder, server: ProviderServer) -> Form
 
 
 async def test_a_memory_is_formed_checked_changed_and_removed(
-    former: Former, model: ScriptedModel, server: ProviderServer
+    former: Former, server: ProviderServer
 ) -> None:
     """The same tools, schemas and memories in view as with OpenAI; tokens are counted."""
-    model.answer([RAMEN])
     spent: list[TokenUse] = []
-
-    def spend(used: TokenUse) -> None:
-        spent.append(used)
-
-    formed = await former.form(ALICE_DM, words("ラーメンが好きです"), spend=spend)
-    assert [change.action for change in formed.changes] == ["remembered"]
-    assert [used.total() > 0 for used in spent] == [True]
-    model.answer(
-        lambda shown: [
-            (
-                "PatchDoc",
-                {
-                    "json_doc_id": shown.id_of("ラーメン"),
-                    "patches": [
-                        {"op": "replace", "path": "/food_name", "value": "うどん"},
-                        {"op": "replace", "path": "/evidence", "value": "うどんが好きです"},
-                    ],
-                },
-            )
-        ]
-    )
-    formed = await former.form(ALICE_DM, words("うどんが好きです"))
-    assert [change.action for change in formed.changes] == ["updated"]
-    model.answer(lambda shown: [remove(shown.id_of("うどん"))])
-    formed = await former.form(ALICE_DM, words("うどんが好きなのはやめました"))
-    assert [change.action for change in formed.changes] == ["removed"]
+    udon = "うどんが好きです"
+    for said, step, action in (
+        ("ラーメンが好きです", lambda shown: [RAMEN], "remembered"),
+        (
+            udon,
+            lambda shown: [patch(shown.id_of("ラーメン"), food_name="うどん", evidence=udon)],
+            "updated",
+        ),
+        ("うどんはやめました", lambda shown: [remove(shown.id_of("うどん"))], "removed"),
+    ):
+        server.steps.append(step)
+        formed = await former.form(ALICE_DM, words(said), spend=spent.append)
+        assert [change.action for change in formed.changes] == [action]
+    assert [used.total() > 0 for used in spent] == [True] * 3
     assert len(server.requests) == 6
-    tools = [tool["function"] for tool in model.requests[-1]["tools"]]
-    assert {"UserFact", "PatchDoc", "RemoveDoc"} <= {tool["name"] for tool in tools}
+    assert server.tools(-2)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])

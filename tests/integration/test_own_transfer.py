@@ -21,7 +21,7 @@ from tests.loopback import Handler, ThreadServer
 
 def files_of(app: App, place: PersonThread) -> list[Any]:
     """Return the files in the DM of a place."""
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     return [file for message in seen for file in message.get("files", [])]
 
 
@@ -49,7 +49,7 @@ async def test_an_export_that_slack_does_not_take(
     told = await send_export(app.wiring.app, click)
     assert told.line == say("en", key)
     assert len(files_of(app, place)) == ("drop" in fault)
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user, place.channel)
     own = [message for message in seen if message["user"] == app.slack.bot_user_id]
     assert len(own) == (2 if "drop" in fault else 0)
 

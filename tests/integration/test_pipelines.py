@@ -64,32 +64,6 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
         assert cancelled > 3, "None was cancelled under way."
 
 
-@pytest.mark.usefixtures("busy")
-@pytest.mark.parametrize("steps", range(5))
-async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, steps: int) -> None:
-    """A cancelled write neither waits for a lock nor is committed when that is free."""
-    insert = (
-        "INSERT INTO listening (team_id, heard_at) SELECT 'T1', now()"
-        " FROM pg_advisory_xact_lock(hashtextextended('lock', 0))"
-    )
-    async with (
-        create_pool(login_of(database), min_size=1, max_size=1) as pool,
-        await psycopg.AsyncConnection.connect(database) as other,
-    ):
-        assert await works(pool)
-        await other.execute("SELECT pg_advisory_xact_lock(hashtextextended('lock', 0))")
-        task = asyncio.create_task(execute_statement(pool, insert))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        task.cancel()
-        async with asyncio.timeout(60):
-            await asyncio.wait([task])
-        assert task.cancelled()
-        await other.rollback()
-        assert await works(pool)
-        assert owner_rows(database, "SELECT team_id FROM listening") == []
-
-
 async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:
     """Not as a connection in trouble, which would be taken for an outage and tried again."""
     owner_rows(database, _FAILS_AT_THE_COMMIT)

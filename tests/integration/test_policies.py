@@ -82,15 +82,6 @@ async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp
     assert app.formations(asked.person) == []
 
 
-async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp) -> None:
-    """Where the sentence cannot be shown, the message is handled and nothing is kept."""
-    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
-    place = app.slack.place()
-    app.slack.fault("chat.postMessage", error="is_archived")
-    await app.ask(place, "Hello")
-    nothing_is_kept(app, place.user)
-
-
 async def test_whose_use_has_ended_sees_exports_and_forgets(make_app: MakeApp) -> None:
     """Whose use has ended can see, export and forget; nothing is added."""
     app = await make_app()

@@ -15,8 +15,9 @@ from memory import DM, add_memories
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
-from tests.integration.person import Place, SlackPerson, shown
+from tests.integration.person import SlackPerson
 from tests.integration.test_promises import SENTENCE, minute
+from tests.person import Place, shown
 from tests.waiting import until
 
 pytestmark = pytest.mark.own_slack

@@ -19,8 +19,8 @@ from bot.ui.promises import remind_at
 from memory import DM, Memory, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
-from tests.integration.person import shown
 from tests.integration.playground_slack import PersonThread
+from tests.person import shown
 
 SENTENCE = "I promised Mia the Q3 figures"
 
@@ -63,7 +63,7 @@ async def minute(app: App) -> None:
 
 def reminders(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return the reminders in a person's direct messages."""
-    seen = app.slack.control(f"channels/dm/messages?as={place.user}")["messages"]
+    seen = app.slack.seen(place.user)
     return [one for one in seen if SENTENCE in json.dumps(one) and "promised this" in shown(one)]
 
 

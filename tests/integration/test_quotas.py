@@ -12,8 +12,7 @@ from bot.locale import LANGUAGES, say
 from bot.runtime.ask import answer
 from bot.ui.reader import Reader
 from memory import Person
-from tests.integration.app import App, MakeApp, receiving
-from tests.integration.person import SlackPerson, shown
+from tests.integration.app import App, MakeApp
 
 pytestmark = pytest.mark.usefixtures("within_an_hour")
 
@@ -71,22 +70,6 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
     assert requests_of(app) == [2]
     assert app.turn(refused)["words"] == ""
     assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
-
-
-async def test_the_embeddings_of_a_form_count_like_messages(make_app: MakeApp) -> None:
-    """An edit embeds the new words; beyond the limit nothing changes."""
-    app = await make_app(person_messages_per_hour=1)
-    async with receiving(app):
-        ann = SlackPerson(app)
-        await ann.remember("ramen")
-        for food in ("udon", "soba"):
-            panel = await ann.command("/memories")
-            await ann.press(panel, "memory_menu", "edit")
-            await ann.submit(await ann.form_opens(), **{"field.food_name": food})
-            refused = shown(await ann.changed(panel))
-        assert requests_of(app) == [1]
-        assert any(one in refused for one in hourly(1))
-        assert await ann.foods() == ["udon"]
 
 
 async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:

@@ -24,11 +24,9 @@ from memory import (
     memory_view,
     recall_memories,
 )
-from memory.postgres import person_transaction
 from memory.recall.search import MAX_INSTRUCTIONS, NEAREST
 from tests.databases import SPACE, fresh_database, login_of
-from tests.integration.counted import CountedConnection, Sent, count_statements
-from tests.integration.scripted_model import ScriptedModel
+from tests.integration.counted import count_statements
 from tests.integration.scripted_model import vector as vector_of
 from tests.integration.test_recall import distance
 
@@ -122,62 +120,6 @@ VIEWS = {
     "group": (memory_view(OWNER_OF_MANY.namespace("G1")), {PUBLIC, "G1"}),
     "connect": (memory_view(OWNER_OF_MANY.namespace("G1"), shared=True), {"G1"}),
 }
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a plan's nodes, from the top."""
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
-async def explained(pool: Pool, sent: Sent) -> list[dict[str, Any]]:
-    """Have PostgreSQL run a statement again, for the person, and return the nodes of its plan."""
-    async with person_transaction(pool, OWNER_OF_MANY) as connection:
-        found = await connection.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {sent.text}".encode(), sent.params
-        )
-        [row] = await found.fetchall()
-    return list(nodes(row["QUERY PLAN"][0]["Plan"]))
-
-
-@pytest.mark.parametrize("down", [False, True], ids=["nearest", "newest"])
-@pytest.mark.parametrize("place", VIEWS)
-async def test_what_recall_sends_reads_by_the_persons_prefix(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, place: str, down: bool
-) -> None:
-    """Among 100,000 rows each statement of a recall reads the person's own, by an index alone."""
-    model.embeddings_status = 500 if down else 200
-    seen_from, audiences = VIEWS[place]
-    found = await recall_memories(pool, model_embedder, seen_from, QUESTION)
-    assert found.newest_only == down
-    theirs = sum(audience_of(number) in audiences for number in range(MANY))
-    by_prefix = [
-        {"store_prefix_idx"},
-        {"store_instructions", "store_superseding"}
-        | ({"store_prefix_idx"} if down else {"store_vectors_prefix_idx", "store_pkey"}),
-    ]
-    # Statements with named parameters: these are the application's.
-    recall = [sent for sent in CountedConnection.statements if isinstance(sent.params, dict)]
-    for sent, expected in zip(recall, by_prefix, strict=True):
-        plan = await explained(pool, sent)
-        # kioku_embedding_space has one row.
-        reads = [
-            node
-            for node in plan
-            if node.get("Relation Name", "kioku_embedding_space") != "kioku_embedding_space"
-            or "Index Name" in node
-        ]
-        # By name, and not merely no "Seq Scan": each other way to read a table is another kind.
-        kinds = {"Bitmap Heap Scan", "Bitmap Index Scan", "Index Scan"}
-        assert {node["Node Type"] for node in reads} <= kinds, plan
-        by_index = [node for node in reads if "Index Name" in node]
-        assert {node["Index Name"] for node in by_index} == expected, plan
-        assert all("prefix" in node["Index Cond"] for node in by_index), plan
-        assert all(node["Actual Rows"] * node["Actual Loops"] <= theirs for node in reads), plan
-        rows = [node for node in reads if "Relation Name" in node]
-        assert all("starts_with(prefix, (InitPlan" in node["Filter"] for node in rows), plan
-        assert not any(node["Rows Removed by Filter"] for node in rows), plan
 
 
 @pytest.mark.parametrize("place", VIEWS)

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import json
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from bot.memories.feedback import comment
 from bot.pipeline.context import read_thread
 from bot.ui.panel import FEEDBACK, Click
 from bot.ui.reader import Reader
+from tests.databases import naming
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
 
 _WORD = "hunt" + "er2024"
 _CARD = "4111 1111 " + "1111 1111"
-
-
-def stored(app: App) -> str:
-    """Return every text of every table, as the owner reads it."""
-    with psycopg.connect(app.database) as owner:
-        columns = owner.execute(
-            "SELECT c.table_name, c.column_name FROM information_schema.columns c"
-            " JOIN information_schema.tables t USING (table_schema, table_name)"
-            " WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
-            " AND c.data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY')"
-        ).fetchall()
-        assert ("messages", "words") in columns
-        statement = sql.SQL(" UNION ALL ").join(
-            sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(name), sql.Identifier(table))
-            for table, name in columns
-        )
-        return "\n".join(row[0] or "" for row in owner.execute(statement))
 
 
 def asked_of_models(app: App, *kinds: str) -> list[str]:
@@ -64,7 +46,7 @@ async def test_a_credential_is_answered_and_not_kept(app: App, template: str, se
     assert part_of(secret) in app.request_texts()[-1]
     await app.ask(place, "What did I say?")
     await app.form(asked)
-    assert part_of(secret) not in stored(app)
+    assert naming(app.database, part_of(secret)) == {}
     assert part_of(secret) not in app.request_texts()[-1]
     assert " removed]" in app.request_texts()[-1]
     assert asked_of_models(app, "formation")
@@ -85,7 +67,7 @@ async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: App
     """Only its own inbox row holds it; the prompt of another thread has the placeholder."""
     place = app.slack.place()
     await app.receive(place, f"I love ramen. My password is {_WORD}")
-    assert _WORD in stored(app)
+    assert naming(app.database, _WORD) == {"messages": 1}
     later = await app.receive(place, "What do I love?")
     await app.answering.drain(later.thread)
     assert "I love ramen. My password is [password removed]" in app.request_texts()[-1]
@@ -102,7 +84,7 @@ async def test_a_tool_stores_nothing_of_it(app: App) -> None:
     asked = await app.ask(place, f"My password is {_WORD}.\nRemember that I live in Osaka")
     assert app.outputs()[0]["refused"] == "secret"
     assert await app.memories(asked.person) == []
-    assert _WORD not in stored(app)
+    assert naming(app.database, _WORD) == {}
 
 
 async def test_a_thread_that_is_read_is_redacted(app: App) -> None:

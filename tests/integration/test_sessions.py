@@ -90,17 +90,6 @@ async def test_the_end_is_tried_again(thread: Thread, fault: dict[str, Any]) -> 
     thread.whole("Hello.")
 
 
-@pytest.mark.parametrize("error", ["unknown_method", "feature_disabled", "missing_scope"])
-async def test_a_workspace_without_sessions_is_not_asked_for_each_answer(
-    sender: Sender, error: str
-) -> None:
-    """Where Slack has no sessions an answer comes without one, and the next does not ask again."""
-    sender.slack.fault(SET, error=error, times=None)
-    for place in (sender.slack.place(), sender.slack.place()):
-        await Thread(sender, place).posted()
-    assert len(sender.slack.calls(SET)) == 1
-
-
 def left_processing(app: App, asked: Message) -> None:
     """Leave the session of a message's thread `processing`, as a process does that dies."""
     app.slack.as_app(

@@ -6,7 +6,6 @@ The limits are of statements, not of seconds: a statement takes a network round 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -21,7 +20,6 @@ from memory import (
     undo_forgetting,
 )
 from memory.model.namespace import Person
-from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
 from tests.integration.app import app_of
 from tests.integration.counted import count_statements, counted
@@ -109,53 +107,3 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
         assert len(sent) <= MOST, sent
     assert printed(database, *TABLES) == before
     assert count(database, "store_vectors") == 0
-
-
-async def undone(pool: Pool, done: Forgotten) -> int:
-    """Undo a forgetting, and return the number of statements."""
-    assert done.id is not None
-    with counted() as sent:
-        await undo_forgetting(pool, ANN, done.id)
-        return len(sent)
-
-
-async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: str) -> None:
-    """As many statements forget and restore a period of 400 messages as one of two.
-
-    It holds memories, removed ones that only have versions, and versions of other memories.
-    """
-    fill(database, memories=1_500, turns=3_000)
-    owner_rows(
-        database,
-        "WITH gone AS (DELETE FROM store WHERE right(key, 1) IN ('2', '5') RETURNING key)"
-        " INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor,"
-        " batch) SELECT gen_random_uuid(), team_id, user_id, audience, key, kind, 'removed',"
-        " 'command', batch FROM memory_versions JOIN gone USING (key) RETURNING 1",
-    )
-    owner_rows(
-        database,
-        "INSERT INTO memory_versions (id, number, team_id, user_id, audience, key, kind, action,"
-        " actor, value, created_at, updated_at, batch)"
-        " SELECT gen_random_uuid(), 0, team_id, user_id, audience, key, kind, action, actor,"
-        " jsonb_set(value, '{sources,0,ts}',"
-        " to_jsonb((1763599000 + substr(key, 2)::int) || '.000100')), created_at, updated_at, batch"
-        " FROM memory_versions WHERE substr(key, 2)::int > 1000 AND value IS NOT NULL RETURNING 1",
-    )
-    before = printed(database, *TABLES)
-    counts = []
-    app = app_of(pool=pool, queue=Queue(pool))
-    for messages in (2, 400):
-        since, until = (
-            datetime.fromtimestamp(1763600001 + seconds, UTC) for seconds in (0, messages)
-        )
-        with counted() as sent:
-            done = await forget_all_of(app, ANN, Selection(since=since, until=until))
-            forgetting = len(sent)
-        assert done.count == {2: 1, 400: 320}[messages]
-        hidden = "memory_versions WHERE deleted_at IS NOT NULL AND action <> 'forgotten'"
-        removed = {2: 1, 400: 80}[messages]  # they go with all their versions
-        assert count(database, hidden) == 2 * messages + 3 * removed
-        counts.append((forgetting, await undone(pool, done)))
-        assert printed(database, *TABLES) == before
-    assert counts[0] == counts[1]
-    assert max(counts[0]) <= 2 * MOST

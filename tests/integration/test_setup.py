@@ -100,32 +100,6 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
     assert (again.returncode, again.stdout.count("✓ ")) == (0, 3), "what is set is checked again"
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        (
-            {BOT: "xoxb-1"},
-            "SLACK_BOT_TOKEN is set without SLACK_APP_TOKEN: copy it from your app's Basic"
-            " Information, App-Level Tokens (xapp-…, with the scope connections:write), or run"
-            " `kioku setup`, which asks for both.",
-        ),
-        (
-            {KEY: "secret"},
-            "OPENAI_API_KEY has to begin with sk-: copy it from"
-            " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
-            " address.",
-        ),
-    ],
-)
-def test_up_refuses_values_of_a_wrong_form(
-    tmp_path: Path, settings: dict[str, str], sentence: str
-) -> None:
-    """One sentence before anything starts: no folder is made, and the value is not shown."""
-    done = ended(tmp_path, "up", PORT="0", **settings)
-    assert (done.code, done.out, done.err) == (1, "", f"kioku: {sentence}\n")
-    assert not list(tmp_path.iterdir())
-
-
 def test_up_names_a_taken_port_before_anything_starts(tmp_path: Path) -> None:
     """No database is made for it."""
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -31,7 +31,6 @@ from tests.waiting import until
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
-_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +175,7 @@ async def running(
 
 async def remembered(pool: Pool, team: str, user: str) -> list[str]:
     """Return a person's memories, once there are some."""
-    async with asyncio.timeout(_SECONDS):
-        while not (found := await list_memories(pool, Person(team, user))):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    found = await until(lambda: list_memories(pool, Person(team, user)))
     return [str(memory.content) for memory in found]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -16,8 +15,8 @@ from bot.listeners.app import CheckedApp
 from bot.runtime.service import socket_mode
 from bot.slack.client import create_client
 from tests.loopback import serving
+from tests.waiting import until
 
-SECONDS = 20.0
 NOWHERE = "ws://127.0.0.1:1/"
 
 
@@ -49,12 +48,6 @@ class Slack:
             continue
         self.open.remove(line)
         return line
-
-    async def connected_anew(self, before: web.WebSocketResponse) -> None:
-        """Wait until there is a connection, and it is another than `before`."""
-        async with asyncio.timeout(SECONDS):
-            while not self.open or before in self.open:  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -88,6 +81,6 @@ async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack
         [line] = slack.open
         slack.dead = 2
         await line.close()
-        await slack.connected_anew(line)
+        await until(lambda: slack.open and line not in slack.open)
         assert slack.given >= 5
     assert not await connection.is_connected()

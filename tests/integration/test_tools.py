@@ -7,11 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field
 
 from memory import (
@@ -35,6 +32,7 @@ from memory.tools.memory_tools import SEARCH_BYTES, SEARCH_LIMIT
 from tests.conftest import Server
 from tests.databases import owner_rows
 from tests.integration.scripted_model import ScriptedModel
+from tests.memories import put_memory
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -75,21 +73,9 @@ class ToolTest:
 
     def put(self, namespace: Namespace, name: str) -> str:
         """Store a food and return its key."""
-        key = str(uuid4())
         content = {"food_name": name, "cuisine": None, "preference": 80, "description": None}
         value = {"kind": "UserFoodPreference", "content": content, "sources": []}
-        vector = "[1" + ",0" * 255 + "]"
-        with psycopg.connect(self.database) as connection:
-            connection.execute(
-                "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
-                (namespace.prefix, key, Jsonb(value)),
-            )
-            connection.execute(
-                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-                " VALUES (%s, %s, 'content', %s)",
-                (namespace.prefix, key, vector),
-            )
-        return key
+        return put_memory(self.database, namespace, value)
 
     def stored(self) -> list[dict[str, Any]]:
         """Return every row, everybody's."""
@@ -100,10 +86,6 @@ class ToolTest:
             "  WHERE (v.prefix, v.key) = (s.prefix, s.key)) AS vectors"
             " FROM store s ORDER BY prefix, key",
         )
-
-    def contents(self) -> list[dict[str, Any]]:
-        """Return the content of every row."""
-        return [json.loads(row["value"])["content"] for row in self.stored()]
 
     @asynccontextmanager
     async def unchanged(self) -> AsyncIterator[None]:
@@ -261,18 +243,6 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert not tools.to_forget
     assert not tools.refused
     assert len(case.model.verdict_requests) == 1
-
-
-async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
-    """An update names a memory by the id of a search and keeps its key."""
-    key = case.put(OWN, "udon")
-    tools = case.tools("I like soba, not udon")
-    content = {"kind": "UserFoodPreference", "food_name": "soba", "preference": 80}
-    (told,) = await change(tools, content, action="update", id=key)
-    assert (told["done"], told["id"]) == ("updated", key)
-    (row,) = case.stored()
-    assert row["key"] == key
-    assert json.loads(row["value"])["content"]["food_name"] == "soba"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 
 from memory.embeddings.embedder import Embedder
@@ -18,7 +17,7 @@ from memory.model.schemas import UserFoodPreference, UserTechInterest, register_
 from memory.postgres.database import Pool
 from memory.store.memories import read_within
 from tests.databases import owner_rows
-from tests.memories import ApprovedStore, add_memory
+from tests.memories import ApprovedStore, add_memory, put_memory
 
 ALICE = Person("T1", "U1")
 OWN = ALICE.namespace(DM)
@@ -53,14 +52,7 @@ def said(*messages: str) -> list[TypedMessage]:
 
 def put(database: str, namespace: Namespace, key: str, value: dict[str, Any]) -> None:
     """Store a row behind the store's back."""
-    owner_rows(
-        database,
-        "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
-        " ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, updated_at = now()",
-        namespace.prefix,
-        key,
-        Jsonb(value),
-    )
+    put_memory(database, namespace, value, key=key)
 
 
 def stored(database: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -141,24 +133,6 @@ async def test_what_is_no_valid_memory_is_refused(
     """Fields that do not fit their kind, a thing without a name, and kinds there are not."""
     assert reasons(await person_store.form("I love soba", value)) == [reason]
     assert stored(person_store.database) == {}
-
-
-async def test_a_wider_memory_that_is_superseded_meanwhile(person_store: PersonStore) -> None:
-    """What was judged beside a wider memory does not change the one that superseded it since."""
-    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
-    store = await person_store.load("Soba with duck")
-    duck = food("soba", None)
-    duck["content"]["description"] = "duck"
-    await store.aput(OWN.parts, "new", quoted(duck, "Soba with duck"))
-    narrow = food("soba", 50, supersedes=[{"key": "wide"}])
-    put(person_store.database, OWN, "narrow", narrow)
-    formed = await person_store.commit(store)
-    assert (formed.changes, formed.refused) == ((), ())
-    [question] = formed.questions
-    assert question.after is not None
-    assert question.after["content"]["description"] == "duck"
-    assert (question.asks, question.after["content"]["preference"]) == ("replace", 50)
-    assert stored(person_store.database)[(DM, "narrow")] == narrow
 
 
 @pytest.mark.parametrize("formed", [True, False])

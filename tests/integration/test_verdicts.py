@@ -33,7 +33,8 @@ from tests.integration.scripted_model import (
     remove,
     verdict,
 )
-from tests.integration.test_formation import know, reasons, rows
+from tests.integration.test_formation import Trial, reasons, rows
+from tests.integration.test_formation import trial as trial
 from tests.memories import add_memory
 
 ALICE = Person("T1", "U1")
@@ -73,9 +74,7 @@ async def facts(database: str) -> list[str]:
     return sorted(str(row["value"]["content"].get("fact")) for row in await rows(database))
 
 
-async def test_one_request_judges_all_proposals_of_a_run(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_one_request_judges_all_proposals_of_a_run(trial: Trial) -> None:
     """Each field decides on its own proposal, in one run and one request."""
     said = [
         "My dog's name is Rex.",
@@ -89,8 +88,8 @@ async def test_one_request_judges_all_proposals_of_a_run(
         "I have two kids.",
         "I collect stamps.",
     ]
-    model.answer([fact(one.rstrip(".?"), one) for one in said[:8]])
-    model.verdicts.append(
+    trial.model.answer([fact(one.rstrip(".?"), one) for one in said[:8]])
+    trial.model.verdicts.append(
         {
             1: {"about": "other"},
             2: {"modality": "past"},
@@ -100,26 +99,24 @@ async def test_one_request_judges_all_proposals_of_a_run(
             6: {"modality": "request"},
         }
     )
-    formed = await former.form(ALICE_DM, typed(*said))
+    formed = await trial.form(typed(*said))
     assert [change.action for change in formed.changes] == ["remembered"] * 2
-    assert await facts(database) == ["I studied in Kyoto", "My dog's name is Rex"]
+    assert await facts(trial.database) == ["I studied in Kyoto", "My dog's name is Rex"]
     assert reasons(formed) == [
         "other_person",
         *["not_asserted"] * 5,
     ]
     assert [one.sentence for one in formed.refused] == said[1:7]
-    assert (len(model.requests), len(model.verdict_requests)) == (1, 1)
+    assert (len(trial.model.requests), len(trial.model.verdict_requests)) == (1, 1)
 
 
-async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(trial: Trial) -> None:
     """An entry that does not fit the schema is no verdict, nor is one for an unknown index.
 
     Optional fields may be left out, null or "", and the answer may be JSON text.
     """
     said = ["I live in Oslo.", "I play chess.", "I ski.", "I own a kayak.", "I row.", "I sing."]
-    model.answer([fact(one, one) for one in said])
+    trial.model.answer([fact(one, one) for one in said])
     short = verdict(3)
     del short["sensitive"]
     entries = [
@@ -130,30 +127,30 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
         verdict(4, sensitive=None, valid_until=""),
         *(verdict(7), verdict(-1), "nonsense"),
     ]
-    model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```")
-    formed = await former.form(memory_view(ALICE.namespace(PUBLIC)), typed(*said))
-    assert await facts(database) == ["I own a kayak.", "I row."]
+    trial.model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```")
+    formed = await trial.former.form(memory_view(ALICE.namespace(PUBLIC)), typed(*said))
+    assert await facts(trial.database) == ["I own a kayak.", "I row."]
     assert reasons(formed) == ["unsupported"] * 4
     assert formed.questions == ()
-    assert len(model.verdict_requests) == 1
+    assert len(trial.model.verdict_requests) == 1
 
 
-async def test_what_the_verdict_sees(former: Former, model: ScriptedModel) -> None:
+async def test_what_the_verdict_sees(trial: Trial) -> None:
     """Each proposal with its values, old content, sentences, question; the date and the zone."""
-    await know(former, model, ALICE_DM, food("ラーメン", 80, "ラーメンが好きです", cuisine="和食"))
+    await trial.know(food("ラーメン", 80, "ラーメンが好きです", cuisine="和食"))
     said = typed(
         "今日は疲れた。味噌ラーメンが一番<好き>です！また明日。\nJe déteste les champignons.",
         reply_to="何が好きですか？",
     )
-    model.answer(
+    trial.model.answer(
         lambda shown: [
             patch(shown.id_of("ラーメン"), preference=95, evidence="味噌ラーメンが一番"),
             food("champignons", 5, "je déteste les champignons"),
         ]
     )
-    model.verdict_requests.clear()
-    await former.form(ALICE_DM, said)
-    (request,) = model.verdict_requests
+    trial.model.verdict_requests.clear()
+    await trial.form(said)
+    (request,) = trial.model.verdict_requests
     assert "MemoryVerdicts" in request["input"][0]["content"]
     assert request["input"][0]["role"] == "system"
     assert request["tool_choice"] == {"type": "function", "name": "MemoryVerdicts"}
@@ -183,24 +180,20 @@ async def test_what_the_verdict_sees(former: Former, model: ScriptedModel) -> No
 
 
 @pytest.mark.parametrize("takes_back", [True, False])
-async def test_a_removal_needs_the_verdict(
-    former: Former, model: ScriptedModel, database: str, takes_back: bool
-) -> None:
+async def test_a_removal_needs_the_verdict(trial: Trial, takes_back: bool) -> None:
     """RemoveDoc carries an id only: the verdict sees all that was typed, and decides."""
-    await know(former, model, ALICE_DM, food("viande", 80, "J'adore la viande"))
-    model.answer(lambda shown: [remove(shown.id_of("viande"))])
-    model.verdicts.append({0: {"supported": takes_back}})
-    model.verdict_requests.clear()
-    formed = await former.form(
-        ALICE_DM, typed("Au fait, j'ai changé d'avis.", "Je ne mange plus de viande.")
-    )
+    await trial.know(food("viande", 80, "J'adore la viande"))
+    trial.model.answer(lambda shown: [remove(shown.id_of("viande"))])
+    trial.model.verdicts.append({0: {"supported": takes_back}})
+    trial.model.verdict_requests.clear()
+    formed = await trial.form(typed("Au fait, j'ai changé d'avis.", "Je ne mange plus de viande."))
     assert (
         '<typed>\n"Au fait, j\'ai changé d\'avis."\n"Je ne mange plus de viande."\n</typed>'
-        in asked_text(model.verdict_requests[0])
+        in asked_text(trial.model.verdict_requests[0])
     )
-    (proposed,) = model.proposed
+    (proposed,) = trial.model.proposed
     assert (proposed["change"], proposed["old"]["food_name"]) == ("remove", "viande")
-    assert len(await rows(database)) == (0 if takes_back else 1)
+    assert len(await trial.rows()) == (0 if takes_back else 1)
     assert reasons(formed) == ([] if takes_back else ["unsupported"])
     if takes_back:
         [removed] = formed.changes
@@ -208,54 +201,50 @@ async def test_a_removal_needs_the_verdict(
 
 
 @pytest.mark.parametrize("modality", ["request", "past"])
-async def test_level_zero_is_a_removal_too(
-    former: Former, model: ScriptedModel, database: str, modality: str
-) -> None:
+async def test_level_zero_is_a_removal_too(trial: Trial, modality: str) -> None:
     """A level that falls to 0 is judged as a removal; a request and what is over may remove."""
-    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
-    model.answer(
+    await trial.know(food("pasta", 80, "I like pasta"))
+    trial.model.answer(
         lambda shown: [patch(shown.id_of("pasta"), preference=0, evidence="forget the pasta")]
     )
-    model.verdicts.append({0: {"modality": modality}})
-    formed = await former.form(ALICE_DM, typed("Please forget the pasta thing"))
-    assert model.proposed[0]["change"] == "remove"
+    trial.model.verdicts.append({0: {"modality": modality}})
+    formed = await trial.form(typed("Please forget the pasta thing"))
+    assert trial.model.proposed[0]["change"] == "remove"
     assert [change.action for change in formed.changes] == ["removed"]
-    assert await rows(database) == []
+    assert await trial.rows() == []
 
 
 @pytest.mark.parametrize("by_level", [False, True])
 async def test_words_the_person_was_asked_about_remove_nothing(
-    former: Former, model: ScriptedModel, database: str, by_level: bool
+    trial: Trial, by_level: bool
 ) -> None:
     """What a button asks about is decided by the click, not by the words again."""
-    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
+    await trial.know(food("pasta", 80, "I like pasta"))
 
     def take_back(shown: Shown) -> list[Call]:
         pasta = shown.id_of("pasta")
         return [patch(pasta, preference=0, evidence="forget that") if by_level else remove(pasta)]
 
-    model.answer(take_back)
+    trial.model.answer(take_back)
     said = [replace(one, removal_proposed=True) for one in typed("forget that I like pasta")]
-    model.verdict_requests.clear()
-    formed = await former.form(ALICE_DM, said)
+    trial.model.verdict_requests.clear()
+    formed = await trial.form(said)
     assert reasons(formed) == ["unusable"]
-    assert model.verdict_requests == []
-    assert len(await rows(database)) == 1
+    assert trial.model.verdict_requests == []
+    assert len(await trial.rows()) == 1
 
 
-async def test_requests_are_for_instructions(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_requests_are_for_instructions(trial: Trial) -> None:
     """A wish about answers is a request by nature; a fact that is only requested is not stored."""
     said = "Please answer in bullet points from now on"
-    model.answer(
+    trial.model.answer(
         [
             ("UserInstruction", {"instruction": "Answer in bullet points", "evidence": said}),
             fact("wants bullet points", said),
         ]
     )
-    model.verdicts.append({0: {"modality": "request"}, 1: {"modality": "request"}})
-    formed = await former.form(ALICE_DM, typed(said))
+    trial.model.verdicts.append({0: {"modality": "request"}, 1: {"modality": "request"}})
+    formed = await trial.form(typed(said))
     assert [change.kind for change in formed.changes] == ["UserInstruction"]
     assert reasons(formed) == ["not_asserted"]
 
@@ -270,18 +259,13 @@ async def test_requests_are_for_instructions(
     ],
 )
 async def test_valid_until_holds_through_that_day_where_the_person_is(
-    former: Former,
-    model: ScriptedModel,
-    database: str,
-    until: str | None,
-    ends: list[str | None],
-    refused: list[str],
+    trial: Trial, until: str | None, ends: list[str | None], refused: list[str]
 ) -> None:
     """The day ends at midnight in Tokyo, at 15:00 UTC; no day, no end; a day before: refused."""
-    model.answer([fact("is in Osaka", "Ich bin bis Montag in Osaka")])
-    model.verdicts.append({0: {"valid_until": until}})
-    formed = await former.form(ALICE_DM, typed("Ich bin bis Montag in Osaka"))
-    assert [row["expires_at"] for row in await rows(database)] == ends
+    trial.model.answer([fact("is in Osaka", "Ich bin bis Montag in Osaka")])
+    trial.model.verdicts.append({0: {"valid_until": until}})
+    formed = await trial.form(typed("Ich bin bis Montag in Osaka"))
+    assert [row["expires_at"] for row in await trial.rows()] == ends
     assert reasons(formed) == refused
 
 
@@ -289,20 +273,17 @@ async def test_valid_until_holds_through_that_day_where_the_person_is(
     ("conflict", "stored", "asked"), [("none", 20, 0), ("replaces", 20, 0), ("unclear", 80, 1)]
 )
 async def test_an_unclear_conflict_is_a_question(
-    former: Former,
-    model: ScriptedModel,
-    database: str,
-    conflict: str,
-    stored: int,
-    asked: int,
+    trial: Trial, conflict: str, stored: int, asked: int
 ) -> None:
     """`unclear` leaves the row as it is and asks; the others change it."""
-    await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
-    model.answer(lambda shown: [patch(shown.id_of("pasta"), preference=20, evidence="pasta, hmm")])
-    model.verdicts.append({0: {"conflict": conflict}})
-    formed = await former.form(ALICE_DM, typed("pasta, hmm"))
+    await trial.know(food("pasta", 80, "I like pasta"))
+    trial.model.answer(
+        lambda shown: [patch(shown.id_of("pasta"), preference=20, evidence="pasta, hmm")]
+    )
+    trial.model.verdicts.append({0: {"conflict": conflict}})
+    formed = await trial.form(typed("pasta, hmm"))
     assert [question.asks for question in formed.questions] == ["replace"] * asked
-    (row,) = await rows(database)
+    (row,) = await trial.rows()
     assert row["value"]["content"]["preference"] == stored
 
 
@@ -396,18 +377,16 @@ async def test_a_yes_changes_what_was_added_since(
     assert [one["kind"] for one in row["value"]["sources"]] == ["command", "message"]
 
 
-async def test_malformed_is_asked_once_more(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_malformed_is_asked_once_more(trial: Trial) -> None:
     """The second answer counts; two malformed ones drop the proposals, and the words are formed."""
-    model.answer([fact("I play chess", "I play chess")])
-    model.verdicts.append('{"verdicts": [{"index": 0, "supported": "perhaps"}]}')
-    formed = await former.form(ALICE_DM, typed("I play chess"))
+    trial.model.answer([fact("I play chess", "I play chess")])
+    trial.model.verdicts.append('{"verdicts": [{"index": 0, "supported": "perhaps"}]}')
+    formed = await trial.form(typed("I play chess"))
     assert len(formed.changes) == 1
-    assert len(model.verdict_requests) == 2
+    assert len(trial.model.verdict_requests) == 2
     for nonsense in ("", "{", '{"verdicts": 3}', "[" * 5000):
-        model.answer([fact("I play go", "I play go")])
-        model.verdicts += [nonsense, nonsense]
+        trial.model.answer([fact("I play go", "I play go")])
+        trial.model.verdicts += [nonsense, nonsense]
         ran: list[FormationResult] = []
 
         async def note(
@@ -415,10 +394,10 @@ async def test_malformed_is_asked_once_more(
         ) -> None:
             ran.append(formed)
 
-        formed = await former.form(ALICE_DM, typed("I play go"), in_commit=note)
+        formed = await trial.form(typed("I play go"), in_commit=note)
         assert reasons(formed) == ["unusable"]
         assert len(ran) == 1
-    assert await facts(database) == ["I play chess"]
+    assert await facts(trial.database) == ["I play chess"]
 
 
 @pytest.mark.parametrize(
@@ -444,13 +423,11 @@ async def test_a_refusal_drops_the_proposals(
     assert await rows(database) == []
 
 
-async def test_an_outage_leaves_the_words_waiting(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_an_outage_leaves_the_words_waiting(trial: Trial) -> None:
     """429 and 5xx: one request was made and nothing is written; the extraction's tokens count."""
-    model.usage = 100
-    model.answer([fact("I play chess", "I play chess")])
-    model.verdicts.append(503)
+    trial.model.usage = 100
+    trial.model.answer([fact("I play chess", "I play chess")])
+    trial.model.verdicts.append(503)
     ran: list[bool] = []
     spent: list[int] = []
 
@@ -461,9 +438,9 @@ async def test_an_outage_leaves_the_words_waiting(
         spent.append(used.total())
 
     with pytest.raises(FormationUnavailable):
-        await former.form(ALICE_DM, typed("I play chess"), in_commit=note, spend=spend)
-    assert (ran, spent, len(model.verdict_requests)) == ([], [100], 1)
-    assert await rows(database) == []
+        await trial.form(typed("I play chess"), in_commit=note, spend=spend)
+    assert (ran, spent, len(trial.model.verdict_requests)) == ([], [100], 1)
+    assert await trial.rows() == []
 
 
 PROMISE = "I promised Mia the Q3 figures."
@@ -488,33 +465,27 @@ GIVEN = ("Promise", {"promise": "the Q3 figures", "to": "Mia", "evidence": PROMI
     ],
 )
 async def test_only_a_given_promise_is_stored_with_the_day_that_the_verdict_reads(
-    former: Former,
-    model: ScriptedModel,
-    database: str,
-    judged: dict[str, Any],
-    expected: tuple[str | None, str | None] | str,
+    trial: Trial, judged: dict[str, Any], expected: tuple[str | None, str | None] | str
 ) -> None:
     """The memory model's own day is not used; a past one, and what is no time, are left out."""
-    model.answer([(GIVEN[0], {**GIVEN[1], "due": "2099-12-31"})])
-    model.verdicts.append({0: judged})
-    formed = await former.form(ALICE_DM, typed(PROMISE))
+    trial.model.answer([(GIVEN[0], {**GIVEN[1], "due": "2099-12-31"})])
+    trial.model.verdicts.append({0: judged})
+    formed = await trial.form(typed(PROMISE))
     if isinstance(expected, str):
         assert reasons(formed) == [expected]
-        assert await rows(database) == []
+        assert await trial.rows() == []
         return
-    [row] = await rows(database)
+    [row] = await trial.rows()
     assert (row["value"]["content"]["due"], row["value"]["content"]["due_time"]) == expected
     assert row["value"]["content"]["state"] == "open"
     assert row["expires_at"] is None
 
 
-async def test_what_became_of_a_promise_changes_it(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_what_became_of_a_promise_changes_it(trial: Trial) -> None:
     """A later sentence ends it or moves its day; its other fields stay."""
-    model.answer([GIVEN])
-    model.verdicts.append({0: {"modality": "promised", "due": "2099-01-19"}})
-    await former.form(ALICE_DM, typed(PROMISE))
+    trial.model.answer([GIVEN])
+    trial.model.verdicts.append({0: {"modality": "promised", "due": "2099-01-19"}})
+    await trial.form(typed(PROMISE))
     for sentence, fields, judged, expected in (
         ("Mia needs it on the 20th.", {}, {"due": "2099-01-20"}, ("2099-01-20", "open")),
         (
@@ -530,10 +501,10 @@ async def test_what_became_of_a_promise_changes_it(
         ) -> list[Call]:
             return [patch(shown.id_of("Q3"), evidence=sentence, **fields)]
 
-        model.answer(patched)
-        model.verdicts.append({0: judged})
-        await former.form(ALICE_DM, typed(sentence, at=FRIDAY + timedelta(minutes=1)))
-        [row] = await rows(database)
+        trial.model.answer(patched)
+        trial.model.verdicts.append({0: judged})
+        await trial.form(typed(sentence, at=FRIDAY + timedelta(minutes=1)))
+        [row] = await trial.rows()
         content = row["value"]["content"]
         assert (content["due"], content["state"]) == expected
         assert content["to"] == "Mia"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,7 +18,6 @@ from memory import (
     Embedder,
     FormationResult,
     MemoryView,
-    Namespace,
     Person,
     PersonMessage,
     Pool,
@@ -44,7 +42,7 @@ from memory.postgres import person_transaction
 from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
-from tests.memories import ApprovedStore, add_memory
+from tests.memories import ApprovedStore
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -128,10 +126,6 @@ class Ledger:
     async def move(self, key: str, audience: str) -> Change:
         """Let the person move a memory."""
         return await move_memory(self.pool, self.embedder, ALICE, key, audience)
-
-    async def add(self, kind: str, content: dict[str, Any], namespace: Namespace = OWN) -> Change:
-        """Let a person add a memory by a command."""
-        return await add_memory(self.pool, self.embedder, namespace, kind, content, COMMAND)
 
     async def answer(self, question: Question, answer: str) -> list[Change]:
         """Let the person answer a question."""
@@ -299,29 +293,6 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     assert memory.content["preference"] == 50
 
 
-async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
-    """What the person edits during a run stays; what the run found is stored or asked."""
-    liked = await ledger.like("ramen")
-    [shown] = await list_memories(ledger.pool, ALICE)
-    store = await ledger.run("I love ramen with miso", ts="2.0")
-    await ledger.propose(store, liked, "I love ramen with miso", description="with miso")
-    formed, _ = await asyncio.gather(
-        store.commit(),
-        ledger.edit(liked.key, food("ramen", 95), seen=shown.updated_at),
-    )
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert memory.content["preference"] == 95
-    if formed.changes:  # the run was first: the edit left its field alone
-        assert memory.content["description"] == "with miso"
-        assert {ts for _, ts in memory.source_messages} == {"1.0", "2.0", "900.1"}
-    else:  # the edit was first: what the verdict was about is another version now
-        [question] = formed.questions
-        assert question.after is not None
-        assert question.after["content"]["description"] == "with miso"
-    with pytest.raises(ChangedSince):
-        await ledger.edit(liked.key, food("ramen", 5), seen=datetime.now(UTC))
-
-
 async def ask_to_replace(ledger: Ledger, key: str, *messages: str) -> None:
     """Leave a question whether the memory may be replaced."""
     [row] = ledger.rows("SELECT value FROM store WHERE key = %s", key)
@@ -357,23 +328,6 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
         await ledger.answer(question, answer)
 
 
-async def test_a_question_about_what_changed_since(ledger: Ledger) -> None:
-    """A question about what a memory no longer says is shown only if the change is undone.
-
-    A yes to it changes nothing, and ends it.
-    """
-    liked = await ledger.like("ramen")
-    await ask_to_replace(ledger, liked.key)
-    change = await ledger.edit(liked.key, food("ramen", 9))
-    assert await open_questions(ledger.pool, ALICE) == []
-    assert await ledger.undo(change.id)
-    [question] = await open_questions(ledger.pool, ALICE)
-    await ledger.edit(liked.key, food("ramen", 9))
-    for error in (ChangedSince, ChangeGone):
-        with pytest.raises(error):
-            await ledger.answer(question, "yes")
-
-
 async def changed_privately(ledger: Ledger) -> FormationResult:
     """Remember something publicly; change it in a direct message."""
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=WIDE)
@@ -405,20 +359,6 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(ledge
     ids = [one.id for one in done]
     await undo_changes(ledger.pool, ledger.embedder, ALICE, ids=ids)
     assert ledger.printed(*ROWS) == before
-
-
-async def test_a_private_memory_that_changed_since_is_not_applied_to_the_public_one(
-    ledger: Ledger,
-) -> None:
-    """A yes to a question that quotes what the private memory no longer says changes nothing."""
-    formed = await changed_privately(ledger)
-    [change], [question] = formed.changes, formed.questions
-    await ledger.edit(change.key, food("soba", 60))
-    before = ledger.printed(*ROWS, "memory_versions")
-    with pytest.raises(ChangedSince):
-        await ledger.answer(question, "yes")
-    assert ledger.printed(*ROWS, "memory_versions") == before
-    assert await open_questions(ledger.pool, ALICE) == []
 
 
 async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(

@@ -81,10 +81,8 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
     ("path", "body"),
     [
         ("messages", {"user": "UNOBODY", "channel": "dm", "text": "x"}),
-        ("messages", {"channel": "dm", "text": "x"}),
         ("messages", {"user": "AYA", "channel": "CNONE", "text": "x"}),
         ("messages", {"user": "AYA", "channel": "dm"}),
-        ("messages", {"user": "AYA", "channel": "dm", "text": 7}),
         ("messages", {"user": "AYA", "channel": "dm", "blocks": [{"type": "blink"}]}),
         ("messages/edit", {"user": "AYA", "channel": "dm", "ts": "1.1", "text": "x"}),
         ("commands", {"user": "AYA", "channel": "dm", "command": "/dance"}),
@@ -92,16 +90,11 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
         ("actions", {"user": "AYA", "channel": "dm", "message_ts": "1.1", "action_id": "x"}),
         ("views/submit", {"user": "AYA", "view_id": "VNONE"}),
         ("stop", {"user": "AYA", "channel": "dm", "thread_ts": "1.1"}),
-        ("users", {"name": " "}),
         ("users", {"name": "Eve", "tz": "Moon/Crater"}),
         ("channels", {"kind": "secret", "members": ["AYA"]}),
-        ("channels", {"kind": "public", "members": []}),
         ("events", {"raw": "x"}),
-        ("events", {"raw": {}, "deliveries": 0}),
         ("delivery", {"mode": "pigeon"}),
-        ("delivery", {"deliveries": [3, 1]}),
         ("settings", {"colour": "red"}),
-        ("settings", {"rate_limits": "false"}),
     ],
 )
 async def test_a_mistake_gets_one_sentence(driver: Driver, path: str, body: Json) -> None:
@@ -113,13 +106,6 @@ async def test_a_mistake_gets_one_sentence(driver: Driver, path: str, body: Json
     }
     status, answer = await driver.try_post(path, **named)
     assert (status, answer["error"][-1]) == (400, ".")
-
-
-async def test_reading_needs_to_know_who(driver: Driver) -> None:
-    """Reading as nobody, from nowhere or from a wrong number gets 400."""
-    for path in ("home", "views?as=UNOBODY", "calls?since=soon", "channels/CNONE/messages"):
-        async with driver.session.get(f"{driver.url}/_playground/{path}") as response:
-            assert response.status == 400
 
 
 @pytest.fixture

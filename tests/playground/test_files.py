@@ -58,16 +58,6 @@ async def test_a_file_is_uploaded_shared_and_downloaded(
         await client.files_completeUploadExternal(files=[{"id": file}], channel_id=said["channel"])
 
 
-async def test_an_upload_is_as_it_was_announced(client: AsyncWebClient) -> None:
-    """Other bytes than announced are refused, and what is not there cannot be shared."""
-    file, status = await upload(client, TEXT, announced=len(TEXT) + 1)
-    assert status == 400
-    with pytest.raises(SlackApiError, match="file_not_found"):
-        await client.files_completeUploadExternal(files=[{"id": file}])
-    with pytest.raises(SlackApiError, match="missing_argument"):
-        await client.files_getUploadURLExternal(filename="a.txt", length=0)
-
-
 async def test_files_need_their_scopes(
     slack: Slack, manifest: Manifest, driver: Driver, client: AsyncWebClient
 ) -> None:

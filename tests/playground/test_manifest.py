@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slack_playground.manifest import ManifestError, manifest_from, read_manifest
-from tests.playground.conftest import ROOT
 
 NAMED: dict[str, Any] = {"display_information": {"name": "Theirs"}}
 COMMAND = {"command": "/deploy", "description": "Deploy"}
@@ -103,29 +100,3 @@ def test_a_file_that_is_none_is_named(
     with pytest.raises(ManifestError) as caught:
         read_manifest(path)
     assert str(caught.value) == sentence.format(path)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--manifest", "nowhere.yml"], "The manifest nowhere.yml cannot be read: "),
-        (
-            ["--manifest", "manifest.yml", "--request-url", "https://example.com/slack/events"],
-            "url must be http on 127.0.0.1: the playground sends to no other host.",
-        ),
-        (["--manifest", "manifest.yml", "--host", "0.0.0.0"], "The playground serves this machine"),
-        (
-            ["--manifest", "manifest.yml", "--data-dir", "manifest.yml"],
-            "The playground cannot keep its data in manifest.yml (",
-        ),
-    ],
-)
-def test_the_command_ends_with_one_line(arguments: list[str], sentence: str) -> None:
-    """A start that cannot be says why in one line and exits with 1."""
-    command = [sys.executable, "-m", "kioku_stand_in.playground", "--no-model", *arguments]
-    ended = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(sentence)
-    assert ended.stderr.count("\n") == 1

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from slack_playground.manifest import Manifest
 from slack_playground.server import serve
-from slack_playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, Slack
+from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
 from tests.playground.conftest import web_client
 from tests.playground.driver import Driver, Json
 
@@ -123,15 +123,19 @@ async def test_a_code_is_good_once_and_for_ten_minutes(
     assert await access_error(anyone, code=late, redirect_uri=REDIRECT) == "invalid_code"
 
 
-async def test_the_client_is_checked(driver: Driver, anyone: AsyncWebClient) -> None:
-    """A wrong client is refused before the code is looked at; both ways of sending it work."""
-    given = {"code": await code(driver), "redirect_uri": REDIRECT}
-    assert await access_error(anyone, **given, client_secret="wrong") == "bad_client_secret"
-    assert await access_error(anyone, **given, client_id="1.2") == "invalid_client_id"
-    assert await access_error(anyone, **given, grant_type="password") == "invalid_grant_type"
-    assert await refused(anyone, "oauth.v2.access", **given) == "invalid_client_id"
-    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    assert (await anyone.api_call("oauth.v2.access", params={**given, **named}))["ok"]
+async def test_the_address_of_consent_installs_where_the_app_is_missing(
+    driver: Driver, anyone: AsyncWebClient
+) -> None:
+    """The browser goes straight back with a code of the first workspace without the app."""
+    other = await second(driver)
+    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, "state": "s"}
+    address = f"{driver.url}/oauth/v2/authorize"
+    async with driver.session.get(address, params=query, allow_redirects=False) as response:
+        assert response.status == 302
+        back = parse_qs(urlsplit(response.headers["Location"]).query)
+    assert back["state"] == ["s"]
+    answer = await access(anyone, code=back["code"][0], redirect_uri=REDIRECT)
+    assert answer["team"]["id"] == other.team
 
 
 @pytest.mark.parametrize(
@@ -211,24 +215,6 @@ async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
     status, answer = await driver.try_post("commands", user=aya, channel="dm", command="/memories")
     assert (status, answer["error"]) == (400, "The app is not installed in this workspace.")
     assert await driver.deliveries() == []
-
-
-async def test_files_and_response_urls_are_of_their_workspace(driver: Driver, slack: Slack) -> None:
-    """A token downloads the files of its workspace only, also where file ids are unknown."""
-    other = await second(driver)
-    token = (await other.post("install"))["token"]
-    aya = await other.user()
-    file = await other.post("files", user=aya, name="a.txt", content="aGVsbG8=")
-    await other.say("look", file_ids=[file["id"]])
-    shown = (await other.messages())[-1]["files"][0]
-    for sent, status in ((token, 200), (BOT_TOKEN, 302)):
-        headers = {"Authorization": f"Bearer {sent}"}
-        async with driver.session.get(
-            shown["url_private_download"], headers=headers, allow_redirects=False
-        ) as response:
-            assert response.status == status
-    assert f"/files-pri/{other.team}-" in shown["url_private"]
-    assert slack.url in shown["url_private"]
 
 
 async def test_workspaces_are_there_after_a_restart(manifest: Manifest, tmp_path: Path) -> None:

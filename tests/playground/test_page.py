@@ -48,8 +48,8 @@ async def test_the_page_allows_nothing_foreign(
 
 
 async def test_the_page_is_the_root(slack: Slack, session: aiohttp.ClientSession) -> None:
-    """The root is the page, the browser's question for an icon is answered, no other path is."""
-    for path, status in (("/", 200), ("/favicon.ico", 200), ("/page/", 404), ("/page/../x", 404)):
+    """The root is the page; no folder and nothing outside the page's is served."""
+    for path, status in (("/", 200), ("/page/", 403), ("/page/../x", 404)):
         async with session.get(slack.url + path) as response:
             assert response.status == status
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 
-import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from slack_playground.calls import UNSEEN
-from slack_playground.guidance import MOST_INPUTS, block_advice, message_advice, view_advice
+from slack_playground.guidance import block_advice
 from slack_playground.slack import Slack
 from tests.payloads import CALLS, Payloads, summary, unexpected
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
-from tests.playground.test_blocks import INPUT, actions, button, modal, plain, select
+from tests.playground.test_blocks import actions, button, plain, select
 
 
 def said(text: str, **more: str) -> Json:
@@ -60,17 +59,6 @@ def test_advice_on_blocks(good: Json, bad: Json) -> None:
     assert len(block_advice([bad], "/blocks")) == 1
 
 
-def test_advice_on_the_whole() -> None:
-    """A message with blocks has a text beside them, a modal asks six things at most."""
-    block = {"type": "section", "text": plain(1)}
-    assert message_advice({"text": "hello", "blocks": [block]}) == []
-    assert message_advice({"text": "", "blocks": []}) == []
-    assert len(message_advice({"text": " ", "blocks": [block]})) == 1
-    assert view_advice(modal(blocks=[INPUT] * MOST_INPUTS)) == []
-    assert len(view_advice(modal(blocks=[INPUT] * (MOST_INPUTS + 1)))) == 1
-    assert view_advice({"type": "home", "blocks": [INPUT] * (MOST_INPUTS + 1)}) == []
-
-
 async def test_an_ephemeral_message_in_a_thread_needs_a_reply_there(
     slack: Slack, driver: Driver, client: AsyncWebClient
 ) -> None:
@@ -109,17 +97,6 @@ async def test_what_fails_is_kept(slack: Slack, client: AsyncWebClient, driver: 
     )
     assert kept["messages"][0].startswith("[ERROR] unsupported type: marquee")
     assert (await driver.get("failures", since="1"))["failures"] == []
-
-
-async def test_a_refused_answer_to_a_response_url_is_kept(
-    slack: Slack, session: aiohttp.ClientSession
-) -> None:
-    """A POST to a response URL that does not exist is a failure like a call."""
-    async with session.post(f"{slack.url}/commands/T1/nowhere", json={"text": "x"}) as answer:
-        assert answer.status == 404
-    assert [(one.method, one.outcome) for one in slack.calls.failures.since(0)] == [
-        ("response_url", "expired_url")
-    ]
 
 
 async def test_what_is_taken_is_looked_at(slack: Slack, client: AsyncWebClient) -> None:

@@ -25,15 +25,6 @@ TOOL: Any = {
 }
 
 
-async def test_a_plain_answer_is_a_completion(client: openai.AsyncOpenAI) -> None:
-    """Text, `stop` and a usage that adds up."""
-    answer = await client.chat.completions.create(model=MODEL, messages=HELLO)
-    assert (answer.choices[0].message.content or "").startswith("Hello!")
-    assert answer.choices[0].finish_reason == "stop"
-    assert answer.usage is not None
-    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
-
-
 async def test_a_stream_brings_text_and_usage_in_chunks(client: openai.AsyncOpenAI) -> None:
     """The chunks make up the text; usage comes last when it is asked for."""
     stream = await client.chat.completions.create(

@@ -35,14 +35,6 @@ async def test_each_model_has_its_size(client: openai.AsyncOpenAI, model: str, s
     assert math.isclose(cosine(vector, vector), 1, abs_tol=1e-5)
 
 
-async def test_dimensions_and_both_encodings(client: openai.AsyncOpenAI) -> None:
-    """`dimensions` shortens; floats and base64 carry the same numbers."""
-    (short,) = await vectors(client, "ramen", dimensions=64)
-    (floats,) = await vectors(client, "ramen", dimensions=64, encoding_format="float")
-    assert len(short) == 64
-    assert short == pytest.approx(floats)
-
-
 @pytest.mark.parametrize(
     ("near", "query", "far"),
     [

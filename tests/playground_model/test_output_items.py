@@ -60,18 +60,6 @@ async def test_a_response_fails_with_every_code(
     assert (type(raised.value), raised.value.code) == (openai.APIError, code)
 
 
-async def test_a_response_can_end_at_the_content_filter(
-    client: openai.AsyncOpenAI, controls: Controls
-) -> None:
-    """`incomplete` names `content_filter` as its reason, with or without text before it."""
-    fault = {"endpoint": "responses", "event": "incomplete", "reason": "content_filter"}
-    for characters in (0, 4):
-        await controls.post("faults", {**fault, "break_after_chars": characters})
-        last = (await events_of(client, input="hello"))[-1]
-        assert last.response.incomplete_details.reason == "content_filter"
-        assert len(last.response.output_text) == characters
-
-
 async def test_reasoning_is_taken_back_as_it_was_sent(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:

@@ -51,11 +51,6 @@ def food(name: str, preference: int | None = 100, description: str = "") -> dict
     return {"kind": "UserFoodPreference", "content": content}
 
 
-def tech(topic: str, level: int = 75) -> dict[str, Any]:
-    """A memory of a technology."""
-    return {"kind": "UserTechInterest", "content": {"topic": topic, "interest_level": level}}
-
-
 def fact(text: str, topic: str | None = None) -> dict[str, Any]:
     """A memory of a fact."""
     return {"kind": "UserFact", "content": {"fact": text, "topic": topic}}
@@ -96,14 +91,6 @@ def output(response: Any, value: Any) -> dict[str, Any]:
     return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(value)}
 
 
-async def test_topics_build_on_the_interests(client: openai.AsyncOpenAI) -> None:
-    """Three numbered lines begin with what is of interest, the strongest first."""
-    known = [tech("AWS"), tech("AIエージェント", 100)]
-    question = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
-    reply = said(await respond(client, question, memories=known))
-    assert re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M)[:2] == ["AIエージェント", "AWS"]
-
-
 @pytest.mark.parametrize(
     ("question", "known", "reply"),
     [
@@ -117,7 +104,6 @@ async def test_topics_build_on_the_interests(client: openai.AsyncOpenAI) -> None
             [food("ラーメン", 100, "ラーメンは味噌ラーメンが好き"), food("納豆", 5)],
             "**味噌ラーメン**がお好きでしたね。いかがでしょうか？\n\n次のことも伺っています：「納豆は苦手です」",
         ),
-        ("What am I interested in?", [food("ramen"), tech("Rust")], "- **Rust**"),
         (
             "what do you know about me?",
             [food("natto", 5), fact("I live in Osaka")],
@@ -140,18 +126,11 @@ async def test_an_answer_is_built_on_the_memories(
     assert "ramen" not in empty.output_text
 
 
-async def test_what_somebody_else_wrote_is_theirs(client: openai.AsyncOpenAI) -> None:
-    """Another person's words, in a frame of the thread, are not taken for the asker's."""
-    theirs = f"<thread>\n{as_line({'from': 'U7', 'text': 'I love ramen'})}\n</thread>"
-    assert "not told me" in said(await respond(client, theirs, "what do I like?"))
-
-
 @pytest.mark.parametrize(
     ("message", "reply"),
     [
         ("Is Rust hard?", HONEST_EN),
         ("明日の天気は？", HONEST_JA),
-        ("  ", HONEST_EN),
         ("ok thanks", "You're welcome!"),
         ("<@U1> hello", REPLIES["hello"][0]),
         ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
@@ -169,30 +148,10 @@ async def test_what_fits_no_form_gets_one_honest_sentence(
     assert refused is (reply in (HONEST_EN, HONEST_JA))
 
 
-async def test_files_are_named_and_not_looked_into(client: openai.AsyncOpenAI) -> None:
-    """Of an image and a PDF the stand-in says the type and size, and that it looked into none."""
-    pdf = {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}
-    content: Any = [
-        {"type": "input_text", "text": "Look!"},
-        {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
-        {"type": "input_file", **pdf},
-    ]
-    reply = said(await respond(client, {"role": "user", "content": content}))
-    assert "A stand-in does not look into it" in reply
-    assert "image (image/png, 3 bytes)" in reply
-    assert "a.pdf (application/pdf, 1 bytes)" in reply
-
-
 @pytest.mark.parametrize(
     ("text", "tool", "arguments"),
     [
         ("pause your memory for 2 hours", "memory_settings", PAUSE_FOR_TWO_HOURS),
-        ("2時間、記憶を止めて", "memory_settings", PAUSE_FOR_TWO_HOURS),
-        (
-            "I love natto, but don't remember this",
-            "memory_settings",
-            {"action": "do_not_remember", "which": "this_message"},
-        ),
         (
             "forget what I said today",
             "memory_settings",
@@ -240,7 +199,6 @@ async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI
         ({"error": "Memory stays off."}, "could not"),
         ({"shown_privately": True}, "Here it is"),
         ({"done": False, "refused": "not_asserted", "shown": "."}, "did not remember"),
-        ({"done": True, "memory": "off"}, "Done."),
     ],
 )
 async def test_the_words_fit_what_came_of_it(
@@ -253,25 +211,6 @@ async def test_the_words_fit_what_came_of_it(
     assert calls(answer) == []
     assert words in answer.output_text
     assert (await respond(client, *told, "ok thanks")).output_text == "You're welcome!"
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Do I like pizza?",
-        "I don't think I like AWS",
-        "I used to love ramen",
-        "My wife loves ramen",
-        "I love it",
-        "妻はラーメンが好きです",
-        "ラーメンが好きなわけではありません",
-        "> I love ramen",
-        "```\nI love ramen\n```",
-    ],
-)
-def test_questions_quotations_and_unknown_forms_say_nothing(message: str) -> None:
-    """A sentence about somebody else, a negation or a quotation fits no form."""
-    assert {one.name for one in read(message)} <= {"unknown"}
 
 
 def test_every_sentence_of_the_pages_is_understood() -> None:
@@ -318,7 +257,6 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
     [
         (proposal("I like ramen"), {}),
         (proposal("I don't think I like ramen"), {"supported": False}),
-        (proposal("I hate ramen"), {"supported": False}),
         (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
         (proposed_fact("I moved to Tokyo", "I moved to Tokyo"), {"conflict": "replaces"}),
         (
@@ -329,7 +267,6 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
             proposed_fact("I am on a diet", "I am on a diet until Friday"),
             {"valid_until": "2026-11-27"},
         ),
-        (proposed_fact("休暇中", "月曜日まで休暇中です"), {"valid_until": "2026-11-23"}),
         (
             proposal("I promised Mia the figures by Monday noon", kind="Promise"),
             {"modality": "promised", "due": "2026-11-23", "due_time": "12:00"},

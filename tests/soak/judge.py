@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.e2e.messages import Human, Json, error_sentences, markdown
+from tests.e2e.messages import Json, error_sentences, markdown
+from tests.person import Person
 from tests.soak.questions import MARKER, Question
 
 APOLOGIES = (
@@ -107,7 +108,7 @@ def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, s
             said = known[marker].said
             for other in set(MARKER.findall(all_told)) & set(known):
                 theirs = known[other].said
-                if theirs.human != said.human and (theirs.channel, theirs.thread_ts) != (
+                if theirs.person is not said.person and (theirs.channel, theirs.thread_ts) != (
                     said.channel,
                     said.thread_ts,
                 ):
@@ -124,19 +125,19 @@ class Remembered:
     crossed: list[str] = field(default_factory=list)
 
 
-def judge_memories(questions: Sequence[Question], shown: Mapping[Human, str]) -> Remembered:
+def judge_memories(questions: Sequence[Question], shown: Mapping[Person, str]) -> Remembered:
     """Hold each person's list of memories against what they stated: once.
 
     Each memory is a line, and what was typed, in quotation marks, begins another one.
     """
     verdict = Remembered()
-    stated = {one.marker: one.said.human for one in questions if one.states}
+    stated = {one.marker: one.said.person for one in questions if one.states}
     for human, text in shown.items():
         lines = [line for line in text.splitlines() if not line.startswith(("“", "「"))]
         found = Counter(one for line in lines for one in set(MARKER.findall(line)))
         for marker, theirs in stated.items():
             if theirs != human:
-                verdict.crossed += [f"{marker} with {human.name}"] * bool(found[marker])
+                verdict.crossed += [f"{marker} with {human.id}"] * bool(found[marker])
             elif not found[marker]:
                 verdict.lost.append(marker)
             elif found[marker] > 1:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.e2e.messages import Json, Said
+from tests.e2e.messages import Json
+from tests.person import Said
 
 MARKER = re.compile(r"zq\d{5}")
 

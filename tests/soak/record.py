@@ -24,7 +24,7 @@ class Record:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._calls = int(workspace.playground("calls?since=999999999")["last"])
+        self._calls = int(workspace.control("calls?since=999999999")["last"])
         self._requests = int(workspace.model("journal?since=999999999")["last"])
         self.outcomes: Counter[str] = Counter()
         self.model: Counter[str] = Counter()
@@ -33,7 +33,7 @@ class Record:
 
     def read(self) -> int:
         """Read on; returns how many calls of Slack were new."""
-        calls = self._workspace.playground(f"calls?since={self._calls}")
+        calls = self._workspace.control(f"calls?since={self._calls}")
         self._calls = calls["last"]
         if calls["calls"]:
             self.newest = [call["method"] for call in calls["calls"]]

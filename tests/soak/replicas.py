@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.kioku_process import Running, Start, until
+from tests.kioku_process import Running, Start
+from tests.waiting import wait_until
 
 _LOOK_SECONDS = 0.1
 
@@ -68,7 +69,7 @@ class Fleet:
             replica.start(self._start)
         if not self._thread.is_alive():
             self._thread.start()
-        until(lambda: all(replica.port for replica in started), "ready processes", seconds)
+        wait_until(lambda: all(replica.port for replica in started), "ready processes", seconds)
 
     def kill(self, replica: Replica) -> None:
         """Kill a process; it is started again."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from bot.conversation.unformed import FORM_MEMORIES
-from tests.e2e.messages import Human, Json, Said
+from tests.e2e.messages import Json
 from tests.e2e.workspace import Workspace
+from tests.person import Person, Said
 from tests.soak.judge import foreign_words, judge, judge_memories
 from tests.soak.questions import MARKER, Question, answer, markers, question, scripts, statement
 from tests.soak.record import Record
@@ -79,8 +80,9 @@ class Writers:
         self._markers = markers()
         self.people = workspace.people(people)
         self._some = self.people[: people // 3]
-        self._channels = {workspace.channel("public", *self.people): self.people for _ in range(3)}
-        self._channels[workspace.channel("private", *self._some)] = self._some
+        everybody, some = ([one.id for one in group] for group in (self.people, self._some))
+        self._channels = {workspace.channel("public", *everybody): self.people for _ in range(3)}
+        self._channels[workspace.channel("private", *some)] = self._some
         self.questions: list[Question] = []
         self.unmentioned = 0
 
@@ -98,31 +100,31 @@ class Writers:
             )
 
     def _say(self, text: str) -> Said:
-        say, chance = self._workspace.say, self._chance
+        chance = self._chance
         human, luck = chance.choice(self.people), chance.random()
-        own = [q.said for q in self.questions if q.said.human == human and self._is_dm(q.said)]
+        own = [q.said for q in self.questions if q.said.person == human and self._is_dm(q.said)]
         open_threads = [q.said for q in self.questions[-40:] if self._may_join(human, q.said)]
         if luck < 0.45 or (luck < 0.60 and not own) or (luck >= 0.80 and not open_threads):
-            return say(human, text)
+            return human.say(text)
         if luck < 0.60:
-            return say(human, text, under=chance.choice(own))
+            return human.say(text, under=chance.choice(own))
         if luck < 0.80:
             places = [channel for channel, members in self._channels.items() if human in members]
-            return say(human, f"<@BOT> {text}", channel=chance.choice(places))
+            return human.say(f"<@BOT> {text}", channel=chance.choice(places))
         under = chance.choice(open_threads)
         asked = any(
-            q.said.human == human for q in self.questions if q.said.thread_ts == under.thread_ts
+            q.said.person == human for q in self.questions if q.said.thread_ts == under.thread_ts
         )
         without_mention = asked and chance.random() < 0.5
         if without_mention and time.time() - float(under.thread_ts) > FOLLOW_UP_SECONDS:
             self.unmentioned += 1
-            return say(human, text, under=under)
-        return say(human, f"<@BOT> {text}", under=under)
+            return human.say(text, under=under)
+        return human.say(f"<@BOT> {text}", under=under)
 
     def _is_dm(self, said: Said) -> bool:
         return said.channel not in self._channels
 
-    def _may_join(self, human: Human, said: Said) -> bool:
+    def _may_join(self, human: Person, said: Said) -> bool:
         return human in self._channels.get(said.channel, ())
 
     def messages(self) -> list[Json]:
@@ -163,8 +165,8 @@ class Trouble:
         for fault in MODEL_FAULTS:
             workspace.model("faults", fault)
         for fault in SLACK_FAULTS:
-            workspace.playground("faults", fault)
-        workspace.playground("delivery", {"deliveries": [1, 4], "jitter_ms": 800})
+            workspace.control("faults", fault)
+        workspace.control("delivery", {"deliveries": [1, 4], "jitter_ms": 800})
         begin = time.monotonic()
         with ThreadPoolExecutor(1) as pool:
             try:
@@ -206,7 +208,7 @@ class Trouble:
         quiet_since, writers = time.monotonic(), self._writers
         end, waiting = quiet_since + self._plan.settling, 0
         while time.monotonic() < end:
-            waiting = self._stage.workspace.playground("state")["deliveries_waiting"]
+            waiting = self._stage.workspace.control("state")["deliveries_waiting"]
             if self._step(begin) or waiting:
                 quiet_since = time.monotonic()
             if (
@@ -238,7 +240,7 @@ class Trouble:
         record.read()
         questions = self._writers.questions
         messages = self._writers.messages()
-        deliveries = self._stage.workspace.playground("deliveries?since=0")["deliveries"]
+        deliveries = self._stage.workspace.control("deliveries?since=0")["deliveries"]
         given_up = sum(one["outcome"] == "failed" for one in deliveries)
         requests = sum(record.model.values())
         slack_share, model_share = (
@@ -288,13 +290,12 @@ class Trouble:
 
     def _judge_memories(self, table: Table, questions: Sequence[Question]) -> None:
         """Ask everybody's `/memories`, until nothing is missing or time is over."""
-        workspace = self._stage.workspace
         end = time.monotonic() + self._plan.settling
-        shown = {human: workspace.listed_memories(human) for human in self._writers.people}
+        shown = {human: human.listed_memories() for human in self._writers.people}
         while (found := judge_memories(questions, shown)).lost and time.monotonic() < end:
-            owners = {one.marker: one.said.human for one in questions}
+            owners = {one.marker: one.said.person for one in questions}
             for human in {owners[marker] for marker in found.lost}:
-                shown[human] = workspace.listed_memories(human)
+                shown[human] = human.listed_memories()
         table.fact("memories stated", sum(one.states for one in questions))
         waiting = self._unformed() & set(found.lost)
         table.fact("  of them waiting for another attempt at formation", len(waiting))

@@ -21,7 +21,7 @@ from memory.formation.evidence import (
 )
 from memory.model.text import lettered, letters
 
-QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
+QUOTES: dict[str, list[list[str]]] = tomllib.loads(
     (Path(__file__).parent.parent / "data" / "mangled_quotes.toml").read_text("utf-8")
 )
 # Letters of twelve scripts, with the mark that ends a sentence in each.
@@ -117,11 +117,10 @@ def test_mangled_quotes_are_found() -> None:
     All were found at first sight, and nothing was changed for the list since.
     """
     missed = [
-        case
-        for case in QUOTES["case"]
-        if find_evidence(case["quote"], [message(case["typed"])]) is None
+        note
+        for note, said, quote in QUOTES["case"]
+        if find_evidence(quote, [message(said)]) is None
     ]
-    assert len(QUOTES["case"]) >= 40
     assert missed == []
 
 
@@ -132,12 +131,12 @@ def test_what_a_model_made_up_is_not_evidence() -> None:
     "I'm unhappy with Jira"): the whole typed sentence is kept then, which the verdict reads.
     """
     found = [
-        (case, evidence)
-        for case in QUOTES["not_typed"]
-        if (evidence := find_evidence(case["quote"], [message(case["typed"])])) is not None
+        (said, evidence)
+        for _, said, quote in QUOTES["not_typed"]
+        if (evidence := find_evidence(quote, [message(said)])) is not None
     ]
     assert len(QUOTES["not_typed"]) - len(found) >= 19
-    assert all(evidence.text in case["typed"] for case, evidence in found)
+    assert all(evidence.text in said for said, evidence in found)
 
 
 @pytest.mark.parametrize(

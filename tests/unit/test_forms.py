@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.payloads import UNREADABLE
-from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
     LINES_LIMIT,
@@ -17,20 +16,15 @@ from bot.ui.forms import (
     add_form,
     added_lines,
     chosen_audience,
-    delete_errors,
-    delete_form,
     edit_errors,
     edit_form,
     entered_content,
     fields_of,
     lines_of,
     metadata_of,
-    read_settings_form,
-    settings_form,
 )
 from bot.ui.reader import Reader
 from memory import SCHEMAS, Promise, UserFact
-from memory.model.custom_schemas import checked_schemas
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Pet, memory
 
@@ -99,33 +93,6 @@ def test_a_form_holds_what_is_stored() -> None:
     assert found["field.description"]["multiline"] is True
     home = elements(form(UserFact, {"fact": "I live in Osaka", "topic": "home"}))
     assert list(home) == ["field.fact", "audience"]
-
-
-@pytest.mark.parametrize("audience", ["dm", "public", "C0123456789"])
-def test_a_form_begins_with_where_a_memory_is_used(audience: str) -> None:
-    """The present audience is chosen; one conversation is another choice only where it is one."""
-    chosen = elements(form(UserFact, {"fact": "x"}, audience=audience))["audience"]
-    assert chosen["initial_option"]["value"] == audience
-    assert len(chosen["options"]) == (3 if audience.startswith("C") else 2)
-
-
-class Project(BaseModel):
-    """An operator's own kind with a level."""
-
-    model_config = ConfigDict(json_schema_extra={"kioku": {"subject": "name", "level": "share"}})
-
-    name: str
-    share: int | None = Field(None, ge=0, le=100, description="0 when they have left it")
-    client: str | None = None
-
-
-def test_a_kind_of_the_operators_has_its_titles() -> None:
-    """Numbers have their range, an optional text is asked for where there is one."""
-    checked_schemas([Project])
-    blocks = form(Project, {"name": "Rocket", "share": 50, "client": "Acme"})["blocks"]
-    assert [block["label"]["text"] for block in blocks[:3]] == ["Name", "Share", "Client"]
-    assert blocks[1]["element"]["initial_value"] == "50"
-    assert blocks[1]["hint"]["text"] == say("en", "form_range", low=0, high=100)
 
 
 def test_each_shape_of_field() -> None:
@@ -225,31 +192,3 @@ def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: 
     view = {**add_form(EN), "state": {"values": state(lines=text)}}
     assert add_errors(EN, view) == ({"lines": error} if error else {})
     assert added_lines(view) == lines_of(text)
-
-
-def test_settings_are_read_as_they_were_chosen() -> None:
-    """Each select begins with what holds, and brings what was chosen."""
-    chosen = {"eagerness": "lot", "notices": "off", "language": "ja"}
-    values = {name: {"value": {"selected_option": {"value": v}}} for name, v in chosen.items()}
-    assert read_settings_form({"state": {"values": values}}) == {
-        "eagerness": "lot",
-        "notices": False,
-        "language": "ja",
-    }
-    begun = elements(settings_form(EN, PersonSettings(notices=False)))
-    now = {name: one["initial_option"]["value"] for name, one in begun.items()}
-    assert now == {
-        "eagerness": "balanced",
-        "notices": "off",
-        "language": "slack",
-    }
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_only_the_word_deletes(language: Language) -> None:
-    """The word of any language counts; with another the form stays open and says which it is."""
-    view = delete_form(reader := Reader(language))
-    for word in (say(one, "delete_word") for one in LANGUAGES):
-        assert delete_errors(reader, {**view, "state": {"values": state(word=f" {word} ")}}) == {}
-    [error] = delete_errors(reader, {**view, "state": {"values": state(word="yes")}}).values()
-    assert error == say(language, "delete_type", word=say(language, "delete_word"))

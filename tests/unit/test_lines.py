@@ -17,11 +17,10 @@ from bot.ui.lines import (
     describe,
     memory_line,
     notable_changes,
-    question_line,
 )
 from bot.ui.messages import done_payload, notice_payload, refusal_done
 from bot.ui.reader import Reader
-from memory import Change, Question
+from memory import Change
 from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
 
 EN = Reader("en")
@@ -37,20 +36,7 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
     ("language", "kind", "content", "line"),
     [
         ("en", FOOD, {"food_name": "ramen"}, "Likes ramen"),
-        ("ja", TECH, {"topic": "AWS", "interest_level": 80}, "AWSに関心がある"),
         ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSに関心がない"),
-        (
-            "en",
-            TECH,
-            {"topic": "AWS", "category": "AWS", "description": "Lambda"},
-            "Interested in AWS: Lambda",
-        ),
-        (
-            "en",
-            FOOD,
-            {"food_name": "ramen", "description": "spicy ramen"},
-            "Likes ramen: spicy ramen",
-        ),
         (
             "ja",
             FOOD,
@@ -59,8 +45,6 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
         ),
         ("en", FOOD, {"food_name": "natto", "preference": 5}, "Does not like natto"),
         ("en", FOOD, {"food_name": "udon", "preference": 59}, "Thinks udon is okay"),
-        ("ja", TECH, {"topic": "AWS", "interest_level": 39}, "AWSに少し関心がある"),
-        ("en", "Pet", {"name": "Taro"}, "Taro"),
         ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
         ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
         ("en", "Pet", {"name": "a\n*2.* b"}, "a *2.* b"),
@@ -94,13 +78,10 @@ def test_a_memory_is_described_in_one_plain_line(
         (change("remembered", None, OSAKA), "Remembered: I live in Osaka"),
         (change("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
         (change("updated", OSAKA, OSAKA), "Updated: I live in Osaka"),
-        (change("removed", OSAKA, None), "Forgotten: I live in Osaka"),
         (
             change("removed", None, None, actor="expiry"),
             "Forgotten: something you told me for a limited time",
         ),
-        (change("confirmed", OSAKA, OSAKA), "Confirmed: I live in Osaka"),
-        (change("restored", None, OSAKA), "Restored: I live in Osaka"),
         (
             change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
             "Now used everywhere in this workspace: I live in Osaka",
@@ -123,34 +104,6 @@ def test_a_memory_is_described_in_one_plain_line(
 def test_each_change_is_one_line(changed: Change, line: str) -> None:
     """A change is said in one line: what it is now, and what it was."""
     assert change_line(EN, changed) == line
-
-
-@pytest.mark.parametrize(
-    ("asked", "line"),
-    [
-        (
-            question("replace"),
-            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|May 3, 2026>,"
-            " and now “I live in Tokyo”. Which should I remember?",
-        ),
-        (question("remove"), "Forget this too: “I live in Osaka”?"),
-        (
-            question("widen"),
-            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
-            " Change it to “I live in Tokyo” too?",
-        ),
-        (
-            question("widen", after=None),
-            "The memory that I use everywhere in this workspace still says “I live in Osaka”."
-            " Forget it too?",
-        ),
-        (question("store"), "May I remember this? “I live in Tokyo”"),
-    ],
-    ids=lambda one: getattr(one, "asks", ""),
-)
-def test_each_question_is_one_line(asked: Question, line: str) -> None:
-    """A question names what was said, when, and what would take its place."""
-    assert question_line(EN, asked) == line
 
 
 def test_only_news_is_told_and_of_each_memory_the_last() -> None:

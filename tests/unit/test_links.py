@@ -66,15 +66,10 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("<@U1|https://evil.com>", "@evil[.]com"),
         ("<https://own.site/page?x=1|https://evil.com>", "[evil[.]com](https://own.site/page?x=1)"),
         ("<https://evil.com|click me>", "click me (evil[.]com)"),
-        ("<https://evil.com>", "evil[.]com"),
-        ("www.evil.com", "www[.]evil[.]com"),
         ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
         ("[x](evil.com)", "[x] (evil.com)"),
-        ("[x](javascript:alert(1))", "x (javascript: alert(1))"),
         ("[x](//evil.com)", "x (//evil[.]com)"),
-        ("slack://channel?id=1", "slack: channel?id=1"),
         ("mailto:a@evil.com", "mailto: a@evil[.]com"),
-        ("a@evil.com", "a@evil[.]com"),
         ("htt\u200bps://ev\u2060il.com", "evil[.]com"),
         ("[x](https&#58;//evil&#x2e;com)", "x (evil[.]com)"),
         (r"https:\/\/evil\.com", "evil[.]com"),
@@ -88,17 +83,12 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
             "`https://evil.com` ```\nget https://evil.com\n```",
             "`evil[.]com` ```\nget evil[.]com\n```",
         ),
-        ("x.evil.de x.evil.co.jp", "x[.]evil[.]de x[.]evil[.]co[.]jp"),
         ("evil.pl/S (evil.sh?S) x=evil.md#S", "evil[.]pl/S (evil[.]sh?S) x=evil[.]md#S"),
-        ("[x](evil.pl/S) [x](<evil.pl/S>)", "x (evil[.]pl/S) x (evil[.]pl/S)"),
         ("[x](1234567/S) [x](/S)", "x (1234567/S) x (/S)"),
         ("[1]: evil.pl/S", "[1] : evil[.]pl/S"),
         ("<img src=evil.pl/S>", "< img src=evil[.]pl/S>"),
-        ("1.2.3.4/S 1.2.3.4:80/S", "1[.]2[.]3[.]4/S 1[.]2[.]3[.]4:80/S"),
         ("x.münchen.com 例え.jp/S", "x[.]münchen[.]com 例え[.]jp/S"),
         ("evil．com/S evil｡com/S", "evil[.]com/S evil[.]com/S"),
-        ("C:\\evil.com/S", "C:\\evil[.]com/S"),
-        ("tel:+811 sms:5", "tel: +811 sms: 5"),
         ("https://own.site/page?x=1。com/S", "https://own.site/page?x=1。 com/S"),
         # An address that is left as it is begins with itself, not with what came before it.
         (
@@ -146,31 +136,6 @@ def test_an_earlier_answer_gives_addresses_with_a_scheme_only() -> None:
     """What was left as text or code in an answer does not become the person's own."""
     links = links_in(["`x.evil.de` evil.com a@evil.com https://own.site/a"], with_scheme=True)
     assert links == {"https://own.site/a"}
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("Over: <evil.com|Sign in again>.", "Over: Sign in again (evil.com)."),
-        ("<postgres://S@db.evil.com/x|open it>", "open it (postgres: S@db[.]evil[.]com/x)"),
-        ("<vscode:evil/S>", "vscode: evil/S"),
-        ("<postgres://S@db.evil.com/x>", "postgres: S@db[.]evil[.]com/x"),
-        ("| a |\n|---|\n| `x | S.evil.com/p` |\n", "| a |\n|---|\n| `x | S[.]evil[.]com/p` |\n"),
-        ("Hi\n    ```\n    S.evil.com/p\n", "Hi\n   ```\n   S.evil.com/p\n"),
-        ("S.evil.com\\https://x.com/", "S[.]evil[.]com\\x[.]com/"),
-        ("- a\n  ```\nS.evil.com/p\n  ```\n", "- a\n  ```\n  S.evil.com/p\n  ```\n"),
-        ("<a title='`'> `S.evil.com/p` `", "< a title='`'> `S[.]evil[.]com/p` `"),
-        ("[a|b](https://docs.site/|S.evil.com/p)", "a|b (docs[.]site/|S[.]evil[.]com/p)"),
-        ("`<evil.com|Sign` `<!channel>`", "`< evil.com|Sign` ` @channel`"),
-        ("x.evil.com&quest;S", "x[.]evil[.]com?S"),
-        ("<https://own.site/page?x=1|my page>#b", "[my page](https://own.site/page?x=1) #b"),
-        ("www._SECRET.evil.comx/S", "www[.]_SECRET[.]evil[.]comx/S"),
-    ],
-)
-def test_what_two_readers_read_differently_is_text(text: str, shown: str) -> None:
-    """Slack's own form, unknown schemes, and code that a table or a list ends are no links."""
-    assert through(text) == shown
-    assert links_of_nobody(shown) == []
 
 
 PIECES = st.lists(st.sampled_from(TOKENS + HOSTILE), max_size=14).map("".join)

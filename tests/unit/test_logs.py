@@ -167,15 +167,6 @@ async def test_a_forgotten_task_tells_no_secrets(lines: Lines) -> None:
     assert "SECRET" not in lines.getvalue()
 
 
-def test_setting_up_twice_logs_once(lines: Lines) -> None:
-    """The newest set-up counts, alone."""
-    set_up_logging("INFO")
-    set_up_logging("INFO")
-    logging.getLogger("bot").info("once")
-    [line] = lines.getvalue().splitlines()
-    assert json.loads(line)["message"] == "once"
-
-
 def test_a_request_that_is_no_http_is_no_error(lines: Lines) -> None:
     """aiohttp logs a traceback for each; it is the client's fault, and answered with 400."""
     set_up_logging("INFO")

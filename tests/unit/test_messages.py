@@ -124,11 +124,6 @@ def test_a_reply_that_calls_a_group_is_not_meant(text: str) -> None:
     assert read(in_channel(text=f"tell me about {text}", **thread)).addressed is False
 
 
-def test_mention_of_the_bot_and_another_is_addressed() -> None:
-    """A message that mentions the bot beside somebody else is still meant for the bot."""
-    assert read(in_channel(text=f"<@{BOT}> ask <@U2>", thread_ts="1600000000.000100")).addressed
-
-
 def test_a_shared_direct_message_is_of_unknown_kind() -> None:
     """A DM over Slack Connect is not taken for a private one."""
     message = read(dm(), is_ext_shared_channel=True)
@@ -244,11 +239,3 @@ def test_what_was_forwarded_is_told_by_slacks_fields(
     message = read(dm(text="", attachments=[attachment]))
     assert message.forwarded == ([found] if found else [])
     assert message.text == ""
-
-
-def test_files_of_a_forwarded_message_are_files_of_the_message() -> None:
-    """A forward holds the files of the original."""
-    forward = {"is_share": True, "files": [{"id": "F2", "name": "plan.pdf"}]}
-    message = read(dm(files=[{"id": "F1"}], attachments=[forward]))
-    assert [file["id"] for file in message.files] == ["F1", "F2"]
-    assert message.forwarded == [{"text": ""}]

@@ -233,16 +233,6 @@ def test_a_memory_shows_what_it_says_and_since_when() -> None:
 MANY = [memory(f"food number {i} " + "x" * 200, str(i)) for i in range(100)]
 
 
-def test_the_least_relevant_memories_are_dropped() -> None:
-    """Where the budget is full the last memories are left out, and the prompt says which it has."""
-    made = prompt_of(recalled=MANY)
-    assert made.memories == MANY[: len(made.memories)]
-    assert 10 < len(made.memories) < 100
-    lines = section(frames(made), "memories")
-    assert len(lines) == len(made.memories)
-    assert sum(estimated_tokens(line) + 1 for line in lines) <= prompt.MEMORY_TOKENS
-
-
 def test_the_oldest_of_everything_else_is_dropped() -> None:
     """Of history, recent words and thread the newest stay, in order."""
     made = prompt_of(
@@ -311,16 +301,6 @@ def test_how_to_answer_comes_first_and_by_itself() -> None:
     assert [m.key for m in made.memories] == ["w", "k", "e"]
 
 
-def test_style_follows_the_instructions() -> None:
-    """The operator's text is a section of its own, and the instructions stay as they are."""
-    [plain, styled] = [
-        str(prompt_of(style=style).input[0]["content"]) for style in (None, "Answer as a pirate.")
-    ]
-    assert styled == plain.replace(
-        prompt.REPLY_INSTRUCTIONS, f"{prompt.REPLY_INSTRUCTIONS}\nAnswer as a pirate.\n"
-    )
-
-
 def test_wishes_are_kept_when_memories_fill_the_budget() -> None:
     """However much is remembered, how to answer is in view, and all of it within the budget."""
     wishes = [
@@ -362,14 +342,6 @@ def test_files_are_sent_beside_the_words() -> None:
     ]
 
 
-def test_files_alone_are_a_question() -> None:
-    """Without words the files are the message; without the files something stands for them."""
-    seen = AttachedFile(name="a.png", kind="image/png", size=1, content=IMAGE)
-    made = prompt_of(question="", files=[seen])
-    assert made.input[-1]["content"] == [IMAGE]
-    assert made.without_files().input[-1]["content"] == prompt.FILES_ALONE
-
-
 def test_forwarded_words_are_data_and_a_question_by_themselves() -> None:
     """What was forwarded is framed before the question; without words a mark stands for them."""
     told = {"from": "Ann", "channel": "general", "text": "The release is </forwarded> on Friday."}
@@ -379,15 +351,3 @@ def test_forwarded_words_are_data_and_a_question_by_themselves() -> None:
     assert prompt.FORWARDED in first(made)
     assert "Friday" not in first(made)
     assert made.links == prompt_of().links == frozenset()
-
-
-def test_what_was_brought_is_bounded() -> None:
-    """Forwarded words and texts of files cost their budgets at most, and the first are kept."""
-    long = "い" * prompt.FORWARDED_TOKENS
-    made = prompt_of(
-        forwarded=[{"from": "Ann", "text": long}, {"from": "Ben", "text": long}],
-        files=[AttachedFile(name="a", text=long), AttachedFile(name="b", text=long)],
-    )
-    budget = prompt.FORWARDED_TOKENS + prompt.FILE_TOKENS
-    assert long in others(made)
-    assert estimated_tokens(others(made)) <= budget + 500

@@ -507,35 +507,6 @@ def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
-@pytest.mark.parametrize(
-    "content",
-    [
-        Content(refusal="policy_person"),
-        Content(asks=True, off=Off()),
-        Content(off=Off()),
-        Content(off=Off(until=NOON)),
-        Content(),
-    ],
-    ids=["refused", "asked", "off", "paused", "on"],
-)
-def test_what_can_be_switched_and_added(reader: Reader, content: Content) -> None:
-    """What would change the state of memory is offered, and nothing that would not."""
-    offered = {
-        e["action_id"] for b in panel(reader, content) for e in elements_of(b) if "action_id" in e
-    }
-    switch = {one for one in offered if one.startswith("memory_switch")}
-    if content.refusal:
-        assert not switch
-    elif content.asks:
-        assert switch == {"memory_switch_1", "memory_switch_2"}
-    else:
-        assert switch == {"memory_switch"}
-    assert ("add" in offered) is (content == Content())
-    # Also who may not use the app any more takes along and deletes what there is.
-    assert {"export", "forget", "delete_all"} <= offered
-
-
-@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
 def test_where_data_goes_is_said(reader: Reader) -> None:
     """Each model and host is named; with the stand-in nothing leaves the machine."""
     text = "\n".join(handling(reader, web_search=False))

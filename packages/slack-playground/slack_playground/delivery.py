@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -10,7 +11,6 @@ from typing import Literal, Protocol
 from slack_playground.calls import Record
 from slack_playground.records import Json
 from slack_playground.settings import Settings
-from slack_playground.storage import Storage
 from slack_playground.updates import Updates
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
@@ -59,18 +59,17 @@ class Deliveries:
         self,
         transports: dict[str, Transport],
         updates: Updates,
-        storage: Storage,
         settings: Settings,
     ) -> None:
         self._transports = transports
         self._updates = updates
-        self._storage = storage
         self._tasks: set[asyncio.Task[None]] = set()
         self._settings = settings
         self.modes: tuple[str, ...] = ("socket",)
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
         self.record: Record[Delivery] = Record()
+        self.pending: dict[int, Json] = {}
 
     def send_event(
         self, body: Json, *, copies: int | None = None, delay: float = 0.0
@@ -86,23 +85,21 @@ class Deliveries:
             self._start(delivery, first_retry=copy, wait=wait)
         return started
 
-    def resume(self) -> None:
-        """Continue the deliveries that were pending when the playground stopped."""
-        for pending in list(self._storage.load("pending")):
-            self._storage.remove("pending", pending["key"])
-            name = str(pending["body"].get("event", {}).get("type", ""))
-            self._start(self._new("events_api", name, pending["body"]), first_retry=1, wait=0.0)
+    def resume(self, pending: Sequence[Json]) -> None:
+        """Continue the deliveries of the events that were pending when the playground stopped."""
+        for body in pending:
+            name = str(body.get("event", {}).get("type", ""))
+            self._start(self._new("events_api", name, body), first_retry=1, wait=0.0)
 
     def _start(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
-        key = f"{delivery.time:.6f}:{delivery.number}"
-        self._storage.put("pending", key, {"key": key, "body": delivery.body})
+        self.pending[delivery.number] = delivery.body
         task = asyncio.create_task(self._deliver(delivery, first_retry=first_retry, wait=wait))
         self._tasks.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             if not task.cancelled():
-                self._storage.remove("pending", key)
+                del self.pending[delivery.number]
 
         task.add_done_callback(done)
 

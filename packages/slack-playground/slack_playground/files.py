@@ -30,7 +30,6 @@ def add_file(workspace: Workspace, *, owner: str, name: str, content: bytes | No
         size=0 if content is None else len(content),
     )
     workspace.files[file.id] = file
-    workspace.save(file)
     return file
 
 
@@ -89,15 +88,9 @@ class FileRoutes:
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take the bytes an upload URL was given for, once, and as many as were announced."""
         ticket = request.match_info["ticket"]
-        announced = (
-            (slack.workspace, file)
-            for slack in self._slack.workspaces.all
-            for file in slack.workspace.files.values()
-        )
-        workspace, file = next(
-            (one for one in announced if one[1].ticket == ticket), (self._slack.workspace, None)
-        )
-        if file is None or not file.ticket:
+        files = [one.workspace.files.values() for one in self._slack.workspaces.all]
+        file = next((one for some in files for one in some if one.ticket == ticket), None)
+        if file is None:
             return web.Response(status=404, text="There is no such upload.")
         content = await _content(request)
         if len(content) != file.announced:
@@ -106,7 +99,6 @@ class FileRoutes:
             )
         file.content, file.size = base64.b64encode(content).decode(), len(content)
         file.ticket = ""
-        workspace.save(file)
         return web.Response(text=f"OK - {file.size}")
 
     async def for_app(self, request: web.Request) -> web.StreamResponse:

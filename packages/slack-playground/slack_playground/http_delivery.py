@@ -47,12 +47,11 @@ class HttpDelivery:
         retry_num: int = 0,
         retry_reason: str = "",
         patience: float,
-        url: str = "",
     ) -> Answer:
-        """Post once, signed, to `url` or one of `urls`, and read the answer."""
-        if not (url or self.urls):
+        """Post once, signed, to one of `urls`, and read the answer."""
+        if not self.urls:
             return Answer(ok=False, reason="connection_failed")
-        url = url or random.choice(self.urls)  # noqa: S311
+        url = random.choice(self.urls)  # noqa: S311
         headers = {
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
             "Accept": "*/*",
@@ -96,13 +95,6 @@ class HttpDelivery:
             no_retry=response.headers.get("X-Slack-No-Retry") == "1",
             detail={"url": url, "body": text[:2000]},
         )
-
-    async def challenge(self, url: str, token: str) -> bool:
-        """Ask a URL to answer a url_verification challenge, as Slack does when it is entered."""
-        challenge = hashlib.sha256(token.encode()).hexdigest()[:40]
-        body = {"token": token, "challenge": challenge, "type": "url_verification"}
-        answer = await self.send("events_api", body, patience=3.0, url=url)
-        return answer.ok and challenge in str(answer.detail.get("body"))
 
     async def close(self) -> None:
         """Close the client."""

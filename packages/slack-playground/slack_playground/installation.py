@@ -6,10 +6,10 @@ Sources: docs.slack.dev, "Installing with OAuth", "Using token rotation".
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
-from slack_playground.storage import Storage
+from slack_playground.records import Json
 
 ACTIVE_TOKENS = 2
 
@@ -65,22 +65,17 @@ class Code:
 class Installation:
     """Whether the app is installed in a workspace, and with which scopes and tokens."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self.installed = False
-        self.granted: frozenset[str] = frozenset()
-        self.tokens: dict[str, Token] = {}
-        for kept in storage.load("installation"):
-            self.installed, self.granted = kept["installed"], frozenset(kept["granted"])
-            self.tokens = {one["value"]: Token(**one) for one in kept["tokens"]}
+    def __init__(self, kept: Json | None) -> None:
+        """Begin with what was `kept`, else uninstalled."""
+        kept = kept or {"installed": False, "granted": [], "tokens": []}
+        self.installed: bool = kept["installed"]
+        self.granted: frozenset[str] = frozenset(kept["granted"])
+        self.tokens = {one["value"]: Token(**one) for one in kept["tokens"]}
 
-    def _save(self) -> None:
-        kept = {
-            "installed": self.installed,
-            "granted": sorted(self.granted),
-            "tokens": [asdict(token) for token in self.tokens.values()],
-        }
-        self._storage.put("installation", "", kept)
+    def content(self) -> Json:
+        """Everything; as JSON it is what `kept` is made of."""
+        tokens = list(self.tokens.values())
+        return {"installed": self.installed, "granted": sorted(self.granted), "tokens": tokens}
 
     def _add(self, value: str, kind: Literal["bot", "refresh"], seconds: float | None) -> Token:
         now = time.time()
@@ -92,7 +87,6 @@ class Installation:
         """Install the app with exactly these scopes and one token that does not expire."""
         self.installed, self.granted = True, frozenset(scopes)
         self._add(value, "bot", None)
-        self._save()
 
     def install(self, scopes: Iterable[str], *, seconds: float | None) -> Grant:
         """Install the app, or add to the scopes of one that is installed.
@@ -111,7 +105,6 @@ class Installation:
             if token.kind == "bot" and token.expires is None and not token.error
         ]
         token = lasting[0] if lasting else self._add(f"xoxb-{_digits()}", "bot", None)
-        self._save()
         return Grant(access_token=token.value)
 
     def _rotated(self, seconds: float) -> Grant:
@@ -125,7 +118,6 @@ class Installation:
         ]
         for token in active[:-ACTIVE_TOKENS]:
             token.ended = "token_revoked"
-        self._save()
         return Grant(
             access_token=access.value, refresh_token=refresh.value, expires_in=round(seconds)
         )
@@ -141,7 +133,6 @@ class Installation:
         self.installed = False
         for token in self.tokens.values():
             token.ended = "account_inactive"
-        self._save()
 
 
 def _digits() -> str:

@@ -4,8 +4,6 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
-from html import escape
-from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
@@ -16,33 +14,14 @@ from slack_playground.slack import CLIENT_ID, Slack, Workspaces
 from slack_playground.workspace import NotFoundError
 
 DEPARTURES = ("tokens_revoked", "app_uninstalled")
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Install {app}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page/css/colours.css">
-<link rel="stylesheet" href="/page/css/layout.css">
-<link rel="stylesheet" href="/page/css/controls.css">
-<link rel="stylesheet" href="/page/css/authorize.css"></head>
-<body class="authorize"><main id="consent">{content}</main></body></html>
-"""
-_FORM = """<h1>{app} is requesting permission to access a workspace</h1>
-<form method="post">
-<label class="field" for="person">Install as</label>
-<select id="person" name="person">{people}</select>
-<h2>What will {app} be able to do?</h2><ul role="list">{scopes}</ul>
-<p class="soft">You'll return to {host}.</p>
-<footer class="dialog-foot"><button class="plain" name="decision" value="cancel">Cancel</button>
-<button class="primary" name="decision" value="allow">Allow</button></footer></form>
-"""
 
 
 class AuthorizeError(ValueError):
-    """The address of the page of consent is wrong; the message begins with Slack's error."""
+    """The address of consent is wrong; the message begins with Slack's error."""
 
 
 def _asked(slack: Slack, query: Json) -> tuple[list[str], str]:
-    """Check the parameters of the page of consent; return the scopes and where the person goes.
+    """Check the parameters of the address of consent; return the scopes and where the person goes.
 
     Raises AuthorizeError.
     """
@@ -83,56 +62,22 @@ def workspace_summary(slack: Slack) -> Json:
 
 
 async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
-    """The page of consent; its form, posted, sends the person back to the app."""
+    """The address of consent, where the first person of a workspace allows the installation.
+
+    It is the workspace that `team` names, else the first one without the app. In the control API
+    somebody else consents, declines scopes, or refuses.
+    """
     query: Json = dict(request.query)
-    app, status = slack.manifest.name, 200
     try:
-        scopes, uri = _asked(slack, query)
-        if request.method == "POST":
-            raise web.HTTPFound(_decision(slack, query, await request.post(), scopes))
-        optional = slack.manifest.optional_scopes
-        content = _FORM.format(
-            app=escape(app),
-            host=escape(urlsplit(uri).netloc),
-            people="".join(_people(slack, str(query.get("team", "")))),
-            scopes="".join(_scope_row(scope, optional=scope in optional) for scope in scopes),
-        )
+        without = [one for one in slack.workspaces.all if not one.installation.installed]
+        team = str(query.get("team", ""))
+        chosen = without[0] if without and not team else slack.workspaces.of(team)
+        own = chosen.workspace.identity.team_id
+        people = (one for one in chosen.workspace.users.values() if one.team == own)
+        user = next(one.id for one in people if not (one.is_bot or one.deleted))
+        raise web.HTTPFound(consent(chosen, user, query, []))
     except (AuthorizeError, NotFoundError) as error:
-        content, status = (
-            f'<h1>Something went wrong</h1><p role="alert">{escape(str(error))}</p>',
-            400,
-        )
-    page = _PAGE.format(app=escape(app), content=content)
-    return web.Response(text=page, content_type="text/html", status=status)
-
-
-def _people(slack: Slack, team: str) -> list[str]:
-    """An option for each person of the workspace that `team` names, or of all workspaces."""
-    return [
-        f'<option value="{one.workspace.identity.team_id} {user.id}">'
-        f"{escape(f'{user.name}, {one.workspace.identity.team_name}')}</option>"
-        for one in slack.workspaces.all
-        if team in ("", one.workspace.identity.team_id)
-        for user in one.workspace.users.values()
-        if not (user.is_bot or user.deleted) and user.team == one.workspace.identity.team_id
-    ]
-
-
-def _scope_row(scope: str, *, optional: bool) -> str:
-    box = f'<input type="checkbox" name="scope" value="{escape(scope)}" checked>'
-    text = f"<code>{escape(scope)}</code>"
-    if not optional:
-        return f'<li class="choice">{text}</li>'
-    return f'<li><label class="choice">{box} {text} <small>Optional</small></label></li>'
-
-
-def _decision(slack: Slack, query: Json, form: Any, scopes: Sequence[str]) -> str:
-    if form.get("decision") != "allow":
-        return refuse(slack, query)
-    team, _, user = str(form.get("person", "")).partition(" ")
-    optional = slack.manifest.optional_scopes.intersection(scopes)
-    declined = optional.difference(form.getall("scope", []))
-    return consent(slack.workspaces.of(team), user, query, sorted(declined))
+        return web.Response(text=str(error), status=400)
 
 
 def consent(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:

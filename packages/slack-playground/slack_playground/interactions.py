@@ -157,8 +157,6 @@ class Interactions:
         `values` is what the other elements hold meanwhile, as in `submit`.
         """
         blocks: list[Json] = place.body.get("blocks", [])
-        if isinstance(place, View):
-            blocks = self.views.blocks_seen(place, block_id)
         block, action = element_in(blocks, action_id, block_id, value)
         action |= {
             "action_id": action_id,

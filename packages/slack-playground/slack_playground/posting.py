@@ -135,7 +135,6 @@ class Posting:
         own = message.body.get("user") == self.workspace.identity.bot_user_id
         if thread is not None and thread.status and own:
             thread.status, thread.loading_messages = "", []
-            self.workspace.save(thread)
         if own and message.stream != "live":
             self._worked(message)
         self._published(message)
@@ -144,7 +143,6 @@ class Posting:
         thread = self.workspace.threads.get((message.channel, message.thread_ts))
         if thread is not None:
             thread.worked = time.time()
-            self.workspace.save(thread)
 
     def change(self, message: Message, changes: Json, *, editor: str | None = None) -> None:
         """Change a message's object; with `editor` it is marked as edited. None removes a field."""
@@ -154,7 +152,6 @@ class Posting:
             del message.body[key]
         if editor:
             message.body["edited"] = {"user": editor, "ts": f"{int(time.time())}.000000"}
-        self.workspace.save(message)
         if not message.only_for:
             channel = self.workspace.channel(message.channel)
             facts = self.workspace.thread_facts(message)
@@ -190,7 +187,6 @@ class Posting:
         message.stream_text += text
         message.stream_chunks.extend(chunks)
         write_stream(message, [])
-        self.workspace.save(message)
         self._published(message)
 
     def close_stream(
@@ -208,7 +204,6 @@ class Posting:
         message.stream_text += text
         message.stream_chunks.extend(chunks)
         write_stream(message, blocks)
-        self.workspace.save(message)
         channel = self.workspace.channel(message.channel)
         self.events.message_changed(channel, copy.deepcopy(message.body), before)
         self.set_session(channel, message.thread_ts, session)
@@ -219,14 +214,12 @@ class Posting:
         """End a live stream that is older than Slack lets it be."""
         if message.stream == "live" and time.time() - message.stream_started > stream_seconds:
             message.stream = "expired"
-            self.workspace.save(message)
             self.set_session(self.workspace.channel(message.channel), message.thread_ts, "active")
             self._published(message)
 
     def stop_stream(self, message: Message) -> None:
         """End a live stream because a person pressed Stop."""
         message.stream = "stopped_by_user"
-        self.workspace.save(message)
         self._published(message)
 
     def set_session(
@@ -242,7 +235,6 @@ class Posting:
 
     def set_thread(self, thread: Thread) -> None:
         """Save a changed thread and tell the page."""
-        self.workspace.save(thread)
         self.updates.publish({"changed": "messages", "channel": thread.channel, "ts": thread.ts})
 
     def delete(self, message: Message) -> None:
@@ -266,7 +258,6 @@ class Posting:
         """Add people to a conversation, with the join message and event for each."""
         for user in users:
             channel.members.append(user.id)
-            self.workspace.save(channel)
             self.events.member(channel, user, "member_joined_channel")
             if channel.kind in ("public", "private"):
                 text = f"<@{user.id}> has joined the channel"

@@ -1,5 +1,6 @@
 """Everything that makes up one playground, put together."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,10 +16,10 @@ from slack_playground.interactions import Interactions
 from slack_playground.manifest import Manifest
 from slack_playground.posting import Posting
 from slack_playground.rate_limits import RateLimits
-from slack_playground.records import new_identity
+from slack_playground.records import Json, new_identity
 from slack_playground.settings import Faults, Settings
 from slack_playground.socket_mode import SocketMode
-from slack_playground.storage import Storage
+from slack_playground.storage import load, write
 from slack_playground.updates import Updates
 from slack_playground.views import Views
 from slack_playground.workspace import NotFoundError, Workspace
@@ -26,6 +27,7 @@ from slack_playground.workspace import NotFoundError, Workspace
 BOT_TOKEN = "xoxb-playground"  # noqa: S105
 APP_TOKEN = "xapp-playground"  # noqa: S105
 SIGNING_SECRET = "playground-signing-secret"  # noqa: S105
+_KEEP_SECONDS = 1.0
 _NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 CLIENT_ID = "1000000000001.1000000000002"
 CLIENT_SECRET = "playground-client-secret"  # noqa: S105
@@ -38,7 +40,9 @@ class Slack:
     else is shared by all workspaces.
     """
 
-    def __init__(self, workspaces: "Workspaces", workspace: Workspace, storage: Storage) -> None:
+    def __init__(
+        self, workspaces: "Workspaces", workspace: Workspace, installation: Json | None = None
+    ) -> None:
         self.workspaces = workspaces
         self.manifest, self.settings = workspaces.manifest, workspaces.settings
         self.socket_mode, self.http = workspaces.socket_mode, workspaces.http
@@ -46,7 +50,7 @@ class Slack:
         self.calls, self.faults = workspaces.calls, workspaces.faults
         self.workspace = workspace
         self.updates = workspaces.updates.of(workspace.identity.team_id)
-        self.installation = Installation(storage)
+        self.installation = Installation(installation)
         self.rate_limits = RateLimits()
         self.events = Events(
             workspace=workspace,
@@ -88,22 +92,22 @@ class Workspaces:
     a person of it installs it.
     """
 
-    def __init__(self, manifest: Manifest, storage: Storage, settings: Settings) -> None:
+    def __init__(self, manifest: Manifest, settings: Settings, kept: Json) -> None:
+        """Begin with what was `kept`, {} for nothing."""
         self.manifest = manifest
-        self._storage = storage
         self.violations = Violations()
         self.calls = Calls()
         self.faults = Faults()
         self.settings = settings
         self.updates = Updates()
-        first = Workspace(storage, bot_name=manifest.bot_name)
-        self._app_id = first.identity.app_id
+        parts = kept.get("workspaces") or [{}]
+        made = [Workspace(bot_name=manifest.bot_name, kept=part.get("workspace")) for part in parts]
+        self._app_id = made[0].identity.app_id
         self.socket_mode = SocketMode(self._app_id)
         self.http = HttpDelivery(SIGNING_SECRET)
         self.deliveries = Deliveries(
             {"socket": self.socket_mode, "http": self.http},
             self.updates,
-            storage,
             settings,
         )
         self.url = ""
@@ -111,15 +115,21 @@ class Workspaces:
         self.links: dict[str, str | None] = {}
         self.codes: dict[str, Code] = {}
         self._all: dict[str, Slack] = {}
-        self.first = self._open(first, storage)
+        for workspace, part in zip(made, parts, strict=True):
+            opened = Slack(self, workspace, part.get("installation"))
+            self._all[workspace.identity.team_id] = opened
+        self.first = self._all[made[0].identity.team_id]
         self.first.installation.restore(manifest.scopes, BOT_TOKEN)
-        for name in storage.load("workspaces"):
-            part = storage.within(name)
-            self._open(Workspace(part, bot_name=manifest.bot_name), part)
 
-    def _open(self, workspace: Workspace, storage: Storage) -> Slack:
-        self._all[workspace.identity.team_id] = Slack(self, workspace, storage)
-        return self._all[workspace.identity.team_id]
+    def content(self) -> Json:
+        """Everything; as JSON it is what `kept` is made of."""
+        return {
+            "pending": list(self.deliveries.pending.values()),
+            "workspaces": [
+                {"workspace": one.workspace.content(), "installation": one.installation.content()}
+                for one in self.all
+            ],
+        }
 
     def listen_at(self, url: str) -> None:
         """Note the address that the server listens at."""
@@ -142,8 +152,6 @@ class Workspaces:
 
     def add(self, name: str, *, like: Slack | None = None) -> Slack:
         """Add a workspace; with `like` its people and channels have the ids they have there."""
-        part_name = f"workspace {len(self._all) + 1}"
-        part = self._storage.within(part_name)
         identity = replace(
             new_identity(),
             app_id=self._app_id,
@@ -151,13 +159,12 @@ class Workspaces:
             team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
         )
         workspace = Workspace(
-            part,
             bot_name=self.manifest.bot_name,
             identity=identity,
             like=None if like is None else like.workspace,
         )
-        self._storage.put("workspaces", part_name, part_name)
-        return self._open(workspace, part)
+        self._all[identity.team_id] = Slack(self, workspace)
+        return self._all[identity.team_id]
 
     def caller(self, token: str) -> tuple[Slack, Token | None]:
         """The workspace of a token, and the token; the first and None for an unknown one."""
@@ -175,13 +182,26 @@ async def open_slack(
 
     Yields its first workspace.
     """
-    storage = Storage(None if data_dir is None else data_dir / "slack.sqlite3")
-    workspaces = Workspaces(manifest, storage, settings)
-    workspaces.deliveries.resume()
+    file = None if data_dir is None else data_dir / "slack.json"
+    kept = {} if file is None else load(file)
+    workspaces = Workspaces(manifest, settings, kept)
+    workspaces.deliveries.resume(kept.get("pending", []))
+    keeping = asyncio.create_task(_keep(workspaces, file))
     try:
         yield workspaces.first
     finally:
+        keeping.cancel()
         await workspaces.deliveries.close()
         await workspaces.socket_mode.close()
         await workspaces.http.close()
-        storage.close()
+        if file is not None:
+            write(file, workspaces.content())
+
+
+async def _keep(workspaces: Workspaces, file: Path | None) -> None:
+    """Write everything at most once a second, when something has changed."""
+    while file is not None:
+        await workspaces.updates.published.wait()
+        workspaces.updates.published.clear()
+        write(file, workspaces.content())
+        await asyncio.sleep(_KEEP_SECONDS)

@@ -17,6 +17,7 @@ class Updates:
     def __init__(self) -> None:
         self._team = ""
         self._listeners: dict[asyncio.Queue[Json], str] = {}
+        self.published = asyncio.Event()
 
     def of(self, team: str) -> Self:
         """The same listeners; only those of one workspace receive what is published here."""
@@ -26,6 +27,7 @@ class Updates:
 
     def publish(self, update: Json) -> None:
         """Tell every listener of this workspace, or of all; never waits."""
+        self.published.set()
         for queue, team in self._listeners.items():
             if self._team not in ("", team):
                 continue

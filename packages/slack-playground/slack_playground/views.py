@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from slack_playground.blocks import with_ids
 from slack_playground.form_values import state_of
@@ -11,16 +11,14 @@ from slack_playground.updates import Updates
 from slack_playground.workspace import Workspace
 
 STACK = 3
-_FORMER = 3
 
 
 @dataclass(kw_only=True)
 class Views:
-    """Opens, replaces and closes views; keeps the last contents of each for a click on them."""
+    """Opens, replaces and closes views."""
 
     workspace: Workspace
     updates: Updates
-    former: dict[str, list[list[Json]]] = field(default_factory=dict)
 
     def _body(self, content: Json, view_id: str, root: str, previous: str) -> Json:
         """The view object Slack returns for what the app sent."""
@@ -57,32 +55,16 @@ class Views:
 
     def replace(self, view: View, content: Json) -> None:
         """Give an open view new content; its id stays."""
-        kept = [view.body["blocks"], *self.former.get(view.id, [])]
-        self.former[view.id] = kept[:_FORMER]
         view.body = self._body(content, view.id, view.root, view.previous)
-        self.workspace.save(view)
         self.updates.publish({"changed": "views", "user": view.user})
 
     def close(self, *views: View) -> None:
         """Close some modals of one person."""
         for view in views:
             view.closed = True
-            self.workspace.save(view)
         if views:
             self.updates.publish({"changed": "views", "user": views[0].user})
 
     def close_all(self, user: str) -> None:
         """Close a person's whole stack of modals."""
         self.close(*self.workspace.open_views(user))
-
-    def blocks_seen(self, view: View, block_id: str | None) -> list[Json]:
-        """The blocks a click was made in, perhaps those the view had a moment before."""
-        now: list[Json] = view.body.get("blocks", [])
-        if block_id is None:
-            return now
-        known = [now, *self.former.get(view.id, [])]
-        return next((blocks for blocks in known if _holds(blocks, block_id)), now)
-
-
-def _holds(blocks: list[Json], block_id: str) -> bool:
-    return any(block["block_id"] == block_id for block in blocks)

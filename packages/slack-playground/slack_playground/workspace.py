@@ -18,7 +18,6 @@ from slack_playground.records import (
     new_id,
     new_identity,
 )
-from slack_playground.storage import Storage
 
 _Record = TypeVar("_Record", User, Channel, Message, View, Thread, File)
 STATUS_SECONDS = 120.0
@@ -30,22 +29,21 @@ class NotFoundError(Exception):
 
 
 class Workspace:
-    """Holds everything and writes it through to storage."""
+    """Everything of one workspace."""
 
     def __init__(
         self,
-        storage: Storage,
         *,
         bot_name: str,
         identity: Identity | None = None,
         like: "Workspace | None" = None,
+        kept: Json | None = None,
     ) -> None:
-        """Load what is stored, or begin with the sample, or with the people and channels of `like`.
+        """Begin with what was `kept`, with the people and channels of `like`, or with the sample.
 
-        Both have the same ids then, as may happen between two workspaces of Slack. `identity` is
-        that of a new workspace, by default one with new ids.
+        Those of `like` have the same ids, as may happen between two workspaces of Slack. `identity`
+        is that of a new workspace, by default one with new ids.
         """
-        self._storage = storage
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: dict[str, dict[str, Message]] = {}
@@ -56,33 +54,36 @@ class Workspace:
         self.files: dict[str, File] = {}
         self._replies: dict[tuple[str, str], list[str]] = {}
         self._last_ts = 0
-        stored = list(storage.load("identity"))
-        if stored:
-            self.identity = Identity(**stored[0])
-            self._load()
+        self.identity = Identity(**kept["identity"]) if kept else identity or new_identity()
+        if kept:
+            self._restore(kept)
+        elif like is None:
+            self._add_sample(bot_name)
         else:
-            self.identity = identity or new_identity()
-            storage.put("identity", "", vars(self.identity))
-            if like is None:
-                self._add_sample(bot_name)
-            else:
-                self._add_copy(bot_name, like)
+            self._add_copy(bot_name, like)
 
-    def _load(self) -> None:
-        self.users = {user.id: user for user in self._stored(User)}
-        self.channels = {channel.id: channel for channel in self._stored(Channel)}
-        self.views = {view.id: view for view in self._stored(View)}
+    def content(self) -> Json:
+        """Everything; as JSON it is what `kept` is made of."""
+        stored = (*self.messages.values(), *self.ephemerals.values())
+        return {
+            "identity": self.identity,
+            "messages": [message for channel in stored for message in channel.values()],
+            **{
+                name: list(getattr(self, name).values())
+                for name in ("users", "channels", "views", "threads", "files")
+            },
+        }
+
+    def _restore(self, kept: Json) -> None:
+        self.users = {user.id: user for user in _records(User, kept["users"])}
+        self.channels = {channel.id: channel for channel in _records(Channel, kept["channels"])}
+        self.views = {view.id: view for view in _records(View, kept["views"])}
         self.homes = {v.user: v for v in self.views.values() if v.body["type"] == "home"}
-        self.threads = {(thread.channel, thread.ts): thread for thread in self._stored(Thread)}
-        self.files = {file.id: file for file in self._stored(File)}
-        for message in self._stored(Message):
-            self._index(message)
-
-    def _stored(self, kind: type[_Record]) -> Iterator[_Record]:
-        """Every stored record of a kind, without the fields that it no longer has."""
-        names = kind.__dataclass_fields__
-        for content in self._storage.load(kind.__name__.lower()):
-            yield kind(**{name: value for name, value in content.items() if name in names})
+        threads = _records(Thread, kept["threads"])
+        self.threads = {(thread.channel, thread.ts): thread for thread in threads}
+        self.files = {file.id: file for file in _records(File, kept["files"])}
+        for message in _records(Message, kept["messages"]):
+            self.add_message(message)
 
     def _add_app(self, name: str) -> User:
         return self.add_user(
@@ -98,12 +99,10 @@ class Workspace:
         for user in like.users.values():
             if user.id not in bots and user.team == like.identity.team_id:
                 self.users[user.id] = replace(user, team=self.identity.team_id)
-                self.save(self.users[user.id])
         for channel in like.channels.values():
             members = [bots.get(member, member) for member in channel.members]
             known = [member for member in members if member in self.users]
             self.channels[channel.id] = replace(channel, members=known, shared=False)
-            self.save(self.channels[channel.id])
 
     def _add_sample(self, bot_name: str) -> None:
         bot = self._add_app(bot_name)
@@ -118,18 +117,6 @@ class Workspace:
         self.add_channel("aya-ben-chika", "mpim", [*ids, bot.id])
         for person in people:
             self.open_dm(person.id)
-
-    def save(self, record: User | Channel | Message | View | Thread | File) -> None:
-        """Write a changed record through to storage."""
-        match record:
-            case Message():
-                key = f"{record.channel}:{record.ts}:{record.only_for}"
-            case Thread():
-                self.threads[record.channel, record.ts] = record
-                key = f"{record.channel}:{record.ts}"
-            case _:
-                key = record.id
-        self._storage.put(type(record).__name__.lower(), key, vars(record))
 
     def add_user(
         self,
@@ -156,7 +143,6 @@ class Workspace:
             updated=int(time.time()),
         )
         self.users[user.id] = user
-        self.save(user)
         return user
 
     def add_channel(
@@ -174,7 +160,6 @@ class Workspace:
             creator=members[0] if members else "",
         )
         self.channels[channel.id] = channel
-        self.save(channel)
         return channel
 
     def open_dm(self, user: str) -> Channel:
@@ -204,10 +189,6 @@ class Workspace:
 
     def add_message(self, message: Message) -> None:
         """Store a message, ephemeral or not."""
-        self._index(message)
-        self.save(message)
-
-    def _index(self, message: Message) -> None:
         self._last_ts = max(self._last_ts, int(message.ts.replace(".", "")))
         if message.only_for:
             self.ephemerals.setdefault(message.channel, {})[message.ts] = message
@@ -224,7 +205,6 @@ class Workspace:
             self.messages[message.channel].pop(message.ts, None)
             if message.is_reply:
                 self._replies[message.channel, message.thread_ts].remove(message.ts)
-        self._storage.remove("message", f"{message.channel}:{message.ts}:{message.only_for}")
 
     def message(self, channel_id: str, ts: str) -> Message:
         """A message everybody in the conversation sees; raises NotFoundError."""
@@ -249,7 +229,8 @@ class Workspace:
 
     def thread(self, channel_id: str, ts: str) -> Thread:
         """The app's settings of a thread, without an expired status line or `processing`."""
-        thread = self.threads.get((channel_id, ts)) or Thread(channel=channel_id, ts=ts)
+        new = Thread(channel=channel_id, ts=ts)
+        thread = self.threads.setdefault((channel_id, ts), new)
         if thread.status and time.time() - thread.status_set > STATUS_SECONDS:
             thread.status, thread.loading_messages = "", []
         if thread.session == "processing" and time.time() - thread.session_set > PROCESSING_SECONDS:
@@ -267,7 +248,6 @@ class Workspace:
         self.views[view.id] = view
         if view.body["type"] == "home":
             self.homes[view.user] = view
-        self.save(view)
 
     def open_views(self, user: str) -> list[View]:
         """A person's stack of modals, the one on top last."""
@@ -292,3 +272,9 @@ class Workspace:
             "is_locked": False,
             "subscribed": False,
         }
+
+
+def _records(kind: type[_Record], stored: list[Json]) -> list[_Record]:
+    """Make records of stored objects, without the fields that a record no longer has."""
+    names = kind.__dataclass_fields__
+    return [kind(**{name: one[name] for name in names.keys() & one.keys()}) for one in stored]

@@ -147,15 +147,6 @@ def test_only_the_migration_reads_the_secret_of_the_owner(template: Template) ->
     assert [re.sub(r"ServiceRole.*", "", one) for one in readers] == ["FunctionsMigration"]
 
 
-def test_the_migration_runs_before_what_needs_it(template: Template) -> None:
-    """A custom resource calls it once the database is there; the service waits for that."""
-    resources = template.content["Resources"]
-    [trigger] = [name for name, one in resources.items() if one["Type"] == "Custom::Trigger"]
-    assert any(name.startswith("DatabaseCluster") for name in resources[trigger]["DependsOn"])
-    [service] = [one for one in resources.values() if one["Type"] == "AWS::ECS::Service"]
-    assert trigger in service["DependsOn"]
-
-
 def test_slack_is_served_by_one_task_without_rights(template: Template, other: Template) -> None:
     """It runs the image, joined by a second task while it is replaced; nothing comes in."""
     service = template.one("AWS::ECS::Service")
@@ -166,11 +157,6 @@ def test_slack_is_served_by_one_task_without_rights(template: Template, other: T
     role = task["TaskRoleArn"]["Fn::GetAtt"][0]
     assert role not in json.dumps(template.all("AWS::IAM::Policy"))
     assert other.all("AWS::ECS::Service") == []
-
-
-def test_logs_keep_a_month(template: Template) -> None:
-    """Every log group forgets."""
-    assert {one["RetentionInDays"] for one in template.all("AWS::Logs::LogGroup")} == {30}
 
 
 @pytest.mark.parametrize(

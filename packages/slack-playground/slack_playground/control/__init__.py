@@ -101,7 +101,7 @@ async def _stream(request: web.Request, updates: Updates) -> web.StreamResponse:
     )
     async with updates.listen() as queue:
         await response.prepare(request)
-        await response.write(b": listening\n\n")
+        await response.write(b"retry: 500\n\n")
         with suppress(ConnectionError):
             while True:
                 try:

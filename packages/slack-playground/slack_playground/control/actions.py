@@ -61,7 +61,6 @@ async def say(
         sent = [shared_file(slack, user, one) for one in file_ids]
         for file in sent:
             file.channels.append(place.id)
-            workspace.save(file)
         files = [file_object(slack, file) for file in sent]
     if blocks is not None:
         if errors := block_errors(blocks):
@@ -111,7 +110,6 @@ async def forward(slack: Slack, user: str, channel: str, ts: str, to: str, text:
     for file in message.body.get("files", []):
         stored = workspace.files[file["id"]]
         stored.channels.append(place.id)
-        workspace.save(stored)
     author = workspace.user(str(message.body["user"]))
     shared = forwarded(message, author, workspace.channel(message.channel))
     posted = slack.posting.typed(workspace.user(user), place, text, attachments=[shared])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat
 
 from slack_playground.http_delivery import check_loopback
-from slack_playground.records import Json, Thread, new_id
+from slack_playground.records import Json, Thread
 from slack_playground.settings import Fault, Settings
 from slack_playground.slack import Slack
 
@@ -42,14 +42,13 @@ async def set_delivery(
     mode: Literal["socket", "http", "both"] | None = None,
     url: str | None = None,
     urls: list[str] | None = None,
-    verify: bool = False,
     deliveries: Copies | list[Copies] | None = None,
     jitter_ms: NonNegativeFloat | None = None,
     install_url: str | None = None,
 ) -> Json:
     """Choose Socket Mode, HTTP or both, and how many copies of each event arrive.
 
-    Each request URL is on this machine; with `verify` it must answer a challenge.
+    Each request URL is on this machine.
     """
     sent = slack.deliveries
     chosen = mode or sent.mode
@@ -60,8 +59,6 @@ async def set_delivery(
             raise ValueError("url is missing.")
         for each in urls:
             check_loopback(each)
-            if verify and not await slack.http.challenge(each, new_id("V")):
-                raise ValueError(f"{each} did not answer the url_verification challenge.")
         slack.http.urls = urls
     sent.modes = _MODES[chosen]
     if deliveries is not None:

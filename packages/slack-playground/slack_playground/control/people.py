@@ -64,7 +64,6 @@ async def update_user(
     for field, value in changes.items():
         if value is not None:
             setattr(person, field, value)
-    slack.workspace.save(person)
     slack.events.emit(
         {
             "type": "user_change",
@@ -138,7 +137,6 @@ async def update_channel(
         place.shared = shared
         other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}
         events.notice(place, "channel_shared" if shared else "channel_unshared", **other)
-    workspace.save(place)
     slack.posting.join(place, joining)
     for user in leaving:
         if user.id == workspace.identity.bot_user_id:
@@ -146,7 +144,6 @@ async def update_channel(
             events.notice(place, left, actor_id=user.id)
         events.member(place, user, "member_left_channel")
         place.members.remove(user.id)
-        workspace.save(place)
     _changed(slack)
     return {"id": place.id}
 

@@ -1,5 +1,15 @@
-"""The Web API: POST /api/METHOD, as strict as Slack's."""
+"""The Web API: POST /api/METHOD, as strict as Slack's; each module registers its methods."""
 
+from slack_playground.web_api import (  # noqa: F401
+    agents,
+    chat,
+    conversations,
+    files,
+    oauth,
+    people,
+    streams,
+    views,
+)
 from slack_playground.web_api.dispatch import WebApi
 
 __all__ = ["WebApi"]

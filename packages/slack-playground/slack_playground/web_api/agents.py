@@ -1,12 +1,11 @@
 """assistant.threads.setStatus and agents.sessions.*: status line, sessions."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from slack_playground.block_kit import Errors, check
 from slack_playground.records import Channel, Json, Thread
-from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.call import Call, SlackError, serves
 from slack_playground.web_api.chat import need_customize
 
 STATUSES = ("active", "processing", "suspended", "closed")
@@ -24,6 +23,7 @@ def _check(spec: str, value: Any, pointer: str) -> None:
         raise SlackError("invalid_arguments", *errors)
 
 
+@serves("assistant.threads.setStatus")
 def set_status(call: Call) -> Json:
     """assistant.threads.setStatus; an empty status clears the line."""
     need_customize(call)
@@ -48,6 +48,7 @@ def _session_channel(call: Call) -> Channel:
     return channel
 
 
+@serves("agents.sessions.setStatus")
 def session_status(call: Call) -> Json:
     """agents.sessions.setStatus; makes the session when it is new."""
     need_customize(call)
@@ -72,6 +73,7 @@ def session_status(call: Call) -> Json:
     return answer
 
 
+@serves("agents.sessions.rename")
 def rename(call: Call) -> Json:
     """agents.sessions.rename."""
     channel = _session_channel(call)
@@ -84,10 +86,3 @@ def rename(call: Call) -> Json:
     thread.session_title = call.text("title")
     call.slack.posting.set_thread(thread)
     return {"title": thread.session_title}
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "assistant.threads.setStatus": set_status,
-    "agents.sessions.setStatus": session_status,
-    "agents.sessions.rename": rename,
-}

@@ -1,5 +1,6 @@
 """One Web API call on its way through: its arguments, and what a handler may ask."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,21 @@ class SlackError(Exception):
         if self.error == "invalid_blocks":
             body["errors"] = self.messages
         return body
+
+
+Handler = Callable[["Call"], Json]
+HANDLERS: dict[str, Handler] = {}
+"""The function that carries out each method."""
+
+
+def serves(method: str) -> Callable[[Handler], Handler]:
+    """Register a function as that of a method."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[method] = handler
+        return handler
+
+    return register
 
 
 def need_scope(slack: Slack, scope: str) -> None:

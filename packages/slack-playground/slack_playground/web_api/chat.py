@@ -1,12 +1,10 @@
 """chat.*: posting, updating and deleting messages."""
 
-from collections.abc import Callable
-
 from slack_playground.calls import STREAMED, UNSEEN
 from slack_playground.message_objects import added
 from slack_playground.records import Channel, Json, Message
 from slack_playground.rich_text import as_read
-from slack_playground.web_api.call import Call, SlackError, need_scope
+from slack_playground.web_api.call import Call, SlackError, need_scope, serves
 from slack_playground.web_api.content import read_content, read_metadata
 
 _CUSTOM = ("username", "icon_emoji", "icon_url")
@@ -37,6 +35,7 @@ def check_open(call: Call, channel: Channel) -> None:
         raise SlackError("messages_tab_disabled")
 
 
+@serves("chat.postMessage")
 def post_message(call: Call) -> Json:
     """chat.postMessage."""
     need_customize(call)
@@ -62,6 +61,7 @@ def shown(message: Message) -> Json:
     return body
 
 
+@serves("chat.postEphemeral")
 def post_ephemeral(call: Call) -> Json:
     """chat.postEphemeral: in a thread it is shown only if that has a reply already."""
     need_customize(call)
@@ -78,6 +78,7 @@ def post_ephemeral(call: Call) -> Json:
     return {"message_ts": message.ts}
 
 
+@serves("chat.update")
 def update(call: Call) -> Json:
     """chat.update: a text without blocks removes the blocks; other parts not mentioned stay.
 
@@ -106,6 +107,7 @@ def update(call: Call) -> Json:
     }
 
 
+@serves("chat.delete")
 def delete(call: Call) -> Json:
     """chat.delete; a live stream has to be stopped first."""
     channel = call.channel(member=False)
@@ -116,6 +118,7 @@ def delete(call: Call) -> Json:
     return {"channel": channel.id, "ts": message.ts}
 
 
+@serves("chat.getPermalink")
 def get_permalink(call: Call) -> Json:
     """chat.getPermalink."""
     channel = call.channel(member=False)
@@ -130,12 +133,3 @@ def permalink(call: Call, channel: Channel, message: Message) -> str:
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
     return link
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "chat.postMessage": post_message,
-    "chat.postEphemeral": post_ephemeral,
-    "chat.update": update,
-    "chat.delete": delete,
-    "chat.getPermalink": get_permalink,
-}

@@ -1,10 +1,8 @@
 """conversations.* and users.conversations."""
 
-from collections.abc import Callable
-
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
 from slack_playground.rich_text import as_read
-from slack_playground.web_api.call import Call, SlackError, need_scope
+from slack_playground.web_api.call import Call, SlackError, need_scope, serves
 from slack_playground.workspace import Workspace
 
 _TYPES = {"public_channel": "public", "private_channel": "private", "mpim": "mpim", "im": "im"}
@@ -51,6 +49,7 @@ def channel_object(workspace: Workspace, channel: Channel) -> Json:
     }
 
 
+@serves("conversations.info")
 def info(call: Call) -> Json:
     """conversations.info."""
     channel = call.channel(scope="read", member=False)
@@ -88,11 +87,13 @@ def _listed(call: Call, channels: list[Channel]) -> Json:
     }
 
 
+@serves("conversations.list")
 def list_(call: Call) -> Json:
     """conversations.list."""
     return _listed(call, list(call.slack.workspace.channels.values()))
 
 
+@serves("users.conversations")
 def of_user(call: Call) -> Json:
     """users.conversations."""
     user = call.text("user", call.bot.id)
@@ -100,6 +101,7 @@ def of_user(call: Call) -> Json:
     return _listed(call, [channel for channel in channels if user in channel.members])
 
 
+@serves("conversations.members")
 def members(call: Call) -> Json:
     """conversations.members."""
     channel = call.channel(scope="read", member=False)
@@ -107,6 +109,7 @@ def members(call: Call) -> Json:
     return {"members": page, "response_metadata": metadata}
 
 
+@serves("conversations.open")
 def open_(call: Call) -> Json:
     """conversations.open, for one person or several."""
     workspace = call.slack.workspace
@@ -135,6 +138,7 @@ def open_(call: Call) -> Json:
     return {"channel": {"id": channel.id}}
 
 
+@serves("conversations.join")
 def join(call: Call) -> Json:
     """conversations.join."""
     channel = call.channel(member=False)
@@ -183,6 +187,7 @@ def shows_in_channel(message: Message) -> bool:
     return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
 
 
+@serves("conversations.history")
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
@@ -196,6 +201,7 @@ def history(call: Call) -> Json:
     }
 
 
+@serves("conversations.replies")
 def replies(call: Call) -> Json:
     """conversations.replies: a thread, its parent first, then oldest first."""
     channel = call.channel(scope="history")
@@ -214,15 +220,3 @@ def replies(call: Call) -> Json:
         "has_more": bool(metadata["next_cursor"]),
         "response_metadata": metadata,
     }
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "conversations.info": info,
-    "conversations.list": list_,
-    "conversations.members": members,
-    "conversations.open": open_,
-    "conversations.join": join,
-    "conversations.history": history,
-    "conversations.replies": replies,
-    "users.conversations": of_user,
-}

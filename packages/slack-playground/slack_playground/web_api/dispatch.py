@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,21 +13,9 @@ from slack_playground.guidance import block_advice, message_advice, view_advice
 from slack_playground.records import Json
 from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack
-from slack_playground.web_api import (
-    agents,
-    chat,
-    conversations,
-    files,
-    oauth,
-    people,
-    streams,
-    views,
-)
 from slack_playground.web_api.arguments import check_arguments, read_arguments
-from slack_playground.web_api.call import Call, SlackError, need_scope
+from slack_playground.web_api.call import HANDLERS, Call, SlackError, need_scope
 from slack_playground.web_api.methods import Method, load_methods
-
-Handler = Callable[[Call], Json]
 
 _NO_TOKEN = {"oauth.v2.access"}
 _STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
@@ -40,16 +27,6 @@ class WebApi:
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
         self.methods = load_methods()
-        self.handlers: dict[str, Handler] = {
-            **agents.HANDLERS,
-            **chat.HANDLERS,
-            **conversations.HANDLERS,
-            **files.HANDLERS,
-            **oauth.HANDLERS,
-            **people.HANDLERS,
-            **streams.HANDLERS,
-            **views.HANDLERS,
-        }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call and record it."""
@@ -129,7 +106,7 @@ class WebApi:
             "x-oauth-scopes": ",".join(sorted(slack.granted)),
         }
         method = self.methods.get(record.method)
-        if method is None or record.method not in self.handlers:
+        if method is None or record.method not in HANDLERS:
             unknown = SlackError("unknown_method", req_method=record.method)
             return unknown.body(), 200, headers
         try:
@@ -144,7 +121,7 @@ class WebApi:
             args = check_arguments(method, record.args)
             call = Call(slack=slack, token=token, method=method, args=args)
             self._check_team(call)
-            result = self.handlers[method.name](call)
+            result = HANDLERS[method.name](call)
         except SlackError as error:
             if error.error not in method.errors:
                 raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error

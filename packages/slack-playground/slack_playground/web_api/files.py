@@ -1,15 +1,15 @@
 """files.*: the two calls around an upload, and what is known of a file."""
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from slack_playground.files import FILE_BYTES, add_file, file_object, may_see
 from slack_playground.records import File, Json
-from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.call import Call, SlackError, serves
 from slack_playground.web_api.chat import check_open, need_customize
 
 
+@serves("files.getUploadURLExternal")
 def get_upload_url(call: Call) -> Json:
     """files.getUploadURLExternal."""
     length = int(call.args["length"])
@@ -21,10 +21,10 @@ def get_upload_url(call: Call) -> Json:
         call.slack.workspace, owner=call.bot.id, name=call.text("filename"), content=None
     )
     file.ticket, file.announced = secrets.token_urlsafe(24), length
-    call.slack.workspace.save(file)
     return {"upload_url": f"{call.slack.url}/upload/v1/{file.ticket}", "file_id": file.id}
 
 
+@serves("files.completeUploadExternal")
 def complete_upload(call: Call) -> Json:
     """files.completeUploadExternal: shares what was uploaded, as one message, once."""
     need_customize(call)
@@ -43,7 +43,6 @@ def complete_upload(call: Call) -> Json:
     for file, title in files:
         file.title, file.completed = title, True
         file.channels = [] if channel is None else [channel.id]
-        call.slack.workspace.save(file)
     shown = [file_object(call.slack, file) for file, _ in files]
     if channel is not None:
         content: Json = {
@@ -69,6 +68,7 @@ def _uploaded(call: Call, entry: Any) -> tuple[File, str]:
     return file, str(entry.get("title") or "")
 
 
+@serves("files.info")
 def info(call: Call) -> Json:
     """files.info: a file that the app can see, by its id."""
     workspace = call.slack.workspace
@@ -80,6 +80,7 @@ def info(call: Call) -> Json:
     return {"file": file_object(call.slack, file), "comments": []}
 
 
+@serves("files.delete")
 def delete(call: Call) -> Json:
     """files.delete: a file of the app's own, which leaves a tombstone in its messages."""
     workspace = call.slack.workspace
@@ -91,7 +92,6 @@ def delete(call: Call) -> Json:
     if file.content is None:
         raise SlackError("file_deleted")
     file.content = None
-    workspace.save(file)
     gone = {"id": file.id, "mode": "tombstone"}
     for channel in file.channels:
         for message in list(workspace.messages[channel].values()):
@@ -100,11 +100,3 @@ def delete(call: Call) -> Json:
                 files = [gone if one["id"] == file.id else one for one in shown]
                 call.slack.posting.change(message, {"files": files})
     return {}
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "files.getUploadURLExternal": get_upload_url,
-    "files.completeUploadExternal": complete_upload,
-    "files.info": info,
-    "files.delete": delete,
-}

@@ -1,15 +1,15 @@
 """oauth.v2.access: tokens of an installation."""
 
 import hmac
-from collections.abc import Callable
 
 from slack_playground.installation import Grant
 from slack_playground.installing import AuthorizeError, take_code
 from slack_playground.records import Json
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
-from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.call import Call, SlackError, serves
 
 
+@serves("oauth.v2.access")
 def access(call: Call) -> Json:
     """oauth.v2.access: tokens for a code, or for a refresh token."""
     _check_client(call)
@@ -69,8 +69,3 @@ def _installed(slack: Slack, grant: Grant) -> Json:
     if grant.refresh_token:
         answer |= {"refresh_token": grant.refresh_token, "expires_in": grant.expires_in}
     return answer
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "oauth.v2.access": access,
-}

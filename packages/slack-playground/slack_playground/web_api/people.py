@@ -1,15 +1,14 @@
 """auth.test, apps.connections.open, users.*, reactions.*."""
 
 import zoneinfo
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
 from slack_playground.records import Json, User
 from slack_playground.slack import Slack
-from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.call import Call, SlackError, serves
 
 
+@serves("auth.test")
 def auth_test(call: Call) -> Json:
     """auth.test."""
     identity = call.slack.workspace.identity
@@ -25,6 +24,7 @@ def auth_test(call: Call) -> Json:
     }
 
 
+@serves("apps.connections.open")
 def connections_open(call: Call) -> Json:
     """apps.connections.open."""
     if not call.slack.manifest.socket_mode:
@@ -76,6 +76,7 @@ def user_object(user: User, *, locale: bool) -> Json:
     return shown
 
 
+@serves("users.info")
 def users_info(call: Call) -> Json:
     """users.info."""
     user = call.slack.workspace.users.get(call.text("user"))
@@ -88,6 +89,7 @@ def users_info(call: Call) -> Json:
     return {"user": shown}
 
 
+@serves("users.list")
 def users_list(call: Call) -> Json:
     """users.list."""
     users = list(call.slack.workspace.users.values())
@@ -102,8 +104,11 @@ def users_list(call: Call) -> Json:
     }
 
 
-def react(call: Call, *, add: bool) -> Json:
-    """reactions.add, or reactions.remove."""
+@serves("reactions.add")
+@serves("reactions.remove")
+def react(call: Call) -> Json:
+    """reactions.add and reactions.remove."""
+    add = call.method.name == "reactions.add"
     name = call.text("name").strip(":")
     if not name:
         raise SlackError("invalid_name")
@@ -134,16 +139,5 @@ def react(call: Call, *, add: bool) -> Json:
     message.body["reactions"] = [reaction for reaction in reactions if reaction["count"]]
     if not message.body["reactions"]:
         del message.body["reactions"]
-    call.slack.workspace.save(message)
     call.slack.updates.publish({"changed": "messages", "channel": channel.id, "ts": message.ts})
     return {}
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "auth.test": auth_test,
-    "apps.connections.open": connections_open,
-    "users.info": users_info,
-    "users.list": users_list,
-    "reactions.add": partial(react, add=True),
-    "reactions.remove": partial(react, add=False),
-}

@@ -1,12 +1,11 @@
 """chat.startStream, appendStream, stopStream: messages that grow while people read them."""
 
 import time
-from collections.abc import Callable
 
 from slack_playground.block_kit import MARKDOWN_CHARACTERS, check
 from slack_playground.records import Json, Message
 from slack_playground.web_api.agents import STATUSES
-from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.call import Call, SlackError, serves
 from slack_playground.web_api.chat import check_open, need_customize, shown
 from slack_playground.web_api.content import (
     check_blocks,
@@ -18,6 +17,7 @@ from slack_playground.web_api.content import (
 _CARD_CHARACTERS = 300
 
 
+@serves("chat.startStream")
 def start(call: Call) -> Json:
     """chat.startStream."""
     need_customize(call)
@@ -99,6 +99,7 @@ def _check_length(call: Call, text: str, chunks: list[Json]) -> None:
         raise SlackError("msg_too_long")
 
 
+@serves("chat.appendStream")
 def append(call: Call) -> Json:
     """chat.appendStream."""
     channel = call.channel()
@@ -116,6 +117,7 @@ def append(call: Call) -> Json:
     return {"channel": channel.id, "ts": message.ts}
 
 
+@serves("chat.stopStream")
 def stop(call: Call) -> Json:
     """chat.stopStream.
 
@@ -143,10 +145,3 @@ def stop(call: Call) -> Json:
         message.metadata = metadata
     call.slack.posting.close_stream(message, text, chunks, blocks, session=status or "active")
     return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "chat.startStream": start,
-    "chat.appendStream": append,
-    "chat.stopStream": stop,
-}

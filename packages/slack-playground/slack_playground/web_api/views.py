@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 from slack_playground.blocks import view_errors
 from slack_playground.interactions import TRIGGER_SECONDS, Trigger
 from slack_playground.records import Json, View
 from slack_playground.views import STACK
-from slack_playground.web_api.call import Call, SlackError
+from slack_playground.web_api.call import Call, SlackError, serves
 
 _VIEW_BYTES = 250_000
 
@@ -45,6 +44,7 @@ def _trigger(call: Call) -> Trigger:
     return trigger
 
 
+@serves("views.open")
 def open_(call: Call) -> Json:
     """views.open: a new stack, in place of the one that is open."""
     trigger = _trigger(call)
@@ -54,6 +54,7 @@ def open_(call: Call) -> Json:
     return {"view": call.slack.views.open(trigger.user, view).body}
 
 
+@serves("views.push")
 def push(call: Call) -> Json:
     """views.push."""
     trigger = _trigger(call)
@@ -67,6 +68,7 @@ def push(call: Call) -> Json:
     return {"view": call.slack.views.open(trigger.user, view, on=stack[-1]).body}
 
 
+@serves("views.update")
 def update(call: Call) -> Json:
     """views.update, by view_id or external_id."""
     found = _find(call)
@@ -94,6 +96,7 @@ def _check_hash(call: Call, view: View) -> None:
         raise SlackError("hash_conflict")
 
 
+@serves("views.publish")
 def publish(call: Call) -> Json:
     """views.publish: a person's Home tab."""
     if not call.slack.manifest.home_tab:
@@ -110,11 +113,3 @@ def publish(call: Call) -> Json:
     _check_hash(call, home)
     call.slack.views.replace(home, view)
     return {"view": home.body}
-
-
-HANDLERS: dict[str, Callable[[Call], Json]] = {
-    "views.open": open_,
-    "views.push": push,
-    "views.update": update,
-    "views.publish": publish,
-}

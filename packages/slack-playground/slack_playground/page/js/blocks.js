@@ -3,27 +3,17 @@
 
 import { ask, menuButton } from "./dialogs.js";
 import { button, icon, make, toast } from "./dom.js";
-import { field, holdsValue } from "./fields.js";
 import { link, mrkdwn, plainOrMrkdwn, renderMarkdown, richText, withEmoji } from "./text.js";
 import { statusWord, t } from "./words.js";
 
-// Interactive elements of blocks: buttons, menus, selects, feedback. `act(element, block, value)` tells the app.
+// Buttons, menus and feedback. `act(element, block, value)` tells the app.
 
 export function renderElement(element, block, act) {
   const send = (value, control) => confirmed(element.confirm, () => busy(control, () => act(element, block, value)));
   if (element.type === "button") return plainButton(element, send);
   if (element.type === "overflow") return overflow(element, send);
   if (element.type === "feedback_buttons") return feedback(element, send, block);
-  if (element.type === "icon_button") {
-    return button({ class: "quiet", "aria-label": element.accessibility_label ?? element.text.text, title: element.text.text, "data-focus": element.action_id, onclick: () => send(element.value) }, icon("trash"));
-  }
   if (element.type === "image") return image(element);
-  if (holdsValue(element)) {
-    const made = field(element, send);
-    made.control.setAttribute("aria-label", element.placeholder?.text ?? block.text?.text?.replace(/[*_~`]/g, "") ?? block.label?.text ?? t("choose"));
-    made.control.dataset.focus = element.action_id;
-    return made.node;
-  }
   return make("span", { class: "unknown" }, t("unknownBlock", { type: element.type }));
 }
 
@@ -103,24 +93,16 @@ export function image(element, large = false) {
   return make("div", { class: "image-blank" }, icon("eye"), make("span", {}, t("imageOf", { alt: element.alt_text })));
 }
 
-// Block Kit as it looks in Slack. Unknown blocks are shown as a labelled box.
+// Blocks; `show(element, block)` draws their interactive elements.
 
-export function renderBlocks(blocks, act) {
-  const tasks = blocks.filter((block) => block.type === "task_card");
-  const plan = blocks.find((block) => block.type === "plan" && !block.tasks);
-  if (plan && tasks.length) {
-    const rest = blocks.filter((block) => block !== plan && !tasks.includes(block));
-    return [renderPlan({ ...plan, tasks }), ...rest.map((block) => renderBlock(block, act))];
-  }
-  return blocks.map((block) => renderBlock(block, act));
-}
+export const renderBlocks = (blocks, show) => blocks.map((block) => renderBlock(block, show));
 
-export function renderBlock(block, act) {
-  const elements = () => block.elements.map((element) => renderElement(element, block, act));
+function renderBlock(block, show) {
+  const elements = () => block.elements.map((element) => show(element, block));
   switch (block.type) {
     case "rich_text": return make("div", { class: "block rich" }, richText(block));
     case "markdown": return make("div", { class: "block markdown" }, renderMarkdown(block.text));
-    case "section": return section(block, act);
+    case "section": return section(block, show);
     case "header": return make("div", { class: "block header", role: "heading", "aria-level": "3" }, withEmoji(block.text.text));
     case "context": return make("div", { class: "block context" }, block.elements.map((part) => (part.type === "image" ? image(part) : make("div", {}, plainOrMrkdwn(part)))));
     case "actions": return make("div", { class: "block actions" }, elements());
@@ -130,18 +112,17 @@ export function renderBlock(block, act) {
     case "table": return table(block);
     case "task_card": return make("div", { class: "block tasks" }, task(block));
     case "plan": return renderPlan(block);
-    case "video": return make("div", { class: "block image-blank" }, icon("eye"), link(block.title_url ?? block.video_url, block.title.text));
-    case "input": return make("div", { class: "block" }, make("div", { class: "input-label" }, block.label.text), renderElement(block.element, block, act));
+    case "input": return show(block.element, block);
     default: return unknown(block);
   }
 }
 
-function section(block, act) {
+function section(block, show) {
   return make("div", { class: "block section" },
     make("div", { class: "section-text" },
       block.text ? plainOrMrkdwn(block.text) : null,
       block.fields ? make("div", { class: "fields" }, block.fields.map((part) => make("div", {}, plainOrMrkdwn(part)))) : null),
-    block.accessory ? make("div", { class: "accessory" }, renderElement(block.accessory, block, act)) : null);
+    block.accessory ? make("div", { class: "accessory" }, show(block.accessory, block)) : null);
 }
 
 function cell(content) {

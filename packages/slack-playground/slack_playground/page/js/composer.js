@@ -2,31 +2,25 @@
 // The message box: Enter sends, never while a Japanese input method composes; one draft per place.
 
 import { button, icon, make } from "./dom.js";
-import { attempt, command, say, shortcut, upload } from "./acts.js";
+import { attempt, command, say, upload } from "./acts.js";
 import { completion } from "./completion.js";
-import { menuButton } from "./dialogs.js";
 import { keep, recall, store } from "./store.js";
 import { sizeOf, t } from "./words.js";
 
-// `where()` → {channel, thread_ts}, `label()` the placeholder, `above` an element over the box.
-/** @param {{id: string, where: () => any, label: () => string, above?: Element, onSent?: () => any, onEscape?: () => boolean, lastOwn?: () => any}} how */
-export function createComposer({ id, where, label, above, onSent = () => {}, onEscape = () => false, lastOwn = () => null }) {
+// `where()` → {channel, thread_ts}, `label()` the placeholder.
+/** @param {{id: string, where: () => any, label: () => string, onSent?: () => any, lastOwn?: () => any}} how */
+export function createComposer({ id, where, label, onSent = () => {}, lastOwn = () => null }) {
   const box = make("textarea", { id: `${id}-text`, rows: "1", "aria-autocomplete": "list", "aria-controls": `${id}-options` });
   const problem = make("p", { class: "composer-problem", role: "alert" });
   const options = make("div", { class: "completion", id: `${id}-options`, role: "listbox", hidden: true });
   const sendButton = button({ class: "send", onclick: () => submit() }, icon("send"));
   const picker = make("input", { type: "file", multiple: true, hidden: true, tabindex: "-1" });
   const attach = button({ class: "quiet tool", onclick: () => picker.click() }, icon("clip"));
-  attach.name = "attach";
-  const global = () => store.workspace.shortcuts.filter((entry) => entry.kind === "global");
-  const shortcuts = menuButton({ class: "quiet tool" }, [icon("bolt")], () => global().map((entry) => ({
-    label: entry.name, note: store.workspace.app_name, choose: () => shortcut(entry.callback_id) })));
-  shortcuts.name = "shortcutsOfApps";
   const chosen = make("ul", { class: "chosen-files", role: "list", hidden: true });
   let files = [];
   const hint = make("span", { class: "hint" });
-  const element = make("div", { class: "composer" }, options, above,
-    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, shortcuts, picker, hint, sendButton)), problem);
+  const element = make("div", { class: "composer" }, options,
+    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, picker, hint, sendButton)), problem);
   const complete = completion(box, options, () => !where().thread_ts);
 
   const draftKey = () => {
@@ -111,8 +105,6 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       submit();
-    } else if (event.key === "Escape" && onEscape()) {
-      event.stopPropagation();
     } else if (event.key === "ArrowUp" && !box.value) {
       if (lastOwn()) event.preventDefault();
     }
@@ -129,11 +121,8 @@ export function createComposer({ id, where, label, above, onSent = () => {}, onE
       sendButton.setAttribute("aria-label", t("send"));
       sendButton.title = t("send");
       options.setAttribute("aria-label", t("commands"));
-      shortcuts.hidden = !global().length;
-      for (const tool of [attach, shortcuts]) {
-        tool.setAttribute("aria-label", t(tool.name));
-        tool.title = t(tool.name);
-      }
+      attach.setAttribute("aria-label", t("attach"));
+      attach.title = t("attach");
       const draft = recall(draftKey()) ?? "";
       if (box.value !== draft) box.value = draft;
       complete.close();

@@ -24,10 +24,7 @@ export async function post(path, body) {
   }));
 }
 
-export async function journal(since) {
-  const response = await fetch(`/_model/journal?since=${since}`);
-  return response.ok ? response.json() : { entries: [], last: 0 };
-}
+export const journal = async ({ since }) => answerOf(await fetch(`/_model/journal?since=${since}`));
 
 async function answerOf(response) {
   let answer;

@@ -8,7 +8,7 @@ import { drawHome } from "./views.js";
 import { avatar, faceOf, installNotice, nativeName, placeName, titleOf } from "./faces.js";
 import { editing, startEdit } from "./messages.js";
 import { app, changed, conversation, here, isDm, keep, nameOf, recall, store } from "./store.js";
-import { anyWorking, items, oneInTabOrder, preview, refreshStatus } from "./timeline.js";
+import { anyWorking, items, messagePane, preview } from "./timeline.js";
 import { t } from "./words.js";
 import { goTo, setTab, showPane, toggleSent } from "./going.js";
 
@@ -16,53 +16,25 @@ const pane = document.getElementById("conversation");
 const head = make("header", { class: "pane-head" });
 const tabs = make("div", { class: "tabs", role: "tablist" });
 const notices = make("div", { class: "notices" });
-const list = make("ol", { class: "messages", role: "list" });
 const intro = make("div", { class: "intro" });
 const earlier = button({ class: "text earlier", hidden: true, onclick: showEarlier });
-const scroller = make("div", { class: "scroller", tabindex: "0", role: "region" }, earlier, intro, list);
-const newer = button({ class: "newer", hidden: true, onclick: () => toEnd() });
+const { list, scroller, follow, draw } = messagePane(earlier, intro);
 const page = make("div", { class: "page", hidden: true });
-const above = make("div", { class: "above", hidden: true });
-let root = null; // the thread of a DM that the next message goes to
-let followed = true;
 
 const composer = createComposer({
-  id: "composer", above,
-  where: () => ({ channel: store.channel, thread_ts: root ?? undefined }),
-  label: () => (root ? t("replyHere") : t("writeTo", { place: placeName(here()) })),
-  onSent: () => {
-    followed = true;
-    replyTo(null);
-  },
-  onEscape: () => {
-    const was = root;
-    if (was) replyTo(null);
-    return Boolean(was);
-  },
+  id: "composer",
+  where: () => ({ channel: store.channel }),
+  label: () => t("writeTo", { place: placeName(here()) }),
+  onSent: follow,
   lastOwn: () => {
     const own = [...conversation().messages.values()].findLast((message) => message.user === store.me && !message.subtype);
     if (own) startEdit(own);
     return own;
   },
 });
-pane.append(head, tabs, notices, scroller, page, newer, composer.element);
+pane.append(head, tabs, notices, scroller, page, composer.element);
 
 export const focusComposer = () => composer.focus();
-
-// A reply in the DM is written in the same box: there, the thread is shown in the conversation itself.
-function replyTo(ts) {
-  root = ts;
-  drawAbove();
-  composer.refresh();
-  if (ts) composer.focus();
-}
-
-function drawAbove() {
-  above.hidden = !root;
-  const message = root && conversation().messages.get(root);
-  above.replaceChildren(...(message ? [icon("reply", 15), make("span", {}, t("replying", { text: preview(message, 60) })),
-    button({ class: "text", onclick: () => replyTo(null) }, t("leaveThread"))] : []));
-}
 
 export function drawHead() {
   const entry = here();
@@ -74,7 +46,7 @@ export function drawHead() {
     dm ? avatar(store.workspace.bot_user_id, "small") : faceOf(entry),
     make("h1", {}, titleOf(entry), dm ? nativeName(store.workspace.native_name) : null),
     dm ? null : make("div", { class: "faces", role: "img", "aria-label": `${t("members")}: ${entry.members.map(nameOf).join(", ")}`, title: entry.members.map(nameOf).join(", ") }, entry.members.slice(0, 5).map((id) => avatar(id, "tiny"))),
-    button({ class: "plain sent-toggle", id: "sent-toggle", "aria-pressed": String(store.side === "sent"), title: `${t("sent")} (Alt + S)`, onclick: toggleSent }, icon("sent"), make("span", {}, t("sent"))));
+    button({ class: "plain sent-toggle", id: "sent-toggle", "aria-pressed": String(store.side === "sent"), title: t("sent"), onclick: toggleSent }, icon("sent"), make("span", {}, t("sent"))));
   drawTabs(dm);
 }
 
@@ -112,11 +84,9 @@ export function drawNotices() {
 
 // Called when another person, conversation or tab is shown.
 export function opened() {
-  followed = true;
-  root = null;
   editing.key = null;
   list.replaceChildren();
-  newer.hidden = true;
+  follow();
   const messages = store.tab === "messages" || !isDm(here());
   scroller.hidden = composer.element.hidden = !messages;
   page.hidden = messages;
@@ -124,7 +94,6 @@ export function opened() {
   for (const part of [scroller, page]) part.removeAttribute("id");
   shown.id = "tab-content";
   scroller.setAttribute("aria-label", t("messagesTab"));
-  drawAbove();
   composer.refresh();
   drawHead();
   drawNotices();
@@ -139,17 +108,11 @@ export function drawConversation() {
     return;
   }
   const kept = conversation();
-  const { found, earlier: hidden } = items(kept, entry, { shown: kept.shown, open: isDm(entry) ? replyTo : (ts) => goTo({ thread: ts }) });
-  const atEnd = followed;
+  const { found, earlier: hidden } = items(kept, entry, { shown: kept.shown, open: (ts) => goTo({ thread: ts }) });
   earlier.hidden = !hidden;
   earlier.textContent = t("earlier");
-  const before = list.childElementCount;
-  sync(list, found);
-  refreshStatus(list, found);
   drawIntro(entry, kept, found.length);
-  oneInTabOrder(list);
-  if (atEnd) toEnd();
-  else if (found.length > before && before) newer.hidden = false;
+  draw(found);
 }
 
 function drawIntro(entry, kept, count) {
@@ -170,7 +133,7 @@ function drawIntro(entry, kept, count) {
   intro.sign = sign;
   fill(intro, avatar(store.workspace.bot_user_id, "big"), make("h2", {}, t("emptyDm")), make("p", {}, t("emptyDmNote")),
     make("ul", { class: "prompts" }, prompts.map((prompt) => make("li", {}, button({ class: "prompt", onclick: () => {
-      followed = true;
+      follow();
       say(store.channel, prompt.message);
       composer.focus();
     } }, make("strong", {}, prompt.title), make("span", {}, prompt.message))))));
@@ -184,27 +147,12 @@ function showEarlier() {
   scroller.scrollTop += scroller.scrollHeight - height;
 }
 
-function toEnd() {
-  scroller.scrollTop = scroller.scrollHeight;
-  newer.hidden = true;
-  followed = true;
-}
-
-scroller.addEventListener("scroll", () => {
-  followed = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
-  if (followed) newer.hidden = true;
-  if (scroller.scrollTop < 60 && !earlier.hidden) showEarlier();
-});
-new ResizeObserver(() => followed && toEnd()).observe(scroller);
+scroller.addEventListener("scroll", () => scroller.scrollTop < 60 && !earlier.hidden && showEarlier());
 
 // Loading lines change while the app works.
 setInterval(() => {
   if (store.workspace && store.channel && anyWorking(conversation())) changed("messages");
 }, 800);
-
-export function drawNewer() {
-  newer.replaceChildren(icon("down", 15), t("newer"));
-}
 
 export function tell(message) {
   if (message.user === store.me || message.streaming) return;

@@ -6,27 +6,26 @@ import { newId } from "./dialogs.js";
 import { placeName } from "./faces.js";
 import { plainOrMrkdwn } from "./text.js";
 import { mine, people, store } from "./store.js";
-import { momentOf, t, wallTime } from "./words.js";
+import { t } from "./words.js";
 
 const INPUTS = {
   plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number",
-  datepicker: "date", timepicker: "time", datetimepicker: "datetime-local", rich_text_input: "text",
+  datepicker: "date", timepicker: "time",
 };
 
 const TYPED = new Set(["plain_text_input", "email_text_input", "url_text_input", "number_input"]);
 
-export const holdsValue = (element) => element.type in INPUTS || /select|checkboxes|radio/.test(element.type);
+export const holdsValue = (element) => element.type in INPUTS || /^(?!multi).*select|checkboxes|radio/.test(element.type);
 
 export function field(element, changed = () => {}) {
   if (element.type === "checkboxes" || element.type === "radio_buttons") return choices(element, changed, element.type === "checkboxes");
-  if (element.type.startsWith("multi_")) return choices({ ...element, options: optionsOf(element).flatMap((group) => group.options) }, changed, true, "compact");
   if (element.type.endsWith("select")) return select(element, changed);
   return textual(element, changed);
 }
 
 function optionsOf(element) {
   const group = (entries) => [{ options: entries.map(([value, text]) => ({ value, text: { type: "plain_text", text } })) }];
-  const kind = element.type.replace("multi_", "");
+  const kind = element.type;
   if (kind === "users_select") return group(people().map((person) => [person.id, person.name]));
   if (kind === "channels_select") return group(mine().filter((entry) => !entry.is_private).map((entry) => [entry.id, placeName(entry)]));
   if (kind === "conversations_select") return group(mine().map((entry) => [entry.id, placeName(entry)]));
@@ -44,13 +43,11 @@ function select(element, changed) {
   return { node: control, control, read: () => control.value || null, restore: (value) => (control.value = value ?? "") };
 }
 
-function choices(element, changed, several, look = "") {
+function choices(element, changed, several) {
   const name = newId("choice");
-  const initial = several
-    ? new Set([...(element.initial_options ?? []).map((entry) => entry.value), ...(element.initial_users ?? []), ...(element.initial_channels ?? []), ...(element.initial_conversations ?? [])])
-    : new Set([element.initial_option?.value]);
+  const initial = new Set((element.initial_options ?? [element.initial_option]).map((entry) => entry?.value));
   const boxes = [];
-  const node = make("div", { class: `choices ${look}`, role: several ? "group" : "radiogroup", tabindex: "-1" }, element.options.map((entry) => {
+  const node = make("div", { class: "choices", role: several ? "group" : "radiogroup", tabindex: "-1" }, element.options.map((entry) => {
     const box = make("input", { type: several ? "checkbox" : "radio", name, value: entry.value });
     box.checked = initial.has(entry.value);
     box.addEventListener("change", () => changed(read()));
@@ -66,25 +63,17 @@ function choices(element, changed, several, look = "") {
 }
 
 function textual(element, changed) {
-  const lines = element.multiline || element.type === "rich_text_input";
+  const lines = element.multiline;
   const control = make(lines ? "textarea" : "input", {
-    type: lines ? null : INPUTS[element.type] ?? "text", rows: lines ? "4" : null, placeholder: element.placeholder?.text,
+    type: lines ? null : INPUTS[element.type], rows: lines ? "4" : null, placeholder: element.placeholder?.text,
     inputmode: element.type === "number_input" ? "decimal" : null, step: element.is_decimal_allowed ? "any" : null, autocomplete: "off",
   });
-  control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? (element.initial_date_time ? wallTime(element.initial_date_time) : "");
-  const read = () => {
-    // What was there at first and was taken out is empty, not as it was at first.
-    if (!control.value) return element.initial_value ? "" : null;
-    if (element.type === "datetimepicker") return momentOf(control.value);
-    if (element.type === "rich_text_input") {
-      return { type: "rich_text", elements: [{ type: "rich_text_section", elements: [{ type: "text", text: control.value }] }] };
-    }
-    return control.value;
-  };
+  control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
+  // What was there at first and was taken out is empty, not as it was at first.
+  const read = () => control.value || (element.initial_value ? "" : null);
   if (TYPED.has(element.type)) whenTyped(element, control, () => changed(read()));
   else control.addEventListener("change", () => changed(read()));
-  if (element.type === "datetimepicker") return { node: control, control, read, restore: (value) => (control.value = value ? wallTime(value) : "") };
-  return { node: control, control, read, restore: (value) => (control.value = typeof value === "object" ? value?.elements?.[0]?.elements?.[0]?.text ?? "" : value ?? "") };
+  return { node: control, control, read, restore: (value) => (control.value = value ?? "") };
 }
 
 // As Slack does: at Enter, or at each character where the element asks for that.

@@ -1,55 +1,18 @@
 // @ts-check
-// The keyboard: moving between conversations, people and messages, and the list of it all.
+// The keyboard: Escape closes what is open, arrows move through the messages.
 
-import { button, make } from "./dom.js";
-import { closeMenu, dialog } from "./dialogs.js";
-import { bePerson, closeSide, goTo, toggleSent } from "./going.js";
-import { people, store } from "./store.js";
-import { t } from "./words.js";
-
-export function showShortcuts() {
-  if (document.querySelector("dialog[open]")) return;
-  const shown = dialog({
-    title: t("shortcuts"), className: "small shortcuts",
-    body: make("div", { class: "dialog-body" }, make("dl", {}, t("keys").map(([keys, what]) => make("div", {}, make("dt", {}, make("kbd", {}, keys)), make("dd", {}, what))))),
-    foot: make("footer", { class: "dialog-foot" }, button({ class: "primary", autofocus: true, onclick: () => shown.close() }, t("close"))),
-  });
-}
-
-const writing = (target) => target.matches?.("input, textarea, select, [contenteditable]");
+import { closeMenu } from "./dialogs.js";
+import { closeSide } from "./going.js";
+import { store } from "./store.js";
 
 export function listenToKeys(focusComposer) {
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing || document.querySelector("dialog[open]")) return;
-    if (event.altKey && !event.ctrlKey && !event.metaKey) return withAlt(event);
-    if (event.key === "Escape") return escape(event, focusComposer);
-    if (writing(event.target) || event.ctrlKey || event.metaKey) return;
-    if (event.key === "?") {
-      event.preventDefault();
-      showShortcuts();
-    }
+    if (event.key !== "Escape" || event.isComposing || document.querySelector("dialog[open]") || closeMenu(true)) return;
+    if (store.side) closeSide();
+    else if (/** @type {HTMLElement} */ (event.target).matches("input, textarea, select")) return;
+    focusComposer();
   });
   document.addEventListener("keydown", moveThroughMessages);
-}
-
-function withAlt(event) {
-  const number = event.code?.match(/^Digit([1-9])$/)?.[1];
-  if (number && people()[number - 1]) bePerson(people()[number - 1].id);
-  else if (event.code === "KeyS") toggleSent();
-  else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".place")]);
-    const at = all.findIndex((place) => place.dataset.place === store.channel);
-    goTo({ channel: all.at((at + (event.key === "ArrowDown" ? 1 : -1)) % all.length).dataset.place });
-  } else return;
-  event.preventDefault();
-}
-
-function escape(event, focusComposer) {
-  if (closeMenu(true)) return;
-  if (store.side) {
-    closeSide();
-    focusComposer();
-  } else if (!writing(event.target)) focusComposer();
 }
 
 // One message at a time is in the order of Tab; arrows move through them.

@@ -6,47 +6,26 @@ import { isDm, changed, channel, here, loadConversation, loadWorkspace, markRead
 import { tell } from "./conversation.js";
 import { bePerson } from "./going.js";
 import { loadViews } from "./views.js";
-import { forgetSent, refreshSent } from "./sent.js";
+import { refreshSent } from "./sent.js";
 
-const AGAIN = [500, 1000, 2000, 4000];
 const due = new Set(); // channels
 let timer = null;
-let failures = 0;
 
+// The browser connects again by itself; what changed meanwhile, or since the page was loaded, is fetched.
 export function listen() {
   const source = new EventSource(at("updates"));
-  source.addEventListener("open", async () => {
-    failures = 0;
-    // Also the first time: something may have changed since the page was loaded.
-    await comeBack();
-  });
+  const online = (is) => {
+    store.online = is;
+    changed("online");
+  };
+  source.addEventListener("open", () => everything().then(() => online(true), () => online(false)));
   source.addEventListener("message", (event) => heard(JSON.parse(event.data)));
-  source.addEventListener("error", () => {
-    source.close();
-    if (store.online) {
-      store.online = false;
-      changed("online");
-    }
-    setTimeout(listen, AGAIN[Math.min(failures, AGAIN.length - 1)]);
-    failures += 1;
-  });
-}
-
-async function comeBack() {
-  try {
-    await everything();
-    store.online = true;
-    changed("online");
-  } catch {
-    store.online = false;
-    changed("online");
-  }
+  source.addEventListener("error", () => online(false));
 }
 
 // The workspace may be another one after a restart: then its first person looks at it.
 async function everything() {
   await loadWorkspace();
-  forgetSent();
   const known = store.workspace.users.some((person) => person.id === store.me);
   if (!known || !channel(store.channel)) {
     await bePerson(known ? store.me : store.workspace.users.find((person) => !person.is_bot).id);

@@ -1,7 +1,7 @@
 // @ts-check
 // Puts the page together.
 
-import { drawConversation, drawHead, drawNewer, drawNotices, focusComposer, opened } from "./conversation.js";
+import { drawConversation, drawHead, drawNotices, focusComposer, opened } from "./conversation.js";
 import { bePerson, setTab, showPane, whenOpened } from "./going.js";
 import { listenToKeys } from "./keys.js";
 import { listen } from "./live.js";
@@ -22,7 +22,6 @@ function drawAll() {
   drawSidebar();
   drawHead();
   drawNotices();
-  drawNewer();
 }
 
 on("workspace", drawAll);

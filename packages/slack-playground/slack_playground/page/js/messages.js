@@ -3,13 +3,12 @@
 
 import { button, icon, make } from "./dom.js";
 import * as acts from "./acts.js";
-import { renderBlocks } from "./blocks.js";
 import { at } from "./control.js";
 import { ask, menuButton, newId } from "./dialogs.js";
 import { avatar } from "./faces.js";
 import { asPlain, emoji, mrkdwn, unescaped } from "./text.js";
 import { isReply, nameOf, rootOf, store, user } from "./store.js";
-import { holdsFields, viewParts } from "./views.js";
+import { viewParts } from "./views.js";
 import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
 
 export const editing = { key: null };
@@ -56,17 +55,17 @@ function head(message, author) {
 
 function content(message, channel, item, inThread) {
   if (editing.key === message.ts) return editor(message, channel);
-  const act = acts.clicker({ message_ts: message.ts, channel });
   const text = message.text ?? "";
   const lang = languageOf(text, user(message.user));
-  const blocks = message.blocks?.length ? blocksOf(message, channel, act) : message.text ? mrkdwn(text) : [];
+  const blocks = message.blocks?.length ? blocksOf(message, channel) : message.text ? mrkdwn(text) : [];
   const shown = make("div", { class: `content${message.streaming ? " streaming" : ""}`, lang }, blocks,
-    (message.attachments ?? []).map((part) => attachment(part, act)),
+    (message.attachments ?? []).map((part) => attachment(part, message, channel)),
     (message.files ?? []).map(fileItem),
     message.edited ? make("small", { class: "edited" }, t("edited")) : null,
     message.reactions?.length ? make("div", { class: "reactions" }, message.reactions.map((one) => make("span", { class: "reaction" }, emoji(one.name), ` ${one.count}`))) : null);
   if (message.streaming) {
-    caret(shown);
+    const end = [...shown.querySelectorAll(":scope > .block:last-of-type :is(p, li, .lines)")].at(-1);
+    (end ?? shown).append(make("span", { class: "caret", "aria-hidden": "true" }));
     item.classList.add("live");
     return [shown, stopRow(channel, rootOf(message), t("writing"))];
   }
@@ -75,8 +74,7 @@ function content(message, channel, item, inThread) {
 }
 
 // What is typed stays when the message is drawn again.
-function blocksOf(message, channel, act) {
-  if (!holdsFields(message.blocks)) return renderBlocks(message.blocks, act);
+function blocksOf(message, channel) {
   const { nodes, values } = viewParts(message.blocks, { message_ts: message.ts, channel }, typed.get(message.ts)?.());
   typed.set(message.ts, values);
   return nodes;
@@ -98,17 +96,6 @@ function fileItem(file) {
   return make("figure", { class: "picture" }, make("img", { class: "large", src: href, alt: t("imageOf", { alt: name }), loading: "lazy" }), item);
 }
 
-// The caret is behind the last character received so far.
-function caret(shown) {
-  const lastOf = (node) => [...node.childNodes].findLast((child) => child.nodeType !== Node.TEXT_NODE || child.data.trim());
-  let end = shown;
-  for (let next = lastOf(end); next?.matches?.("div, p, ul, ol, li, blockquote") && !next.matches(".task, .tasks, .table-frame"); next = lastOf(end)) end = next;
-  const after = lastOf(end);
-  const mark = make("span", { class: "caret", "aria-hidden": "true" });
-  if (after) after.after(mark);
-  else end.append(mark);
-}
-
 export function stopRow(channel, root, label, waiting, canStop = true) {
   return make("div", { class: "working" },
     waiting ? make("span", { class: "pulse", "aria-hidden": "true" }, make("i"), make("i"), make("i")) : null,
@@ -116,11 +103,11 @@ export function stopRow(channel, root, label, waiting, canStop = true) {
     canStop && store.workspace.stop_button ? button({ class: "stop", "aria-label": t("stopLong"), "data-focus": `stop-${root}`, onclick: () => acts.stop(channel, root) }, icon("stop", 16), t("stop")) : null);
 }
 
-function attachment(part, act) {
+function attachment(part, message, channel) {
   const side = make("div", { class: "attachment" },
     part.pretext ? make("div", {}, mrkdwn(part.pretext)) : null,
     part.title ? make("strong", {}, part.title) : null,
-    part.blocks ? renderBlocks(part.blocks, act) : mrkdwn(part.text ?? part.fallback ?? ""));
+    part.blocks ? viewParts(part.blocks, { message_ts: message.ts, channel }).nodes : mrkdwn(part.text ?? part.fallback ?? ""));
   if (/^#?[0-9a-f]{6}$/i.test(part.color ?? "")) side.style.borderColor = `#${part.color.replace("#", "")}`;
   return side;
 }

@@ -1,28 +1,26 @@
 // @ts-check
 // The right: a thread, or what was sent.
 
-import { button, fill, icon, make, sync } from "./dom.js";
+import { button, fill, icon, make } from "./dom.js";
 import { createComposer } from "./composer.js";
 import { placeName } from "./faces.js";
 import { closeSide } from "./going.js";
 import { conversation, here, store } from "./store.js";
-import { items, oneInTabOrder, refreshStatus, titleOfThread } from "./timeline.js";
+import { items, messagePane, titleOfThread } from "./timeline.js";
 import { drawSent, sentPanel } from "./sent.js";
 import { t } from "./words.js";
 
 const side = document.getElementById("side");
 const head = make("header", { class: "pane-head" });
-const list = make("ol", { class: "messages", role: "list" });
-const scroller = make("div", { class: "scroller", tabindex: "0", role: "region" }, list);
+const { list, scroller, follow, draw } = messagePane();
 const composer = createComposer({
   id: "thread-composer",
   where: () => ({ channel: store.channel, thread_ts: store.thread }),
   label: () => t("replyHere"),
-  onSent: () => (followed = true),
+  onSent: follow,
 });
 const threadPanel = make("div", { class: "panel" }, scroller, composer.element);
 side.append(head, threadPanel, sentPanel);
-let followed = true;
 let shown = "";
 
 export function drawSide() {
@@ -44,8 +42,8 @@ export function drawSide() {
   const sign = `${store.side}${store.thread}${store.me}`;
   if (shown !== sign) {
     shown = sign;
-    followed = true;
     list.replaceChildren();
+    follow();
     scroller.setAttribute("aria-label", title);
     if (thread) {
       composer.refresh();
@@ -68,13 +66,5 @@ export function drawThread() {
     closeSide();
     return;
   }
-  const { found } = items(kept, here(), { root: store.thread, open: () => composer.focus() });
-  sync(list, found);
-  refreshStatus(list, found);
-  oneInTabOrder(list);
-  if (followed) scroller.scrollTop = scroller.scrollHeight;
+  draw(items(kept, here(), { root: store.thread, open: () => composer.focus() }).found);
 }
-
-scroller.addEventListener("scroll", () => {
-  followed = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
-});

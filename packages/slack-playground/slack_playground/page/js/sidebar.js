@@ -4,16 +4,14 @@
 import { button, fill, icon, make, sync } from "./dom.js";
 import { avatar, faceOf, seal, titleOf, workspaceHead } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
-import { showShortcuts } from "./keys.js";
 import { isDm, isUnread, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
 
 const rail = document.getElementById("rail");
 const sidebar = document.getElementById("sidebar");
 const faces = make("ul", { class: "rail-people", role: "list" });
-const railFoot = make("div", { class: "rail-foot" });
 const brand = make("div");
-rail.append(brand, faces, railFoot);
+rail.append(brand, faces);
 const head = make("header", { class: "sidebar-head" });
 const places = make("div", { class: "places" });
 const foot = make("footer", { class: "sidebar-foot" });
@@ -49,8 +47,7 @@ function place(entry) {
   const current = entry.id === store.channel;
   const unread = !current && isUnread(entry);
   return make("li", {}, button({
-    class: `place${current ? " current" : ""}${unread ? " unread" : ""}`, "aria-current": current ? "page" : null, "data-focus": entry.id, "data-place": entry.id,
-    tabindex: current ? "0" : "-1", onclick: () => goTo({ channel: entry.id }),
+    class: `place${current ? " current" : ""}${unread ? " unread" : ""}`, "aria-current": current ? "page" : null, "data-focus": entry.id, onclick: () => goTo({ channel: entry.id }),
   }, faceOf(entry), make("span", { class: "place-name" }, titleOf(entry)), isDm(entry) && store.workspace.is_agent ? make("span", { class: "badge" }, t("badge")) : null,
   unread ? make("span", { class: "dot" }, make("span", { class: "unseen" }, t("unread"))) : null));
 }
@@ -65,21 +62,4 @@ function drawRail() {
       }, avatar(person.id), make("span", { class: "person-name" }, person.name), make("span", { class: "person-language", lang: person.locale }, language)));
     },
   })));
-  if (railFoot.lang === document.documentElement.lang) return;
-  railFoot.lang = document.documentElement.lang;
-  railFoot.replaceChildren(
-    button({ class: "rail-button", "aria-label": t("help"), title: `${t("help")} (?)`, onclick: showShortcuts }, icon("help")));
 }
-
-// Arrows move through the conversations; one of them at a time is in the order of Tab.
-places.addEventListener("keydown", (event) => {
-  const all = [...places.querySelectorAll(".place")];
-  const at = all.indexOf(document.activeElement);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-  if (to === undefined || at < 0 || event.altKey) return;
-  event.preventDefault();
-  for (const one of all) one.tabIndex = -1;
-  const next = all.at(to % all.length);
-  next.tabIndex = 0;
-  next.focus();
-});

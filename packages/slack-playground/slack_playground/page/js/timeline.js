@@ -1,7 +1,7 @@
 // @ts-check
 // The order of a conversation: days, groups, status lines; the same for the main pane and a thread.
 
-import { icon, make } from "./dom.js";
+import { icon, make, sync } from "./dom.js";
 import { avatar } from "./faces.js";
 import { asPlain, renderMarkdown } from "./text.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
@@ -109,17 +109,33 @@ function insertStatus(found, kept, channel, ts) {
 
 export const anyWorking = (kept) => [...kept.threads.keys()].some((ts) => working(kept, ts));
 
-// The words of a status line change in place, so that its Stop button keeps the focus.
-export function refreshStatus(list, found) {
-  for (const { key, label } of found) {
-    if (!label) continue;
-    const place = list.querySelector(`[data-key="${key}"] .working-text`);
-    if (place && place.textContent !== label) place.textContent = label;
-  }
+// A list of messages that stays at its end while the person reads there; `before` is above it.
+export function messagePane(...before) {
+  const list = make("ol", { class: "messages", role: "list" });
+  const scroller = make("div", { class: "scroller", tabindex: "0", role: "region" }, ...before, list);
+  let followed = true;
+  const follow = () => {
+    followed = true;
+    scroller.scrollTop = scroller.scrollHeight;
+  };
+  scroller.addEventListener("scroll", () => (followed = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60));
+  new ResizeObserver(() => followed && follow()).observe(scroller);
+  const draw = (found) => {
+    const atEnd = followed;
+    sync(list, found);
+    // The words of a status line change in place, so that its Stop button keeps the focus.
+    for (const { key, label } of found.filter((one) => one.label)) {
+      const place = list.querySelector(`[data-key="${key}"] .working-text`);
+      if (place && place.textContent !== label) place.textContent = label;
+    }
+    oneInTabOrder(list);
+    if (atEnd) follow();
+  };
+  return { list, scroller, follow, draw };
 }
 
 // Tab leads to one message: the one that has the focus, else the newest.
-export function oneInTabOrder(list) {
+function oneInTabOrder(list) {
   if (list.querySelector(":scope > .message:focus")) return;
   for (const item of list.querySelectorAll(":scope > .message[tabindex='0']")) item.tabIndex = -1;
   const newest = [...list.querySelectorAll(":scope > .message[tabindex]")].at(-1);

@@ -2,7 +2,7 @@
 // The app's views: what their elements hold, the Home tab, the stack of modals.
 
 import { attempt, clicker } from "./acts.js";
-import { renderBlock, renderElement } from "./blocks.js";
+import { renderBlocks, renderElement } from "./blocks.js";
 import { get, post } from "./control.js";
 import { complain, dialog, newId } from "./dialogs.js";
 import { announce, button, make } from "./dom.js";
@@ -13,8 +13,6 @@ import { withEmoji } from "./text.js";
 import { t } from "./words.js";
 
 // The blocks of a view or message: what its elements hold goes to the app with every click in it.
-
-export const holdsFields = (blocks) => blocks.some((block) => [block.element, block.accessory, ...(block.elements ?? [])].some((element) => element && holdsValue(element)));
 
 // {nodes, inputs, values, nested}: `before` is what `values()` gave of the same blocks earlier;
 // `where` is {view_id} or {message_ts, channel}.
@@ -31,42 +29,24 @@ export function viewParts(blocks, where, before = {}) {
   };
   const act = clicker(where, nested);
 
-  const add = (element, block, changedTo) => {
-    const made = field(element, changedTo);
+  const inputs = [];
+  const show = (element, block) => {
+    if (!holdsValue(element)) return renderElement(element, block, act);
+    const input = block.type === "input";
+    const made = field(element, (value) => (!input || block.dispatch_action) && act(element, block, value));
     const key = `${block.block_id}|${element.action_id}`;
     made.control.dataset.focus = key;
     fields.push({ key, block, element, made });
     if (key in before) made.restore(before[key]);
-    return made;
+    if (!input) {
+      made.control.setAttribute("aria-label", element.placeholder?.text ?? block.text?.text?.replace(/[*_~`]/g, "") ?? t("choose"));
+      return made.node;
+    }
+    const row = inputRow(block, made);
+    inputs.push({ block, made, say: row.say });
+    return row.element;
   };
-
-  const inputs = [];
-  const part = (block) => {
-    if (block.type === "input") {
-      if (!holdsValue(block.element)) return renderBlock(block, act);
-      const made = add(block.element, block, (value) => block.dispatch_action && act(block.element, block, value));
-      const row = inputRow(block, made);
-      inputs.push({ block, made, say: row.say });
-      return row.element;
-    }
-    const held = block.accessory && holdsValue(block.accessory) ? block.accessory : null;
-    const node = renderBlock(held ? { ...block, accessory: undefined } : block, act);
-    if (held) {
-      const made = add(held, block, (value) => act(held, block, value));
-      made.control.setAttribute("aria-label", held.placeholder?.text ?? block.text?.text ?? t("choose"));
-      node.append(make("div", { class: "accessory" }, made.node));
-    }
-    if (block.type === "actions" && block.elements.some(holdsValue)) {
-      node.replaceChildren(...block.elements.map((element) => {
-        if (!holdsValue(element)) return renderElement(element, block, act);
-        const made = add(element, block, (value) => act(element, block, value));
-        made.control.setAttribute("aria-label", element.placeholder?.text ?? t("choose"));
-        return made.node;
-      }));
-    }
-    return node;
-  };
-  return { nodes: blocks.map(part), inputs, values, nested };
+  return { nodes: renderBlocks(blocks, show), inputs, values, nested };
 }
 
 // `say(message)` shows what is wrong at the field and returns whether something is.

@@ -6,11 +6,11 @@ const en = {
   ownSlack: "Use It in Your Slack", thenRun: "Create the app there, then run in a terminal:", apps: "App", channels: "Channels", groups: "Group Messages",
   conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", unread: "unread",
   skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", send: "Send", retry: "Try Again", discard: "Discard",
-  writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
-  enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", attach: "Attach files", shortcutsOfApps: "Shortcuts of apps", takeOut: "Remove",
+  writeTo: "Message {place}", replyHere: "Reply in this thread",
+  enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", attach: "Attach files", takeOut: "Remove",
   reply: "Reply in Thread", forward: "Forward to {app}", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It is deleted for everyone, and {app} is notified.",
   edited: "(edited)", onlyYou: "Only visible to you", app: "APP", thread: "Thread", replies: { one: "{count} reply", other: "{count} replies" }, last: "Last reply {when}",
-  today: "Today", yesterday: "Yesterday", earlier: "Show Earlier Messages", newer: "New messages", sending: "Sending…", notSent: "Not sent.",
+  today: "Today", yesterday: "Yesterday", earlier: "Show Earlier Messages", sending: "Sending…", notSent: "Not sent.",
   stop: "Stop", stopLong: "Stop {app}'s answer", writing: "{app} is writing", stoppedByYou: "Stopped", thinking: "{name} {status}", working: "Working…", joined: "joined the channel",
   emptyDm: "Your direct messages with {app}", emptyDmNote: "Only you and {app} see what is written here.",
   emptyChannel: "This is the very beginning of {place}", emptyChannelNote: "Write @{app} and a question to have it answered here.",
@@ -19,17 +19,15 @@ const en = {
   standIn: "Scripted replies.", standInNote: "No language model is set, so a stand-in answers. Set OPENAI_API_KEY and start again for a real one.", hide: "Hide",
   offline: "The playground is not answering. Trying again…", noApp: "No app is connected: start it, and what you write is delivered.",
   sent: "See What Was Sent", sentTitle: "What was sent", sentEmpty: "Nothing yet. Write a message, and every event, Slack call and model request of it shows up here.",
-  all: "All", toApp: "To the app", toSlack: "Slack calls", toModel: "Model", asked: "Arguments", answered: "Answer",
-  eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", texts: { one: "{count} text", other: "{count} texts" }, pending: "on its way", turn: "{name}: {what}", before: "Before that",
-  shortcuts: "Keyboard Shortcuts", help: "Keyboard shortcuts",
+  asked: "Arguments", answered: "Answer",
+  eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", pending: "on its way",
   members: "Who is in it",
   required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
   download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
   noCommand: "{command} is not a command of this app. It has {commands}.", noThreadCommand: "As in Slack, slash commands do not work in threads. Send it in the conversation itself.",
-  badge: "AI", menu: "Conversations", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
-  switchWorkspace: "Switch workspaces", install: "Install {app}", 
+  badge: "AI", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
+  switchWorkspace: "Switch workspaces", install: "Install {app}",
   notInstalled: "{app} isn't installed in {workspace}.", notInstallable: "{app} isn't installed in {workspace}, and the app offers no page to install it.", notInstalledShort: "Not installed",
-  keys: [["Enter", "Send"], ["Shift + Enter", "New line"], ["/", "Commands, at the start of a message"], ["@", "Mention somebody"], ["↑ ↓", "Move through messages or conversations"], ["↑ in an empty box", "Edit your last message"], ["Alt + ↑ ↓", "Previous or next conversation"], ["Alt + 1 … 9", "Be another person"], ["Alt + S", "See what was sent"], ["Esc", "Close what is open"], ["?", "These shortcuts"]],
 };
 
 const ja = {
@@ -37,11 +35,11 @@ const ja = {
   ownSlack: "自分のSlackで使う", thenRun: "アプリを作成したら、ターミナルで実行：", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
   conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", unread: "未読",
   skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", send: "送信", retry: "もう一度送る", discard: "破棄する",
-  writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
-  enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", attach: "ファイルを添付", shortcutsOfApps: "アプリのショートカット", takeOut: "削除",
+  writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する",
+  enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", attach: "ファイルを添付", takeOut: "削除",
   reply: "スレッドで返信する", forward: "{app}に転送する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことは{app}にも伝わります。",
   edited: "（編集済み）", onlyYou: "あなたにだけ表示されています", app: "アプリ", thread: "スレッド", replies: { other: "{count}件の返信" }, last: "最終返信：{when}",
-  today: "今日", yesterday: "昨日", earlier: "以前のメッセージを表示", newer: "新着メッセージ", sending: "送信中…", notSent: "送信できませんでした。",
+  today: "今日", yesterday: "昨日", earlier: "以前のメッセージを表示", sending: "送信中…", notSent: "送信できませんでした。",
   stop: "停止", stopLong: "{app}の回答を停止する", writing: "{app}が入力しています", stoppedByYou: "停止しました", thinking: "{name}は{status}", working: "作業しています…", joined: "さんがチャンネルに参加しました",
   emptyDm: "{app}とのダイレクトメッセージ", emptyDmNote: "ここでのやり取りは、あなたと{app}だけに表示されます。",
   emptyChannel: "{place}の始まりです", emptyChannelNote: "@{app} に続けて質問を書くと、ここで回答します。",
@@ -50,17 +48,15 @@ const ja = {
   standIn: "決まった回答で動いています。", standInNote: "言語モデルの代わりに代役が答えます。OPENAI_API_KEY を設定して起動し直すと、言語モデルが回答します。", hide: "隠す",
   offline: "プレイグラウンドにつながりません。再接続しています…", noApp: "アプリが接続されていません。起動すると、書いたものが届きます。",
   sent: "送信内容を見る", sentTitle: "送信内容", sentEmpty: "まだ何もありません。メッセージを書くと、イベント、Slackの呼び出し、モデルへの要求がここに並びます。",
-  all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", asked: "引数", answered: "応答",
-  eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", texts: { other: "{count}件の文" }, pending: "送信中", turn: "{name}：{what}", before: "それより前",
-  shortcuts: "キーボードショートカット", help: "キーボードショートカット",
+  asked: "引数", answered: "応答",
+  eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", pending: "送信中",
   members: "参加する人",
   required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
   download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
   noCommand: "{command} というコマンドはありません。使えるのは {commands} です。", noThreadCommand: "スラッシュコマンドは、Slackと同じくスレッドでは使えません。会話のほうに書いてください。",
-  badge: "AI", menu: "会話", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
-  switchWorkspace: "ワークスペースを切り替える", install: "{app}をインストール", 
+  badge: "AI", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
+  switchWorkspace: "ワークスペースを切り替える", install: "{app}をインストール",
   notInstalled: "{app}は{workspace}にインストールされていません。", notInstallable: "{app}は{workspace}にインストールされていません。このアプリにはインストール用のページがありません。", notInstalledShort: "未インストール",
-  keys: [["Enter", "送信"], ["Shift + Enter", "改行"], ["/", "メッセージの先頭でコマンド"], ["@", "メンション"], ["↑ ↓", "メッセージや会話を移動"], ["空の欄で ↑", "直前の自分のメッセージを編集"], ["Alt + ↑ ↓", "前後の会話へ"], ["Alt + 1 … 9", "別の人になる"], ["Alt + S", "送信内容を見る"], ["Esc", "開いているものを閉じる"], ["?", "この一覧"]],
 };
 
 let app = "";
@@ -97,14 +93,6 @@ export const languageName = (tag) => new Intl.DisplayNames([tag], { type: "langu
 const dateOf = (ts) => new Date(Number(ts) * 1000);
 const format = (options, date) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options }).format(date);
 export const dayKey = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone }).format(dateOf(ts));
-// A moment as the person's clock shows it, as the value of a field, and the moment of such a value.
-export const wallTime = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short", timeStyle: "short" }).format(dateOf(ts)).replace(" ", "T");
-export function momentOf(value) {
-  const wanted = Date.parse(`${value}Z`) / 1000;
-  const shift = (ts) => Date.parse(`${wallTime(ts)}Z`) / 1000 - Math.floor(ts / 60) * 60;
-  // The zone may change its time between the two.
-  return wanted - shift(wanted - shift(wanted));
-}
 export const timeOf = (ts) => format({ hour: "numeric", minute: "2-digit" }, dateOf(ts));
 export const wholeTime = (ts) => format({ dateStyle: "full", timeStyle: "short" }, dateOf(ts));
 export const clock = (seconds) => format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }, new Date(seconds * 1000));

@@ -1,4 +1,4 @@
-"""Killed after each statement of the path, the app answers once and remembers once."""
+"""Killed after each statement and each call of Slack, the app answers and remembers once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from memory import EmbeddedPostgres
 from tests.conftest import open_playground
 from tests.databases import fresh_database
 from tests.e2e.app import App
-from tests.e2e.messages import Said
 from tests.e2e.world import World
-from tests.kioku_process import forked_module, until
+from tests.kioku_process import forked_module
+from tests.person import Said
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-_MOST = 46
+_MOST = 52
 _RECOVERY_SECONDS = 40.0
 
 
@@ -28,10 +29,10 @@ _RECOVERY_SECONDS = 40.0
     because="A process that was killed leaves a stream, and whether it runs is not known.",
 )
 @pytest.mark.parametrize("number", range(1, _MOST + 1))
-def test_killed_after_a_statement_the_app_answers_and_remembers_once(
+def test_killed_after_a_step_the_app_answers_and_remembers_once(
     postgres: EmbeddedPostgres, tmp_path: Path, number: int
 ) -> None:
-    """One answer and one memory come, whatever statement was the last one of the killed process."""
+    """One answer and one memory come, whatever step was the last one of the killed process."""
     ended = tmp_path / "ended"
     end = {"END_AFTER": str(number), "END_FILE": str(ended)}
     with (
@@ -43,9 +44,9 @@ def test_killed_after_a_statement_the_app_answers_and_remembers_once(
         world = World(app)
         world.calm()
         human = world.human()
-        said = world.say(human, "I love ramen")
-        until(lambda: ended.exists() or _is_over(world, said), "an end of the process or path")
-        # The last number is more than there are statements: none is left out.
+        said = human.say("I love ramen")
+        wait_until(lambda: ended.exists() or _is_over(world, said), "an end of the process or path")
+        # The last number is more than there are steps: none is left out.
         assert number < _MOST or not ended.exists()
         if ended.exists():
             app.process.wait(20)
@@ -65,4 +66,4 @@ def test_killed_after_a_statement_the_app_answers_and_remembers_once(
 
 def _is_over(world: World, said: Said) -> bool:
     jobs = world.rows("SELECT id FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
-    return not jobs and bool(world.memories(said.human))
+    return not jobs and bool(world.memories(said.person))

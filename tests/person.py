@@ -1,0 +1,193 @@
+"""A person in Slack's interface: what they write, type, click, submit and see, in a playground."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tests.integration.playground_slack import PlaygroundSlack
+from tests.waiting import wait_until
+
+Place: TypeAlias = dict[str, Any]
+"""A message or a view, as the person sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message somebody wrote."""
+
+    person: Person
+    channel: str
+    ts: str
+    thread_ts: str
+    text: str
+
+
+class Person:
+    """A new person in the workspace; what has an effect returns when Slack shows it.
+
+    `answered` waits for the answer to a message and returns it: from a process by HTTP in tests of
+    processes, else see `tests.integration.person`.
+    """
+
+    def __init__(
+        self, slack: PlaygroundSlack, answered: Callable[[Said], Any] | None = None, **profile: Any
+    ) -> None:
+        self.slack, self._answered = slack, answered
+        self.id, self.team = slack.person(**profile)
+
+    # --- what is seen
+
+    def seen(self, channel: str = "dm") -> list[Place]:
+        """Return a conversation as the person sees it."""
+        return self.slack.seen(self.id, channel)
+
+    def form(self) -> Place | None:
+        """Return the form on top, if there is one."""
+        views = self.slack.control(f"views?as={self.id}")["views"]
+        return views[-1] if views else None
+
+    def form_opens(self) -> Place:
+        """Wait until a form is open."""
+        return wait_until(self.form, "a form")
+
+    def form_says(self, text: str) -> Place:
+        """Wait until the modal on top says a text."""
+
+        def found() -> Place | None:
+            view = self.form()
+            return view if view and text in shown(view) else None
+
+        return wait_until(found, f"a form that says {text}")
+
+    def home(self) -> Place:
+        """Return the Home as its person sees it."""
+        view = self.slack.control(f"home?as={self.id}")["view"]
+        return dict(view) if view else {}
+
+    # --- what is done
+
+    def say(
+        self, text: str, *, channel: str = "dm", under: Said | None = None, **parts: Any
+    ) -> Said:
+        """Write a message, in the thread of `under` if given; ``<@BOT>`` is the app."""
+        place = {"channel": channel}
+        if under is not None:
+            place = {"channel": under.channel, "thread_ts": under.thread_ts}
+        made = self.slack.control("messages", {"user": self.id, "text": text, **place, **parts})
+        return Said(self, made["channel"], made["ts"], place.get("thread_ts", made["ts"]), text)
+
+    def ask(self, text: str, **where: Any) -> Any:
+        """Write a message, and return its whole answer."""
+        assert self._answered is not None
+        return self._answered(self.say(text, **where))
+
+    def type(self, text: str, channel: str = "dm") -> None:
+        """Type a command; do not wait for an answer."""
+        name, _, words = text.partition(" ")
+        body = {"user": self.id, "channel": channel, "command": name, "text": words}
+        self.slack.control("commands", body)
+
+    def command(self, text: str, channel: str = "dm") -> Place:
+        """Type a command; return the answer, which this person alone sees."""
+        before = {message["ts"] for message in self.seen(channel)}
+        self.type(text, channel)
+
+        def answer() -> Place | None:
+            new = [m for m in self.seen(channel) if m["ts"] not in before]
+            own = [m for m in new if m.get("is_ephemeral")]
+            return {**own[-1], "channel": channel} if own else None
+
+        return wait_until(answer, f"an answer to {name_of(text)}")
+
+    def press(self, place: Place, action: str, value: str = "", **more: Any) -> None:
+        """Click an element of a message or view, whose value begins with `value`."""
+        element = find(place, action, "" if action == "search" else value)
+        where = {"channel": place.get("channel", "dm"), "message_ts": place.get("ts")}
+        if "hash" in place:
+            where = {"view_id": place["id"]}
+        body = {"user": self.id, **where, **more}
+        body |= {"action_id": element["action_id"], "block_id": element["block_id"]}
+        body.setdefault("value", element["chosen"] or value)
+        done = self.slack.control("actions", body)
+        assert done["ok"], done
+
+    def click(self, place: Place, action: str, value: str = "", **more: Any) -> Place:
+        """Click; return the place as it is then."""
+        self.press(place, action, value, **more)
+        return self.changed(place)
+
+    def changed(self, place: Place) -> Place:
+        """Wait until a message or the Home is no more what it was; return it."""
+
+        def now() -> Place | None:
+            if "hash" in place:
+                view = self.home()
+                return view if view.get("hash") != place["hash"] else None
+            channel = place.get("channel", "dm")
+            found = next((m for m in self.seen(channel) if m["ts"] == place["ts"]), None)
+            if found is None or {**place, "channel": None} == {**found, "channel": None}:
+                return None
+            return {**found, "channel": channel}
+
+        return wait_until(now, "a change")
+
+    def search(self, place: Place, words: str) -> Place:
+        """Enter words in the search of a panel."""
+        values = {find(place, "search")["block_id"]: {"search": words}}
+        return self.click(place, "search", value=words, values=values)
+
+    def submit(self, view: Place, **values: Any) -> Any:
+        """Submit a form with these values, by block."""
+        body = {"view_id": view["id"], "user": self.id, "values": values}
+        return self.slack.control("views/submit", body)
+
+    def listed_memories(self) -> str:
+        """Return the lines of all pages that `/memories` shows."""
+        page = self.command("/memories")
+        lines = sections(page)
+        while following := [one for one in elements(page) if one["action_id"] == "show_2"]:
+            page = self.click(page, "show", following[0]["value"])
+            lines += sections(page)
+        return "\n".join(lines)
+
+
+def name_of(command: str) -> str:
+    """Return a command without its words, which are the person's."""
+    return command.partition(" ")[0]
+
+
+def shown(place: Place) -> str:
+    """Return all that a message or view says, as one text."""
+    return json.dumps(place.get("blocks") or place.get("text"), ensure_ascii=False)
+
+
+def sections(place: Place) -> list[str]:
+    """Return the texts of a place's sections."""
+    return [one["text"]["text"] for one in place.get("blocks", []) if one["type"] == "section"]
+
+
+def elements(place: Place) -> list[dict[str, Any]]:
+    """Return what can be clicked in a place, each with the id of its block."""
+    return [
+        {**element, "block_id": block["block_id"]}
+        for block in place.get("blocks", [])
+        for element in [block.get("accessory"), block.get("element"), *block.get("elements", [])]
+        if element and "action_id" in element
+    ]
+
+
+def find(place: Place, action: str, value: str = "") -> dict[str, Any]:
+    """Return the first element of an action that has such a value or option."""
+    for element in elements(place):
+        if re.sub("_[0-9]+$", "", element["action_id"]) != action:
+            continue
+        values = [str(element.get("value", ""))]
+        values += [option["value"] for option in element.get("options", [])]
+        chosen = next((one for one in values if one.startswith(value)), None)
+        if chosen is not None:
+            return {**element, "chosen": chosen}
+    raise AssertionError(f"no {action} with {value!r} in {shown(place)[:600]}")
