@@ -118,7 +118,10 @@ async def _menu(app: App, click: Click) -> Result:
         case "history":
             return Position(list="changes", of=key)
         case "share":
-            return await _share(app, click, key)
+            memory = await _memory(app, click, key)
+            if why := await why_not_shown(app, click.person, memory):
+                return Done(line=click.reader.say(why), beside=True)
+            return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
         case "unshare":
             return await _changed(app, click, [await _move(app, click, key, DM)])
         case "preview":
@@ -134,14 +137,6 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     if memory := await find_memory(app.pool, click.person, key):
         return memory
     raise ChangeGone
-
-
-async def _share(app: App, click: Click, key: str) -> Done:
-    """Move a memory to the card, which colleagues see, unless it is sensitive."""
-    memory = await _memory(app, click, key)
-    if why := await why_not_shown(app, click.person, memory):
-        return Done(line=click.reader.say(why), beside=True)
-    return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
 
 
 async def _move(app: App, click: Click, key: str, audience: str) -> Change:
