@@ -107,15 +107,6 @@ def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
         raise Stopped("The person pressed Stop.")
 
 
-def is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
-    """Return whether the answer may go on; the `attempts` of an erased message are None."""
-    try:
-        raise_if_changed(row if row["attempts"] is not None else None, claimed)
-    except Interrupted:
-        return False
-    return True
-
-
 async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
@@ -129,11 +120,9 @@ async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, secon
         inserted = await connection.execute(
             "INSERT INTO notices AS known (team_id, user_id, kind, message_id, expires_at)"
             " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
-            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET message_id = CASE"
-            " WHEN known.expires_at < now() THEN excluded.message_id ELSE known.message_id END,"
+            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET message_id = excluded.message_id,"
             " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
-            " RETURNING message_id",
+            " WHERE known.expires_at < now() OR known.message_id = excluded.message_id RETURNING 1",
             (person.team_id, person.user_id, refusal, str(claimed.id), seconds),
         )
-        [row] = await inserted.fetchall()
-    return bool(row["message_id"] == str(claimed.id))
+        return await inserted.fetchone() is not None

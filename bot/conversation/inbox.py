@@ -111,21 +111,21 @@ _EDIT: LiteralString = (
 # A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
 _KEPT: LiteralString = "ended_at IS NOT NULL AND %(kept)s AND %(question)s = '' AND %(words)s = ''"
 _BEGIN: LiteralString = (
-    "WITH earlier AS (SELECT begun_at AS begun FROM messages WHERE id = %(id)s)"
+    "WITH earlier AS (SELECT begun_at AS begun, extract(epoch FROM now() - posting_since)::float8"
+    "  AS asked FROM messages WHERE id = %(id)s)"
     " UPDATE messages SET status = 'answering', audience = %(audience)s,"
-    " begun_at = COALESCE(begun_at, now()), model = NULL,"
+    " begun_at = COALESCE(begun_at, now()), posting_since = now(), model = NULL,"
     f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
     f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
     f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
-    " RETURNING reply_ts, begun IS NOT NULL AS again,"
-    " extract(epoch FROM posting_since)::float8 AS since,"
-    " extract(epoch FROM now() - posting_since)::float8 AS age"
+    " RETURNING reply_ts, begun IS NOT NULL AS again, asked,"
+    " interrupted OR revision <> %(revision)s AS changed"
 )
 _BEGIN_ASKED: LiteralString = (
     "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
     " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
     " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
-    " RETURNING reply_ts, false AS again, NULL::float8 AS since, NULL::float8 AS age"
+    " RETURNING reply_ts, false AS again, NULL::float8 AS asked, false AS changed"
 )
 
 
@@ -413,6 +413,7 @@ async def begin(
             **_key(message),
             "id": claimed.id,
             "attempt": claimed.attempt_number,
+            "revision": claimed.revision,
             "audience": audience,
             "question": question if kept else "",
             "words": words if kept else "",

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 
 from bot.access import BEFORE, QuotaExceeded
 from bot.config import Settings
-from bot.conversation.claimed_message import OPEN, ClaimedMessage, is_unchanged
+from bot.conversation.claimed_message import OPEN, ClaimedMessage
 from bot.conversation.inbox import THREAD_SETTING, begin, finish
 from bot.conversation.unformed import schedule_formation
 from bot.people import (
@@ -25,7 +25,7 @@ from bot.queue.queue import Queue
 from bot.slack.messages import Message, typed
 from bot.types import MemoryState
 from memory import DM, MemoryView, Person, Pool
-from memory.credentials import Removed, redact, redact_texts
+from memory.credentials import Credential, redact, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
 from memory.recall import first_memories
@@ -92,13 +92,12 @@ class Turn:
 
     `view`: what may be seen, and where it is remembered. `memory_state`: whether memory may be read
     and written. `removed` are the credentials of the message, which are not stored; `words` is its
-    typed text without them. `unchanged`: the message had not been stopped, edited or deleted when
-    the row was stored. `again`: an earlier attempt has begun the turn.
+    typed text without them. `changed`: the message had been stopped or edited when the row was
+    stored. `again`: an earlier attempt has begun the turn.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
-    stored. If it died between asking Slack to post a message and storing its timestamp, `since`
-    (seconds of the epoch) is when it asked, and `age` how many seconds ago; the message is then
-    looked for in Slack.
+    stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
+    to post that message, which is then looked for in Slack.
 
     `exchanges` are earlier turns, in order; `recent_words` the person's words that are not formed
     yet; `memories` what `memory.recall_memories` reads first. `forgotten_messages` are the
@@ -109,13 +108,12 @@ class Turn:
     claimed: ClaimedMessage
     view: MemoryView
     memory_state: MemoryState
-    removed: tuple[Removed, ...] = ()
+    removed: tuple[Credential, ...] = ()
     words: str = ""
-    unchanged: bool = False
+    changed: bool = False
     again: bool = False
     reply_ts: tuple[str, ...] = ()
-    since: float | None = None
-    age: float = 0.0
+    asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
     memories: Sequence[Mapping[str, Any]] = ()
@@ -177,7 +175,7 @@ class Turns:
         `bot.access.QuotaExceeded`: then nothing is stored.
         """
         message = claimed.message
-        redacted_question, redacted_words = await redact_texts(question, words)
+        redacted_question, redacted_words = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
             limit = self.settings.person_messages_per_hour if limited else 0
             row = await _read(connection, claimed, view, count_requests=limit > 0)
@@ -199,11 +197,10 @@ class Turns:
             memory_state=memory_state,
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
-            unchanged=is_unchanged(row, claimed),
+            changed=stored["changed"],
             again=stored["again"],
             reply_ts=tuple(stored["reply_ts"]),
-            since=stored["since"],
-            age=stored["age"] or 0.0,
+            asked=stored["asked"],
             forgotten_messages=frozenset(row["forgotten"]),
             forgettings=tuple(row["forgettings"]),
             **({} if memory_state.off else _context(row, bot_user_id)),
@@ -234,7 +231,7 @@ class Turns:
         may repeat it. The words of a message that was forgotten while its turn began are blanked.
         """
         message, person = turn.message, turn.view.person
-        [kept] = await redact_texts(reply or "", known=turn.removed)
+        [kept] = redact_texts(reply or "", known=turn.removed)
         async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, turn.claimed, outcome)
             if turn.memory_state.is_first:
@@ -279,14 +276,14 @@ async def _read(
 ) -> DictRow:
     """Read what a turn begins with, in a transaction with the person's and the thread's scope.
 
-    `attempts`, `status`, `revision` and `interrupted` are those of the message. `requests_before`
-    is what its person wrote and asked for before it in its hour (0 without `count_requests`).
+    `requests_before` is what the message's person wrote and asked for before it in its hour (0
+    without `count_requests`).
     """
     message, in_dm = claimed.message, view.own.audience == DM
     memories, memories_parameters = first_memories(view)
     exchanges = f"{_EXCHANGES} AND {_THREAD_OR_DAY if in_dm else _THREAD}"
     found = await connection.execute(
-        "SELECT state.*, event.attempts, event.status, event.revision, event.interrupted,"
+        "SELECT state.*,"
         " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
         " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"

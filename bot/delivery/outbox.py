@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import OperationalError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.claimed_message import STILL_OURS, superseded
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import Turn
-from bot.slack.client import next_cursor
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement
@@ -21,8 +19,6 @@ from memory.postgres import execute_statement
 _TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
 _CLOCKS_DIFFER_SECONDS = 300.0
-_NOTE_ATTEMPTS = 3
-_PAGES = 5
 
 
 def turn_metadata(turn_id: UUID, part: int) -> dict[str, Any]:
@@ -65,38 +61,25 @@ def messages_of_turn(
 async def replies_after(
     client: AsyncWebClient, channel: str, thread_ts: str, ts: str
 ) -> list[dict[str, Any]]:
-    """Return the messages of a thread that are newer than `ts`, with metadata: 1,000 at most.
+    """Return the messages of a thread that are newer than `ts`, with metadata: the first 200.
 
     Raises what the Slack client raises.
     """
-    found: list[dict[str, Any]] = []
-    more: dict[str, Any] = {}
-    for _ in range(_PAGES):
-        answer = await client.conversations_replies(
-            channel=channel,
-            ts=thread_ts,
-            oldest=ts,
-            include_all_metadata=True,
-            limit=200,
-            **more,
-        )
-        found += answer.get("messages") or []
-        cursor = next_cursor(answer)
-        if not cursor:
-            break
-        more = {"cursor": cursor}
+    answer = await client.conversations_replies(
+        channel=channel, ts=thread_ts, oldest=ts, include_all_metadata=True, limit=200
+    )
     # Slack sends the thread's first message along, however old it is.
+    found = answer.get("messages") or []
     return [one for one in found if float(one.get("ts") or 0) > float(ts)]
 
 
 class Outbox:
     """The messages of one turn, as its row in `messages` records them.
 
-    `times` are the timestamps stored, in order. `unknown`: one more message may be in the thread,
-    because a worker died, or a call was lost, before its timestamp was stored. `since` (seconds of
-    the epoch) is when Slack was asked to post it, and `age` how many seconds before this attempt:
-    `PostedMessages.delete_replaced` waits until Slack must have carried out the call. It is
-    infinite if this attempt asked, and 0.0 if it cancelled that call.
+    `times` are the timestamps stored, in order. `intended`: the row says that a message may be in
+    the thread whose timestamp is not stored; `Turns.begin` stores so for the first one. `asked_at`
+    (monotonic) is when Slack was asked for such a message, by this attempt or one that died, and
+    None where it is known that there is none.
     """
 
     def __init__(self, pool: Pool, turn: Turn) -> None:
@@ -104,11 +87,14 @@ class Outbox:
         self._ownership = turn.claimed.ownership
         self.turn_id = turn.id
         self._thread = turn.message.thread
-        self._scope = {THREAD_SETTING: self._thread}
         self.times = turn.reply_ts
-        self.unknown = turn.since is not None
-        self.since = turn.since or 0.0
-        self.age = math.inf if turn.since is None else turn.age
+        self.intended = True
+        self.asked_at = None if turn.asked is None else time.monotonic() - turn.asked
+
+    @property
+    def since(self) -> float:
+        """When Slack was asked, in seconds of the epoch."""
+        return time.time() - (time.monotonic() - (self.asked_at or 0.0))
 
     @step("intend")
     async def record_intent(self) -> None:
@@ -117,18 +103,14 @@ class Outbox:
         Raises `Superseded` when another worker answers, `psycopg.OperationalError` when the
         database is unavailable.
         """
-        rows = await execute_statement(
-            self._pool,
-            f"UPDATE messages SET posting_since = now() WHERE {STILL_OURS}"
-            " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            self._ownership,
-            scope=self._scope,
-            prepare=True,
-        )
-        if not rows:
-            raise superseded()
-        [row] = rows
-        self.since, self.age = row["since"], math.inf
+        if not self.intended:
+            await self._update("posting_since = now()")
+            self.intended = True
+
+    async def cancel_intent(self) -> None:
+        """Clear the intent if nothing was posted. Raises as `record_intent` does."""
+        if self.intended and self.asked_at is None:
+            await self._update("posting_since = NULL")
 
     @step("note")
     async def record_posted(self, ts: str) -> None:
@@ -136,44 +118,28 @@ class Outbox:
 
         Raises `Superseded` when another worker answers.
         """
-        for _ in range(_NOTE_ATTEMPTS - 1):
-            try:
-                return await self._note(ts)
-            except OperationalError:
-                continue
-        return await self._note(ts)
-
-    async def _note(self, ts: str) -> None:
-        noted = await execute_statement(
-            self._pool,
-            "UPDATE messages SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
-            " THEN reply_ts ELSE array_append(reply_ts, %s) END"
-            f" WHERE {STILL_OURS} RETURNING id",
-            (ts, ts, *self._ownership),
-            scope=self._scope,
-            prepare=True,
+        await self._update(
+            "posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
+            " THEN reply_ts ELSE array_append(reply_ts, %s) END",
+            ts,
+            ts,
         )
-        if not noted:
-            raise superseded()
-        self.unknown = False
+        self.intended, self.asked_at = False, None
 
     async def record_deleted(self, ts: str) -> None:
-        """Remove a message that was deleted from the row."""
-        await execute_statement(
-            self._pool,
-            "UPDATE messages SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
-            (ts, self.turn_id),
-            scope=self._scope,
-        )
+        """Remove a message that was deleted from the row. Raises as `record_posted` does."""
+        await self._update("reply_ts = array_remove(reply_ts, %s)", ts)
 
-    async def cancel_intent(self) -> None:
-        """Clear the intent: nothing was posted."""
-        await execute_statement(
+    async def _update(self, change: LiteralString, *values: str) -> None:
+        rows = await execute_statement(
             self._pool,
-            f"UPDATE messages SET posting_since = NULL WHERE {STILL_OURS}",
-            self._ownership,
-            scope=self._scope,
+            f"UPDATE messages SET {change} WHERE {STILL_OURS} RETURNING id",
+            (*values, *self._ownership),
+            scope={THREAD_SETTING: self._thread},
+            prepare=True,
         )
+        if not rows:
+            raise superseded()
 
     async def recorded_replies(self) -> frozenset[str]:
         """Return the times of the messages that turns of the thread have recorded as theirs."""
@@ -181,6 +147,6 @@ class Outbox:
             self._pool,
             "SELECT DISTINCT unnest(reply_ts) AS ts FROM messages WHERE thread = %s",
             (self._thread,),
-            scope=self._scope,
+            scope={THREAD_SETTING: self._thread},
         )
         return frozenset(row["ts"] for row in found)

@@ -29,7 +29,6 @@ from bot.slack.client import (
     Installations,
     delete_message,
     error_code,
-    posts,
 )
 from bot.slack.messages import Message
 from bot.ui.blocks import Block, escaped
@@ -51,25 +50,6 @@ SETTLED_SECONDS = 8.0
 _PATIENCE_SECONDS = 600.0
 # The error of ``chat.startStream`` in a kind of conversation that takes no streams.
 _NO_STREAMS = "channel_type_not_supported"
-_NOT_WRITABLE = CONVERSATION_GONE | {
-    "cannot_reply_to_message",
-    "restricted_action",
-    "restricted_action_non_threadable_channel",
-    "restricted_action_read_only_channel",
-    "restricted_action_thread_locked",
-    "restricted_action_thread_only_channel",
-}
-# A table of Markdown counts as an attachment.
-_BLOCKS_REFUSED = {
-    "attachment_payload_limit_exceeded",
-    "invalid_attachments",
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "only_one_table_allowed",
-    "too_many_attachments",
-}
 
 
 class DeliveryFailed(Exception):
@@ -82,26 +62,18 @@ class DeliveryFailed(Exception):
     @property
     def is_expected(self) -> bool:
         """Whether nothing can be written there: archived, left, restricted, or a deleted thread."""
-        return self.code in _NOT_WRITABLE
-
-    @property
-    def is_for_blocks(self) -> bool:
-        """Whether Slack may take the same answer without blocks."""
-        return self.code in _BLOCKS_REFUSED
+        restricted = self.code.startswith(("restricted_action", "cannot_reply_to_message"))
+        return restricted or self.code in CONVERSATION_GONE
 
 
 @dataclass(slots=True)
 class PostedMessage:
-    """One message of the reply; `live`: it streams, since `opened_at` on the monotonic clock.
-
-    `certain`: it shows `text` and nothing more. It is not while a call may have been carried out.
-    """
+    """One message of the reply; `live`: it streams, since `opened_at` on the monotonic clock."""
 
     ts: str
     text: str = ""
     live: bool = True
     opened_at: float = 0.0
-    certain: bool = True
 
     @property
     def is_old(self) -> bool:
@@ -135,19 +107,12 @@ class PostedMessages:
         self.posted: list[PostedMessage] = []
         # Of earlier attempts: an interim reply, half an answer, or the answer before an edit.
         self._replaced = [PostedMessage(ts, live=False) for ts in outbox.times]
-        self._ready: asyncio.Task[bool] | None = None
         self._recording: asyncio.Task[None] | None = None
 
     @property
     def live(self) -> PostedMessage | None:
         """The last message, where it streams."""
         return self.posted[-1] if self.posted and self.posted[-1].live else None
-
-    def prepare(self) -> None:
-        """Record the intent of the first message while the model thinks, ahead of `start`."""
-        waits = self._ready is not None or self.posted or self._replaced or self._outbox.unknown
-        if not waits and self._may_stream:
-            self._ready = asyncio.create_task(self._intend())
 
     @property
     def _may_stream(self) -> bool:
@@ -160,24 +125,15 @@ class PostedMessages:
         """The name of ``chat.startStream`` in conversations of this kind: D, C or G."""
         return f"{START} {self._message.channel_id[:1]}"
 
-    async def _intend(self) -> bool:
-        """Record that a stream is about to begin; False while the database is unavailable."""
-        try:
-            await self._outbox.record_intent()
-        except OperationalError as error:
-            log.info("a stream waits for the database: %s", fault(error))
-            return False
-        return True
-
-    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> bool:
-        """Begin a streamed message; False while Slack or the database refuses that."""
+    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> PostedMessage | None:
+        """Begin a streamed message; None while Slack's rate limit refuses that."""
         await self.wait_recorded()
         if not self._may_stream:
-            return False
+            return None
         await self.delete_replaced()
-        ready, self._ready = self._ready, None
-        if not await (ready or self._intend()):
-            return False
+        await self._outbox.record_intent()
+        # Stop ends this call and not the attempt; Slack may carry it out a little later.
+        self._outbox.asked_at = time.monotonic()
         try:
             with step("slack start"):
                 answer = await self._client.chat_startStream(
@@ -191,17 +147,14 @@ class PostedMessages:
             self._limits.note(self._message.team_id, START, error)
             if error_code(error) == _NO_STREAMS:
                 self._limits.never(self._message.team_id, self._start_here)
-            self._outbox.unknown = not error_code(error)
-            raise
-        except asyncio.CancelledError:
-            # Stop ends this call and not the attempt; Slack may carry it out a little later.
-            self._outbox.unknown, self._outbox.age = True, 0.0
+            if error_code(error):
+                self._outbox.asked_at = None
             raise
         begun = PostedMessage(str(answer["ts"]), text, opened_at=time.monotonic())
         self.posted.append(begun)
         # Recorded while the next words come: until then it is found by `posting_since`.
         self._recording = asyncio.create_task(self._record(begun))
-        return True
+        return begun
 
     async def wait_recorded(self) -> None:
         """Wait until the latest stream is recorded; raises the error of recording it."""
@@ -217,11 +170,9 @@ class PostedMessages:
         With `replaced` the messages will be deleted, so streams are ended. Errors are logged only,
         because the reply has ended already.
         """
-        ready, self._ready = self._ready, None
         try:
             await self.wait_recorded()
-            if ready is not None and await ready:
-                await self._outbox.cancel_intent()
+            await self._outbox.cancel_intent()
             for posted in [*self._replaced, *self.posted] if replaced else []:
                 await self.end(posted)
         except (Interrupted, OperationalError) as error:
@@ -233,14 +184,16 @@ class PostedMessages:
         team = self._message.team_id
         if self._limits.wait(team, APPEND):
             return False
-        add = partial(self._client.chat_appendStream, **_content(text, tasks))
         try:
             with step("slack append"):
-                await self._add_to(posted, text, add)
+                await self._client.chat_appendStream(
+                    channel=self._message.channel_id, ts=posted.ts, **_content(text, tasks)
+                )
         except SLACK_FAULTS as error:
             if self._limits.note(team, APPEND, error):
                 return False
             raise
+        posted.text += text
         return True
 
     async def stop(
@@ -254,14 +207,14 @@ class PostedMessages:
     ) -> None:
         """End a stream with its last text; without `last`, another message follows."""
         await self.wait_recorded()
-        stop = partial(
-            self._stop_stream,
+        await self._stop_stream(
+            posted,
             **(_content(text, tasks) if text or tasks else {}),
             **({"blocks": footer_blocks} if footer_blocks else {}),
             metadata=turn_metadata(self._outbox.turn_id, self.posted.index(posted)),
             session_status="active" if last else "processing",
         )
-        await self._add_to(posted, text, stop)
+        posted.text += text
         posted.live = False
 
     async def end(self, posted: PostedMessage) -> None:
@@ -269,9 +222,7 @@ class PostedMessages:
         if not posted.live:
             return
         try:
-            await self._stop_stream(
-                channel=self._message.channel_id, ts=posted.ts, session_status="active"
-            )
+            await self._stop_stream(posted, session_status="active")
         except SLACK_FAULTS as error:
             log.info("a stream could not be ended: %s", error_code(error) or fault(error))
             # Refused means that it had ended; after any other fault that is not known.
@@ -285,33 +236,29 @@ class PostedMessages:
         del self.posted[first:]
 
     async def post(self, text: str, footer_blocks: list[Block]) -> None:
-        """Post a message, once: where Slack refuses its blocks, as text without the footer.
+        """Post a message, once: where Slack refuses it, as text without blocks and footer.
 
         Raises `DeliveryFailed` where Slack refuses it.
         """
         await self.wait_recorded()
         await self.delete_replaced()
-        ready, self._ready = self._ready, None
-        if not (ready and await ready):
-            await self._outbox.record_intent()
+        await self._outbox.record_intent()
         blocks = message_blocks(text, footer_blocks)
         try:
             await self._post(text=fallback(text), blocks=blocks)
         except DeliveryFailed as failed:
-            if not failed.is_for_blocks:
+            if failed.is_expected:
                 raise
-            log.warning("the blocks of a reply were refused, it is posted as text: %s", failed.code)
+            log.warning("a reply was refused, it is posted as text: %s", failed.code)
             await self._post(text=escaped(text, MESSAGE_TEXT_LIMIT))
 
     async def delete_replaced(self) -> None:
         """Delete what earlier attempts posted, also a message that was posted and not recorded."""
-        if self._outbox.unknown:
-            found = await self._unrecorded()
-            if not found and self._outbox.age < SETTLED_SECONDS:
-                await asyncio.sleep(SETTLED_SECONDS - self._outbox.age)
-                found = await self._unrecorded()
-            self._replaced += [PostedMessage(ts) for ts in found]
-            self._outbox.unknown = False
+        if self._outbox.asked_at is not None:
+            settled = self._outbox.asked_at + SETTLED_SECONDS
+            await asyncio.sleep(max(settled - time.monotonic(), 0.0))
+            self._replaced += [PostedMessage(ts) for ts in await self._unrecorded()]
+            self._outbox.asked_at = None
         while self._replaced:
             await self._delete(self._replaced[0])
             del self._replaced[0]
@@ -332,35 +279,29 @@ class PostedMessages:
         await self._outbox.record_deleted(posted.ts)
 
     async def _post(self, **content: Any) -> None:
-        async def post() -> str:
-            await self._confirm()
-            answer = await self._client.chat_postMessage(
-                channel=self._message.channel_id,
-                thread_ts=self._message.thread_ts,
-                unfurl_links=False,
-                unfurl_media=False,
-                metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
-                **content,
-            )
-            return str(answer["ts"])
-
         async def post_once() -> str:
-            if self._outbox.unknown and (found := await self._unrecorded(marked_only=True)):
+            lost = self._outbox.asked_at is not None
+            if lost and (found := await self._unrecorded(marked_only=True)):
                 return found[0]
-            self._outbox.unknown = True
+            await self._confirm()
+            self._outbox.asked_at = time.monotonic()
             with step("slack post"):
-                return await self._limits.retry(
-                    self._message.team_id,
-                    posts(self._message.channel_id),
-                    post,
-                    seconds=_PATIENCE_SECONDS,
+                answer = await self._patient.chat_postMessage(
+                    channel=self._message.channel_id,
+                    thread_ts=self._message.thread_ts,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                    metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
+                    **content,
                 )
+            return str(answer["ts"])
 
         try:
             ts = await _carried_out(post_once)
         except SLACK_FAULTS as error:
             code = error_code(error)
-            self._outbox.unknown = not code
+            if code:
+                self._outbox.asked_at = None
             if code in ("", "ratelimited"):
                 raise
             raise DeliveryFailed(code) from error
@@ -376,22 +317,11 @@ class PostedMessages:
             await self._delete(posted)
             raise
 
-    async def _add_to(
-        self, posted: PostedMessage, text: str, call: Callable[..., Awaitable[object]]
-    ) -> None:
-        """Make a call that adds `text` to a stream; note whether it was carried out."""
-        posted.certain = False
-        try:
-            await call(channel=self._message.channel_id, ts=posted.ts)
-        except SLACK_FAULTS as error:
-            posted.certain = error_code(error) not in ("", "message_not_found")
-            raise
-        posted.certain = True
-        posted.text += text
-
-    async def _stop_stream(self, **arguments: Any) -> None:
+    async def _stop_stream(self, posted: PostedMessage, **arguments: Any) -> None:
         with step("slack stop"):
-            await self._patient.chat_stopStream(**arguments)
+            await self._patient.chat_stopStream(
+                channel=self._message.channel_id, ts=posted.ts, **arguments
+            )
 
     async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
         """Look in the thread for messages of this turn; nothing where Slack does not say."""

@@ -18,12 +18,7 @@ from bot.conversation.turns import Turn
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import PostedMessage, PostedMessages
 from bot.delivery.sessions import Sessions
-from bot.delivery.splitting import (
-    break_point,
-    closing_fence,
-    open_fence,
-    split_markdown,
-)
+from bot.delivery.splitting import break_point, closing_fence, open_fence, split_markdown
 from bot.logs import fault
 from bot.people import People
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
@@ -39,14 +34,12 @@ from memory import DM, Pool
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-_JUST_NOW_SECONDS = 0.1
 # After STALLED_SECONDS (6) without a heartbeat another worker may take the message: how long a
 # check of ownership counts.
 _SURE_SECONDS = 5.0
 _AWAY_SECONDS = 60.0
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams".
 _CARD_LENGTH = 300
-_LEAST_ROOM = 200
 
 
 class OwnershipUnknown(Exception):
@@ -90,19 +83,16 @@ class ReplyStream:
             slack, self._message, Outbox(pool, turn), confirm=self._confirm
         )
         self._may_stream = True
-        self._session = sessions.begin(
-            self._message,
-            again=turn.claimed.earlier_attempts > 0,
-            titled=turn.memory_state.on_record,
-        )
+        self._session = sessions.begin(self._message, titled=turn.memory_state.on_record)
+        self._is_active = False
         self._text = self._pending = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
-        # When it was last known that this worker owns the message; when `Turns.begin` read the
-        # flags; when they were last asked for, also without an answer.
+        # When it was last known that this worker owns the message; when the flags were last asked
+        # for, also without an answer. `Turns.begin` has read them.
         self._sure_at = time.monotonic()
-        self._looked_at = self._sure_at if turn.unchanged else float("-inf")
-        self._checked_at = self._shown_at = float("-inf")
+        self._checked_at = float("-inf") if turn.changed else self._sure_at
+        self._shown_at = float("-inf")
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,7 +100,7 @@ class ReplyStream:
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         # All tasks of this reply end when it is left, whatever happened.
         error = kind if isinstance(kind, type) else None
-        if not (error and issubclass(error, Superseded)):
+        if not (self._is_active or (error and issubclass(error, Superseded))):
             await self._sessions.end(self._session)
         kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
         await self._messages.leave(replaced=not kept)
@@ -128,10 +118,7 @@ class ReplyStream:
 
     async def check(self) -> None:
         """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
-        now = time.monotonic()
-        if now - self._looked_at < _JUST_NOW_SECONDS:
-            self._checked_at = self._looked_at
-        if now - self._checked_at < FLUSH_SECONDS:
+        if time.monotonic() - self._checked_at < FLUSH_SECONDS:
             return
         known = True
         try:
@@ -144,11 +131,6 @@ class ReplyStream:
             self._checked_at = time.monotonic()
             if known:
                 self._sure_at = self._checked_at
-
-    def expect(self) -> None:
-        """Prepare to show a reply: its first piece is about to come."""
-        if self._may_stream:
-            self._messages.prepare()
 
     async def write(self, piece: str) -> None:
         """Take a piece of the reply; send the collected text to Slack once a second.
@@ -197,9 +179,9 @@ class ReplyStream:
             self._messages.discard()
             self._pending = text
         if self._may_stream and self._messages.live:
-            was_set = await self._session.wait()
+            was_set = await self._session.is_set()
             if await self._end_stream(footer_blocks):
-                self._session.active = was_set
+                self._is_active = was_set
                 return
         await self._post_rest(footer_blocks)
 
@@ -244,11 +226,10 @@ class ReplyStream:
         try:
             await self._flush()
         except SLACK_FAULTS as error:
-            self._give_up_streaming(error)
-        self._session.begun |= bool(self._messages.posted)
+            self._stop_streaming(error)
         self._shown_at = time.monotonic()
 
-    def _give_up_streaming(self, error: BaseException) -> None:
+    def _stop_streaming(self, error: BaseException) -> None:
         log.info("streaming was given up: %s", error_code(error) or fault(error))
         self._may_stream = False
 
@@ -273,7 +254,7 @@ class ReplyStream:
         try:
             return await self._flush(last=footer_blocks)
         except SLACK_FAULTS as error:
-            self._give_up_streaming(error)
+            self._stop_streaming(error)
             return False
 
     def _add_task(self, chunk: Chunk) -> None:
@@ -291,90 +272,66 @@ class ReplyStream:
                 self._add_task({**latest, "status": "complete"})
 
     async def _flush(self, *, last: list[Block] | None = None) -> bool:
-        """Call Slack until nothing is pending; False where words have to wait.
+        """Send what is pending to the stream; False where it has to wait, or will be posted.
 
-        With `last`, the footer, the stream is ended.
+        With `last`, the footer, the stream is ended. A stream that is full or old is ended, too:
+        the rest of the answer is posted when it is whole.
         """
-        while self._pending or self._tasks or last is not None:
-            live = self._messages.live
-            if live is None:
-                if not ((self._pending or self._tasks) and await self._open()):
-                    return False
-                continue
-            room = self._room(len(live.text))
-            if self._pending and (room < _LEAST_ROOM or live.is_old):
-                await self._close(live, "")
-                continue
-            text, rest = self._cut(max(room, 0))
-            if rest:
-                await self._close(live, text)
-            elif last is not None:
-                await self._messages.stop(live, text, last, [*self._tasks.values()])
-                self._shown("")
-                return True
-            elif await self._messages.append(live, text, [*self._tasks.values()]):
-                self._shown("")
-            else:
+        live = self._messages.live
+        if live is None:
+            text = self._fitting(0)
+            if self._messages.posted or not (text or self._tasks):
                 return False
+            live = await self._messages.start(text, [*self._tasks.values()])
+            if live is None:
+                return False
+            self._shown(text)
+        text = self._fitting(len(live.text))
+        if text != self._pending or live.is_old:
+            await self._close(live, text)
+            return False
+        tasks = [*self._tasks.values()]
+        if last is not None:
+            await self._messages.stop(live, text, last, tasks)
+        elif (text or tasks) and not await self._messages.append(live, text, tasks):
+            return False
+        self._shown(text)
         return True
 
-    def _room(self, length: int = 0) -> int:
-        """Return the number of characters that still fit into a message with `length` of them."""
-        return PART_LIMIT - length - _CARD_LENGTH * len(self._shown_tasks | self._tasks)
+    def _fitting(self, length: int) -> str:
+        """Return what of the pending text fits into a message with `length` characters of text."""
+        cards = _CARD_LENGTH * len(self._shown_tasks | self._tasks)
+        room = max(PART_LIMIT - length - cards, 0)
+        at = room if len(self._pending) <= room else break_point(self._pending, room)
+        return self._pending[:at]
 
-    async def _open(self) -> bool:
-        text, rest = self._cut(max(self._room(), _LEAST_ROOM))
-        opened = await self._messages.start(text, [*self._tasks.values()])
-        if opened:
-            self._shown(rest)
-        return opened
-
-    def _shown(self, rest: str) -> None:
-        self._pending = rest
+    def _shown(self, text: str) -> None:
+        self._pending = self._pending[len(text) :]
         self._shown_tasks |= self._tasks
         self._tasks.clear()
 
     async def _close(self, live: PostedMessage, text: str) -> None:
+        """End a stream; a code block that it leaves open is closed in it, and goes on in a post."""
+        self._may_stream = False
         rest = self._pending[len(text) :]
-        text, rest = _carried_over(live.text, text, rest)
-        self._end_tasks(self._shown_tasks)
-        ended = [self._tasks[name] for name in self._shown_tasks if name in self._tasks]
-        await self._messages.stop(live, text, tasks=ended, last=False)
+        if fence := open_fence(live.text + text):
+            text, rest = f"{text}\n{closing_fence(fence)}", f"{fence}\n{rest}"
+        self._end_tasks(self._shown_tasks | self._tasks)
+        await self._messages.stop(live, text, tasks=[*self._tasks.values()], last=False)
         self._pending = rest
-        self._tasks = {n: one for n, one in self._tasks.items() if n not in self._shown_tasks}
-        self._shown_tasks.clear()
-
-    def _cut(self, limit: int) -> tuple[str, str]:
-        """Return what of the pending text fits into `limit` characters, and the rest."""
-        at = limit if len(self._pending) <= limit else break_point(self._pending, limit)
-        return self._pending[:at], self._pending[at:]
 
     async def _post_rest(self, footer_blocks: list[Block]) -> None:
-        """Post what was not shown. A stream that broke off is ended as it is.
+        """Post what was not shown; a stream that broke off is deleted, and its text posted again.
 
-        It is deleted instead, and its text posted again, if it is not known how much of it Slack
-        has, or if nothing but the footer is left.
+        How much of it Slack has is not always known. A message is also posted again if nothing but
+        the footer is left.
         """
         await self._messages.wait_recorded()
-        if self._messages.posted:
-            latest = self._messages.posted[-1]
-            if latest.certain and self._pending.strip():
-                await self._messages.end(latest)
-                _, self._pending = _carried_over(latest.text, "", self._pending)
-            else:
-                self._messages.discard(len(self._messages.posted) - 1)
-                self._pending = latest.text + self._pending
+        posted = self._messages.posted
+        if posted and (posted[-1].live or not self._pending.strip()):
+            self._pending = posted[-1].text + self._pending
+            self._messages.discard(len(posted) - 1)
         *parts, last = split_markdown(self._pending.lstrip("\n"), PART_LIMIT)
         for part in parts:
             await self._messages.post(part, [])
         await self._messages.post(last, footer_blocks)
-
-
-def _carried_over(shown: str, text: str, rest: str) -> tuple[str, str]:
-    """Return the last `text` of a message that shows `shown`, and the `rest`, for the next one.
-
-    A code block that the full message leaves open is closed in it, and goes on in the next one.
-    """
-    if fence := open_fence(shown + text):
-        return f"{text}\n{closing_fence(fence)}", f"{fence}\n{rest}"
-    return text, rest

@@ -33,9 +33,6 @@ class AnswerSink(Protocol):
     Each method may raise `bot.conversation.claimed_message.Interrupted`: the answer must end.
     """
 
-    def expect(self) -> None:
-        """Prepare to deliver an answer: its first piece is about to come."""
-
     async def check(self) -> None:
         """Do nothing but raise `Interrupted` if the answer must end."""
 

@@ -127,9 +127,6 @@ class Shown:
         self.pieces: list[str] = []
         self.tasks: list[Task] = []
 
-    def expect(self) -> None:
-        """Nothing is prepared."""
-
     async def check(self) -> None:
         """Nothing ends the answer."""
 

@@ -67,7 +67,7 @@ async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_fir
 async def test_no_task_is_left_open_in_a_message_that_ends(
     thread: Thread, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message that ends before its answer ends its tasks; the next one shows only new ones."""
+    """A message that ends before its answer ends its tasks; the rest is posted without any."""
     async with thread.answering() as answer:
         await answer.stream.task(task("web_search", "in_progress"))
         await thread.write_until(answer, "chat.appendStream")
@@ -79,8 +79,11 @@ async def test_no_task_is_left_open_in_a_message_that_ends(
         monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 230.0)
         text = await end(answer)
     first, last = thread.whole(text)
-    assert cards(first) == [(say("en", "task_web_search"), "complete")]
-    assert cards(last) == [(say("en", "task_recall"), "complete")]
+    assert cards(first) == [
+        (say("en", "task_web_search"), "complete"),
+        (say("en", "task_recall"), "complete"),
+    ]
+    assert cards(last) == []
 
 
 async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> None:
@@ -118,22 +121,15 @@ REFUSALS: list[dict[str, Any]] = [
 async def test_a_stream_that_fails_becomes_one_whole_answer(
     thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
-    """Whichever call of a stream fails, and however, the thread shows the answer whole and once.
-
-    What Slack refuses comes in a further message. A message is deleted, and its text posted again,
-    only if a call may have added to it.
-    """
+    """Whichever call of a stream fails, and however, the thread shows the answer whole and once."""
     thread.slack.fault(method, **fault)
     async with thread.answering() as answer:
         await begin(answer)
         if method == "chat.appendStream":
             await thread.write_until(answer, method)
         text = await end(answer)
-    messages = thread.whole(text)
-    assert await thread.known() == [message["ts"] for message in messages]
-    refused = fault == {"error": "unknown_method"} and method != "chat.startStream"
-    assert len(messages) == (2 if refused else 1)
-    assert not (refused and thread.slack.calls("chat.delete"))
+    [message] = thread.whole(text)
+    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.failed_calls(
@@ -141,16 +137,15 @@ async def test_a_stream_that_fails_becomes_one_whole_answer(
     "chat.stopStream: message_not_in_streaming_state",
     because="Slack ended the stream.",
 )
-async def test_an_answer_whose_stream_expired_goes_on_in_a_further_message(thread: Thread) -> None:
-    """What a stream shows that Slack has ended by itself stays; the rest is posted."""
+async def test_an_answer_whose_stream_expired_is_posted_whole(thread: Thread) -> None:
+    """What a stream shows that Slack has ended by itself is deleted, and the answer posted."""
     thread.slack.control("settings", {"stream_seconds": 0.3})
     async with thread.answering() as answer:
         await begin(answer)
         await thread.write_until(answer, "chat.appendStream")
         text = await end(answer)
-    messages = thread.whole(text)
-    assert len(messages) == 2
-    assert await thread.known() == [message["ts"] for message in messages]
+    [message] = thread.whole(text)
+    assert await thread.known() == [message["ts"]]
 
 
 async def test_a_kind_of_conversation_without_streams_is_remembered(sender: Sender) -> None:
@@ -202,8 +197,8 @@ async def is_plain_text(thread: Thread) -> None:
     [message] = thread.messages()
     assert message["text"] == ESCAPED
     assert not message.get("blocks")
-    assert await thread.known() == [message["ts"]]
     assert not thread.intended()
+    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.parametrize("error", REFUSED_BLOCKS)

@@ -36,7 +36,7 @@ def streamed_by_app(thread: Thread) -> str:
 
 async def dies_at_its_start(thread: Thread) -> str:
     """Let a worker die after its stream was begun, before its ts was stored; return the ts."""
-    await (await thread.begin()).record_intent()
+    await thread.begin()
     return streamed_by_app(thread)
 
 
@@ -48,16 +48,27 @@ async def answer_again(thread: Thread, text: str = "The whole answer.") -> None:
         await answer.stream.finish(text)
 
 
-async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(thread: Thread) -> None:
-    """Where nothing can have been posted the thread is not looked at, and the answer streams."""
+async def test_a_turn_that_died_before_it_posted_looks_at_the_thread_once(thread: Thread) -> None:
+    """Where a message may have been posted the thread is looked at, and the answer streams."""
     await thread.begin()
     await answer_again(thread)
     thread.whole("The whole answer.")
     assert [call["method"] for call in thread.slack.calls()] == [
         "agents.sessions.setStatus",
+        "conversations.replies",
         "chat.startStream",
         "chat.stopStream",
     ]
+
+
+async def test_a_turn_that_ended_without_a_message_is_not_looked_for(thread: Thread) -> None:
+    """An attempt that ends before it posts says so: the next one asks Slack nothing more."""
+    with pytest.raises(RuntimeError):
+        async with thread.answering():
+            raise RuntimeError
+    assert not thread.intended()
+    await answer_again(thread)
+    assert thread.slack.calls("conversations.replies") == []
 
 
 @pytest.mark.failed_calls(
@@ -82,10 +93,10 @@ async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: 
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
 async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> None:
-    """What a dying worker had under way appears after a first look, and is found all the same."""
-    await (await thread.begin()).record_intent()
+    """What a dying worker had under way appears a little later, and is found all the same."""
+    await thread.begin()
     begun = asyncio.create_task(answer_again(thread))
-    await until(lambda: thread.slack.calls("conversations.replies"))
+    await until(lambda: thread.slack.calls("agents.sessions.setStatus"))
     ts = streamed_by_app(thread)
     await begun
     [message] = thread.whole("The whole answer.")
@@ -106,13 +117,13 @@ async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
 async def test_a_stream_that_appears_after_stop_is_waited_for(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message that is not in the thread at first is looked for once more."""
+    """A message that Slack may still post is looked for when it must be there."""
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
     thread.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
     async with thread.answering() as answer:
         await cancelled_in_flight(thread, answer)
         finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
-        await until(lambda: thread.slack.done("conversations.replies"))
+        await asyncio.sleep(0)
         ts = streamed_by_app(thread)
         await finishing
     [message] = thread.whole("Half of it. Stopped.")
@@ -136,18 +147,15 @@ def taken_over(thread: Thread, event: UUID) -> None:
     thread.rows("UPDATE messages SET attempts = attempts + 1 WHERE id = %s", event)
 
 
-async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> None:
-    """A worker that was taken over before its answer began does not begin it."""
+async def test_a_worker_that_was_taken_over_leaves_nothing(thread: Thread) -> None:
+    """A worker that was taken over before its answer began leaves no message of its own."""
     event = stored(thread)
     begun = await thread.turn(event=event)
     taken_over(thread, event)
     async with thread.answering(begun=begun) as answer:
         with pytest.raises(Superseded):
-            await answer.stream.write("Hello")
-        with pytest.raises(Superseded):
             await answer.stream.finish("Hello.")
     assert thread.messages() == []
-    assert not thread.slack.calls("chat.startStream", "chat.postMessage")
 
 
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
@@ -258,7 +266,7 @@ async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
 ) -> None:
     """Where a message may still appear the thread is looked at again, and then no more."""
     event = stored(thread)
-    await (await thread.begin()).record_intent()
+    await thread.begin()
     withdrawn(thread, event, "1 minute")
     assert await cleared(thread) == "answering"
     streamed_by_app(thread)

@@ -12,7 +12,6 @@ import pytest
 from bot.conversation.claimed_message import Edited
 from bot.conversation.inbox import MAX_FAILURES
 from bot.conversation.running import MAX_CRASHES
-from bot.delivery import reply_stream
 from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.slack.messages import Message
@@ -200,15 +199,12 @@ _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.pos
     because="The worker that was taken over leaves a stream that runs.",
 )
 @pytest.mark.parametrize("moment", ["before the model", "in the words"])
-async def test_a_worker_that_was_taken_over_touches_nothing_more(
-    app: App, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, moment: str) -> None:
     """A worker believed dead that lives on stops where it is, and the other's answer stays."""
     place = app.slack.place(channel="public")
     asked = await app.receive(place, "<@BOT> Hello", thread_ts=place.root)
     begun: Callable[[], object]
     if moment == "before the model":
-        monkeypatch.setattr(reply_stream, "FLUSH_SECONDS", 30.0)
         app.slack.fault("conversations.replies", delay_ms=5_000)
         begun = partial(app.find_turn, asked)
     else:
@@ -247,7 +243,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.pipeline.thread_worker"]
+    [line] = [one for one in caplog.records if one.name == "bot.pipeline.receive"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 
@@ -295,7 +291,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     asked = await app.ask(place, "I like ramen")
     fault = {"endpoint": "responses", "kind": "formation", "status": 400, "times": -1}
     app.stand_in.call("/_model/faults", fault)
-    await app.formation_jobs.form(asked.team_id, asked.user_id, "dm")
+    await app.form_words(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
     [job] = app.formations(asked.person)
     assert 3_500 < job["due_in"] <= 3_600
@@ -303,5 +299,5 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     await app.ask(place, "I like sushi")
     [job] = app.formations(asked.person)
     assert job["due_in"] < 3_500
-    await app.formation_jobs.form(asked.team_id, asked.user_id, "dm")
+    await app.form_words(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2
