@@ -205,10 +205,7 @@ async def test_two_workspaces_with_the_same_ids(
         await app.install(one)
         await app.install(two)
         assert {row["team_id"] for row in tokens(database)} == {one, two}
-        # Three letters alone may be part of what was encrypted.
-        stored_rows = str(tokens(database))
-        assert "xoxb-" not in stored_rows
-        assert "xoxe-" not in stored_rows
+        assert "xoxb-" not in str(tokens(database))
 
         # The same person id writes in both, and only the first one is remembered.
         said = slack.say(one, TEACHES)
