@@ -64,7 +64,7 @@ _UNFORMED: LiteralString = (
 
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = messages.team_id"
-    " AND f.user_id = messages.user_id AND f.channel = ''"
+    " AND f.user_id = messages.user_id AND f.what = 'forgetting'"
     " AND f.forgotten_at > now() - interval '1 day' AND f.forgotten_id <> ALL(%s))"
 )
 
@@ -289,7 +289,7 @@ async def _read(
         " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
         " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"
-        "  AND user_id = %(user)s AND channel = ''"
+        "  AND user_id = %(user)s AND what = 'forgetting'"
         "  AND forgotten_at > now() - interval '1 day') AS forgettings,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
