@@ -300,7 +300,7 @@ CREATE FUNCTION card_owners(of_team text, most int)
 -- person of whom fewer than `of_person` are. An answer to a deleted message is taken by nobody, and
 -- comes back after a minute if it could not be deleted.
 CREATE FUNCTION claim_thread(process bigint, of_person int)
-    RETURNS TABLE (thread text, crashes int)
+    RETURNS TABLE (thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH next AS (
@@ -316,6 +316,10 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
                 AND of_person > (
                     SELECT count(*) FROM messages AS other WHERE other.worker IS NOT NULL
                         AND other.team_id = one.team_id AND other.user_id = one.user_id)
+                -- One of these may be what ended the processes: no two run beside each other.
+                AND (one.crashes < 2 OR NOT EXISTS (
+                    SELECT FROM messages AS suspect
+                    WHERE suspect.worker IS NOT NULL AND suspect.crashes >= 2))
             ORDER BY one.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         UPDATE messages AS taken
@@ -323,7 +327,7 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
             due_at = CASE WHEN next.status = 'gone' THEN now() + interval '1 minute'
                 ELSE taken.due_at END
         FROM next WHERE taken.id = next.id
-        RETURNING taken.thread, taken.crashes
+        RETURNING taken.thread
     $$;
 
 -- Records that `process` lives, and that it answers the threads in `running`. Gives back what it lost

@@ -20,14 +20,11 @@ log = logging.getLogger(__name__)
 
 PERSON_AT_ONCE = 4
 """Messages of one person that are answered at a time, in all processes together."""
-ALONE_AFTER_CRASHES = 2
-"""Crashes of a process with this message in progress after which it is answered alone."""
 MAX_CRASHES = 5
 """Crashes of a process with this message in progress after which it is given up."""
 STALLED_SECONDS = 6.0
 """Seconds without a beat after which `beat` takes a process for dead."""
 _BEAT_SECONDS = 2.0
-_ALONE_SECONDS = 120.0
 _HAND_BACK_SECONDS = 3.0
 
 
@@ -50,8 +47,6 @@ class RunningThreads:
         # Whether a message may wait for another one to end.
         self._waits = False
         self._look = asyncio.Event()
-        self._alone: str | None = None
-        self._alone_until = 0.0
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(
@@ -111,7 +106,7 @@ class RunningThreads:
         """
         self._storing.append(thread)
         used = len(self._tasks) + len(self._storing)
-        free = used <= self._at_once and thread not in self._tasks and self._may_begin
+        free = used <= self._at_once and thread not in self._tasks and not self._stopping
         try:
             yield self._process if free else None
         finally:
@@ -122,22 +117,10 @@ class RunningThreads:
         """The number of this process; None where it answers no threads."""
         return self._process
 
-    @property
-    def _may_begin(self) -> bool:
-        loop = asyncio.get_running_loop()
-        alone = self._alone is not None and loop.time() < self._alone_until
-        return not (self._stopping or alone)
-
-    def run(self, thread: str, *, alone: bool = False) -> None:
-        """Answer the messages of `thread`, of which one is stored as answered by this process.
-
-        While one runs `alone`, for two minutes at most, no other is begun.
-        """
+    def run(self, thread: str) -> None:
+        """Answer the messages of `thread`, of which one is stored as answered by this process."""
         if self._answer is None or thread in self._tasks:
             return  # what it answers then is given back by `beat`
-        if alone:
-            self._alone = thread
-            self._alone_until = asyncio.get_running_loop().time() + _ALONE_SECONDS
         task = asyncio.ensure_future(self._answer(thread))
         self._tasks[thread] = task
         task.add_done_callback(lambda _: self._ended(thread))
@@ -146,10 +129,8 @@ class RunningThreads:
         task = self._tasks.pop(thread)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a thread could not be answered: %s", fault(error))
-        if self._waits or self._alone == thread:
+        if self._waits:
             self._look.set()
-        if self._alone == thread:
-            self._alone = None
 
     def look(self, delay: float = 0.0) -> None:
         """Begin messages that wait, in `delay` seconds and as soon as they may begin then."""
@@ -170,14 +151,13 @@ class RunningThreads:
 
     async def _fill(self) -> None:
         """Begin the messages that wait longest, until none may begin or this process is full."""
-        while self._may_begin and len(self._tasks) + len(self._storing) < self._at_once:
+        while not self._stopping and len(self._tasks) + len(self._storing) < self._at_once:
             statement = "SELECT * FROM claim_thread(%s, %s)"
             values = (self._process, PERSON_AT_ONCE)
             rows = await execute_statement(self._pool, statement, values)
             if not rows:
                 return
-            [row] = rows
-            self.run(row["thread"], alone=row["crashes"] >= ALONE_AFTER_CRASHES)
+            self.run(rows[0]["thread"])
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()

@@ -11,7 +11,6 @@ import psycopg
 
 from bot.conversation.inbox import _FOLLOWED, CLAIM, THREAD_SETTING, Inbox
 from bot.conversation.running import (
-    ALONE_AFTER_CRASHES,
     MAX_CRASHES,
     PERSON_AT_ONCE,
     RunningThreads,
@@ -229,20 +228,21 @@ async def test_a_crash_counts_against_messages_in_progress(pool: Pool, database:
         assert counted == {"dead": 1, "waits": 0, "pruned": 1, "lives": 0}
 
 
-async def test_after_two_crashes_a_message_runs_alone(pool: Pool, database: str) -> None:
-    """Its process begins nothing else until it ends; another process does."""
-    await Inbox(pool, RunningThreads(pool)).store(message("poison"))
-    owner_rows(database, "UPDATE messages SET crashes = %s", ALONE_AFTER_CRASHES)
-    async with process(pool) as (inbox, here):
-        await until(lambda: here.begun == ["poison"])
-        await inbox.store(message("stored here"))
-        async with process(pool) as (_, there):
-            await until(lambda: there.begun == ["stored here"])
-            there.go_on.set()
-        await inbox.store(message("later"))
-        assert here.begun == ["poison"]
+async def test_of_messages_with_two_crashes_one_is_answered_at_a_time(
+    pool: Pool, database: str
+) -> None:
+    """Others begin beside it; the next such message begins when it ends, in any process."""
+    for text in ("first", "second"):
+        await Inbox(pool, RunningThreads(pool)).store(message(text))
+    owner_rows(database, "UPDATE messages SET crashes = 2")
+    async with process(pool) as (inbox, here), process(pool) as (_, there):
+        await until(lambda: len([*here.begun, *there.begun]) == 1)
+        await inbox.store(message("other"))
+        await until(lambda: here.begun[-1:] == ["other"])
+        assert len([*here.begun, *there.begun]) == 2
         here.go_on.set()
-        await until(lambda: here.begun == ["poison", "later"])
+        there.go_on.set()
+        await until(lambda: {*here.begun, *there.begun} == {"first", "second", "other"})
 
 
 async def test_before_the_last_attempt_a_message_waits(pool: Pool, database: str) -> None:
