@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import Context, copy_context
+from typing import Any
 
 from bot.logs import fault
 from memory import Pool
@@ -39,7 +41,8 @@ class RunningThreads:
         self._process: int | None = None
         self._at_once = 0
         self._patience = 0.0
-        self._answer: Callable[[str], Awaitable[None]] | None = None
+        self._answer: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self._context = Context()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Threads for which a message is being stored: `beat` must not give them back.
         self._storing: list[str] = []
@@ -50,7 +53,11 @@ class RunningThreads:
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(
-        self, answer: Callable[[str], Awaitable[None]], *, at_once: int, patience: float = 25.0
+        self,
+        answer: Callable[[str], Coroutine[Any, Any, None]],
+        *,
+        at_once: int,
+        patience: float = 25.0,
     ) -> None:
         """Answer at most `at_once` threads at a time by `answer`, beginning with those that wait.
 
@@ -60,6 +67,8 @@ class RunningThreads:
         [row] = await execute_statement(self._pool, statement)
         self._process, self._answer = row["id"], answer
         self._at_once, self._patience = at_once, patience
+        # Not that of the request which stores a message, and whose limits would be its turn's.
+        self._context = copy_context()
         self._look.set()
         self._loops = [
             asyncio.create_task(self._beat(), name="beat"),
@@ -121,7 +130,8 @@ class RunningThreads:
         """Answer the messages of `thread`, of which one is stored as answered by this process."""
         if self._answer is None or thread in self._tasks:
             return  # what it answers then is given back by `beat`
-        task = asyncio.ensure_future(self._answer(thread))
+        context = self._context.copy()
+        task = asyncio.create_task(self._answer(thread), context=context)
         self._tasks[thread] = task
         task.add_done_callback(lambda _: self._ended(thread))
 

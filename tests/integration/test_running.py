@@ -17,7 +17,7 @@ from bot.conversation.running import (
 )
 from bot.queue.queue import REPLIES, Queue
 from memory import Pool
-from memory.postgres import execute_statement, transaction
+from memory.postgres import execute_statement, transaction, transaction_timeout
 from tests.databases import owner_rows
 from tests.integration.messages import following, message
 from tests.integration.test_queue import jobs, leave_stalled
@@ -243,6 +243,28 @@ async def test_of_messages_with_two_crashes_one_is_answered_at_a_time(
         here.go_on.set()
         there.go_on.set()
         await until(lambda: {*here.begun, *there.begun} == {"first", "second", "other"})
+
+
+async def test_a_turn_has_no_limit_of_the_request_that_stored_its_message(pool: Pool) -> None:
+    """The seconds that Slack waits for an acknowledgement limit no statement of the answer."""
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def answer(_: str) -> None:
+        try:
+            await execute_statement(pool, "SELECT pg_sleep(0.6)")
+        except psycopg.OperationalError:
+            await ended.put("limited")
+        else:
+            await ended.put("whole")
+
+    threads = RunningThreads(pool)
+    await threads.start(answer, at_once=1)
+    try:
+        with transaction_timeout(0.3):
+            assert await Inbox(pool, threads).store(message("slow"))
+        assert await asyncio.wait_for(ended.get(), 10) == "whole"
+    finally:
+        await threads.stop()
 
 
 async def test_before_the_last_attempt_a_message_waits(pool: Pool, database: str) -> None:
