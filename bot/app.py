@@ -15,7 +15,6 @@ from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.types import Refusal
 from bot.workspaces import Workspaces
@@ -40,7 +39,6 @@ class App:
     people: People
     audiences: Audiences
     permalinks: Permalinks
-    files: SlackFiles
 
     @property
     def stores_facts(self) -> bool:

@@ -17,15 +17,17 @@ from memory import (
     Embedder,
     FormationResult,
     Former,
+    Memory,
     MemoryView,
     Namespace,
     Pool,
     add_memories,
 )
-from memory.formation.commit import InCommit
+from memory.formation.commit import InCommit, commit
 from memory.formation.evidence import TypedMessage
-from memory.formation.extract import CollectingStore, Known
-from memory.formation.proposal import Refusal, Verdict
+from memory.formation.extract import CollectingStore, known_memories
+from memory.formation.pair import pair
+from memory.formation.proposal import Verdict, read_writes
 from tests.databases import SPACE, owner_rows
 
 VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
@@ -86,9 +88,13 @@ class ApprovedStore(CollectingStore):
     """The store LangMem sees, of one run whose proposals are all approved."""
 
     def __init__(
-        self, former: Former, view: MemoryView, said: Sequence[TypedMessage], known: Known
+        self,
+        former: Former,
+        view: MemoryView,
+        said: Sequence[TypedMessage],
+        known: Mapping[str, Memory],
     ) -> None:
-        super().__init__(known.rows.values())
+        super().__init__(known.values())
         self._former, self._view, self._said, self._known = former, view, said, known
 
     @classmethod
@@ -103,13 +109,16 @@ class ApprovedStore(CollectingStore):
     ) -> ApprovedStore:
         """Read the memories to show."""
         former = Former(pool, embedder, no_model, schemas=schemas)
-        return cls(former, view, said, await former.known(view, said))
+        return cls(former, view, said, await known_memories(pool, embedder, view, said, schemas))
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""
-        former, refused = self._former, list[Refusal]()
-        proposals = await former.proposed(self._view, self.writes, self._said, self._known, refused)
-        judged = [replace(one, verdict=APPROVED) for one in proposals]
-        return await former.commit(
-            self._view, self._said, judged, self._known, refused, None, in_commit
+        former, own, known = self._former, self._view.own, self._known
+        schemas = {schema.__name__: schema for schema in former.schemas}
+        proposals, refused = read_writes(self.writes, known, self._said, own=own, schemas=schemas)
+        paired = await pair(former.pool, own, proposals, known.values())
+        judged = [replace(one, verdict=APPROVED) for one in paired]
+        pool, embedder = former.pool, former.embedder
+        return await commit(
+            pool, embedder, own, judged, known.values(), refused=refused, in_commit=in_commit
         )

@@ -25,7 +25,7 @@ from bot.queue.queue import Queue
 from bot.slack.messages import Message, typed
 from bot.types import MemoryState
 from memory import DM, MemoryView, Person, Pool
-from memory.credentials import Removed, redact, redact_texts
+from memory.credentials import Credential, redact, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
 from memory.recall import first_memories
@@ -108,7 +108,7 @@ class Turn:
     claimed: ClaimedMessage
     view: MemoryView
     memory_state: MemoryState
-    removed: tuple[Removed, ...] = ()
+    removed: tuple[Credential, ...] = ()
     words: str = ""
     changed: bool = False
     again: bool = False
@@ -176,7 +176,7 @@ class Turns:
         `bot.access.QuotaExceeded`: then nothing is stored.
         """
         message = claimed.message
-        redacted_question, redacted_words = await redact_texts(question, words)
+        redacted_question, redacted_words = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
             row = await _read(
                 connection, claimed, view, count_requests=limited and self.quotas.limit > 0
@@ -233,7 +233,7 @@ class Turns:
         may repeat it. The words of a message that was forgotten while its turn began are blanked.
         """
         message, person = turn.message, turn.view.person
-        [kept] = await redact_texts(reply or "", known=turn.removed)
+        [kept] = redact_texts(reply or "", known=turn.removed)
         async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, turn.claimed, outcome)
             if turn.memory_state.is_first:

@@ -23,10 +23,10 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.app import App
-from bot.listeners.change_events import ChangeEvents
+from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
-from bot.pipeline.backfill import Backfill
+from bot.pipeline.backfill import read_follow_ups
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
 from memory.postgres import OutcomeUnknown, transaction_timeout
@@ -36,10 +36,6 @@ log = logging.getLogger(__name__)
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
-
-
-class UnknownWorkspace(LookupError):
-    """The app is not installed in the workspace of a request, which is acknowledged."""
 
 
 class CheckedApp(AsyncApp):
@@ -61,7 +57,9 @@ class CheckedApp(AsyncApp):
         Bolt reads ids of the payload to make the request. What has no listener, such as a button
         of an older version, is acknowledged.
         """
-        if _is_limit(sent):
+        # Slack left events out: more than 30,000 an hour were due.
+        # Source: https://docs.slack.dev/apis/events-api/#rate-limiting
+        if sent.get("type") == "app_rate_limited" and "event" not in sent:
             log.warning("Slack limits its deliveries to this app: events of a minute are missing")
             return BoltResponse(status=HTTPStatus.OK)
         try:
@@ -94,14 +92,6 @@ class SocketModeHandler(AsyncSocketModeHandler):
         await send_async_response(client, req, response, begin)
 
 
-def _is_limit(sent: Mapping[str, Any]) -> bool:
-    """Return whether Slack reports that it left events out: more than 30,000 an hour were due.
-
-    Source: https://docs.slack.dev/apis/events-api/#rate-limiting
-    """
-    return sent.get("type") == "app_rate_limited" and "event" not in sent
-
-
 def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
     """Return the Bolt app with every listener of manifest.yml.
 
@@ -113,7 +103,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
         with transaction_timeout(_DATABASE_SECONDS):
             found = await app.slack.find(context[_TEAM])
         if found is None:
-            raise UnknownWorkspace
+            raise LookupError("The app is not installed there: the request is acknowledged.")
         return AuthorizeResult(
             enterprise_id=None,
             team_id=found.team_id,
@@ -186,6 +176,6 @@ def _register_events(bolt: CheckedApp, app: App) -> None:
             log.info("an event of a workspace that is not served was dropped")
         elif message is not None:
             await app.inbox.store(message)
-            await Backfill(app).read_follow_ups(message)
+            await read_follow_ups(app, message)
         else:
-            await ChangeEvents(app).note(body)
+            await note_event(app, body)

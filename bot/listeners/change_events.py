@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bot.app import App
 from bot.memories.home import publish_later
-from bot.pipeline.changes import SourceUpdates
+from bot.pipeline.changes import message_changed, reword
 from bot.slack.messages import (
     Message,
     author_key,
@@ -37,105 +37,100 @@ CONVERSATION_CHANGES = frozenset(
 _ON_ITS_WAY_SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeEvents:
-    """Applies events before they are acknowledged, because nothing of them waits in a queue."""
+async def note_event(app: App, body: Mapping[str, Any]) -> None:
+    """Take note of an ``event_callback`` that is no person's message."""
+    event = body["event"]
+    team, channel = installation_team(body), str(event.get("channel"))
+    match event.get("type"), event.get("subtype"):
+        case "message", "message_changed":
+            edited, before = event.get("message") or {}, event.get("previous_message") or {}
+            # Slack leaves a tombstone in the place of a deleted message that has replies.
+            if edited.get("subtype") == "tombstone":
+                await _message_changed(app, body, before or edited, None)
+            # Slack also says so when it adds a preview to a link.
+            elif before.get("text") != str(edited.get("text") or ""):
+                await _message_changed(app, body, before, edited)
+        case "message", "message_deleted":
+            deleted = event.get("previous_message") or {}
+            await _message_changed(app, body, {**deleted, "ts": event.get("deleted_ts")}, None)
+        case "agent_session_stopped", _:
+            await _stopped(app, event, team, channel)
+        case "app_home_opened", _:
+            if event.get("tab") == "home":
+                person = Person(team, str(event.get("user")))
+                await publish_later(app.pool, app.queue, person)
+        case "user_change", _:
+            user = event.get("user") or {}
+            person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
+            await app.people.changed(person, user)
+        case "app_uninstalled", _:
+            # In seconds since 1970, by Slack's clock.
+            await app.workspaces.left(team, float(body.get("event_time") or time.time()))
+        case "channel_id_changed", _:
+            for name in ("old_channel_id", "new_channel_id"):
+                await app.audiences.invalidate(team, str(event.get(name)))
+        case kind, subtype if {kind, subtype} & CONVERSATION_CHANGES:
+            await app.audiences.invalidate(team, channel)
 
-    app: App
 
-    async def note(self, body: Mapping[str, Any]) -> None:
-        """Take note of an ``event_callback`` that is no person's message."""
-        event = body["event"]
-        team, channel = installation_team(body), str(event.get("channel"))
-        match event.get("type"), event.get("subtype"):
-            case "message", "message_changed":
-                edited, before = event.get("message") or {}, event.get("previous_message") or {}
-                # Slack leaves a tombstone in the place of a deleted message that has replies.
-                if edited.get("subtype") == "tombstone":
-                    await self._message_changed(body, before or edited, None)
-                # Slack also says so when it adds a preview to a link.
-                elif before.get("text") != str(edited.get("text") or ""):
-                    await self._message_changed(body, before, edited)
-            case "message", "message_deleted":
-                deleted = event.get("previous_message") or {}
-                await self._message_changed(body, {**deleted, "ts": event.get("deleted_ts")}, None)
-            case "agent_session_stopped", _:
-                await self._stopped(event, team, channel)
-            case "app_home_opened", _:
-                if event.get("tab") == "home":
-                    person = Person(team, str(event.get("user")))
-                    await publish_later(self.app.pool, self.app.queue, person)
-            case "user_change", _:
-                user = event.get("user") or {}
-                person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
-                await self.app.people.changed(person, user)
-            case "app_uninstalled", _:
-                # In seconds since 1970, by Slack's clock.
-                at = float(body.get("event_time") or time.time())
-                await self.app.workspaces.left(team, at)
-            case "channel_id_changed", _:
-                for name in ("old_channel_id", "new_channel_id"):
-                    await self.app.audiences.invalidate(team, str(event.get(name)))
-            case kind, subtype if {kind, subtype} & CONVERSATION_CHANGES:
-                await self.app.audiences.invalidate(team, channel)
+async def _stopped(app: App, event: Mapping[str, Any], team: str, channel: str) -> None:
+    """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
+    thread_ts, stopped_ts = str(event.get("thread_ts")), str(event.get("event_ts") or "")
+    thread = thread_key(team, channel, thread_ts)
+    if not await app.inbox.interrupt(thread, stopped_ts=stopped_ts):
+        await app.sessions.activate(team, channel, thread_ts, wait=False)
 
-    async def _stopped(self, event: Mapping[str, Any], team: str, channel: str) -> None:
-        """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
-        thread_ts, stopped_ts = str(event.get("thread_ts")), str(event.get("event_ts") or "")
-        thread = thread_key(team, channel, thread_ts)
-        if not await self.app.inbox.interrupt(thread, stopped_ts=stopped_ts):
-            await self.app.sessions.activate(team, channel, thread_ts, wait=False)
 
-    async def _message_changed(
-        self, body: Mapping[str, Any], before: Mapping[str, Any], edited: Mapping[str, Any] | None
-    ) -> None:
-        """Follow an edit or, without `edited`, a deletion of a message that was as `before`.
+async def _message_changed(
+    app: App, body: Mapping[str, Any], before: Mapping[str, Any], edited: Mapping[str, Any] | None
+) -> None:
+    """Follow an edit or, without `edited`, a deletion of a message that was as `before`.
 
-        An edited text is stored, and an answered message is answered again, in the same place.
-        """
-        team, event, inbox = installation_team(body), body["event"], self.app.inbox
-        channel, changed_ts = str(event.get("channel")), str(event.get("ts") or "")
-        event_id = str(body.get("event_id"))
-        changed = before if edited is None else edited
-        ts, text = str(changed.get("ts")), "" if edited is None else str(edited.get("text") or "")
-        thread = thread_key(team, channel, str(changed.get("thread_ts") or ts))
-        unknown = await self._message(body, before)
-        if unknown is not None and time.time() - float(unknown.ts) > _ON_ITS_WAY_SECONDS:
-            unknown = None
-        if edited is None:
-            if unknown is not None:
-                await inbox.store_withdrawn(unknown)
-            await inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
-        else:
-            if unknown is not None:
-                await inbox.store(replace(unknown, text=text), edited=True)
-            change = {"event_id": event_id, "changed_ts": changed_ts}
-            await inbox.edit(team, channel, ts, thread, text, **change)
-        reworded = await SourceUpdates(self.app).reword(
-            team, channel, ts, thread, text, changed_ts=changed_ts
-        )
-        if edited is not None and "text" not in before:
-            return
-        if not reworded:
-            await self._update_source(body, before)
-        if edited is not None and (message := await self._message(body, edited)) is not None:
-            await inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
+    An edited text is stored, and an answered message is answered again, in the same place.
+    """
+    team, event, inbox = installation_team(body), body["event"], app.inbox
+    channel, changed_ts = str(event.get("channel")), str(event.get("ts") or "")
+    event_id = str(body.get("event_id"))
+    changed = before if edited is None else edited
+    ts, text = str(changed.get("ts")), "" if edited is None else str(edited.get("text") or "")
+    thread = thread_key(team, channel, str(changed.get("thread_ts") or ts))
+    unknown = await _message(app, body, before)
+    if unknown is not None and time.time() - float(unknown.ts) > _ON_ITS_WAY_SECONDS:
+        unknown = None
+    if edited is None:
+        if unknown is not None:
+            await inbox.store_withdrawn(unknown)
+        await inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
+    else:
+        if unknown is not None:
+            await inbox.store(replace(unknown, text=text), edited=True)
+        change = {"event_id": event_id, "changed_ts": changed_ts}
+        await inbox.edit(team, channel, ts, thread, text, **change)
+    reworded = await reword(app, team, channel, ts, thread, text, changed_ts=changed_ts)
+    if edited is not None and "text" not in before:
+        return
+    if not reworded:
+        await _update_source(app, body, before)
+    if edited is not None and (message := await _message(app, body, edited)) is not None:
+        await inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
 
-    async def _message(self, body: Mapping[str, Any], found: Mapping[str, Any]) -> Message | None:
-        team = installation_team(body)
-        return found_message(
-            found,
-            team_id=team,
-            channel_id=str(body["event"].get("channel")),
-            bot_user_id=await self.app.slack.bot_user_id(team),
-            is_shared=bool(body.get("is_ext_shared_channel")),
-        )
 
-    async def _update_source(self, body: Mapping[str, Any], message: Mapping[str, Any]) -> None:
-        """Update memories after a message changed of which no turn stores the texts."""
-        team, channel = installation_team(body), str(body["event"].get("channel"))
-        user = author_key(message, team, shared=bool(body.get("is_ext_shared_channel")))
-        ts = str(message.get("ts") or "")
-        if user and ts and not message.get("bot_id"):
-            root = str(message.get("thread_ts") or ts)
-            await SourceUpdates(self.app).message_changed(Person(team, user), channel, ts, root)
+async def _message(app: App, body: Mapping[str, Any], found: Mapping[str, Any]) -> Message | None:
+    team = installation_team(body)
+    return found_message(
+        found,
+        team_id=team,
+        channel_id=str(body["event"].get("channel")),
+        bot_user_id=await app.slack.bot_user_id(team),
+        is_shared=bool(body.get("is_ext_shared_channel")),
+    )
+
+
+async def _update_source(app: App, body: Mapping[str, Any], message: Mapping[str, Any]) -> None:
+    """Update memories after a message changed of which no turn stores the texts."""
+    team, channel = installation_team(body), str(body["event"].get("channel"))
+    user = author_key(message, team, shared=bool(body.get("is_ext_shared_channel")))
+    ts = str(message.get("ts") or "")
+    if user and ts and not message.get("bot_id"):
+        root = str(message.get("thread_ts") or ts)
+        await message_changed(app, Person(team, user), channel, ts, root)

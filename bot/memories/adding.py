@@ -222,6 +222,7 @@ class _Request:
             ): line
             for line in self.lines
         }
+        formed, in_time = FormationResult(), True
         try:
             formed = await app.former.form(
                 self.view,
@@ -232,7 +233,8 @@ class _Request:
                 spend=partial(count_tokens, self.click.person.team_id),
             )
         except FormationUnavailable:
-            formed = FormationResult(changes=(), refused=(), late=True)
+            in_time = False
+            log.warning("what a person added was not judged in time; it is stored as typed")
         judged = {
             one.evidence.original: one
             for one in reversed(formed.refused)
@@ -240,9 +242,7 @@ class _Request:
         }
         others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
         refused = [one for said, one in judged.items() if said not in formed.accepted]
-        if formed.late:
-            log.warning("what a person added was not judged in time; it is stored as typed")
-        else:
+        if in_time:
             others = [line for line in others if not await self._is_known(line)]
         if others and not app.stores_facts:
             return dict.fromkeys(others, reader.say("form_invalid")), refused

@@ -21,7 +21,7 @@ from bot.people import read_settings
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, Installations, error_code
-from bot.slack.files import FileNotSent, FilesForbidden
+from bot.slack.files import FileNotSent, FilesForbidden, send_file
 from bot.types import PersonErased
 from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
@@ -189,7 +189,7 @@ async def send_export(app: App, click: Click) -> Done:
     name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
     noted = partial(_note_file, app.pool, person, request)
     try:
-        await app.files.send(person, name, content.encode(), text, noted=noted)
+        await send_file(app.slack, person, name, content.encode(), text, noted=noted)
     except MemoryOff:
         return Done(line=reader.say("export_erased"))
     except FilesForbidden:

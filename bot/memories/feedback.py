@@ -43,7 +43,7 @@ async def rate(app: App, click: Click) -> Done | SlackView | None:
 async def comment(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
     """Store the comment of a submitted form; return the thanks."""
     turn, text = read_comment(view)
-    [redacted] = await redact_texts(text)
+    [redacted] = redact_texts(text)
     async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
             "UPDATE feedback SET rating = 'bad', comment = %s, changed_at = now()"

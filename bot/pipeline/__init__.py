@@ -1,6 +1,6 @@
 """One message from the inbox to its reply, and the memories formed from it.
 
-Read `thread_worker`, `turn`, `context`, `prompt`, `reply`, `model`, `answer`, `tools`, `links` and
+Read `receive`, `turn`, `context`, `prompt`, `reply`, `model`, `answer`, `tools`, `links` and
 `attachments` in this order, then `formation`, `changes` and `backfill`. Before them
 `bot.listeners.app.store_before_ack` stores the message; `turn` begins with
 `bot.conversation.turns.Turns.begin`, which reads the context, and ends with `bot.delivery`.

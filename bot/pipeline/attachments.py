@@ -24,7 +24,7 @@ from bot.slack.client import (
     find_message,
     is_passing,
 )
-from bot.slack.files import FileTrouble, FileUnreadable, SlackFiles
+from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
 from bot.slack.payloads import FORWARDED_CHARACTERS, THUMBNAILS, attached_to
 
@@ -132,13 +132,11 @@ class Attachments:
     def __init__(
         self,
         slack: Installations,
-        files: SlackFiles,
         *,
         process_bytes: int = PROCESS_BYTES,
         wait_seconds: float = TURN_PATIENCE_SECONDS,
     ) -> None:
         self._slack = slack
-        self._files = files
         self._free = process_bytes
         self._freed = asyncio.Condition()
         self._wait_seconds = wait_seconds
@@ -213,7 +211,7 @@ class Attachments:
         if not held:
             return AttachedFile(name=wanted.name, trouble="files_not_now")
         try:
-            content = await self._files.read(message.team_id, wanted.url, most=wanted.most)
+            content = await read_file(self._slack, message.team_id, wanted.url, most=wanted.most)
             return shown_file(wanted, content)
         except FileUnreadable as unreadable:
             return AttachedFile(name=wanted.name, trouble=unreadable.trouble)

@@ -1,7 +1,10 @@
 """Messages that Slack did not deliver, as in an outage: read from Slack, stored and answered.
 
 Slack delivers an event again for about six minutes. After a longer time in which no process could
-store events, the messages of that time are read from Slack: a day back at most.
+store events, the messages of that time are read from Slack: a day back at most. The table
+`listening` has a mark of the time at which events were received last. After a gap one job lists the
+conversations and threads, and one job reads a page of each; a job that Slack refuses ends, and
+another one is scheduled.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection, OperationalError
@@ -53,166 +55,158 @@ _SPACING_SECONDS = 1.5
 _AGAIN_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Backfill:
-    """Marks the time at which events are received, and reads what was missed between two marks.
+async def mark(app: App, teams: Sequence[str]) -> None:
+    """Record that this process receives events of `teams`; after a gap, schedule a backfill.
 
-    One job lists the conversations and threads, and one job reads a page of each. A job that Slack
-    refuses ends, and another one is scheduled. The table `listening` has the marks.
+    Of several processes only the first to return schedules it: the others find its mark. Kinds
+    of conversations are looked up again, because events about their changes were missed.
     """
-
-    app: App
-
-    async def mark(self, teams: Sequence[str]) -> None:
-        """Record that this process receives events of `teams`; after a gap, schedule a backfill.
-
-        Of several processes only the first to return schedules it: the others find its mark. Kinds
-        of conversations are looked up again, because events about their changes were missed.
-        """
-        if not teams:
-            return
-        async with transaction(self.app.pool) as connection:
-            found = await connection.execute(
-                "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
-                " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
-                " WHERE team_id = ANY(%s) ORDER BY team_id FOR UPDATE",
-                (list(teams),),
-            )
-            rows = await found.fetchall()
-            await connection.execute(
-                "INSERT INTO listening (team_id, heard_at)"
-                " SELECT team, now() FROM unnest(%s::text[]) AS team ORDER BY team"
-                " ON CONFLICT (team_id) DO UPDATE SET heard_at = now()",
-                (list(teams),),
-            )
-            for row in rows:
-                if row["gap"] > GAP_SECONDS:
-                    log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
-                    await invalidate_kinds(connection, row["team_id"])
-                    job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
-                    await self._later(connection, CATCH_UP, [job])
-
-    @asynccontextmanager
-    async def marked(self, teams: Callable[[], Awaitable[Sequence[str]]]) -> AsyncIterator[None]:
-        """Mark at once and every `MARK_SECONDS` the teams whose events are received."""
-
-        async def mark_on() -> None:
-            while True:
-                try:
-                    await self.mark(await teams())
-                except OperationalError as error:
-                    log.warning("the time of the last events was not stored: %s", fault(error))
-                await asyncio.sleep(MARK_SECONDS)
-
-        task = asyncio.create_task(mark_on(), name="listening")
-        try:
-            yield
-        finally:
-            await cancel_until_done(task)
-
-    async def plan(self, team: str, since: str, cursor: str = "") -> None:
-        """Schedule reading from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
-
-        Direct messages come first, then the threads that the app took part in, then channels.
-        """
-        job = {"team": team, "since": since, "cursor": cursor}
-        oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
-        try:
-            answer = await self.app.slack.client(team).users_conversations(
-                types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
-            )
-        except SLACK_FAULTS as error:
-            await self._again(CATCH_UP, job, error)
-            return
-        followed = await execute_statement(
-            self.app.pool,
-            "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
-            (team, _FOLLOWED_DAYS, 0 if cursor else _FOLLOWED_THREADS),
+    if not teams:
+        return
+    async with transaction(app.pool) as connection:
+        found = await connection.execute(
+            "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
+            " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
+            " WHERE team_id = ANY(%s) ORDER BY team_id FOR UPDATE",
+            (list(teams),),
         )
-        channels = answer.get("channels") or []
-        places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
-        places += [split_thread_key(row["thread"])[1:] for row in followed]
-        places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
-        reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
-        await self._later(self.app.pool, READ_MISSED, reads, _SPACING_SECONDS)
-        if following := next_cursor(answer):
-            spacing = _SPACING_SECONDS * len(places)
-            await self._later(self.app.pool, CATCH_UP, [{**job, "cursor": following}], spacing)
+        rows = await found.fetchall()
+        await connection.execute(
+            "INSERT INTO listening (team_id, heard_at)"
+            " SELECT team, now() FROM unnest(%s::text[]) AS team ORDER BY team"
+            " ON CONFLICT (team_id) DO UPDATE SET heard_at = now()",
+            (list(teams),),
+        )
+        for row in rows:
+            if row["gap"] > GAP_SECONDS:
+                log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
+                await invalidate_kinds(connection, row["team_id"])
+                job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
+                await _later(app, connection, CATCH_UP, [job])
 
-    async def read_follow_ups(self, message: Message) -> None:
-        """Schedule reading what was written below a mention, and not stored, if that comes late."""
-        is_mention = message.addressed and message.audience != DM
-        if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
-            job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
-            await self._later(self.app.pool, READ_MISSED, [job])
 
-    async def read(
-        self, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
-    ) -> None:
-        """Store a page of the messages after `oldest`, of a channel, or of a `thread` in it.
+@asynccontextmanager
+async def marked(app: App, teams: Callable[[], Awaitable[Sequence[str]]]) -> AsyncIterator[None]:
+    """Mark at once and every `MARK_SECONDS` the teams whose events are received."""
 
-        Whether a message is one for the app is decided as for one that is delivered.
-        """
-        if float(oldest) < time.time() - 2 * _DAY_SECONDS:
-            return
-        job, client = _reading(team, channel, thread, oldest, cursor), self.app.slack.client(team)
-        method = "conversations.replies" if thread else "conversations.history"
-        if wait := self.app.slack.limits.wait(team, method):
-            # Of the jobs that were refused at the same moment each comes at another one.
-            await self._later(self.app.pool, READ_MISSED, [job], wait * random.uniform(1, 2))  # noqa: S311
-            return
-        page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
-        try:
-            if thread:
-                answer = await client.conversations_replies(channel=channel, ts=thread, **page)
-            else:
-                answer = await client.conversations_history(channel=channel, **page)
-            # A thread is returned with its first message, however old.
-            found = [
-                one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)
-            ]
-            # A delivered event says whether its conversation is shared; one that is read does not.
-            kind = await self.app.audiences.look_up(team, channel) if found else None
-            bot_user_id = await self.app.slack.bot_user_id(team)
-        except SLACK_FAULTS as error:
-            self.app.slack.limits.note(team, method, error)
-            await self._again(READ_MISSED, job, error)
-            return
-        following = next_cursor(answer)
-        later = [{**job, "cursor": following}] if following else []
-        for one in sorted(found, key=lambda one: float(one["ts"])):
-            message = found_message(
-                one,
-                team_id=team,
-                channel_id=channel,
-                bot_user_id=bot_user_id,
-                is_shared=kind is None or kind.shared,
-            )
-            if message is not None:
-                await self.app.inbox.store(message)
-            addressed = is_direct(channel) or (message is not None and message.addressed)
-            if one.get("reply_count") and not thread and addressed:
-                later.append(_reading(team, channel, str(one["ts"]), oldest))
-        await self._later(self.app.pool, READ_MISSED, later, _SPACING_SECONDS)
+    async def mark_on() -> None:
+        while True:
+            try:
+                await mark(app, await teams())
+            except OperationalError as error:
+                log.warning("the time of the last events was not stored: %s", fault(error))
+            await asyncio.sleep(MARK_SECONDS)
 
-    async def _again(self, name: str, job: Mapping[str, str], error: BaseException) -> None:
-        """Schedule a job once more that Slack did not let end, unless it would be refused again."""
-        log.info("what was missed could not be read: %s", error_code(error) or fault(error))
-        if is_passing(error):
-            await self._later(self.app.pool, name, [job], retry_after(error) or _AGAIN_SECONDS)
+    task = asyncio.create_task(mark_on(), name="listening")
+    try:
+        yield
+    finally:
+        await cancel_until_done(task)
 
-    async def _later(
-        self,
-        where: AsyncConnection[DictRow] | Pool,
-        name: str,
-        jobs: Sequence[Mapping[str, str]],
-        spacing: float = 0.0,
-    ) -> None:
-        """Schedule jobs `spacing` seconds apart; of each one waits, whatever page it reads."""
-        by_lock = {
-            ".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs
-        }
-        await self.app.queue.defer_each(where, name, by_lock, queue=REPLIES, spacing=spacing)
+
+async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
+    """Schedule reading from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
+
+    Direct messages come first, then the threads that the app took part in, then channels.
+    """
+    job = {"team": team, "since": since, "cursor": cursor}
+    oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
+    try:
+        answer = await app.slack.client(team).users_conversations(
+            types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
+        )
+    except SLACK_FAULTS as error:
+        await _again(app, CATCH_UP, job, error)
+        return
+    followed = await execute_statement(
+        app.pool,
+        "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
+        (team, _FOLLOWED_DAYS, 0 if cursor else _FOLLOWED_THREADS),
+    )
+    channels = answer.get("channels") or []
+    places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
+    places += [split_thread_key(row["thread"])[1:] for row in followed]
+    places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
+    reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
+    await _later(app, app.pool, READ_MISSED, reads, _SPACING_SECONDS)
+    if following := next_cursor(answer):
+        spacing = _SPACING_SECONDS * len(places)
+        await _later(app, app.pool, CATCH_UP, [{**job, "cursor": following}], spacing)
+
+
+async def read_follow_ups(app: App, message: Message) -> None:
+    """Schedule reading what was written below a mention, and not stored, if that comes late."""
+    is_mention = message.addressed and message.audience != DM
+    if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
+        job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
+        await _later(app, app.pool, READ_MISSED, [job])
+
+
+async def read(
+    app: App, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
+) -> None:
+    """Store a page of the messages after `oldest`, of a channel, or of a `thread` in it.
+
+    Whether a message is one for the app is decided as for one that is delivered.
+    """
+    if float(oldest) < time.time() - 2 * _DAY_SECONDS:
+        return
+    job, client = _reading(team, channel, thread, oldest, cursor), app.slack.client(team)
+    method = "conversations.replies" if thread else "conversations.history"
+    if wait := app.slack.limits.wait(team, method):
+        # Of the jobs that were refused at the same moment each comes at another one.
+        await _later(app, app.pool, READ_MISSED, [job], wait * random.uniform(1, 2))  # noqa: S311
+        return
+    page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
+    try:
+        if thread:
+            answer = await client.conversations_replies(channel=channel, ts=thread, **page)
+        else:
+            answer = await client.conversations_history(channel=channel, **page)
+        # A thread is returned with its first message, however old.
+        found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
+        # A delivered event says whether its conversation is shared; one that is read does not.
+        kind = await app.audiences.look_up(team, channel) if found else None
+        bot_user_id = await app.slack.bot_user_id(team)
+    except SLACK_FAULTS as error:
+        app.slack.limits.note(team, method, error)
+        await _again(app, READ_MISSED, job, error)
+        return
+    following = next_cursor(answer)
+    later = [{**job, "cursor": following}] if following else []
+    for one in sorted(found, key=lambda one: float(one["ts"])):
+        message = found_message(
+            one,
+            team_id=team,
+            channel_id=channel,
+            bot_user_id=bot_user_id,
+            is_shared=kind is None or kind.shared,
+        )
+        if message is not None:
+            await app.inbox.store(message)
+        addressed = is_direct(channel) or (message is not None and message.addressed)
+        if one.get("reply_count") and not thread and addressed:
+            later.append(_reading(team, channel, str(one["ts"]), oldest))
+    await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
+
+
+async def _again(app: App, name: str, job: Mapping[str, str], error: BaseException) -> None:
+    """Schedule a job once more that Slack did not let end, unless it would be refused again."""
+    log.info("what was missed could not be read: %s", error_code(error) or fault(error))
+    if is_passing(error):
+        await _later(app, app.pool, name, [job], retry_after(error) or _AGAIN_SECONDS)
+
+
+async def _later(
+    app: App,
+    where: AsyncConnection[DictRow] | Pool,
+    name: str,
+    jobs: Sequence[Mapping[str, str]],
+    spacing: float = 0.0,
+) -> None:
+    """Schedule jobs `spacing` seconds apart; of each one waits, whatever page it reads."""
+    by_lock = {".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs}
+    await app.queue.defer_each(where, name, by_lock, queue=REPLIES, spacing=spacing)
 
 
 def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -40,7 +39,7 @@ from bot.slack.client import (
     is_passing,
 )
 from bot.slack.messages import plain, split_thread_key, typed
-from memory import Change, Namespace, Person, PersonMessage, Pool
+from memory import Change, Person, PersonMessage, Pool
 from memory.credentials import redact_texts
 from memory.formation import source_changed, sources_among
 from memory.metrics import step
@@ -49,127 +48,119 @@ from memory.postgres import PERSON_SETTING, execute_statement, person_transactio
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceUpdates:
-    """Updates the memories of messages that were edited or deleted after formation."""
+async def reword(
+    app: App, team_id: str, channel_id: str, ts: str, thread: str, text: str, *, changed_ts: str
+) -> bool:
+    """Store the edited text of an answered message; an empty text means it was deleted.
 
-    app: App
-
-    async def reword(
-        self, team_id: str, channel_id: str, ts: str, thread: str, text: str, *, changed_ts: str
-    ) -> bool:
-        """Store the edited text of an answered message; an empty text means it was deleted.
-
-        Memories that were not formed yet are formed from the new words; those that were, and those
-        that a tool stored, are updated by a job. What was said in public belongs to its channel
-        alone if that is not known to be public now. A turn is not changed if its texts are no
-        longer stored, or if a newer event of this message is known than `changed_ts`. If memory is
-        off, or the policy refuses the person, the new words are not stored: the job reads them from
-        Slack. Credentials are never stored. Returns whether the texts of a turn were replaced.
-        """
-        bot_user_id = await self.app.slack.bot_user_id(team_id)
-        redacted = await redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
-        question, words = redacted[0].text, redacted[1].text[:WORDS_LIMIT]
-        async with transaction(self.app.pool, {THREAD_SETTING: thread}) as connection:
-            rows = await replace_texts(
-                connection,
-                team_id,
-                channel_id,
-                ts,
-                question=question,
-                words=words,
-                changed_ts=changed_ts,
-            )
-            for row in rows:
-                person = Person(team_id, row["user_id"])
-                await connection.execute(
-                    "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
-                )
-                mode = self.app.settings.consent
-                state = await read_memory_state(connection, person, channel_id, ts, mode)
-                unkept = state.off or self.app.refuses(person, channel_id, row["audience"])
-                if unkept:
-                    await delete_texts(connection, person, [row["id"]])
-                narrowed = await narrow(connection, person, row["id"])
-                if narrowed is not None and words and not row["formed"]:
-                    await self._schedule_formation(connection, person.namespace(narrowed))
-                await note_message_changed(connection, person, channel_id, ts)
-                if row["formed"] or await sources_among(connection, person, [(channel_id, ts)]):
-                    root = split_thread_key(thread)[2] if words else ""
-                    await read_message_later(
-                        connection, self.app.queue, person, channel_id, ts, root
-                    )
-        return bool(rows)
-
-    async def _schedule_formation(
-        self, connection: AsyncConnection[DictRow], namespace: Namespace
-    ) -> None:
-        await schedule_formation(connection, self.app.queue, self.app.settings, namespace)
-
-    async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
-        """Schedule an update after a message without the texts of a turn was edited or deleted.
-
-        Only a message that is the source of a memory is updated from: the person chose *Remember*
-        in its menu, or the texts of its turn are not stored any more. While that choice is carried
-        out, the message becomes no source.
-        """
-        async with person_transaction(self.app.pool, person) as connection:
-            await note_message_changed(connection, person, channel, ts)
-            if await sources_among(connection, person, [(channel, ts)]):
-                await read_message_later(connection, self.app.queue, person, channel, ts, thread_ts)
-
-    async def update_from_message(
-        self, team: str, user: str, channel: str, ts: str, root: str
-    ) -> None:
-        """Remove what a message no longer says from memory; form memories of its new words.
-
-        These are the stored ones; where none are stored, they are read from Slack, in the thread of
-        `root`, which is "" for a deleted message. Of an answered message the person gets a notice.
-        Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
-        changed.
-        """
-        person = Person(team, user)
-        async with person_transaction(self.app.pool, person) as connection:
-            found = await connection.execute(
-                "SELECT id, words, audience FROM messages WHERE team_id = %s AND user_id = %s"
-                " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
-                (team, user, channel, ts),
-            )
-            row = await found.fetchone()
-        words, turn = row["words"] if row else "", row["id"] if row else None
-        if root and not words:
-            [read] = await redact_texts(await self._words_now(team, channel, ts, root))
-            words, turn = read.text, None
-
-        async def in_commit(
-            connection: AsyncConnection[DictRow], changes: Sequence[Change]
-        ) -> None:
-            if row is None or turn is None:
-                return
-            if changes:
-                await add_notice(self.app, connection, person, turn)
-            if words and await begin_formation_again(connection, person, turn):
-                await self._schedule_formation(connection, person.namespace(row["audience"]))
-
-        said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
-        changed = await source_changed(
-            *(self.app.pool, self.app.embedder, person, channel, ts, said),
-            batch=turn,
-            in_commit=in_commit,
+    Memories that were not formed yet are formed from the new words; those that were, and those
+    that a tool stored, are updated by a job. What was said in public belongs to its channel
+    alone if that is not known to be public now. A turn is not changed if its texts are no
+    longer stored, or if a newer event of this message is known than `changed_ts`. If memory is
+    off, or the policy refuses the person, the new words are not stored: the job reads them from
+    Slack. Credentials are never stored. Returns whether the texts of a turn were replaced.
+    """
+    bot_user_id = await app.slack.bot_user_id(team_id)
+    redacted = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
+    question, words = redacted[0].text, redacted[1].text[:WORDS_LIMIT]
+    async with transaction(app.pool, {THREAD_SETTING: thread}) as connection:
+        rows = await replace_texts(
+            connection,
+            team_id,
+            channel_id,
+            ts,
+            question=question,
+            words=words,
+            changed_ts=changed_ts,
         )
-        log.info("a message was edited or deleted: %d memories updated", len(changed))
+        for row in rows:
+            person = Person(team_id, row["user_id"])
+            await connection.execute(
+                "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
+            )
+            mode = app.settings.consent
+            state = await read_memory_state(connection, person, channel_id, ts, mode)
+            unkept = state.off or app.refuses(person, channel_id, row["audience"])
+            if unkept:
+                await delete_texts(connection, person, [row["id"]])
+            narrowed = await narrow(connection, person, row["id"])
+            if narrowed is not None and words and not row["formed"]:
+                await schedule_formation(
+                    connection, app.queue, app.settings, person.namespace(narrowed)
+                )
+            await note_message_changed(connection, person, channel_id, ts)
+            if row["formed"] or await sources_among(connection, person, [(channel_id, ts)]):
+                root = split_thread_key(thread)[2] if words else ""
+                await read_message_later(connection, app.queue, person, channel_id, ts, root)
+    return bool(rows)
 
-    async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
-        try:
-            client = self.app.slack.client(team, patience=PATIENCE_SECONDS)
-            found = await find_message(client, channel, root, ts)
-        except SlackApiError as error:
-            if error_code(error) not in ("thread_not_found", "message_not_found"):
-                raise
-            return ""
-        if found is None or found.get("subtype") == "tombstone":
-            return ""
-        return typed(str(found.get("text") or ""))
+
+async def message_changed(app: App, person: Person, channel: str, ts: str, thread_ts: str) -> None:
+    """Schedule an update after a message without the texts of a turn was edited or deleted.
+
+    Only a message that is the source of a memory is updated from: the person chose *Remember*
+    in its menu, or the texts of its turn are not stored any more. While that choice is carried
+    out, the message becomes no source.
+    """
+    async with person_transaction(app.pool, person) as connection:
+        await note_message_changed(connection, person, channel, ts)
+        if await sources_among(connection, person, [(channel, ts)]):
+            await read_message_later(connection, app.queue, person, channel, ts, thread_ts)
+
+
+async def update_from_message(
+    app: App, team: str, user: str, channel: str, ts: str, root: str
+) -> None:
+    """Remove what a message no longer says from memory; form memories of its new words.
+
+    These are the stored ones; where none are stored, they are read from Slack, in the thread of
+    `root`, which is "" for a deleted message. Of an answered message the person gets a notice.
+    Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
+    changed.
+    """
+    person = Person(team, user)
+    async with person_transaction(app.pool, person) as connection:
+        found = await connection.execute(
+            "SELECT id, words, audience FROM messages WHERE team_id = %s AND user_id = %s"
+            " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
+            (team, user, channel, ts),
+        )
+        row = await found.fetchone()
+    words, turn = row["words"] if row else "", row["id"] if row else None
+    if root and not words:
+        [read] = redact_texts(await _words_now(app, team, channel, ts, root))
+        words, turn = read.text, None
+
+    async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
+        if row is None or turn is None:
+            return
+        if changes:
+            await add_notice(app, connection, person, turn)
+        if words and await begin_formation_again(connection, person, turn):
+            await schedule_formation(
+                connection, app.queue, app.settings, person.namespace(row["audience"])
+            )
+
+    said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
+    changed = await source_changed(
+        *(app.pool, app.embedder, person, channel, ts, said),
+        batch=turn,
+        in_commit=in_commit,
+    )
+    log.info("a message was edited or deleted: %d memories updated", len(changed))
+
+
+async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> str:
+    try:
+        client = app.slack.client(team, patience=PATIENCE_SECONDS)
+        found = await find_message(client, channel, root, ts)
+    except SlackApiError as error:
+        if error_code(error) not in ("thread_not_found", "message_not_found"):
+            raise
+        return ""
+    if found is None or found.get("subtype") == "tombstone":
+        return ""
+    return typed(str(found.get("text") or ""))
 
 
 @step("withdrawals")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 
 from psycopg import AsyncConnection
@@ -42,75 +41,70 @@ class _Overtaken(Exception):
     """The words changed or were formed, or memory was switched off, while the model was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class FormationJobs:
-    """Runs formation of what a person said, after a time without another message of theirs."""
+async def form_memories(app: App, team: str, user: str, audience: str) -> None:
+    """Form memories from the words of the person that are not formed yet.
 
-    app: App
+    Nothing happens while the person has memory switched off. Of somebody who wants to be
+    remembered only when they ask for it, nothing is formed. If the model refuses every request,
+    which only the operator can change, they stay until the next attempt, in an hour. Raises
+    `memory.FormationUnavailable` while the model is unavailable: the words stay, and the job is
+    tried again.
+    """
+    namespace = Person(team, user).namespace(audience)
+    view = memory_view(namespace, shared=await app.audiences.is_shared(namespace))
+    while await _form_oldest(app, view):
+        pass
 
-    async def form(self, team: str, user: str, audience: str) -> None:
-        """Form memories from the words of the person that are not formed yet.
 
-        Nothing happens while the person has memory switched off. Of somebody who wants to be
-        remembered only when they ask for it, nothing is formed. If the model refuses every request,
-        which only the operator can change, they stay until the next attempt, in an hour. Raises
-        `memory.FormationUnavailable` while the model is unavailable: the words stay, and the job is
-        tried again.
-        """
-        namespace = Person(team, user).namespace(audience)
-        view = memory_view(namespace, shared=await self.app.audiences.is_shared(namespace))
-        while await self._form_oldest(view):
-            pass
+async def _form_oldest(app: App, view: MemoryView) -> bool:
+    """Form memories from the oldest words; return whether there may be more to do now."""
+    app, person = app, view.own.person
+    settings, ids, words = await read_unformed(app.pool, view.own, _TURNS_AT_ONCE)
+    if settings.off(app.settings.consent) or not ids:
+        return False
+    if settings.eagerness == "asked":
+        async with person_transaction(app.pool, person) as connection:
+            await mark_formed(connection, person, ids, words)
+        return False
+    noticed = False
 
-    async def _form_oldest(self, view: MemoryView) -> bool:
-        """Form memories from the oldest words; return whether there may be more to do now."""
-        app, person = self.app, view.own.person
-        settings, ids, words = await read_unformed(app.pool, view.own, _TURNS_AT_ONCE)
-        if settings.off(app.settings.consent) or not ids:
-            return False
-        if settings.eagerness == "asked":
+    async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
+        nonlocal noticed
+        now = await mark_formed(connection, person, ids, words)
+        if now is None or now.off(app.settings.consent):
+            raise _Overtaken
+        changed = any(change.action != "confirmed" for change in formed.changes)
+        if changed or formed.questions:
+            noticed = await add_notice(app, connection, person, ids[-1], delay=RETRY_SECONDS)
+
+    with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
+        try:
+            formed = await app.former.form(
+                view,
+                words,
+                batch=ids[-1],
+                in_commit=in_commit,
+                eager=settings.eagerness == "lot",
+                spend=partial(count_tokens, person.team_id),
+            )
+        except _Overtaken:
+            return True
+        except MemoryModelRefused:
+            count("formations", outcome="model_refused")
+            # Logged where it happened. Nothing but another setup ends it, or the person's next
+            # message, which brings the next attempt forward.
             async with person_transaction(app.pool, person) as connection:
-                await mark_formed(connection, person, ids, words)
+                await form_after(connection, app.queue, view.own, MODEL_REFUSED_RETRY_SECONDS)
             return False
-        noticed = False
-
-        async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
-            nonlocal noticed
-            now = await mark_formed(connection, person, ids, words)
-            if now is None or now.off(app.settings.consent):
-                raise _Overtaken
-            changed = any(change.action != "confirmed" for change in formed.changes)
-            if changed or formed.questions:
-                noticed = await add_notice(app, connection, person, ids[-1], delay=RETRY_SECONDS)
-
-        with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
-            try:
-                formed = await app.former.form(
-                    view,
-                    words,
-                    batch=ids[-1],
-                    in_commit=in_commit,
-                    eager=settings.eagerness == "lot",
-                    spend=partial(count_tokens, person.team_id),
-                )
-            except _Overtaken:
-                return True
-            except MemoryModelRefused:
-                count("formations", outcome="model_refused")
-                # Logged where it happened. Nothing but another setup ends it, or the person's next
-                # message, which brings the next attempt forward.
-                async with person_transaction(app.pool, person) as connection:
-                    await form_after(connection, app.queue, view.own, MODEL_REFUSED_RETRY_SECONDS)
-                return False
-            except FormationUnavailable:
-                count("formations", outcome="unavailable")
-                raise
-            _report(formed, len(words))
-            if noticed:
-                await show_now(app, person, ids[-1])
-        # What was said since has a job of its own.
-        characters = sum(len(one.text) for one in words)
-        return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
+        except FormationUnavailable:
+            count("formations", outcome="unavailable")
+            raise
+        _report(formed, len(words))
+        if noticed:
+            await show_now(app, person, ids[-1])
+    # What was said since has a job of its own.
+    characters = sum(len(one.text) for one in words)
+    return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
 
 
 def _report(formed: FormationResult, messages: int) -> None:

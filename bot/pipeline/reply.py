@@ -263,7 +263,8 @@ async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Rep
         return task.result()
     finally:
         # Cancelled, it closes its connection to the model; an error of that is not logged.
-        await cancel_until_done(task)
+        if not task.done():
+            await cancel_until_done(task)
         await asyncio.gather(task, return_exceptions=True)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, tzinfo
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -120,8 +120,9 @@ class Toolbox:
             zone=state.settings.zone,
             reply_to=final_question(turn.last_reply or ""),
         )
+        note, spend = self._note, partial(count_tokens, message.team_id)
         self._memory = MemoryTools(
-            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
+            app.former, turn.view, said, batch_id=turn.id, in_commit=note, spend=spend, off=off
         )
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
@@ -157,10 +158,12 @@ class Toolbox:
     @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
-        memory, facts = self._memory, self._app.stores_facts
+        memory = self._memory
         shown = [_made(consent_question)] if self._turn.memory_state.needs_consent_question else []
-        refused = memory.refused[:_REFUSALS_SHOWN]
-        shown += [_made(refusal_done, one, facts=facts) for one in refused]
+        shown += [
+            _made(refusal_done, refused, facts=self._app.stores_facts)
+            for refused in memory.refused[:_REFUSALS_SHOWN]
+        ]
         if memory.to_forget:
             keys = [one.key for one in memory.to_forget][:MAX_KEYS]
             shown.append(self._forget_question(Selection(keys=keys)))
@@ -190,10 +193,7 @@ class Toolbox:
             return _json(await self._ask_about(str(given.get("name") or "")))
         if name == VIEW_TOOL and self._message.audience == DM:
             return _json(await read_viewed(self._app, self._message))
-        spent = self._memory.tokens
-        answered = await self._memory.call(name, json.dumps(given))
-        count_tokens(self._message.team_id, self._memory.tokens - spent)
-        return answered
+        return await self._memory.call(name, given)
 
     async def _take_back(self) -> None:
         """Undo the changes and questions that tool calls made for this message, in any attempt."""

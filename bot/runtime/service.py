@@ -12,7 +12,7 @@ from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
 from bot.listeners.app import CheckedApp, SocketModeHandler, create_bolt_app
 from bot.listeners.interactions import Interactions
-from bot.pipeline.backfill import Backfill
+from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
 from bot.runtime.checks import check_settings
 from bot.runtime.database import database
@@ -95,7 +95,7 @@ async def open_service(
                 or (await app.workspaces.problem(one.team_id) if one else None)
             )
 
-        await enter(Backfill(app).marked(served_teams))
+        await enter(marked(app, served_teams))
         port = settings.port
         if host is not None:
             secret = None if by_socket else settings.slack_signing_secret

@@ -31,7 +31,6 @@ from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installation, Installations, create_session, installation_from, only
-from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import (
@@ -88,7 +87,6 @@ def create_turn_dependencies(
         people=People(pool, slack),
         audiences=Audiences(pool, slack),
         permalinks=Permalinks(slack),
-        files=SlackFiles(slack),
     )
     turns = Turns(
         pool, queue=queue, settings=settings, quotas=app.quotas, repeat_notice=repeat_notice
@@ -97,7 +95,7 @@ def create_turn_dependencies(
     if settings.fallback_model is not None:
         models.append(ModelRequests(model, model=settings.fallback_model, effort=None))
     replier = Replier(models, may_search=settings.web_search)
-    attachments = Attachments(slack, app.files)
+    attachments = Attachments(slack)
     return TurnDependencies(app=app, turns=turns, replier=replier, attachments=attachments)
 
 

@@ -18,12 +18,11 @@ from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, show_notice
-from bot.pipeline.backfill import CATCH_UP, READ_MISSED, Backfill
-from bot.pipeline.changes import SourceUpdates
-from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.formation import FormationJobs
-from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
-from bot.pipeline.turn import TurnDependencies, create_turn
+from bot.pipeline import backfill
+from bot.pipeline.changes import update_from_message
+from bot.pipeline.formation import form_memories
+from bot.pipeline.receive import ThreadWorker
+from bot.pipeline.turn import TurnDependencies
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
 from bot.ui.reader import Reader
@@ -42,17 +41,16 @@ _WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(
 def register_work(dependencies: TurnDependencies) -> None:
     """Register the function of each job."""
     app = dependencies.app
-    updates, backfill = SourceUpdates(app), Backfill(app)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
         (PUBLISH, REPLIES, partial(publish_home, app)),
         (REMIND, REPLIES, partial(remind, app)),
-        (CATCH_UP, REPLIES, backfill.plan),
-        (READ_MISSED, REPLIES, backfill.read),
-        (UPDATE_FROM_MESSAGE, BACKGROUND, updates.update_from_message),
+        (backfill.CATCH_UP, REPLIES, partial(backfill.plan, app)),
+        (backfill.READ_MISSED, REPLIES, partial(backfill.read, app)),
+        (UPDATE_FROM_MESSAGE, BACKGROUND, partial(update_from_message, app)),
         (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, app)),
-        (FORM_MEMORIES, BACKGROUND, FormationJobs(app).form),
+        (FORM_MEMORIES, BACKGROUND, partial(form_memories, app)),
     ):
         waits = FORMATION_WAITS if name in (EMBED, FORM_MEMORIES) else _WAITS[place]
         app.queue.register(name, place, app.workspaces.while_served(work), waits=waits)
@@ -101,6 +99,4 @@ def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:
         stand_in=app.settings.stand_in,
         read_flags=app.inbox.read_flags,
     )
-    fixed_replies = FixedReplies(dependencies, open_reply_sink)
-    outages = ModelOutages(app, fixed_replies, dependencies.replier)
-    return ThreadWorker(app, create_turn(dependencies, open_reply_sink), fixed_replies, outages)
+    return ThreadWorker(dependencies, open_reply_sink)

@@ -72,70 +72,63 @@ class FileUnreadable(Exception):
         self.trouble: FileTrouble = trouble
 
 
-class SlackFiles:
-    """Every step of a transfer is made once: none is repeated that may have been carried out."""
+async def send_file(
+    slack: Installations,
+    person: Person,
+    name: str,
+    content: bytes,
+    text: str,
+    *,
+    noted: Callable[[str], Awaitable[None]],
+) -> None:
+    """Send a file to a person's direct messages with the app, below a message with `text`.
 
-    def __init__(self, slack: Installations) -> None:
-        self._slack = slack
+    `noted` is awaited with its id before anybody can see it; what it raises ends the transfer. No
+    step is repeated that may have been carried out. Raises `FilesForbidden` and `FileNotSent`.
+    """
+    client = slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    sent: AsyncSlackResponse | None = None
+    try:
+        file = await _upload(client, name, content)
+        await noted(file)
+        sent = await client.chat_postMessage(
+            channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
+        )
+        await client.files_completeUploadExternal(
+            files=[{"id": file, "title": name}],
+            channel_id=str(sent["channel"]),
+            thread_ts=str(sent["ts"]),
+        )
+    except SLACK_FAULTS as error:
+        code = error_code(error)
+        log.warning("a file was not sent: %s", code or fault(error))
+        if code and sent:
+            await _take_back(client, sent)
+        if code in _FORBIDDEN:
+            raise FilesForbidden from error
+        raise FileNotSent("Slack did not take the file.") from error
 
-    async def send(
-        self,
-        person: Person,
-        name: str,
-        content: bytes,
-        text: str,
-        *,
-        noted: Callable[[str], Awaitable[None]],
-    ) -> None:
-        """Send a file to a person's direct messages with the app, below a message with `text`.
 
-        `noted` is awaited with its id before anybody can see it; what it raises ends the transfer.
-        Raises `FilesForbidden` and `FileNotSent`.
-        """
-        client = self._slack.client(person.team_id, patience=PATIENCE_SECONDS)
-        sent: AsyncSlackResponse | None = None
-        try:
-            file = await _upload(client, name, content)
-            await noted(file)
-            sent = await client.chat_postMessage(
-                channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
-            )
-            await client.files_completeUploadExternal(
-                files=[{"id": file, "title": name}],
-                channel_id=str(sent["channel"]),
-                thread_ts=str(sent["ts"]),
-            )
-        except SLACK_FAULTS as error:
-            code = error_code(error)
-            log.warning("a file was not sent: %s", code or fault(error))
-            if code and sent:
-                await _take_back(client, sent)
-            if code in _FORBIDDEN:
-                raise FilesForbidden from error
-            raise FileNotSent("Slack did not take the file.") from error
+async def read_file(slack: Installations, team_id: str, url: str, *, most: int) -> bytes:
+    """Return the bytes of a file of Slack's, `most` at the most.
 
-    async def read(self, team_id: str, url: str, *, most: int) -> bytes:
-        """Return the bytes of a file of Slack's, `most` at the most.
+    A rate-limited request is repeated, as long as the waits come to no more than
+    `TURN_PATIENCE_SECONDS`. The workspace's token is sent to Slack alone. Raises
+    `FileUnreadable`.
+    """
+    client = slack.client(team_id)
+    if not _is_slacks(client, url):
+        raise FileUnreadable("files_gone")
 
-        A rate-limited request is repeated, as long as the waits come to no more than
-        `TURN_PATIENCE_SECONDS`. The workspace's token is sent to Slack alone. Raises
-        `FileUnreadable`.
-        """
-        client = self._slack.client(team_id)
-        if not _is_slacks(client, url):
-            raise FileUnreadable("files_gone")
+    async def download() -> bytes:
+        return await _download(client, await slack.token(team_id), url, most)
 
-        async def download() -> bytes:
-            return await _download(client, await self._slack.token(team_id), url, most)
-
-        try:
-            return await self._slack.limits.retry(
-                team_id, "files", download, seconds=TURN_PATIENCE_SECONDS
-            )
-        except SLACK_FAULTS as error:
-            log.warning("a file was not read: %s", error_code(error) or fault(error))
-            trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
-            raise FileUnreadable(trouble) from error
+    try:
+        return await slack.limits.retry(team_id, "files", download, seconds=TURN_PATIENCE_SECONDS)
+    except SLACK_FAULTS as error:
+        log.warning("a file was not read: %s", error_code(error) or fault(error))
+        trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
+        raise FileUnreadable(trouble) from error
 
 
 async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:

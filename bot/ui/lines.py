@@ -225,8 +225,6 @@ def question_line(reader: Reader, question: Question) -> str:
         case "store":
             return reader.say("ask_store_line", what=after)
     where = audience_name(reader, question.namespace.audience)
-    if question.after is None:
-        return reader.say("ask_widen_remove_line", was=before, where=where)
     return reader.say("ask_widen_line", was=before, what=after, where=where)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.config import Settings
-from bot.pipeline.formation import FormationJobs
+from bot.pipeline.formation import form_memories
 from bot.runtime.ask import answer, read_call
 from bot.runtime.wiring import connected
 from bot.slack.client import Installation
@@ -52,5 +52,5 @@ async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
         await app.queue.open()
         text = await answer(wiring.turn_dependencies, user_id, prompt)
         if settings.formation != "off":
-            await FormationJobs(app).form(API_TEAM, user_id, DM)
+            await form_memories(app, API_TEAM, user_id, DM)
         return text

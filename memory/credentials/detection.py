@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from itertools import chain
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from detect_secrets.plugins.base import RegexBasedDetector
-
-KINDS = (
-    *("access key", "bank account number", "card number", "My Number"),
-    *("password", "private key", "security code"),
-)
+KINDS = ("access key", "card number", "My Number", "password", "private key", "security code")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential in a text: one of `KINDS`, and its start and end offsets in characters."""
+    """A credential in a text: one of `KINDS`, its value, and its offsets in characters.
+
+    The value is never stored or logged.
+    """
 
     kind: str
-    start: int
-    end: int
+    value: str = field(repr=False)
+    start: int = 0
+    end: int = 0
 
 
 _WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line passed to one pattern of the library
@@ -75,14 +72,6 @@ _CARD = re.compile(
     re.ASCII,
 )
 _ISSUER = re.compile(r"4|5[0-8]|6|3[04-9]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
-# Countries of the registry only: hexadecimal numbers have the form of IBANs of others.
-_IBAN = re.compile(
-    r"(?ai)(?<![A-Z0-9])(?=((?:A[DELTZ]|B[AEGHIRY]|C[HRYZ]|D[EJKO]|E[EGS]|F[IKOR]|G[BEILRT]"
-    r"|H[NRU]|I[ELQRST]|JO|K[WZ]|L[BCITUVY]|M[CDEKNRTU]|N[ILO]|OM|P[KLST]|QA|R[OSU]"
-    r"|S[ACDEIKMOTV]|T[LNR]|UA|V[AG]|XK|YE)"
-    r"[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)(?![A-Z0-9]))"
-)
-
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 _LABELS = (
     r"(?:password|passwort|kennwort|passcode|passphrase|token"
@@ -105,7 +94,7 @@ _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„�
 _CODES = r"暗証番号|認証コード|セキュリティコード|ワンタイム(?:コード|パスワード)"
 # Labels, mostly with a word or sign for "is", and the value that follows; before a kanji: a count.
 _LABELLED = (
-    ("password", _LABELS + _IS, rf"{_UNBROKEN}{{6,256}}"),
+    ("password", _LABELS + _IS, rf"{_UNBROKEN}{{6,}}+"),
     (
         "security code",
         r"(?:(?<![^\W_])(?:PIN(?: code| number)?|CV[VC]2?|door code|one-time (?:code|password)|OTP"
@@ -121,7 +110,6 @@ _LABELLED = (
     ),
 )
 _PATTERNS = [(kind, re.compile(f"({labels})({value})", re.I)) for kind, labels, value in _LABELLED]
-_UNBROKEN_REST = re.compile(rf"{_UNBROKEN}*")
 _NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
 _QUOTES, _AROUND = frozenset("\"'`"), " \t\"'=:"
 _CLOSING = ".,;:…\"'`)]}>*_~|"
@@ -130,72 +118,47 @@ _CLOSING = ".,;:…\"'`)]}>*_~|"
 def find_credentials(text: str) -> list[Credential]:
     """Return the credentials in `text`, in order and without overlaps."""
     # One character for each: the offsets stay.
-    text = text if text.isascii() else text.translate(_ASCII)
-    found = sorted(
-        chain(_formats(text), _numbers(text), _labelled(text)),
-        key=lambda one: (one.start, -one.end),
-    )
-    merged: list[Credential] = []
-    for one in found:
-        if merged and one.start < merged[-1].end:
-            last = merged.pop()
-            one = Credential(last.kind, last.start, max(last.end, one.end))
-        merged.append(one)
-    return merged
-
-
-def holds_secret(text: str) -> bool:
-    """Return whether `text` contains a credential."""
-    return bool(find_credentials(text))
+    ascii_text = text if text.isascii() else text.translate(_ASCII)
+    found = chain(_formats(ascii_text), _numbers(ascii_text), _labelled(ascii_text))
+    merged: list[tuple[str, int, int]] = []
+    for kind, start, end in sorted(found, key=lambda one: (one[1], -one[2])):
+        if merged and start < merged[-1][2]:
+            kind, start, end = merged[-1][0], merged[-1][1], max(merged.pop()[2], end)
+        merged.append((kind, start, end))
+    return [Credential(kind, text[start:end], start, end) for kind, start, end in merged]
 
 
 @cache
-def _detectors() -> tuple[RegexBasedDetector, ...]:
-    """Return the detectors; detect-secrets is imported at the first call."""
-    from detect_secrets.plugins.base import RegexBasedDetector
-
-    class VendorTokenDetector(RegexBasedDetector):
-        secret_type = "Vendor Token"  # noqa: S105 - a name, no secret
-        denylist = _VENDOR_TOKENS
-
-    modules = [import_module(f"detect_secrets.plugins.{name}") for name in _DETECTORS.split()]
-    detectors: list[type[RegexBasedDetector]] = [
-        value
-        for module in modules
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, RegexBasedDetector)
-        if value.__module__ == module.__name__
-    ]
-    detectors.append(VendorTokenDetector)
-    return tuple(detector() for detector in detectors)
+def _fixed_formats() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return patterns with their kinds; detect-secrets is imported at the first call."""
+    found = [("access key", pattern) for pattern in _VENDOR_TOKENS]
+    for name in _DETECTORS.split():
+        module = import_module(f"detect_secrets.plugins.{name}")
+        kind = "password" if name == "basic_auth" else "access key"
+        for detector in vars(module).values():
+            if getattr(detector, "__module__", "") == module.__name__:
+                found += [(kind, pattern) for pattern in getattr(detector, "denylist", ())]
+    return tuple(found)
 
 
-def _formats(text: str) -> Iterator[Credential]:
+def _formats(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the matches of each pattern, each extended to the end of its token."""
     windows = list(_windows(text))
-    for detector, pattern in [(one, each) for one in _detectors() for each in one.denylist]:
-        password = detector.secret_type.startswith("Basic Auth")  # a name of the library
+    for kind, pattern in _fixed_formats():
         covered = 0
         for offset, match in [(at, one) for at, part in windows for one in pattern.finditer(part)]:
             group = match.lastindex or 0
-            if not password and len(match[group]) < 6:
+            if kind != "password" and len(match[group]) < 6:
                 group = 0  # the group is only the prefix, as in GitHub's pattern
             value = match[group].rstrip(_AROUND)
             end = offset + match.start(group) + len(value)
             start = end - len(value.lstrip(_AROUND))
             if start < covered or _IN_WORD.match(text, start):
                 continue
-            if not (value if password else _DIGIT.search(value)):
-                continue  # an empty value, or a word in capitals
-            if not any(detector.analyze_string(match[0])):
-                continue  # a JSON Web Token whose parts are not JSON
-            covered = _end(_REST, text, end)
-            yield Credential("password" if password else "access key", start, covered)
-
-
-def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    match = pattern.match(text, start)
-    return match.end() if match else start
+            if value if kind == "password" else _DIGIT.search(value):  # not a word in capitals
+                rest = _REST.match(text, end)
+                covered = rest.end() if rest else end
+                yield kind, start, covered
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:
@@ -207,24 +170,17 @@ def _windows(text: str) -> Iterator[tuple[int, str]]:
                 break
 
 
-def _numbers(text: str) -> Iterator[Credential]:
-    """Yield private keys, and cards and IBANs with right check digits, without what follows."""
+def _numbers(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield private keys, and cards with a right check digit, without what follows."""
     for match in _PRIVATE_KEY.finditer(text):
-        yield Credential("private key", *match.span())
-    for match in chain(_CARD.finditer(text), _IBAN.finditer(text)):
+        yield "private key", *match.span()
+    for match in _CARD.finditer(text):
         number, start = match[1], match.start(1)
         while len(plain := re.sub("[ -]", "", number)) >= 13:
-            if _is_card(plain) if plain.isdigit() else _is_account(plain):
-                kind = "card number" if plain.isdigit() else "bank account number"
-                yield Credential(kind, start, start + len(number))
+            if _is_card(plain):
+                yield "card number", start, start + len(number)
                 break
             number = number[: max(number.rfind(" "), number.rfind("-"), 0)]
-
-
-def _is_account(account: str) -> bool:
-    """Check the check digits of an IBAN (ISO 13616)."""
-    digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
-    return sum(map(str.isdigit, account)) >= 8 and int(digits) % 97 == 1
 
 
 def _is_card(digits: str) -> bool:
@@ -235,23 +191,18 @@ def _is_card(digits: str) -> bool:
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
-def _labelled(text: str) -> Iterator[Credential]:
+def _labelled(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield values that directly follow a label and "is"; a password has a digit."""
     for kind, pattern in _PATTERNS:
-        covered = 0
         for match in pattern.finditer(text):
-            start, end = match.span(2)
-            value = match[2]
-            if match.start() < covered or _NOT_SECRET.match(value):
+            start, value = match.start(2), match[2]
+            if _NOT_SECRET.match(value):
                 continue
             if kind == "password":
                 quote = match[1].rstrip()[-1:]
-                if quote in _QUOTES and quote in value:
+                if quote in _QUOTES:
                     value = value.split(quote)[0]
-                elif _DIGIT.search(value):
-                    covered = _end(_UNBROKEN_REST, text, end)
-                    value = text[start:covered]
                 value = value.rstrip(_CLOSING)
                 if len(value.rstrip("!?")) < 6 or not _DIGIT.search(value):
                     continue
-            yield Credential(kind, start, start + len(value))
+            yield kind, start, start + len(value)

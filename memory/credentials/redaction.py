@@ -6,32 +6,18 @@ docs/decisions/0025-redaction.md lists where text is redacted.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from memory.credentials.detection import KINDS, find_credentials
+from memory.credentials.detection import KINDS, Credential, find_credentials
 
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)}) removed\]")
 _ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
 _MIN_VALUE = 4  # characters of a value that is also removed where nothing names it
 # Such as the password of postgres://postgres:postgres@localhost.
 _WORD = re.compile(r"\A[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10})\Z")
-_THREAD_FROM = 2_000  # characters; the scan of a longer text takes milliseconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
-    """A credential that was removed: its kind, and its value, which is never stored or logged."""
-
-    kind: str
-    value: str
-
-    def __repr__(self) -> str:
-        """Return the kind only."""
-        return f"Removed({self.kind})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,44 +25,30 @@ class Redacted:
     """A text without its credentials, and those that were removed, in order."""
 
     text: str
-    removed: tuple[Removed, ...] = ()
+    removed: tuple[Credential, ...] = ()
 
 
-def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
+def redact(text: str, known: Iterable[Credential] = ()) -> Redacted:
     """Return `text` with a placeholder for each credential, and for each value of `known` in it.
 
     `known` are credentials of another text: this one may repeat a password without naming it.
     A value that is spelled like a short word stays: ordinary sentences contain it, too.
     """
-    parts: list[str] = []
-    removed: list[Removed] = []
-    end = 0
-    for found in find_credentials(text):
-        one = Removed(kind=found.kind, value=text[found.start : found.end])
-        parts += [text[end : found.start], _placeholder(one.kind)]
-        removed.append(one)
-        end = found.end
-    redacted = "".join(parts) + text[end:]
+    removed = find_credentials(text)
+    for one in reversed(removed):
+        text = text[: one.start] + _placeholder(one) + text[one.end :]
     for one in known:
         value = _ASSIGNED.sub("", one.value.strip())
-        if len(value) >= _MIN_VALUE and not _WORD.match(value) and value in redacted:
+        if len(value) >= _MIN_VALUE and not _WORD.match(value) and value in text:
             whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
-            redacted, count = re.subn(whole, _placeholder(one.kind), redacted)
+            text, count = re.subn(whole, _placeholder(one), text)
             removed += [one] * bool(count)
-    return Redacted(text=redacted, removed=tuple(removed))
+    return Redacted(text=text, removed=tuple(removed))
 
 
-async def redact_texts(*texts: str, known: Iterable[Removed] = ()) -> list[Redacted]:
-    """Redact texts of one message; what one of them names as a credential is removed from all.
-
-    Long texts are read in a thread, so that the event loop is not blocked.
-    """
-    if sum(map(len, texts)) < _THREAD_FROM:
-        return _redact_all(texts, tuple(known))
-    return await asyncio.to_thread(_redact_all, texts, tuple(known))
-
-
-def _redact_all(texts: tuple[str, ...], known: tuple[Removed, ...]) -> list[Redacted]:
+def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted]:
+    """Redact texts of one message; what one of them names as a credential is removed from all."""
+    known = tuple(known)
     read = {text: redact(text, known) for text in dict.fromkeys(texts)}
     found = dict.fromkeys(one for each in read.values() for one in each.removed)
     for text, one in read.items() if found else ():
@@ -85,7 +57,7 @@ def _redact_all(texts: tuple[str, ...], known: tuple[Removed, ...]) -> list[Reda
     return [read[text] for text in texts]
 
 
-def redact_json(value: Any, known: Iterable[Removed] = ()) -> Any:
+def redact_json(value: Any, known: Iterable[Credential] = ()) -> Any:
     """Return a JSON value with its strings redacted; names of fields stay."""
     known = tuple(known)
     if isinstance(value, str):
@@ -102,5 +74,5 @@ def is_redacted(text: str) -> bool:
     return _PLACEHOLDER.search(text) is not None
 
 
-def _placeholder(kind: str) -> str:
-    return f"[{kind} removed]"
+def _placeholder(one: Credential) -> str:
+    return f"[{one.kind} removed]"

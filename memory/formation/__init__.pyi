@@ -3,7 +3,7 @@ from .chat_model import (
     provider_and_name as provider_and_name,
 )
 from .evidence import OMITTED as OMITTED
-from .model_check import calls_memory_tools as calls_memory_tools
+from .extract import calls_memory_tools as calls_memory_tools
 from .sources import (
     source_changed as source_changed,
     sources_among as sources_among,

@@ -6,12 +6,12 @@ import logging
 import re
 import types
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import SecretStr
 
-from memory.formation.tool_definitions import tool_definitions
+from memory.formation.tool_definitions import tool_definition
 from memory.model.errors import FormationUnavailable, MemoryModelRefused
 from memory.model.text import clean_content
 
@@ -34,45 +34,26 @@ TokenUse: TypeAlias = Counter[tuple[str, str]]
 (input that it had there) or output."""
 
 # Error codes that concern the text of one request: the same text is always refused.
-_FINAL = frozenset({"bio_policy", "content_filter", "cyber_policy", "invalid_prompt"})
-_TOO_LONG_CODES = frozenset({"context_length_exceeded", "string_above_max_length"})
-# vLLM and others name it in words only, and so does OpenAI for what exceeds a minute's tokens.
-_TOO_LONG = re.compile(
-    r"maximum context length|context length is only|context window|Request too large"
-    r"|tokens must be reduced"
+_FINAL = frozenset(
+    {"bio_policy", "content_filter", "context_length_exceeded", "cyber_policy", "invalid_prompt"}
 )
 # Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
 _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
-_TOOL_CHOICE = re.compile(r"tool[ _]choice", re.IGNORECASE)
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
 
 class ModelCallFailed(BaseException):
     """A model call failed. Not an Exception, because trustcall retries after every Exception.
 
-    `final`: the same text would be refused again; `too_long`: a part of it may not be. `refused`:
-    every request would be refused.
+    `error` is what callers get; None: the same text would be refused again.
     """
 
-    def __init__(
-        self,
-        fault: str,
-        *,
-        final: bool = False,
-        too_long: bool = False,
-        refused: MemoryModelRefused | None = None,
-    ) -> None:
+    def __init__(self, fault: str, error: FormationUnavailable | None = None) -> None:
         super().__init__(fault)
-        self.final = final or too_long
-        self.too_long = too_long
-        self.refused = refused
-
-    def error(self) -> FormationUnavailable:
-        """Return the error that callers get."""
-        return self.refused or FormationUnavailable(f"The memory model did not answer ({self}).")
+        self.error = error
 
 
 def provider_and_name(model: str) -> tuple[str, str]:
@@ -108,9 +89,8 @@ def memory_model(
             raise ValueError(f"{provider} takes its key and address from its own variables.")
         from langchain.chat_models import init_chat_model
 
-        chat = type(init_chat_model(model, max_retries=0))
-        own = {"default_headers": _ONE_CALL} if "default_headers" in chat.model_fields else {}
-        return failing_once(chat(model=name, max_retries=0, timeout=MODEL_TIMEOUT, **own), model)
+        chat = init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
+        return failing_once(chat, model)
     from langchain_openai import ChatOpenAI
 
     openai = ChatOpenAI(
@@ -127,24 +107,17 @@ def memory_model(
     return failing_once(openai, model)
 
 
-def counted_tokens(answer: AIMessage) -> TokenUse:
-    """Return the tokens that a call used, as reported by the model."""
-    model = str(answer.response_metadata.get("model_name", ""))
-    return token_use(model, answer.usage_metadata) if answer.usage_metadata else Counter()
-
-
-def token_use(model: str, reported: UsageMetadata) -> TokenUse:
-    """Return the tokens that LangChain reports for calls of `model`."""
-    details = reported.get("input_token_details", {})
-    cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
-    return +Counter(
-        {
-            (model, "input"): max(reported["input_tokens"] - cached - written, 0),
-            (model, "cache_write"): written,
-            (model, "cached"): cached,
-            (model, "output"): reported["output_tokens"],
-        }
-    )
+def tokens_used(reported: Mapping[str, UsageMetadata]) -> TokenUse:
+    """Return the tokens that LangChain reports by model."""
+    used: TokenUse = Counter()
+    for model, one in reported.items():
+        details = one.get("input_token_details", {})
+        cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
+        used[model, "input"] += max(one["input_tokens"] - cached - written, 0)
+        used[model, "cache_write"] += written
+        used[model, "cached"] += cached
+        used[model, "output"] += one["output_tokens"]
+    return +used
 
 
 def _is_refusal(answer: AIMessage) -> bool:
@@ -161,37 +134,20 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
     The error's text may quote the person, so neither the text nor a long code is logged or raised.
     LangChain raises a failed response as a ValueError with the API's error object.
     """
-    from langchain_core.exceptions import ContextOverflowError
-
     failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
     status = _status(fault) or _status(fault.__cause__)
     code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
     param = _name(getattr(fault, "param", None))
     name = type(fault).__name__
-    if code in _TOO_LONG_CODES or isinstance(fault, ContextOverflowError) or status == 413:
-        return ModelCallFailed(name, too_long=True)
-    if code in _FINAL:
-        return ModelCallFailed(name, final=True)
-    if status in (400, 429) and _TOO_LONG.search(str(fault)):
-        return ModelCallFailed(name, too_long=True)
-    if status is None:
-        return ModelCallFailed(name, final=bool(code) and code not in _PASSING_CODES)
-    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
-    if passes or not (400 <= status < 500 or status == _NOT_IMPLEMENTED):
+    if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
         return ModelCallFailed(name)
+    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
+    if status is None or passes or not (400 <= status < 500 or status == _NOT_IMPLEMENTED):
+        error = FormationUnavailable(f"The memory model did not answer ({name}).")
+        return ModelCallFailed(name, error)
     refused = MemoryModelRefused(model, status=status, code=code, param=param)
     _log.error("%s", refused)
-    return ModelCallFailed(name, refused=refused)
-
-
-def _refuses_choice(fault: Exception) -> bool:
-    """Return whether a request was refused because it said which tool the model calls.
-
-    vLLM answers 501 for that with gpt-oss: https://github.com/vllm-project/vllm/issues/53626
-    """
-    status = _status(fault) or _status(fault.__cause__)
-    named = status in (400, 422) and _TOOL_CHOICE.search(str(fault)) is not None
-    return named or status == _NOT_IMPLEMENTED
+    return ModelCallFailed(name, refused)
 
 
 def _status(fault: BaseException | None) -> int | None:
@@ -216,35 +172,25 @@ def failing_once(chat: BaseChatModel, name: str = "") -> BaseChatModel:
     """Return a copy of `chat` for trustcall; one that this function made, itself.
 
     It raises `ModelCallFailed`: trustcall takes any other error for a bad answer, asks again, and
-    then drops the words. Tools get short definitions, and answers can be sent back.
+    then drops the words. Tools get short definitions, and answers can be sent back. No request says
+    which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
+    (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
     """
     own = type(chat)
     if own.__module__ == __name__:
         return chat
     name = name or str(getattr(chat, "model_name", None) or getattr(chat, "model", own.__name__))
-    definition = tool_definitions(says_strict=bool(getattr(chat, "use_responses_api", False)))
-    forces = True  # until a server refuses to be told which tool the model calls
+    strict = bool(getattr(chat, "use_responses_api", False))
 
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal forces
-        chooses = kwargs.get("tool_choice", "auto") != "auto"
-        if chooses and not forces:
-            del kwargs["tool_choice"]
-            chooses = False
         try:
             return _resendable(await own.ainvoke(self, *args, **kwargs))
         except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-            if not (chooses and _refuses_choice(fault)):
-                raise _down(fault, name) from None
-        _log.warning("the memory model %s cannot be told which tool to call", name)
-        forces = False
-        return await ainvoke(self, *args, **kwargs)
+            raise _down(fault, name) from None
 
     def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
-        names = [getattr(tool, "__name__", "") for tool in tools]
-        if kwargs.get("tool_choice") == "any" and "PatchFunctionErrors" not in names:
-            kwargs["tool_choice"] = "auto"
-        return own.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
+        kwargs.pop("tool_choice", None)
+        return own.bind_tools(self, [tool_definition(tool, strict) for tool in tools], **kwargs)
 
     members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
     copy = chat.model_copy()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
@@ -39,17 +40,14 @@ from memory.store.versions import Change, Step, actor_of, commit_steps
 class FormationResult:
     """The result of a run: what its notice shows.
 
-    Of a change that supersedes a memory of a wider audience, `before` is the wider one's value.
     `accepted` are the messages from which a change or a question came, or that say again what is
-    stored. `late`: the model took longer than the deadline; nothing was written, and `in_commit`
-    was not called.
+    stored.
     """
 
     changes: tuple[Change, ...] = ()
     refused: tuple[Refusal, ...] = ()
     questions: tuple[Question, ...] = ()
     accepted: tuple[PersonMessage, ...] = ()
-    late: bool = False
 
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
@@ -70,11 +68,11 @@ async def commit(
     proposals: Sequence[Proposal],
     known: Collection[Memory],
     *,
-    origin: str,
-    sensitive: SensitivePolicy | None,
-    refused: Sequence[Refusal],
-    batch: UUID | None,
-    in_commit: InCommit | None,
+    origin: str = "message",
+    sensitive: SensitivePolicy | None = None,
+    refused: Sequence[Refusal] = (),
+    batch: UUID | None = None,
+    in_commit: InCommit | None = None,
 ) -> FormationResult:
     """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 
@@ -89,13 +87,16 @@ async def commit(
     keys |= {row.key for row in known if row.namespace != own}
     keys |= {key for row in known for key in row.supersedes}
 
-    def decided(
-        judged: Sequence[Proposal], rows: Collection[Memory], room: int = MAX_MEMORIES
-    ) -> Decisions:
-        actor = actor_of(origin, "formation")
-        return decide(judged, rows, own=own, at=at, actor=actor, sensitive=sensitive, room=room)
+    decided = partial(
+        decide,
+        own=own,
+        at=at,
+        actor=actor_of(origin, "formation"),
+        sensitive=sensitive,
+        batch=batch,
+    )
 
-    async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
+    async def steps(connection: AsyncConnection[DictRow]) -> Sequence[Step]:
         nonlocal decisions
         if not proposals:
             return []
@@ -105,30 +106,22 @@ async def commit(
         [current] = await (await connection.execute(_CURRENT, values)).fetchall()
         rows = read_own(map(from_json, current["rows"] or ()), person)
         forgotten = {(channel, ts) for channel, ts in current["forgotten"]}
-        gone = [one for one in proposals if not forgotten.isdisjoint(messages_of(one))]
-        left = [one for one in proposals if one not in gone]
-        decisions = decided(left, rows, current["room"])
-        decisions.refused += [one.refused("unusable") for one in gone]
+        decisions = decided(proposals, rows, room=current["room"], forgotten=forgotten)
         return decisions.steps
 
     async def written(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
         nonlocal formed
         formed = FormationResult(
-            changes=tuple(
-                replace(one, before=wider.value)
-                if (wider := decisions.wider.get(one.key)) and one.before is None
-                else one
-                for one in changes
-            ),
+            changes=tuple(changes),
             refused=(*refused, *decisions.refused),
-            questions=tuple(await ask(connection, own, decisions.questions, batch)),
+            questions=tuple(await ask(connection, person, decisions.questions)),
             accepted=_accepted(proposals, decisions.refused),
         )
         if in_commit is not None:
             await in_commit(connection, formed)
 
     # If no row has changed since it was read, these are the texts that the transaction writes.
-    likely = decided(proposals, known).steps
+    likely = decided(proposals, known, room=MAX_MEMORIES).steps
     texts = list(dict.fromkeys(one.text for one in likely if one.text is not None))
     vectors = await embedder.literals(texts) if texts else None
     try:

@@ -8,13 +8,14 @@ are not those that the verdict was about, the person is asked.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
+from uuid import UUID, uuid4
 
 from memory.formation.proposal import Proposal, Reason, Refusal
+from memory.formation.questions import Asks, Question
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import Namespace
 from memory.model.schemas import PROMISE_KIND, subject, thing
@@ -22,48 +23,17 @@ from memory.store.edits import with_source
 from memory.store.memories import Memory, MessageKey
 from memory.store.versions import Action, Actor, Step
 
+MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewQuestion:
-    """A question to the person.
-
-    `asks` says what a yes does. ``replace``, and ``widen`` with a `value`: `row` gets `value`.
-    ``remove``, and ``widen`` without one: `row` is removed. ``store``: `value` is stored; there is
-    no `row`. `narrow` is the key, in the own namespace, of the memory that supersedes a wider
-    `row`. `messages` are those that the question is asked because of.
-    """
-
-    asks: Literal["replace", "remove", "widen", "store"]
-    row: Memory | None
-    value: dict[str, Any] | None
-    messages: tuple[MessageKey, ...]
-    expires_at: datetime | None = None
-    narrow: str | None = None
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decisions:
-    """The steps to write in the own namespace, the questions to ask, and the refusals.
+    """The steps to write in the own namespace, the questions to ask, and the refusals."""
 
-    `wider` are, by key, the memories of wider audiences that a new memory supersedes.
-    """
-
-    steps: list[Step] = field(default_factory=list)
-    wider: dict[str, Memory] = field(default_factory=dict)
-    questions: list[NewQuestion] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A memory of the own namespace while the proposals are applied; `value` None: removed."""
-
-    row: Memory | None
-    value: dict[str, Any] | None
-    expires_at: datetime | None
-    messages: tuple[MessageKey, ...] = ()
+    steps: Sequence[Step] = ()
+    questions: Sequence[Question] = ()
+    refused: Sequence[Refusal] = ()
 
 
 def decide(
@@ -75,20 +45,29 @@ def decide(
     actor: Actor,
     sensitive: SensitivePolicy | None,
     room: int,
+    batch: UUID,
+    forgotten: Collection[MessageKey] = (),
 ) -> Decisions:
     """Decide what to write, given the current rows; at most `room` memories are new.
 
     `rows` are the own namespace's rows of the kinds concerned, the targets, and the rows that the
-    targets supersede.
+    targets supersede. `forgotten` are messages that the person has forgotten. `batch` is the
+    notice's.
     """
-    run = _Run(own, {row.key: row for row in rows}, at, actor, room)
+    run = _Run(own, {row.key: row for row in rows}, at, actor, room, batch)
+    refused = []
+    removals = 0
     for proposal in proposals:
         reason = refusal(proposal, at, sensitive)
+        if any(one in forgotten for one in messages_of(proposal)):
+            reason = "unusable"
+        if reason is None:
+            removals += proposal.removes
+            asks = asks_first(proposal, own, sensitive)
+            reason = run.take(proposal, asks or (proposal.removes and removals > MAX_REMOVALS))
         if reason is not None:
-            run.refuse(proposal, reason)
-        else:
-            run.take(proposal, asks_first(proposal, own, sensitive))
-    return run.decisions()
+            refused.append(proposal.refused(reason))
+    return run.decisions(refused)
 
 
 def messages_of(proposal: Proposal) -> tuple[MessageKey, ...]:
@@ -109,229 +88,177 @@ def _due(proposal: Proposal) -> dict[str, str | None]:
 
 
 class _Run:
+    """The memories of the own namespace, by key, while the proposals are applied to them."""
+
     def __init__(
-        self, own: Namespace, rows: Mapping[str, Memory], at: datetime, actor: Actor, room: int
+        self,
+        own: Namespace,
+        rows: Mapping[str, Memory],
+        at: datetime,
+        actor: Actor,
+        room: int,
+        batch: UUID,
     ) -> None:
-        self._own = own
+        self._own, self._at, self._actor, self._batch = own, at, actor, batch
         self._room = room
-        self._actor = actor
         self._rows = rows
-        self._at = at
-        self._drafts = {
-            key: _Draft(row, row.value, row.expires_at)
-            for key, row in rows.items()
-            if row.namespace == own
-        }
-        self._keys = {
-            (draft.row.kind, thing(draft.row.kind, draft.row.content)): key
-            for key, draft in self._drafts.items()
-            if draft.row is not None
-        }
-        self._decisions = Decisions()
+        self._stored = {key: row for key, row in rows.items() if row.namespace == own}
+        self._now = dict(self._stored)
+        self._names = {_name(row): key for key, row in reversed(self._stored.items())}
+        self._messages: dict[str, tuple[MessageKey, ...]] = {}
+        self._questions: list[Question] = []
 
-    def refuse(self, proposal: Proposal, reason: Reason) -> None:
-        self._decisions.refused.append(proposal.refused(reason))
-
-    def take(self, proposal: Proposal, asks: bool) -> None:
+    def take(self, proposal: Proposal, asks: bool) -> Reason | None:
+        """Apply a proposal, or ask about it; return why it cannot be applied."""
         target = proposal.target
-        if target is None:
-            self._take_new(proposal, asks)
-            return
-        row = self._rows.get(target.key)
-        if row is None:
-            self.refuse(proposal, "unusable")
-            return
-        other = row.content != target.content
-        if row.namespace != self._own:
-            if proposal.removes:
-                self._question("remove", row, None, proposal)
-            else:
-                self._supersede(proposal, row, asks or other)
-        elif proposal.removes:
-            self._remove(proposal, row, asks=asks or other)
-        elif other or (asks and proposal.values):
-            self._ask(proposal, row, proposal.over(row.content))
-        else:
-            current = self._drafts[row.key].value or row.value
-            self._merge(proposal, row.key, proposal.over(current["content"]))
-
-    def _take_new(self, proposal: Proposal, asks: bool) -> None:
-        key = self._keys.get((proposal.kind, thing(proposal.kind, proposal.content)))
-        draft = self._drafts.get(key) if key is not None else None
-        if key is not None and draft is not None and draft.value is not None:
-            proposal = replace(proposal, by_name=True)
-            if draft.row is None:
-                if proposal.removes:
-                    draft.value = None
-                else:
-                    self._merge(proposal, key, proposal.over(draft.value["content"]))
-            elif proposal.removes:
-                self._remove(proposal, draft.row, asks=True)
-            else:  # it was stored after the verdict was asked for
-                self._ask(proposal, draft.row, proposal.over(draft.row.content))
-        elif proposal.removes:
-            self.refuse(proposal, "unusable")
-        elif self._room < 1:
-            self.refuse(proposal, "full")
-        elif asks:
-            self._ask(proposal, None, proposal.content)
-        else:
-            self._room -= 1
-            self._merge(proposal, str(uuid.uuid4()), proposal.content)
-
-    def _merge(
-        self,
-        proposal: Proposal,
-        key: str,
-        content: dict[str, Any],
-        supersedes: Memory | None = None,
-    ) -> None:
-        draft = self._drafts.get(key) or _Draft(None, None, None)
-        old = draft.value
-        value, end = self._value(proposal, old, draft.expires_at, content, supersedes)
-        draft.messages = (*draft.messages, *messages_of(proposal))
-        if supersedes is not None:
-            self._decisions.wider.setdefault(key, supersedes)
-        known = {**(old or {}), "confirmed_at": None}
-        if {**value, "confirmed_at": None} != known or end != draft.expires_at:
-            draft.value, draft.expires_at = value, end
-            self._drafts[key] = draft
-            self._keys.setdefault((proposal.kind, thing(proposal.kind, content)), key)
-
-    def _value(
-        self,
-        proposal: Proposal,
-        old: Mapping[str, Any] | None,
-        end: datetime | None,
-        content: dict[str, Any],
-        wider: Memory | None = None,
-    ) -> tuple[dict[str, Any], datetime | None]:
-        """Return the new value and expiry; what supersedes `wider` begins as that."""
-        if old is None and wider is not None:
-            before, end, kept = wider.content, wider.expires_at, {}
-        else:
-            kept = dict(old or {})
-            before = kept.get("content") or {}
-        source, said = proposal.evidence.source(), kept.get("sources") or []
-        value = {
-            **kept,
-            "kind": proposal.kind,
-            "content": content,
-            "sources": with_source(said, source),
-            "confirmed_at": self._at.isoformat(),
-        }
+        row = self._rows.get(target.key) if target else None
+        if target is not None and row is None:
+            return "unusable"
+        wider = row if row is not None and row.namespace != self._own else None
         if wider is not None:
-            others = [e for e in kept.get("supersedes") or [] if e.get("key") != wider.key]
-            value["supersedes"] = [*others, {"key": wider.key}]
-        restated = source not in said and (
-            content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
+            found = (one for one in self._now.values() if wider.key in one.supersedes)
+            current = next(found, None)
+        elif row is not None:
+            current = self._now.get(row.key, row)
+        else:
+            current = self._now.get(self._names.get(_name(proposal), ""))
+        stored = self._stored.get(current.key) if current else None
+        if (target and row and row.content != target.content) or (stored and stored is not row):
+            asks = True  # the verdict was about another version, or about none
+        if proposal.removes:
+            return self._remove(proposal, wider or stored or current, asks or wider is not None)
+        if current is None:
+            if self._room < 1:
+                return "full"
+            if not asks:
+                self._room -= 1
+            current = self._new(proposal, wider)
+        if stored is not None:
+            asks = asks and proposal.over(stored.content) != stored.content
+        value, end = self._value(proposal, stored if asks and stored else current)
+        said = messages_of(proposal)
+        if asks:
+            self._ask("replace" if stored else "store", stored, said, value, end)
+            return None
+        self._messages[current.key] = (*self._messages.get(current.key, ()), *said)
+        if end != current.expires_at or _lasting(value) != _lasting(current.value):
+            self._now[current.key] = replace(current, value=value, expires_at=end)
+            self._names[_name(proposal)] = current.key
+        return None
+
+    def _new(self, proposal: Proposal, wider: Memory | None) -> Memory:
+        """Return a new memory; what supersedes a wider one begins with its content and expiry."""
+        content = wider.content if wider else proposal.content
+        value: dict[str, Any] = {"kind": proposal.kind, "content": content}
+        if wider is not None:
+            value["supersedes"] = [{"key": wider.key}]
+        return Memory(
+            namespace=self._own,
+            key=str(uuid4()),
+            value=value,
+            created_at=self._at,
+            updated_at=self._at,
+            expires_at=wider.expires_at if wider else None,
+        )
+
+    def _remove(self, proposal: Proposal, row: Memory | None, asks: bool) -> Reason | None:
+        if row is None:
+            return "unusable"
+        said = messages_of(proposal)
+        if asks and row.key in self._rows:
+            self._ask("remove", row, said)
+        else:
+            self._now.pop(row.key, None)
+            self._messages[row.key] = said
+        # What it supersedes is visible again then.
+        for key in row.supersedes if row.namespace == self._own else ():
+            if (superseded := self._rows.get(key)) is not None:
+                self._ask("remove", superseded, said)
+        return None
+
+    def _value(self, proposal: Proposal, base: Memory) -> tuple[dict[str, Any], datetime | None]:
+        """Return the value and expiry of `base` after the proposal."""
+        kind, content = proposal.kind, proposal.over(base.content)
+        source = proposal.evidence.source()
+        restated = source not in base.sources and (
+            content == base.content or subject(kind, content) != subject(kind, base.content)
         )
         day = proposal.verdict.valid_until if proposal.verdict else None
-        if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
-            day, value["content"] = None, {**content, **_due(proposal)}
+        if kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
+            day, content = None, content | _due(proposal)
         until = end_of(day, proposal.evidence.original.zone) if day is not None else None
+        value = {
+            **base.value,
+            "kind": kind,
+            "content": content,
+            "sources": with_source(base.sources, source),
+            "confirmed_at": self._at.isoformat(),
+        }
         # A whole fact that is restated without an end has none.
-        return value, until or (None if restated else end)
+        return value, until or (None if restated else base.expires_at)
 
     def _ask(
         self,
-        proposal: Proposal,
+        asks: Asks,
         row: Memory | None,
-        content: dict[str, Any],
-        wider: Memory | None = None,
-    ) -> None:
-        if row is not None and content == row.content:
-            self._merge(proposal, row.key, content)  # already stored: nothing to ask
-            return
-        old, end = (row.value, row.expires_at) if row else (None, None)
-        value, end = self._value(proposal, old, end, content, wider)
-        self._question("replace" if row else "store", row, value, proposal, end)
-
-    def _question(
-        self,
-        asks: Literal["replace", "remove", "store"],
-        row: Memory | None,
-        value: dict[str, Any] | None,
-        proposal: Proposal,
+        messages: tuple[MessageKey, ...],
+        value: dict[str, Any] | None = None,
         end: datetime | None = None,
+        narrow_key: str | None = None,
     ) -> None:
-        self._decisions.questions.append(
-            NewQuestion(
-                asks=asks, row=row, value=value, messages=messages_of(proposal), expires_at=end
+        self._questions.append(
+            Question(
+                id=uuid4(),
+                asks=asks,
+                namespace=row.namespace if row else self._own,
+                key=row.key if row else str(uuid4()),
+                before=row.value if row else {"kind": (value or {})["kind"], "content": {}},
+                after=value,
+                at=self._at,
+                batch=self._batch,
+                ends_at=end,
+                narrow_key=narrow_key,
+                messages=messages,
             )
         )
 
-    def _supersede(self, proposal: Proposal, row: Memory, asks: bool) -> None:
-        """Supersede a memory of another audience; the memory itself stays as it is."""
-        key, draft = next(
-            (
-                (key, draft)
-                for key, draft in self._drafts.items()
-                if any(e.get("key") == row.key for e in (draft.value or {}).get("supersedes") or ())
-            ),
-            (str(uuid.uuid4()), None),
-        )
-        if draft is not None and draft.row is not None:  # stored after the memories were read
-            self._ask(proposal, draft.row, proposal.over(draft.row.content))
-            return
-        known = draft.value if draft else None
-        content = proposal.over(known["content"] if known else row.content)
-        if known is None and self._room < 1:
-            self.refuse(proposal, "full")
-        elif asks:
-            self._ask(proposal, None, content, wider=row)
-        else:
-            self._room -= known is None
-            self._merge(proposal, key, content, supersedes=row)
-
-    def _remove(self, proposal: Proposal, row: Memory, *, asks: bool) -> None:
-        if asks:
-            self._question("remove", row, None, proposal)
-        else:
-            draft = self._drafts[row.key]
-            draft.value, draft.messages = None, messages_of(proposal)
-        # What it supersedes is visible again then.
-        for key in row.supersedes:
-            if (wider := self._rows.get(key)) is not None:
-                self._question("remove", wider, None, proposal)
-
-    def decisions(self) -> Decisions:
-        for key, draft in self._drafts.items():
-            row = draft.row
-            if draft.value is not (row.value if row else None) or (
-                row is not None and draft.expires_at != row.expires_at
-            ):
-                self._decisions.steps.append(self._step(key, draft))
-        self._decisions.questions += [
-            NewQuestion(
-                asks="widen",
-                row=wide,
-                value=step.after,
-                expires_at=step.expires_at,
-                narrow=step.key,
-                messages=self._drafts[step.key].messages,
-            )
-            for step in self._decisions.steps
-            if (wide := self._decisions.wider.get(step.key)) and step.action != "confirmed"
+    def decisions(self, refused: Sequence[Refusal]) -> Decisions:
+        changed = [
+            self._step(key, self._stored.get(key), self._now.get(key))
+            for key in {**self._stored, **self._now}
+            if self._stored.get(key) is not self._now.get(key)
         ]
-        return self._decisions
+        return Decisions(changed, self._questions, refused)
 
-    def _step(self, key: str, draft: _Draft) -> Step:
-        known = draft.row or self._decisions.wider.get(key)
+    def _step(self, key: str, stored: Memory | None, row: Memory | None) -> Step:
+        """Return the step of a memory that changed; a wider one that it supersedes is asked for."""
+        messages, wider = self._messages[key], None
+        if row is not None and stored is None:
+            wider = next((self._rows[one] for one in row.supersedes if one in self._rows), None)
         action: Action = "remembered"
-        if draft.value is None:
+        if row is None:
             action = "removed"
-        elif known is not None:
-            same = draft.value["content"] == known.content
-            kept_end = draft.expires_at == known.expires_at
-            action = "confirmed" if same and kept_end else "updated"
+        elif (known := stored or wider) is not None:
+            same = (row.content, row.expires_at) == (known.content, known.expires_at)
+            action = "confirmed" if same else "updated"
+        if row is not None and wider is not None and action == "updated":
+            self._ask("widen", wider, messages, row.value, row.expires_at, key)
         return Step(
             action=action,
             actor=self._actor,
             namespace=self._own,
             key=key,
-            before=draft.row,
-            after=draft.value,
-            expires_at=draft.expires_at,
-            message=next(iter(draft.messages[-1:]), None),
+            before=stored,
+            after=row.value if row else None,
+            expires_at=row.expires_at if row else None,
+            message=next(iter(messages[-1:]), None),
         )
+
+
+def _name(one: Memory | Proposal) -> tuple[str, str]:
+    return one.kind, thing(one.kind, one.content)
+
+
+def _lasting(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value without the time at which it was said last."""
+    return {**value, "confirmed_at": None}

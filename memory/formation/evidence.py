@@ -20,21 +20,21 @@ from itertools import pairwise
 import regex
 
 from memory.model.dates import is_slack_ts
-from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, name_of, texts
+from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
 """Replaces omitted parts of a message: code, struck-out text, block quotes."""
 _CONTEXT = 300  # characters of the sentences before and after the evidence
-_HAN = regex.compile(r"\p{Han}")
-# A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11.
+# A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11. A full
+# stop counts only before white space.
+_CLOSE = r"[\p{Pe}\p{Pf}\"']*+"
 _BREAK = regex.compile(
-    r"(?P<marks>[\p{SB=STerm}\p{SB=ATerm}]++)[\p{Pe}\p{Pf}\"']*+(?P<space>\p{SB=Sp}*+)"
+    r"(?<![\p{SB=STerm}\p{SB=ATerm}])(?:\p{SB=ATerm}*+\p{SB=STerm}[\p{SB=STerm}\p{SB=ATerm}]*+"
+    rf"{_CLOSE}\p{{SB=Sp}}*+(?!\p{{SB=SContinue}})"
+    rf"|\p{{SB=ATerm}}++{_CLOSE}\p{{SB=Sp}}++(?![\p{{SB=Lower}}\p{{SB=SContinue}}]))"
     r"|[\n\r\x85\u2028\u2029]+"
 )
-_STERM = regex.compile(r"\p{SB=STerm}")
-_GOES_ON = regex.compile(r"\p{SB=SContinue}")
-_GOES_ON_AFTER_STOP = regex.compile(r"[\p{SB=Lower}\p{SB=SContinue}]")
 _AFTER = r"[^\s<>\"')\]]"
 # Possessive and with a lookbehind: each run of characters is tried once, from its start.
 _LINK = regex.compile(
@@ -43,7 +43,6 @@ _LINK = regex.compile(
     rf"|(?<![\p{{L}}\p{{N}}.-])(?:[\p{{L}}\p{{N}}-]++\.)++\p{{L}}{{2,}}+/{_AFTER}*+",
     regex.IGNORECASE,
 )
-_TOKEN = regex.compile(rf"(?:(?![、。]){_AFTER})++")
 _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 
 
@@ -96,7 +95,7 @@ class TypedMessage:
         for piece, start, end in pieces:
             self._starts += [start] * len(piece)
             self._ends += [end] * len(piece)
-        borders = [0, *_breaks(self.text), len(self.text)]
+        borders = [0, *(one.end() for one in _BREAK.finditer(self.text)), len(self.text)]
         self.sentences = [
             (start, end) for start, end in pairwise(borders) if self.text[start:end].strip()
         ]
@@ -109,19 +108,13 @@ class TypedMessage:
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where `quote` begins and ends in `text`, or None.
 
-        A quote of a single letter counts if it is the whole message, a Han character, or a name
-        with signs, such as C++, that is in the text.
+        A quote of a single letter counts if it is the whole message.
         """
         wanted = letters(quote)
         position = self._letters.find(wanted) if wanted else -1
-        if position < 0 or (len(wanted) < 2 and not self._may_be_short(wanted, quote)):
+        if position < 0 or (len(wanted) < 2 and wanted != self._letters):
             return None
         return self._starts[position], self._ends[position + len(wanted) - 1]
-
-    def _may_be_short(self, wanted: str, quote: str) -> bool:
-        name = name_of(quote)
-        signed = len(name) > 1 and name in name_of(self.text)
-        return signed or wanted == self._letters or bool(_HAN.match(wanted))
 
     def around(self, start: int, end: int) -> tuple[int, int]:
         """Return the numbers of the first and the last sentence between two offsets."""
@@ -162,18 +155,6 @@ class Evidence:
         }
 
 
-def _breaks(text: str) -> Iterator[int]:
-    """Yield the offsets of sentence ends; a full stop counts only before white space."""
-    for found in _BREAK.finditer(text):
-        end, marks = found.end(), found["marks"]
-        if (
-            marks is None
-            or (_STERM.search(marks) and not _GOES_ON.match(text, end))
-            or (found["space"] and not _GOES_ON_AFTER_STOP.match(text, end))
-        ):
-            yield end
-
-
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:
     """Return the evidence for `quote` in the newest of `messages` that contains it, or None."""
     for index in reversed(range(len(messages))):
@@ -183,17 +164,13 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
             continue
         start, end = found
         first, last = message.around(start, end)
-        before = message.between(first - 1, first - 1) if first else _end_of(messages[:index])
-        after = (
-            message.between(last + 1, last + 1)
-            if last + 1 < len(message.sentences)
-            else _start_of(messages[index + 1 :])
-        )
+        others = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
+        place = sum(len(one.sentences) for one in messages[:index])
         return Evidence(
             message=message,
             text=_window(message, first, last, start, end),
-            before=before[-_CONTEXT:],
-            after=after[:_CONTEXT],
+            before="".join(others[: place + first][-1:])[-_CONTEXT:],
+            after="".join(others[place + last + 1 :][:1])[:_CONTEXT],
         )
     return None
 
@@ -223,33 +200,12 @@ def whole_message(message: TypedMessage) -> Evidence:
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
     """Return the links in a JSON value that occur in none of `messages`."""
     found = [link for text in texts(content) for link in _LINK.findall(folded(text))]
-    if not found:
-        return []
-    said = [folded(message.text) for message in messages]
-    typed = {
-        _address(run)
-        for text in said
-        for pattern in (_LINK, _TOKEN)
-        for run in pattern.findall(text)
-    }
-    return [link for link in map(_trimmed, found) if _address(link) not in typed]
+    said = "\n".join(folded(message.text) for message in messages) if found else ""
+    links = [link.rstrip(".,;:!?。、") for link in found]
+    return [link for link in links if not _is_in(said, link)]
 
 
-def _trimmed(link: str) -> str:
-    return link.rstrip(".,;:!?。、")
-
-
-def _address(link: str) -> str:
-    """Return a link without its scheme: ``a.example/x`` and ``https://a.example/x`` are one."""
-    return _trimmed(_SCHEME.sub("", link.lstrip("("))).removesuffix("/")
-
-
-def _end_of(messages: Sequence[TypedMessage]) -> str:
-    if not messages or not messages[-1].sentences:
-        return ""
-    last = len(messages[-1].sentences) - 1
-    return messages[-1].between(last, last)
-
-
-def _start_of(messages: Sequence[TypedMessage]) -> str:
-    return messages[0].between(0, 0) if messages and messages[0].sentences else ""
+def _is_in(text: str, link: str) -> bool:
+    """Return whether a text contains a whole link; its scheme makes no difference."""
+    address = regex.escape(_SCHEME.sub("", link).removesuffix("/"))
+    return regex.search(rf"(?<![\w.@-]){address}(?!\w|[./?#&=@:-]\w)", text) is not None

@@ -1,8 +1,7 @@
 """Extract proposals with LangMem's store manager, over a store that collects what it writes.
 
-The manager is created once per process, and each run passes its own store: LangMem 0.0.30 creates
-its extractor, a graph and about twenty tool definitions for each run, which takes two thirds of a
-formation's processor time.
+LangMem 0.0.30 creates trustcall's extractor, a graph and about twenty tool definitions, for each
+run, which takes two thirds of a formation's processor time; here it is created once.
 """
 
 from __future__ import annotations
@@ -11,20 +10,21 @@ import logging
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel
 
-from memory.formation.chat_model import ModelCallFailed, TokenUse, failing_once, token_use
-from memory.formation.evidence import TypedMessage
+from memory.embeddings.embedder import Embedder
+from memory.formation.chat_model import ModelCallFailed, failing_once
+from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.metrics import step
-from memory.model.namespace import Namespace
-from memory.model.schemas import PURPOSES, same_thing, with_evidence
+from memory.model.namespace import DM, MemoryView, Namespace, Person
+from memory.model.schemas import PURPOSES, SCHEMAS, with_evidence
 from memory.model.text import clean
-from memory.store.memories import Memory
+from memory.postgres.database import Pool
+from memory.recall.search import SMALL_SET, nearest_memories
+from memory.store.memories import Memory, current, newest
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
-_NAMESPACE = ("chat", "{team}", "{user}", "{audience}")
+_SENTENCES = 24  # typed sentences that are looked up individually
 
 _RULES = """
 Record only what the person says about themself, as true now: no questions, requests, jokes,
@@ -64,12 +64,25 @@ def instructions_for(schemas: Sequence[type[BaseModel]], *, eager: bool = False)
     return f"Record {'; '.join(purposes)}.{_RULES}{details}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """The memories that the model is shown, by key; `whole` says that there are no others."""
+async def known_memories(
+    pool: Pool,
+    embedder: Embedder,
+    view: MemoryView,
+    messages: Sequence[TypedMessage],
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+) -> dict[str, Memory]:
+    """Return the memories to show to the model, by key: all, or the nearest to what was typed.
 
-    rows: Mapping[str, Memory]
-    whole: bool
+    Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
+    also if the stored vectors are of another model by now.
+    """
+    kinds = sorted(schema.__name__ for schema in schemas)
+    shown = await newest(pool, view, kinds, SMALL_SET + 1)
+    if len(shown) > SMALL_SET:
+        said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
+        texts = list(dict.fromkeys(said))[:_SENTENCES]
+        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
+    return {row.key: row for row in current(shown)}
 
 
 class CollectingStore(BaseStore):
@@ -108,121 +121,66 @@ def _item(row: Memory) -> SearchItem:
     return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
 
 
-@step("extract")
-async def extract(
-    manager: StoreManager,
-    store: CollectingStore,
-    own: Namespace,
-    messages: Sequence[TypedMessage],
-    spent: TokenUse,
-) -> bool:
-    """Run LangMem on `store`; return False if an answer of the model's was unusable.
+class Extractor:
+    """LangMem's store manager with `model` and the kinds `schemas`; creating it takes 0.1 s."""
 
-    Messages that are too long for one request are read in two halves. The tokens used are added to
-    `spent`. Raises `FormationUnavailable`.
-    """
-    from langchain_core.callbacks import UsageMetadataCallbackHandler
-
-    usage = UsageMetadataCallbackHandler()
-    usage.run_inline = True  # otherwise each of some thirty calls switches to a thread
-    written = len(store.writes)
-    try:
-        shown = [message for one in messages for message in _shown(one)]
-        await manager.run(store, own, shown, callbacks=[usage])
-    except ModelCallFailed as fault:
-        if fault.too_long and len(messages) > 1:
-            half = len(messages) // 2
-            first = await extract(manager, store, own, messages[:half], spent)
-            return await extract(manager, store, own, messages[half:], spent) and first
-        if not fault.final:
-            raise fault.error() from None
-        _log.warning("The memory model refused these messages: %s", fault)
-    except UnusableAnswer as fault:
-        _log.warning("The memory model's answer was unusable: %s", fault)
-    else:
-        return True
-    finally:
-        for name, one in usage.usage_metadata.items():
-            spent.update(token_use(name, one))
-    del store.writes[written:]
-    return False
-
-
-def _shown(message: TypedMessage) -> list[dict[str, str]]:
-    """Return a message for the memory model, after the question from Kioku that it answers."""
-    question = message.original.reply_to
-    before = [{"role": "assistant", "content": clean(question)}] if question else []
-    return [*before, {"role": "user", "content": message.text}]
-
-
-class UnusableAnswer(Exception):
-    """The memory model's answer could not be used; a retry would get the same answer."""
-
-
-_open: ContextVar[BaseStore] = ContextVar("the store of this run")
-
-
-class StoreManager:
-    """Runs LangMem with `model` and the kinds `schemas` on the store of one run."""
-
-    def __init__(
-        self, model: BaseChatModel, schemas: Sequence[type[BaseModel]], *, eager: bool = False
-    ) -> None:
-        langmem, create_extractor = load()
-        model = failing_once(model)
-        kinds = [with_evidence(schema) for schema in schemas]
-        asks: dict[str, Any] = {"enable_inserts": True, "enable_deletes": True}
-        self._manager = langmem.create_memory_store_manager(
-            model,
-            schemas=kinds,
-            instructions=instructions_for(schemas, eager=eager),
-            # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
-            query_limit=NEIGHBOURS + 4,
-            namespace=_NAMESPACE,
-            store=_OpenStore(),
-            **asks,
+    def __init__(self, model: BaseChatModel, schemas: Sequence[type[BaseModel]]) -> None:
+        self._langmem, create_extractor = load()
+        self._model = failing_once(model)
+        self._schemas = schemas
+        self._kinds = [with_evidence(schema) for schema in schemas]
+        self._extractor = create_extractor(
+            self._model,
+            tools=self._kinds,
+            existing_schema_policy=False,
+            enable_inserts=True,
+            enable_deletes=True,
         )
-        extractor = create_extractor(model, tools=kinds, existing_schema_policy=False, **asks)
-        self._manager.memory_manager = _OneStep(self._manager.memory_manager, extractor)
 
-    async def run(
+    @step("extract")
+    async def extract(
         self,
-        store: BaseStore,
-        namespace: Namespace,
-        messages: Sequence[Mapping[str, str]],
+        rows: Iterable[Memory],
+        own: Namespace,
+        messages: Sequence[TypedMessage],
         *,
-        callbacks: Sequence[BaseCallbackHandler],
-    ) -> None:
-        """Form memories from `messages`. Raises `UnusableAnswer` and `ModelCallFailed`."""
+        eager: bool = False,
+        callbacks: Sequence[BaseCallbackHandler] = (),
+    ) -> list[PutOp] | None:
+        """Return what the model writes for `messages`, given the memories `rows`.
+
+        None: its answer was unusable; a retry would get the same. Raises `FormationUnavailable`.
+        """
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
-        token = _open.set(store)
+        store = CollectingStore(rows)
+        manager = self._langmem.create_memory_store_manager(
+            self._model,
+            schemas=self._kinds,
+            instructions=instructions_for(self._schemas, eager=eager),
+            # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
+            query_limit=NEIGHBOURS + 4,
+            namespace=own.parts,
+            store=store,
+            enable_deletes=True,
+        )
+        manager.memory_manager = _OneStep(manager.memory_manager, self._extractor)
+        shown = {"messages": [part for one in messages for part in _shown(one)]}
+        config = {"recursion_limit": RECURSION_LIMIT, "callbacks": list(callbacks)}
         try:
             with tracing_context(enabled=False):
-                await self._manager.ainvoke(
-                    {"messages": messages},
-                    config={
-                        "recursion_limit": RECURSION_LIMIT,
-                        "callbacks": list(callbacks),
-                        "configurable": {**namespace.person.ids, "audience": namespace.audience},
-                    },
-                )
+                await manager.ainvoke(shown, config=config)
+        except ModelCallFailed as fault:
+            if fault.error is not None:
+                raise fault.error from None
+            _log.warning("The memory model refused these messages: %s", fault)
+            return None
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
-            raise UnusableAnswer(type(fault).__name__) from None
-        finally:
-            _open.reset(token)
-
-
-class _OpenStore(BaseStore):
-    """Forwards operations to the store of the current run (a context variable)."""
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        return _open.get().batch(ops)
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        return await _open.get().abatch(ops)
+            _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
+            return None
+        return store.writes
 
 
 class _OneStep:
@@ -241,26 +199,33 @@ class _OneStep:
         answer = await self._extractor.ainvoke(
             {"messages": messages, "existing": input["existing"]}, config=config
         )
-        existing = {identity: content for identity, _, content in input["existing"]}
         found: dict[str, BaseModel] = {}
         for content, about in zip(answer["responses"], answer["response_metadata"], strict=True):
             removes = type(content).__name__ == "RemoveDoc"
             named = content.json_doc_id if removes else about.get("json_doc_id")
-            earlier = found.get(named)
-            if earlier is not None and type(earlier) is type(content) and not removes:
-                # Both are patches of the stored content. The one that keeps the name of its thing
-                # is proposed as a new memory, which is paired with the stored one by that name.
-                known = existing[named]
-                if _same_thing(content, known):
-                    named = None
-                elif _same_thing(earlier, known):
-                    found[str(uuid.uuid4())] = found.pop(named)
+            if named in found and not removes:
+                # A second patch of a memory has a quote of its own: it is proposed as a new memory,
+                # which is paired with the stored one by its name.
+                named = None
             found[named or str(uuid.uuid4())] = content
         return [ExtractedMemory(id=one, content=content) for one, content in found.items()]
 
 
-def _same_thing(patched: BaseModel, content: Mapping[str, Any]) -> bool:
-    return same_thing(type(patched).__name__, patched.model_dump(mode="json"), content)
+def _shown(message: TypedMessage) -> list[dict[str, str]]:
+    """Return a message for the memory model, after the question from Kioku that it answers."""
+    question = message.original.reply_to
+    before = [{"role": "assistant", "content": clean(question)}] if question else []
+    return [*before, {"role": "user", "content": message.text}]
+
+
+async def calls_memory_tools(model: BaseChatModel) -> bool:
+    """Return whether the model writes a memory of an example; nothing is stored.
+
+    Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
+    """
+    said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
+    own = Person("T0", "U0").namespace(DM)
+    return bool(await Extractor(model, SCHEMAS).extract((), own, [said]))
 
 
 def load() -> tuple[Any, Any]:

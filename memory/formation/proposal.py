@@ -8,14 +8,14 @@ namespace. `memory.formation.verdict` judges its meaning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
 from langgraph.store.base import PutOp
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory.credentials.detection import holds_secret
+from memory.credentials.detection import find_credentials
 from memory.credentials.redaction import is_redacted
 from memory.formation.evidence import (
     Evidence,
@@ -29,7 +29,7 @@ from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
 from memory.store.memories import Memory
 
-MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
+MAX_PROPOSALS = 40  # of a run: the request for their verdicts must fit a model's context
 
 Reason: TypeAlias = Literal[
     "no_evidence",  # the quote is not in the person's words
@@ -82,39 +82,28 @@ class Refusal:
 class Proposal:
     """A write or removal that passed the evidence rule, with its verdict once there is one.
 
-    `content` is the proposed content, `target` the row that it changes or removes (None: the memory
-    is new). `by_name`: the model proposed a new memory, and the row about the same thing was found
-    by its name. `in_excess`: the removal exceeds `MAX_REMOVALS`, and the person is asked.
+    `content` is the proposed content, `said` what the model said of it: of a patch all fields, of a
+    new memory those that are not at their default. `target` is the row that it changes or removes,
+    also of a new memory that is about the same thing; None without one.
     """
 
     kind: str
     content: dict[str, Any]
+    said: dict[str, Any]
     evidence: Evidence
     target: Memory | None
     removes: bool
-    by_name: bool = False
-    in_excess: bool = False
-    schema: type[BaseModel] | None = None
     verdict: Verdict | None = None
 
     @property
     def values(self) -> dict[str, Any]:
-        """The new or changed fields; only a patch of the row can set one to None or its default."""
-        patches = self.target is not None and not self.by_name
+        """The new or changed fields."""
         old = self.target.content if self.target else {}
-        unsaid = _defaults(self.schema) if self.by_name else {}
-        return {
-            name: value
-            for name, value in self.content.items()
-            if value != old.get(name) and (value is not None or patches)
-            if name not in unsaid or value != unsaid[name]
-        }
+        return {name: value for name, value in self.said.items() if value != old.get(name)}
 
     def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a stored content with `values`, without fields that its kind no longer has."""
-        any_field = self.schema is None or self.schema.model_config.get("extra") == "allow"
-        kept = {k: v for k, v in content.items() if any_field or k in self.content}
-        return {**kept, **self.values}
+        """Return a stored content with `values`."""
+        return {**content, **self.values}
 
     def refused(self, reason: Reason) -> Refusal:
         """Return this proposal as refused."""
@@ -130,20 +119,13 @@ def read_writes(
     schemas: Mapping[str, type[BaseModel]],
 ) -> tuple[list[Proposal], list[Refusal]]:
     """Return buffered writes as proposals, and those that the evidence rule refused."""
-    proposals: list[Proposal] = []
-    refused: list[Refusal] = []
-    removals = 0
-    for write in writes:
-        target = rows.get(write.key)
-        found = _read(write, target, messages, own=own, schemas=schemas)
-        if isinstance(found, Refusal):
-            refused.append(found)
-            continue
-        if found.removes:
-            removals += 1
-            found = replace(found, in_excess=removals > MAX_REMOVALS)
-        proposals.append(found)
-    return proposals, refused
+    found = [
+        _read(write, rows.get(write.key), messages, own=own, schemas=schemas) for write in writes
+    ]
+    proposals = [one for one in found if isinstance(one, Proposal)]
+    refused = [one for one in found if isinstance(one, Refusal)]
+    refused += [one.refused("unusable") for one in proposals[MAX_PROPOSALS:]]
+    return proposals[:MAX_PROPOSALS], refused
 
 
 def _read(
@@ -165,37 +147,32 @@ def _read(
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return Refusal(reason="unusable", kind=kind, evidence=evidence)
-    try:
-        content = schema.model_validate(clean_content(content)).model_dump(mode="json")
-    except ValidationError:
-        return Refusal(reason="unusable", kind=kind, evidence=evidence)
+    content = clean_content(content)
     if kind == PROMISE_KIND:
         content |= {name: target.content.get(name) if target else None for name in DUE_FIELDS}
+    try:
+        valid = schema.model_validate(content)
+    except ValidationError:
+        return Refusal(reason="unusable", kind=kind, evidence=evidence)
+    content = valid.model_dump(mode="json")
     if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
         return Refusal(reason="unusable", kind=kind, evidence=evidence)
     proposal = Proposal(
         kind=kind,
         content=content,
+        said=content if target else valid.model_dump(mode="json", exclude_defaults=True),
         evidence=evidence,
         target=target,
         removes=level(kind, content) == 0,
-        schema=schema,
     )
     quoted = [evidence.text, *texts(content)]
-    if any(holds_secret(text) or is_redacted(text) for text in quoted):
+    if any(find_credentials(text) or is_redacted(text) for text in quoted):
         return proposal.refused("secret")
     if links_not_typed(content, messages):
         return proposal.refused("unusable")
     if proposal.removes and evidence.original.removal_proposed:
         return proposal.refused("unusable")
     return proposal
-
-
-def _defaults(schema: type[BaseModel] | None) -> dict[str, Any]:
-    """Return the fields of a kind that have a default, with it."""
-    if schema is None:
-        return {}
-    return schema.model_construct().model_dump(mode="json", include=set(schema.model_fields))
 
 
 def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposal | Refusal:
@@ -208,6 +185,7 @@ def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposa
     return Proposal(
         kind=target.kind,
         content=target.content,
+        said={},
         evidence=whole_message(newest),
         target=target,
         removes=True,

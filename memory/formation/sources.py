@@ -28,7 +28,6 @@ from memory.store.memories import (
     message_columns,
     person_range,
     read_own,
-    reread,
 )
 from memory.store.versions import IS_FIRST, Action, AfterWrite, Change, Step, commit_steps
 
@@ -102,7 +101,6 @@ async def source_changed(
         )
         all_rows = read_own(await found.fetchall(), person)
         rows = [row for row in all_rows if any(map(gone, row.sources))]
-        wider = await reread(connection, person, keys=[k for row in rows for k in row.supersedes])
         keys = [row.key for row in rows]
         found = await connection.execute(_VERSIONS, {**values, "keys": keys})
         versions: dict[str, list[DictRow]] = {key: [] for key in keys}
@@ -110,7 +108,7 @@ async def source_changed(
             versions[record["key"]].append(record)
         stay = [row.key for row in all_rows if row not in rows]
         await connection.execute(_UNQUOTE, {**values, "stay": stay})
-        return [_step(row, gone, versions[row.key], wider, (channel, ts)) for row in rows]
+        return [_step(row, gone, versions[row.key], (channel, ts)) for row in rows]
 
     return await commit_steps(pool, embedder, person, decide, batch=batch, in_commit=in_commit)
 
@@ -119,12 +117,10 @@ def _step(
     row: Memory,
     gone: Callable[[Source], bool],
     versions: Sequence[DictRow],
-    wider: Mapping[str, Memory],
     message: MessageKey,
 ) -> Step:
     left = [source for source in row.sources if not gone(source)]
-    start = next((wider[key] for key in row.supersedes if key in wider), None)
-    content, end = _supported(row, left, versions, start)
+    content, end = _supported(row, left, versions)
     ended = end is not None and end <= datetime.now(UTC)
     after = {**row.value, "content": content, "sources": left} if left and not ended else None
     action: Action = "updated" if after else "removed"
@@ -132,12 +128,9 @@ def _step(
 
 
 def _supported(
-    row: Memory, left: Sequence[Source], versions: Sequence[DictRow], start: Memory | None
+    row: Memory, left: Sequence[Source], versions: Sequence[DictRow]
 ) -> tuple[dict[str, Any], datetime | None]:
-    """Return content and expiry, built again from the versions whose sources are left.
-
-    `start` is the wider memory that `row` supersedes.
-    """
+    """Return content and expiry, built again from the versions whose sources are left."""
     about = SUBJECT_FIELDS.get(row.kind)
     led: list[DictRow] = []  # the versions that led to the row, without undone ones
     before: dict[int, list[DictRow]] = {}  # those that led to the state before each version
@@ -147,10 +140,10 @@ def _supported(
         led = [*led, version] if undone is None else before.get(undone, [])
     if about is None or not led or not led[0]["is_first"]:
         return row.content, row.expires_at  # the first versions are not kept
-    content = start.content if start else {}
-    end = start.expires_at if start else None
     messages = {(source.get("channel"), source.get("ts")) for source in left}
-    old, known = content, end
+    content: dict[str, Any] = {}
+    old: dict[str, Any] = {}
+    end = known = None
     for version in led:
         new, until = (version["value"] or {}).get("content") or {}, version["expires_at"]
         message = (version["channel"], version["ts"])

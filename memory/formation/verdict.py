@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
-from memory.formation.chat_model import ModelCallFailed, TokenUse, counted_tokens, failing_once
+from memory.formation.chat_model import ModelCallFailed, failing_once
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
@@ -26,6 +26,7 @@ from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
@@ -67,19 +68,21 @@ _TOOL = MemoryVerdicts.__name__
 
 
 def verdict_model(model: BaseChatModel) -> Any:
-    """Return `model` for `judge`: it is told to call `MemoryVerdicts`, and fails at once."""
-    return failing_once(model).bind_tools([MemoryVerdicts], tool_choice=_TOOL)
+    """Return `model` for `judge`: it has the tool `MemoryVerdicts`, and fails at once."""
+    return failing_once(model).bind_tools([MemoryVerdicts])
 
 
 @step("verdict")
 async def judge(
-    model: Any, proposals: Sequence[Proposal], messages: Sequence[TypedMessage], tokens: TokenUse
-) -> list[Proposal] | None:
+    model: Any,
+    proposals: Sequence[Proposal],
+    messages: Sequence[TypedMessage],
+    callbacks: Sequence[BaseCallbackHandler] = (),
+) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `verdict_model`.
 
-    None: the model declined, or both of its answers were malformed, after which there is no third.
-    The tokens used are added to `tokens`. No database connection is held. Raises
-    `FormationUnavailable` if the model does not answer.
+    All are without one if the model declined, or both of its answers were malformed. No database
+    connection is held. Raises `FormationUnavailable` if the model does not answer.
     """
     from langsmith import tracing_context
 
@@ -87,25 +90,26 @@ async def judge(
     with tracing_context(enabled=False):
         for _ in range(2):
             try:
-                answer = await model.ainvoke(prompt)
+                answer = await model.ainvoke(prompt, {"callbacks": list(callbacks)})
             except ModelCallFailed as fault:
-                if fault.final:
-                    return None
-                raise fault.error() from None
-            tokens.update(counted_tokens(answer))
+                if fault.error is None:
+                    return [*proposals]
+                raise fault.error from None
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
-                return None
+                return [*proposals]
             if found := {one.index: one for one in reversed(_entries(answer))}:
                 return [replace(one, verdict=found.get(i)) for i, one in enumerate(proposals)]
     _log.warning("the memory model's verdicts were malformed twice")
-    return None
+    return [*proposals]
 
 
 def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None) -> Reason | None:
     """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
     verdict = proposal.verdict
-    if verdict is None or not verdict.supported:
+    if verdict is None:
+        return "unusable"
+    if not verdict.supported:
         return "unsupported"
     may_be_request = proposal.removes or proposal.kind == INSTRUCTION_KIND
     ended = proposal.removes and verdict.modality == "past"
@@ -146,7 +150,7 @@ def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | 
     if verdict is None or verdict.conflict == "unclear":
         return True
     if proposal.removes:
-        return proposal.in_excess
+        return False
     if verdict.sensitive == "none" or (sensitive == "store" and verdict.about == "speaker"):
         return False
     return sensitive == "ask" or verdict.about == "other" or own.audience != DM

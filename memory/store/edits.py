@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ValidationError
 
-from memory.credentials.detection import holds_secret
+from memory.credentials.detection import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import Namespace, Person
@@ -91,7 +91,7 @@ def _refused_by_field(given: Mapping[str, Any], schema: type[BaseModel]) -> dict
     for name, value in given.items():
         if any(len(text) > MAX_TEXT for text in texts(value)):
             refused[name] = "long"
-        elif any(map(holds_secret, texts(value))):
+        elif any(map(find_credentials, texts(value))):
             refused[name] = "secret"
         elif name not in schema.model_fields:
             refused[name] = "unknown"

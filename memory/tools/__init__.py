@@ -1,4 +1,4 @@
-"""LangMem's memory tools for the model that replies."""
+"""The memory tools of the model that replies."""
 
 import lazy_loader
 

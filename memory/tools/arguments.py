@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memory.model.text import MAX_DEPTH, depth, parse_json
+from memory.model.text import MAX_DEPTH, clean_content, depth, parse_json
 
 MAX_ARGUMENTS = 50_000  # characters
 
@@ -13,8 +13,7 @@ def read_arguments(arguments: object) -> dict[str, Any] | None:
     """Return the arguments of a tool call, or None if they are no JSON object that can be used.
 
     That is also the case for more than `MAX_ARGUMENTS` characters, for more than `MAX_DEPTH` levels
-    and for numbers that JSON does not have (NaN, infinity). NULs and lone surrogates are removed
-    from all texts, because PostgreSQL stores neither.
+    and for numbers that JSON does not have (NaN, infinity). Texts are without invisible characters.
     """
     if not isinstance(arguments, str) or len(arguments) > MAX_ARGUMENTS:
         return None
@@ -22,14 +21,5 @@ def read_arguments(arguments: object) -> dict[str, Any] | None:
         given = parse_json(arguments or "{}")
     except (ValueError, RecursionError):
         return None
-    return _cleaned(given) if isinstance(given, dict) and depth(given) <= MAX_DEPTH else None
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "ignore").decode()
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(one) for one in value]
-    return value
+    usable = isinstance(given, dict) and depth(given) <= MAX_DEPTH
+    return clean_content(given, None) if usable else None

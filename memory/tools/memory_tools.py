@@ -1,44 +1,36 @@
-"""LangMem's memory tools for a model that replies to one person: injected ids, checked writes.
+"""Memory tools for a model that replies to one person: injected ids, checked writes.
 
-Origin of the tools: ``create_search_memory_tool`` and ``create_manage_memory_tool`` of LangMem
-(https://langchain-ai.github.io/langmem/reference/tools/), with shorter definitions.
+They are LangMem's ``create_search_memory_tool`` and ``create_manage_memory_tool``
+(https://langchain-ai.github.io/langmem/reference/tools/) with shorter definitions, evidence and a
+verdict; a deletion is only proposed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import accumulate
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
+from langgraph.store.base import PutOp
 from pydantic import ValidationError
 
 from memory.formation.chat_model import TokenUse
 from memory.formation.commit import FormationResult, InCommit
-from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.extract import load
+from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
 from memory.formation.proposal import Refusal
 from memory.formation.questions import Question
-from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, MemoryOff
+from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.schemas import level, subject
 from memory.recall.search import recall_memories
 from memory.store.memories import Memory, find_memory
 from memory.store.versions import Change
-from memory.tools.arguments import read_arguments
-from memory.tools.definitions import (
-    CHANGE_DESCRIPTION,
-    CHANGE_TOOL,
-    SEARCH_DESCRIPTION,
-    SEARCH_TOOL,
-)
+from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 SEARCH_LIMIT = 20
@@ -49,8 +41,8 @@ _ASKED = (
     " was changed."
 )
 _LATER = (
-    "Checking it took too long: the person's words wait and are remembered later. Say so, and do"
-    " not claim that it is remembered already."
+    "Checking it was not possible now: the person's words wait and are remembered later. Say so,"
+    " and do not claim that it is remembered already."
 )
 _REFUSED = (
     "The person is shown the reason privately and can store it anyway: say so in a few words, and"
@@ -64,17 +56,17 @@ _CREDENTIALS = "It holds a password, key or number that is never stored: say so.
 
 
 @dataclass(eq=False)
-class MemoryTools(BaseStore):
-    """The tools for one message of one person, and the store that LangMem's own tools call.
+class MemoryTools:
+    """The tools for one message of one person.
 
     `view` determines which memories are readable; a tool stores only what `message` says. The model
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
-    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With `off`
-    every call is an error.
+    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. `spend` is
+    called with the tokens that the verdicts have used. With `off` every call is an error.
 
     `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
-    proposed, `questions` what the person is asked after the reply, `tokens` what the verdicts have
-    used, and `refused` the proposals that no later call stored after all.
+    proposed, `questions` what the person is asked after the reply, and `refused` the proposals that
+    no later call stored after all.
     """
 
     former: Former
@@ -83,17 +75,13 @@ class MemoryTools(BaseStore):
     _: KW_ONLY
     batch_id: UUID | None = None
     in_commit: InCommit | None = None
+    spend: Callable[[TokenUse], None] | None = None
     off: bool = False
     shown: tuple[Memory, ...] = field(default=(), init=False)
     to_forget: tuple[Memory, ...] = field(default=(), init=False)
     changes: tuple[Change, ...] = field(default=(), init=False)
     questions: tuple[Question, ...] = field(default=(), init=False)
-    tokens: TokenUse = field(default_factory=Counter, init=False)
     refused: tuple[Refusal, ...] = field(default=(), init=False)
-    # The memory that one call of LangMem's tools changes, and its result.
-    _target: Memory | None = field(default=None, init=False)
-    _found: list[Memory] = field(default_factory=list, init=False)
-    _outcome: FormationResult | None = field(default=None, init=False)
     _one_call: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def switch_off(self) -> None:
@@ -101,17 +89,13 @@ class MemoryTools(BaseStore):
         self.off = True
         self.refused = ()
 
-    async def call(self, name: str, arguments: str) -> str:
+    async def call(self, name: str, given: Mapping[str, Any]) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        Calls at the same time run one after the other.
-        Raises `psycopg.OperationalError` if the database is unreachable, and `InvalidNamespace`
-        should it ever return a row outside `view`. Embeddings that are unavailable, or of another
-        model than the stored ones, are an error for the model.
+        `given` are the arguments, as `read_arguments` returns them. Calls at the same time run one
+        after the other. Raises `psycopg.OperationalError` if the database is unreachable, and
+        `InvalidNamespace` should it ever return a row outside `view`.
         """
-        given = read_arguments(arguments)
-        if given is None:
-            return _error("The arguments are not a JSON object.")
         if name not in (SEARCH_TOOL, CHANGE_TOOL):
             return _error(f"There is no tool {name[:40]!r}.")
         if self.off:
@@ -120,13 +104,16 @@ class MemoryTools(BaseStore):
             return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
 
     async def _search(self, given: Mapping[str, Any]) -> str:
-        query = str(given.get("query") or "")
-        limit = given.get("limit")
+        query, limit = str(given.get("query") or " "), given.get("limit")
         bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
-        await self._langmem[SEARCH_TOOL].ainvoke({"query": query, "limit": bounded})
-        kept = _first_that_fit(self._found)
+        former = self.former
+        recalled = await recall_memories(
+            former.pool, former.embedder, self.view, query, instructions=False
+        )
+        found = recalled.memories[:bounded]
+        kept = _first_that_fit(found)
         self.shown = _with(self.shown, kept)
-        left_out = len(self._found) - len(kept)
+        left_out = len(found) - len(kept)
         more = [{"more": f"{left_out} not shown: search with narrower words."}] if left_out else []
         return _json([*map(_shown, kept), *more])
 
@@ -134,38 +121,47 @@ class MemoryTools(BaseStore):
         action, identity = given.get("action"), given.get("id")
         if action not in ("create", "update", "delete"):
             return _error("`action` is create, update or delete.")
-        self._target = None
+        target: Memory | None = None
         if action == "create":
             if identity is not None:
                 return _error("A new memory gets its id when it is stored: leave `id` out.")
-        else:
-            if _is_uuid(identity):
-                self._target = await self._memory(str(identity))
-            if self._target is None:
-                return _error("There is no memory with that id. Search first and use its id.")
-        if action == "delete":
-            await self._langmem[CHANGE_TOOL].ainvoke({"action": action, "id": identity})
-            return _json({"proposed": True, "done": False, "id": str(identity)})
+        elif (target := await self._memory(str(identity))) is None:
+            return _error("There is no memory with that id. Search first and use its id.")
+        if action == "delete" and target is not None:
+            self.to_forget = _with(self.to_forget, [target])
+            return _json({"proposed": True, "done": False, "id": target.key})
         content = self._content(given)
         if isinstance(content, str):
             return _error(content)
-        self._outcome = None
-        arguments = {"action": action, "content": content}
-        if identity is not None:
-            arguments["id"] = identity
+        own = target.namespace if target else self.view.own
+        write = PutOp(own.parts, target.key if target else str(uuid4()), content)
         try:
-            await self._langmem[CHANGE_TOOL].ainvoke(arguments)
+            outcome = await self.former.form(
+                self.view,
+                [self.message],
+                batch=self.batch_id,
+                in_commit=self.in_commit,
+                deadline=JUDGED_WITHIN,
+                spend=self.spend,
+                proposed=(write, target),
+            )
         except MemoryOff:
             return _error(
                 "Nothing was stored: the person has switched memory off, or has edited, deleted or"
                 " forgotten this message. Say so."
             )
-        except EmbeddingsUnavailable:
-            return _error("Nothing was stored: the memory is not reachable. Say so.")
-        return self._report(self._outcome)
+        except FormationUnavailable:
+            return _json({"done": False, "later": _LATER})
+        self.changes += outcome.changes
+        self.questions += outcome.questions
+        return self._report(outcome)
+
+    async def _memory(self, key: str) -> Memory | None:
+        found = await find_memory(self.former.pool, self.view.person, key)
+        return found if found and self.view.allows(found.namespace) else None
 
     def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
-        """Return valid content with its evidence, or an error message."""
+        """Return the value to write, with its evidence, or an error message."""
         content, evidence = given.get("content"), given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
@@ -184,13 +180,9 @@ class MemoryTools(BaseStore):
         if level(schema.__name__, valid) == 0:
             # Level 0 removes a memory, and only a click by the person may do that.
             return "To forget a memory use the action delete. A dislike is a low score above 0."
-        return {"kind": schema.__name__, **valid, "evidence": evidence}
+        return {"kind": kind, "content": {**valid, "evidence": evidence}}
 
-    def _report(self, outcome: FormationResult | None) -> str:
-        if outcome is None:
-            return _error("Nothing was stored. Do not claim that you remembered it.")
-        if outcome.late:
-            return _json({"done": False, "later": _LATER})
+    def _report(self, outcome: FormationResult) -> str:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
@@ -215,96 +207,10 @@ class MemoryTools(BaseStore):
         shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
 
-    @cached_property
-    def _langmem(self) -> dict[str, Any]:
-        langmem, _ = load()
-        own = self.view.own.parts
-        return {
-            SEARCH_TOOL: langmem.create_search_memory_tool(
-                own, instructions=SEARCH_DESCRIPTION, store=self, name=SEARCH_TOOL
-            ),
-            CHANGE_TOOL: langmem.create_manage_memory_tool(
-                own,
-                instructions=CHANGE_DESCRIPTION,
-                schema=dict[str, Any],  # already validated against its kind
-                store=self,
-                name=CHANGE_TOOL,
-            ),
-        }
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Not supported: use `abatch`."""
-        raise NotImplementedError("A person's memories are read and written asynchronously only.")
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Answer LangMem's operations one after the other."""
-        return [await self._answer(op) for op in ops]
-
-    async def _memory(self, key: str) -> Memory | None:
-        found = await find_memory(self.former.pool, self.view.person, key)
-        return found if found and self.view.allows(found.namespace) else None
-
-    async def _answer(self, op: Op) -> Result:
-        if isinstance(op, SearchOp):
-            recalled = await recall_memories(
-                self.former.pool,
-                self.former.embedder,
-                self.view,
-                op.query or " ",
-                instructions=False,
-            )
-            self._found = list(recalled.memories)[: op.limit]
-            return [_item(memory) for memory in self._found]
-        if isinstance(op, PutOp) and op.value is None:
-            if self._target is not None:
-                self.to_forget = _with(self.to_forget, [self._target])
-            return None
-        if isinstance(op, PutOp):
-            await self._put(op)
-            return None
-        if isinstance(op, GetOp):
-            return None
-        raise NotImplementedError("A person's memories can be searched and written only.")
-
-    async def _put(self, op: PutOp) -> None:
-        """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
-        content = dict((op.value or {}).get("content") or {})
-        kind = str(content.pop("kind", ""))
-        said = [TypedMessage(self.message)]
-        target, refused, spent = self._target, list[Refusal](), Counter[tuple[str, str]]()
-        known = await self.former.known(self.view, said)
-        if target is not None:
-            known = replace(known, rows={**known.rows, target.key: target})
-        where = target.namespace if target else self.view.own
-        write = PutOp(where.parts, op.key, {"kind": kind, "content": content})
-        try:
-            async with asyncio.timeout(JUDGED_WITHIN):
-                judged = await self.former.judged(self.view, [write], said, known, refused, spent)
-            self._outcome = await self.former.commit(
-                self.view, said, judged, known, refused, self.batch_id, self.in_commit
-            )
-        except (TimeoutError, FormationUnavailable):
-            self._outcome = FormationResult(late=True)
-            return
-        finally:
-            self.tokens = self.tokens + spent
-        self.changes += self._outcome.changes
-        self.questions += self._outcome.questions
-
 
 def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
     """Return `known` and `new`, each memory once, as it was read last."""
     return tuple({memory.key: memory for memory in (*known, *new)}.values())
-
-
-def _item(memory: Memory) -> SearchItem:
-    return SearchItem(
-        memory.namespace.parts,
-        memory.key,
-        {"kind": memory.kind, "content": memory.content},
-        memory.created_at,
-        memory.updated_at,
-    )
 
 
 def _shown(memory: Memory) -> dict[str, Any]:
@@ -328,14 +234,6 @@ def _json(output: object) -> str:
 
 def _error(sentence: str) -> str:
     return _json({"error": sentence})
-
-
-def _is_uuid(value: object) -> bool:
-    try:
-        UUID(str(value))
-    except ValueError:
-        return False
-    return True
 
 
 def _faults(problem: ValidationError) -> str:

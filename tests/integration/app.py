@@ -23,17 +23,16 @@ from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.listeners.app import CheckedApp, create_bolt_app
-from bot.listeners.change_events import ChangeEvents
+from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions
 from bot.memories.adding import add_lines, remember_message
 from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
-from bot.pipeline.backfill import Backfill
-from bot.pipeline.changes import SourceUpdates
-from bot.pipeline.formation import FormationJobs
-from bot.pipeline.thread_worker import ThreadWorker
+from bot.pipeline.changes import update_from_message
+from bot.pipeline.formation import form_memories
+from bot.pipeline.receive import ThreadWorker
 from bot.pipeline.turn import TurnDependencies
 from bot.queue.queue import Queue
 from bot.runtime.http import create_web_app
@@ -59,8 +58,6 @@ class App:
     database: str
     wiring: TurnDependencies
     answering: ThreadWorker
-    backfill: Backfill
-    changes: ChangeEvents
 
     @property
     def pool(self) -> Pool:
@@ -82,10 +79,13 @@ class App:
         """The application's inbox."""
         return self.wiring.app.inbox
 
-    @property
-    def formation_jobs(self) -> FormationJobs:
-        """The application's jobs of formation."""
-        return FormationJobs(self.wiring.app)
+    async def form_words(self, team: str, user: str, audience: str) -> None:
+        """Run a job of formation."""
+        await form_memories(self.wiring.app, team, user, audience)
+
+    async def note(self, event: dict[str, Any]) -> None:
+        """Take note of an event that is no message of a person's."""
+        await note_event(self.wiring.app, event)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""
@@ -147,20 +147,19 @@ class App:
             self.slack.control("messages/delete", where)
         else:
             self.slack.control("messages/edit", {**where, "text": text})
-        await self.changes.note({**changed(message, text), "event_id": f"Ev{time.time_ns()}"})
+        await self.note({**changed(message, text), "event_id": f"Ev{time.time_ns()}"})
         await self.follow_changes()
 
     async def follow_changes(self) -> None:
         """Run the waiting jobs that update memories from messages."""
-        updates = SourceUpdates(self.wiring.app)
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
-            await updates.update_from_message(**job)
+            await update_from_message(self.wiring.app, **job)
 
     async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""
         # A formation that reads what it cannot mark as formed would never end.
         async with asyncio.timeout(60):
-            await self.formation_jobs.form(message.team_id, message.user_id, audience)
+            await self.form_words(message.team_id, message.user_id, audience)
         return [memory.content for memory in await self.memories(message.person)]
 
     async def memories(self, person: Person) -> list[Memory]:
@@ -350,7 +349,7 @@ async def open_app(
     await app.queue.open()
     register_work(wiring)
     worker = create_thread_worker(wiring)
-    return App(slack, stand_in, database, wiring, worker, Backfill(app), ChangeEvents(app))
+    return App(slack, stand_in, database, wiring, worker)
 
 
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:

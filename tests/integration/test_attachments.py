@@ -11,7 +11,6 @@ import pytest
 
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, Attachments
-from bot.slack.files import SlackFiles
 from bot.slack.messages import Message, found_message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -243,10 +242,10 @@ async def test_files_wait_for_the_memory_of_others(app: App) -> None:
     """While files of other messages take up what a process holds, those of a message wait."""
     message = await sent_image(app, app.slack.place())
     slack = app.slack.installations()
-    files = Attachments(slack, SlackFiles(slack), process_bytes=len(PNG), wait_seconds=0.1)
+    files = Attachments(slack, process_bytes=len(PNG), wait_seconds=0.1)
     async with files.read(message) as first, files.read(message) as second:
         assert [file.trouble for file in (*first.files, *second.files)] == [None, "files_not_now"]
-    patient = Attachments(slack, SlackFiles(slack), process_bytes=len(PNG))
+    patient = Attachments(slack, process_bytes=len(PNG))
     async with asyncio.TaskGroup() as group:
         async with patient.read(message):
             waiting = group.create_task(patient.read(message).__aenter__())

@@ -119,11 +119,11 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     view = await app.wiring.app.audiences.view(message)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(app.wiring.app.former, view, words)
-    found = await tools.call("memory_search", json.dumps({"query": "stew"}))
+    found = await tools.call("memory_search", {"query": "stew"})
     assert case.shows(found) == case.seen
     for said, key in case.keys.items():
         given = {"action": "delete", "evidence": "forget all the stews", "id": key}
-        deleted = json.loads(await tools.call("memory_change", json.dumps(given)))
+        deleted = json.loads(await tools.call("memory_change", given))
         assert ("error" in deleted) == (said not in case.seen)
 
 
@@ -133,7 +133,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     message = await app.ask(case.place, "I love goulash")
     turn = app.turn(message)
     app.stand_in.call("/_model/journal", method="DELETE")
-    await app.formation_jobs.form(case.person.team_id, case.person.user_id, turn["audience"])
+    await app.form_words(case.person.team_id, case.person.user_id, turn["audience"])
     requests = app.stand_in.call("/_model/journal")["entries"]
     shown = [entry["body"] for entry in requests if entry["kind"] != "reply"]
     assert "goulash" in json.dumps(shown)

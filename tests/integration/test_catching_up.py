@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
 from bot.slack.client import RateLimits
 from memory import PUBLIC
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.own_slack]
 
 async def mark(app: App) -> None:
     """Mark that a process receives events of the workspace."""
-    await app.backfill.mark([app.slack.team_id])
+    await backfill.mark(app.wiring.app, [app.slack.team_id])
 
 
 def away(app: App, minutes: float) -> None:
@@ -38,9 +39,9 @@ async def caught_up(app: App) -> int:
             return worked
         worked += 1
         for arguments in planned:
-            await app.backfill.plan(**arguments)
+            await backfill.plan(app.wiring.app, **arguments)
         for arguments in reads:
-            await app.backfill.read(**arguments)
+            await backfill.read(app.wiring.app, **arguments)
 
 
 def waiting(app: App) -> list[str]:
@@ -60,7 +61,7 @@ async def missed(app: App, minutes: float = 10) -> None:
 
 async def plan(app: App, *places: PersonThread) -> None:
     """Carry out the first plan; of what it lists, leave the conversations of `places` if any."""
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    await backfill.plan(app.wiring.app, **app.take_jobs(CATCH_UP)[0])
     if places:
         channels = [place.channel for place in places]
         app.rows(
@@ -93,10 +94,10 @@ async def test_somebody_listens_only_while_connected(app: App) -> None:
     async def cut_off() -> list[str]:
         return []
 
-    async with app.backfill.marked(connected):
+    async with backfill.marked(app.wiring.app, connected):
         await until(lambda: app.rows("SELECT 1 FROM listening"))
     away(app, 30)
-    async with app.backfill.marked(cut_off), asyncio.timeout(30):
+    async with backfill.marked(app.wiring.app, cut_off), asyncio.timeout(30):
         await asyncio.sleep(0.05)
     assert app.jobs(CATCH_UP) == []
 
@@ -163,14 +164,14 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     await plan(app, place)
     app.slack.fault("conversations.history", error="ratelimited", retry_after=60)
     [reading] = app.take_jobs(READ_MISSED)
-    await app.backfill.read(**reading)
+    await backfill.read(app.wiring.app, **reading)
     [again] = app.jobs(READ_MISSED)
     assert 50 < again["due_in"] <= 60
-    app.backfill.app.slack.limits = RateLimits()
+    app.wiring.app.slack.limits = RateLimits()
     stored = []
     while reads := app.take_jobs(READ_MISSED):
         for arguments in reads:
-            await app.backfill.read(**arguments)
+            await backfill.read(app.wiring.app, **arguments)
         stored.append(len(waiting(app)))
     assert stored == [2, 4, 6, 7]
 
@@ -182,12 +183,12 @@ async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> Non
     await plan(app, *places)
     first, second = app.take_jobs(READ_MISSED)
     app.slack.fault("conversations.history", status=500)
-    await app.backfill.read(**first)
+    await backfill.read(app.wiring.app, **first)
     [job] = app.jobs(READ_MISSED)
     assert 4 < job["due_in"] <= 10
     app.slack.fault("conversations.history", error="channel_not_found")
     await caught_up(app)
-    await app.backfill.read(**second)
+    await backfill.read(app.wiring.app, **second)
     assert len([text for text in waiting(app) if text.startswith("number ")]) == 1
 
 
@@ -211,7 +212,7 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
     """
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     told = await app.ask(place, f"{bot} I like ramen")
-    await app.formation_jobs.form(told.team_id, told.user_id, PUBLIC)
+    await app.form_words(told.team_id, told.user_id, PUBLIC)
     assert [memory.namespace.audience for memory in await app.memories(told.person)] == [PUBLIC]
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     below = app.slack.say(place.user, place.channel, "What can I eat?", thread_ts=told.ts)
@@ -233,7 +234,7 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
     """Slack lists direct messages without saying that they are shared with an organisation."""
     place = app.slack.place(text="known")
     known = await app.ask(place, "I like ramen")
-    await app.formation_jobs.form(known.team_id, known.user_id, "dm")
+    await app.form_words(known.team_id, known.user_id, "dm")
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     said = [
         app.slack.say(place.user, text="What can I eat?"),
@@ -256,7 +257,7 @@ async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> 
     await missed(app)
     await plan(app, place)
     app.slack.fault("conversations.info", error="ratelimited", retry_after=30)
-    await app.backfill.read(**app.take_jobs(READ_MISSED)[0])
+    await backfill.read(app.wiring.app, **app.take_jobs(READ_MISSED)[0])
     [job] = app.jobs(READ_MISSED)
     assert 20 < job["due_in"] <= 30
     assert "number 1" not in waiting(app)

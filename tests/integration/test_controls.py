@@ -18,7 +18,7 @@ from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import exclude
-from bot.pipeline.changes import SourceUpdates
+from bot.pipeline import changes
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
@@ -74,7 +74,7 @@ def nothing_kept(app: App, message: Message) -> bool:
 async def reword(app: App, message: Message, text: str) -> None:
     """Let a message be edited, or deleted, in Slack."""
     where = message.team_id, message.channel_id, message.ts, message.thread
-    await SourceUpdates(app.wiring.app).reword(*where, text, changed_ts=LATER)
+    await changes.reword(app.wiring.app, *where, text, changed_ts=LATER)
 
 
 async def test_off_is_no_read_and_no_write(app: App) -> None:

@@ -70,7 +70,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
 
     async def form(person: Person, whole: bool) -> None:
         if whole:
-            await app.formation_jobs.form(person.team_id, person.user_id, DM)
+            await app.form_words(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
         _, ids, words = await read_unformed(app.pool, own, 9)
@@ -144,7 +144,7 @@ def insert_turn(app: App, person: Person, number: int) -> None:
 async def test_an_export_tells_everything(app: App, place: PersonThread) -> None:
     """Memories, history, conversation, settings, and who received the words."""
     message = await app.ask(place, "I love ramen")
-    await app.formation_jobs.form(place.team, place.user, DM)
+    await app.form_words(place.team, place.user, DM)
     chosen = {
         "KIOKU_REPLY_MODEL": "m-1",
         "KIOKU_MEMORY_MODEL": "anthropic:m-2",

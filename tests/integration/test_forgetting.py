@@ -17,7 +17,7 @@ from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.texts import delete_forgotten_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
-from bot.pipeline.formation import FormationJobs
+from bot.pipeline.formation import form_memories
 from memory import (
     DM,
     ChangeGone,
@@ -308,14 +308,14 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     assert turn.forgotten_messages == {"1.1", "1.19"}
 
 
-def learning(app: App, former: Former) -> FormationJobs:
-    """Return what forms Alice's memories after a reply; she wants no notices."""
+async def learn(app: App, former: Former) -> None:
+    """Form Alice's memories as after a reply; she wants no notices."""
     app.rows(
         "INSERT INTO person_settings (team_id, user_id, notices, profile_at)"
         " VALUES ('T1', 'U1', false, now()) ON CONFLICT (team_id, user_id) DO UPDATE"
         " SET notices = false, profile_at = now() RETURNING 1"
     )
-    return FormationJobs(replace(app.wiring.app, former=former))
+    await form_memories(replace(app.wiring.app, former=former), "T1", "U1", DM)
 
 
 def liking(name: str) -> Call:
@@ -341,7 +341,7 @@ async def test_words_forgotten_while_they_are_formed(
         return [liking("ramen"), liking("sushi")]
 
     model.answer(answer, [liking("sushi")])
-    await learning(app, former).form("T1", "U1", DM)
+    await learn(app, former)
     names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
@@ -357,7 +357,7 @@ async def test_a_yes_is_read_with_the_question_it_answers(
     await data.turn("1.3", "Good night", "Sleep well.", formed=False)
     liked = {"food_name": "soba", "preference": 80, "evidence": "Yes"}
     model.answer([("UserFoodPreference", liked)])
-    await learning(app, former).form("T1", "U1", DM)
+    await learn(app, former)
     assert model.last.text.count("Do you like soba?") == 1
     assert "ramen" not in model.last.text
     assert "Noted" not in model.last.text

@@ -97,11 +97,11 @@ RAMEN = food("ラーメン", 100, "ラーメンが大好きです!!", cuisine="�
 PASTA = food("パスタ", 80, "パスタも好きです")
 
 
-@pytest.mark.parametrize("renamed", [None, 0, 1])
+@pytest.mark.parametrize("renamed", [None, 0])
 async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int | None) -> None:
     """Each of two patches in one answer changes what it names, with its own quote.
 
-    It changes the memory it names also where it changes what that memory is about.
+    The first may also change what the memory is about.
     """
     await trial.know(food("raman", 80, "I love raman"))
     [before] = await trial.rows()
@@ -188,33 +188,6 @@ async def test_an_outage_costs_one_request(trial: Trial, status: int) -> None:
     assert await trial.rows() == before
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "message"),
-    [
-        (400, "context_length_exceeded", "no"),
-        (400, None, "This model's maximum context length is 4096 tokens."),
-        (413, None, "no"),
-        (
-            429,
-            "rate_limit_exceeded",
-            "Request too large for gpt-6-luna on tokens per min (TPM): Limit 30000, Requested"
-            " 36278. The input or output tokens must be reduced in order to run successfully.",
-        ),
-    ],
-)
-async def test_messages_that_are_too_long_together_are_read_in_parts(
-    former: Former, model: ScriptedModel, status: int, code: str | None, message: str
-) -> None:
-    """A request that is too long is divided; a message that is too long by itself is left out."""
-    model.error_code, model.error_message = code, message
-    model.answer(status, [RAMEN], status, [PASTA], status)
-    said = words("ラーメンが大好きです!!", "パスタも好きです", "長い言葉です")
-    formed = await former.form(ALICE_DM, said)
-    assert len(model.requests) == 5
-    assert [change.action for change in formed.changes] == ["remembered", "remembered"]
-    assert reasons(formed) == ["unusable"]
-
-
 def fix(**fields: Any) -> Call:
     """Return a call that repairs the first call."""
     patches = [{"op": "add", "path": f"/{k}", "value": v} for k, v in fields.items()]
@@ -235,7 +208,7 @@ async def test_bad_arguments_are_repaired(
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
     assert [change.action for change in formed.changes] == ["remembered"]
     assert len(model.requests) == 2
-    assert model.requests[-1]["tool_choice"] in ("required", "any")
+    assert "tool_choice" not in model.requests[-1]
     assert model.requests[-1].get("store") is False
     assert not any(i.get("type") == "reasoning" for i in model.requests[-1].get("input", []))
     path = "/v1/responses" if api == "responses" else "/v1/chat/completions"

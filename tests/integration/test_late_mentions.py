@@ -41,13 +41,13 @@ class Thread:
     async def delivered(self, message: Message) -> bool:
         """Store a message as an event that Slack delivers; return whether it was stored."""
         stored = await self.app.inbox.store(message)
-        await self.app.backfill.read_follow_ups(message)
+        await backfill.read_follow_ups(self.app.wiring.app, message)
         return stored
 
     async def follow_ups(self) -> dict[str, Any]:
         """Run the one waiting job that reads follow-ups; return its arguments."""
         [job] = self.jobs()
-        await self.app.backfill.read(**job["args"])
+        await backfill.read(self.app.wiring.app, **job["args"])
         return dict(job["args"])
 
     def stored(self) -> list[str]:
@@ -109,10 +109,10 @@ async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> No
     await thread.follow_ups()
     [again] = thread.jobs()
     assert 15 < again["due_in"] <= 17
-    await app.backfill.read(**again["args"])
+    await backfill.read(app.wiring.app, **again["args"])
     assert thread.stored() == [mention.text], "Slack still refuses."
-    app.backfill.app.slack.limits = RateLimits()
-    await app.backfill.read(**again["args"])
+    app.wiring.app.slack.limits = RateLimits()
+    await backfill.read(app.wiring.app, **again["args"])
     assert thread.stored() == [mention.text, "two"]
 
 
@@ -126,5 +126,5 @@ async def test_a_thread_that_cannot_be_read_is_left(thread: Thread, error: str) 
     job = await thread.follow_ups()
     assert thread.jobs() == []
     app.slack.fault("conversations.replies", status=500)
-    await app.backfill.read(**job)
+    await backfill.read(app.wiring.app, **job)
     assert len(thread.jobs()) == 1

@@ -44,10 +44,9 @@ from memory import (
     undo_forgetting,
 )
 from memory.formation import source_changed
+from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
-from memory.formation.extract import Known
 from memory.formation.proposal import Proposal, Verdict
-from memory.model.schemas import UserFoodPreference
 from memory.store import expire_due
 from memory.store.memories import Memory
 from tests.databases import SPACE, login_of
@@ -200,10 +199,10 @@ class Sequences(RuleBasedStateMachine):
             return Proposal(
                 kind=KIND,
                 content=content or {},
+                said=content or {},
                 evidence=evidence,
                 target=target,
                 removes=content is None,
-                schema=UserFoodPreference,
                 verdict=Verdict(
                     index=0,
                     supported=True,
@@ -218,11 +217,9 @@ class Sequences(RuleBasedStateMachine):
 
     def form(self, person: Person, audience: str, *proposals: Proposal) -> FormationResult:
         """Commit judged proposals."""
-        view = memory_view(person.namespace(audience))
-        said = [proposals[0].evidence.message]
-        rows = {one.target.key: one.target for one in proposals if one.target}
-        known = Known(rows=rows, whole=True)
-        formed = self.do(self.world.former.commit(view, said, proposals, known, []))
+        own, former = person.namespace(audience), self.world.former
+        known = [one.target for one in proposals if one.target]
+        formed = self.do(commit(former.pool, former.embedder, own, proposals, known))
         assert isinstance(formed, FormationResult)
         assert not formed.refused
         return formed

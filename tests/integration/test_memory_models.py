@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -11,16 +10,14 @@ import pytest
 from bot.config import STAND_IN_MODEL, load_settings
 from bot.runtime.memory_models import create_chat_model
 from memory import (
-    Embedder,
     FormationUnavailable,
     Former,
     MemoryModelRefused,
-    Pool,
-    UserFact,
     memory_model,
 )
-from memory.formation import provider_and_name
-from memory.formation.chat_model import Api, failing_once
+from memory.formation import calls_memory_tools, provider_and_name
+from memory.formation.chat_model import Api
+from memory.formation.verdict import verdict_model
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
 from tests.integration.scripted_model import ScriptedModel, food
@@ -63,48 +60,13 @@ async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: A
     assert model.paths == [{"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]]
 
 
-@pytest.mark.parametrize("api", ["responses", "chat"])
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        (501, "Only 'auto' or 'none' tool_choice is supported in response API with Harmony"),
-        (400, "Tool choice must be auto for this model"),
-        (422, "no"),
-    ],
-)
-async def test_a_tool_that_cannot_be_forced_is_asked_for(
-    pool: Pool,
-    model_embedder: Embedder,
-    model: ScriptedModel,
-    api: Api,
-    status: int,
-    message: str,
-) -> None:
-    """One more request, once in a process, where the refusal names the choice of a tool."""
-    chat = memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
-    former = Former(pool, model_embedder, chat)
-    model.error_message = message
-    model.verdicts.append(status)
-    model.answer([RAMEN], [RAMEN])
-    if status == 422:
-        with pytest.raises(MemoryModelRefused):
-            await former.form(ALICE_DM, words("ラーメンが好きです"))
-        assert ["tool_choice" in one for one in model.verdict_requests] == [True]
-        return
-    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert [change.action for change in formed.changes] == ["remembered"]
-    await former.form(ALICE_DM, words("ラーメンが好きです", ts=200))
-    assert ["tool_choice" in one for one in model.verdict_requests] == [True, False, False]
-
-
-async def test_calls_refused_at_the_same_time_are_each_asked_again(stand_in: Server) -> None:
-    """That one call has found out what the server refuses fails no call that was under way."""
+async def test_a_server_that_refuses_to_be_told_which_tool_to_call(stand_in: Server) -> None:
+    """No request says which tool the model calls."""
     async with model_server(VLLM, stand_in.openai_base_url) as server:
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
-        forced = failing_once(chat).bind_tools([UserFact], tool_choice="UserFact")
-        answers = await asyncio.gather(*(forced.ainvoke("I live in Osaka") for _ in range(3)))
-    assert ["tool_choice" in one for one in server.requests] == [True] * 3 + [False] * 3
-    assert len(answers) == 3
+        assert await calls_memory_tools(chat)
+        await verdict_model(chat).ainvoke("I live in Osaka")
+    assert [one.get("tool_choice") for one in server.requests] == [None, None]
 
 
 @pytest.mark.parametrize("judging", [False, True], ids=["formation", "verdict"])

@@ -39,7 +39,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose deletion is delivered first is not answered when it comes."""
     place = app.slack.place()
     message = app.written(place, "My SECRET")
-    await app.changes.note(changed(message, None))
+    await app.note(changed(message, None))
     assert not await app.inbox.store(message)
     await app.answering.drain(message.thread)
     assert asked(app) == []
@@ -52,10 +52,10 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     place = app.slack.place()
     message = app.written(place, "I like ramen")
     edited = changed(message, "I like sushi")
-    await app.changes.note(edited)
+    await app.note(edited)
     assert not await app.inbox.store(message)
     await app.answering.drain(message.thread)
-    await app.changes.note(edited)
+    await app.note(edited)
     assert app.event(message)["status"] == "answered"
     assert asked(app) == ["I like sushi"]
 
@@ -70,10 +70,10 @@ async def test_an_edit_that_comes_after_a_newer_one_changes_nothing(
     older = changed(message, "hello, one")
     newer = {**changed(message, "hello, two"), "event_id": f"EvN{message.ts}"}
     for event in (older, newer) if delivered else (newer,):
-        await app.changes.note(event)
+        await app.note(event)
         await app.answering.drain(message.thread)
     before = asked(app)
-    await app.changes.note(older)
+    await app.note(older)
     assert app.event(message)["status"] == "answered"
     assert app.turn(message)["question"] == "hello, two"
     await app.answering.drain(message.thread)
@@ -87,7 +87,7 @@ async def test_an_older_edit_does_not_replace_one_that_waits(app: App) -> None:
     older = changed(message, "hello, one")
     newer = {**changed(message, "hello, two"), "event_id": f"EvN{message.ts}"}
     for event in (newer, older):
-        await app.changes.note(event)
+        await app.note(event)
     await app.answering.drain(message.thread)
     assert asked(app) == ["hello, two"]
 
@@ -96,8 +96,8 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     """An answered message that was edited and then deleted stays deleted, whatever comes late."""
     message = await app.ask(app.slack.place(), "hello")
     edited = changed(message, "I love ramen")
-    await app.changes.note(changed(message, None))
-    await app.changes.note(edited)
+    await app.note(changed(message, None))
+    await app.note(edited)
     event, turn = app.event(message), app.turn(message)
     assert (event["status"], event["message"]) == ("answered", None)
     assert (turn["question"], turn["words"]) == ("", "")
@@ -112,7 +112,7 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
     below = app.written(place, "more of it", thread_ts=first.ts)
     for message in (first, below):
         for text in ("edited", None):
-            await app.changes.note(changed(message, text))
+            await app.note(changed(message, text))
         assert app.find(message) is None
 
 
@@ -122,13 +122,13 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     message = await app.ask(place, "hello")
     first = app.turn(message)
     edited = changed(message, "hello, you")
-    await app.changes.note(edited)
+    await app.note(edited)
     waiting = app.event(message)
     assert (waiting["status"], waiting["failures"]) == ("waiting", 0)
     await app.answering.drain(message.thread)
-    await app.changes.note(edited)
+    await app.note(edited)
     preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
-    await app.changes.note(preview)
+    await app.note(preview)
     assert app.event(message)["status"] == "answered"
     assert asked(app) == ["hello", "hello, you"]
     again = app.turn(message)
@@ -142,9 +142,9 @@ async def test_an_edited_message_is_answered_without_what_it_said_before(app: Ap
     """What was remembered of the old words alone is not in view of the answer to the new ones."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    await app.formation_jobs.form(message.team_id, message.user_id, "dm")
+    await app.form_words(message.team_id, message.user_id, "dm")
     assert len(await app.memories(message.person)) == 1
-    await app.changes.note(changed(message, "I love sushi"))
+    await app.note(changed(message, "I love sushi"))
     await app.answering.drain(message.thread)
     assert "ramen" not in app.context()
     assert "ramen" not in "".join(app.replies(message))

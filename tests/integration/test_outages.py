@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.pipeline.model import FAILURES
-from bot.pipeline.thread_worker import MAX_HELD_ATTEMPTS
+from bot.pipeline.receive import MAX_HELD_ATTEMPTS
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
 from tests.integration.app import App

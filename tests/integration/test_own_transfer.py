@@ -11,7 +11,7 @@ import pytest
 from bot.locale import say
 from bot.memories.data import send_export
 from bot.slack.client import Installations
-from bot.slack.files import FileUnreadable, SlackFiles
+from bot.slack.files import FileUnreadable, read_file
 from bot.ui.panel import Click
 from bot.ui.reader import Reader
 from tests.integration.app import App
@@ -56,7 +56,7 @@ async def test_an_export_that_slack_does_not_take(
 
 async def test_the_token_goes_to_slack_only(app: App) -> None:
     """A file's address that is not Slack's is not asked, and a page is no file."""
-    files = SlackFiles(app.slack.installations())
+    slack = app.slack.installations()
     for url in (
         f"{app.stand_in.url}/_model/journal",
         "http://files.slack.com/files-pri/T1-F1/a.json",
@@ -65,12 +65,12 @@ async def test_the_token_goes_to_slack_only(app: App) -> None:
         "",
     ):
         with pytest.raises(FileUnreadable, match="files_gone"):
-            await files.read(app.slack.team_id, url, most=50_000_000)
+            await read_file(slack, app.slack.team_id, url, most=50_000_000)
     base = app.slack.info["url"]
     with pytest.raises(FileUnreadable):
-        await files.read(app.slack.team_id, f"{base}/page/js/words.js", most=10)
+        await read_file(slack, app.slack.team_id, f"{base}/page/js/words.js", most=10)
     with pytest.raises(FileUnreadable):
-        await files.read(app.slack.team_id, f"{base}/no-such-page", most=1_000_000)
+        await read_file(slack, app.slack.team_id, f"{base}/no-such-page", most=1_000_000)
 
 
 async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
@@ -95,7 +95,5 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
         installations = Installations(app.slack.installations().find, base_url=f"{slack.url}/api/")
         for path in ("out", "in", "page"):
             with pytest.raises(FileUnreadable, match="files_scope"):
-                await SlackFiles(installations).read(
-                    app.slack.team_id, f"{slack.url}/{path}", most=99
-                )
+                await read_file(installations, app.slack.team_id, f"{slack.url}/{path}", most=99)
     assert tokens == []

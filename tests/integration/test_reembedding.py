@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +190,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
     content = {"kind": "UserFact", "fact": said.text}
     created = {"action": "create", "content": content, "evidence": said.text}
-    assert "Nothing was stored" in await tools.call("memory_change", json.dumps(created))
+    assert '"later"' in await tools.call("memory_change", created)
     assert await undo_forgetting(remembered, ANN, forgotten.id) == 1
     assert await reembed(database, Small(model_client, space), progress=silent) == 1
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")

@@ -15,7 +15,7 @@ from bot.pipeline.model import MAX_OUTPUT_TOKENS, ReplyFailed
 from bot.pipeline.web_search import SEARCH_TOOL
 from bot.ui.reader import Reader
 from bot.ui.reply import reply_text
-from memory.formation.chat_model import token_use
+from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
     DONE,
     Answer,
@@ -193,4 +193,4 @@ async def test_tokens_are_counted_once_by_kind() -> None:
         total_tokens=1_100,
         input_token_details={"cache_read": 200, "cache_creation": 600},
     )
-    assert token_use("gpt-5.6-luna", reported) == spent
+    assert tokens_used({"gpt-5.6-luna": reported}) == spent

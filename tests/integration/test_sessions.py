@@ -136,7 +136,7 @@ async def note(app: App, kind: str, asked: Message, **event: Any) -> None:
     team = app.slack.team_id
     named = {"channel": asked.channel_id, "user": asked.user_id, "thread_ts": asked.thread_ts}
     event = {"type": kind, **named, **event}
-    await app.changes.note({"team_id": team, "authorizations": [{"team_id": team}], "event": event})
+    await app.note({"team_id": team, "authorizations": [{"team_id": team}], "event": event})
 
 
 async def test_stop_ends_a_session_without_a_turn(app: App) -> None:

@@ -1,4 +1,4 @@
-"""The model's memory tools over the real LangMem tools and the real PostgreSQL."""
+"""The model's memory tools over the real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def case(pool: Pool, embedder: Embedder, database: str, model: ScriptedModel) ->
 
 async def call(tools: MemoryTools, name: str, **arguments: Any) -> Any:
     """Call a tool as a model would and return what it answers."""
-    return json.loads(await tools.call(name, json.dumps(arguments)))
+    return json.loads(await tools.call(name, arguments))
 
 
 async def change(
@@ -352,11 +352,11 @@ async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Na
 
 
 async def test_without_embeddings_nothing_is_stored(case: ToolTest, stand_in: Server) -> None:
-    """While the embedding model is away the model is told, and a later call works."""
+    """While the embedding model is away the words wait, and a later call works."""
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1})
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
-        assert failed(await change(tools, RAMEN))
+        assert "later" in await change(tools, RAMEN)
     told = await change(tools, RAMEN)
     assert told[0]["done"] == "remembered"
 
@@ -366,7 +366,6 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
     home = {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"}
     await change(case.tools("I live in Osaka"), home)
     key = str(case.stored()[0]["key"])
-    asked = set()
     for _ in range(2):
         case.model.verdicts = [{0: {"conflict": "unclear"}}]
         tools = case.tools("I live in Tokyo")
@@ -377,5 +376,5 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         assert "asked" in told
         [question] = tools.questions
         assert question.asks == "replace"
-        asked.add(question.id)
-    assert asked == {question.id for question in await open_questions(case.pool, OWN.person)}
+    [left] = await open_questions(case.pool, OWN.person)
+    assert left.id == question.id

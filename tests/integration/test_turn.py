@@ -243,7 +243,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.pipeline.thread_worker"]
+    [line] = [one for one in caplog.records if one.name == "bot.pipeline.receive"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 
@@ -291,7 +291,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     asked = await app.ask(place, "I like ramen")
     fault = {"endpoint": "responses", "kind": "formation", "status": 400, "times": -1}
     app.stand_in.call("/_model/faults", fault)
-    await app.formation_jobs.form(asked.team_id, asked.user_id, "dm")
+    await app.form_words(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
     [job] = app.formations(asked.person)
     assert 3_500 < job["due_in"] <= 3_600
@@ -299,5 +299,5 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     await app.ask(place, "I like sushi")
     [job] = app.formations(asked.person)
     assert job["due_in"] < 3_500
-    await app.formation_jobs.form(asked.team_id, asked.user_id, "dm")
+    await app.form_words(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2

@@ -31,12 +31,12 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
     [ramen] = await app.memories(message.person)
     await app.ask(place, "I love sushi")
     user = {"id": place.user, "deleted": True, "locale": "en-US"}
-    await app.changes.note(told(app, type="user_change", user=user))
+    await app.note(told(app, type="user_change", user=user))
     await app.form(message)
     assert await app.memories(message.person) == [ramen]
     await app.ask(place, "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
-    await app.changes.note(told(app, type="user_change", user={**user, "deleted": False}))
+    await app.note(told(app, type="user_change", user={**user, "deleted": False}))
     await app.ask(place, "What can I eat?")
     assert "ramen" in json.dumps(app.prompts()[-1])
 
@@ -79,7 +79,7 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     await audiences.view(message)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
-    await app.changes.note(told(app, **event, channel=channel))
+    await app.note(told(app, **event, channel=channel))
     assert await audiences.is_shared(person.namespace(channel))
     app.slack.forget_calls()
     view = await audiences.view(message)
@@ -91,7 +91,7 @@ async def convert(app: App, channel: str, to: str) -> None:
     """Make a channel private or public."""
     app.slack.control("channels/update", {"channel": channel, "private": to == "private"})
     event = {"type": "message", "subtype": f"channel_convert_to_{to}", "channel": channel}
-    await app.changes.note(told(app, **event))
+    await app.note(told(app, **event))
 
 
 async def test_what_was_said_in_public_stays_public(app: App) -> None:
@@ -158,7 +158,7 @@ async def gone_for(app: App, place: PersonThread, days: float) -> None:
     """Let somebody's account be deactivated, so many days ago."""
     app.slack.control("users/update", {"user": place.user, "deleted": True})
     user = {"id": place.user, "deleted": True}
-    await app.changes.note(told(app, type="user_change", user=user))
+    await app.note(told(app, type="user_change", user=user))
     app.rows(
         "UPDATE person_settings SET deactivated_at = now() - make_interval(secs => %s)"
         " WHERE user_id = %s",
@@ -185,7 +185,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, leaving, 29.9)
     await gone_for(app, back, 30.1)
     user = {"id": back.user, "deleted": False}
-    await app.changes.note(told(app, type="user_change", user=user))
+    await app.note(told(app, type="user_change", user=user))
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.credentials.detection import find_credentials, holds_secret
+from memory.credentials.detection import find_credentials
 
 # Every secret is made here at run time: no scanner finds one in the repository.
 _RANDOM = random.Random(13)
@@ -43,11 +43,6 @@ def _card(prefix: str, length: int) -> str:
         value = int(digit) * (2 if place % 2 == 0 else 1)
         total += value // 10 + value % 10
     return number + str(-total % 10)
-
-
-def _iban(country: str, account: str) -> str:
-    digits = "".join(str(int(letter, 36)) for letter in f"{account}{country}00")
-    return f"{country}{98 - int(digits) % 97:02d}{account}"
 
 
 def _fours(number: str, between: str = " ") -> str:
@@ -91,12 +86,7 @@ FORMATS = [
     ("amex {}, ok?", f"{_AMEX[:4]} {_AMEX[4:10]} {_AMEX[10:]}"),
     ("银联卡{}", _card("62", 19)),
     ("カードは{}です", _wide(_card("35", 16))),
-    ("my IBAN is {}", _iban("DE", _digits(18))),
-    ("paid to {}.", _iban("GB", "NWBK" + _digits(14))),
-    ("IBAN {} BIC BKAUATWW", _fours(_iban("AT", _digits(16)))),
-    ("{} 1234 PLN", _fours(_iban("PL", _digits(24)))),
     ("cvc {} 123", _fours(_card("4", 16))),
-    ("virement sur {} merci", _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}"))),
 ]
 # Formats that detect-secrets 1.5.0 does not know, found by their prefix.
 FORMATS += [
@@ -278,9 +268,8 @@ def test_a_name_without_its_value_is_no_credential(text: str) -> None:
 def test_a_wrong_check_digit_is_no_credential() -> None:
     """Of ten last digits one is right for a card."""
     card = _card("4", 16)[:-1]
-    assert sum(holds_secret(f"I pay with {card}{last}") for last in range(10)) == 1
-    account = _iban("DE", _digits(18))
-    assert not holds_secret(f"{account[:2]}{(int(account[2:4]) + 1) % 97:02d}{account[4:]}")
+    found = [last for last in range(10) if find_credentials(f"I pay with {card}{last}")]
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize(
@@ -295,7 +284,7 @@ def test_a_number_inside_something_else_is_no_card(template: str) -> None:
 @pytest.mark.parametrize("number", ["4" * 16, "0" * 16, _card("1", 13), _card("97", 13)])
 def test_a_number_of_no_card_network_is_no_card(number: str) -> None:
     """One repeated digit, times in milliseconds and ISBNs are not cards."""
-    assert not holds_secret(f"it is {number}")
+    assert not find_credentials(f"it is {number}")
 
 
 def test_positions_are_those_of_the_original_text() -> None:
@@ -313,8 +302,8 @@ def test_what_two_rules_find_is_one_credential() -> None:
 
 def test_a_header_of_a_key_in_prose_is_no_credential() -> None:
     """The header counts with its dashes."""
-    assert not holds_secret(f"my editor shows BEGIN RSA {_KEY} in red")
-    assert holds_secret(f"-----BEGIN RSA {_KEY}-----")
+    assert not find_credentials(f"my editor shows BEGIN RSA {_KEY} in red")
+    assert find_credentials(f"-----BEGIN RSA {_KEY}-----")
 
 
 _PARTS = [

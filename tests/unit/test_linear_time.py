@@ -27,7 +27,7 @@ from bot.ui.panel import Position
 from bot.ui.reader import Reader
 from bot.ui.reply import fallback
 from memory.credentials import redact
-from memory.credentials.detection import find_credentials, holds_secret
+from memory.credentials.detection import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model.text import clean, folded, lettered, letters, name_of, parse_json
 from tests.link_readers import HOSTILE as LINKS
@@ -91,7 +91,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
         *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
-        *(find_credentials, holds_secret, redact, without_secrets),
+        *(find_credentials, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, payloads.received),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
         *(Position.parse, typed_message, in_pieces),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.credentials import Removed, redact, redact_json
+from memory.credentials import Credential, redact, redact_json
 from memory.credentials.detection import find_credentials
 from memory.credentials.redaction import is_redacted, redact_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY
@@ -83,28 +83,28 @@ def test_a_value_is_found_without_its_name() -> None:
 
 def test_a_short_value_is_not_searched_for_elsewhere() -> None:
     """Three digits occur in other numbers."""
-    assert redact("chapter 123", [Removed(kind="password", value="123")]).text == "chapter 123"
+    assert redact("chapter 123", [Credential("password", "123")]).text == "chapter 123"
 
 
-async def test_a_password_that_is_a_word_goes_from_its_address_only() -> None:
+def test_a_password_that_is_a_word_goes_from_its_address_only() -> None:
     """“postgres” and “password” occur in other sentences, and in placeholders."""
     for word in ("postgres", "password", "Removed", "CARD"):
         address = f"postgres://app:{word}@localhost:5432/app, {_CARD}"
-        [asked, typed] = await redact_texts(address, f"{address}?")
+        [asked, typed] = redact_texts(address, f"{address}?")
         text = "postgres://app:[password removed]@localhost:5432/app, [card number removed]"
         assert (asked.text, typed.text) == (text, f"{text}?")
         assert redact(f"{word} is a word", asked.removed).text == f"{word} is a word"
 
 
-async def test_texts_of_one_message_agree() -> None:
+def test_texts_of_one_message_agree() -> None:
     """What one text names as a credential is removed from the other, which does not name it."""
-    named, bare = await redact_texts(f"my password is {_WORD}", f"x {_WORD} y")
+    named, bare = redact_texts(f"my password is {_WORD}", f"x {_WORD} y")
     assert (named.text, bare.text) == (
         "my password is [password removed]",
         "x [password removed] y",
     )
     long = "word " * 1_000
-    [again] = await redact_texts(f"{long} {_CARD}")
+    [again] = redact_texts(f"{long} {_CARD}")
     assert again.text == f"{long} [card number removed]"
 
 

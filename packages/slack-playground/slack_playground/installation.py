@@ -40,15 +40,6 @@ class Token:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant:
-    """Credentials for the app: a bot token; with token rotation its seconds and a refresh token."""
-
-    access_token: str
-    refresh_token: str = ""
-    expires_in: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Code:
     """A person's consent: what oauth.v2.access gives tokens for, once.
 
@@ -88,8 +79,13 @@ class Installation:
         self.installed, self.granted = True, frozenset(scopes)
         self._add(value, "bot", None)
 
-    def install(self, scopes: Iterable[str], *, seconds: float | None) -> Grant:
-        """Install the app, or add to the scopes of one that is installed.
+    @property
+    def active(self) -> list[Token]:
+        """The bot tokens that work, oldest first."""
+        return [one for one in self.tokens.values() if one.kind == "bot" and not one.error]
+
+    def install(self, scopes: Iterable[str], *, seconds: float | None) -> Json:
+        """Install the app, or add to the scopes of one that is installed; return its credentials.
 
         A token lives for `seconds`, with token rotation; without, None, one that still works is
         given again.
@@ -99,30 +95,20 @@ class Installation:
         self.installed = True
         if seconds is not None:
             return self._rotated(seconds)
-        lasting = [
-            token
-            for token in self.tokens.values()
-            if token.kind == "bot" and token.expires is None and not token.error
-        ]
+        lasting = [token for token in self.active if token.expires is None]
         token = lasting[0] if lasting else self._add(f"xoxb-{_digits()}", "bot", None)
-        return Grant(access_token=token.value)
+        return {"access_token": token.value}
 
-    def _rotated(self, seconds: float) -> Grant:
+    def _rotated(self, seconds: float) -> Json:
         """Issue a new pair; of more than two bot tokens that work the oldest are revoked."""
         access = self._add(f"xoxe.xoxb-1-{secrets.token_hex(40)}", "bot", seconds)
         refresh = self._add(f"xoxe-1-{secrets.token_hex(36)}", "refresh", None)
-        active = [
-            token
-            for token in self.tokens.values()
-            if token.kind == "bot" and token.expires is not None and not token.error
-        ]
-        for token in active[:-ACTIVE_TOKENS]:
+        for token in [one for one in self.active if one.expires is not None][:-ACTIVE_TOKENS]:
             token.ended = "token_revoked"
-        return Grant(
-            access_token=access.value, refresh_token=refresh.value, expires_in=round(seconds)
-        )
+        pair = {"access_token": access.value, "refresh_token": refresh.value}
+        return {**pair, "expires_in": round(seconds)}
 
-    def refresh(self, token: Token, *, seconds: float, grace: float) -> Grant:
+    def refresh(self, token: Token, *, seconds: float, grace: float) -> Json:
         """Issue a new pair for a refresh token, which works for `grace` seconds more."""
         if token.expires is None:
             token.expires = time.time() + grace

@@ -2,6 +2,7 @@
 
 import json
 import time
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -33,23 +34,20 @@ class ResponseUrls:
         except NotFoundError:
             slack = self._slack
         record = slack.calls.start(METHOD, {}, slack.workspace.identity.team_id)
+        fault, error, status = slack.faults.take(METHOD), "", HTTPStatus.OK.value
         try:
-            body = json.loads(await request.text())
+            record.args = json.loads(await request.text())
         except ValueError:
-            record.outcome, record.status = "invalid_payload", 400
-            slack.calls.finish(record)
-            return web.Response(status=400, text="invalid_payload")
-        record.args = body
-        fault = slack.faults.take(METHOD)
+            error, status = "invalid_payload", HTTPStatus.BAD_REQUEST.value
         if fault is not None and fault.status:
-            record.outcome, record.status = f"status {fault.status}", fault.status
-            record.ordered = True
-            slack.calls.finish(record)
-            return fault.response()
-        error, status = _respond(slack, request.path.lstrip("/"), body)
+            error, status, record.ordered = f"status {fault.status}", fault.status, True
+        elif not error:
+            error, status = _respond(slack, request.path.lstrip("/"), record.args)
         record.outcome, record.status, record.executed = error or "ok", status, not error
         slack.calls.finish(record)
         slack.updates.publish({"changed": "calls", "method": METHOD})
+        if fault is not None and record.ordered:
+            return fault.response()
         if error:
             return web.json_response({"ok": False, "error": error}, status=status)
         return web.Response(text="ok")

@@ -81,8 +81,7 @@ class Slack:
 
     def answers_to(self, token: str) -> bool:
         """Whether this is a bot token of the workspace that works."""
-        found = self.installation.tokens.get(token)
-        return found is not None and found.kind == "bot" and not found.error
+        return any(one.value == token for one in self.installation.active)
 
 
 class Workspaces:
@@ -103,7 +102,7 @@ class Workspaces:
         parts = kept.get("workspaces") or [{}]
         made = [Workspace(bot_name=manifest.bot_name, kept=part.get("workspace")) for part in parts]
         self._app_id = made[0].identity.app_id
-        self.socket_mode = SocketMode(self._app_id)
+        self.socket_mode = SocketMode(self._app_id, self.updates)
         self.http = HttpDelivery(SIGNING_SECRET)
         self.deliveries = Deliveries(
             {"socket": self.socket_mode, "http": self.http},

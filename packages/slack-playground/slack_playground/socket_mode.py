@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 
 from slack_playground.delivery import Answer, Kind
 from slack_playground.records import Json
+from slack_playground.updates import Updates
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,9 @@ class Connection:
 class SocketMode:
     """Hands out connection URLs, keeps the connections, sends each envelope to one of them."""
 
-    def __init__(self, app_id: str) -> None:
+    def __init__(self, app_id: str, updates: Updates) -> None:
         self._app_id = app_id
+        self._updates = updates
         self._tickets: dict[str, float] = {}
         self._connections: list[Connection] = []
         self._numbers = itertools.count(1)
@@ -121,7 +123,8 @@ class SocketMode:
         return [connection for connection in self._connections if not connection.retiring]
 
     def _look(self) -> None:
-        """Note whether there is a connection for new envelopes."""
+        """Note whether there is a connection for new envelopes, and tell the page."""
+        self._updates.publish({"changed": "state"})
         if self._usable():
             self._opened.set()
         else:

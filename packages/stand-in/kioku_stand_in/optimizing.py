@@ -17,7 +17,7 @@ from kioku_stand_in.memories import fill
 from openai_double.answer import Answer, call, said
 from openai_double.prompt import Prompt
 
-_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
+_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput"})
 _CURRENT: Final = re.compile(r"<current_prompt>\n(.*?)\n</current_prompt>", re.S)
 _FEEDBACK: Final = re.compile(r"<(feedback|recommendations)(?: \d+)?>\s*(.*?)\s*</\1", re.S | re.I)
 _NO_ADVICE: Final = "No recommendations."
@@ -41,16 +41,12 @@ def _fields(prompt: Prompt, schema: Mapping[str, Any]) -> dict[str, Any]:
     advice, properties = _advice(asked), schema.get("properties", {})
     old = (_CURRENT.findall(asked) or [""])[0]
     new = "\n".join([old, *(one for one in advice if one not in old)])
-    which = str(properties.get("which", {}).get("description"))
-    choices = re.search(r"Must be among (\[[^\]]*\])", which)
-    names: list[str] = ast.literal_eval(choices[1]) if choices else []
     values = {
         "update_prompt": bool(advice),
         "warrants_adjustment": bool(advice),
         "new_prompt": new if advice else "",
         "improved_prompt": new,
         "full_recommendations": " ".join(advice) or _NO_ADVICE,
-        "which": [name for name in names if name.lower() in " ".join(advice).lower()],
     }
     filled = fill({**schema, "required": list(properties)}, "The feedback asks for this.")
     return {name: values.get(name, filled[name]) for name in properties}

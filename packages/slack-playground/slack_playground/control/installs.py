@@ -36,11 +36,7 @@ async def remove(
 
     `events` names which of the two events are sent, in their order.
     """
-    revoked = [
-        token.value
-        for token in slack.installation.tokens.values()
-        if token.kind == "bot" and not token.error
-    ]
+    revoked = [token.value for token in slack.installation.active]
     uninstall(slack, events)
     return {"revoked": revoked}
 
@@ -55,7 +51,7 @@ async def install(slack: Slack, declined: list[str] | None = None) -> Json:
     if slack is slack.workspaces.first:
         slack.installation.restore(scopes, token)
     else:
-        token = slack.installation.install(scopes, seconds=None).access_token
+        token = slack.installation.install(scopes, seconds=None)["access_token"]
     slack.workspaces.updates.publish({"changed": "state"})
     return {"token": token}
 

@@ -6,7 +6,6 @@ from typing import Any
 from slack_playground.block_kit import Errors, check
 from slack_playground.records import Channel, Json, Thread
 from slack_playground.web_api.call import Call, SlackError, serves
-from slack_playground.web_api.chat import need_customize
 
 STATUSES = ("active", "processing", "suspended", "closed")
 
@@ -26,7 +25,6 @@ def _check(spec: str, value: Any, pointer: str) -> None:
 @serves("assistant.threads.setStatus")
 def set_status(call: Call) -> Json:
     """assistant.threads.setStatus; an empty status clears the line."""
-    need_customize(call)
     loading = call.args.get("loading_messages", [])
     if "loading_messages" in call.args:
         _check("list:10:str:50", loading, "/loading_messages")
@@ -51,7 +49,6 @@ def _session_channel(call: Call) -> Channel:
 @serves("agents.sessions.setStatus")
 def session_status(call: Call) -> Json:
     """agents.sessions.setStatus; makes the session when it is new."""
-    need_customize(call)
     channel = _session_channel(call)
     status = call.text("status")
     if status not in STATUSES:

@@ -4,16 +4,8 @@ from slack_playground.calls import STREAMED, UNSEEN
 from slack_playground.message_objects import added
 from slack_playground.records import Channel, Json, Message
 from slack_playground.rich_text import as_read
-from slack_playground.web_api.call import Call, SlackError, need_scope, serves
+from slack_playground.web_api.call import Call, SlackError, serves
 from slack_playground.web_api.content import read_content, read_metadata
-
-_CUSTOM = ("username", "icon_emoji", "icon_url")
-
-
-def need_customize(call: Call) -> None:
-    """A name or icon of its own needs chat:write.customize."""
-    if any(call.args.get(name) for name in _CUSTOM):
-        need_scope(call.slack, "chat:write.customize")
 
 
 def _target(call: Call) -> Channel:
@@ -38,7 +30,6 @@ def check_open(call: Call, channel: Channel) -> None:
 @serves("chat.postMessage")
 def post_message(call: Call) -> Json:
     """chat.postMessage."""
-    need_customize(call)
     if call.args.get("as_user"):
         raise SlackError("as_user_not_supported")
     channel = _target(call)
@@ -64,7 +55,6 @@ def shown(message: Message) -> Json:
 @serves("chat.postEphemeral")
 def post_ephemeral(call: Call) -> Json:
     """chat.postEphemeral: in a thread it is shown only if that has a reply already."""
-    need_customize(call)
     channel = call.channel()
     check_open(call, channel)
     if call.text("user") not in channel.members:

@@ -18,6 +18,7 @@ from slack_playground.web_api.call import HANDLERS, Call, SlackError, need_scope
 from slack_playground.web_api.methods import Method, load_methods
 
 _NO_TOKEN = {"oauth.v2.access"}
+_CUSTOM = ("username", "icon_emoji", "icon_url")
 _STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
 
 
@@ -121,6 +122,8 @@ class WebApi:
             args = check_arguments(method, record.args)
             call = Call(slack=slack, token=token, method=method, args=args)
             self._check_team(call)
+            if any(args.get(name) for name in _CUSTOM):
+                need_scope(slack, "chat:write.customize")
             result = HANDLERS[method.name](call)
         except SlackError as error:
             if error.error not in method.errors:

@@ -41,12 +41,10 @@ def load_methods() -> dict[str, Method]:
         for name, content in reference["methods"].items()
     }
     for difference in overlay["difference"]:
-        name = difference["method"]
-        for method in methods.values() if name == "*" else [methods[name]]:
-            if "argument" in difference:
-                method.args[difference["argument"]] = Argument(
-                    type=difference["type"], required=difference["required"]
+        for name in methods if difference["methods"] == ["*"] else difference["methods"]:
+            methods[name].errors |= set(difference.get("errors", ()))
+            if argument := difference.get("argument"):
+                methods[name].args[argument["name"]] = Argument(
+                    type=argument["type"], required=argument["required"]
                 )
-            if "error" in difference:
-                method.errors.add(difference["error"])
     return methods

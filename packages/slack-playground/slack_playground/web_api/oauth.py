@@ -2,7 +2,6 @@
 
 import hmac
 
-from slack_playground.installation import Grant
 from slack_playground.installing import AuthorizeError, take_code
 from slack_playground.records import Json
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
@@ -54,18 +53,15 @@ def _for_refresh_token(call: Call) -> Json:
     return _installed(slack, grant)
 
 
-def _installed(slack: Slack, grant: Grant) -> Json:
+def _installed(slack: Slack, grant: Json) -> Json:
     identity = slack.workspace.identity
-    answer: Json = {
+    return {
         "app_id": identity.app_id,
         "scope": ",".join(sorted(slack.granted)),
         "token_type": "bot",
-        "access_token": grant.access_token,
+        **grant,
         "bot_user_id": identity.bot_user_id,
         "team": {"id": identity.team_id, "name": identity.team_name},
         "enterprise": None,
         "is_enterprise_install": False,
     }
-    if grant.refresh_token:
-        answer |= {"refresh_token": grant.refresh_token, "expires_in": grant.expires_in}
-    return answer

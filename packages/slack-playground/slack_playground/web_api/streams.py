@@ -6,7 +6,7 @@ from slack_playground.block_kit import MARKDOWN_CHARACTERS, check
 from slack_playground.records import Json, Message
 from slack_playground.web_api.agents import STATUSES
 from slack_playground.web_api.call import Call, SlackError, serves
-from slack_playground.web_api.chat import check_open, need_customize, shown
+from slack_playground.web_api.chat import check_open, shown
 from slack_playground.web_api.content import (
     check_blocks,
     read_blocks,
@@ -20,7 +20,6 @@ _CARD_CHARACTERS = 300
 @serves("chat.startStream")
 def start(call: Call) -> Json:
     """chat.startStream."""
-    need_customize(call)
     channel = call.channel()
     check_open(call, channel)
     thread_ts = call.thread(channel, missing="thread_not_found")

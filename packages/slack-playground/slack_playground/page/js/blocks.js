@@ -80,15 +80,8 @@ function feedback(element, send, block) {
   return make("span", { class: "feedback-pair" }, sides);
 }
 
-// Nothing is loaded from elsewhere: only the playground's own images are shown.
+// Nothing is loaded from elsewhere: of an image its words are shown.
 export function image(element, large = false) {
-  let own = null;
-  try {
-    own = new URL(element.image_url ?? "", location.href);
-  } catch {
-    own = null;
-  }
-  if (element.image_url && own?.origin === location.origin) return make("img", { class: large ? "large" : "thumb", src: own.href, alt: element.alt_text, loading: "lazy" });
   if (!large) return make("span", { class: "thumb blank", role: "img", "aria-label": element.alt_text, title: element.alt_text }, icon("eye", 14));
   return make("div", { class: "image-blank" }, icon("eye"), make("span", {}, t("imageOf", { alt: element.alt_text })));
 }

@@ -76,22 +76,13 @@ function textual(element, changed) {
   return { node: control, control, read, restore: (value) => (control.value = value ?? "") };
 }
 
-// As Slack does: at Enter, or at each character where the element asks for that.
+// As Slack does: at Enter, or when the field has changed where the element asks for each character.
 function whenTyped(element, control, tell) {
-  const triggers = element.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
-  let waiting = null;
-  const soon = () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(tell, 300);
-  };
-  if (triggers.includes("on_character_entered")) control.addEventListener("input", (event) => event.isComposing || soon());
-  if (triggers.includes("on_enter_pressed")) {
-    control.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || control.matches("textarea")) return;
-      clearTimeout(waiting);
-      if (tell()) event.preventDefault();
-    });
-  }
+  if (element.dispatch_action_config?.trigger_actions_on?.includes("on_character_entered")) control.addEventListener("change", tell);
+  else control.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || control.matches("textarea")) return;
+    if (tell()) event.preventDefault();
+  });
 }
 
 // What is wrong with a value, as one sentence, or "".

@@ -91,7 +91,3 @@ async function fetchChannel(id) {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && store.channel) markRead(store.channel);
 });
-// The page is not notified of a connection: while there is none, it asks.
-setInterval(() => {
-  if (store.online && store.workspace && !store.workspace.connections) quietly(loadWorkspace);
-}, 3000);

@@ -5,12 +5,11 @@ import { drawConversation, drawHead, drawNotices, focusComposer, opened } from "
 import { bePerson, setTab, showPane, whenOpened } from "./going.js";
 import { listenToKeys } from "./keys.js";
 import { listen } from "./live.js";
-import { onEdit } from "./messages.js";
 import { drawViews, loadViews } from "./views.js";
 import { drawSent, refreshSent } from "./sent.js";
 import { drawSide, drawThread } from "./side.js";
 import { drawSidebar } from "./sidebar.js";
-import { changed, isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
+import { isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
 import { speak, t } from "./words.js";
 import { workspaceName } from "./faces.js";
 
@@ -35,7 +34,6 @@ on("side", () => {
   refreshSent();
 });
 on("sent", () => store.side === "sent" && drawSent());
-onEdit(() => changed("messages"));
 whenOpened(() => {
   drawAll();
   opened();

@@ -7,7 +7,7 @@ import { at } from "./control.js";
 import { ask, menuButton, newId } from "./dialogs.js";
 import { avatar } from "./faces.js";
 import { asPlain, emoji, mrkdwn, unescaped } from "./text.js";
-import { isReply, nameOf, rootOf, store, user } from "./store.js";
+import { changed, isReply, nameOf, rootOf, store, user } from "./store.js";
 import { viewParts } from "./views.js";
 import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
 
@@ -134,17 +134,14 @@ function tools(message, channel, open, inThread) {
       { label: t("forward", { app: store.workspace.app_name }), choose: () => acts.forward(message, channel) }]));
 }
 
-let editChanged = () => {};
-export const onEdit = (listener) => (editChanged = listener);
-
 export function startEdit(message) {
   editing.key = message.ts;
-  editChanged();
+  changed("messages");
 }
 
 function stopEdit() {
   editing.key = null;
-  editChanged();
+  changed("messages");
 }
 
 async function askRemove(message, channel) {

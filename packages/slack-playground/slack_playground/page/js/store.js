@@ -132,22 +132,11 @@ async function load(id, kept) {
 
 const remembered = (name) => `playground.${name}`;
 
-export function recall(name) {
-  try {
-    return JSON.parse(localStorage.getItem(remembered(name)));
-  } catch {
-    return null;
-  }
-}
+export const recall = (name) => JSON.parse(localStorage.getItem(remembered(name)) ?? "null");
 
 export function keep(name, value) {
-  try {
-    if (value === null || value === "") localStorage.removeItem(remembered(name));
-    else localStorage.setItem(remembered(name), JSON.stringify(value));
-  } catch {
-    // Private windows keep nothing; the page works without.
-    return;
-  }
+  if (value === null || value === "") localStorage.removeItem(remembered(name));
+  else localStorage.setItem(remembered(name), JSON.stringify(value));
 }
 
 // What each person has read: a dot marks a conversation with newer messages.

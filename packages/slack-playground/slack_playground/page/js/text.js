@@ -11,12 +11,7 @@ import { slackDate } from "./words.js";
 
 export function link(url, ...content) {
   const children = content.length ? content : [url];
-  let address = null;
-  try {
-    address = new URL(url);
-  } catch {
-    address = null;
-  }
+  const address = URL.canParse(url) ? new URL(url) : null;
   if (!address || !["http:", "https:"].includes(address.protocol)) {
     return make("span", { class: "inert-link", title: url }, ...children);
   }

@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from langgraph.pregel import Pregel
 from slack_sdk.errors import SlackApiError
 
 from bot.access import QuotaExceeded
-from bot.app import App
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Edited,
@@ -26,15 +23,15 @@ from bot.conversation.claimed_message import (
 )
 from bot.conversation.inbox import MAX_FAILURES
 from bot.conversation.running import MAX_CRASHES
+from bot.conversation.turns import Outcome
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
-from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.model import ReplyFailed
-from bot.pipeline.reply import Replier
+from bot.pipeline.turn import OpenReplySink, TurnDependencies, create_turn
 from bot.slack.client import error_code
 from bot.slack.ephemeral import show_privately
-from bot.slack.messages import Message
+from bot.slack.messages import plain, typed
 from bot.types import Refusal
 from bot.ui.blocks import payload
 from memory import DM
@@ -55,14 +52,16 @@ _INTERIM_SECONDS = 300.0
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
-@dataclass(frozen=True, slots=True)
 class ThreadWorker:
     """Answers the waiting messages of a thread, until none is left or the model is unavailable."""
 
-    app: App
-    turn: Pregel[Any, Any, Any, Any]
-    fixed_replies: FixedReplies
-    outages: ModelOutages
+    def __init__(self, dependencies: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
+        self.app = dependencies.app
+        self._dependencies = dependencies
+        self._open_reply_sink = open_reply_sink
+        self._turn = create_turn(dependencies, open_reply_sink)
+        # Whether messages wait for the model, as far as this process knows.
+        self._others_wait = False
 
     async def run(self, thread: str) -> None:
         """Do `drain` in this process's place for `thread`; count what it fails in."""
@@ -81,7 +80,8 @@ class ThreadWorker:
         """
         try:
             while claimed := await self.app.inbox.claim(thread):
-                ended = await self._answer(claimed)
+                with log_fields(team=claimed.message.team_id):
+                    ended = await self._answer(claimed)
                 if ended == "ended" and not claimed.more:
                     # What was stored meanwhile is found by `RunningThreads`.
                     return
@@ -94,11 +94,6 @@ class ThreadWorker:
         await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
 
     async def _answer(self, claimed: ClaimedMessage) -> _End:
-        """Do `_answer_or_hold` with the message's log fields."""
-        with log_fields(team=claimed.message.team_id):
-            return await self._answer_or_hold(claimed)
-
-    async def _answer_or_hold(self, claimed: ClaimedMessage) -> _End:
         """Answer a message, or hold it and its thread until the model is back.
 
         It is found again when it is due.
@@ -152,33 +147,54 @@ class ThreadWorker:
 
     @step("turn")
     async def _attempt(self, claimed: ClaimedMessage) -> bool:
+        """Answer a message; return False if it is postponed until the model is back."""
+        inbox, message = self.app.inbox, claimed.message
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await self.app.inbox.finish_without_turn(claimed, "skipped")
-            return True
-        if claimed.crashes > MAX_CRASHES:
+            await inbox.finish_without_turn(claimed, "skipped")
+        elif claimed.crashes > MAX_CRASHES:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
             await self._activate(claimed)
             await self._give_up(claimed)
-            return True
-        message = claimed.message
-        if refusal := self.app.refuses(message.person, message.channel_id, message.audience):
+        elif refusal := self.app.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
-            return True
-        if claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
-            await self.fixed_replies.send(claimed, "turn_failed")
-            return True
-        if self.outages.model_unavailable:
-            return await self.outages.postpone(claimed)
-        try:
-            await self.turn.ainvoke(claimed)
-        except QuotaExceeded as exceeded:
-            await self._refuse_quota(claimed, exceeded)
-            return True
-        except ReplyFailed:
-            return await self.outages.postpone(claimed)
-        await self.outages.model_answered(claimed)
+        elif claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
+            await self._reply(claimed, "turn_failed")
+        elif self._dependencies.replier.unavailable:
+            return await self._postpone(claimed)
+        else:
+            try:
+                await self._turn.ainvoke(claimed)
+            except QuotaExceeded as exceeded:
+                await self._refuse_quota(claimed, exceeded)
+                return True
+            except ReplyFailed:
+                return await self._postpone(claimed)
+            if self._others_wait or claimed.earlier_attempts:
+                # The model is back: messages that wait for it are retried at once.
+                self._others_wait = False
+                await inbox.release_held()
         return True
+
+    async def _postpone(self, claimed: ClaimedMessage) -> bool:
+        """Postpone a message; send its author an interim reply if it is the first one that waits.
+
+        Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS` the author is
+        told that it stays unanswered.
+        """
+        if claimed.earlier_attempts >= MAX_HELD_ATTEMPTS:
+            log.error("message %s was given up: no model answered in time", claimed.id)
+            await self._reply(claimed, "held_too_long", form_words=True)
+            return True
+        if not claimed.replied and await claim_refusal(
+            self.app.pool, claimed, "model_away", _INTERIM_SECONDS
+        ):
+            await self._reply(claimed, "held", outcome=None, form_words=True)
+        # A message that alone fails again does not mean that others wait.
+        self._others_wait |= not claimed.earlier_attempts or self._dependencies.replier.probing
+        delay = _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        await self.app.inbox.release(claimed, delay)
+        return False
 
     async def _give_up(self, claimed: ClaimedMessage) -> None:
         """End a message as failed, unless it was edited or deleted. Raises `Superseded`."""
@@ -198,16 +214,22 @@ class ThreadWorker:
         the message's text is stored.
         """
         if claimed.begun:
-            await self.fixed_replies.send(claimed, refusal, outcome="answered")
+            await self._reply(claimed, refusal, outcome="answered")
             return
-        message = claimed.message
-        here = f"{refusal} {message.channel_id}"
-        if message.audience == DM or (
-            message.addressed and await claim_refusal(self.app.pool, claimed, here, _DAY_SECONDS)
+        app, message = self.app, claimed.message
+        here, in_dm = f"{refusal} {message.channel_id}", message.audience == DM
+        if in_dm or (
+            message.addressed and await claim_refusal(app.pool, claimed, here, _DAY_SECONDS)
         ):
-            await _tell_refusal(self.app, message, refusal)
+            reader = await app.people.reader(message.person, message.text)
+            try:
+                await show_privately(app.slack, message, payload(reader.say(refusal)), in_dm=in_dm)
+            except SlackApiError as error:
+                if not error_code(error):
+                    raise
+                log.info("a refusal could not be shown: %s", error_code(error))
         await self._activate(claimed)
-        await self.app.inbox.finish_without_turn(claimed, "skipped")
+        await app.inbox.finish_without_turn(claimed, "skipped")
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
         """Tell the author once an hour that their messages are used up; skip further messages.
@@ -220,69 +242,34 @@ class ThreadWorker:
             await self._activate(claimed)
             await self.app.inbox.finish_without_turn(claimed, "skipped")
             return
-        await self.fixed_replies.send(
-            claimed,
-            "quota_messages",
-            outcome="answered",
-            limit=used_up.limit,
-            count=used_up.minutes,
-        )
+        limit, minutes = used_up.limit, used_up.minutes
+        await self._reply(claimed, "quota_messages", outcome="answered", limit=limit, count=minutes)
 
+    async def _reply(
+        self,
+        claimed: ClaimedMessage,
+        key: str,
+        *,
+        outcome: Outcome | None = "failed",
+        form_words: bool = False,
+        **values: object,
+    ) -> None:
+        """Reply with the sentence `key` of the catalogue instead of an answer, and end the turn.
 
-async def _tell_refusal(app: App, message: Message, refusal: Refusal) -> None:
-    """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
-
-    In the thread of their message where it is a direct one, else in an ephemeral message. Raises
-    `SlackApiError` where Slack gives no reason.
-    """
-    reader = await app.people.reader(message.person, message.text)
-    shown, in_dm = payload(reader.say(refusal)), message.audience == DM
-    try:
-        await show_privately(app.slack, message, shown, in_dm=in_dm)
-    except SlackApiError as error:
-        if not error_code(error):
-            raise
-        log.info("a refusal could not be shown: %s", error_code(error))
-
-
-class ModelOutages:
-    """Postpones messages while the model is unavailable, and ends their wait when it answers."""
-
-    def __init__(self, app: App, fixed_replies: FixedReplies, replier: Replier) -> None:
-        self._app = app
-        self._fixed_replies = fixed_replies
-        self._replier = replier
-        self._others_wait = False
-
-    @property
-    def model_unavailable(self) -> bool:
-        """Whether no model is asked just now, because each of them failed."""
-        return self._replier.unavailable
-
-    async def postpone(self, claimed: ClaimedMessage) -> bool:
-        """Postpone a message; send its author an interim reply if it is the first one that waits.
-
-        Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS` the author is
-        told that it stays unanswered.
+        Without an `outcome` the turn does not end: the answer will replace the sentence.
+        `form_words`: memories may be formed from the message.
         """
-        if claimed.earlier_attempts >= MAX_HELD_ATTEMPTS:
-            log.error("message %s was given up: no model answered in time", claimed.id)
-            await self._fixed_replies.send(claimed, "held_too_long", form_words=True)
-            return True
-        if not claimed.replied and await claim_refusal(
-            self._app.pool, claimed, "model_away", _INTERIM_SECONDS
-        ):
-            await self._fixed_replies.send(claimed, "held", outcome=None, form_words=True)
-        # A message that alone fails again does not mean that others wait.
-        if not claimed.earlier_attempts or self._replier.probing:
-            self._others_wait = True
-        await self._app.inbox.release(
-            claimed, _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        app, turns = self.app, self._dependencies.turns
+        text = claimed.message.text if form_words else ""
+        bot_user_id = await app.slack.bot_user_id(claimed.message.team_id)
+        turn = await turns.begin(
+            claimed,
+            await app.audiences.view(claimed.message),
+            question=plain(text, bot_user_id),
+            words=typed(text, bot_user_id),
+            bot_user_id=bot_user_id,
         )
-        return False
-
-    async def model_answered(self, claimed: ClaimedMessage) -> None:
-        """Record that the model answered: messages that wait for it are retried at once."""
-        if self._others_wait or claimed.earlier_attempts:
-            self._others_wait = False
-            await self._app.inbox.release_held()
+        async with self._open_reply_sink(turn) as sink:
+            await sink.finish((await sink.reader()).say(key, **values))
+        if outcome is not None:
+            await turns.end(turn, outcome, reply=None)
