@@ -73,7 +73,6 @@ from .store.forgetting import (
 from .store.memories import (
     Memory as Memory,
     list_memories as list_memories,
-    search_memories as search_memories,
 )
 from .store.undo import undo_changes as undo_changes
 from .store.versions import (

@@ -20,8 +20,7 @@ from memory.postgres import execute_statement, person_transaction
 
 UPDATE_FROM_MESSAGE = "follow_message"
 _IN_SELECTION: LiteralString = (
-    "(%(everything)s OR (%(ranged)s AND (%(channel)s::text IS NULL OR channel_id = %(channel)s)"
-    " AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
+    "(%(everything)s OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
 )
 # Messages of which no attempt has begun.
 _NOT_BEGUN: LiteralString = (
@@ -244,13 +243,12 @@ async def delete_forgotten_texts(
     messages whose texts were deleted or that wait without a turn.
     """
     selection = gone.selection
-    ranged = (selection.channel, selection.since, selection.until) != (None, None, None)
+    ranged = (selection.since, selection.until) != (None, None)
     sources = [*gone.messages, *selection.messages]
     values = {
         **person.ids,
         "everything": selection.everything,
         "ranged": ranged,
-        "channel": selection.channel,
         "since": selection.since.timestamp() if selection.since else 0.0,
         "until": selection.until.timestamp() if selection.until else float("inf"),
         "channels": [channel for channel, _ in sources],

@@ -29,7 +29,7 @@ from bot.logs import fault
 from bot.pipeline.backfill import read_follow_ups
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, received
-from memory.postgres import OutcomeUnknown, transaction_timeout
+from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
     @bolt.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
         # No response: a listener has acknowledged. Slack repeats an event not answered by 200.
-        if isinstance(error, OperationalError | OutcomeUnknown):
+        if isinstance(error, OperationalError):
             log.warning("PostgreSQL did not answer a request from Slack in time", exc_info=error)
             if response is not None:
                 response.status, response.body = 503, "Please send it again.\n"

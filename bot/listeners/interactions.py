@@ -41,7 +41,7 @@ from bot.ui.messages import done_payload
 from bot.ui.panel import Click, Done, Position, panel, position_in
 from bot.ui.reader import Reader
 from memory import Person
-from memory.postgres import OutcomeUnknown, transaction_timeout
+from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -288,7 +288,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     Expected are a database that is unavailable or busy, and values that cannot be read: those of
     buttons and forms may be of another version of the app.
     """
-    expected = isinstance(error, (OperationalError, OutcomeUnknown, *UNREADABLE))
+    expected = isinstance(error, (OperationalError, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
     return reader.say("command_broke")

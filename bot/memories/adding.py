@@ -15,6 +15,7 @@ from psycopg.rows import DictRow
 from bot.access import (
     NotRemembered,
     QuotaExceeded,
+    admit,
     begin_request,
     check_request,
     count_tokens,
@@ -50,11 +51,10 @@ from memory import (
     list_changes,
     memory_view,
     open_questions,
-    search_memories,
 )
 from memory.credentials import redact
 from memory.postgres import person_transaction
-from memory.store import forgotten_messages
+from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class _Request:
         if refused := await self.why_not_now():
             return refused
         try:
-            await self.app.quotas.admit(self.click.person)
+            await admit(self.app.pool, self.app.settings, self.click.person)
             return await self.done(*await self._form())
         except EXPECTED as problem:
             why = why_not(self.click.reader, problem)
@@ -252,8 +252,9 @@ class _Request:
 
     async def _is_known(self, line: str) -> bool:
         """Return whether a memory that may be used there contains the line."""
-        found = await search_memories(self.app.pool, self.click.person, line, whole_words=True)
-        return any(self.view.allows(memory.namespace) for memory in found)
+        pool, person = self.app.pool, self.click.person
+        found = await memory_page(pool, person, line, size=MAX_MEMORIES, whole_words=True)
+        return any(self.view.allows(memory.namespace) for memory in found.memories)
 
     async def store(self, lines: Sequence[str], request: str) -> None:
         """Store each line as a fact, with itself as the evidence."""

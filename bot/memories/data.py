@@ -27,7 +27,7 @@ from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact_json
 from memory.postgres import lock_person, person_transaction, transaction_timeout
-from memory.store import count_each, delete_each, json_rows
+from memory.store import count_each, json_rows
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +130,7 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
         nonlocal remaining
         found = await connection.execute(_REMAINING, person.ids)
         [remaining] = await found.fetchall()
-        conditions = dict.fromkeys(TABLES, _OF_PERSON)
-        counts = await count_each(connection, conditions, person.ids)
+        counts = await count_each(connection, dict.fromkeys(TABLES, _OF_PERSON), person.ids)
         return {**counts, "procrastinate_jobs": remaining["jobs"]}
 
     erased = await erase(pool, person, also=erase_rows_of_bot, left=count_left)
@@ -149,7 +148,7 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
 # update what the person sees in Slack, and are deleted when they end.
 _REMAINING: LiteralString = (
     "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
-    " AND user_id = %(user)s) AS places,"
+    " AND user_id = %(user)s AND what = 'message') AS places,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
     " AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
     " AND COALESCE(args->>'erased', '') = '') AS jobs"
@@ -160,7 +159,9 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
     counts = {"procrastinate_jobs": await delete_jobs_of_person(connection, person)}
     conditions = dict.fromkeys(TABLES, _OF_PERSON)
     conditions["messages"] += f" AND {_NOT_DELIVERED_AGAIN}"
-    counts |= await delete_each(connection, conditions, person.ids)
+    for table, which in conditions.items():
+        gone = await connection.execute(f"DELETE FROM {table} WHERE {which}", person.ids)
+        counts[table] = gone.rowcount
     # What is being answered stops; the ids of what Slack may deliver again are kept.
     found = await connection.execute("SELECT forget_author_of_messages() AS kept")
     [row] = await found.fetchall()

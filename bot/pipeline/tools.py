@@ -51,10 +51,10 @@ from memory import (
     PersonMessage,
     Selection,
     memory_tools,
-    search_memories,
 )
 from memory.credentials import redact_json
 from memory.postgres import lock_person, person_transaction
+from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
 
 Arguments = Mapping[str, Any]
@@ -308,8 +308,8 @@ class Toolbox:
         if given.get("everything") is True:
             return Selection(everything=True)
         if words := str(given.get("words") or "").strip():
-            found = await search_memories(self._app.pool, self._message.person, words)
-            return Selection(keys=[memory.key for memory in found][:MAX_KEYS])
+            found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
+            return Selection(keys=[memory.key for memory in found.memories])
         zone = await self._zone()
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
@@ -19,11 +18,9 @@ from memory.formation.proposal import Proposal, Refusal
 from memory.formation.questions import Question, ask
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.errors import ChangedSince, FormationUnavailable
 from memory.model.namespace import Namespace
 from memory.postgres.database import Pool
 from memory.store.memories import (
-    MAX_MEMORIES,
     OF_IDS,
     REREAD,
     ROOM,
@@ -78,23 +75,13 @@ async def commit(
 
     The rows are read again under the person's lock. Proposals from messages that the person has
     forgotten are refused. `known` are the rows that were shown to the model, `refused` what the
-    result has besides. No connection is held while texts are embedded. Raises
-    `EmbeddingsUnavailable`, and `FormationUnavailable` if the rows keep changing.
+    result has besides.
     """
     person, at, batch = own.person, datetime.now(UTC), batch or uuid4()
     decisions, formed = Decisions(), FormationResult()
     keys = {one.target.key for one in proposals if one.target}
     keys |= {row.key for row in known if row.namespace != own}
     keys |= {key for row in known for key in row.supersedes}
-
-    decided = partial(
-        decide,
-        own=own,
-        at=at,
-        actor=actor_of(origin, "formation"),
-        sensitive=sensitive,
-        batch=batch,
-    )
 
     async def steps(connection: AsyncConnection[DictRow]) -> Sequence[Step]:
         nonlocal decisions
@@ -106,7 +93,17 @@ async def commit(
         [current] = await (await connection.execute(_CURRENT, values)).fetchall()
         rows = read_own(map(from_json, current["rows"] or ()), person)
         forgotten = {(channel, ts) for channel, ts in current["forgotten"]}
-        decisions = decided(proposals, rows, room=current["room"], forgotten=forgotten)
+        decisions = decide(
+            proposals,
+            rows,
+            own=own,
+            at=at,
+            actor=actor_of(origin, "formation"),
+            sensitive=sensitive,
+            batch=batch,
+            room=current["room"],
+            forgotten=forgotten,
+        )
         return decisions.steps
 
     async def written(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
@@ -120,18 +117,7 @@ async def commit(
         if in_commit is not None:
             await in_commit(connection, formed)
 
-    # If no row has changed since it was read, these are the texts that the transaction writes.
-    likely = decided(proposals, known, room=MAX_MEMORIES).steps
-    texts = list(dict.fromkeys(one.text for one in likely if one.text is not None))
-    vectors = await embedder.literals(texts) if texts else None
-    try:
-        await commit_steps(
-            pool, embedder, person, steps, batch=batch, in_commit=written, vectors=vectors
-        )
-    except ChangedSince:
-        raise FormationUnavailable(
-            "These memories keep changing; the messages remain queued."
-        ) from None
+    await commit_steps(pool, embedder, person, steps, batch=batch, in_commit=written)
     return formed
 
 

@@ -10,6 +10,7 @@ import logging
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
@@ -125,17 +126,15 @@ class Extractor:
     """LangMem's store manager with `model` and the kinds `schemas`; creating it takes 0.1 s."""
 
     def __init__(self, model: BaseChatModel, schemas: Sequence[type[BaseModel]]) -> None:
-        self._langmem, create_extractor = load()
-        self._model = failing_once(model)
+        langmem, create_extractor = load()
+        model, kinds = failing_once(model), [with_evidence(schema) for schema in schemas]
+        asks: dict[str, Any] = {"enable_inserts": True, "enable_deletes": True}
         self._schemas = schemas
-        self._kinds = [with_evidence(schema) for schema in schemas]
-        self._extractor = create_extractor(
-            self._model,
-            tools=self._kinds,
-            existing_schema_policy=False,
-            enable_inserts=True,
-            enable_deletes=True,
+        # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
+        self._manager = langmem.create_memory_store_manager(
+            model, schemas=kinds, query_limit=NEIGHBOURS + 4, **asks
         )
+        self._extractor = create_extractor(model, tools=kinds, existing_schema_policy=False, **asks)
 
     @step("extract")
     async def extract(
@@ -154,18 +153,11 @@ class Extractor:
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
-        store = CollectingStore(rows)
-        manager = self._langmem.create_memory_store_manager(
-            self._model,
-            schemas=self._kinds,
-            instructions=instructions_for(self._schemas, eager=eager),
-            # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
-            query_limit=NEIGHBOURS + 4,
-            namespace=own.parts,
-            store=store,
-            enable_deletes=True,
-        )
-        manager.memory_manager = _OneStep(manager.memory_manager, self._extractor)
+        store, manager = CollectingStore(rows), copy(self._manager)
+        memory_manager = copy(manager.memory_manager)
+        memory_manager.instructions = instructions_for(self._schemas, eager=eager)
+        manager.memory_manager = _OneStep(memory_manager, self._extractor)
+        manager._store, manager.namespace = store, type(manager.namespace)(own.parts)
         shown = {"messages": [part for one in messages for part in _shown(one)]}
         config = {"recursion_limit": RECURSION_LIMIT, "callbacks": list(callbacks)}
         try:

@@ -128,8 +128,8 @@ async def answer_question(
 
     ``both`` keeps both memories for ``replace``, means ``yes`` for ``store`` and ``no`` for the
     other kinds. The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or
-    expired), `ChangedSince` (the memory has changed; the question is deleted), `MemoryFull` and
-    `EmbeddingsUnavailable` (the question stays open); ValueError for another answer.
+    expired), `ChangedSince` (the memory has changed; the question is deleted), `MemoryFull`;
+    ValueError for another answer.
     """
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")

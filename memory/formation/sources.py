@@ -77,8 +77,7 @@ async def source_changed(
     text for formation. A memory without another source is removed. For one with other sources, the
     changes that came from the message are taken back and those of other sources stay. No version
     keeps a quote of the earlier text, and open questions that quote the message are deleted.
-    `in_commit` is awaited with the changes, in the transaction. Raises `EmbeddingsUnavailable`,
-    with nothing changed.
+    `in_commit` is awaited with the changes, in the transaction.
     """
     said = None if words is None else [TypedMessage(words)]
     values = {

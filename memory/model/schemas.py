@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -120,12 +119,10 @@ PROMISE_KIND = Promise.__name__
 DUE_FIELDS = ("due", "due_time")
 """The fields of a promise that its verdict fills in: the memory model is not told the date."""
 
-_level_fields: dict[str, str] = {}
-_subject_fields: dict[str, str] = {}
 # The field of each kind that is a level (0 to 100); a memory with level 0 is removed.
-LEVEL_FIELDS: Mapping[str, str] = MappingProxyType(_level_fields)
+LEVEL_FIELDS: dict[str, str] = {}
 # The field of each kind that names its subject.
-SUBJECT_FIELDS: Mapping[str, str] = MappingProxyType(_subject_fields)
+SUBJECT_FIELDS: dict[str, str] = {}
 
 # The key in `model_config["json_schema_extra"]` that declares the subject and level fields.
 DECLARATION = "kioku"
@@ -144,9 +141,9 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
     for schema in kinds:
         declared = declaration(schema)
         if about := declared.get("subject") or first_text(schema):
-            _subject_fields[schema.__name__] = about
+            SUBJECT_FIELDS[schema.__name__] = about
         if "level" in declared:
-            _level_fields[schema.__name__] = declared["level"]
+            LEVEL_FIELDS[schema.__name__] = declared["level"]
     return kinds
 
 
@@ -159,13 +156,12 @@ def declaration(schema: type[BaseModel]) -> dict[str, str]:
 
 def first_text(schema: type[BaseModel]) -> str | None:
     """Return the first required text field of a model, else its first one, if any."""
-    texts = [name for name, field in schema.model_fields.items() if _takes_text(field.annotation)]
-    required = [name for name in texts if schema.model_fields[name].is_required()]
-    return next(iter([*required, *texts]), None)
-
-
-def _takes_text(annotation: Any) -> bool:
-    return annotation is str or str in get_args(annotation)
+    texts = [
+        (not field.is_required(), place, name)
+        for place, (name, field) in enumerate(schema.model_fields.items())
+        if field.annotation is str or str in get_args(field.annotation)
+    ]
+    return min(texts)[2] if texts else None
 
 
 def subject(kind: str, content: Mapping[str, Any]) -> str:
@@ -198,17 +194,9 @@ def level(kind: str, content: Mapping[str, Any]) -> Any:
 
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: same name, with a required `evidence` text."""
+    quote = Field(..., description="Verbatim quote of the person's own words in this session.")
     return create_model(
-        schema.__name__,
-        __base__=schema,
-        __doc__=schema.__doc__,
-        evidence=(
-            str,
-            Field(
-                ...,
-                description="Verbatim quote of the person's own words in this session.",
-            ),
-        ),
+        schema.__name__, __base__=schema, __doc__=schema.__doc__, evidence=(str, quote)
     )
 
 

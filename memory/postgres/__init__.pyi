@@ -1,6 +1,5 @@
 from .database import (
     PERSON_SETTING as PERSON_SETTING,
-    OutcomeUnknown as OutcomeUnknown,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
     is_unavailable as is_unavailable,

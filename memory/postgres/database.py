@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import re
 import select
 import socket
 import sys
@@ -50,37 +49,16 @@ _ON_REQUEST = sys.maxsize
 # Parameters that PostgreSQL reports on each connection; "on" means it accepts no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
-# A statement without these words is a read.
-_WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE)\b")
 # SQLSTATEs of operational errors that a retry does not solve: program limit exceeded, cancelled.
 _LASTING = ("54", "57014")
+# Errors that psycopg does not count among the operational: a failover, and a suspended process.
+_PASSING = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
-class DatabaseReadOnly(psycopg.OperationalError):
-    """PostgreSQL currently accepts no writes (failover, or disk full). Try again."""
-
-
-class OutcomeUnknown(psycopg.OperationalError):
-    """The connection was lost during COMMIT or a single write, which may be committed."""
-
-
 class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
-    """A pool that discards connections to a server that accepts no writes."""
-
-    async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
-        """Take a connection back.
-
-        It is closed if it accepts no writes, and if it is in pipeline mode: psycopg 3.3 does not
-        leave that mode if the task is cancelled while entering it.
-        """
-        if not conn.closed and (
-            conn.pgconn.pipeline_status != PipelineStatus.OFF
-            or any(conn.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS)
-        ):
-            await conn.close()
-        await super().putconn(conn)
+    """A pool of connections whose rows are dictionaries."""
 
 
 async def _configure(connection: AsyncConnection[DictRow]) -> None:
@@ -110,10 +88,18 @@ def create_pool(
     """
     given = conninfo_to_dict(conninfo)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
-    return Pool(
+
+    async def check(connection: AsyncConnection[DictRow]) -> None:
+        if not _is_usable(connection):
+            await connection.close()
+            await pool.check()  # a restart of PostgreSQL closes the others as well
+            raise psycopg.OperationalError("The connection was lost while it was idle.")
+
+    pool = Pool(
         conninfo,
         open=False,
         configure=_configure,
+        check=check,
         kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
         min_size=min_size,
         max_size=max_size,
@@ -121,16 +107,33 @@ def create_pool(
         reconnect_timeout=_RECONNECT_SECONDS,
         reconnect_failed=Pool.check,
     )
+    return pool
+
+
+def _is_usable(connection: AsyncConnection[DictRow]) -> bool:
+    """Return whether an idle connection is open and accepts writes; nothing is sent.
+
+    False also in pipeline mode: psycopg 3.3 does not leave that mode if the task is cancelled while
+    entering it.
+    """
+    if connection.closed or connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        return False
+    arrived = select.poll()
+    arrived.register(connection.pgconn.socket, select.POLLIN)
+    try:
+        while arrived.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    connection.pgconn.is_busy()  # takes parameters from what has arrived
+    return not any(connection.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS)
 
 
 def is_unavailable(error: BaseException | None) -> bool:
     """Return whether an error is temporary: PostgreSQL is unreachable, full, read-only or busy."""
     if isinstance(error, psycopg.OperationalError):
         return not (error.sqlstate or "").startswith(_LASTING)
-    return isinstance(
-        error,
-        (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout),
-    )
+    return isinstance(error, _PASSING)
 
 
 @contextmanager
@@ -147,55 +150,41 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
         _patience.reset(token)
 
 
-class _Deadline:
-    """Closes the connection at a deadline; pending input is read first after a blocked loop."""
-
-    def __init__(self, connection: AsyncConnection[DictRow], end: float) -> None:
-        self._connection = connection
-        self._handle = asyncio.get_running_loop().call_at(end, self._expire)
-
-    def _expire(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._handle = loop.call_later(_GRACE_SECONDS, _close_connection, self._connection)
-
-    def cancel(self) -> None:
-        self._handle.cancel()
-
-
-def _close_connection(connection: AsyncConnection[DictRow]) -> None:
-    # The waiting task gets an error immediately; a cancel request would wait for the server.
-    with (
-        suppress(OSError, psycopg.OperationalError),
-        socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
-    ):
-        line.shutdown(socket.SHUT_RDWR)
-
-
 @asynccontextmanager
-async def _begin_transaction(
-    pool: Pool, scope: Mapping[str, str], wait: float | None
-) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Yield a connection in a transaction with the settings of `scope`; `wait` limits it."""
+async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Take a connection from the pool, for `wait` seconds with the time until there is one.
+
+    Then it is shut down, so that the waiting task gets an error immediately: a cancel request would
+    wait for the server. After a blocked event loop, pending input is read first.
+    """
     loop = asyncio.get_running_loop()
-    end = None if wait is None else loop.time() + wait
-    settings = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s", **scope}
-    # A restart of PostgreSQL leaves dead connections in the pool, which the first BEGIN detects.
-    for spare in range(pool.max_size, -1, -1):
-        connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
-        alarm = None if end is None else _Deadline(connection, end)
-        try:
-            try:
-                await connection.execute(begin(*settings.items()))
-            except psycopg.OperationalError:
-                if spare and (end is None or loop.time() < end):
-                    continue
-                raise
-            yield connection
-            return
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-            await pool.putconn(connection)
+    alarm: asyncio.TimerHandle | None = None
+    end = loop.time() + (wait or 0)
+    connection = await pool.getconn(wait)
+
+    def shut_down() -> None:
+        with (
+            suppress(OSError, psycopg.OperationalError),
+            socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)
+
+    def expire() -> None:
+        nonlocal alarm
+        alarm = loop.call_later(_GRACE_SECONDS, shut_down)
+
+    if wait is not None:
+        alarm = loop.call_at(end, expire)
+    try:
+        yield connection
+    except _PASSING as error:
+        raise psycopg.OperationalError(
+            "PostgreSQL accepts no writes, or the transaction was idle for too long."
+        ) from error
+    finally:
+        if alarm is not None:
+            alarm.cancel()
+        await pool.putconn(connection)
 
 
 @lru_cache(maxsize=128)
@@ -226,33 +215,22 @@ async def transaction(
     """Open a transaction with the application's role and the settings of `scope`.
 
     Before and after it the connection has neither. `wait` limits, in seconds, the time from the
-    wait for a connection to the end of the commit. Raises `psycopg_pool.PoolTimeout` if no
-    connection is free in time, `DatabaseReadOnly`, `OutcomeUnknown`, and
-    `psycopg.OperationalError` if PostgreSQL cannot be reached, or has ended the transaction because
-    nothing was sent for `IDLE_SECONDS`, or for `wait` where that is longer.
+    wait for a connection to the end of the commit. Raises `psycopg.OperationalError` if no
+    connection is free in time, if PostgreSQL cannot be reached or accepts no writes, if the
+    connection is lost (during the commit: the outcome is unknown), and if nothing was sent for
+    `IDLE_SECONDS`, or for `wait` where that is longer.
     """
     wait = _patience.get() if wait is None else wait
-    async with _begin_transaction(pool, scope or {}, wait) as connection:
+    settings = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s", **(scope or {})}
+    async with _connection(pool, wait) as connection:
         try:
+            await connection.execute(begin(*settings.items()))
             yield connection
-            await _commit(connection)
-        except BaseException as error:
+            await connection.commit()
+        except BaseException:
             with suppress(psycopg.OperationalError):
                 await connection.rollback()
-            if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-                raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
-            if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
-                raise psycopg.OperationalError("The transaction was idle for too long.") from error
             raise
-
-
-async def _commit(connection: AsyncConnection[DictRow]) -> None:
-    try:
-        await connection.commit()
-    except psycopg.OperationalError as lost:
-        if not connection.broken:
-            raise
-        raise OutcomeUnknown("The connection was lost during the commit.") from lost
 
 
 async def execute_statement(
@@ -272,47 +250,26 @@ async def execute_statement(
     With `prepare` PostgreSQL parses and plans the statement once per connection; for statements
     whose plan does not depend on their parameters. Text parameters have no type of their own:
     where the statement does not tell it, as in ``SELECT %s``, it needs a cast.
-    Raises as `transaction` does. If the connection is lost meanwhile it raises `OutcomeUnknown`,
-    but `psycopg.OperationalError` for a read, which may be executed again. A SELECT of a function
-    that writes counts as a read, so such a function must be safe to repeat: those of the upkeep and
-    of purging delete or end what is due.
+    Raises as `transaction` does.
     """
     wait = _patience.get() if wait is None else wait
-    loop = asyncio.get_running_loop()
-    end = None if wait is None else loop.time() + wait
     settings = {"role": APP_ROLE, **(scope or {})}
     query = _set_config(*settings)
-    for spare in range(pool.max_size, -1, -1):
-        connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
-        alarm = None if end is None else _Deadline(connection, end)
-        try:
-            if spare and not await _is_alive(connection):
-                continue
-            async with _pipeline(connection):
-                await connection.execute(query, [*settings.values()], prepare=True)
-                cursor = await connection.execute(statement, values, prepare=prepare)
-            return await cursor.fetchall() if cursor.rownumber is not None else []
-        except psycopg.errors.FeatureNotSupported:
-            # An upgrade has changed the type of a column since the statement was prepared.
-            await connection.execute("DEALLOCATE ALL")
-            if not (spare and prepare):
-                raise
-        except IndexError:
-            # psycopg 3.3 raises it instead of the error of a commit that has failed before the
-            # pipeline was left. Nothing is committed; another attempt raises that error.
-            if not spare:
-                raise psycopg.DatabaseError("The commit failed.") from None
-        except psycopg.errors.ReadOnlySqlTransaction as error:
-            raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
-        except psycopg.OperationalError as lost:
-            if not (connection.broken and _WRITES.search(statement)):
-                raise
-            raise OutcomeUnknown("The connection was lost during a statement.") from lost
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-            await pool.putconn(connection)
-    raise AssertionError("The last connection is not checked.")
+    for last in (False, True):
+        async with _connection(pool, wait) as connection:
+            try:
+                async with _pipeline(connection):
+                    await connection.execute(query, [*settings.values()], prepare=True)
+                    cursor = await connection.execute(statement, values, prepare=prepare)
+                return await cursor.fetchall() if cursor.rownumber is not None else []
+            except (IndexError, psycopg.errors.FeatureNotSupported):
+                # Nothing is committed. IndexError: psycopg 3.3 raises it instead of the error of a
+                # commit that has failed before the pipeline was left, which the other attempt
+                # raises. Else an upgrade has changed a column since the statement was prepared.
+                await connection.close()
+                if last:
+                    raise
+    raise AssertionError("The last attempt returns or raises.")
 
 
 @asynccontextmanager
@@ -336,24 +293,6 @@ async def _pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]
         if left or error.__context__ is None:
             raise
         raise error.__context__ from None
-
-
-async def _is_alive(connection: AsyncConnection[DictRow]) -> bool:
-    """Return False for an idle connection that PostgreSQL has closed, as a restart does.
-
-    It is asked only if something has arrived on it, so that nothing is sent otherwise.
-    """
-    if connection.closed:
-        return False
-    arrived = select.poll()
-    arrived.register(connection.pgconn.socket, select.POLLIN)
-    if not arrived.poll(0):
-        return True
-    try:
-        await connection.execute("SELECT 1")
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 @asynccontextmanager

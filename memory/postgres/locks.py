@@ -7,7 +7,6 @@ from typing import LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 
 EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -18,15 +17,6 @@ NO_FORGETTING: LiteralString = (
 
 Its parameter is `Person.prefix`. The next statement of the transaction sees what was written.
 """
-
-
-async def lock_for_writing(connection: AsyncConnection[DictRow], person: Person) -> EmbeddingSpace:
-    """Take the lock as `lock_person` does; return the space of the stored vectors."""
-    found = await connection.execute(
-        f"SELECT {EXCLUSIVE}, model, dimensions FROM kioku_embedding_space", (person.prefix,)
-    )
-    [row] = await found.fetchall()
-    return EmbeddingSpace(row["model"], row["dimensions"])
 
 
 async def lock_person(connection: AsyncConnection[DictRow], person: Person) -> None:

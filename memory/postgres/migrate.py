@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -29,11 +30,10 @@ _EMBEDDING_SPACE: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema. Those that it `includes` are recorded with it and not applied."""
+    """One step of the schema."""
 
     name: str
     statements: str
-    includes: tuple[str, ...] = ()
 
 
 def packaged_migrations(package: str) -> list[Migration]:
@@ -41,23 +41,14 @@ def packaged_migrations(package: str) -> list[Migration]:
 
     The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``.
     """
-    schema = (files(package) / "schema.sql").read_text("utf-8")
+    folder = Path(str(files(package)))
+    schema = (folder / "schema.sql").read_text("utf-8")
     digest = hashlib.sha256(schema.encode()).hexdigest()[:12]
-    folder = files(package) / "migrations"
-    found = sorted(folder.iterdir(), key=lambda f: f.name) if folder.is_dir() else []
+    later = sorted(folder.glob("migrations/*.sql"))
     return [
         Migration(f"{package}/schema@{digest}", schema),
-        *(
-            Migration(f"{package}/{f.name.removesuffix('.sql')}", f.read_text("utf-8"))
-            for f in found
-            if f.name.endswith(".sql")
-        ),
+        *(Migration(f"{package}/{file.stem}", file.read_text("utf-8")) for file in later),
     ]
-
-
-def memory_migrations() -> list[Migration]:
-    """Return the schema of this package's tables and its migrations."""
-    return packaged_migrations("memory")
 
 
 def migrate(
@@ -85,18 +76,17 @@ def migrate(
             " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
-        steps = [*memory_migrations(), *migrations]
+        steps = [*packaged_migrations("memory"), *migrations]
         _refuse_other_schema(applied, {step.name for step in steps})
         done: list[str] = []
         if _LANGGRAPH not in applied:
             _create_langgraph_store(conninfo, space)
             _record(connection, _LANGGRAPH, done)
         for step in steps:
-            if step.name not in applied and step.name not in done:
+            if step.name not in applied:
                 with connection.transaction():
                     connection.execute(step.statements)
-                    for name in (step.name, *step.includes):
-                        _record(connection, name, done)
+                    _record(connection, step.name, done)
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
         if login is not None:
@@ -205,7 +195,7 @@ async def check_database(
     `wait` (seconds) limits the wait for a connection. Raises `DatabaseNotReady` or
     `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
-    wanted = {_LANGGRAPH} | {step.name for step in [*memory_migrations(), *migrations]}
+    wanted = {_LANGGRAPH} | {step.name for step in [*packaged_migrations("memory"), *migrations]}
     try:
         async with transaction(pool, wait=wait) as connection:
             rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()

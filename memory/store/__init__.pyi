@@ -1,9 +1,5 @@
-from .cards import read_card as read_card
 from .edits import validated as validated
-from .erasing import (
-    count_each as count_each,
-    delete_each as delete_each,
-)
+from .erasing import count_each as count_each
 from .expiry import (
     expire_due as expire_due,
     expire_unconfirmed as expire_unconfirmed,
@@ -18,6 +14,7 @@ from .forgetting import (
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
+    read_card as read_card,
 )
 from .pages import memory_page as memory_page
 from .reembedding import (

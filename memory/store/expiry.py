@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import LiteralString
-from uuid import uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -12,30 +11,38 @@ from psycopg.rows import DictRow
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, execute_statement, is_unavailable
 from memory.postgres.locks import lock_person
-from memory.store.forgetting import purge_forgotten, shown
-from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, person_range, read_own
-from memory.store.versions import Change, Step, write
+from memory.store.forgetting import UNDO_MINUTES, shown
+from memory.store.memories import OF_IDS, OF_PERSON, person_range
 
 _log = logging.getLogger(__name__)
 
-_QUESTIONS: LiteralString = f"DELETE FROM memory_questions WHERE {OF_IDS} AND expires_at < now()"
+_OLD: LiteralString = "now() - make_interval(days => %(days)s::int)"  # without `days` nothing is
+_DELETE: LiteralString = (
+    f"WITH ended AS (DELETE FROM store WHERE {OF_PERSON}"
+    f" AND (expires_at <= now() OR updated_at < {_OLD}) RETURNING key),"
+    f" versions AS (DELETE FROM memory_versions WHERE {OF_IDS}"
+    f" AND (at < {_OLD} OR deleted_at < now() - make_interval(mins => {UNDO_MINUTES})"
+    " OR key IN (SELECT key FROM ended))),"
+    f" questions AS (DELETE FROM memory_questions WHERE {OF_IDS}"
+    f" AND (at < {_OLD} OR expires_at < now() OR key IN (SELECT key FROM ended)"
+    " OR narrow_key IN (SELECT key FROM ended)))"
+    " SELECT key FROM ended"
+)
 
 
-async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
-    """Delete what is due of up to `limit` people; return the changes of expired memories.
+async def expire_due(pool: Pool, *, limit: int = 500) -> list[str]:
+    """Delete what is due of up to `limit` people; return the keys of expired memories.
 
-    Of an expired memory go the row, its vectors and versions, and the questions about it; a version
-    without content is left. What was forgotten more than ten minutes ago goes as well. Any
-    number of processes may run it. A failure for one person is logged and does not stop the others.
+    Of an expired memory go the row, its vectors and versions, and the questions about it. What was
+    forgotten more than ten minutes ago goes as well. Any number of processes may run it. A failure
+    for one person is logged and does not stop the others.
     """
-    ended: list[Change] = []
+    ended: list[str] = []
     for row in await execute_statement(pool, "SELECT * FROM people_with_due(%s)", (limit,)):
         try:
             person = Person(row["team_id"], row["user_id"])
             async with shown(pool, person) as connection:
-                await connection.execute(_QUESTIONS, person.ids)
-                await purge_forgotten(connection, person)
-                ended += await _expire(connection, person, "expires_at <= now()")
+                ended += await _delete(connection, person, None)
         except Exception as error:
             if is_unavailable(error):
                 raise
@@ -47,39 +54,17 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
 
 async def expire_unconfirmed(
     connection: AsyncConnection[DictRow], person: Person, days: int
-) -> list[Change]:
+) -> list[str]:
     """Delete memories last changed or confirmed more than `days` ago, and older versions.
 
-    Runs in the caller's `person_transaction`.
+    Runs in the caller's `person_transaction`. Returns the keys of the memories.
     """
     await lock_person(connection, person)
-    old: LiteralString = "%s < now() - make_interval(days => %%(days)s)"
-    ended = await _expire(connection, person, old % "updated_at", days)
-    for table in ("memory_versions", "memory_questions"):
-        await connection.execute(
-            f"DELETE FROM {table} WHERE {OF_IDS} AND {old % 'at'}", {**person.ids, "days": days}
-        )
-    return ended
+    return await _delete(connection, person, days)
 
 
-async def _expire(
-    connection: AsyncConnection[DictRow], person: Person, due: LiteralString, days: int = 0
-) -> list[Change]:
-    values = {**person_range(person), "days": days}
-    found = await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {due} ORDER BY prefix, key", values
-    )
-    memories = read_own(await found.fetchall(), person)
-    if not memories:
-        return []
-    steps = [Step.on(memory, "removed", "expiry", None) for memory in memories]
-    done = await write(connection, person, steps, {}, batch=uuid4())
-    values |= {"keys": [one.key for one in done], "stay": [one.id for one in done]}
-    await connection.execute(
-        f"WITH questions AS (DELETE FROM memory_questions WHERE {OF_IDS}"
-        " AND (key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s)))"
-        f" DELETE FROM memory_versions WHERE {OF_IDS} AND key = ANY(%(keys)s)"
-        " AND id <> ALL(%(stay)s)",
-        values,
-    )
-    return done
+async def _delete(
+    connection: AsyncConnection[DictRow], person: Person, days: int | None
+) -> list[str]:
+    found = await connection.execute(_DELETE, {**person_range(person), "days": days})
+    return [row["key"] for row in await found.fetchall()]

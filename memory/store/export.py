@@ -8,20 +8,24 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory.model.namespace import Namespace, Person
+from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import COLUMNS, OF_IDS, OF_PERSON, person_range
+from memory.store.memories import OF_IDS, OF_PERSON, person_range
 
 FORMAT = "kioku-export"
 VERSION = 1
 _SELECTS: Mapping[str, LiteralString] = {
-    "memories": f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY created_at, prefix, key",
+    # A row as one object; rows that LangMem's own tools wrote have no kind, or a text as content.
+    "memories": "SELECT jsonb_build_object('audience', split_part(prefix, '.', 4), 'key', key,"
+    " 'created_at', created_at, 'updated_at', updated_at, 'expires_at', expires_at) || value AS row"
+    f" FROM store WHERE {OF_PERSON} AND value ? 'kind' AND jsonb_typeof(value->'content')"
+    " = 'object' ORDER BY created_at, prefix, key",
     "changes": "SELECT id, key, audience, kind, action, actor, value, expires_at, channel, ts,"
     f" batch, at FROM memory_versions WHERE {OF_IDS} ORDER BY number",
     "questions": "SELECT id, kind, audience, key, before, after, ends_at, messages, batch, at,"
     f" expires_at FROM memory_questions WHERE {OF_IDS} ORDER BY at, id",
     "forgotten": "SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources"
-    f" WHERE {OF_IDS} AND channel <> '' ORDER BY forgotten_at, channel, ts",
+    f" WHERE {OF_IDS} AND what = 'message' ORDER BY forgotten_at, channel, ts",
 }
 
 
@@ -35,8 +39,8 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     async with person_transaction(pool, person) as connection:
         values = person_range(person)
         rows = {name: await json_rows(connection, one, values) for name, one in _SELECTS.items()}
-    memories = [_memory_entry(row) for row in rows.pop("memories") if _is_whole(row["value"])]
-    return {"format": FORMAT, "version": VERSION, "memories": memories, **rows}
+    rows["memories"] = [one["row"] for one in rows["memories"]]
+    return {"format": FORMAT, "version": VERSION, **rows}
 
 
 async def json_rows(
@@ -45,14 +49,3 @@ async def json_rows(
     """Return the rows of a query as JSON objects: ids and dates are strings."""
     found = await connection.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
     return [row["row"] for row in await found.fetchall()]
-
-
-def _is_whole(value: Mapping[str, Any]) -> bool:
-    return "kind" in value and isinstance(value.get("content"), dict)
-
-
-def _memory_entry(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a memory as an entry of a document: stored value, audience, key and dates."""
-    dates = {name: row[name] for name in ("created_at", "updated_at", "expires_at")}
-    audience = Namespace.from_prefix(row["prefix"]).audience
-    return {"audience": audience, "key": row["key"], **dates, **row["value"]}

@@ -1,7 +1,9 @@
 """Forgetting of memories, with Undo for ten minutes.
 
-A forgetting marks versions. Marked versions are hidden by row-level security from everything but
-the functions here, and deleted when ten minutes are over (`memory.store.expiry`).
+A forgetting marks the versions of memories. Marked ones are hidden by row-level security from
+everything but the functions here, and deleted after ten minutes (`memory.store.expiry`). Texts,
+questions, and single versions of memories that stay are deleted at once. `forgotten_sources` keeps
+the ids.
 """
 
 from __future__ import annotations
@@ -43,27 +45,25 @@ _LISTED = 20  # memories of a `Forgotten`
 class Selection:
     """What to forget; the parts are joined by OR.
 
-    `keys` are those of memories, `messages` (channel, ts) what comes from them. `channel` with
-    `since` (inclusive) and `until` (exclusive) is one part: what comes from a message there and
-    then; without a source message the time of the row decides, for any channel. A memory that
-    comes from elsewhere, too, is forgotten whole. `questions` are ids of open questions.
+    `keys` are those of memories, `messages` (channel, ts) what comes from them. `since` (inclusive)
+    and `until` (exclusive) are one part: what comes from a message of that time; without a source
+    message the time of the row decides. A memory that comes from elsewhere, too, is forgotten
+    whole. `questions` are ids of open questions.
     """
 
     keys: Collection[str] = ()
     messages: Collection[MessageKey] = ()
-    channel: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     everything: bool = False
     questions: Collection[UUID] = ()
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of the statements that use `_FROM`."""
-        ranged = (self.channel, self.since, self.until) != (None, None, None)
+        """Return the parameters of the statements that use `_ARGUMENTS`."""
+        ranged = (self.since, self.until) != (None, None)
         return {
             "chosen": list(self.keys),
             **message_columns(self.messages),
-            "channel": self.channel,
             "since": (self.since.timestamp() if self.since else -1.0) if ranged else None,
             "until": self.until.timestamp() if self.until else float("inf"),
             "everything": self.everything,
@@ -92,9 +92,9 @@ class Gone:
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `can_undo` is False where only texts and questions were deleted, which do not come back.
-    `count` is the number of memories, `memories` the newest of them; removed memories, single
-    changes and questions are not counted.
+    `can_undo` is False where no memory was forgotten: texts, questions and single changes of others
+    do not come back. `count` is the number of memories, `memories` the newest of them; removed ones
+    are not counted.
     """
 
     id: UUID | None = None
@@ -111,7 +111,7 @@ DeleteTexts: TypeAlias = Callable[
 InUndo: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
 
 _ARGUMENTS: LiteralString = (
-    "%(channels)s::text[], %(times)s::text[], %(channel)s, %(since)s::float8, %(until)s::float8"
+    "%(channels)s::text[], %(times)s::text[], %(since)s::float8, %(until)s::float8"
 )
 _MINE: LiteralString = f"{OF_IDS} AND deleted_at IS NULL"
 _SAID: LiteralString = "value->'sources'"
@@ -147,20 +147,15 @@ _MARK_REMOVED: LiteralString = (
     f" AND (kind, plain_text({SUBJECT})) IN (SELECT kind, plain_text({SUBJECT})"
     f" FROM memory_versions WHERE {_MARKED} AND value IS NOT NULL))"
 )
-# A memory without an unmarked version is forgotten whole, of others single versions.
-_DELETE: LiteralString = (
-    f"WITH gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN (SELECT key FROM memory_versions"
-    f" WHERE {OF_IDS} GROUP BY key HAVING bool_or(forgotten_id = %(id)s)"
-    f" AND bool_and(deleted_at IS NOT NULL)) RETURNING {COLUMNS})"
-    f" SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
-    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
-)
-# What a version that stays has come from is not forgotten with a single version of the same memory.
+# `alone`: of a memory that stays. What such a memory comes from still is not forgotten with it.
 _TOLD: LiteralString = (
-    "WITH marked AS MATERIALIZED (SELECT key, batch,"
+    "WITH marked AS MATERIALIZED (SELECT id, key, batch, NOT %(everything)s AND"
+    f" key IN (SELECT key FROM memory_versions WHERE {_MINE}) AS alone,"
     f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle,"
     f" {_SAID_THEN} AS sources FROM memory_versions WHERE {_MARKED})"
-    " SELECT ARRAY(SELECT DISTINCT key FROM marked) AS keys,"
+    " SELECT ARRAY(SELECT DISTINCT key FROM marked WHERE NOT alone) AS whole,"
+    " ARRAY(SELECT DISTINCT key FROM marked WHERE alone) AS others,"
+    " ARRAY(SELECT id::text FROM marked WHERE alone) AS alone,"
     " ARRAY(SELECT DISTINCT batch FROM marked) AS batches,"
     " ARRAY(SELECT DISTINCT needle FROM marked WHERE btrim(needle) <> '') AS subjects,"
     " ARRAY(SELECT DISTINCT ARRAY[one->>'channel', one->>'ts']"
@@ -170,10 +165,16 @@ _TOLD: LiteralString = (
     " @> jsonb_build_array(jsonb_build_object('channel', one->'channel', 'ts', one->'ts'))))"
     ") AS messages"
 )
+_DELETE: LiteralString = (
+    "WITH alone AS (DELETE FROM memory_versions WHERE id = ANY(%(alone)s::uuid[])),"
+    f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key = ANY(%(whole)s) RETURNING {COLUMNS})"
+    f" SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
+    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
+)
 DELETE_QUOTING: LiteralString = (
     f"DELETE FROM memory_questions WHERE {OF_IDS} AND comes_from(messages"
     " || COALESCE(before->'sources', '[]') || COALESCE(after->'sources', '[]'),"
-    " NULL, %(channels)s, %(times)s, NULL, NULL, NULL)"
+    " NULL, %(channels)s, %(times)s, NULL, NULL)"
 )
 _UNQUOTED: LiteralString = "SET value = without_quotes(value, %(channels)s, %(times)s) WHERE"
 # Other memories from the same messages keep the link. Versions of other forgettings have no quote
@@ -182,9 +183,13 @@ _RECORD: LiteralString = (
     f"WITH stay AS (UPDATE store {_UNQUOTED} {OF_PERSON} AND {FROM_MESSAGES}),"
     f" told AS (UPDATE memory_versions {_UNQUOTED} {OF_IDS}"
     f" AND forgotten_id IS DISTINCT FROM %(id)s AND {FROM_MESSAGES}), asked AS ({DELETE_QUOTING})"
-    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-    " SELECT %(id)s, %(team)s, %(user)s, channel, ts FROM unnest(%(channels)s::text[],"
-    " %(times)s::text[]) AS said (channel, ts) UNION SELECT %(id)s, %(team)s, %(user)s, '', ''"
+    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys)"
+    " SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[]"
+    " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)"
+    " UNION ALL SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '', %(whole)s::text[]"
+    # Single versions do not come back.
+    " UNION ALL SELECT gen_random_uuid(), %(team)s, %(user)s, 'forgetting', '', '',"
+    " %(alone)s::text[] WHERE %(alone)s::text[] <> '{}'"
 )
 
 
@@ -207,42 +212,44 @@ async def forget(
 ) -> Forgotten:
     """Forget memories: rows, versions, questions, and the application's texts, in one transaction.
 
-    Texts and questions are deleted at once. Rows and versions come back by `undo_forgetting`
-    within `UNDO_MINUTES`. Removed memories about the same subjects are forgotten, too; other
-    memories from the same messages lose their quotes, and questions that quote these messages are
-    deleted. Keys of other people match nothing.
+    Rows and their versions come back by `undo_forgetting` within `UNDO_MINUTES`; all else is gone
+    at once. Removed memories about the same subjects are forgotten, too; other memories from the
+    same messages lose their quotes, and versions that say it; questions that quote these messages
+    are deleted. Keys of other people match nothing.
     """
     async with shown(pool, person) as connection:
-        return await _forget(connection, person, uuid4(), selection, delete_texts)
+        return await forget_within(connection, person, uuid4(), selection, delete_texts)
 
 
 async def selected(pool: Pool, person: Person, selection: Selection) -> Forgotten:
     """Return what `forget` would forget now, without `id`; nothing is changed."""
     async with shown(pool, person) as connection:
-        found = await _forget(connection, person, uuid4(), selection, None)
+        found = await forget_within(connection, person, uuid4(), selection)
         await connection.execute("ROLLBACK AND CHAIN")
     return replace(found, id=None)
 
 
-async def _forget(
+async def forget_within(
     connection: AsyncConnection[DictRow],
     person: Person,
     identity: UUID,
     selection: Selection,
-    delete_texts: DeleteTexts | None,
+    delete_texts: DeleteTexts | None = None,
     also: Collection[MessageKey] = (),
 ) -> Forgotten:
+    """Forget as `forget` does, within `shown`; no memory is formed from `also` again."""
     values = {**person_range(person), **subjects(), **selection.parameters(), "id": identity}
     await connection.execute(WRITE_EARLIER, {**values, "keys": None})
     await connection.execute(_MARK, values)
     if not selection.everything:
         await connection.execute(_MARK_REMOVED, values)
     [told] = await (await connection.execute(_TOLD, values)).fetchall()
+    values |= {name: told[name] for name in ("whole", "alone", "subjects")}
+    values["keys"] = told["whole"] + told["others"]
     rows = await (await connection.execute(_DELETE, values)).fetchall()
     messages = {*also, *((channel, ts) for channel, ts in told["messages"])}
-    about = {"keys": told["keys"], "subjects": told["subjects"]}
     found = await connection.execute(
-        f"DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch", values | about
+        f"DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch", values
     )
     asked = [row["batch"] for row in await found.fetchall()]
     gone = Gone(
@@ -254,64 +261,29 @@ async def _forget(
     )
     if delete_texts is not None:
         messages.update(await delete_texts(connection, gone))
-    if not (told["keys"] or asked or messages):
+    if not (values["keys"] or asked or messages):
         return Forgotten()
     await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
         id=identity,
-        can_undo=bool(told["keys"]),
+        can_undo=bool(told["whole"]),
         count=rows[0]["count"] if rows else 0,
         memories=tuple(read_own(rows, person)),
     )
 
 
-# A version is marked for good if one of the same memory is marked later, or not at all: then it was
-# forgotten alone. `last` is infinity in the second case.
-_LAST: LiteralString = (
-    "max(COALESCE(deleted_at, 'infinity')) OVER (PARTITION BY team_id, user_id, key) AS last"
-)
 _BRING_BACK: LiteralString = (
-    "WITH mine AS MATERIALIZED (SELECT id, key, last = deleted_at AS whole,"
-    " number = max(number) OVER (PARTITION BY key) AS newest"
-    f" FROM (SELECT id, key, number, forgotten_id, deleted_at, {_LAST} FROM memory_versions"
-    f" WHERE {OF_IDS} AND action <> 'forgotten') AS marked WHERE forgotten_id = %(id)s"
-    f" AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
-    " AND last IN (deleted_at, 'infinity')),"
+    "WITH back AS (UPDATE memory_versions SET deleted_at = NULL, forgotten_id = NULL"
+    f" WHERE {OF_IDS} AND forgotten_id = %(id)s"
+    f" AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES}) RETURNING *),"
     " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
-    " SELECT %(low)s || audience, v.key, value, created_at, updated_at, expires_at"
-    " FROM memory_versions v JOIN mine USING (id) WHERE whole AND newest AND value IS NOT NULL"
-    " ON CONFLICT DO NOTHING RETURNING key),"
-    " back AS (UPDATE memory_versions v SET deleted_at = NULL, forgotten_id = NULL"
-    " FROM mine WHERE v.id = mine.id),"
-    f" sources AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
-    " AND EXISTS (SELECT FROM mine))"
-    " SELECT (SELECT count(*) FROM put) AS rows, (SELECT count(*) FROM mine) AS versions"
+    " SELECT %(low)s || audience, key, value, created_at, updated_at, expires_at"
+    " FROM (SELECT DISTINCT ON (key) * FROM back ORDER BY key, number DESC) AS newest"
+    " WHERE value IS NOT NULL ON CONFLICT DO NOTHING RETURNING key),"
+    f" ids AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
+    " AND EXISTS (SELECT FROM back))"
+    " SELECT (SELECT count(*) FROM put) AS rows, (SELECT count(*) FROM back) AS versions"
 )
-# Of a memory that was forgotten whole, and of each single version, ids are left.
-_PURGE: LiteralString = (
-    "WITH due AS MATERIALIZED (SELECT id, last = deleted_at AS whole,"
-    " row_number() OVER (PARTITION BY key, forgotten_id) AS place FROM"
-    f" (SELECT id, key, forgotten_id, deleted_at, {_LAST} FROM memory_versions"
-    f" WHERE {OF_IDS} AND action <> 'forgotten') AS marked WHERE forgotten_id = %(id)s"
-    f" OR %(id)s IS NULL AND deleted_at < now() - make_interval(mins => {UNDO_MINUTES})),"
-    " gone AS (DELETE FROM memory_versions v USING due WHERE v.id = due.id"
-    " AND whole AND place > 1)"
-    " UPDATE memory_versions v SET action = 'forgotten', actor = 'command',"
-    " key = CASE WHEN whole THEN key ELSE v.id::text END, batch = forgotten_id, audience = '',"
-    " kind = '', value = NULL, channel = NULL, ts = NULL, undoes = NULL,"
-    " expires_at = NULL, created_at = NULL, updated_at = NULL"
-    " FROM due WHERE v.id = due.id AND NOT (whole AND place > 1)"
-)
-
-
-async def purge_forgotten(
-    connection: AsyncConnection[DictRow], person: Person, identity: UUID | None = None
-) -> None:
-    """Delete what was forgotten more than `UNDO_MINUTES` ago, or by one forgetting; ids are left.
-
-    Within `shown`.
-    """
-    await connection.execute(_PURGE, {**person.ids, "id": identity})
 
 
 async def undo_forgetting(
@@ -348,11 +320,10 @@ async def forgotten_messages(
 # --- after a backup was restored ---------------------------------------------------------------
 
 _SINCE: LiteralString = (
-    "SELECT team_id, user_id, CASE WHEN key = '' THEN 'erased' ELSE 'key' END AS what,"
-    " NULLIF(CASE WHEN action = 'forgotten' OR last = deleted_at THEN key ELSE id::text END, '')"
-    f" AS key, NULL FROM (SELECT *, {_LAST} FROM memory_versions) AS versions"
-    " WHERE deleted_at >= %(since)s UNION SELECT team_id, user_id, 'message', channel, ts"
-    " FROM forgotten_sources WHERE forgotten_at >= %(since)s AND channel <> ''"
+    "SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,"
+    " COALESCE(key, NULLIF(channel, '')) AS id, NULLIF(ts, '') AS ts"
+    " FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true"
+    " WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)"
     " ORDER BY 1, 2, 3, 4, 5"
 )
 
@@ -381,5 +352,7 @@ async def forget_again(
     identity = uuid4()
     selection = Selection(keys=keys)
     async with shown(pool, person) as connection:
-        await _forget(connection, person, identity, selection, delete_texts, messages)
-        await purge_forgotten(connection, person, identity)
+        await forget_within(connection, person, identity, selection, delete_texts, messages)
+        await connection.execute(
+            f"DELETE FROM memory_versions WHERE {_MARKED}", {**person.ids, "id": identity}
+        )

@@ -12,9 +12,16 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import MemoryView, Namespace, Person
+from memory.model.namespace import (
+    COLLEAGUES,
+    DM,
+    MemoryView,
+    Namespace,
+    Person,
+    memory_view,
+)
 from memory.model.schemas import SUBJECT_FIELDS
-from memory.postgres.database import Pool, person_statement
+from memory.postgres.database import PERSON_SETTING, Pool, execute_statement, person_statement
 
 RowKey: TypeAlias = tuple[str, str]  # prefix, key
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
@@ -144,18 +151,12 @@ def _list(value: object) -> list[Any]:
 
 
 def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
-    """Convert `rows`; raises `InvalidNamespace` if one belongs to another person.
-
-    That would mean that the query was wrong.
-    """
-    memories = [read(row) for row in rows]
-    if any(memory.namespace.person != person for memory in memories):
-        raise InvalidNamespace("A query returned another person's memory; nothing was shown.")
-    return memories
+    """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
+    return read_within(rows, memory_view(person.namespace(DM)))
 
 
 def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
-    """Convert `rows`; raises `InvalidNamespace` for a row outside `view`."""
+    """Convert `rows`; raises `InvalidNamespace` for a row outside `view`: the query was wrong."""
     memories = [read(row) for row in rows]
     if not all(view.allows(memory.namespace) for memory in memories):
         raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
@@ -182,13 +183,29 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
     """Return the memory with this key, in whatever audience it is now; None without one."""
-    rows = await person_statement(
-        pool,
-        person,
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND key = %(key)s AND {UNEXPIRED}",
-        {**person_range(person), "key": key},
-    )
+    rows = await person_statement(pool, person, REREAD, reread_values(person, [key], None, ()))
     return next(iter(read_own(rows, person)), None)
+
+
+_CARD: LiteralString = (
+    f"SELECT {COLUMNS} FROM store WHERE prefix = %(prefix)s AND {UNEXPIRED}"
+    " ORDER BY created_at, key LIMIT %(most)s"
+)
+
+
+async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> list[Memory]:
+    """Return the memories that `owner` shows to colleagues, for `reader`; oldest first.
+
+    Row-level security opens rows of the audience ``colleagues`` of one named person, and only if
+    both are of the same workspace.
+    """
+    rows = await execute_statement(
+        pool,
+        _CARD,
+        {"prefix": owner.namespace(COLLEAGUES).prefix, "most": most},
+        scope={PERSON_SETTING: reader.scope, "kioku.colleague": owner.scope},
+    )
+    return read_own(rows, owner)
 
 
 async def newest(pool: Pool, view: MemoryView, kinds: Sequence[str], limit: int) -> list[Memory]:
@@ -243,51 +260,6 @@ async def room(connection: AsyncConnection[DictRow], person: Person) -> int:
 COMPARABLE: LiteralString = (
     "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
 )
-
-# --- words -----------------------------------------------------------------------------------
-
-_VALUES: LiteralString = (
-    "(SELECT string_agg(one #>> '{}', ' ') FROM jsonb_path_query(value, '$.content.*') AS one)"
-)
-_QUOTES: LiteralString = (
-    "(SELECT string_agg(one #>> '{}', ' ')"
-    " FROM jsonb_path_query(value, '$.sources[*].evidence') AS one)"
-)
-_WORDS: LiteralString = (
-    "(SELECT array_agg(CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' '"
-    " ELSE needle(word) END) FROM regexp_split_to_table(btrim(plain_text(%(words)s)), ' ') AS word)"
-)
-# 1: the content has all words; 2: the content and the quotes have. Of `found` only the best count,
-# because one message can be the evidence of several memories.
-WITH_WORDS: LiteralString = (
-    "SELECT *, min(rank) OVER () AS best FROM (SELECT mine.*, CASE"
-    " WHEN NOT EXISTS (SELECT FROM unnest(w.needles) AS n WHERE strpos(plain_text("
-    f"{_VALUES}), n) = 0) THEN 1"
-    " WHEN NOT EXISTS (SELECT FROM unnest(w.needles) AS n WHERE strpos(plain_text(concat_ws(' ',"
-    f" {_VALUES}, {_QUOTES})), n) = 0) THEN 2 END AS rank"
-    f" FROM (SELECT {_WORDS} AS needles OFFSET 0) AS w,"
-    f" (SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}) AS mine) AS ranked"
-    " WHERE rank IS NOT NULL AND btrim(plain_text(%(words)s)) <> ''"
-)
-
-
-async def search_memories(
-    pool: Pool, person: Person, words: str, *, whole_words: bool = False
-) -> list[Memory]:
-    """Return the memories whose content has all `words`, newest first; if none has, see its quotes.
-
-    A word is found at the beginning of a longer one; with `whole_words` or with one or two letters
-    it is not. Words of scripts without spaces are found anywhere. Empty without words.
-    """
-    rows = await person_statement(
-        pool,
-        person,
-        f"SELECT {COLUMNS} FROM ({WITH_WORDS}) AS found WHERE rank = best"
-        " ORDER BY updated_at DESC, prefix, key",
-        {**person_range(person), "words": words, "whole": whole_words},
-    )
-    return read_own(rows, person)
-
 
 # The subject of a stored value, as `memory.model.schemas.subject` returns it.
 SUBJECT: LiteralString = (

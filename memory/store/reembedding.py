@@ -1,4 +1,4 @@
-"""Vectors of memories that have none: restored ones, and all after a change of embedding model."""
+"""Vectors of memories that have none: written ones, and all after a change of embedding model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import COMPARABLE, OF_PERSON, person_range
-from memory.store.versions import VECTOR_FIELD
 
+_FIELD = "content"
 BATCH = 256  # rows of one statement: each looks for all that have no vector
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -37,11 +37,11 @@ _WRITE: LiteralString = (
 
 
 async def embed_missing(pool: Pool, embedder: Embedder, person: Person) -> int:
-    """Embed the person's memories that have no vector, in batches; return how many.
+    """Embed the person's memories that have no vector: new, changed and restored ones.
 
     Until then recall finds them in small sets only. No connection is held while embedding. Nothing
     is done while the stored vectors are of another model: `reembed` embeds these memories, too.
-    Raises `EmbeddingsUnavailable`; another call continues.
+    Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call continues.
     """
     run = partial(person_statement, pool, person)
     return await _embed(run, embedder, OF_PERSON, person_range(person))
@@ -93,12 +93,14 @@ async def _embed(
                 "keys": [row["key"] for row in batch],
                 "times": [row["updated_at"] for row in batch],
                 "vectors": [vectors[_text(row)] for row in batch],
-                "field": VECTOR_FIELD,
+                "field": _FIELD,
             },
         )
         made += len(written)
         if progress is not None:
             progress(made, max(total, made))
+        if len(written) == len(batch) == total:
+            break
     return made
 
 

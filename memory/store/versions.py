@@ -5,32 +5,35 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.model.errors import ChangedSince, EmbeddingsUnavailable
+from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import Person
-from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_statement, person_transaction
-from memory.postgres.locks import lock_for_writing
+from memory.postgres.locks import lock_person
 from memory.store.memories import OF_IDS, OF_PERSON, Keyed, Memory, MessageKey, person_range
+from memory.store.reembedding import embed_missing
+
+_log = logging.getLogger(__name__)
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
-    "formation", "tool", "command", "modal", "source", "expiry", "undo", "question",
+    "formation", "tool", "command", "modal", "source", "undo", "question",
 ]  # fmt: skip
 
-VECTOR_FIELD = "content"
 _ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command", "modal": "modal"}
-_ATTEMPTS = 4
 # Rows of one statement, whose parameters are built without yielding to the event loop.
 _BATCH = 1_000
 
@@ -104,21 +107,9 @@ class Step(Keyed):
         """The kind of the memory."""
         return str(self.after["kind"]) if self.after else self.before.kind if self.before else ""
 
-    @property
-    def text(self) -> str | None:
-        """The text to embed; None if the row is deleted."""
-        return None if self.after is None else searchable_text(self.after["content"])
-
 
 Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
 AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
-
-
-class _VectorsMissing(Exception):
-    """Rolls back a transaction because vectors of `texts` are missing."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.texts = texts
 
 
 async def commit_steps(
@@ -129,59 +120,29 @@ async def commit_steps(
     *,
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
-    vectors: Mapping[str, str] | None = None,
 ) -> list[Change]:
     """Write the steps that `decide` returns for the current rows, in one transaction.
 
-    Runs under the person's lock. If `vectors` lack a text, the transaction is rolled back, the
-    texts are embedded without a connection, and `decide` is called again. `in_commit` is awaited
-    last, with the changes. Raises `EmbeddingsUnavailable`, also where a vector is needed and the
-    stored ones are of another model than `embedder`'s, and `ChangedSince` if the rows keep
-    changing.
+    Runs under the person's lock. `in_commit` is awaited last, with the changes. Then the memories
+    that have no vector are embedded, without a connection. Where the embedding model does not
+    answer, the next call embeds them; a set that recall returns whole needs no vectors.
     """
-    known = dict(vectors or {})
-    batch = batch or uuid4()
-
-    async def attempt(connection: AsyncConnection[DictRow]) -> list[Change]:
-        space = await lock_for_writing(connection, person)
+    async with person_transaction(pool, person) as connection:
+        await lock_person(connection, person)
         steps = await decide(connection)
-        wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
-        if wanted and space != embedder.space:
-            raise EmbeddingsUnavailable(f"The memories are embedded with {space.model} now.")
-        if lacking := [text for text in wanted if text not in known]:
-            raise _VectorsMissing(lacking)
-        done = await write(connection, person, steps, known, batch=batch)
+        done = await write(connection, person, steps, batch=batch or uuid4())
         if in_commit is not None:
             await in_commit(connection, done)
-        return done
-
-    for _ in range(_ATTEMPTS):
+    if any(step.after is not None for step in steps):
         try:
-            async with person_transaction(pool, person) as connection:
-                return await attempt(connection)
-        except _VectorsMissing as lacking:
-            known |= await embedder.literals(lacking.texts)
-    raise ChangedSince("These memories keep changing: try again in a moment.")
+            await embed_missing(pool, embedder, person)
+        except (EmbeddingsUnavailable, OperationalError) as error:
+            _log.warning("memories were not embedded: %s", type(error).__name__)
+    return done
 
 
 _JUST_MADE = {"undone_at": None, "in_effect": True}
-# Columns of a step, with their types.
-_STEP: Mapping[LiteralString, LiteralString] = {
-    "id": "uuid",
-    "prefix": "text",
-    "key": "text",
-    "audience": "text",
-    "kind": "text",
-    "value": "jsonb",
-    "expires_at": "timestamptz",
-    "created_at": "timestamptz",
-    "updated_at": "timestamptz",
-    "action": "text",
-    "actor": "text",
-    "channel": "text",
-    "ts": "text",
-    "undoes": "bigint",
-}
+_dumps = partial(json.dumps, default=str)
 _VERSION: LiteralString = (
     "id, key, audience, kind, value, expires_at, created_at, updated_at, action, actor,"
     " channel, ts, undoes, at"
@@ -197,17 +158,21 @@ WRITE_EARLIER: LiteralString = (
     f" (SELECT FROM memory_versions v WHERE {OF_IDS} AND v.key = store.key)"
 )
 _WRITE: LiteralString = (
-    "WITH given AS (SELECT * FROM unnest("
-    + ", ".join(f"%({name})s::{type_}[]" for name, type_ in _STEP.items())
-    + f") WITH ORDINALITY AS given ({', '.join(_STEP)}, place)),"
-    # Rows of one statement get increasing times.
-    " timed AS MATERIALIZED (SELECT *, clock_timestamp() + (place - 1) * interval '1 microsecond'"
-    " AS at FROM given),"
-    " new AS (SELECT id, prefix, key, audience, kind, value, expires_at,"
+    "WITH new AS MATERIALIZED (SELECT id, prefix, key, audience, kind, value, expires_at,"
     " CASE WHEN value IS NOT NULL THEN COALESCE(created_at, at) END AS created_at,"
     " CASE WHEN value IS NOT NULL THEN COALESCE(updated_at, at) END AS updated_at,"
-    " action, actor, channel, ts, undoes, at, place FROM timed),"
+    " action, actor, channel, ts, undoes, at, place FROM ("
+    # Rows of one statement get increasing times.
+    "SELECT *, clock_timestamp() + (place - 1) * interval '1 microsecond' AS at"
+    " FROM ROWS FROM (jsonb_to_recordset(%(steps)s) AS (id uuid, prefix text, key text,"
+    " audience text, kind text, value jsonb, expires_at timestamptz, created_at timestamptz,"
+    " updated_at timestamptz, action text, actor text, channel text, ts text, undoes bigint))"
+    " WITH ORDINALITY AS given (id, prefix, key, audience, kind, value, expires_at, created_at,"
+    " updated_at, action, actor, channel, ts, undoes, place)) AS timed),"
     f" earlier AS ({WRITE_EARLIER}),"
+    " stale AS (DELETE FROM store_vectors v USING store s, new"
+    f" WHERE {OF_PERSON.replace('prefix', 's.prefix')} AND s.key = new.key"
+    " AND v.prefix = s.prefix AND v.key = s.key AND s.value->'content' <> new.value->'content'),"
     f" gone AS (DELETE FROM store USING new WHERE {OF_PERSON.replace('prefix', 'store.prefix')}"
     " AND store.key = new.key AND (new.value IS NULL OR store.prefix <> new.prefix)),"
     " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
@@ -218,31 +183,19 @@ _WRITE: LiteralString = (
     f" INSERT INTO memory_versions (team_id, user_id, batch, {_VERSION})"
     f" SELECT %(team)s, %(user)s, %(batch)s, {_VERSION} FROM new ORDER BY place RETURNING id, at"
 )
-_SET_VECTORS: LiteralString = (
-    "WITH new AS (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[],"
-    " %(vectors)s::text[]::vector[]) AS new (prefix, key, embedding)),"
-    " gone AS (DELETE FROM store_vectors v USING new WHERE v.prefix = new.prefix"
-    " AND v.key = new.key AND v.field_name <> %(field)s)"
-    " INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
-    " SELECT prefix, key, %(field)s, embedding, clock_timestamp(), clock_timestamp() FROM new"
-    " ON CONFLICT (prefix, key, field_name)"
-    " DO UPDATE SET embedding = EXCLUDED.embedding, updated_at = EXCLUDED.updated_at"
-)
 
 
 async def write(
     connection: AsyncConnection[DictRow],
     person: Person,
     steps: Sequence[Step],
-    vectors: Mapping[str, str],
     *,
     batch: UUID,
 ) -> list[Change]:
-    """Write rows of `store` with their vectors, and a version for each step, in order.
+    """Write rows of `store`, and a version for each step, in order; stale vectors are deleted.
 
-    Two statements, whatever the number of steps, as long as no memory has two of them. `vectors`
-    (by text) are in pgvector's text form. The caller holds the person's lock, and has read
-    the rows under it.
+    One statement, whatever the number of steps, as long as no memory has two of them. The caller
+    holds the person's lock, and has read the rows under it.
     """
     done: list[Change] = []
     for several in _batches(steps):
@@ -253,24 +206,14 @@ async def write(
                 **person_range(person),
                 "batch": batch,
                 "keys": [step.key for step in several],
-                **{name: [one[name] for one in values] for name in _STEP},
+                "steps": Jsonb(values, dumps=_dumps),
             },
         )
         times = {row["id"]: row["at"] for row in await found.fetchall()}
         for step, one in zip(several, values, strict=True):
             before = step.before and step.before.value
-            made = {"before": before, "value": step.after, "at": times[one["id"]], "batch": batch}
+            made = {"before": before, "at": times[one["id"]], "batch": batch}
             done.append(read_change(person, {**one, **made, **_JUST_MADE}))
-        if given := [(step, vectors[step.text]) for step in several if step.text is not None]:
-            await connection.execute(
-                _SET_VECTORS,
-                {
-                    "prefixes": [step.namespace.prefix for step, _ in given],
-                    "keys": [step.key for step, _ in given],
-                    "vectors": [vector for _, vector in given],
-                    "field": VECTOR_FIELD,
-                },
-            )
     return done
 
 
@@ -295,7 +238,7 @@ def _values(step: Step) -> dict[str, Any]:
         "key": step.key,
         "audience": step.namespace.audience,
         "kind": step.kind,
-        "value": None if step.after is None else Jsonb(step.after),
+        "value": step.after,
         "expires_at": None if step.after is None else step.expires_at,
         "created_at": created,
         "updated_at": updated,

@@ -24,7 +24,6 @@ from memory.postgres import (
     check_database,
     packaged_migrations,
 )
-from memory.postgres.migrate import memory_migrations
 from tests.databases import SPACE, owner_rows
 
 
@@ -42,7 +41,7 @@ def schema_name(package: str) -> str:
 
 def test_migrations_come_in_order() -> None:
     """The schema of memory is one step; the bot's follows those of the queue."""
-    assert [step.name for step in memory_migrations()] == [schema_name("memory")]
+    assert [step.name for step in packaged_migrations("memory")] == [schema_name("memory")]
     names = [step.name for step in migrations()]
     assert names[0] == "procrastinate/3.10"
     assert names[-1] == schema_name("bot")
@@ -52,7 +51,7 @@ def test_migrations_come_in_order() -> None:
 def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
     """The first run applies every step and names it; the second applies none."""
     done = migrate(empty_database, SPACE, migrations())
-    wanted = [*memory_migrations(), *migrations()]
+    wanted = [*packaged_migrations("memory"), *migrations()]
     assert done == ["langgraph/store", *(step.name for step in wanted)]
     assert migrate(empty_database, SPACE, migrations()) == []
 
@@ -63,7 +62,7 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
         runs = [threads.submit(migrate, empty_database, SPACE, migrations()) for _ in range(8)]
     done = sorted(len(run.result()) for run in runs)
     assert done[:7] == [0] * 7
-    assert done[7] == 1 + len(memory_migrations()) + len(migrations())
+    assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
 
 
 def test_tables_of_others_are_not_granted(empty_database: str) -> None:

@@ -334,6 +334,21 @@ async def test_changed_meanwhile_keeps_the_newer(trial: Trial) -> None:
     assert len(row["value"]["sources"]) == 1
 
 
+async def test_without_embeddings_a_memory_is_stored_and_embedded_with_the_next(
+    trial: Trial, database: str
+) -> None:
+    """A small set is recalled whole; the next write gives the memory its vector."""
+    trial.model.answer([RAMEN])
+    trial.model.embeddings_status = 500
+    assert (await trial.form(words("ラーメンが大好きです!!"))).changes
+    assert len(await trial.rows()) == 1
+    assert owner_rows(database, "SELECT key FROM store_vectors") == []
+    trial.model.embeddings_status = 200
+    trial.model.answer([food("寿司", 80, "寿司も好きです")])
+    assert (await trial.form(words("寿司も好きです"))).changes
+    assert len(owner_rows(database, "SELECT key FROM store_vectors")) == 2
+
+
 async def test_an_error_in_the_commit_hook_rolls_back_the_memories(trial: Trial) -> None:
     """What `in_commit` raises undoes the memories; what it sees includes them."""
     seen = []

@@ -1,17 +1,13 @@
-"""The queue's tables: made once, and brought up to the installed procrastinate step by step."""
+"""The queue's tables are those of the installed procrastinate."""
 
 from __future__ import annotations
 
-import psycopg
+from pathlib import Path
 
-from bot.queue.migrations import queue_migrations
+from procrastinate.schema import SchemaManager
 
 
-def test_the_recorded_schema_contains_all_that_is_installed(database: str) -> None:
-    """A database recorded as "procrastinate/3.10" lacks nothing of the installed version."""
-    schema, *more, rights = queue_migrations()
-    assert (schema.name, rights.name) == ("procrastinate/3.10", "procrastinate/rights")
-    assert schema.includes == tuple(step.name for step in more)
-    with psycopg.connect(database) as owner:
-        rows = owner.execute("SELECT name FROM kioku_migrations").fetchall()
-    assert {schema.name, *schema.includes} <= {name for (name,) in rows}
+def test_a_newer_procrastinate_needs_a_migration_here() -> None:
+    """A file after this one is one that "procrastinate/3.10" does not contain."""
+    names = [file.stem for file in Path(SchemaManager.get_migrations_path()).glob("*.sql")]
+    assert max(names) == "03.04.00_50_post_add_retry_failed_job_procedure"

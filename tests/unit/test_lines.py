@@ -79,7 +79,7 @@ def test_a_memory_is_described_in_one_plain_line(
         (change("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
         (change("updated", OSAKA, OSAKA), "Updated: I live in Osaka"),
         (
-            change("removed", None, None, actor="expiry"),
+            change("removed", None, None),
             "Forgotten: something you told me for a limited time",
         ),
         (

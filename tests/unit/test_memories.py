@@ -39,7 +39,7 @@ def test_rows_of_other_tools_are_read_too() -> None:
 def test_another_persons_row_shows_nothing_at_all() -> None:
     """One foreign row among the person's own makes the whole read fail."""
     rows = [row(), row("chat.T1.U12.dm", "k2")]
-    with pytest.raises(InvalidNamespace, match="nothing was shown"):
+    with pytest.raises(InvalidNamespace, match="nothing was done"):
         read_own(rows, ALICE)
     with pytest.raises(InvalidNamespace, match="nothing was done"):
         read_within(rows, memory_view(ALICE.namespace(DM)))

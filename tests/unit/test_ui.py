@@ -139,7 +139,7 @@ CHANGES = st.builds(
     action=st.sampled_from(
         ["remembered", "updated", "confirmed", "removed", "moved", "restored"],
     ),
-    actor=st.sampled_from(["formation", "tool", "command", "modal", "expiry"]),
+    actor=st.sampled_from(["formation", "tool", "command", "modal"]),
     before=st.none() | VALUES,
     after=st.none() | VALUES,
     at=MOMENTS,
