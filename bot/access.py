@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import LiteralString
 from uuid import uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.config import Settings
 from bot.ui.reader import Reader
 from memory import MemoryOff, Person, Pool
 from memory.formation import TokenUse
 from memory.metrics import count, step
-from memory.postgres import NO_FORGETTING, person_transaction
+from memory.postgres import NO_FORGETTING, person_statement, person_transaction
 
 
 class QuotaExceeded(Exception):
@@ -70,36 +70,18 @@ _ADMIT: LiteralString = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Quotas:
-    """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
+@step("quotas")
+async def admit(pool: Pool, settings: Settings, person: Person) -> None:
+    """Count a request that makes the app call a model and is no message in the inbox.
 
-    `limit` is that of the messages and requests of a person in an hour of the clock. Messages are
-    counted by their rows in ``messages``, other requests that call a model, and edits of
-    answered messages, in ``person_requests``.
+    A person's messages, by their rows, and requests of an hour of the clock are counted for all
+    replicas together. Call it right before the model is called. Raises `QuotaExceeded`; then the
+    request is not counted and must not be carried out.
     """
-
-    pool: Pool
-    limit: int
-
-    def check(self, before: int) -> None:
-        """Raise `QuotaExceeded` if no message is allowed after `before` messages and requests."""
-        if self.limit and before >= self.limit:
-            raise QuotaExceeded(self.limit)
-
-    @step("quotas")
-    async def admit(self, person: Person) -> None:
-        """Count a request that makes the app call a model and is no message in the inbox.
-
-        Call it right before the model is called. Raises `QuotaExceeded`; then the request is not
-        counted and must not be carried out.
-        """
-        if not self.limit:
-            return
-        async with person_transaction(self.pool, person) as connection:
-            admitted = await connection.execute(_ADMIT, {**person.ids, "limit": self.limit})
-            if not admitted.rowcount:
-                raise QuotaExceeded(self.limit)
+    if limit := settings.person_messages_per_hour:
+        values = {**person.ids, "limit": limit}
+        if not await person_statement(pool, person, _ADMIT, values):
+            raise QuotaExceeded(limit)
 
 
 def count_tokens(team_id: str, used: TokenUse) -> None:

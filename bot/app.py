@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from bot.access import Quotas
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
@@ -35,7 +34,6 @@ class App:
     embedder: Embedder
     former: Former
     schemas: Sequence[type[BaseModel]]
-    quotas: Quotas
     people: People
     audiences: Audiences
     permalinks: Permalinks

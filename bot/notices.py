@@ -21,10 +21,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.logs import fault
+from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
 from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
 from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, UPDATE, error_code, posts
 from bot.slack.messages import API_TEAM, split_thread_key
-from bot.types import PersonSettings
 from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
@@ -134,9 +134,10 @@ async def show_notice(app: App, team: str, user: str, turn: str) -> None:
         person,
         "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.ts AS question_ts,"
         " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
-        " n.ts::numeric < t.reply_ts[1]::numeric AS above"
+        f" n.ts::numeric < t.reply_ts[1]::numeric AS above, {SETTINGS}"
         " FROM change_notices n JOIN messages t"
         " ON (t.id, t.team_id, t.user_id) = (n.turn_id, n.team_id, n.user_id)"
+        f" {SETTINGS_JOIN}"
         " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
         {"turn": UUID(turn), **person.ids},
     )
@@ -174,7 +175,7 @@ async def _payload(app: App, person: Person, row: DictRow, turn: UUID) -> Payloa
 
     To somebody who wants no notices only the questions come, which would else expire unseen.
     """
-    settings: PersonSettings = await app.people.settings(person)
+    settings = settings_of(row)
     told = await list_changes(app.pool, person, batch=turn)
     questions = await open_questions(app.pool, person, batch=turn)
     if not (settings.notices or row["shown"] or row["ts"]):

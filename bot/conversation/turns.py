@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import BEFORE, Quotas
+from bot.access import BEFORE, QuotaExceeded
 from bot.config import Settings
 from bot.conversation.claimed_message import OPEN, ClaimedMessage
 from bot.conversation.inbox import THREAD_SETTING, begin, finish
@@ -151,7 +151,6 @@ class Turns:
     queue: Queue
     settings: Settings
     repeat_notice: RepeatNotice
-    quotas: Quotas
 
     @step("begin")
     async def begin(
@@ -178,11 +177,10 @@ class Turns:
         message = claimed.message
         redacted_question, redacted_words = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
-            row = await _read(
-                connection, claimed, view, count_requests=limited and self.quotas.limit > 0
-            )
-            if limited:
-                self.quotas.check(row["requests_before"])
+            limit = self.settings.person_messages_per_hour if limited else 0
+            row = await _read(connection, claimed, view, count_requests=limit > 0)
+            if 0 < limit <= row["requests_before"]:
+                raise QuotaExceeded(limit)
             memory_state = memory_state_of(row, self.settings.consent)
             forgotten = message.ts in row["forgotten"]
             stored = await begin(

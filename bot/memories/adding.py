@@ -15,6 +15,7 @@ from psycopg.rows import DictRow
 from bot.access import (
     NotRemembered,
     QuotaExceeded,
+    admit,
     begin_request,
     check_request,
     count_tokens,
@@ -190,7 +191,7 @@ class _Request:
         if refused := await self.why_not_now():
             return refused
         try:
-            await self.app.quotas.admit(self.click.person)
+            await admit(self.app.pool, self.app.settings, self.click.person)
             return await self.done(*await self._form())
         except EXPECTED as problem:
             why = why_not(self.click.reader, problem)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
+from bot.access import admit
 from bot.app import App
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import slack_user
@@ -43,7 +44,7 @@ async def why_not_shown(app: App, person: Person, memory: Memory) -> str | None:
     sentence = sentence_of(memory)
     if not sentence:
         return "card_no_sentence"
-    await app.quotas.admit(person)
+    await admit(app.pool, app.settings, person)
     [sensitive] = await app.former.are_sensitive([(memory.kind, memory.content, sentence)])
     return "card_sensitive" if sensitive else None
 

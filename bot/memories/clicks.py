@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from bot.access import admit
 from bot.app import App
 from bot.conversation.texts import check_changed_sources
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
@@ -117,7 +118,10 @@ async def _menu(app: App, click: Click) -> Result:
         case "history":
             return Position(list="changes", of=key)
         case "share":
-            return await _share(app, click, key)
+            memory = await _memory(app, click, key)
+            if why := await why_not_shown(app, click.person, memory):
+                return Done(line=click.reader.say(why), beside=True)
+            return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
         case "unshare":
             return await _changed(app, click, [await _move(app, click, key, DM)])
         case "preview":
@@ -133,14 +137,6 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     if memory := await find_memory(app.pool, click.person, key):
         return memory
     raise ChangeGone
-
-
-async def _share(app: App, click: Click, key: str) -> Done:
-    """Move a memory to the card, which colleagues see, unless it is sensitive."""
-    memory = await _memory(app, click, key)
-    if why := await why_not_shown(app, click.person, memory):
-        return Done(line=click.reader.say(why), beside=True)
-    return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
 
 
 async def _move(app: App, click: Click, key: str, audience: str) -> Change:
@@ -283,7 +279,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     }
     made: list[Change] = []
     if changed:
-        await app.quotas.admit(person)
+        await admit(app.pool, app.settings, person)
         whole = {**memory.content, **changed}
         texts = [one for one in whole.values() if isinstance(one, str) and one]
         source = {"kind": "modal", "evidence": " ".join(texts)}

@@ -11,7 +11,7 @@ from aiohttp import web
 from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from bot.access import QuotaExceeded
+from bot.access import QuotaExceeded, admit
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.locale import language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
@@ -76,7 +76,7 @@ async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> s
         addressed=True,
     )
     try:
-        await dependencies.app.quotas.admit(message.person)
+        await admit(dependencies.app.pool, dependencies.app.settings, message.person)
         turn = create_turn(dependencies, lambda *_: sink)
         outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
     except QuotaExceeded as used_up:

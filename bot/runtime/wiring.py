@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import openai
 from psycopg import OperationalError
 
-from bot.access import Quotas
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
@@ -83,14 +82,11 @@ def create_turn_dependencies(
         embedder=embedder,
         former=create_former(settings, pool, embedder, schemas=schemas),
         schemas=schemas,
-        quotas=Quotas(pool, settings.person_messages_per_hour),
         people=People(pool, slack),
         audiences=Audiences(pool, slack),
         permalinks=Permalinks(slack),
     )
-    turns = Turns(
-        pool, queue=queue, settings=settings, quotas=app.quotas, repeat_notice=repeat_notice
-    )
+    turns = Turns(pool, queue=queue, settings=settings, repeat_notice=repeat_notice)
     models = [ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)]
     if settings.fallback_model is not None:
         models.append(ModelRequests(model, model=settings.fallback_model, effort=None))

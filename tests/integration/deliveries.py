@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bot.access import Quotas
 from bot.config import Settings
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.inbox import THREAD_SETTING
@@ -68,9 +67,8 @@ def turns_alone(pool: Pool) -> Turns:
     return Turns(
         pool,
         queue=Queue(pool),
-        settings=Settings(formation="off"),
+        settings=Settings(formation="off", person_messages_per_hour=0),
         repeat_notice=nothing,
-        quotas=Quotas(pool, 0),
     )
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from bot.access import QuotaExceeded
+from bot.access import QuotaExceeded, admit
 from bot.locale import LANGUAGES, say
 from bot.runtime.ask import answer
 from bot.ui.reader import Reader
@@ -79,8 +79,9 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
         await make_app(person_messages_per_hour=5),
     )
     ann = Person("T1", "U1")
+    settings = app.wiring.app.settings
     admitted = await asyncio.gather(
-        *((app, replica)[number % 2].wiring.app.quotas.admit(ann) for number in range(20)),
+        *(admit((app, replica)[n % 2].pool, settings, ann) for n in range(20)),
         return_exceptions=True,
     )
     refusals = [one for one in admitted if isinstance(one, QuotaExceeded)]
@@ -90,9 +91,9 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
         for language in LANGUAGES:
             assert "5" in refused.refusal(Reader(language))
     for other in (Person("T1", "U2"), Person("T2", "U1")):
-        await app.wiring.app.quotas.admit(other)
+        await admit(app.pool, settings, other)
     app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
-    await app.wiring.app.quotas.admit(ann)
+    await admit(app.pool, settings, ann)
 
 
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
