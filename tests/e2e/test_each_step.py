@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-_MOST = 52
+_MOST = 58
 _RECOVERY_SECONDS = 40.0
 
 
