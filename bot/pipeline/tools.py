@@ -68,8 +68,8 @@ COLLEAGUE_TOOL = "ask_about_colleague"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
-open: a button that opens the list of what you remember of them, with settings, export and \
-everything else; `words` search it; list changes: recent changes with Undo. Do not repeat the list.
+open: a button for the list of what you remember of them, settings and the rest; `words` search \
+it; list changes: recent changes with Undo. Do not repeat the list.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this conversation only. resume: memory on again (only proposed).
 forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
@@ -82,10 +82,9 @@ _VIEW = (
     " conversation."
 )
 _COLLEAGUE = (
-    "Show the person what one colleague has chosen to tell others about how to work with them, when"
-    " they ask how that colleague likes reviews, meetings, messages and the like. They see it in a"
-    " message of its own below your answer; you do not, so say only that it follows. Never answer"
-    " such a question yourself."
+    "Show the person what one colleague chose to tell others about working with them, when they ask"
+    " how that colleague likes reviews, meetings, messages and the like. It follows your answer in a"
+    " message that you do not see: say only that it follows, and never answer yourself."
 )
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}

@@ -13,6 +13,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.json_schema import SkipJsonSchema
 
 from memory.model.text import name_of
 
@@ -93,10 +94,8 @@ class Promise(BaseModel):
         ..., description="何をすると約束したか、本人の言葉で（例：第3四半期の数字を送る）"
     )
     to: str | None = Field(None, description="誰に約束したか")
-    due: date | None = Field(None, description="期日。空のままにする（文から別に読み取られる）")
-    due_time: ClockTime | None = Field(
-        None, description="時刻（HH:MM）。空のままにする（文から別に読み取られる）"
-    )
+    due: date | None = Field(None, description="期日")
+    due_time: ClockTime | None = Field(None, description="時刻（HH:MM）")
     state: Literal["open", "done", "dropped"] = Field(
         "open", description="open：まだ、done：果たした、dropped：取りやめた"
     )
@@ -193,11 +192,11 @@ def level(kind: str, content: Mapping[str, Any]) -> Any:
 
 
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
-    """Return `schema` as the memory model sees it: same name, with a required `evidence` text."""
-    quote = Field(..., description="Verbatim quote of the person's own words in this session.")
-    return create_model(
-        schema.__name__, __base__=schema, __doc__=schema.__doc__, evidence=(str, quote)
-    )
+    """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
+    fields: dict[str, Any] = {"evidence": (str, Field(..., description="Verbatim quote."))}
+    if schema is Promise:
+        fields |= dict.fromkeys(DUE_FIELDS, (SkipJsonSchema[str | None], None))
+    return create_model(schema.__name__, __base__=schema, __doc__=schema.__doc__, **fields)
 
 
 register_schemas(SCHEMAS)

@@ -75,7 +75,6 @@ def function_tool(
             "type": "object",
             "properties": properties,
             "required": list(required),
-            "additionalProperties": False,
         },
         "strict": False,
     }
