@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,15 +106,16 @@ class Ground:
         address: str,
         *,
         replicas: int = 1,
+        command: Sequence[str] = ("-m", "bot", "run"),
         **more: str,
     ) -> AsyncIterator[list[Running]]:
-        """Run the app on a database, in `replicas` processes."""
+        """Run the app on a database, in `replicas` processes of `command`."""
         settings = self.app_settings(address, **more)
         started: list[Running] = []
         try:
             for number in range(replicas):
                 log = self.folder / f"app-{number}.log"
-                started.append(await start("-m", "bot", "run", settings=settings, log=log))
+                started.append(await start(*command, settings=settings, log=log))
             for process in started:
                 await process.line()
             yield started

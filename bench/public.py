@@ -1,7 +1,7 @@
-"""``python -m bench public FOLDER``: recall on data that others published.
+"""``python -m bench public FOLDER``: the evidence rule and recall on data that others published.
 
 `FOLDER` holds checkouts of the repositories in `SOURCES`; nothing of them is in this repository.
-It runs through the app's own `recall_memories` on PostgreSQL, with the small multilingual model
+Recall runs through the app's own `recall_memories` on PostgreSQL, with the small multilingual model
 of ``bench/public-requirements.lock``, whose weights are in its package. No model judges anything.
 """
 
@@ -12,7 +12,7 @@ import json
 import re
 import statistics
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ from memory import (
     Embedder,
     EmbeddingSpace,
     Person,
+    PersonMessage,
     create_pool,
     memory_view,
     migrate,
     recall_memories,
 )
+from memory.formation.evidence import TypedMessage, find_evidence
 
 SOURCES = {
     "LoCoMo": "https://github.com/snap-research/LoCoMo",
@@ -156,16 +158,57 @@ async def recall(address: str, embedder: Embedder, data: Set) -> dict[str, float
     }
 
 
+def _typed(conversation: Mapping[str, Any]) -> list[TypedMessage]:
+    return [
+        TypedMessage(PersonMessage(text=text, channel="C0PUBLIC", ts=f"{number}.000000"))
+        for number, (_, text) in enumerate(turns(conversation))
+    ]
+
+
+def evidence(locomo: Path, audit: Path) -> dict[str, float]:
+    """Return how many recorded answers a model's judge accepted, and how many the rule finds typed.
+
+    The audit's answers are wrong on purpose: specific ones (v1), and vague ones on the topic (v2);
+    three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
+    """
+    spoken = [_typed(sample["conversation"]) for sample in _json(locomo / "data" / "locomo10.json")]
+    folder = audit / "ap-baseline"
+    found: dict[str, float] = {}
+    for name, version in (("specific", "v1"), ("vague", "v2")):
+        scored = _json(folder / version / "ap_eval_results_scored.json")["detailed_results"]
+        answers = [one for group in scored.values() for one in group]
+        accepted = sum(statistics.median(one["llm_judgments"].values()) for one in answers)
+        found[f"wrong_{name}_answers"] = len(answers)
+        found[f"wrong_{name}_accepted_by_judge"] = accepted
+        found[f"wrong_{name}_found_typed"] = _found(
+            spoken, ((one["question_id"], one["generated_answer"]) for one in answers)
+        )
+    right = _json(folder / "answer_key.json")
+    found["right_answers"] = len(right)
+    found["right_found_typed"] = _found(
+        spoken, ((one["question_id"], one["golden_answer"]) for one in right)
+    )
+    return found
+
+
+def _found(spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str, object]]) -> int:
+    return sum(
+        find_evidence(str(answer), spoken[int(question.split("_")[1])]) is not None
+        for question, answer in answers
+    )
+
+
 async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str, float]:
+    metrics = evidence(folders["LoCoMo"], folders["locomo-audit"])
     with tempfile.TemporaryDirectory(prefix="kb-") as place:
         async with open_ground(Path(place)) as ground:
             address = ground.database("public")
             migrate(address, SPACE, migrations())
-            spoken = conversations(folders["LoCoMo"], folders["locomo-audit"])
-            return {
-                **await recall(address, embedder, preferences(folders["PrefEval"])),
-                **await recall(address, embedder, spoken),
-            }
+            metrics |= await recall(address, embedder, preferences(folders["PrefEval"]))
+            metrics |= await recall(
+                address, embedder, conversations(folders["LoCoMo"], folders["locomo-audit"])
+            )
+    return metrics
 
 
 def main(names: Sequence[str]) -> None:

@@ -113,6 +113,10 @@ def _public() -> dict[str, str]:
     """Return the tables of `bench.public`'s newest results, and their date."""
     result = json.loads(PUBLIC.read_text("utf-8"))
     metrics, texts = result["metrics"], _texts()["public"]
+    answers = [
+        (text, *(number(metrics.get(f"{name}_{row}")) for row in texts["answers"]))
+        for name, text in texts["kinds"].items()
+    ]
     sets = [
         (
             text,
@@ -123,6 +127,7 @@ def _public() -> dict[str, str]:
     ]
     return {
         "public_date": result["measured_at"][:10],
+        "public_answers": table(("", *texts["answers"].values()), answers),
         "public_recall": table(("", *texts["recall"].values(), "What it cannot show"), sets),
     }
 

@@ -301,7 +301,7 @@ CREATE FUNCTION card_owners(of_team text, most int)
 -- person of whom fewer than `of_person` are. An answer to a deleted message is taken by nobody, and
 -- comes back after a minute if it could not be deleted.
 CREATE FUNCTION claim_thread(process bigint, of_person int)
-    RETURNS TABLE (thread text, crashes int)
+    RETURNS TABLE (thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH next AS (
@@ -317,6 +317,9 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
                 AND of_person > (
                     SELECT count(*) FROM messages AS other WHERE other.worker IS NOT NULL
                         AND other.team_id = one.team_id AND other.user_id = one.user_id)
+                -- One of these may be what ended the processes: no two run in one.
+                AND (one.crashes < 2 OR NOT EXISTS (SELECT FROM messages AS suspect
+                    WHERE suspect.worker = process AND suspect.crashes >= 2))
             ORDER BY one.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         UPDATE messages AS taken
@@ -324,7 +327,7 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
             due_at = CASE WHEN next.status = 'gone' THEN now() + interval '1 minute'
                 ELSE taken.due_at END
         FROM next WHERE taken.id = next.id
-        RETURNING taken.thread, taken.crashes
+        RETURNING taken.thread
     $$;
 
 -- Records that `process` lives, and that it answers the threads in `running`. Gives back what it lost
@@ -341,9 +344,7 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
         ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
         UPDATE messages SET worker = NULL WHERE worker = process AND thread <> ALL (running);
         IF trusted AND pg_try_advisory_xact_lock(hashtextextended('kioku beat', 0)) THEN
-            -- If something else ends the processes, it should not meet the message again.
-            UPDATE messages SET worker = NULL, crashes = crashes + 1,
-                due_at = now() + make_interval(secs => CASE crashes WHEN 3 THEN 10 ELSE 0 END)
+            UPDATE messages SET worker = NULL, crashes = crashes + 1, due_at = now()
             WHERE worker IS NOT NULL AND worker NOT IN (
                 SELECT id FROM procrastinate_workers
                 WHERE last_heartbeat > now() - make_interval(secs => stalled));
@@ -381,14 +382,13 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
     END
     $$;
 
--- Lets messages that wait for the model wait no longer; those that ended processes still do.
+-- Lets messages that wait for the model wait no longer.
 CREATE FUNCTION release_held_messages()
     RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         UPDATE messages SET due_at = now()
         WHERE worker IS NULL AND status IN ('waiting', 'answering') AND due_at > now()
-            AND crashes = 0
     $$;
 
 -- Fails messages that nothing could be done with in more than `most` attempts, and requests to

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import Context, copy_context
+from typing import Any
 
 from bot.logs import fault
 from memory import Pool
@@ -20,14 +22,11 @@ log = logging.getLogger(__name__)
 
 PERSON_AT_ONCE = 4
 """Messages of one person that are answered at a time, in all processes together."""
-ALONE_AFTER_CRASHES = 2
-"""Crashes of a process with this message in progress after which it is answered alone."""
 MAX_CRASHES = 5
 """Crashes of a process with this message in progress after which it is given up."""
 STALLED_SECONDS = 6.0
 """Seconds without a beat after which `beat` takes a process for dead."""
 _BEAT_SECONDS = 2.0
-_ALONE_SECONDS = 120.0
 _HAND_BACK_SECONDS = 3.0
 
 
@@ -42,7 +41,8 @@ class RunningThreads:
         self._process: int | None = None
         self._at_once = 0
         self._patience = 0.0
-        self._answer: Callable[[str], Awaitable[None]] | None = None
+        self._answer: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self._context = Context()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Threads for which a message is being stored: `beat` must not give them back.
         self._storing: list[str] = []
@@ -50,12 +50,14 @@ class RunningThreads:
         # Whether a message may wait for another one to end.
         self._waits = False
         self._look = asyncio.Event()
-        self._alone: str | None = None
-        self._alone_until = 0.0
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(
-        self, answer: Callable[[str], Awaitable[None]], *, at_once: int, patience: float = 25.0
+        self,
+        answer: Callable[[str], Coroutine[Any, Any, None]],
+        *,
+        at_once: int,
+        patience: float = 25.0,
     ) -> None:
         """Answer at most `at_once` threads at a time by `answer`, beginning with those that wait.
 
@@ -65,6 +67,8 @@ class RunningThreads:
         [row] = await execute_statement(self._pool, statement)
         self._process, self._answer = row["id"], answer
         self._at_once, self._patience = at_once, patience
+        # Not that of the request which stores a message, and whose limits would be its turn's.
+        self._context = copy_context()
         self._look.set()
         self._loops = [
             asyncio.create_task(self._beat(), name="beat"),
@@ -111,7 +115,7 @@ class RunningThreads:
         """
         self._storing.append(thread)
         used = len(self._tasks) + len(self._storing)
-        free = used <= self._at_once and thread not in self._tasks and self._may_begin
+        free = used <= self._at_once and thread not in self._tasks and not self._stopping
         try:
             yield self._process if free else None
         finally:
@@ -122,23 +126,12 @@ class RunningThreads:
         """The number of this process; None where it answers no threads."""
         return self._process
 
-    @property
-    def _may_begin(self) -> bool:
-        loop = asyncio.get_running_loop()
-        alone = self._alone is not None and loop.time() < self._alone_until
-        return not (self._stopping or alone)
-
-    def run(self, thread: str, *, alone: bool = False) -> None:
-        """Answer the messages of `thread`, of which one is stored as answered by this process.
-
-        While one runs `alone`, for two minutes at most, no other is begun.
-        """
+    def run(self, thread: str) -> None:
+        """Answer the messages of `thread`, of which one is stored as answered by this process."""
         if self._answer is None or thread in self._tasks:
             return  # what it answers then is given back by `beat`
-        if alone:
-            self._alone = thread
-            self._alone_until = asyncio.get_running_loop().time() + _ALONE_SECONDS
-        task = asyncio.ensure_future(self._answer(thread))
+        context = self._context.copy()
+        task = asyncio.create_task(self._answer(thread), context=context)
         self._tasks[thread] = task
         task.add_done_callback(lambda _: self._ended(thread))
 
@@ -146,10 +139,8 @@ class RunningThreads:
         task = self._tasks.pop(thread)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a thread could not be answered: %s", fault(error))
-        if self._waits or self._alone == thread:
+        if self._waits:
             self._look.set()
-        if self._alone == thread:
-            self._alone = None
 
     def look(self, delay: float = 0.0) -> None:
         """Begin messages that wait, in `delay` seconds and as soon as they may begin then."""
@@ -170,14 +161,13 @@ class RunningThreads:
 
     async def _fill(self) -> None:
         """Begin the messages that wait longest, until none may begin or this process is full."""
-        while self._may_begin and len(self._tasks) + len(self._storing) < self._at_once:
+        while not self._stopping and len(self._tasks) + len(self._storing) < self._at_once:
             statement = "SELECT * FROM claim_thread(%s, %s)"
             values = (self._process, PERSON_AT_ONCE)
             rows = await execute_statement(self._pool, statement, values)
             if not rows:
                 return
-            [row] = rows
-            self.run(row["thread"], alone=row["crashes"] >= ALONE_AFTER_CRASHES)
+            self.run(rows[0]["thread"])
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()

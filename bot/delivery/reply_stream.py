@@ -83,7 +83,7 @@ class ReplyStream:
             slack, self._message, Outbox(pool, turn), confirm=self._confirm
         )
         self._may_stream = True
-        self._session = sessions.begin(self._message, titled=turn.memory_state.on_record)
+        self._processing = sessions.begin(self._message, titled=turn.memory_state.on_record)
         self._is_active = False
         self._text = self._pending = ""
         self._tasks: dict[str, Chunk] = {}
@@ -101,7 +101,7 @@ class ReplyStream:
         # All tasks of this reply end when it is left, whatever happened.
         error = kind if isinstance(kind, type) else None
         if not (self._is_active or (error and issubclass(error, Superseded))):
-            await self._sessions.end(self._session)
+            await self._sessions.end(self._message, self._processing)
         kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
         await self._messages.leave(replaced=not kept)
         self._reader.cancel()
@@ -179,7 +179,7 @@ class ReplyStream:
             self._messages.discard()
             self._pending = text
         if self._may_stream and self._messages.live:
-            was_set = await self._session.is_set()
+            was_set = await self._sessions.is_set(self._processing)
             if await self._end_stream(footer_blocks):
                 self._is_active = was_set
                 return

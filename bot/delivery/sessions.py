@@ -11,7 +11,6 @@ import logging
 import math
 import re
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from bot.logs import fault
@@ -53,19 +52,6 @@ def title_of(text: str) -> str:
     return line if len(line) <= TITLE_CHARACTERS else f"{line[: TITLE_CHARACTERS - 1]}…"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TurnSession:
-    """The agent session of a thread during one turn; `processing` is the call that sets it so."""
-
-    message: Message
-    processing: asyncio.Task[None]
-
-    async def is_set(self) -> bool:
-        """Wait for the answer to the first call, two seconds at most; return whether it came."""
-        await asyncio.wait({self.processing}, timeout=_WAIT_SECONDS)
-        return self.processing.done()
-
-
 class Sessions:
     """Sets the agent session status of threads; a failed call never fails an answer."""
 
@@ -74,22 +60,27 @@ class Sessions:
         self._limits = slack.limits
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, message: Message, *, titled: bool = True) -> TurnSession:
-        """Set the session of the message's thread to `processing`; do not wait for Slack.
+    def begin(self, message: Message, *, titled: bool = True) -> asyncio.Task[None]:
+        """Set the session of the message's thread to `processing`; return the call under way.
 
         Unless it is `titled` a new session gets no title, which would hold words of the message.
         """
         titled = titled and message.opens_thread and message.audience == DM
         title = title_of(message.text) if titled else ""
-        return TurnSession(message, self._start(self._begin(message, title)))
+        return self._start(self._begin(message, title))
 
-    async def end(self, session: TurnSession) -> None:
-        """Set the session to `active`.
+    async def is_set(self, processing: asyncio.Task[None]) -> bool:
+        """Wait for the call of `begin`, two seconds at most; return whether Slack has answered."""
+        await asyncio.wait({processing}, timeout=_WAIT_SECONDS)
+        return processing.done()
+
+    async def end(self, message: Message, processing: asyncio.Task[None]) -> None:
+        """Set the session to `active`, after the call of `begin`.
 
         Waits for Slack two seconds at most, and not at all if the first call still runs.
         """
-        ending = self._start(self._end(session))
-        if session.processing.done():
+        ending = self._start(self._end(message, processing))
+        if processing.done():
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
 
     async def activate(
@@ -111,9 +102,8 @@ class Sessions:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _end(self, session: TurnSession) -> None:
-        await asyncio.wait({session.processing})
-        message = session.message
+    async def _end(self, message: Message, processing: asyncio.Task[None]) -> None:
+        await asyncio.wait({processing})
         await self._activate(message.team_id, message.channel_id, message.thread_ts)
 
     @step("slack status")

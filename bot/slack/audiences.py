@@ -72,8 +72,10 @@ class Audiences:
         `audience` is that of the message's turn. Without one, a message from before the last change
         of the conversation that is known belongs to the conversation alone.
         """
-        kind = await self.kind(person.team_id, channel_id)
-        if kind is None:
+        try:
+            kind = await self.look_up(person.team_id, channel_id)
+        except SLACK_FAULTS as error:
+            log.warning("a conversation's kind could not be looked up: %s", fault(error))
             return memory_view(person.namespace(channel_id), shared=True)
         now = memory_view(person.namespace(kind.audience), shared=kind.shared)
         if kind.audience != PUBLIC:
@@ -109,14 +111,6 @@ class Audiences:
             " shared = true, looked_up_at = '-infinity', changed_at = excluded.changed_at",
             {"team": team_id, "channel": channel_id},
         )
-
-    async def kind(self, team_id: str, channel_id: str) -> ConversationKind | None:
-        """Return what a conversation is, as `look_up` does; None while Slack does not say."""
-        try:
-            return await self.look_up(team_id, channel_id)
-        except SLACK_FAULTS as error:
-            log.warning("a conversation's kind could not be looked up: %s", fault(error))
-            return None
 
     async def look_up(self, team_id: str, channel_id: str) -> ConversationKind:
         """Return Slack's answer about a conversation, at most an hour old.

@@ -93,7 +93,7 @@ class CollectingStore(BaseStore):
     """
 
     def __init__(self, rows: Iterable[Memory]) -> None:
-        self._items = {row.row_key: _item(row) for row in rows}
+        self._items = {(row.namespace.prefix, row.key): _item(row) for row in rows}
         self.writes: list[PutOp] = []
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:

@@ -23,7 +23,6 @@ from memory.model.namespace import (
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import PERSON_SETTING, Pool, execute_statement, person_statement
 
-RowKey: TypeAlias = tuple[str, str]  # prefix, key
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 MAX_MEMORIES = 5_000
 """The most memories of a person, of all audiences; a restored or moved one is no new one."""
@@ -52,11 +51,6 @@ class Keyed:
 
     namespace: Namespace
     key: str
-
-    @property
-    def row_key(self) -> RowKey:
-        """The primary key of the memory's row: prefix and key."""
-        return (self.namespace.prefix, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,8 @@ def test_killed_after_a_step_the_app_answers_and_remembers_once(
         assert turn["status"] == "answered"
         assert turn["reply_ts"] == [message["ts"] for message in reply.messages]
         assert [one["food_name"] for one in world.formed_contents(human)] == ["ramen"]
-        assert len(world.vectors(human)) == 1
         world.settled()
+        assert len(world.vectors(human)) == 1
         # A notice is posted before that is stored, and again after a crash in between.
         assert len(world.notices(said)) in (1, 2)
         assert world.leaks() == []

@@ -16,6 +16,7 @@ def test_food_story_updates_one_row_and_removes_another(world: World) -> None:
     [after] = world.formed(ann)
     assert set(before) == {"ramen", "pasta"}
     assert after["key"] == before["ramen"]
+    world.settled()
     assert [vector["key"] for vector in world.vectors(ann)] == [before["ramen"]]
     assert "miso" in str(world.contents(ann))
     assert "miso" in ann.ask("What shall I eat for lunch?").text

@@ -147,7 +147,6 @@ async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) 
     )
     assert await app.form(message) == []
     kept = json.dumps(app.rows("SELECT * FROM messages"), default=str)
-    kept += json.dumps(app.rows("SELECT * FROM messages"), default=str)
     assert "files-pri" not in kept
     assert base64.b64encode(PDF).decode()[:24] not in kept
     assert "hunter2" not in kept

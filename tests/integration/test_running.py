@@ -10,15 +10,10 @@ from typing import Any
 import psycopg
 
 from bot.conversation.inbox import _FOLLOWED, CLAIM, THREAD_SETTING, Inbox
-from bot.conversation.running import (
-    ALONE_AFTER_CRASHES,
-    MAX_CRASHES,
-    PERSON_AT_ONCE,
-    RunningThreads,
-)
+from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.queue.queue import REPLIES, Queue
 from memory import Pool
-from memory.postgres import execute_statement, transaction
+from memory.postgres import execute_statement, transaction, transaction_timeout
 from tests.databases import owner_rows
 from tests.integration.messages import following, message
 from tests.integration.test_queue import jobs, leave_stalled
@@ -229,34 +224,37 @@ async def test_a_crash_counts_against_messages_in_progress(pool: Pool, database:
         assert counted == {"dead": 1, "waits": 0, "pruned": 1, "lives": 0}
 
 
-async def test_after_two_crashes_a_message_runs_alone(pool: Pool, database: str) -> None:
-    """Its process begins nothing else until it ends; another process does."""
-    await Inbox(pool, RunningThreads(pool)).store(message("poison"))
-    owner_rows(database, "UPDATE messages SET crashes = %s", ALONE_AFTER_CRASHES)
-    async with process(pool) as (inbox, here):
-        await until(lambda: here.begun == ["poison"])
-        await inbox.store(message("stored here"))
-        async with process(pool) as (_, there):
-            await until(lambda: there.begun == ["stored here"])
-            there.go_on.set()
-        await inbox.store(message("later"))
-        assert here.begun == ["poison"]
-        here.go_on.set()
-        await until(lambda: here.begun == ["poison", "later"])
+async def test_of_messages_with_two_crashes_one_is_answered_at_a_time(
+    pool: Pool, database: str
+) -> None:
+    """Others begin beside it; the next such message begins when it ends."""
+    for text in ("first", "second"):
+        await Inbox(pool, RunningThreads(pool)).store(message(text))
+    owner_rows(database, "UPDATE messages SET crashes = 2")
+    async with process(pool) as (inbox, answers):
+        await until(lambda: answers.begun == ["first"])
+        await inbox.store(message("other"))
+        await until(lambda: answers.begun == ["first", "other"])
+        answers.go_on.set()
+        await until(lambda: answers.begun == ["first", "other", "second"])
 
 
-async def test_before_the_last_attempt_a_message_waits(pool: Pool, database: str) -> None:
-    """What may have ended the process besides the message is likely to be over then."""
-    await Inbox(pool, RunningThreads(pool)).store(message("poison"))
-    due = []
-    for _ in range(MAX_CRASHES - 1):
-        owner_rows(database, "UPDATE messages SET worker = 1, attempts = attempts + 1")
-        await died(pool, database)
-        [row] = owner_rows(
-            database, "SELECT extract(epoch FROM due_at - now())::float AS due_in FROM messages"
-        )
-        due.append(row["due_in"] > 8)
-    assert due == [False] * (MAX_CRASHES - 2) + [True]
+async def test_a_turn_has_no_limit_of_the_request_that_stored_its_message(pool: Pool) -> None:
+    """The seconds that Slack waits for an acknowledgement limit no statement of the answer."""
+    ended = asyncio.Event()
+
+    async def answer(_: str) -> None:
+        await execute_statement(pool, "SELECT pg_sleep(0.6)")
+        ended.set()
+
+    threads = RunningThreads(pool)
+    await threads.start(answer, at_once=1)
+    try:
+        with transaction_timeout(0.3):
+            assert await Inbox(pool, threads).store(message("slow"))
+        await asyncio.wait_for(ended.wait(), 10)
+    finally:
+        await threads.stop()
 
 
 async def test_of_many_that_beat_at_once_one_gives_back_each_job_once(

@@ -27,13 +27,6 @@ def test_the_first_line_is_the_title(text: str, title: str) -> None:
     assert title_of(text) == title
 
 
-def test_a_long_question_is_cut_between_words() -> None:
-    """What is longer ends with an ellipsis after a whole word."""
-    title = title_of("word " * 100)
-    assert title.endswith("word…")
-    assert len(title) <= TITLE_CHARACTERS
-
-
 @given(st.text(max_size=400))
 def test_titles_fit_whatever_is_asked(text: str) -> None:
     """No title is longer than it may be, nor has a line break."""

@@ -1,0 +1,144 @@
+"""``python -m bench.profile``: where the time of a turn goes, by step, process and function.
+
+``TURNS`` (60) people's messages come one after the other. The app's process is this module again,
+with a file to write to and the arguments of `kioku`; SIGUSR1 makes it begin to count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings it
+
+from bench.ground import PACE, open_ground
+from bench.load import DEFAULT_DELAY
+from bench.replies import Replies
+from bench.results import quantile
+from bench.systems import QUESTION
+from memory.metrics import recorded
+
+_PEOPLE = 6
+_SAMPLE_SECONDS = 0.001
+
+
+class Ledger:
+    """Steps of the app, and samples of its main thread by its CPU time."""
+
+    def __init__(self) -> None:
+        self.steps: defaultdict[str, list[float]] = defaultdict(list)
+        self.packages: Counter[str] = Counter()
+        self.functions: Counter[str] = Counter()
+        self._cpu = time.process_time()
+
+    def begin(self, *_: object) -> None:
+        """Forget what was counted so far."""
+        for counted in (self.steps, self.packages, self.functions):
+            counted.clear()
+        self._cpu = time.process_time()
+
+    def sample(self, _: int, frame: FrameType | None) -> None:
+        """Count the package that runs, and each function of ours that it runs for."""
+        inner, ours = frame, set[str]()
+        while frame is not None:
+            module = str(frame.f_globals.get("__name__", "?"))
+            if module.startswith(("bot.", "memory.")):
+                ours.add(f"{module}.{frame.f_code.co_name}")
+            frame = frame.f_back
+        self.packages[
+            str(inner.f_globals.get("__name__", "?")).split(".")[0] if inner else "?"
+        ] += 1
+        self.functions.update(ours)
+
+    def write(self, path: Path) -> None:
+        """Write what was counted."""
+        counted = (self.steps, self.packages, self.functions)
+        cpu = time.process_time() - self._cpu
+        path.write_text(json.dumps([*counted, cpu]), "utf-8")
+
+
+def profiled(path: Path, arguments: list[str]) -> int:
+    """Run `kioku` and write where its time went; return its exit code."""
+    from bot.runtime.cli import main as kioku
+
+    ledger = Ledger()
+    wakeup: Any = signal.set_wakeup_fd
+    # asyncio would complain of each signal that it has no room to note.
+    setattr(signal, "set_wakeup_fd", lambda fd, **_: wakeup(fd, warn_on_full_buffer=False))  # noqa: B010
+    signal.signal(signal.SIGUSR1, ledger.begin)
+    signal.signal(signal.SIGPROF, ledger.sample)
+    signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)
+    try:
+        with recorded(lambda name, seconds: ledger.steps[name].append(seconds)):
+            return kioku(arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        ledger.write(path)
+
+
+def _cpu() -> Counter[str]:
+    """Return the CPU seconds so far of the processes beside the app."""
+    found: Counter[str] = Counter()
+    for one in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # as a connection of PostgreSQL that was closed
+            words = " ".join([one.name(), *one.cmdline()])
+            names = {"postgres": "PostgreSQL", "--no-model": "Slack", "model": "model"}
+            if name := next((names[word] for word in names if word in words), ""):
+                found[name] += sum(one.cpu_times()[:2])
+    return found
+
+
+async def run(turns: int) -> None:
+    """Let people ask one after the other, and print the tables."""
+    with tempfile.TemporaryDirectory(prefix="kb-") as name:
+        told = Path(name) / "profile.json"
+        command = ("-m", "bench.profile", str(told), "run")
+        async with open_ground(Path(name)) as ground:
+            await ground.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
+            address = ground.app_database("profile")
+            async with ground.app(
+                address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
+            ) as [app]:
+                replies = await Replies.from_now(ground)
+                people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
+                ready: list[float] = []
+                before = _cpu()
+                for number in range(_PEOPLE + turns):
+                    if number == _PEOPLE:
+                        await ground.formed(address)
+                        app.process.send_signal(signal.SIGUSR1)
+                        ready, before = [], _cpu()
+                    asked = await replies.ask(people[number % _PEOPLE], QUESTION)
+                    ready += [one.ready or 0.0 for one in await replies.of([asked])]
+                await ground.formed(address)
+                beside = _cpu() - before
+        steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
+    print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
+    for step, seconds in {"reply ready": [one / 1000 for one in ready], **steps}.items():
+        middle, late = statistics.median(seconds) * 1000, quantile(seconds, 0.95) * 1000
+        print(f"{step:34}{len(seconds) / turns:8.2f}{middle:9.2f}{late:9.2f}")
+    print("\nCPU, ms a turn, formation included")
+    for process, spent in {"app": cpu, **beside}.items():
+        print(f"{process:34}{spent / turns * 1000:8.2f}")
+    total = sum(packages.values()) or 1
+    for title, counted in (("package", packages), ("function, with what it calls", functions)):
+        print(f"\nCPU of the app by {title}")
+        for one, count in Counter(counted).most_common(10):
+            print(f"{one:60}{count / total:8.1%}{count / total * cpu / turns * 1000:8.2f} ms")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(profiled(Path(sys.argv[1]), sys.argv[2:]))
+    asyncio.run(run(int(os.environ.get("TURNS", "60"))))
