@@ -136,7 +136,7 @@ SETTINGS: LiteralString = (
     "s.team_id IS NOT NULL AS known, everywhere.is_off AS switched_off,"
     " CASE WHEN everywhere.ends THEN everywhere.until_at END AS off_until,"
     " s.agreed_at IS NOT NULL AS agreed, s.notices, s.eagerness, s.language,"
-    " s.told_at IS NOT NULL AS informed, s.locale, s.time_zone, s.profile_at,"
+    " s.told_at IS NOT NULL AS informed, s.retention_days, s.locale, s.time_zone, s.profile_at,"
     " s.deactivated_at IS NOT NULL AS deactivated"
 )
 """Columns of `SETTINGS_JOIN`, which `settings_of` reads."""
@@ -198,11 +198,12 @@ def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
 async def choose(
     connection: AsyncConnection[DictRow], person: Person, chosen: PersonSettings
 ) -> None:
-    """Store whether there are notices, the language, and how eagerly is remembered."""
+    """Store whether there are notices, the language, how eagerly is remembered, how long kept."""
     await _set(
         connection,
         person,
-        "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s",
+        "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s,"
+        " retention_days = %(retention_days)s",
         **asdict(chosen),
     )
 

@@ -169,6 +169,7 @@ CREATE TABLE person_settings (
     -- when they agreed to memory, which KIOKU_CONSENT=ask needs
     agreed_at timestamptz,
     told_at timestamptz,
+    retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
     locale text,
     time_zone text,
     profile_at timestamptz,
@@ -488,26 +489,31 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
         RETURNING 1) SELECT count(*) FROM kept
     $$;
 
--- People with memories, turns or changes older than `days` (NULL: nobody). In random order, so that
+-- People with memories, turns or changes older than they are to be kept: the person's own choice
+-- or the installation's (`of_all`; NULL: none), whichever is shorter. In random order, so that
 -- people whose rows cannot be deleted leave room for others.
-CREATE FUNCTION people_past_retention(days int, most int)
-    RETURNS TABLE (team_id text, user_id text)
+CREATE FUNCTION people_past_retention(of_all int, most int)
+    RETURNS TABLE (team_id text, user_id text, days int)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH old AS (
-            SELECT split_part(store.prefix, '.', 2) AS team, split_part(store.prefix, '.', 3) AS person
+        WITH kept AS (
+            SELECT split_part(store.prefix, '.', 2) AS team, split_part(store.prefix, '.', 3) AS person,
+                store.updated_at AS at
             FROM store WHERE store.prefix LIKE 'chat.%'
-                AND store.updated_at < now() - make_interval(days => people_past_retention.days)
-            UNION
-            SELECT said.team_id, said.user_id FROM messages AS said
+            UNION ALL
+            SELECT said.team_id, said.user_id, said.begun_at FROM messages AS said
             WHERE said.status NOT IN ('waiting', 'answering')
-                AND said.begun_at < now() - make_interval(days => people_past_retention.days)
-            UNION
-            SELECT version.team_id, version.user_id FROM memory_versions AS version
+            UNION ALL
+            SELECT version.team_id, version.user_id, version.at FROM memory_versions AS version
             WHERE version.deleted_at IS NULL
-                AND version.at < now() - make_interval(days => people_past_retention.days)
         )
-        SELECT old.team, old.person FROM old ORDER BY random() LIMIT most
+        SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
+        FROM kept LEFT JOIN person_settings AS settings
+            ON settings.team_id = kept.team AND settings.user_id = kept.person
+        WHERE kept.at < now() - make_interval(days => LEAST(settings.retention_days, of_all))
+            AND (of_all IS NOT NULL
+                OR EXISTS (SELECT FROM person_settings WHERE retention_days IS NOT NULL))
+        GROUP BY kept.team, kept.person ORDER BY random() LIMIT most
     $$;
 
 -- People whose account has been deactivated for `days`, in random order.

@@ -58,7 +58,8 @@ class PersonSettings:
     `switched_off`: memory is off everywhere, `off_until` a time or until it is switched on.
     `agreed`: the person agreed to memory, which `KIOKU_CONSENT=ask` needs. `deactivated`: their
     account was. `language` overrides Slack's. `informed`: they were told that there is a memory.
-    `eagerness` is how much is remembered without being asked.
+    `eagerness` is how much is remembered without being asked. `retention_days` is how long their
+    memories and conversations are kept; None: as long as the installation keeps them.
     """
 
     switched_off: bool = False
@@ -68,6 +69,7 @@ class PersonSettings:
     eagerness: Eagerness = "balanced"
     language: Language | None = None
     informed: bool = False
+    retention_days: int | None = None
     locale: str | None = None
     time_zone: str | None = None
     profile_at: datetime | None = None

@@ -1,7 +1,7 @@
 """The `workspaces` table: which workspaces have the app, and the deletion of one that removed it.
 
 ``app_uninstalled`` ends the service at once; the rows are deleted after a grace period, unless the
-app is installed again.
+app is installed again. ``tokens_revoked`` ends it if Slack refuses the token, and deletes nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
 
-from bot.slack.client import Installations
+from bot.slack.client import Installations, error_code
 from bot.slack.messages import installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement
@@ -26,6 +27,8 @@ AWAY: LiteralString = "left_at IS NOT NULL"
 _TRUSTED_SECONDS = 10.0
 # Events carry whole seconds: what was written within that second is older.
 _EVENT_SECONDS = 1.0
+# `not_authed`: no token is stored.
+_REFUSED = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 
 
 class Workspaces:
@@ -50,14 +53,16 @@ class Workspaces:
         """Return one sentence for the operator if the workspace is not served."""
         found = await execute_statement(
             self.pool,
-            f"SELECT left_at FROM workspaces WHERE team_id = %s AND {AWAY}",
+            f"SELECT left_at, purge_at FROM workspaces WHERE team_id = %s AND {AWAY}",
             (team_id,),
         )
         if not found:
             return None
+        left_at, purge_at = found[0]["left_at"], found[0]["purge_at"]
+        what = "uninstalled the app" if purge_at else "revoked its bot token"
         return (
-            f"Workspace {team_id} uninstalled the app on {found[0]['left_at']:%Y-%m-%d}: to serve"
-            " it again, install the app, set the new SLACK_BOT_TOKEN and restart."
+            f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app,"
+            " set the new SLACK_BOT_TOKEN and restart."
         )
 
     async def with_message(self, body: Mapping[str, Any]) -> list[str]:
@@ -84,21 +89,42 @@ class Workspaces:
         )
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))
 
-    async def left(self, team_id: str, at: float) -> None:
-        """Record ``app_uninstalled`` at a time in seconds; one before the installation is old."""
+    async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
+        """Record ``app_uninstalled``, or that a bot token was revoked, at a time in seconds.
+
+        An event that is older than the newest installation is ignored, and the revocation of
+        another token than the one in use, which Slack does not refuse then.
+        """
+        if not uninstalled and not await self._is_refused(team_id):
+            return
         found = await execute_statement(
             self.pool,
             "INSERT INTO workspaces AS w (team_id, left_at, purge_at)"
             " VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))"
             " ON CONFLICT (team_id) DO UPDATE SET tokens = NULL, purge_at = excluded.purge_at,"
-            " left_at = excluded.left_at WHERE w.left_at IS NULL"
+            " left_at = COALESCE(w.left_at, excluded.left_at) WHERE w.purge_at IS NULL"
+            " AND (w.left_at IS NULL OR excluded.purge_at IS NOT NULL)"
             " AND COALESCE(w.installed_at, '-infinity') < to_timestamp(%(at)s) RETURNING team_id",
-            {"team": team_id, "grace": self._grace_seconds, "at": at + _EVENT_SECONDS},
+            {
+                "team": team_id,
+                "grace": self._grace_seconds if uninstalled else None,
+                "at": at + _EVENT_SECONDS,
+            },
         )
         if found:
             self._known.pop(team_id, None)
             self._slack.invalidate(team_id)
             log.warning("%s", await self.problem(team_id))
+
+    async def _is_refused(self, team_id: str) -> bool:
+        """Ask Slack; raises what the Slack SDK raises where it gives no answer."""
+        try:
+            await self._slack.client(team_id).auth_test()
+        except SlackApiError as error:
+            if error_code(error) not in _REFUSED:
+                raise
+            return True
+        return False
 
     def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         """Return `work` without the jobs of workspaces that are not served."""

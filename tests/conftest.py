@@ -175,10 +175,10 @@ def read_line(output: IO[str] | None, seconds: float = _READY_SECONDS) -> str:
 
 
 @contextmanager
-def oauth_playground(folder: Path) -> Iterator[Server]:
-    """Run a playground without a model whose manifest has events over HTTP."""
+def oauth_playground(folder: Path, **settings: bool) -> Iterator[Server]:
+    """Run a playground without a model whose manifest has events over HTTP and `settings`."""
     content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
-    content["settings"]["socket_mode_enabled"] = False
+    content["settings"] |= {**settings, "socket_mode_enabled": False}
     manifest = folder / "manifest.yml"
     manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
     with json_server(PLAYGROUND, "--manifest", str(manifest), "--no-model") as one:

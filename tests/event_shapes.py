@@ -20,6 +20,7 @@ PUBLISHED: dict[str, dict[str, Any]] = json.loads(
 )["events"]
 TEAM, GONE, USER, CHANNEL = "T0SHAPE0001", "T0GONE00001", "U0SHAPE0001", "C0SHAPE0001"
 WORDS = "I collect xylophone records"
+_DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 _OF_BOTS = ("bot_id", "bot_profile", "app_id", "username")
 DEEP = "@deep@"
 _NESTED = "[" * 100_000 + "]" * 100_000
@@ -29,7 +30,7 @@ def filled(name: str, number: int) -> dict[str, Any]:
     """Return a published shape with values of the form that Slack sends, as delivery `number`."""
     shape = copy.deepcopy(PUBLISHED[name])
     event = shape["event"]
-    team = GONE if event["type"] == "app_uninstalled" else TEAM
+    team = GONE if event["type"] in _DEPARTURES else TEAM
     found: dict[str, Any] = _filled(shape, "", "", team, f"{time.time() - 60 + number / 1e4:.6f}")
     found |= {"type": "event_callback", "event_id": f"Ev{number:09}", "enterprise_id": None}
     found["event_time"] = int(time.time())

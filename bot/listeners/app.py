@@ -33,6 +33,7 @@ from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)
 
+DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
@@ -171,7 +172,7 @@ def _register_events(bolt: CheckedApp, app: App) -> None:
         """Store an event for one installation."""
         event = body["event"]
         message = read_message(body, bot_user_id)
-        departs = event.get("type") == "app_uninstalled"
+        departs = event.get("type") in DEPARTURES
         if not (departs or await app.workspaces.serves(installation_team(body))):
             log.info("an event of a workspace that is not served was dropped")
         elif message is not None:

@@ -63,9 +63,12 @@ async def note_event(app: App, body: Mapping[str, Any]) -> None:
             user = event.get("user") or {}
             person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
             await app.people.changed(person, user)
-        case "app_uninstalled", _:
-            # In seconds since 1970, by Slack's clock.
-            await app.workspaces.left(team, float(body.get("event_time") or time.time()))
+        case "app_uninstalled" | "tokens_revoked" as kind, _:
+            uninstalled = kind == "app_uninstalled"
+            if uninstalled or (event.get("tokens") or {}).get("bot"):
+                # In seconds since 1970, by Slack's clock.
+                at = float(body.get("event_time") or time.time())
+                await app.workspaces.left(team, at, uninstalled=uninstalled)
         case "channel_id_changed", _:
             for name in ("old_channel_id", "new_channel_id"):
                 await app.audiences.invalidate(team, str(event.get(name)))

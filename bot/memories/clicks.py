@@ -222,7 +222,8 @@ async def _open_add(app: App, click: Click) -> Done | SlackView:
 async def _open_settings(app: App, click: Click) -> SlackView:
     async with person_transaction(app.pool, click.person) as connection:
         settings = await read_settings(connection, click.person)
-    return forms.settings_form(click.reader, settings, **click.origin)
+    most = app.settings.retention_days
+    return forms.settings_form(click.reader, settings, most, **click.origin)
 
 
 async def _open_delete(app: App, click: Click) -> SlackView:

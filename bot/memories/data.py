@@ -50,7 +50,8 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "changed_at",
     ),
     "settings": (
-        "SELECT notices, eagerness, language, agreed_at, locale, time_zone FROM person_settings",
+        "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone"
+        " FROM person_settings",
         "1",
     ),
     "memory_off": (

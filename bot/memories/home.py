@@ -14,6 +14,7 @@ from bot.memories.panel import data_handling, read_panel
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
+from bot.types import PersonSettings
 from bot.ui.panel import Content, Done, Position, panel
 from bot.ui.reader import Reader
 from memory import Person, Pool
@@ -48,7 +49,7 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
         await show_home(app, person, Position())
         return
     reader = Reader(known_language(erased) or "en")
-    content = Content(handling=data_handling(app, reader))
+    content = Content(handling=data_handling(app, reader, PersonSettings()))
     await _publish(app, person, reader, content)
 
 

@@ -13,6 +13,7 @@ from bot.config import Settings
 from bot.conversation.unformed import form_now
 from bot.people import read_off_conversations, read_settings
 from bot.slack.permalinks import MessageKey
+from bot.types import PersonSettings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
@@ -48,7 +49,7 @@ async def read_panel(
         refusal=app.refuses_person(person),
         questions=questions,
         unformed=unformed,
-        handling=data_handling(app, reader) if home else (),
+        handling=data_handling(app, reader, settings) if home else (),
     )
     if home and position == Position() and content.refusal is None and not content.asks:
         card = await read_card(app.pool, person, person, most=MOST_LINES)
@@ -113,7 +114,7 @@ def _last_source(change: Change) -> MessageKey | None:
     return (str(said[-1]["channel"]), str(said[-1]["ts"])) if said else None
 
 
-def data_handling(app: App, reader: Reader) -> list[str]:
+def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:
     """Return who receives a person's data, and how long it is kept."""
     lines = [reader.say("home_kept_where")]
     if app.settings.stand_in:
@@ -123,7 +124,8 @@ def data_handling(app: App, reader: Reader) -> list[str]:
         lines.append(
             reader.say("home_flow_replies", receivers=reader.say("listed").join(receivers))
         )
-    days, texts = app.settings.retention_days, app.settings.history_days
+    most, texts = app.settings.retention_days, app.settings.history_days
+    days = min((one for one in (most, settings.retention_days) if one), default=None)
     lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
     lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
     if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search

@@ -68,12 +68,12 @@ COLLEAGUE_TOOL = "ask_about_colleague"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
-open: a button for the list of what you remember of them, settings and the rest; `words` search \
-it; list changes: recent changes with Undo. Do not repeat the list.
+open: a button for the list of what you remember of them, settings and the rest; `words` \
+search it; list changes: recent changes with Undo. Do not repeat the list.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this conversation only. resume: memory on again (only proposed).
 forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
-only proposed: they get a button and decide; say so.
+only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
 _VIEW = (
@@ -82,9 +82,9 @@ _VIEW = (
     " conversation."
 )
 _COLLEAGUE = (
-    "Show the person what one colleague chose to tell others about working with them, when they ask"
-    " how that colleague likes reviews, meetings, messages and the like. It follows your answer in a"
-    " message that you do not see: say only that it follows, and never answer yourself."
+    "Show the person what one colleague chose to tell others about working with them, when they"
+    " ask how that colleague likes reviews, meetings, messages and the like. It follows your answer"
+    " in a message that you do not see: say only that it follows, and never answer yourself."
 )
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}

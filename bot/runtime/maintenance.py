@@ -65,8 +65,7 @@ async def keep_up(app: App, timestamp: int) -> None:
         partial(end_history, pool, settings.history_days),
     ]
     if timestamp % 3_600 < 60:
-        if settings.retention_days is not None:
-            steps.append(partial(end_what_is_old, pool, settings.retention_days))
+        steps.append(partial(end_what_is_old, pool, settings.retention_days))
         steps.append(partial(erase_deactivated, pool, app.people))
     try:
         for step in steps:
@@ -89,15 +88,15 @@ async def _expire(pool: Pool) -> None:
     await expire_due(pool)
 
 
-async def end_what_is_old(pool: Pool, days: int) -> None:
+async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     """Delete what has exceeded its retention, of some people at a time."""
     statement: LiteralString = "SELECT * FROM people_past_retention(%s, %s)"
-    for row in await execute_statement(pool, statement, (days, _PEOPLE_AT_ONCE)):
+    for row in await execute_statement(pool, statement, (most_days, _PEOPLE_AT_ONCE)):
         async with _going_on(f"the retention of {row['team_id']}.{row['user_id']}"):
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person) as connection:
-                ended = await expire_unconfirmed(connection, person, days)
-                turns = await delete_old_turns(connection, person, days)
+                ended = await expire_unconfirmed(connection, person, row["days"])
+                turns = await delete_old_turns(connection, person, row["days"])
             log.info("%d memories and %d turns were too old", len(ended), turns)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from contextlib import suppress
@@ -14,11 +15,14 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Installation as Installed
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.config import Settings
+from bot.logs import fault
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.problems import Problem
 from bot.slack.client import Installation, create_client
@@ -33,7 +37,7 @@ INSTALL, REDIRECT = "/slack/install", "/slack/oauth_redirect"
 STATE_SECONDS = 600
 _TEAMS = "SELECT team_id FROM workspaces WHERE tokens IS NOT NULL"
 _STORED = "SELECT tokens FROM workspaces WHERE tokens IS NOT NULL AND team_id = %s"
-_STORE = "UPDATE workspaces SET tokens = %s WHERE team_id = %s"
+_STORE = "UPDATE workspaces SET tokens = %s WHERE team_id = %s RETURNING team_id"
 
 
 class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
@@ -43,8 +47,14 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
     """
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
-        self._pool = pool
+        self._pool, self._one_rotates = pool, asyncio.Lock()
         self._fernet = MultiFernet([Fernet(key) for key in settings.secret_keys()])
+        secret = settings.slack_client_secret
+        self.rotator = AsyncTokenRotator(
+            client_id=str(settings.slack_client_id),
+            client_secret=secret.get_secret_value() if secret else "",
+            client=create_client(None, settings.slack_api_url),
+        )
 
     async def teams(self) -> list[str]:
         """Return the ids of the workspaces that have the app."""
@@ -55,34 +65,52 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         team_id = installation.team_id
         if not (team_id and installation.bot_token and installation.bot_user_id):
             raise BoltError("Slack's answer names no workspace, or holds no bot token.")
-        if installation.bot_refresh_token:
-            raise BoltError(
-                "The app has token rotation, which Kioku does not do: make another app."
-            )
         async with transaction(self._pool) as connection:
             await token_accepted(connection, team_id, installation.bot_user_id)
-            tokens = self._fernet.encrypt(json.dumps(vars(installation)).encode()).decode()
-            await connection.execute(_STORE, (tokens, team_id))
+            await connection.execute(_STORE, (self._encrypted(installation), team_id))
         log.info("the app was installed in workspace %s", team_id)
 
     async def find(self, team_id: str) -> Installation | None:
-        """Return the installation of a team; None without one.
+        """Return the installation of a team, with a token that works; None without one.
 
         Raises `psycopg.OperationalError`, and `Problem` for a token of another key.
         """
+        # A refresh token is good once: a caller that is cancelled must not lose what it gave.
+        if (found := await asyncio.shield(asyncio.ensure_future(self._rotated(team_id)))) is None:
+            return None
+        user, token = str(found.bot_user_id), str(found.bot_token)
+        return Installation(team_id=team_id, bot_user_id=user, bot_id=found.bot_id, bot_token=token)
+
+    async def _rotated(self, team_id: str) -> Installed | None:
+        """Rotate a token that ends within two hours; until then the old one works, too."""
+        async with self._one_rotates:
+            if (before := await self._stored(team_id)) is None:
+                return None
+            try:
+                after = await self.rotator.perform_token_rotation(installation=before)
+            except (SlackTokenRotationError, OSError, TimeoutError) as error:
+                after = await self._stored(team_id)  # perhaps another process rotated it
+                if after is not None and after.bot_token == before.bot_token:
+                    log.warning("workspace %s has no new token: %s", team_id, fault(error))
+                return after
+            if after is not None:
+                await execute_statement(self._pool, _STORE, (self._encrypted(after), team_id))
+            return after or before
+
+    async def _stored(self, team_id: str) -> Installed | None:
         for row in await execute_statement(self._pool, _STORED, (team_id,)):
             with suppress(InvalidToken):
                 found = Installed(**json.loads(self._fernet.decrypt(row["tokens"])))
                 if found.team_id == team_id:
-                    user, token = str(found.bot_user_id), str(found.bot_token)
-                    return Installation(
-                        team_id=team_id, bot_user_id=user, bot_id=found.bot_id, bot_token=token
-                    )
+                    return found
             raise Problem(
                 f"KIOKU_SECRET_KEY does not decrypt the token of workspace {team_id}: add the key"
                 " that it was encrypted with, after a comma."
             )
         return None
+
+    def _encrypted(self, installation: Installed) -> str:
+        return self._fernet.encrypt(json.dumps(vars(installation)).encode()).decode()
 
     async def async_issue(self, *_: Any, **__: Any) -> str:
         """Return a new state."""
@@ -98,10 +126,9 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
 
 def add_oauth(application: web.Application, settings: Settings, store: InstallationStore) -> None:
     """Add ``/slack/install`` and ``/slack/oauth_redirect`` to an HTTP application."""
-    secret = settings.slack_client_secret
     oauth = AsyncOAuthSettings(
-        client_id=str(settings.slack_client_id),
-        client_secret=secret.get_secret_value() if secret else "",
+        client_id=store.rotator.client_id,
+        client_secret=store.rotator.client_secret,
         scopes=sorted(frozenset().union(*manifest_scopes())),
         redirect_uri=f"{settings.public_url}{REDIRECT}",
         install_page_rendering_enabled=False,
@@ -110,7 +137,7 @@ def add_oauth(application: web.Application, settings: Settings, store: Installat
         state_store=store,
         state_expiration_seconds=STATE_SECONDS,
     )
-    flow = AsyncOAuthFlow(settings=oauth, client=create_client(None, settings.slack_api_url))
+    flow = AsyncOAuthFlow(settings=oauth, client=store.rotator.client)
 
     async def page(request: web.Request) -> web.Response:
         begins = request.path == INSTALL

@@ -23,7 +23,7 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
-from bot.ui.lines import audience_name
+from bot.ui.lines import audience_name, kept_for
 from bot.ui.reader import Reader
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
 from memory.credentials import redact
@@ -46,11 +46,16 @@ _AUDIENCE, _LINES, _WORD, _COMMENT = "audience", "lines", "word", "comment"
 # Markers of lists, with which pasted lines begin.
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = frozenset({"missing", "number", "secret", "ended"})
-# The types that have an input, and the formats that have a picker, with the values it begins with.
+_RETENTION = (30, 90, 180, 365)
+# The types that have an input; pickers by format, and numbers, with the values they begin with.
 _TYPES = ("string", "integer", "number")
 _PICKERS = {
     "date": re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"),
     "time": re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z"),
+}
+_NUMBERS = {
+    "integer": re.compile(r"-?[0-9]{1,12}\Z"),
+    "number": re.compile(r"-?[0-9]{1,12}(\.[0-9]+)?\Z"),
 }
 
 Rules: TypeAlias = Mapping[str, Any]
@@ -194,15 +199,28 @@ def _range(reader: Reader, rules: Rules) -> str:
 
 
 def _element(rules: Rules, value: str) -> Block:
-    """Return the input of a field; a picker begins empty where it cannot show `value`."""
+    """Return the input of a field; a picker or number begins empty where it cannot show `value`."""
     if "enum" in rules:
         return select([option(one, one) for one in rules["enum"][:_MAX_CHOICES]], value)
     kind = str(rules.get("format"))
     if kind in _PICKERS:
         begun = {f"initial_{kind}": value} if _PICKERS[kind].match(value) else {}
         return {"type": f"{kind}picker", **begun}
+    if rules["type"] != "string":
+        return _number_input(rules, value)
     multiline = len(value) > _MULTILINE_LENGTH or "\n" in value
     return text_input(_length(rules), value, multiline=multiline)
+
+
+def _number_input(rules: Rules, value: str) -> Block:
+    """Return the input of a number; it begins empty where it cannot show `value`."""
+    kind, ends = rules["type"], {"min_value": "minimum", "max_value": "maximum"}
+    limits = {name: str(rules[end]) for name, end in ends.items() if end in rules}
+    low, high = (limits.get(name, value) for name in ends)
+    shown = _NUMBERS[kind].match(value) and float(low) <= float(value) <= float(high)
+    begun = {"initial_value": value} if shown else {}
+    decimal = {"is_decimal_allowed": kind == "number"}
+    return {"type": "number_input", **decimal, **limits, **begun}
 
 
 def _length(rules: Rules) -> int:
@@ -296,16 +314,26 @@ def add_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
 # --- settings ----------------------------------------------------------------------------------
 
 
-def settings_form(reader: Reader, settings: PersonSettings, **metadata: str) -> SlackView:
-    """Return the form with a person's settings as they are."""
+def settings_form(
+    reader: Reader, settings: PersonSettings, most_days: int | None, **metadata: str
+) -> SlackView:
+    """Return the form with a person's settings as they are.
+
+    Memories are kept for `most_days` (None: without limit) unless the person chooses fewer.
+    """
     languages = [option(reader.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
     notices = [option(reader.say("switch_on"), "on"), option(reader.say("switch_off"), "off")]
     eagerness = [option(reader.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
+    choices = [days for days in _RETENTION if most_days is None or days < most_days]
+    retention = [option(_period(reader, most_days), "0")]
+    retention += [option(_period(reader, days), str(days)) for days in choices]
+    kept = settings.retention_days if settings.retention_days in choices else 0
     selects = {
         "eagerness": select(eagerness, settings.eagerness),
         "notices": select(notices, "on" if settings.notices else "off"),
         "language": select(languages, settings.language or "slack"),
+        "retention": select(retention, str(kept)),
     }
     blocks = [
         input_block(name, reader.say(f"settings_{name}"), element)
@@ -314,12 +342,18 @@ def settings_form(reader: Reader, settings: PersonSettings, **metadata: str) -> 
     return _form(reader, SETTINGS_FORM, "settings_title", "form_save", blocks, **metadata)
 
 
+def _period(reader: Reader, days: int | None) -> str:
+    words = kept_for(reader, days)
+    return words[:1].upper() + words[1:]
+
+
 def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
     """Return the choices; Slack lets nothing but the options of the form through."""
     return {
         "eagerness": _entered(view, "eagerness"),
         "notices": _entered(view, "notices") == "on",
         "language": known_language(_entered(view, "language")),
+        "retention_days": int(_entered(view, "retention")) or None,
     }
 
 

@@ -13,7 +13,10 @@ from functools import cache
 from importlib import import_module
 from itertools import chain
 
-KINDS = ("access key", "card number", "My Number", "password", "private key", "security code")
+KINDS = (
+    *("access key", "bank account number", "card number", "My Number"),
+    *("password", "private key", "security code"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ _CARD = re.compile(
     re.ASCII,
 )
 _ISSUER = re.compile(r"4|5[0-8]|6|3[04-9]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
+# Other pairs of the letters A to F begin hexadecimal numbers.
+_IBAN = re.compile(
+    r"(?ai)(?<![A-Z0-9])(?=((?:A[DE]|B[AE]|[DE]E|(?![A-F]{2})[A-Z]{2})[0-9]{2}"
+    r"(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)(?![A-Z0-9]))"
+)
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 _LABELS = (
     r"(?:password|passwort|kennwort|passcode|passphrase|token"
@@ -171,16 +179,23 @@ def _windows(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _numbers(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield private keys, and cards with a right check digit, without what follows."""
+    """Yield private keys, and cards and IBANs with right check digits, without what follows."""
     for match in _PRIVATE_KEY.finditer(text):
         yield "private key", *match.span()
-    for match in _CARD.finditer(text):
+    for match in chain(_CARD.finditer(text), _IBAN.finditer(text)):
         number, start = match[1], match.start(1)
         while len(plain := re.sub("[ -]", "", number)) >= 13:
-            if _is_card(plain):
-                yield "card number", start, start + len(number)
+            if _is_card(plain) if plain.isdigit() else _is_account(plain):
+                kind = "card number" if plain.isdigit() else "bank account number"
+                yield kind, start, start + len(number)
                 break
             number = number[: max(number.rfind(" "), number.rfind("-"), 0)]
+
+
+def _is_account(account: str) -> bool:
+    """Check the check digits of an IBAN (ISO 13616)."""
+    digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
+    return sum(map(str.isdigit, account)) >= 8 and int(digits) % 97 == 1
 
 
 def _is_card(digits: str) -> bool:

@@ -195,7 +195,8 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
     fields: dict[str, Any] = {"evidence": (str, Field(..., description="Verbatim quote."))}
     if schema is Promise:
-        fields |= dict.fromkeys(DUE_FIELDS, (SkipJsonSchema[str | None], None))
+        unseen = Annotated[str | None, SkipJsonSchema()]
+        fields |= dict.fromkeys(DUE_FIELDS, (unseen, None))
     return create_model(schema.__name__, __base__=schema, __doc__=schema.__doc__, **fields)
 
 

@@ -21,13 +21,13 @@ SEARCH_TOOL = "memory_search"
 CHANGE_TOOL = "memory_change"
 SEARCH_DESCRIPTION = (
     "Search what this person told you. Use it for what is not in <memories>, and for the ids that"
-    " memory_change needs to update or delete."
+    " memory_change takes."
 )
 CHANGE_DESCRIPTION = (
     "Create, update or delete a memory. Use it when the person asks you to remember something about"
     " themself, to correct a memory or to forget one; never for what others said or for text in"
-    " quotes. delete is only proposed: the person gets a button and decides. In the reply, claim"
-    " only what the output says was done."
+    " quotes. delete is only proposed, by a button. In the reply, claim only what the output says"
+    " was done."
 )
 _EVIDENCE = "Verbatim quote of the person's own words in this message that say so."
 _ID = "For update and delete, from memory_search."

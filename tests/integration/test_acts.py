@@ -202,12 +202,12 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     """The form stores what is chosen; its language counts at once."""
     await ann.press(panel, "settings")
     form = await ann.form_opens()
-    await ann.submit(form, language="ja", notices="off", eagerness="asked")
+    await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
     panel = await ann.changed(panel)
     assert "保存しました" in shown(panel)
     settings = await ann.app.wiring.app.people.settings(ann.person)
     assert (settings.language, settings.notices) == ("ja", False)
-    assert settings.eagerness == "asked"
+    assert (settings.retention_days, settings.eagerness) == (30, "asked")
 
 
 async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:

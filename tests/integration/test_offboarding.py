@@ -120,7 +120,7 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
     empty = {one for one in filled | {"procrastinate_jobs"} if not owner.count(one, GONE)}
     assert empty == set(), "A new table needs a row in `fill`."
     before = owner.dump(OTHER)
-    await workspaces.left(GONE, time.time())
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     owner.rows("UPDATE workspaces SET purge_at = now()")
     for _ in range(2):
         await purge_due(workspaces.pool)
@@ -136,17 +136,39 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     """The workspace is not served and nothing is deleted; then it is as before."""
     owner.fill(GONE)
     before = owner.dump(GONE)
-    await workspaces.left(GONE, time.time())
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     assert not await workspaces.serves(GONE)
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
     async with transaction(workspaces.pool) as connection:
         await token_accepted(connection, GONE, BOT)
     # An event of before that comes late.
-    await workspaces.left(GONE, time.time() - 60)
+    await workspaces.left(GONE, time.time() - 60, uninstalled=True)
     assert await workspaces.serves(GONE)
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
+
+
+@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
+async def test_a_revoked_token_ends_the_service_if_slack_refuses_it(
+    workspaces: Workspaces, slack: PlaygroundSlack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event about a token that works changes nothing; else the service ends, once."""
+    team = slack.team_id
+    await workspaces.left(team, time.time(), uninstalled=False)
+    assert await workspaces.serves(team)
+    slack.control("uninstall", {"events": []})
+    try:
+        # Slack sends both events, in any order, and again.
+        for uninstalled in (False, True, False, True):
+            await workspaces.left(team, time.time(), uninstalled=uninstalled)
+    finally:
+        slack.control("install", {})
+    assert not await workspaces.serves(team)
+    assert [one.getMessage().partition(" on ")[0] for one in caplog.records] == [
+        f"Workspace {team} revoked its bot token",
+        f"Workspace {team} uninstalled the app",
+    ]
 
 
 async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) -> None:
@@ -182,5 +204,5 @@ async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
     async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
     assert await workspaces.with_message(body) == [OTHER, GONE]
-    await workspaces.left(GONE, time.time())
+    await workspaces.left(GONE, time.time(), uninstalled=True)
     assert await workspaces.with_message(body) == [OTHER]

@@ -67,15 +67,26 @@ async def test_nobody_is_erased_by_mistake(
     assert len(await list_memories(pool, ANN)) == 1
 
 
-@pytest.mark.parametrize(("days", "kept"), [(400, ["fresh", "old"]), (30, ["fresh"])])
+@pytest.mark.parametrize(
+    ("own", "installation", "kept"),
+    [
+        (None, None, ["fresh", "old"]),
+        (None, 30, ["fresh"]),
+        (400, 30, ["fresh"]),
+        (30, 400, ["fresh"]),
+        (30, None, ["fresh"]),
+        (400, None, ["fresh", "old"]),
+    ],
+)
 async def test_what_is_old_goes(
     pool: Pool,
     embedder: Embedder,
     database: str,
-    days: int,
+    own: int | None,
+    installation: int | None,
     kept: list[str],
 ) -> None:
-    """Memories, turns and changes older than the installation keeps them are deleted."""
+    """The shorter of the person's choice and the installation's decides; nobody else's counts."""
     bob = Person("T1", "U2")
     for person in (ANN, bob):
         await remember(pool, embedder, person, "old")
@@ -91,13 +102,18 @@ async def test_what_is_old_goes(
     owner_rows(database, "UPDATE memory_versions SET at = now() - interval '90 days'")
     for person in (ANN, bob):
         await remember(pool, embedder, person, "fresh")
-    await end_what_is_old(pool, days)
+    owner_rows(
+        database,
+        "INSERT INTO person_settings (team_id, user_id, retention_days) VALUES ('T1', 'U1', %s)",
+        own,
+    )
+    await end_what_is_old(pool, installation)
     left = [m.content["food_name"] for m in await list_memories(pool, ANN)]
     assert left == kept
     turns = owner_rows(database, "SELECT user_id FROM messages ORDER BY 1")
     assert ("U1" in {row["user_id"] for row in turns}) == ("old" in kept)
     bobs = [m.content["food_name"] for m in await list_memories(pool, bob)]
-    assert bobs == kept
+    assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])
     told = owner_rows(database, "SELECT value FROM memory_versions WHERE user_id = 'U1'")
     assert ("old" in str(told)) == ("old" in kept)
 

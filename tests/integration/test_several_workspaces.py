@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 from pydantic import SecretStr
-from slack_bolt.error import BoltError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -23,7 +22,7 @@ from bot.runtime.oauth import STATE_SECONDS, InstallationStore
 from bot.runtime.problems import Problem
 from bot.runtime.service import open_service
 from bot.slack.client import Installations, NotInstalled
-from memory import Person, Pool, list_memories
+from memory import Person, Pool, create_pool, list_memories
 from tests.conftest import Server, oauth_playground
 from tests.databases import login_of, owner_rows
 from tests.loopback import free_port
@@ -31,12 +30,13 @@ from tests.waiting import until
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
+_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A playground whose app has events over HTTP."""
-    with oauth_playground(tmp_path_factory.mktemp("manifest")) as one:
+    """A playground whose app has token rotation and events over HTTP."""
+    with oauth_playground(tmp_path_factory.mktemp("manifest"), token_rotation_enabled=True) as one:
         yield one
 
 
@@ -326,12 +326,13 @@ async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
     assert not await later.async_consume(state)
 
 
-async def granted(slack: Slack, team: str) -> Any:
+async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
     """Let a person install the app; return Slack's answer with the tokens."""
     info = slack.server.info
     redirect = "http://127.0.0.1:1/slack/oauth_redirect"
     query = {"client_id": info["client_id"], "scope": "chat:write,im:history", "state": "s"}
     query["redirect_uri"] = redirect
+    slack.call(team, "settings", {"token_seconds": seconds})
     given = {"query": query, "allow": True, "team": team, "user": slack.user}
     back = slack.call(team, "authorization", given)["redirect"]
     return await slack.client().oauth_v2_access(
@@ -343,7 +344,7 @@ async def granted(slack: Slack, team: str) -> Any:
 
 
 def store_over(slack: Slack, pool: Pool, *keys: str) -> InstallationStore:
-    """Return a store of installations in the playground."""
+    """Return a store that rotates tokens in the playground."""
     settings = Settings(
         slack_client_id=slack.server.info["client_id"],
         slack_client_secret=SecretStr(slack.server.info["client_secret"]),
@@ -364,20 +365,50 @@ async def saved(store: InstallationStore, answer: Any) -> str:
             bot_id="B1",
             bot_user_id=answer["bot_user_id"],
             bot_refresh_token=answer.get("refresh_token"),
+            bot_token_expires_in=answer.get("expires_in"),
             user_id=answer["authed_user"]["id"],
         )
     )
     return str(answer["access_token"])
 
 
-async def test_an_app_with_token_rotation_is_not_installed(slack: Slack, pool: Pool) -> None:
-    """Its tokens would end within hours."""
+@pytest.mark.failed_calls(
+    "oauth.v2.access: invalid_refresh_token", because="Of two processes one comes second."
+)
+async def test_tokens_are_rotated_before_they_end(slack: Slack, database: str, pool: Pool) -> None:
+    """Each of two processes has a token that works, and then both have the new one."""
+    team = slack.teams[1]
+    async with create_pool(login_of(database), min_size=1, max_size=2, timeout=10) as second:
+        stores = [store_over(slack, pool), store_over(slack, second)]
+        old = await saved(stores[0], await granted(slack, team, seconds=3_600))
+        slack.call(team, "settings", {"token_seconds": 43_200})
+        found = await asyncio.gather(*(store.find(team) for store in stores * 4))
+        for token in {one.bot_token for one in found if one is not None}:
+            await slack.client().auth_test(token=token)
+        before = len(slack.calls("oauth.v2.access"))
+        after = [await store.find(team) for store in stores]
+        [token] = {one.bot_token for one in after if one is not None}
+        assert token != old
+        await slack.client().auth_test(token=token)
+        assert len(slack.calls("oauth.v2.access")) == before
+
+
+@pytest.mark.failed_calls(
+    "oauth.v2.access: invalid_refresh_token", because="The test stores one that Slack never gave."
+)
+async def test_a_rotation_that_slack_refuses_changes_nothing(
+    slack: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The token goes on until it ends, and the log says so without a token."""
     team = slack.teams[1]
     store = store_over(slack, pool)
-    answer = await granted(slack, team)
-    with pytest.raises(BoltError, match="token rotation"):
-        await saved(store, {**answer.data, "refresh_token": "xoxe-1-x"})
-    assert await store.find(team) is None
+    answer = await granted(slack, team, seconds=3_600)
+    token = await saved(store, {**answer.data, "refresh_token": "xoxe-1-no"})
+    found = await store.find(team)
+    assert found is not None
+    assert found.bot_token == token
+    assert f"workspace {team} has no new token" in caplog.text
+    assert "xoxe" not in caplog.text
 
 
 async def test_a_key_that_does_not_decrypt_ends_the_start(

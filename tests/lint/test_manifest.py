@@ -28,6 +28,7 @@ EVENT_SCOPES: dict[str, set[str]] = {
     "agent_session_stopped": {"chat:write"},
     "app_home_opened": set(),
     "app_uninstalled": set(),
+    "tokens_revoked": set(),
     "app_context_changed": {"assistant:write"},
     "app_mention": {"app_mentions:read"},
     "channel_archive": {"channels:read"},
@@ -156,7 +157,7 @@ def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
     heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
     code = "".join(map(inspect.getsource, (app, change_events, messages)))
     assert {one for one in heard if f'"{one}"' not in code} == {"app_context_changed"}
-    changes = {"app_uninstalled", *change_events.CONVERSATION_CHANGES} - heard
+    changes = {*app.DEPARTURES, *change_events.CONVERSATION_CHANGES} - heard
     assert changes == {"channel_convert_to_private", "channel_convert_to_public"}
 
 

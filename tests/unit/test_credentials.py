@@ -45,6 +45,11 @@ def _card(prefix: str, length: int) -> str:
     return number + str(-total % 10)
 
 
+def _iban(country: str, account: str) -> str:
+    digits = "".join(str(int(letter, 36)) for letter in f"{account}{country}00")
+    return f"{country}{98 - int(digits) % 97:02d}{account}"
+
+
 def _fours(number: str, between: str = " ") -> str:
     return between.join(number[start : start + 4] for start in range(0, len(number), 4))
 
@@ -87,6 +92,12 @@ FORMATS = [
     ("银联卡{}", _card("62", 19)),
     ("カードは{}です", _wide(_card("35", 16))),
     ("cvc {} 123", _fours(_card("4", 16))),
+    ("my IBAN is {}", _iban("DE", _digits(18))),
+    ("paid to {}.", _iban("GB", "NWBK" + _digits(14))),
+    ("{} BIC: KREDBEBB", _fours(_iban("BE", _digits(12)))),
+    ("{} 1234 PLN", _fours(_iban("PL", _digits(24)))),
+    ("konto {} please", _iban("DE", _digits(18)).lower()),
+    ("virement sur {} merci", _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}"))),
 ]
 # Formats that detect-secrets 1.5.0 does not know, found by their prefix.
 FORMATS += [
@@ -270,6 +281,8 @@ def test_a_wrong_check_digit_is_no_credential() -> None:
     card = _card("4", 16)[:-1]
     found = [last for last in range(10) if find_credentials(f"I pay with {card}{last}")]
     assert len(found) == 1
+    account = _iban("DE", _digits(18))
+    assert not find_credentials(f"{account[:2]}{(int(account[2:4]) + 1) % 97:02d}{account[4:]}")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.payloads import UNREADABLE
+from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
     LINES_LIMIT,
@@ -22,6 +23,8 @@ from bot.ui.forms import (
     fields_of,
     lines_of,
     metadata_of,
+    read_settings_form,
+    settings_form,
 )
 from bot.ui.reader import Reader
 from memory import SCHEMAS, Promise, UserFact
@@ -100,9 +103,29 @@ def test_each_shape_of_field() -> None:
     assert list(fields_of(Pet, {})) == ["name", "size", "temper", "age", "weight"]
     view = form(Pet, {"name": "Taro", "size": "large", "tame": True, "toys": ["ball"]})
     shapes = [one["type"] for one in elements(view).values()]
-    text, select = "plain_text_input", "static_select"
-    assert shapes == [text, select, select, text, text, select]
+    text, select, number = "plain_text_input", "static_select", "number_input"
+    assert shapes == [text, select, select, number, number, select]
     assert elements(view)["field.size"]["initial_option"]["value"] == "large"
+
+
+@pytest.mark.parametrize(
+    ("content", "begun"),
+    [
+        ({"age": 7, "weight": 4.5}, ("7", "4.5")),
+        ({"age": 31, "weight": -1}, (None, "-1")),
+        ({"age": 4.5, "weight": "heavy"}, (None, None)),
+        ({"age": True, "weight": 1e300}, (None, None)),
+    ],
+)
+def test_a_number_begins_with_what_slack_takes(
+    content: dict[str, Any], begun: tuple[str | None, str | None]
+) -> None:
+    """What an earlier schema stored may be no number, no integer, or outside its limits."""
+    found = elements(form(Pet, {"name": "Taro", **content}))
+    age, weight = found["field.age"], found["field.weight"]
+    assert (age.get("initial_value"), weight.get("initial_value")) == begun
+    assert (age["min_value"], age["max_value"], age["is_decimal_allowed"]) == ("0", "30", False)
+    assert weight["is_decimal_allowed"] is True
 
 
 def test_what_was_entered_is_read() -> None:
@@ -192,3 +215,26 @@ def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: 
     view = {**add_form(EN), "state": {"values": state(lines=text)}}
     assert add_errors(EN, view) == ({"lines": error} if error else {})
     assert added_lines(view) == lines_of(text)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "most", "offered", "begun"),
+    [
+        (None, None, ["0", "30", "90", "180", "365"], "0"),
+        (90, 180, ["0", "30", "90"], "90"),
+        (365, 180, ["0", "30", "90"], "0"),
+        (90, 7, ["0"], "0"),
+    ],
+)
+def test_a_person_can_only_shorten_the_retention(
+    chosen: int | None, most: int | None, offered: list[str], begun: str
+) -> None:
+    """The days of the installation are the upper limit of what a person chooses."""
+    retention = elements(settings_form(EN, PersonSettings(retention_days=chosen), most))[
+        "retention"
+    ]
+    assert [one["value"] for one in retention["options"]] == offered
+    assert retention["initial_option"]["value"] == begun
+    values = {"retention": {"value": {"selected_option": {"value": begun}}}}
+    read = read_settings_form({"state": {"values": values}})
+    assert read["retention_days"] == (int(begun) or None)

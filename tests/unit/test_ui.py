@@ -171,6 +171,7 @@ SETTINGS = st.builds(
     notices=st.booleans(),
     eagerness=st.sampled_from(get_args(Eagerness)),
     language=st.sampled_from([None, *LANGUAGES]),
+    retention_days=st.none() | st.integers(1, 36_500),
 )
 
 
@@ -190,7 +191,7 @@ def handling(
         "embedding_model": f"{model}-4",
     }
     app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more))
-    return data_handling(app, reader)
+    return data_handling(app, reader, PersonSettings(retention_days=90))
 
 
 HANDLING = st.builds(
@@ -486,7 +487,8 @@ def test_every_form_fits(
     forms = [
         edit_form(reader, schema, memory, **origin),
         add_form(reader, **origin),
-        settings_form(reader, chosen, **origin),
+        settings_form(reader, chosen, chosen.retention_days, **origin),
+        settings_form(reader, chosen, None, **origin),
         delete_form(reader, **origin),
         comment_form(reader, str(TURN), text[:COMMENT_LIMIT]),
         receipt_view(reader, erased),
