@@ -64,7 +64,7 @@ CREATE TABLE messages (
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
-    -- keys of the memories in the prompt: who forgets one forgets the reply that names it
+    -- keys of the memories in the prompt, for *Memories Used*
     recalled text[] NOT NULL DEFAULT '{}',
     -- The person was asked whether to forget what the message names: its words remove
     -- nothing.
@@ -128,7 +128,7 @@ CREATE TABLE feedback (
 CREATE INDEX feedback_comments ON feedback (changed_at) WHERE comment <> '';
 CREATE INDEX feedback_person ON feedback (team_id, user_id);
 
--- What a formation changed, to be shown below the reply: ids of changes and questions.
+-- That a formation or a tool changed something, to be shown below the reply.
 CREATE TABLE change_notices (
     turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
     team_id text NOT NULL,
@@ -324,14 +324,14 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
         )
         UPDATE messages AS taken
         SET worker = CASE WHEN next.status = 'gone' THEN NULL ELSE process END,
-            due_at = CASE WHEN next.status = 'gone' THEN now() + interval '1 minute'
-                ELSE taken.due_at END
+            due_at = now() + CASE next.status WHEN 'gone' THEN interval '1 minute'
+                ELSE interval '0' END
         FROM next WHERE taken.id = next.id
         RETURNING taken.thread
     $$;
 
--- Records that `process` lives, and that it answers the threads in `running`. Gives back what it lost
--- track of; if it may be `trusted`, also what processes without a beat for `stalled` seconds were
+-- Records that `process` lives, and that it answers the threads in `running` (NULL: it ends). Gives
+-- back what it lost track of; if it may be `trusted`, also what processes without a beat for `stalled` seconds were
 -- answering, which counts as a crash, and the jobs of workers without one. Announces jobs that are
 -- due. Returns whether a message waits that nobody answers.
 CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
@@ -342,7 +342,9 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
         -- Procrastinate may have deleted its row during an outage.
         INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (process)
         ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
-        UPDATE messages SET worker = NULL WHERE worker = process AND thread <> ALL (running);
+        -- What was taken a moment ago may be missing there: the call waited for a connection.
+        UPDATE messages SET worker = NULL WHERE worker = process AND (running IS NULL
+            OR thread <> ALL (running) AND due_at < now() - interval '5 seconds');
         IF trusted AND pg_try_advisory_xact_lock(hashtextextended('kioku beat', 0)) THEN
             UPDATE messages SET worker = NULL, crashes = crashes + 1, due_at = now()
             WHERE worker IS NOT NULL AND worker NOT IN (

@@ -130,8 +130,7 @@ class Workspaces:
         """Return `work` without the jobs of workspaces that are not served."""
 
         async def served(**arguments: Any) -> None:
-            thread = str(arguments.get("thread", ""))
-            team_id = str(arguments.get("team") or thread.partition(".")[0])
+            team_id = str(arguments["team"])
             if await self.serves(team_id):
                 await work(**arguments)
             else:

@@ -49,8 +49,7 @@ class ClaimedMessage:
     it posted something. `unserved`: the workspace has removed the app since. `waited`: seconds
     since it was stored, or edited last, when this attempt began.
 
-    `more`: its thread held other messages to handle when this attempt began; messages stored later
-    have jobs of their own.
+    `more`: its thread held other messages to handle when this attempt began.
     """
 
     id: UUID

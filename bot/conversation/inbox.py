@@ -84,7 +84,8 @@ _STORE_WITHDRAWN: LiteralString = (
     " ON CONFLICT DO NOTHING"
 )
 CLAIM: LiteralString = (
-    "UPDATE messages SET attempts = attempts + 1, worker = %(worker)s WHERE id = ("
+    "UPDATE messages SET attempts = attempts + 1, worker = %(worker)s, due_at = now()"
+    " WHERE id = ("
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
     f" ORDER BY ts LIMIT 1) AND {OPEN} AND NOT EXISTS (SELECT FROM messages other"
     " WHERE other.thread = %(thread)s AND other.worker <> %(worker)s)"
@@ -161,16 +162,14 @@ class Inbox:
                 stored = await self._store(_STORE, message, {**values, "worker": worker})
             except UniqueViolation:
                 # Another message of the thread has begun at the same moment, or its event is known.
-                values |= {"worker": None}
-                stored = await self._store(_STORE_WAITING, message, values)
+                stored = await self._store(_STORE_WAITING, message, {**values, "worker": None})
             for row in stored:
-                if row["begins"]:
+                if not row["begins"]:
+                    self.threads.look()
+                elif self.threads.run(message.thread):
                     self._begun[message.thread] = ClaimedMessage(
                         id=row["id"], message=message, more=False, unserved=row["unserved"]
                     )
-                    self.threads.run(message.thread)
-                else:
-                    self.threads.look()
         return bool(stored)
 
     async def _store(
@@ -233,9 +232,8 @@ class Inbox:
         event. The ts is stored for a message that was handled, too: an event that is older than the
         newest one of its message changes nothing.
         """
-        message = {"team": team_id, "channel": channel_id, "ts": ts}
-        change = {"text": text, "event": event_id, "changed": changed_ts}
-        await self._touch(_EDIT, {**message, **change}, thread)
+        where = {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts}
+        await self._touch(_EDIT, {**where, "text": text, "event": event_id}, thread)
 
     async def reopen(self, message: Message, *, changed_ts: str) -> None:
         """Answer an edited message again, if it was received in the last day and answered.

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any
 
+from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from memory import Pool
 from memory.postgres import execute_statement
@@ -47,7 +48,7 @@ class RunningThreads:
         # Threads for which a message is being stored: `beat` must not give them back.
         self._storing: list[str] = []
         self._stopping = False
-        # Whether a message may wait for another one to end.
+        # `look` was called since the last beat: messages are looked for when a thread ends.
         self._waits = False
         self._look = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
@@ -88,7 +89,7 @@ class RunningThreads:
         if self._process is None:
             return
         beat, waiting = self._loops
-        waiting.cancel()
+        await cancel_until_done(waiting)
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=self._patience)
         for task in self._tasks.values():
@@ -96,12 +97,10 @@ class RunningThreads:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=_HAND_BACK_SECONDS)
         # Until now: without beats another process would take what still runs.
-        beat.cancel()
-        await asyncio.wait(self._loops)
+        await cancel_until_done(beat)
         process, self._process = self._process, None
         try:
-            # Without a thread that runs, it gives back all that this process was answering.
-            await self._send_beat(process, [], trusted=False)
+            await self._send_beat(process, None, trusted=False)
             statement = "DELETE FROM procrastinate_workers WHERE id = %s"
             await execute_statement(self._pool, statement, (process,), wait=_HAND_BACK_SECONDS)
         except Exception as error:  # noqa: BLE001 - the database may be unavailable
@@ -126,14 +125,19 @@ class RunningThreads:
         """The number of this process; None where it answers no threads."""
         return self._process
 
-    def run(self, thread: str) -> None:
-        """Answer the messages of `thread`, of which one is stored as answered by this process."""
+    def run(self, thread: str) -> bool:
+        """Answer the messages of `thread`, of which one is stored as answered by this process.
+
+        Returns False, and does nothing, while it answers the thread already: `beat` gives back what
+        that does not answer.
+        """
         if self._answer is None or thread in self._tasks:
-            return  # what it answers then is given back by `beat`
+            return False
         context = self._context.copy()
         task = asyncio.create_task(self._answer(thread), context=context)
         self._tasks[thread] = task
         task.add_done_callback(lambda _: self._ended(thread))
+        return True
 
     def _ended(self, thread: str) -> None:
         task = self._tasks.pop(thread)
@@ -187,7 +191,7 @@ class RunningThreads:
                 log.warning("the processes could not be looked after: %s", fault(error))
             await asyncio.sleep(_BEAT_SECONDS)
 
-    async def _send_beat(self, process: int, running: list[str], *, trusted: bool) -> bool:
+    async def _send_beat(self, process: int, running: list[str] | None, *, trusted: bool) -> bool:
         statement = "SELECT beat(%s, %s, %s, %s) AS waits"
         values = (process, running, trusted, STALLED_SECONDS)
         [row] = await execute_statement(self._pool, statement, values, wait=_HAND_BACK_SECONDS)

@@ -120,7 +120,8 @@ async def delete_withdrawn_texts(
     await execute_statement(
         pool,
         "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"
-        " ended_at = CASE WHEN %s THEN now() END WHERE id = %s AND team_id = %s AND user_id = %s",
+        " worker = NULL, ended_at = CASE WHEN %s THEN now() END"
+        " WHERE id = %s AND team_id = %s AND user_id = %s",
         (complete, turn, person.team_id, person.user_id),
         scope={THREAD_SETTING: thread},
     )

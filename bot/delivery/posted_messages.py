@@ -46,7 +46,7 @@ TROUBLE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 10.0
 # A call that a dying worker had under way may be carried out a little later.
 SETTLED_SECONDS = 8.0
-# A reply is not dropped for a rate limit, nor is a worker's slot held for ever.
+# A reply is not dropped for a rate limit, nor is a place held for ever.
 _PATIENCE_SECONDS = 600.0
 # The error of ``chat.startStream`` in a kind of conversation that takes no streams.
 _NO_STREAMS = "channel_type_not_supported"
@@ -175,7 +175,7 @@ class PostedMessages:
             await self._outbox.cancel_intent()
             for posted in [*self._replaced, *self.posted] if replaced else []:
                 await self.end(posted)
-        except (Interrupted, OperationalError) as error:
+        except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
             log.info("a reply was left as it was: %s", fault(error))
 
     async def append(self, posted: PostedMessage, text: str, tasks: Sequence[Chunk] = ()) -> bool:

@@ -96,9 +96,7 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
             (UUID(content.position.of), person.team_id, person.user_id),
         )
         row = await found.fetchone()
-    keys = {
-        one.rpartition("/")[2]: place for place, one in enumerate(row["recalled"] if row else [])
-    }
+    keys = {key: place for place, key in enumerate(row["recalled"] if row else [])}
     memories = [one for one in await list_memories(app.pool, person) if one.key in keys]
     memories.sort(key=lambda one: keys[one.key])
     begin = (content.position.page - 1) * PAGE_SIZE

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
@@ -93,7 +93,7 @@ async def marked(app: App, teams: Callable[[], Awaitable[Sequence[str]]]) -> Asy
         while True:
             try:
                 await mark(app, await teams())
-            except OperationalError as error:
+            except Exception as error:  # noqa: BLE001 - the next time is stored again
                 log.warning("the time of the last events was not stored: %s", fault(error))
             await asyncio.sleep(MARK_SECONDS)
 
@@ -210,6 +210,6 @@ async def _later(
 
 
 def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:
-    """Return the arguments of a job that calls `Backfill.read`."""
+    """Return the arguments of a job that calls `read`."""
     where = {"team": team, "channel": channel, "thread": thread}
     return {**where, "oldest": oldest, "cursor": cursor}

@@ -170,7 +170,7 @@ async def delete_withdrawn_answers(
     """Delete answers in `thread` to messages that were deleted while they were answered.
 
     The texts are deleted in any case. The turn ends when no more can be deleted in Slack: until
-    then the upkeep, which looks for turns that have not ended, calls this again each minute.
+    then `claim_thread` of bot/schema.sql finds it again each minute.
     """
     rows = await execute_statement(
         pool,

@@ -29,6 +29,7 @@ from memory import (
 )
 from memory.metrics import count, step
 from memory.postgres import person_transaction
+from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +55,20 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     view = memory_view(namespace, shared=await app.audiences.is_shared(namespace))
     while await _form_oldest(app, view):
         pass
+    # What the process that stored it could not embed.
+    await embed_missing(app.pool, app.embedder, view.person)
 
 
 async def _form_oldest(app: App, view: MemoryView) -> bool:
     """Form memories from the oldest words; return whether there may be more to do now."""
-    app, person = app, view.own.person
+    person = view.own.person
     settings, ids, words = await read_unformed(app.pool, view.own, _TURNS_AT_ONCE)
     if settings.off(app.settings.consent) or not ids:
         return False
     if settings.eagerness == "asked":
         async with person_transaction(app.pool, person) as connection:
             await mark_formed(connection, person, ids, words)
-        return False
+        return len(ids) == _TURNS_AT_ONCE
     noticed = False
 
     async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:

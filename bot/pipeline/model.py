@@ -185,7 +185,7 @@ class ModelRequests:
     def __init__(
         self, client: openai.AsyncOpenAI, *, model: str, effort: str | None = None
     ) -> None:
-        # The SDK would wait as long as a 429 says, in a worker's slot.
+        # The SDK would wait as long as a 429 says, in a place of this process.
         self.client = client.with_options(max_retries=0)
         self.retries = min(client.max_retries, 1)
         self.model = model

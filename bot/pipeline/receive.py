@@ -1,6 +1,6 @@
 """Answers the messages of one thread in order, one after the other.
 
-While the model is unavailable messages wait, and no worker slot is held. The first one of each
+While the model is unavailable messages wait, and no place is held. The first one of each
 person gets an interim reply, which says so and is replaced by the answer.
 """
 

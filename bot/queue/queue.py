@@ -283,7 +283,8 @@ class Queue:
         if (running := self._running) is not None:
             self._running = None
             running.cancel()
-            await asyncio.wait({running})
+            # Without PostgreSQL it waits for the ends of jobs to be stored.
+            await asyncio.wait({running}, timeout=2 * _PATIENCE_SECONDS)
 
     async def _work(self, at_once: int, poll_seconds: float) -> None:
         # A fault in one of procrastinate's side tasks ends its worker: start it again.

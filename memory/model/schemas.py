@@ -1,9 +1,9 @@
 """The built-in kinds of memory as Pydantic models, and what they declare of their fields.
 
-The names and fields of ``UserTechInterest`` and ``UserFoodPreference`` are those of two articles by
-noboru-kudo (docs/examples), the fields of ``Episode`` those of LangMem's guide to episodic
-memories without the assistant's thoughts: only the person's words are evidence. Descriptions are
-part of what the memory model reads.
+``UserTechInterest`` and ``UserFoodPreference`` come from two articles by noboru-kudo
+(docs/examples), with their names and fields, ``Episode`` from LangMem's guide to episodic memories
+without the assistant's thoughts: only the person's words are evidence. Fields may be added; stored
+ones keep their names. Descriptions are part of what the memory model reads.
 """
 
 from __future__ import annotations

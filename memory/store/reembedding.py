@@ -51,9 +51,8 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
     Vectors of another model are deleted first. The application may run: it answers from the newest
-    memories, and stores none until it is restarted with the model. An interrupted run is continued
-    by the next one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
-    `psycopg.OperationalError`.
+    memories until it is restarted with the model. An interrupted run is continued by the next one.
+    Needs the owner of the tables. Raises `EmbeddingsUnavailable` and `psycopg.OperationalError`.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row

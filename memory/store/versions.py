@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ Actor: TypeAlias = Literal[
 _ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command", "modal": "modal"}
 # Rows of one statement, whose parameters are built without yielding to the event loop.
 _BATCH = 1_000
+_EMBED_SECONDS = 5.0  # somebody may wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,7 @@ async def commit_steps(
 
     Runs under the person's lock. `in_commit` is awaited last, with the changes. Then the memories
     that have no vector are embedded, without a connection. Where the embedding model does not
-    answer, the next call embeds them; a set that recall returns whole needs no vectors.
+    answer soon, another call of `embed_missing` does; a set that recall returns whole needs none.
     """
     async with person_transaction(pool, person) as connection:
         await lock_person(connection, person)
@@ -135,8 +137,9 @@ async def commit_steps(
             await in_commit(connection, done)
     if any(step.after is not None for step in steps):
         try:
-            await embed_missing(pool, embedder, person)
-        except (EmbeddingsUnavailable, OperationalError) as error:
+            async with asyncio.timeout(_EMBED_SECONDS):
+                await embed_missing(pool, embedder, person)
+        except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
             _log.warning("memories were not embedded: %s", type(error).__name__)
     return done
 

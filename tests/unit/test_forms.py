@@ -12,6 +12,7 @@ from bot.slack.payloads import UNREADABLE
 from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
+    _HIDDEN,
     LINES_LIMIT,
     add_errors,
     add_form,
@@ -83,6 +84,9 @@ def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language
     for block in inputs:
         assert block["label"]["text"]
         assert language == "en" or not block["label"]["text"].isascii()
+    for name in schema.model_fields:
+        if (schema.__name__, name) not in _HIDDEN:
+            assert say(language, f"field_{name}"), "Both catalogues name each field of a kind."
 
 
 def test_a_form_holds_what_is_stored() -> None:
