@@ -61,7 +61,7 @@ async def test_an_answer_that_breaks_off_ends_its_session(
     """After an error, and when the process is told to end, the session is `active`."""
     with pytest.raises(error):
         await break_off(thread, error)
-    assert session(thread.slack, thread.place) == "active"
+    await until(lambda: session(thread.slack, thread.place) == "active")
 
 
 async def test_a_call_that_comes_late_does_not_leave_processing(thread: Thread) -> None:
