@@ -114,16 +114,13 @@ async def test_off_wins_over_a_formation_under_way(app: App, scope: str) -> None
     """What the model found while the person switched memory off is thrown away."""
     place = app.slack.place()
     said = await app.ask(place, "I love okonomiyaki")
-    for endpoint in ("chat", "responses"):
-        app.stand_in.call(
-            "/_model/faults",
-            {"endpoint": endpoint, "kind": "formation", "delay_ms": 3_000, "times": 1},
-        )
-    before = app.model_requests()
+    fault = {"endpoint": "responses", "kind": "formation", "hold": True, "times": 1}
+    app.stand_in.call("/_model/faults", fault)
     running = asyncio.create_task(app.form(said))
-    # It has read the words, and the model takes three seconds.
-    await until(lambda: app.model_requests() > before)
+    # It has read the words, and waits for the model.
+    await until(lambda: app.stand_in.call("/_model/journal")["held"])
     await app.off(place, "" if scope == "everywhere" else place.channel)
+    app.stand_in.call("/_model/release", {})
     assert await running == []
     await turn_on(app.wiring.app, said.person)
     assert await app.form(said) == []
