@@ -42,6 +42,7 @@ _CONNECTING = {
 }
 # Seconds during which the pool doubles its delay between attempts; then it starts again at zero.
 _RECONNECT_SECONDS = 3.0
+_ATTEMPTS = 5  # at one statement
 _GRACE_SECONDS = 0.1
 # Executions after which psycopg prepares a statement that was not executed with ``prepare=True``:
 # never, because a plan for any parameters reads far too much where one person has many memories.
@@ -255,20 +256,20 @@ async def execute_statement(
     wait = _patience.get() if wait is None else wait
     settings = {"role": APP_ROLE, **(scope or {})}
     query = _set_config(*settings)
-    for last in (False, True):
+    for left in reversed(range(_ATTEMPTS)):
         async with _connection(pool, wait) as connection:
             try:
                 async with _pipeline(connection):
                     await connection.execute(query, [*settings.values()], prepare=True)
                     cursor = await connection.execute(statement, values, prepare=prepare)
                 return await cursor.fetchall() if cursor.rownumber is not None else []
-            except (IndexError, psycopg.errors.FeatureNotSupported):
+            except (IndexError, psycopg.errors.FeatureNotSupported) as error:
                 # Nothing is committed. IndexError: psycopg 3.3 raises it instead of the error of a
-                # commit that has failed before the pipeline was left, which the other attempt
+                # commit that has failed before the pipeline was left, which another attempt
                 # raises. Else an upgrade has changed a column since the statement was prepared.
                 await connection.close()
-                if last:
-                    raise
+                if not left:
+                    raise psycopg.DatabaseError("The statement failed.") from error
     raise AssertionError("The last attempt returns or raises.")
 
 
