@@ -82,8 +82,9 @@ CREATE UNIQUE INDEX messages_answered ON messages (thread)
     WHERE worker IS NOT NULL AND status IN ('waiting', 'answering');
 CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
 CREATE INDEX messages_deleted ON messages (thread) WHERE status = 'gone' AND ended_at IS NULL;
-CREATE INDEX messages_due ON messages (due_at) WHERE worker IS NULL
-    AND (status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL);
+-- Those that wait, and unfinished answers to deleted ones; a request to POST /ask has no `message`.
+CREATE INDEX messages_due ON messages (due_at) WHERE worker IS NULL AND (message IS NOT NULL
+    AND status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL);
 CREATE INDEX messages_failed ON messages (id) WHERE status = 'failed';
 CREATE INDEX messages_open ON messages (thread, ts) WHERE status IN ('waiting', 'answering');
 CREATE INDEX messages_open_of_person ON messages (team_id, user_id)
@@ -307,9 +308,8 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
         WITH next AS (
             SELECT one.id, one.status FROM messages AS one
             WHERE one.worker IS NULL AND one.due_at <= now()
-                AND (one.status IN ('waiting', 'answering')
+                AND (one.message IS NOT NULL AND one.status IN ('waiting', 'answering')
                     OR one.status = 'gone' AND one.ended_at IS NULL)
-                AND (one.message IS NOT NULL OR one.status = 'gone')
                 AND NOT EXISTS (
                     SELECT FROM messages AS other WHERE other.thread = one.thread
                         AND (other.worker IS NOT NULL OR other.ts < one.ts
@@ -331,9 +331,9 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
     $$;
 
 -- Records that `process` lives, and that it answers the threads in `running` (NULL: it ends). Gives
--- back what it lost track of; if it may be `trusted`, also what processes without a beat for `stalled` seconds were
--- answering, which counts as a crash, and the jobs of workers without one. Announces jobs that are
--- due. Returns whether a message waits that nobody answers.
+-- back what it lost track of; if it may be `trusted`, also what processes without a beat for
+-- `stalled` seconds were answering, which counts as a crash, and the jobs of workers without one.
+-- Announces jobs that are due. Returns whether a message waits that nobody answers.
 CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
     RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -378,8 +378,8 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
         );
         RETURN EXISTS (
             SELECT FROM messages
-            WHERE worker IS NULL AND due_at <= now()
-                AND (status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL)
+            WHERE worker IS NULL AND due_at <= now() AND (message IS NOT NULL
+                AND status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL)
         );
     END
     $$;

@@ -41,7 +41,6 @@ MAX_FAILURES = 5
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
-_FAILED_SECONDS = 5.0
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60
 _COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
@@ -254,8 +253,9 @@ class Inbox:
                 " AND received_at > now() - interval '1 day' AND reply_ts <> '{}' RETURNING id",
                 {**_values(message), "changed": changed_ts},
             )
-            if await found.fetchone() is not None:
-                await connection.execute(COUNT_REQUEST, message.person.ids)
+            if await found.fetchone() is None:
+                return
+            await connection.execute(COUNT_REQUEST, message.person.ids)
         self.threads.look()
 
     async def withdraw(
@@ -266,7 +266,7 @@ class Inbox:
         Of a message that was handled only `changed_ts`, the ts of the event, is stored: an edit
         that is delivered later does not bring it back.
         """
-        await self._touch(
+        if await self._touch(
             "UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s),"
             f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
             " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
@@ -274,8 +274,8 @@ class Inbox:
             f" WHERE {_MESSAGE}",
             {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts},
             thread,
-        )
-        self.threads.look()
+        ):
+            self.threads.look()
 
     async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
@@ -335,9 +335,9 @@ class Inbox:
         """Count a failure of the thread's message that could not even be claimed; it waits."""
         await self._touch(
             "UPDATE messages SET failures = failures + 1, worker = NULL,"
-            " due_at = now() + make_interval(secs => %(delay)s)"
+            " due_at = now() + interval '5 seconds'"
             f" WHERE thread = %(thread)s AND {OPEN} AND worker = %(worker)s",
-            {"thread": thread, "worker": self.threads.process, "delay": _FAILED_SECONDS},
+            {"thread": thread, "worker": self.threads.process},
             thread,
         )
 

@@ -244,12 +244,11 @@ async def delete_forgotten_texts(
     messages whose texts were deleted or that wait without a turn.
     """
     selection = gone.selection
-    ranged = (selection.since, selection.until) != (None, None)
     sources = [*gone.messages, *selection.messages]
     values = {
         **person.ids,
         "everything": selection.everything,
-        "ranged": ranged,
+        "ranged": selection.is_ranged,
         "since": selection.since.timestamp() if selection.since else 0.0,
         "until": selection.until.timestamp() if selection.until else float("inf"),
         "channels": [channel for channel, _ in sources],
@@ -257,7 +256,7 @@ async def delete_forgotten_texts(
         "subjects": list(gone.subjects),
     }
     messages: list[MessageKey] = []
-    if selection.everything or ranged:
+    if selection.everything or selection.is_ranged:
         # First: a turn that begins meanwhile is found by the next statement.
         found = await connection.execute(f"{_NOT_BEGUN} AND {_IN_SELECTION}", values)
         messages += [(row["channel_id"], row["ts"]) for row in await found.fetchall()]

@@ -18,7 +18,6 @@ from bot.config import Settings
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
 from bot.people import read_settings
-from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, Installations, error_code
 from bot.slack.files import FileNotSent, FilesForbidden, send_file
@@ -64,6 +63,10 @@ EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
 _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+# A running job of an erased person ends by itself, and stores nothing.
+_JOBS_OF_PERSON: LiteralString = (
+    "status <> 'doing' AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
+)
 # Every table of ours that holds rows of a person; a test compares it with the database.
 TABLES: tuple[LiteralString, ...] = (
     "feedback",
@@ -148,17 +151,15 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
 # What stays under a person's id, and jobs added during the erasing. Jobs with the argument `erased`
 # update what the person sees in Slack, and are deleted when they end.
 _REMAINING: LiteralString = (
-    "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
-    " AND user_id = %(user)s AND what = 'message') AS places,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
-    " AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
+    f"SELECT (SELECT count(*) FROM forgotten_sources WHERE {_OF_PERSON} AND what = 'message')"
+    f" AS places, (SELECT count(*) FROM procrastinate_jobs WHERE {_JOBS_OF_PERSON}"
     " AND COALESCE(args->>'erased', '') = '') AS jobs"
 )
 
 
 async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    counts = {"procrastinate_jobs": await delete_jobs_of_person(connection, person)}
-    conditions = dict.fromkeys(TABLES, _OF_PERSON)
+    counts: dict[str, int] = {}
+    conditions = {"procrastinate_jobs": _JOBS_OF_PERSON, **dict.fromkeys(TABLES, _OF_PERSON)}
     conditions["messages"] += f" AND {_NOT_DELIVERED_AGAIN}"
     for table, which in conditions.items():
         gone = await connection.execute(f"DELETE FROM {table} WHERE {which}", person.ids)

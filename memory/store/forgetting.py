@@ -58,16 +58,20 @@ class Selection:
     everything: bool = False
     questions: Collection[UUID] = ()
 
+    @property
+    def is_ranged(self) -> bool:
+        """Whether it names a time."""
+        return (self.since, self.until) != (None, None)
+
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the statements that use `_ARGUMENTS`."""
-        ranged = (self.since, self.until) != (None, None)
         return {
             "chosen": list(self.keys),
             **message_columns(self.messages),
-            "since": (self.since.timestamp() if self.since else -1.0) if ranged else None,
+            "since": (self.since.timestamp() if self.since else -1.0) if self.is_ranged else None,
             "until": self.until.timestamp() if self.until else float("inf"),
             "everything": self.everything,
-            "by_source": ranged or bool(self.messages),
+            "by_source": self.is_ranged or bool(self.messages),
             "questions": list(self.questions),
         }
 

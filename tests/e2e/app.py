@@ -37,7 +37,7 @@ class App(Running):
             assert self.port, f"The app did not start: {self.errors}"
         if self.mode == "http":
             url = f"http://127.0.0.1:{self.port}/slack/events"
-            self.slack.call("/_playground/delivery", {"mode": "http", "url": url, "verify": True})
+            self.slack.call("/_playground/delivery", {"mode": "http", "url": url})
 
     def settings(self) -> dict[str, str]:
         """Return what it is started with."""
