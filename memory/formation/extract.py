@@ -28,7 +28,6 @@ from memory.recall.search import SMALL_SET, nearest_memories
 from memory.store.memories import Memory, current, newest
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
 
 _log = logging.getLogger(__name__)
@@ -144,7 +143,6 @@ class Extractor:
         messages: Sequence[TypedMessage],
         *,
         eager: bool = False,
-        callbacks: Sequence[BaseCallbackHandler] = (),
     ) -> list[PutOp] | None:
         """Return what the model writes for `messages`, given the memories `rows`.
 
@@ -159,10 +157,9 @@ class Extractor:
         manager.memory_manager = _OneStep(memory_manager, self._extractor)
         manager._store, manager.namespace = store, type(manager.namespace)(own.parts)
         shown = {"messages": [part for one in messages for part in _shown(one)]}
-        config = {"recursion_limit": RECURSION_LIMIT, "callbacks": list(callbacks)}
         try:
             with tracing_context(enabled=False):
-                await manager.ainvoke(shown, config=config)
+                await manager.ainvoke(shown, config={"recursion_limit": RECURSION_LIMIT})
         except ModelCallFailed as fault:
             if fault.error is not None:
                 raise fault.error from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import TokenUse, tokens_used
+from memory.formation.chat_model import TOKENS, TokenUse
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
@@ -74,10 +75,8 @@ class Former:
         changes: the memory model proposes nothing then. Raises `FormationUnavailable`, with nothing
         written, if the memory model or the embedding model does not answer in time.
         """
-        from langchain_core.callbacks import UsageMetadataCallbackHandler
-
-        usage = UsageMetadataCallbackHandler()
-        usage.run_inline = True  # otherwise each of some thirty calls switches to a thread
+        used: TokenUse = Counter()
+        TOKENS.set(used)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
         refused: list[Refusal] = []
         own, schemas = view.own, {schema.__name__: schema for schema in self.schemas}
@@ -89,16 +88,14 @@ class Former:
                     write, target = proposed
                     writes, known = [write], known | ({target.key: target} if target else {})
                 elif typed:
-                    writes = await self._extractor.extract(
-                        known.values(), own, typed, eager=eager, callbacks=[usage]
-                    )
+                    writes = await self._extractor.extract(known.values(), own, typed, eager=eager)
                 if writes is None:
                     refused.append(Refusal(reason="unusable"))
                 proposals, bad = read_writes(writes or [], known, typed, own=own, schemas=schemas)
                 refused += bad
                 proposals = await pair(self.pool, own, proposals, known.values())
                 if proposals:
-                    proposals = await judge(self._verdicts, proposals, typed, [usage])
+                    proposals = await judge(self._verdicts, proposals, typed)
             return await commit(
                 self.pool,
                 self.embedder,
@@ -118,8 +115,8 @@ class Former:
                 "The embedding model did not answer; the messages remain queued."
             ) from fault
         finally:
-            if spend is not None and usage.usage_metadata:
-                spend(tokens_used(usage.usage_metadata))
+            if spend is not None and used:
+                spend(used)
 
     async def are_sensitive(
         self, given: Sequence[tuple[str, Mapping[str, Any], str]]

@@ -98,7 +98,7 @@ async def add_memories(
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Store memories that the person wrote, in one transaction; return a change for each.
+    """Store memories that the person wrote, in one transaction; return a change of each.
 
     `given` are contents with their sources; a memory about the same subject is updated. A source is
     an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal`` or
@@ -109,33 +109,28 @@ async def add_memories(
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         known = await reread(connection, namespace.person, of=namespace, kinds=[kind])
-        steps = []
+        steps: dict[str, Step] = {}
         for whole, (content, source) in zip(contents, given, strict=True):
             alike = (one for one in known.values() if same_thing(kind, one.content, whole))
             if (same := next(alike, None)) is not None:
                 said = {**whole, **same.content, **{k: whole[k] for k in _given(content)}}
-                steps.append(_edited(same, {k: said[k] for k in whole}, source))
+                steps[same.key] = _edited(same, {k: said[k] for k in whole}, source)
                 continue
-            steps.append(
-                Step(
-                    action="remembered",
-                    actor=actor_of(str(source.get("kind")), "command"),
-                    namespace=namespace,
-                    key=str(uuid4()),
-                    before=None,
-                    after={
-                        "kind": kind,
-                        "content": whole,
-                        "sources": [dict(source)],
-                        "confirmed_at": _now(),
-                    },
-                    message=_message(source),
-                )
+            key, sources = str(uuid4()), [dict(source)]
+            value = {"kind": kind, "content": whole, "sources": sources, "confirmed_at": _now()}
+            steps[key] = Step(
+                action="remembered",
+                actor=actor_of(str(source.get("kind")), "command"),
+                namespace=namespace,
+                key=key,
+                before=None,
+                after=value,
+                message=_message(source),
             )
-        new = sum(step.before is None for step in steps)
+        new = sum(step.before is None for step in steps.values())
         if new and new > await room(connection, namespace.person):
             raise MemoryFull("The person has as many memories as are kept.")
-        return steps
+        return [*steps.values()]
 
     person = namespace.person
     return await commit_steps(pool, embedder, person, decide, batch=batch, in_commit=in_commit)

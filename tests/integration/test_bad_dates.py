@@ -32,9 +32,8 @@ class Owner:
         return owner_rows(self.database, statement, *values)
 
     def as_before(self) -> None:
-        """Drop the checks of dates, as in a database of an earlier version."""
+        """Drop the check of dates, as in a database of an earlier version."""
         self.rows("ALTER TABLE store DROP CONSTRAINT store_dates")
-        self.rows("ALTER TABLE memory_versions DROP CONSTRAINT memory_versions_dates")
 
     def remember(self, person: Person, key: str, date: str, *, ends: bool = False) -> None:
         """Store a memory with this date; `ends`: expired a minute ago."""

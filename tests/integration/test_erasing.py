@@ -35,7 +35,8 @@ NOBODYS = {
     *("kioku_embedding_space", "kioku_migrations", "listening"),
     *("workspaces", "store_migrations", "vector_migrations"),
 }
-OF_MEMORY = {"store", "store_vectors", "memory_versions", "memory_questions"}
+OF_MEMORY = {"store", "store_vectors", "memory_questions"}
+OF_MEMORY |= {"memory_versions", "forgotten_versions"}
 
 
 @pytest.fixture

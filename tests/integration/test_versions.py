@@ -145,8 +145,7 @@ class Ledger:
     async def purge(self) -> None:
         """Let ten minutes pass."""
         self.rows(
-            "UPDATE memory_versions SET deleted_at = now() - interval '11 minutes'"
-            " WHERE deleted_at IS NOT NULL RETURNING 1"
+            "UPDATE forgotten_versions SET deleted_at = now() - interval '11 minutes' RETURNING 1"
         )
         await expire_due(self.pool)
 
