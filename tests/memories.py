@@ -109,7 +109,8 @@ class ApprovedStore(CollectingStore):
     ) -> ApprovedStore:
         """Read the memories to show."""
         former = Former(pool, embedder, no_model, schemas=schemas)
-        return cls(former, view, said, await known_memories(pool, embedder, view, said, schemas))
+        kinds = [schema.__name__ for schema in schemas]
+        return cls(former, view, said, await known_memories(pool, embedder, view, said, kinds))
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""

@@ -29,8 +29,6 @@ from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
 from memory.store.memories import Memory
 
-MAX_PROPOSALS = 40  # of a run: the request for their verdicts must fit a model's context
-
 Reason: TypeAlias = Literal[
     "no_evidence",  # the quote is not in the person's words
     "secret",  # it contains a credential
@@ -91,8 +89,8 @@ class Proposal:
     content: dict[str, Any]
     said: dict[str, Any]
     evidence: Evidence
-    target: Memory | None
-    removes: bool
+    target: Memory | None = None
+    removes: bool = False
     verdict: Verdict | None = None
 
     @property
@@ -123,9 +121,7 @@ def read_writes(
         _read(write, rows.get(write.key), messages, own=own, schemas=schemas) for write in writes
     ]
     proposals = [one for one in found if isinstance(one, Proposal)]
-    refused = [one for one in found if isinstance(one, Refusal)]
-    refused += [one.refused("unusable") for one in proposals[MAX_PROPOSALS:]]
-    return proposals[:MAX_PROPOSALS], refused
+    return proposals, [one for one in found if isinstance(one, Refusal)]
 
 
 def _read(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -109,37 +110,26 @@ class Step(Keyed):
         return str(self.after["kind"]) if self.after else self.before.kind if self.before else ""
 
 
-Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
 AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
 
 
-async def commit_steps(
-    pool: Pool,
-    embedder: Embedder,
-    person: Person,
-    decide: Decide,
-    *,
-    batch: UUID | None = None,
-    in_commit: AfterWrite | None = None,
-) -> list[Change]:
-    """Write the steps that `decide` returns for the current rows, in one transaction.
+@asynccontextmanager
+async def writing(
+    pool: Pool, embedder: Embedder, person: Person
+) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Open a transaction of the person, under their lock, in which `write` writes memories.
 
-    Runs under the person's lock. `in_commit` is awaited last, with the changes. Then the memories
-    that have no vector are embedded, without a connection; where the embedding model does not
-    answer soon, after the next write. A set that recall returns whole needs no vectors.
+    After it the memories that have no vector are embedded, without a connection; where the
+    embedding model does not answer soon, after the next one. A set that recall returns whole needs
+    no vectors.
     """
     async with person_transaction(pool, person, locked=True) as connection:
-        steps = await decide(connection)
-        done = await write(connection, person, steps, batch=batch or uuid4())
-        if in_commit is not None:
-            await in_commit(connection, done)
-    if any(step.after is not None for step in steps):
-        try:
-            async with asyncio.timeout(_EMBED_SECONDS):
-                await embed_missing(pool, embedder, person)
-        except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
-            _log.warning("memories were not embedded: %s", type(error).__name__)
-    return done
+        yield connection
+    try:
+        async with asyncio.timeout(_EMBED_SECONDS):
+            await embed_missing(pool, embedder, person)
+    except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
+        _log.warning("memories were not embedded: %s", type(error).__name__)
 
 
 _JUST_MADE = {"undone_at": None, "in_effect": True}
@@ -191,14 +181,14 @@ async def write(
     person: Person,
     steps: Sequence[Step],
     *,
-    batch: UUID,
+    batch: UUID | None = None,
 ) -> list[Change]:
     """Write rows of `store`, and a version for each step, in order; stale vectors are deleted.
 
     One statement for a thousand steps; no memory has two of them. The caller holds the person's
     lock, and has read the rows under it.
     """
-    done: list[Change] = []
+    done, batch = list[Change](), batch or uuid4()
     for start in range(0, len(steps), _BATCH):
         several = steps[start : start + _BATCH]
         values = [_values(step) for step in several]
