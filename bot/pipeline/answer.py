@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import LinkFilter
+from bot.pipeline.links import LinkFilter, normal
 from bot.pipeline.model import Cause, Event, ReplyFailed, failure_of_code
 from bot.slack.messages import printable
 from bot.slack.payloads import objects, storable
@@ -115,11 +115,11 @@ class StreamedAnswer:
         for citation in citations:
             titled = replace(citation, title=self.line(citation.title))
             self._citations.setdefault(citation.url, titled)
-            self.links.cite(citation.url)
+            self.links.known.add(normal(citation.url))
 
     def line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        links = self.links.another()
+        links = LinkFilter(self.links.known)
         return " ".join((links.feed(printable(text)) + links.flush()).split())
 
     async def flush(self) -> None:

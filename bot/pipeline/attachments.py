@@ -73,11 +73,15 @@ _NOT_NOW = "could not be read just now; it is not gone, and may be read in a min
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
-    """One file: its name, what the Responses API takes or its `text`, or why it is not shown."""
+    """One file: its name, what the Responses API takes or its `text`, or why it is not shown.
+
+    With a `url` it is still to be downloaded, `size` bytes at the most; an image has no `kind` yet.
+    """
 
     name: str
     kind: str = ""
     size: int = 0
+    url: str = ""
     content: Mapping[str, Any] | None = None
     text: str = ""
     trouble: FileTrouble | None = None
@@ -111,16 +115,6 @@ class Brought:
         """Whether it is a question without any word of the person's."""
         now = [one for one in self.forwarded if "sent" not in one]
         return bool(now) or any(one.shown and not one.earlier for one in self.files)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A file that is to be downloaded, `most` bytes at the most; `kind` is ``""`` for an image."""
-
-    name: str
-    kind: str
-    url: str
-    most: int
 
 
 class Attachments:
@@ -173,13 +167,13 @@ class Attachments:
             return AttachedFile(name=name, trouble="files_many")
         try:
             one = planned(await self._whole(team_id, file), ALL_BYTES - sum(held))
-            if isinstance(one, AttachedFile):
+            if not one.url:
                 return one
-            if one.most > self._free:
+            if one.size > self._free:
                 return AttachedFile(name=name, trouble="files_not_now")
-            held.append(one.most)
-            self._free -= one.most
-            return shown_file(one, await read_file(self._slack, team_id, one.url, most=one.most))
+            held.append(one.size)
+            self._free -= one.size
+            return read(one, await read_file(self._slack, team_id, one.url, most=one.size))
         except FileUnreadable as unreadable:
             return AttachedFile(name=name, trouble=unreadable.trouble)
 
@@ -224,7 +218,7 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
     return lines
 
 
-def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
+def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
     """Return how a file is read: from its download or thumbnail, or already from what is known."""
     mode, access = file.get("mode"), file.get("file_access")
     mimetype, name = str(file.get("mimetype") or ""), file_name(file)
@@ -256,13 +250,15 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
         raise FileUnreadable("files_kind")
     if size > most:
         raise FileUnreadable("files_large")
-    return Wanted(name=name, kind=kind, url=url, most=size or most)
+    if not url:
+        raise FileUnreadable("files_gone")
+    return AttachedFile(name=name, kind=kind, size=size or most, url=url)
 
 
-def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
-    """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
+def read(file: AttachedFile, content: bytes) -> AttachedFile:
+    """Return a file that was downloaded as the model is shown it; raises `FileUnreadable`."""
     image = next((one for begins, one in _BEGINNINGS.items() if content.startswith(begins)), "")
-    name, kind = wanted.name, wanted.kind or image
+    name, kind = file.name, file.kind or image
     if not kind:
         raise FileUnreadable("files_kind")
     if kind in ("text/plain", "text/vtt"):
@@ -272,7 +268,7 @@ def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
         return AttachedFile(name=name, kind=kind, size=len(content), text=text)
     data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     shown = {"type": "input_image", "image_url": data, "detail": "auto"}
-    if wanted.kind:
+    if file.kind:
         # The API tells a PDF by the end of its name. Its pages are shown as small pictures, too.
         named = name if name.lower().endswith(f".{_ENDINGS[kind]}") else f"{name}.{_ENDINGS[kind]}"
         detail = {"detail": "low"} if kind == "application/pdf" else {}

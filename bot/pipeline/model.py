@@ -67,7 +67,7 @@ _CAUSES: Final[Mapping[str, Cause]] = {
     "data_residency_mismatch": "model_refused",
     "unsupported_country_region_territory": "model_refused",
 }
-_CAUSE_OF_STATUS: Final[Mapping[int, Cause]] = {
+_CAUSE_OF_STATUS: Final[Mapping[int | None, Cause]] = {
     401: "model_refused",
     403: "model_refused",
     404: "model_refused",
@@ -262,13 +262,11 @@ class ModelRequests:
     async def whole(self, body: Mapping[str, Any], *, seconds: float) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
 
-        `body` is sent without the parameters that the host has refused before. `seconds` is the
-        timeout. Raises `openai.APIError`, and ValueError or RecursionError for a body that cannot
-        be parsed.
+        `seconds` is the timeout. Raises `openai.APIError`, and ValueError or RecursionError for a
+        body that cannot be parsed.
         """
-        sent = {name: value for name, value in body.items() if name not in self._left_out}
         client = self.client.with_options(timeout=seconds)
-        return await client.post("/responses", body=sent, cast_to=_PLAIN)
+        return await client.post("/responses", body=self._accepted(body), cast_to=_PLAIN)
 
     def _body(
         self,
@@ -276,25 +274,25 @@ class ModelRequests:
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
     ) -> dict[str, Any]:
-        optional: dict[str, Any] = {
-            "max_output_tokens": MAX_OUTPUT_TOKENS,
-            "safety_identifier": identifier,
-        }
-        if self._effort:
-            optional["reasoning"] = {"effort": self._effort}
-        if tools:
-            # Without tools no request follows in which reasoning could be sent back.
-            optional["include"] = [ENCRYPTED_REASONING]
         if "include" in self._left_out:
             conversation = [item for item in conversation if item.get("type") != "reasoning"]
-        return {
+        body = {
             "model": self.model,
             "input": conversation,
             "tools": tools,
             "store": False,
             "stream": True,
-            **{name: value for name, value in optional.items() if name not in self._left_out},
+            "max_output_tokens": MAX_OUTPUT_TOKENS,
+            "safety_identifier": identifier,
+            # Without tools no request follows in which reasoning could be sent back.
+            **({"include": [ENCRYPTED_REASONING]} if tools else {}),
+            **({"reasoning": {"effort": self._effort}} if self._effort else {}),
         }
+        return self._accepted(body)
+
+    def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a body without the parameters that the host has refused before."""
+        return {name: value for name, value in body.items() if name not in self._left_out}
 
 
 def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str | None:
@@ -344,21 +342,15 @@ def failure_of_code(code: Any, kind: object = None, status: int | None = None) -
     send the status as the code.
     """
     named = kind if code is None else code
-    if isinstance(named, str) and (cause := _cause_of_code(named)):
-        return ReplyFailed(cause, named)
+    if isinstance(named, str):
+        if "image" in named:
+            return ReplyFailed("model_images", named)
+        if cause := "model_policy" if "policy" in named else _CAUSES.get(named):
+            return ReplyFailed(cause, named)
     if status is None and type(code) is int:
         status = code
-    if status is None:
-        return ReplyFailed("model_failed", code)
-    if status >= 500:
-        return ReplyFailed("model_down", code)
-    return ReplyFailed(_CAUSE_OF_STATUS.get(status, "model_failed"), code)
-
-
-def _cause_of_code(code: str) -> Cause | None:
-    if "image" in code:
-        return "model_images"
-    return "model_policy" if "policy" in code else _CAUSES.get(code)
+    down = status is not None and status >= 500
+    return ReplyFailed("model_down" if down else _CAUSE_OF_STATUS.get(status, "model_failed"), code)
 
 
 def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:

@@ -18,7 +18,7 @@ from bot.access import count_tokens
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.pipeline.answer import AnswerSink, StreamedAnswer, sent_back
-from bot.pipeline.links import LinkFilter
+from bot.pipeline.links import LinkFilter, links_in
 from bot.pipeline.model import ModelRequests, ReplyFailed, failure_of, tokens_of
 from bot.pipeline.prompt import Prompt, estimated_tokens
 from bot.pipeline.tools import Toolbox
@@ -197,7 +197,7 @@ class _Attempt:
         await sink.task(Task(id=identity, name=name, state="in_progress"))
         answer = await self.toolbox.call(name, arguments)
         await sink.task(Task(id=identity, name=name, state="complete"))
-        self.written.links.know(self.toolbox.own_words)
+        self.written.links.known |= links_in(self.toolbox.own_words)
         return answer
 
     async def _searched(self, identity: str, arguments: str) -> str:
