@@ -53,8 +53,6 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYTHONPATH"] = fork_server.SOURCES
 PLAYGROUND = "kioku_stand_in.playground"
 """The module that runs a playground with the stand-in model."""
-HOSTILE = "HOSTILE_MODEL"
-"""The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
 _READY_SECONDS = 30
 _LONGEST = ("test_memory_machine.py", "test_several_workspaces.py", "test_acts.py")
 
