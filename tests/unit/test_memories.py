@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memory import DM, PUBLIC, InvalidNamespace, Person, memory_view
-from memory.store.memories import current, person_range, read, read_own, read_within
+from memory.store.memories import current, read, read_own, read_within
 
 ALICE = Person("T1", "U1")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -51,12 +51,3 @@ def test_superseded_rows_are_hidden_where_the_newer_one_is_seen() -> None:
     new = read(row("chat.T1.U1.dm", "new", supersedes=[{"key": "old"}]))
     assert current([old, new]) == [new]
     assert current([old]) == [old]
-
-
-def test_the_range_of_a_person_is_theirs_alone() -> None:
-    """Every prefix in a person's range is theirs, and prefixes of neighbours lie outside."""
-    bounds = person_range(ALICE)
-    own = ["chat.T1.U1.dm", "chat.T1.U1.public", "chat.T1.U1.C0", "chat.T1.U1.ZZZ"]
-    foreign = ["chat.T1.U12.dm", "chat.T1.U0.dm", "chat.T1.U1", "chat.T12.U1.dm", "chat.T1.U.dm"]
-    assert all(bounds["low"] <= prefix < bounds["high"] for prefix in own)
-    assert not any(bounds["low"] <= prefix < bounds["high"] for prefix in foreign)
