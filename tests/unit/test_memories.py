@@ -45,6 +45,15 @@ def test_another_persons_row_shows_nothing_at_all() -> None:
         read_within(rows, memory_view(ALICE.namespace(DM)))
 
 
+@pytest.mark.parametrize(
+    "prefix", ["chat.T1.U2.public", "chat.T2.U1.public", "chat.T1.U1.dm", "chat.T1.U1.C2"]
+)
+def test_row_of_another_audience_stops_everything(prefix: str) -> None:
+    """Should a query ever return what the conversation may not see, nothing is done."""
+    with pytest.raises(InvalidNamespace, match="another audience"):
+        read_within([row(prefix)], memory_view(ALICE.namespace("C1")))
+
+
 def test_superseded_rows_are_hidden_where_the_newer_one_is_seen() -> None:
     """A superseded memory is hidden in a view that sees what supersedes it, shown elsewhere."""
     old = read(row("chat.T1.U1.public", "old"))
