@@ -402,7 +402,7 @@ CREATE FUNCTION fail_poison_messages(most int)
         UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
         WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
-            AND (poison.failures > most
+            AND (poison.attempts > most
                 OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
         RETURNING poison.id, poison.thread
     $$;

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 THREAD_SETTING = "kioku.thread"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
+MAX_ATTEMPTS = 100
+"""Attempts after which a message fails, whatever ended them; most of them waited for a model."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
@@ -309,37 +311,22 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def release(
-        self, claimed: ClaimedMessage, delay: float | None = None, *, failed: bool = False
-    ) -> None:
+    async def release(self, claimed: ClaimedMessage, delay: float, *, failed: bool = False) -> None:
         """Record that this attempt ended without an answer; `failed`: in an error.
 
-        The message is answered again, and its thread behind it: in `delay` seconds by any process;
-        without one, at once by this process. Raises `Interrupted`, but not for an edit.
+        The message is answered again in `delay` seconds by any process, and its thread behind it.
+        Raises `Interrupted`, but not for an edit.
         """
         thread = claimed.message.thread
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             released = await connection.execute(
-                "UPDATE messages SET failures = failures + %s,"
-                " worker = CASE WHEN %s::float8 IS NULL THEN worker END,"
-                " due_at = now() + make_interval(secs => COALESCE(%s::float8, 0))"
-                f" WHERE {STILL_OURS} AND {OPEN}",
-                (int(failed), delay, delay, *claimed.ownership),
+                "UPDATE messages SET failures = failures + %s, worker = NULL,"
+                f" due_at = now() + make_interval(secs => %s) WHERE {STILL_OURS} AND {OPEN}",
+                (int(failed), delay, *claimed.ownership),
             )
             if not released.rowcount:
                 await check_ownership(connection, claimed)
-        if delay is not None:
-            self.threads.look(delay)
-
-    async def give_up_attempt(self, thread: str) -> None:
-        """Count a failure of the thread's message that could not even be claimed; it waits."""
-        await self._touch(
-            "UPDATE messages SET failures = failures + 1, worker = NULL,"
-            " due_at = now() + interval '5 seconds'"
-            f" WHERE thread = %(thread)s AND {OPEN} AND worker = %(worker)s",
-            {"thread": thread, "worker": self.threads.process},
-            thread,
-        )
+        self.threads.look(delay)
 
     async def release_held(self) -> None:
         """Let all messages that wait for the model wait no longer: the model is back."""

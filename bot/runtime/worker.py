@@ -32,8 +32,8 @@ from memory import Former
 
 _THREADS_AT_ONCE, _JOBS_AT_ONCE = 64, 12
 _WARM_UP_SECONDS = 0.2
-# The n-th retry comes after 2^n or 4^n seconds: the last one after a minute or three days. A crash of
-# the process counts as an attempt, so the first waits are short.
+# The n-th retry comes after 2^n or 4^n seconds: the last one after a minute or three days. A crash
+# of the process counts as an attempt, so the first waits are short.
 RETRIES = {
     REPLIES: RetryStrategy(max_attempts=6, exponential_wait=2),
     BACKGROUND: RetryStrategy(max_attempts=9, exponential_wait=4),

@@ -22,7 +22,7 @@ from bot.conversation.inbox import Inbox
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
-from bot.listeners.app import CheckedApp, create_bolt_app
+from bot.listeners.app import BoltApp, create_bolt_app
 from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions
 from bot.memories.adding import add_lines, remember_message
@@ -360,7 +360,7 @@ def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> b
 
 
 @asynccontextmanager
-async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedApp, str]]:
+async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[BoltApp, str]]:
     """Serve Slack's requests over HTTP; yields the Bolt app and the address of its endpoint."""
 
     async def ready() -> str | None:
