@@ -15,7 +15,6 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.access import COUNT_REQUEST
 from bot.conversation.claimed_message import (
     FLAGS,
     OPEN,
@@ -239,26 +238,20 @@ class Inbox:
     async def reopen(self, message: Message, *, changed_ts: str) -> None:
         """Answer an edited message again, if it was received in the last day and answered.
 
-        It counts as a further request of its person. `message` names the event that told of the
-        edit, and `changed_ts` is its ts: delivered again, or after a newer one, it changes nothing.
+        `message` names the event that told of the edit, and `changed_ts` is its ts: delivered
+        again, or after a newer one, it changes nothing.
         """
-        scope = {THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope}
-        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            found = await connection.execute(
-                "UPDATE messages SET status = 'waiting', message = %(message)s,"
-                " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
-                " reopened_at = now(),"
-                " failures = 0, crashes = 0, interrupted = false, due_at = now()"
-                f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
-                " AND user_id = %(user)s AND event_id <> %(event)s"
-                " AND status IN ('answered', 'stopped', 'failed')"
-                " AND received_at > now() - interval '1 day' AND reply_ts <> '{}' RETURNING id",
-                {**_values(message), "changed": changed_ts},
-            )
-            if await found.fetchone() is None:
-                return
-            await connection.execute(COUNT_REQUEST, message.person.ids)
-        self.threads.look()
+        if await self._touch(
+            "UPDATE messages SET status = 'waiting', message = %(message)s, event_id = %(event)s,"
+            " revision = revision + 1, edited_at = now(), failures = 0, crashes = 0,"
+            f" interrupted = false, due_at = now() WHERE {_MESSAGE}"
+            " AND changed_ts <= %(changed)s AND user_id = %(user)s AND event_id <> %(event)s"
+            " AND status IN ('answered', 'stopped', 'failed')"
+            " AND received_at > now() - interval '1 day' AND reply_ts <> '{}'",
+            {**_values(message), "changed": changed_ts},
+            message.thread,
+        ):
+            self.threads.look()
 
     async def withdraw(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, changed_ts: str
