@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from uuid import UUID
 
 import pytest
 
+from bot.conversation.claimed_message import Superseded
+from bot.pipeline.changes import delete_withdrawn_answers
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 
@@ -85,7 +89,9 @@ async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: 
     assert len(thread.slack.calls("conversations.replies")) == 1
 
 
-@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
 async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> None:
     """What a dying worker had under way appears a little later, and is found all the same."""
     await thread.begin()
@@ -103,3 +109,139 @@ async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
     await until(lambda: thread.slack.calls("chat.startStream"))
     writing.cancel()
     await asyncio.wait({writing})
+
+
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
+async def test_a_stream_that_appears_after_stop_is_waited_for(
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that Slack may still post is looked for when it must be there."""
+    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
+    thread.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
+    async with thread.answering() as answer:
+        await cancelled_in_flight(thread, answer)
+        finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
+        await asyncio.sleep(0)
+        ts = streamed_by_app(thread)
+        await finishing
+    [message] = thread.whole("Half of it. Stopped.")
+    assert message["ts"] != ts
+
+
+def stored(thread: Thread) -> UUID:
+    """Put the message of `thread` into the inbox as begun once; return its id."""
+    message = thread.slack.message(thread.place)
+    [row] = thread.rows(
+        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, message,"
+        " attempts) VALUES (%s, %s, %s, %s, %s, %s, '{}', 1) RETURNING id",
+        *(message.team_id, message.event_id, message.user_id),
+        *(message.channel_id, message.ts, message.thread),
+    )
+    return UUID(str(row["id"]))
+
+
+def taken_over(thread: Thread, event: UUID) -> None:
+    """Let another worker begin a message again."""
+    thread.rows("UPDATE messages SET attempts = attempts + 1 WHERE id = %s", event)
+
+
+async def test_a_worker_that_was_taken_over_leaves_nothing(thread: Thread) -> None:
+    """A worker that was taken over before its answer began leaves no message of its own."""
+    event = stored(thread)
+    begun = await thread.turn(event=event)
+    taken_over(thread, event)
+    async with thread.answering(begun=begun) as answer:
+        with pytest.raises(Superseded):
+            await answer.stream.finish("Hello.")
+    assert thread.messages() == []
+
+
+async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
+    await beginning
+    # That a stream was begun is noted while the next words come.
+    await answer.stream.finish("Half of it.")
+
+
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
+async def test_what_was_begun_as_another_took_over_is_taken_back(
+    thread: Thread, method: str
+) -> None:
+    """A message that is begun in the very moment of being taken over does not stay beside."""
+    event = stored(thread)
+    thread.slack.fault(method, delay_ms=400)
+    async with thread.answering(begun=await thread.turn(event=event)) as late:
+        streamed = method == "chat.startStream"
+        deliver = late.stream.write if streamed else late.stream.finish
+        beginning = asyncio.create_task(deliver("Half of"))
+        await until(lambda: thread.intended())
+        taken_over(thread, event)
+        with pytest.raises(Superseded):
+            await _ended(beginning, late)
+    assert [call["executed"] for call in thread.slack.calls(method)] == [True]
+    assert thread.messages() == []
+    again = await thread.turn(event=event, attempts=1)
+    async with thread.answering(begun=again) as answer:
+        await answer.stream.finish("The whole answer.")
+    thread.whole("The whole answer.")
+
+
+async def clear(thread: Thread) -> None:
+    """Delete what is left of the answers to deleted messages."""
+    sender, message = thread.sender, thread.slack.message(thread.place)
+    await delete_withdrawn_answers(
+        sender.pool, sender.installations, sender.sessions, message.thread
+    )
+
+
+def withdrawn(thread: Thread, event: UUID) -> None:
+    """Note that a message was deleted whose turn has texts and posted what is in its thread."""
+    thread.rows(
+        "UPDATE messages SET question = 'q', words = 'w', reply = 'r', status = 'gone',"
+        " ended_at = NULL, due_at = now() - interval '1 minute', reply_ts = %s WHERE id = %s",
+        [one["ts"] for one in thread.messages()],
+        event,
+    )
+
+
+async def cleared(thread: Thread) -> str:
+    """Delete what is left of a deleted message; return its status, which says if that is done.
+
+    The processes find the thread exactly as long as it is not.
+    """
+    await clear(thread)
+    [turn] = thread.rows(
+        "SELECT CASE WHEN ended_at IS NULL THEN 'answering' ELSE 'stopped' END AS status,"
+        " question || words || COALESCE(reply, '') AS texts,"
+        " formed_at IS NOT NULL AS formed,"
+        " thread IN (SELECT thread FROM claim_thread(1, 1)) AS found"
+        " FROM messages WHERE ts = %s",
+        thread.place.ts,
+    )
+    assert (turn["texts"], turn["formed"]) == ("", True)
+    assert turn["found"] is (turn["status"] == "answering")
+    return str(turn["status"])
+
+
+@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("chat.delete", {"drop": "before"}),
+        ("chat.stopStream", {"error": "internal_error"}),
+    ],
+    ids=str,
+)
+async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
+    thread: Thread, method: str, fault: dict[str, Any]
+) -> None:
+    """One fault of Slack leaves the answer to a deleted message there until the next upkeep."""
+    event = stored(thread)
+    await dies_at_its_start(thread)
+    withdrawn(thread, event)
+    thread.slack.fault(method, **fault)
+    assert await cleared(thread) == "answering"
+    assert len(thread.messages()) == 1
+    assert await cleared(thread) == "stopped"
+    assert thread.messages() == []
