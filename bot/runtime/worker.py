@@ -54,8 +54,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (EMBED, BACKGROUND, partial(embed_memories, app)),
         (FORM_MEMORIES, BACKGROUND, partial(form_memories, app)),
     ):
-        served = app.workspaces.while_served(work)
-        app.queue.register(name, place, served, retry=RETRIES[place])
+        app.queue.register(name, place, app.workspaces.while_served(work), retry=RETRIES[place])
     app.queue.repeat(KEEP_UP, partial(keep_up, app), cron=EVERY_MINUTE)
 
 
