@@ -39,8 +39,8 @@ pytestmark = pytest.mark.slow
 
 TextFunction: TypeAlias = Callable[[str], object]
 
-SHORT, LONG = 5_000, 20_000
-QUICK_SECONDS = 0.015  # below this for LONG, no growth is worth a further look
+SHORT, LONG = 2_500, 10_000
+QUICK_SECONDS = 0.004  # below this for LONG, no growth is worth a further look
 # Four times the text may take eight times the processor time; quadratic growth takes 16 times.
 GROWTH = LONG / SHORT * 2
 ATTEMPTS = 5  # a busy machine slows single calls; the least of several is the function's own
