@@ -233,7 +233,7 @@ class ModelRequests:
         conversation: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
-    ) -> openai.AsyncStream[Event]:
+    ) -> openai.AsyncStream[object]:
         """Return the events of a new response; a request that fails in passing is repeated once."""
         retries = self._retries
         while True:
@@ -246,7 +246,7 @@ class ModelRequests:
                     body=body,
                     cast_to=_PLAIN,
                     stream=True,
-                    stream_cls=openai.AsyncStream[Event],
+                    stream_cls=openai.AsyncStream[object],
                 )
             except openai.APIError as error:
                 if parameter := _refused_parameter(body, error):
