@@ -13,8 +13,8 @@ import openai
 from babel.core import get_global
 
 from bot.logs import fault
-from bot.pipeline.addresses import is_web_address
 from bot.pipeline.answer import text_of
+from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.prompt import framed, shortened
 from bot.slack.messages import printable

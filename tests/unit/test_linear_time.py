@@ -13,7 +13,7 @@ import pytest
 from bot.conversation.unformed import final_question
 from bot.delivery import splitting
 from bot.delivery.sessions import title_of
-from bot.pipeline import addresses
+from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.web_search import query_in
@@ -39,8 +39,8 @@ pytestmark = pytest.mark.slow
 
 TextFunction: TypeAlias = Callable[[str], object]
 
-SHORT, LONG = 5_000, 20_000
-QUICK_SECONDS = 0.015  # below this for LONG, no growth is worth a further look
+SHORT, LONG = 2_500, 10_000
+QUICK_SECONDS = 0.004  # below this for LONG, no growth is worth a further look
 # Four times the text may take eight times the processor time; quadratic growth takes 16 times.
 GROWTH = LONG / SHORT * 2
 ATTEMPTS = 5  # a busy machine slows single calls; the least of several is the function's own
@@ -79,16 +79,16 @@ def typed_message(text: str) -> TypedMessage:
 
 def in_pieces(text: str, size: int = 10) -> str:
     """Return what `LinkFilter` shows of a text that comes in small pieces."""
-    links = LinkFilter()
-    shown = [links.feed(text[at : at + size]) for at in range(0, len(text), size)]
-    return "".join(shown) + links.flush()
+    shown = LinkFilter()
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
 
 
 OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
-        *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
+        *(links.normal, links.carries, links.trimmed, links.is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
         *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
         *(find_credentials, redact, without_secrets),
@@ -98,7 +98,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     )
 } | {
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
-    "links_in": lambda text: addresses.links_in([text]),
+    "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
