@@ -110,17 +110,9 @@ async def read_message_later(
     root: str,
 ) -> None:
     """Add the job that updates memories from what a message says in Slack then."""
-    await queue.defer(
-        connection,
-        UPDATE_FROM_MESSAGE,
-        queue=BACKGROUND,
-        lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
-        team=person.team_id,
-        user=person.user_id,
-        channel=channel,
-        ts=ts,
-        root=root,
-    )
+    lock = f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}"
+    jobs = {lock: {**person.ids, "channel": channel, "ts": ts, "root": root}}
+    await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 
 # --- memory is off, or something is forgotten ---------------------------------------------------

@@ -138,7 +138,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
     person, reader = click.person, click.reader
     jobs = {f"{EMBED}:{person.scope}": person.ids}
-    embed = partial(app.queue.defer_each, name=EMBED, jobs=jobs, queue=BACKGROUND)
+    embed = partial(app.queue.defer, name=EMBED, jobs=jobs, queue=BACKGROUND)
     try:
         with transaction_timeout(FORGETTING_SECONDS):
             count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)

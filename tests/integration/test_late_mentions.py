@@ -10,7 +10,6 @@ import pytest
 
 from bot.pipeline import backfill
 from bot.pipeline.backfill import READ_MISSED
-from bot.slack.client import RateLimits
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -99,32 +98,12 @@ def written(message: Message, *, ago: float) -> Message:
     return replace(message, ts=f"{time.time() - ago:.6f}")
 
 
-async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> None:
-    """Where Slack says to wait the job ends, and another one is scheduled for then."""
-    app = thread.app
-    mention, follow_up = thread.says("<@BOT> one"), thread.says("two")
-    await thread.delivered(follow_up)
-    await thread.delivered(mention)
-    app.slack.fault("conversations.replies", error="ratelimited", retry_after=17)
-    await thread.follow_ups()
-    [again] = thread.jobs()
-    assert 15 < again["due_in"] <= 17
-    await backfill.read(app.wiring.app, **again["args"])
-    assert thread.stored() == [mention.text], "Slack still refuses."
-    app.wiring.app.slack.limits = RateLimits()
-    await backfill.read(app.wiring.app, **again["args"])
-    assert thread.stored() == [mention.text, "two"]
-
-
 @pytest.mark.parametrize("error", ["thread_not_found", "missing_scope"])
 async def test_a_thread_that_cannot_be_read_is_left(thread: Thread, error: str) -> None:
-    """Where no later attempt could succeed the job ends; where one can, there is another."""
+    """Where no later attempt could succeed the job ends."""
     app = thread.app
     mention = thread.says("<@BOT> one")
     await thread.delivered(mention)
     app.slack.fault("conversations.replies", error=error)
-    job = await thread.follow_ups()
+    await thread.follow_ups()
     assert thread.jobs() == []
-    app.slack.fault("conversations.replies", status=500)
-    await backfill.read(app.wiring.app, **job)
-    assert len(thread.jobs()) == 1
