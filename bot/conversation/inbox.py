@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
-MAX_ATTEMPTS = 100
+MAX_ATTEMPTS = 200
 """Attempts after which a message fails, whatever ended them; most of them waited for a model."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
@@ -327,11 +327,6 @@ class Inbox:
             if not released.rowcount:
                 await check_ownership(connection, claimed)
         self.threads.look(delay)
-
-    async def release_held(self) -> None:
-        """Let all messages that wait for the model wait no longer: the model is back."""
-        await execute_statement(self._pool, "SELECT release_held_messages()")
-        self.threads.look()
 
     async def finish_without_turn(
         self, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
