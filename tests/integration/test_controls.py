@@ -13,17 +13,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.conversation.texts import delete_texts
 from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
-from bot.people import exclude
 from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
 from memory import Selection, list_changes
-from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, says
 from tests.integration.playground_slack import PersonThread
@@ -185,15 +182,9 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     if why != "not to be remembered":
         await turn_on(app.wiring.app, who)
     else:
-        waiting = await app.inbox.claim(secret.thread)
-        assert waiting is not None
-        view = await app.wiring.app.audiences.view(secret)
-        turn = await app.turns.begin(
-            waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
-        )
-        async with person_transaction(app.pool, who) as connection:
-            await exclude(connection, secret)
-            await delete_texts(connection, who, [turn.id])
+        await begun(app, secret)
+        this = Selection(messages=[(secret.channel_id, secret.ts)])
+        await forget_all_of(app.wiring.app, who, this)
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
     assert "soba" in app.request_texts()[-1]
