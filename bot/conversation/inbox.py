@@ -125,6 +125,7 @@ _EDIT: LiteralString = (
     " crashes = CASE WHEN again THEN 0 ELSE crashes END,"
     " question = CASE WHEN reworded THEN %(question)s ELSE question END,"
     " words = CASE WHEN reworded THEN %(words)s ELSE words END,"
+    " formed_at = CASE WHEN NOT reworded THEN formed_at END,"
     # What was said in public belongs to its channel alone if that is not known to be public now.
     " audience = CASE WHEN reworded AND narrower THEN channel_id ELSE audience END"
     " FROM old WHERE messages.id = old.id"

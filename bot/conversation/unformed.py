@@ -112,17 +112,6 @@ async def mark_formed(
     return settings_of(row) if row["marked"] == len(ids) else None
 
 
-async def mark_message_formed(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> None:
-    """Record that memories were formed from a message, so that formation skips it."""
-    await connection.execute(
-        "UPDATE messages SET formed_at = now() WHERE team_id = %s AND user_id = %s"
-        " AND channel_id = %s AND ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
-        (person.team_id, person.user_id, channel, ts),
-    )
-
-
 async def schedule_formation(
     connection: AsyncConnection[DictRow], queue: Queue, settings: Settings, namespace: Namespace
 ) -> None:

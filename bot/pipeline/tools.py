@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.texts import has_turn, message_before
+from bot.conversation.texts import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn
 from bot.conversation.unformed import final_question
 from bot.memories.cards import ask_about, shown_card
@@ -188,9 +188,12 @@ class Toolbox:
         app, turn, message = self._app, self._turn, self._message
         where, mode = (message.channel_id, message.ts), app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
-        words = turn.words[:WORDS_LIMIT]
-        # Without its turn the person has been erased while it was being answered.
-        if now.off or not now.on_record or not await has_turn(connection, message, words):
+        found = await connection.execute(
+            "SELECT FROM messages WHERE id = %s AND words = %s",
+            (turn.id, turn.words[:WORDS_LIMIT]),
+        )
+        # It has other words after an edit, and none after it was deleted, forgotten or erased.
+        if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
         changed = any(change.action != "confirmed" for change in formed.changes)
         if changed or formed.questions:

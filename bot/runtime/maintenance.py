@@ -9,8 +9,8 @@ from functools import partial
 from typing import LiteralString
 
 from bot.app import App
+from bot.conversation.claimed_message import OPEN
 from bot.conversation.inbox import MAX_ATTEMPTS
-from bot.conversation.texts import delete_old_turns
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
@@ -95,8 +95,12 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person) as connection:
                 ended = await expire_unconfirmed(connection, person, row["days"])
-                turns = await delete_old_turns(connection, person, row["days"])
-            log.info("%d memories and %d turns were too old", len(ended), turns)
+                turns = await connection.execute(
+                    "DELETE FROM messages WHERE team_id = %s AND user_id = %s"
+                    f" AND NOT {OPEN} AND begun_at < now() - make_interval(days => %s)",
+                    (person.team_id, person.user_id, row["days"]),
+                )
+            log.info("%d memories and %d turns were too old", len(ended), turns.rowcount)
 
 
 async def end_history(pool: Pool, days: int, *, most: int = _AT_ONCE) -> None:
