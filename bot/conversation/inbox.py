@@ -6,7 +6,6 @@ docs/explanation/one-message.md lists them, with the functions of bot/schema.sql
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, LiteralString
 
@@ -40,7 +39,6 @@ MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
 MAX_ATTEMPTS = 200
 """Attempts after which a message fails, whatever ended them; most of them waited for a model."""
-_ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
 # Without a limit one mention would turn every later reply in the thread into a question.
@@ -214,7 +212,6 @@ class Inbox:
             statement,
             values,
             scope={THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope},
-            wait=_ACK_WAIT_SECONDS,
             prepare=True,
         )
 
@@ -225,7 +222,6 @@ class Inbox:
             _STORE_WITHDRAWN,
             _values(message),
             scope={THREAD_SETTING: message.thread},
-            wait=_ACK_WAIT_SECONDS,
         )
 
     @step("claim")
@@ -287,13 +283,14 @@ class Inbox:
         was written or edited later is answered. Returns whether a message is being answered there,
         or will be again.
         """
-        return await self._touch(
-            "UPDATE messages SET interrupted = interrupted"
-            " OR GREATEST(ts, changed_ts) < %(stopped)s"
-            f" WHERE thread = %(thread)s AND {OPEN} AND attempts > 0",
-            {"thread": thread, "stopped": stopped_ts},
-            thread,
+        found = await execute_statement(
+            self._pool,
+            "UPDATE messages SET interrupted = interrupted OR GREATEST(ts, changed_ts) < %s"
+            f" WHERE thread = %s AND {OPEN} AND attempts > 0 RETURNING id",
+            (stopped_ts, thread),
+            scope={THREAD_SETTING: thread},
         )
+        return bool(found)
 
     @step("check")
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
@@ -338,16 +335,6 @@ class Inbox:
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await finish(connection, claimed, status)
-
-    async def _touch(
-        self, statement: LiteralString, parameters: Mapping[str, object], thread: str
-    ) -> bool:
-        scope, returning = {THREAD_SETTING: thread}, f"{statement} RETURNING id"
-        return bool(
-            await execute_statement(
-                self._pool, returning, parameters, scope=scope, wait=_ACK_WAIT_SECONDS
-            )
-        )
 
 
 def _values(message: Message) -> dict[str, Any]:

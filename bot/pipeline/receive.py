@@ -237,7 +237,6 @@ class ThreadWorker:
             await app.audiences.view(claimed.message),
             question=plain(text, bot_user_id),
             words=typed(text, bot_user_id),
-            bot_user_id=bot_user_id,
         )
         async with self._open_reply_sink(turn) as sink:
             await sink.finish((await sink.reader()).say(key, **values))

@@ -169,27 +169,6 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
 
 
-@pytest.mark.parametrize("why", ["here", "everywhere", "not to be remembered"])
-async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: str) -> None:
-    """A message that still waits and is not to be remembered is no fresh word of another thread."""
-    place = app.slack.place()
-    who = app.person(place)
-    await app.receive(place, "I love soba")
-    root = await app.ask(place, "hello")
-    if why != "not to be remembered":
-        await app.off(place, place.channel if why == "here" else "")
-    secret = await app.receive(place, "I love natto", thread_ts=root.ts)
-    if why != "not to be remembered":
-        await turn_on(app.wiring.app, who)
-    else:
-        await begun(app, secret)
-        this = Selection(messages=[(secret.channel_id, secret.ts)])
-        await forget_all_of(app.wiring.app, who, this)
-    await app.ask(place, "What shall I eat?")
-    assert "natto" not in app.request_texts()[-1]
-    assert "soba" in app.request_texts()[-1]
-
-
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" its texts are deleted at once, and no tool writes of it."""
     place = app.slack.place()
@@ -287,9 +266,7 @@ async def begun(app: App, said: Message) -> Toolbox:
     view = await app.wiring.app.audiences.view(said)
     waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
-    turn = await app.turns.begin(
-        waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
-    )
+    turn = await app.turns.begin(waiting, view, question=said.text, words=said.text)
     return Toolbox(app.wiring.app, turn)
 
 
