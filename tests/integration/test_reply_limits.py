@@ -186,4 +186,4 @@ async def test_tokens_are_counted_once_by_kind() -> None:
         total_tokens=1_100,
         input_token_details={"cache_read": 200, "cache_creation": 600},
     )
-    assert tokens_used({"gpt-5.6-luna": reported}) == spent
+    assert tokens_used("gpt-5.6-luna", reported) == spent
