@@ -23,7 +23,7 @@ from bot.app import App
 from bot.logs import fault
 from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
 from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
-from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, UPDATE, error_code, posts
+from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, error_code
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
@@ -199,10 +199,9 @@ async def _send(app: App, person: Person, row: DictRow, payload: Payload) -> str
     client, channel = app.slack.client(person.team_id), row["channel"]
     thread_ts = split_thread_key(row["thread"])[2]
     arguments: dict[str, Any] = {"channel": channel, **payload}
-    method = posts(channel)
     change: Callable[..., Awaitable[AsyncSlackResponse]] = client.chat_postMessage
     if row["ts"] is not None:
-        method, change = UPDATE, client.chat_update
+        change = client.chat_update
         arguments["ts"] = row["ts"]
     elif row["audience"] == DM:
         arguments |= {"thread_ts": thread_ts, "metadata": NOTICE_METADATA}
@@ -213,9 +212,7 @@ async def _send(app: App, person: Person, row: DictRow, payload: Payload) -> str
         replied = row["replied"] or row["question_ts"] != thread_ts
         arguments["thread_ts"] = thread_ts if replied else None
         arguments["user"] = person.user_id
-    answer = await app.slack.limits.retry(
-        person.team_id, method, lambda: change(**arguments), seconds=0.0
-    )
+    answer = await change(**arguments)
     # Of an ephemeral message Slack says another one.
     return answer.get("ts")
 

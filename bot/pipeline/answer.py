@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bot.delivery.splitting import closing_fence, open_fence
+from bot.delivery.reply_stream import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.model import Event, ReplyFailed, failure_of_code, tokens_of
 from bot.slack.messages import printable

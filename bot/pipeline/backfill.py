@@ -169,7 +169,6 @@ async def read(
         kind = await app.audiences.look_up(team, channel) if found else None
         bot_user_id = await app.slack.bot_user_id(team)
     except SLACK_FAULTS as error:
-        app.slack.limits.note(team, method, error)
         await _again(app, READ_MISSED, job, error)
         return
     following = next_cursor(answer)

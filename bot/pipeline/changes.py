@@ -23,8 +23,7 @@ from bot.conversation.texts import (
 )
 from bot.conversation.turns import WORDS_LIMIT
 from bot.conversation.unformed import schedule_formation
-from bot.delivery.outbox import messages_of_turn, replies_after
-from bot.delivery.posted_messages import SETTLED_SECONDS
+from bot.delivery.posted_messages import SETTLED_SECONDS, unrecorded_messages
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
@@ -176,29 +175,24 @@ async def delete_withdrawn_answers(
         pool,
         "SELECT id, team_id, user_id, channel_id, ts, reply_ts,"
         " extract(epoch FROM posting_since)::float8 AS since,"
-        " extract(epoch FROM now() - posting_since)::float8 AS age,"
-        " ARRAY(SELECT unnest(other.reply_ts) FROM messages other"
-        "  WHERE other.thread = messages.thread) AS recorded"
+        " extract(epoch FROM now() - posting_since)::float8 AS age"
         " FROM messages WHERE thread = %s AND status = 'gone' AND ended_at IS NULL",
         (thread,),
         scope={THREAD_SETTING: thread},
     )
     for row in rows:
         client = slack.client(row["team_id"], patience=PATIENCE_SECONDS)
-        thread_ts = split_thread_key(thread)[2]
-        lost = await _lost(slack, client, row, thread_ts)
+        lost = await _lost(pool, slack, row, thread)
         complete = lost is not None
         for ts in [*row["reply_ts"], *(lost or ())]:
             complete &= await _delete(client, row["channel_id"], ts)
         # The worker that answered may have died.
-        await sessions.activate(row["team_id"], row["channel_id"], thread_ts)
+        sessions.activate(thread)
         person = Person(row["team_id"], row["user_id"])
         await delete_withdrawn_texts(pool, person, row["id"], thread, complete=complete)
 
 
-async def _lost(
-    slack: Installations, client: AsyncWebClient, row: DictRow, thread_ts: str
-) -> list[str] | None:
+async def _lost(pool: Pool, slack: Installations, row: DictRow, thread: str) -> list[str] | None:
     """Return the messages that a worker may have posted and not recorded.
 
     None if that is not known yet: Slack did not answer, or a message may still appear.
@@ -206,18 +200,10 @@ async def _lost(
     if row["since"] is None:
         return []
     try:
-        found = await replies_after(client, row["channel_id"], thread_ts, row["ts"])
-        bot_user_id = await slack.bot_user_id(row["team_id"])
+        lost = await unrecorded_messages(pool, slack, thread, row["ts"], row["id"], row["since"])
     except SLACK_FAULTS as error:
         log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
-        return None if is_passing(error) else []
-    lost = messages_of_turn(
-        found,
-        bot_user_id=bot_user_id,
-        turn_id=row["id"],
-        since=row["since"],
-        recorded=row["recorded"],
-    )
+        return None
     return lost if lost or row["age"] > SETTLED_SECONDS else None
 
 

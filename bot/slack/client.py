@@ -21,7 +21,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.messages import API_TEAM, slack_user
 from bot.slack.payloads import received
-from memory.metrics import count
+from memory.metrics import count, step
 
 _Answer = TypeVar("_Answer")
 
@@ -171,7 +171,8 @@ class RateLimits:
     ) -> _Answer:
         """Make a call once Slack allows it; each time it is refused, wait as told and repeat it.
 
-        Raises what the last attempt raised, once the waits would come to more than `seconds`.
+        Raises what the last attempt raised, once the waits would come to more than `seconds`; with
+        0 the call is made at once, and once.
         """
         waited = 0.0
         while True:
@@ -182,7 +183,8 @@ class RateLimits:
                 await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
                 continue
             try:
-                return await call()
+                with step(f"slack {method.partition(' ')[0]}"):
+                    return await call()
             except SlackApiError as error:
                 refused = self.note(team_id, method, error)
                 if not refused or waited + self.wait(team_id, method) > seconds:
@@ -268,8 +270,8 @@ class Installations:
     def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
 
-        Its methods raise `NotInstalled` where there is none: no other token is ever used. With
-        `patience`, in seconds, a rate-limited call is repeated as `RateLimits.retry` does it.
+        Its methods raise `NotInstalled` where there is none: no other token is ever used. A
+        rate-limited call is repeated as `RateLimits.retry` does it, for `patience` seconds.
         """
         client = self._clients.get((team_id, patience))
         if client is None:
@@ -302,8 +304,6 @@ class _TeamClient(AsyncWebClient):
             keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
             arguments |= {form: {**given, **keys}} if keys else {}
         call = partial(super().api_call, api_method, **arguments)
-        if not self._patience:
-            return await call()
         posted_in = (arguments.get("json") or {}).get("channel", "")
         method = posts(posted_in) if api_method == "chat.postMessage" else api_method
         limits = self._installations.limits

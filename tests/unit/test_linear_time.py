@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from bot.conversation.unformed import final_question
-from bot.delivery import splitting
+from bot.delivery import reply_stream
 from bot.delivery.sessions import title_of
 from bot.pipeline import addresses
 from bot.pipeline.links import LinkFilter
@@ -93,7 +93,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
         *(find_credentials, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, payloads.received),
-        *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
+        *(messages.mentions, messages.has_unlinked, estimated_tokens, reply_stream.open_fence),
         *(Position.parse, typed_message, in_pieces),
     )
 } | {
@@ -102,8 +102,8 @@ FUNCTIONS: dict[str, TextFunction] = {
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
-    "split_markdown": lambda text: splitting.split_markdown(text, 3_000),
-    "break_point": lambda text: splitting.break_point(text, len(text) - 1),
+    "split_markdown": lambda text: reply_stream.split_markdown(text, 3_000),
+    "break_point": lambda text: reply_stream.break_point(text, len(text) - 1),
     "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
     "shortened": lambda text: shortened(text, 1_000),
     "fitted": lambda text: fitted(text, len(text) - 1),
