@@ -13,8 +13,7 @@ from bot.delivery.sessions import Sessions
 from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installations
-from bot.slack.permalinks import Permalinks
+from bot.slack.client import Installations, Permalinks
 from bot.types import Refusal
 from bot.workspaces import Workspaces
 from memory import DM, Embedder, Former, Person, Pool, UserFact

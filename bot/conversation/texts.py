@@ -13,10 +13,10 @@ from bot.conversation.claimed_message import OPEN
 from bot.conversation.inbox import THREAD_SETTING
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message, split_thread_key
-from bot.slack.permalinks import MessageKey
 from memory import DM, PUBLIC, Gone, Person, Pool
 from memory.formation import sources_among
 from memory.postgres import execute_statement, person_transaction
+from memory.store import MessageKey
 
 UPDATE_FROM_MESSAGE = "follow_message"
 _IN_SELECTION: LiteralString = (

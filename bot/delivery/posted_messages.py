@@ -36,7 +36,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import split_thread_key
 from bot.ui.blocks import Block, escaped
-from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
+from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, markdown, text_chunk
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement
@@ -170,7 +170,7 @@ class PostedMessages:
         """
         await self._prepare()
         try:
-            await self._post(text=fallback(text), blocks=message_blocks(text, footer_blocks))
+            await self._post(text=fallback(text), blocks=[markdown(text), *footer_blocks])
         except DeliveryFailed as failed:
             if failed.is_expected:
                 raise

@@ -20,9 +20,13 @@ from bot.delivery.posted_messages import PostedMessages
 from bot.delivery.sessions import Sessions, title_of
 from bot.logs import fault
 from bot.people import People
-from bot.slack.client import SLACK_FAULTS, Installations, error_code
-from bot.slack.ephemeral import show_privately
-from bot.slack.messages import has_unlinked
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+    show_privately,
+)
 from bot.types import Task
 from bot.ui.blocks import Block
 from bot.ui.messages import PayloadMaker
@@ -158,11 +162,11 @@ class ReplyStream:
         await self._confirm()
         footer_blocks = footer(
             await self.reader(),
+            text,
             stand_in=self._stand_in,
             memory_state=self._turn.memory_state,
             recalled_turn=self._turn.id if recalled else None,
             rated_turn=self._turn.id if can_be_rated else None,
-            links_removed=has_unlinked(text),
         )
         if await self._end_stream(text, footer_blocks):
             return
@@ -179,8 +183,16 @@ class ReplyStream:
             # Read again: the person may just have chosen another one.
             reader = await self._people.reader(person, self._message.text)
             payload = await make_payload(person, reader)
+            client = self._slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
             try:
-                await show_privately(self._slack, self._message, payload, in_dm=in_dm, replied=True)
+                await show_privately(
+                    client,
+                    payload,
+                    channel=self._message.channel_id,
+                    user=self._message.user_id,
+                    thread_ts=self._message.thread_ts,
+                    in_dm=in_dm,
+                )
             except SLACK_FAULTS as error:
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)

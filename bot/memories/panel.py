@@ -12,7 +12,6 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.unformed import form_now
 from bot.people import read_off_conversations, read_settings
-from bot.slack.permalinks import MessageKey
 from bot.types import PersonSettings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
@@ -28,7 +27,7 @@ from memory import (
 )
 from memory.formation import provider_and_name
 from memory.postgres import person_transaction
-from memory.store import memory_page, read_card
+from memory.store import MessageKey, memory_page, read_card
 
 
 async def read_panel(

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 from bot.delivery.reply_stream import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.model import Event, ReplyFailed, failure_of_code, tokens_of
-from bot.slack.messages import printable
-from bot.slack.payloads import objects, storable
+from bot.slack.messages import objects, storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory.formation import TokenUse
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there is the last
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
 _PHASES = (COMMENTARY, "final_answer")
 _CALL = ("type", "call_id", "name", "arguments")
@@ -41,6 +41,12 @@ class AnswerSink(Protocol):
 
     async def task(self, task: Task) -> None:
         """Show the state of a tool call, or commentary."""
+
+
+def printable(text: str) -> str:
+    """Return a model's text without control characters; halves of characters become U+FFFD."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL.sub("", whole)
 
 
 class StreamedAnswer:

@@ -29,8 +29,7 @@ from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.turn import OpenReplySink, TurnDependencies, create_turn
-from bot.slack.client import error_code
-from bot.slack.ephemeral import show_privately
+from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
 from bot.slack.messages import plain, typed
 from bot.types import Refusal
 from bot.ui.blocks import payload
@@ -222,7 +221,14 @@ class ThreadWorker:
         ):
             reader = await app.people.reader(message.person, message.text)
             try:
-                await show_privately(app.slack, message, payload(reader.say(refusal)), in_dm=in_dm)
+                await show_privately(
+                    app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
+                    payload(reader.say(refusal)),
+                    channel=message.channel_id,
+                    user=message.user_id,
+                    thread_ts=message.thread_ts if in_dm or not message.opens_thread else None,
+                    in_dm=in_dm,
+                )
             except SlackApiError as error:
                 if not error_code(error):
                     raise

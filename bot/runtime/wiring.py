@@ -29,8 +29,14 @@ from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installation, Installations, create_session, installation_from, only
-from bot.slack.permalinks import Permalinks
+from bot.slack.client import (
+    Installation,
+    Installations,
+    Permalinks,
+    create_session,
+    installation_from,
+    only,
+)
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import (
     Embedder,

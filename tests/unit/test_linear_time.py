@@ -14,12 +14,13 @@ from bot.conversation.unformed import final_question
 from bot.delivery import reply_stream
 from bot.delivery.sessions import title_of
 from bot.pipeline import addresses
+from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
-from bot.slack import messages, payloads
-from bot.slack.payloads import attached_to
+from bot.slack import messages
+from bot.slack.messages import attached_to
 from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
@@ -92,8 +93,8 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
         *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
         *(find_credentials, redact, without_secrets),
-        *(messages.plain, messages.typed, messages.printable, payloads.received),
-        *(messages.mentions, messages.has_unlinked, estimated_tokens, reply_stream.open_fence),
+        *(messages.plain, messages.typed, printable, messages.received),
+        *(messages.mentions, estimated_tokens, reply_stream.open_fence),
         *(Position.parse, typed_message, in_pieces),
     )
 } | {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, MemoryState, PersonSettings, Reply
 from bot.ui.reader import Reader
-from bot.ui.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
+from bot.ui.reply import PART_LIMIT, fallback, footer, markdown, reply_text
 from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters
 
 EN = Reader("en")
@@ -42,8 +42,8 @@ def test_the_longest_part_fits_with_its_footer(
 ) -> None:
     """The longest part of an answer fits with what is below it; a stand-in is named once."""
     state = MemoryState(settings=PersonSettings(informed=informed))
-    below = footer(Reader(language), stand_in=stand_in, memory_state=state)
-    blocks = message_blocks("あ" * PART_LIMIT, below)
+    below = footer(Reader(language), "Yes.", stand_in=stand_in, memory_state=state)
+    blocks = [markdown("あ" * PART_LIMIT), *below]
     assert block_errors(blocks) == []
     assert characters(blocks) <= ALL_CHARACTERS
     texts = [element["text"] for block in below for element in block["elements"]]
