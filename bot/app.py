@@ -13,7 +13,7 @@ from bot.delivery.sessions import Sessions
 from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installations, Permalinks
+from bot.slack.client import Installations
 from bot.types import Refusal
 from bot.workspaces import Workspaces
 from memory import DM, Embedder, Former, Person, Pool, UserFact
@@ -35,7 +35,6 @@ class App:
     schemas: Sequence[type[BaseModel]]
     people: People
     audiences: Audiences
-    permalinks: Permalinks
 
     @property
     def stores_facts(self) -> bool:

@@ -18,14 +18,18 @@ from uuid import UUID
 
 from psycopg import OperationalError
 
-from bot.conversation.claimed_message import STILL_OURS, Interrupted, Superseded, superseded
-from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.claimed_message import (
+    STILL_OURS,
+    THREAD_SETTING,
+    Interrupted,
+    Superseded,
+    superseded,
+)
 from bot.conversation.turns import Turn
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
     CONVERSATION_GONE,
-    PATIENCE_SECONDS,
     SLACK_FAULTS,
     START,
     STOP,
@@ -34,9 +38,8 @@ from bot.slack.client import (
     error_code,
     is_passing,
 )
-from bot.slack.messages import split_thread_key
-from bot.ui.blocks import Block, escaped
-from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, markdown, text_chunk
+from bot.ui.blocks import Block, escaped, shortened
+from bot.ui.reply import FALLBACK_LIMIT, MESSAGE_TEXT_LIMIT, Chunk, markdown, text_chunk
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement
@@ -170,7 +173,8 @@ class PostedMessages:
         """
         await self._prepare()
         try:
-            await self._post(text=fallback(text), blocks=[markdown(text), *footer_blocks])
+            blocks = [markdown(text), *footer_blocks]
+            await self._post(text=shortened(text, FALLBACK_LIMIT), blocks=blocks)
         except DeliveryFailed as failed:
             if failed.is_expected:
                 raise
@@ -248,9 +252,42 @@ class PostedMessages:
         await self._record(ts)
 
     async def _unrecorded(self, since: float) -> list[str]:
-        look = partial(unrecorded_messages, self._pool, self._slack, self._message.thread)
-        # A message that is not found would be posted twice: Slack is asked again.
-        return await carried_out(partial(look, self._message.ts, self._turn.id, since))
+        """Return the times of `messages_of_turn` in the thread, among the first 200 after it.
+
+        None where Slack refuses to show the thread.
+        """
+        message = self._message
+        look = partial(
+            self._patient.conversations_replies,
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            oldest=message.ts,
+            include_all_metadata=True,
+            limit=200,
+        )
+        try:
+            # A message that is not found would be posted twice: Slack is asked again.
+            answer = await carried_out(look)
+        except SLACK_FAULTS as error:
+            if is_passing(error):
+                raise
+            log.warning("a thread could not be looked at: %s", error_code(error))
+            return []
+        rows = await execute_statement(
+            self._pool,
+            "SELECT unnest(reply_ts) AS ts FROM messages WHERE thread = %s",
+            (message.thread,),
+            scope={THREAD_SETTING: message.thread},
+        )
+        # Slack sends the thread's first message along, however old it is.
+        found = [one for one in answer["messages"] if float(one["ts"]) > float(message.ts)]
+        return messages_of_turn(
+            found,
+            bot_user_id=await self._slack.bot_user_id(message.team_id),
+            turn_id=self._turn.id,
+            since=since,
+            recorded={row["ts"] for row in rows},
+        )
 
     async def _record(self, ts: str) -> None:
         """Store the ts of a message that was begun; delete it when another worker answers."""
@@ -316,40 +353,6 @@ def messages_of_turn(
     if marked or not bare:
         return sorted(marked)
     return [min(bare, key=lambda ts: abs(float(ts) - since))]
-
-
-async def unrecorded_messages(
-    pool: Pool, slack: Installations, thread: str, ts: str, turn_id: UUID, since: float
-) -> list[str]:
-    """Return the times of `messages_of_turn` in a thread, among the first 200 newer than `ts`.
-
-    None where Slack refuses to show the thread. Raises its faults that may pass.
-    """
-    team_id, channel, thread_ts = split_thread_key(thread)
-    client = slack.client(team_id, patience=PATIENCE_SECONDS)
-    try:
-        answer = await client.conversations_replies(
-            channel=channel, ts=thread_ts, oldest=ts, include_all_metadata=True, limit=200
-        )
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.warning("a thread could not be looked at: %s", error_code(error))
-        return []
-    rows = await execute_statement(
-        pool,
-        "SELECT unnest(reply_ts) AS ts FROM messages WHERE thread = %s",
-        (thread,),
-        scope={THREAD_SETTING: thread},
-    )
-    return messages_of_turn(
-        # Slack sends the thread's first message along, however old it is.
-        [one for one in answer.get("messages") or [] if float(one.get("ts") or 0) > float(ts)],
-        bot_user_id=await slack.bot_user_id(team_id),
-        turn_id=turn_id,
-        since=since,
-        recorded={row["ts"] for row in rows},
-    )
 
 
 def _chunks(text: str, tasks: Sequence[Chunk]) -> list[Chunk]:

@@ -16,7 +16,7 @@ from bot.conversation.texts import check_changed_sources, delete_forgotten_texts
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.slack.messages import Message
+from bot.slack.messages import Message, MessageKey
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
@@ -36,7 +36,7 @@ from memory import (
 )
 from memory.formation import source_changed
 from memory.postgres import transaction_timeout
-from memory.store import MessageKey, embed_missing, selected
+from memory.store import embed_missing, selected
 
 log = logging.getLogger(__name__)
 

@@ -21,9 +21,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.slack.messages import API_TEAM, received, slack_user
+from bot.slack.messages import API_TEAM, MessageKey, received, slack_user
 from memory.metrics import count, step
-from memory.store import MessageKey
 
 _Answer = TypeVar("_Answer")
 
@@ -239,6 +238,7 @@ class Installations:
         self._session = session
         self._clients: dict[tuple[str, float], AsyncWebClient] = {}
         self._known: dict[str, tuple[float, Installation]] = {}
+        self._links: dict[tuple[str, MessageKey], str] = {}
         self.limits = RateLimits()
 
     async def get(self, team_id: str) -> Installation:
@@ -289,6 +289,30 @@ class Installations:
     def tokenless(self) -> AsyncWebClient:
         """Return a client for calls that carry a token of their own."""
         return create_client(None, self.base_url, self._session)
+
+    async def permalinks(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
+        """Return the links to named messages of a workspace, by name; a link never changes.
+
+        Waits three seconds at most. A link that Slack does not return is left out.
+        """
+        if len(self._links) > _LINKS_KEPT:
+            self._links.clear()
+        wanted = {(team_id, message) for message in messages.values()}
+        await asyncio.gather(*(self._ask_link(*one) for one in wanted - self._links.keys()))
+        links = {name: self._links.get((team_id, one)) for name, one in messages.items()}
+        return {name: link for name, link in links.items() if link}
+
+    async def _ask_link(self, team_id: str, message: MessageKey) -> None:
+        channel, ts = message
+        try:
+            async with asyncio.timeout(_LINK_SECONDS):
+                answer = await self.client(team_id).chat_getPermalink(
+                    channel=channel, message_ts=ts
+                )
+        except SLACK_FAULTS as error:
+            log.info("a permalink was not to be had: %s", error_code(error) or fault(error))
+        else:
+            self._links[team_id, message] = str(answer["permalink"])
 
 
 class _TeamClient(AsyncWebClient):
@@ -421,34 +445,3 @@ async def show_in_thread(
         log.info("an answer was not shown in its thread: %s", error_code(error) or fault(error))
         return False
     return True
-
-
-class Permalinks:
-    """``chat.getPermalink``, remembered: a link never changes."""
-
-    def __init__(self, slack: Installations) -> None:
-        self._slack = slack
-        self._known: dict[tuple[str, MessageKey], str] = {}
-
-    async def of(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
-        """Return the links to named messages of a workspace, by name.
-
-        Waits three seconds at most. A link that Slack does not return is left out.
-        """
-        if len(self._known) > _LINKS_KEPT:
-            self._known.clear()
-        wanted = {(team_id, message) for message in messages.values()}
-        await asyncio.gather(*(self._ask(*one) for one in wanted - self._known.keys()))
-        links = {name: self._known.get((team_id, one)) for name, one in messages.items()}
-        return {name: link for name, link in links.items() if link}
-
-    async def _ask(self, team_id: str, message: MessageKey) -> None:
-        channel, ts = message
-        try:
-            async with asyncio.timeout(_LINK_SECONDS):
-                client = self._slack.client(team_id)
-                answer = await client.chat_getPermalink(channel=channel, message_ts=ts)
-        except SLACK_FAULTS as error:
-            log.info("a permalink was not to be had: %s", error_code(error) or fault(error))
-        else:
-            self._known[team_id, message] = str(answer["permalink"])

@@ -1,7 +1,7 @@
 """What Slack sends: a person's message to the bot, and its text as a model reads it.
 
 Of the text a memory may be formed from what the person typed. A message can hold more: forwarded
-messages, tables and files, in a direct message also what its author looks at beside the app.
+messages, tables and files.
 Sources: https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack
 does not document, recorded events (docs/reality.md).
 """
@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import DataError
 
@@ -55,8 +55,6 @@ FORWARDED_CHARACTERS = 16_000
 THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
 """Slack's own pictures of an image, the largest first."""
 
-_VIEWED_CHANNEL = "slack#/types/channel_id"
-_VIEWED_MESSAGE = "slack#/types/message_context"
 _FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
 _TEXTS = (
     *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
@@ -78,6 +76,9 @@ UNREADABLE = (
 """Exceptions of reading a payload of unexpected form."""
 
 
+MessageKey: TypeAlias = tuple[str, str]  # channel, ts
+
+
 def thread_key(team_id: str, channel_id: str, thread_ts: str) -> str:
     """Return the key of a thread, ``TEAM.CHANNEL.TS``; work on one thread is done in order."""
     return f"{team_id}.{channel_id}.{thread_ts}"
@@ -97,8 +98,7 @@ class Message:
     the root the reply goes under. `audience` is known at once for direct messages only.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
-    included; `forwarded` is what `attached_to` returns, and `viewed` what
-    `viewed_in` does: the ids of what the author looks at.
+    included; `forwarded` is what `attached_to` returns.
     """
 
     event_id: str
@@ -114,7 +114,6 @@ class Message:
     files: Sequence[Mapping[str, Any]] = field(default_factory=list)
     forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
     is_shared: bool = False
-    viewed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def brings(self) -> bool:
@@ -278,7 +277,6 @@ def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: 
         files=files,
         forwarded=forwarded,
         is_shared=shared,
-        viewed=viewed_in(event.get("app_context")),
     )
 
 
@@ -394,25 +392,6 @@ def attached_to(
         tables = [block for block in objects(one.get("blocks")) if block.get("type") == "table"]
         forwarded += [{"from": "a pasted table", "text": _words(table)} for table in tables]
     return forwarded[:_MOST_FORWARDED], [_file(one) for one in files[:_MOST_FILES]]
-
-
-def viewed_in(context: object) -> dict[str, str]:
-    """Return the first conversation or message of a message's ``app_context``: its ids.
-
-    ``{channel_id}``, for a message with ``message_ts``; empty where there is none. Sources:
-    https://docs.slack.dev/reference/events/app_context_changed, and ``GenericMessageEvent`` of
-    https://github.com/slackapi/node-slack-sdk
-    """
-    for entity in objects(context.get("entities") if isinstance(context, Mapping) else None):
-        match entity:
-            case {"type": kind, "value": str(channel)} if kind == _VIEWED_CHANNEL and channel:
-                return {"channel_id": channel}
-            case {
-                "type": kind,
-                "value": {"channel_id": str(channel), "message_ts": str(ts)},
-            } if kind == _VIEWED_MESSAGE and channel and ts:
-                return {"channel_id": channel, "message_ts": ts}
-    return {}
 
 
 def _forwarded(one: Mapping[str, Any]) -> Iterator[dict[str, str]]:

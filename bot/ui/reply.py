@@ -16,7 +16,8 @@ from bot.ui.reader import Reader
 PART_LIMIT = 11_500
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
 MESSAGE_TEXT_LIMIT = 40_000
-_FALLBACK_LIMIT = 3_900
+# Of the plain text for notifications and screen readers.
+FALLBACK_LIMIT = 3_900
 # An address that was made text.
 _UNLINKED = re.compile(r"\w\[\.\]\w")
 
@@ -118,11 +119,6 @@ def markdown(text: str) -> Block:
     return {"type": "markdown", "text": text}
 
 
-def fallback(text: str) -> str:
-    """Return the plain text for notifications and screen readers."""
-    return shortened(text, _FALLBACK_LIMIT)
-
-
 Chunk: TypeAlias = dict[str, Any]
 
 _DETAIL_LIMIT = 200
@@ -131,7 +127,6 @@ _TITLES = {
     WEB_SEARCH: "task_web_search",
     COMMENTARY: "task_commentary",
     "memory_search": "task_recall",
-    "read_current_view": "task_look",
     "ask_about_colleague": "task_recall",
 }
 

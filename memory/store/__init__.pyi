@@ -13,7 +13,6 @@ from .forgetting import (
 )
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,
-    MessageKey as MessageKey,
     find_memory as find_memory,
     read_card as read_card,
 )

@@ -13,11 +13,11 @@ import pytest
 from bot.conversation.unformed import final_question
 from bot.delivery import reply_stream
 from bot.delivery.sessions import title_of
-from bot.pipeline import addresses
+from bot.pipeline import links
 from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
-from bot.pipeline.web_search import query_in
+from bot.pipeline.web_search import is_web_address, query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
 from bot.slack.messages import attached_to
@@ -26,7 +26,6 @@ from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from bot.ui.panel import Position
 from bot.ui.reader import Reader
-from bot.ui.reply import fallback
 from memory.credentials import redact
 from memory.credentials.detection import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
@@ -80,18 +79,18 @@ def typed_message(text: str) -> TypedMessage:
 
 def in_pieces(text: str, size: int = 10) -> str:
     """Return what `LinkFilter` shows of a text that comes in small pieces."""
-    links = LinkFilter()
-    shown = [links.feed(text[at : at + size]) for at in range(0, len(text), size)]
-    return "".join(shown) + links.flush()
+    shown = LinkFilter()
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
 
 
 OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
-        *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
+        *(links.normal, links.carries, links.trimmed, is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
-        *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
+        *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, redact, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
@@ -99,7 +98,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     )
 } | {
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
-    "links_in": lambda text: addresses.links_in([text]),
+    "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
