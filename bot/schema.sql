@@ -506,7 +506,6 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
             WHERE said.status NOT IN ('waiting', 'answering')
             UNION ALL
             SELECT version.team_id, version.user_id, version.at FROM memory_versions AS version
-            WHERE version.deleted_at IS NULL
         )
         SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
         FROM kept LEFT JOIN person_settings AS settings

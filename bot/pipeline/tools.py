@@ -51,7 +51,7 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact_json
-from memory.postgres import lock_person, person_transaction
+from memory.postgres import person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
 
@@ -317,8 +317,7 @@ class Toolbox:
     async def _do_not_remember(self, given: Arguments) -> Definition:
         message, person = self._message, self._message.person
         # The request itself repeats what is meant, so it is never remembered either.
-        async with person_transaction(self._app.pool, person) as connection:
-            await lock_person(connection, person)
+        async with person_transaction(self._app.pool, person, locked=True) as connection:
             await exclude(connection, message)
             await delete_texts(connection, person, [self._turn.id])
             last = await message_before(connection, message)

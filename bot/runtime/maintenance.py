@@ -93,7 +93,7 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     for row in await execute_statement(pool, statement, (most_days, _PEOPLE_AT_ONCE)):
         async with _going_on(f"the retention of {row['team_id']}.{row['user_id']}"):
             person = Person(row["team_id"], row["user_id"])
-            async with person_transaction(pool, person) as connection:
+            async with person_transaction(pool, person, locked=True) as connection:
                 ended = await expire_unconfirmed(connection, person, row["days"])
                 turns = await delete_old_turns(connection, person, row["days"])
             log.info("%d memories and %d turns were too old", len(ended), turns)
