@@ -107,10 +107,10 @@ async def run(turns: int) -> None:
         async with open_ground(Path(name)) as ground:
             await ground.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
             address = ground.app_database("profile")
-            async with ground.app(
-                address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
-            ) as [app]:
-                replies = await Replies.from_now(ground)
+            async with (
+                ground.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
+                Replies.opened(ground) as replies,
+            ):
                 people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
                 ready: list[float] = []
                 before = _cpu()
@@ -119,8 +119,8 @@ async def run(turns: int) -> None:
                         await ground.formed(address)
                         app.process.send_signal(signal.SIGUSR1)
                         ready, before = [], _cpu()
-                    asked = await replies.ask(people[number % _PEOPLE], QUESTION)
-                    ready += [one.ready or 0.0 for one in await replies.of([asked])]
+                    reply = await replies.ask(people[number % _PEOPLE], QUESTION)
+                    ready.append(reply.ready or 0.0)
                 await ground.formed(address)
                 beside = _cpu() - before
         steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))

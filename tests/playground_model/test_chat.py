@@ -70,7 +70,7 @@ async def test_tool_choice_is_honoured(client: openai.AsyncOpenAI) -> None:
         calls = answer.choices[0].message.tool_calls
         assert calls is not None
         assert calls[0].type == "function"
-        assert json.loads(calls[0].function.arguments) == {"content": "hello"}
+        assert json.loads(calls[0].function.arguments).keys() == {"content"}
         assert answer.choices[0].finish_reason == "tool_calls"
 
 
