@@ -93,7 +93,11 @@ def _cpu() -> Counter[str]:
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # as a connection of PostgreSQL that was closed
             words = " ".join([one.name(), *one.cmdline()])
-            names = {"postgres": "PostgreSQL", "--no-model": "Slack", "model": "model"}
+            names = {
+                "postgres": "PostgreSQL",
+                "slack_playground": "Slack",
+                "kioku_stand_in": "model",
+            }
             if name := next((names[word] for word in names if word in words), ""):
                 found[name] += sum(one.cpu_times()[:2])
     return found

@@ -25,9 +25,8 @@ async def _rename(reader: asyncio.StreamReader) -> bytes:
     ``src/client.c``, and BackendKeyData in PostgreSQL's "Message Formats".
     """
     data = await message(reader)
-    if data[:1] != _KEY_DATA:
-        return data
-    return data[:5] + struct.pack("!I", 1_000_000) + data[9:]
+    renamed = data[:5] + struct.pack("!I", 1_000_000) + data[9:]
+    return renamed if data[:1] == _KEY_DATA else data
 
 
 async def prepared(pool: Pool) -> list[str]:

@@ -62,14 +62,14 @@ def as_line(value: Any) -> str:
     return line.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-async def respond(client: openai.AsyncOpenAI, *conversation: Any, **frames: list[Any]) -> Any:
+async def respond(
+    client: openai.AsyncOpenAI, *conversation: Any, known: Any = (), tools: Any = TOOLS
+) -> Any:
     """The next response to a conversation, in which a text is the person's."""
-    lines = [NOW]
-    for name, values in {"memories": [], **frames}.items():
-        lines += [f"<{name}>", *map(as_line, values), f"</{name}>"]
+    lines = [NOW, "<memories>", *map(as_line, known), "</memories>"]
     items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
     items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
-    return await client.responses.create(model=MODEL, input=items, tools=TOOLS)
+    return await client.responses.create(model=MODEL, input=items, tools=tools)
 
 
 def said(response: Any) -> str:
@@ -116,15 +116,9 @@ async def test_an_answer_is_built_on_the_memories(
     client: openai.AsyncOpenAI, question: str, known: list[Any], reply: str
 ) -> None:
     """What is liked is suggested and listed; what is not is only told again, as an allergy is."""
-    frames = "\n".join(["<memories>", *map(as_line, known), "</memories>"])
-    items: list[Any] = [
-        {"role": "system", "content": frames},
-        {"role": "user", "content": question},
-    ]
-    answer = await client.responses.create(model=MODEL, input=items)
+    answer = await respond(client, question, known=known, tools=[])
     assert answer.output_text.endswith(reply)
-    empty = await client.responses.create(model=MODEL, input=question)
-    assert "ramen" not in empty.output_text
+    assert "soba" not in (await respond(client, question, tools=[])).output_text
 
 
 @pytest.mark.parametrize(
@@ -132,7 +126,6 @@ async def test_an_answer_is_built_on_the_memories(
     [
         ("Is Rust hard?", HONEST_EN),
         ("明日の天気は？", HONEST_JA),
-        ("ok thanks", "You're welcome!"),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
         ("I love ramen. It rains.", f"Understood: **I love ramen**.\n\n{HONEST_EN}"),
         ("I love ramen, just so you know what I eat", HONEST_EN),
