@@ -37,7 +37,6 @@ from memory import (
 )
 from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
-from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
 from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
@@ -70,13 +69,7 @@ class Ledger:
     async def run(self, text: str, ts: str, seen: MemoryView | None = None) -> ApprovedStore:
         """Let a run begin that reads one message."""
         said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
-        return await ApprovedStore.load(
-            self.pool,
-            self.embedder,
-            seen or memory_view(OWN),
-            said,
-            schemas=[UserFoodPreference, UserFact],
-        )
+        return await ApprovedStore.load(self.pool, self.embedder, seen or memory_view(OWN), said)
 
     async def propose(
         self, store: ApprovedStore, change: Change, evidence: str, **fields: Any
@@ -145,8 +138,7 @@ class Ledger:
     async def purge(self) -> None:
         """Let ten minutes pass."""
         self.rows(
-            "UPDATE memory_versions SET deleted_at = now() - interval '11 minutes'"
-            " WHERE deleted_at IS NOT NULL RETURNING 1"
+            "UPDATE forgotten_versions SET deleted_at = now() - interval '11 minutes' RETURNING 1"
         )
         await expire_due(self.pool)
 
@@ -368,6 +360,21 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(ledge
     ids = [one.id for one in done]
     await undo_changes(ledger.pool, ledger.embedder, ALICE, ids=ids)
     assert ledger.printed(*ROWS) == before
+
+
+async def test_a_wider_memory_is_removed_by_a_yes(ledger: Ledger) -> None:
+    """What is taken back in a narrower audience stays as it is, and the person is asked."""
+    other = await ledger.change("I love udon", ts="0.5", content=food("udon"), seen=WIDE)
+    [narrow] = (await changed_privately(ledger)).changes
+    store = await ledger.run("I hate soba and udon", ts="3.0")
+    await store.adelete(OWN.parts, narrow.key)
+    await store.adelete(other.namespace.parts, other.key)
+    formed = await store.commit()
+    assert [(one.key, one.action) for one in formed.changes] == [(narrow.key, "removed")]
+    left = {memory.key for memory in await list_memories(ledger.pool, ALICE)}
+    assert {one.key for one in formed.questions} == left
+    assert other.key in left
+    assert {one.asks for one in formed.questions} == {"remove"}
 
 
 async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
