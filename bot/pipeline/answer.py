@@ -247,13 +247,8 @@ def sent_back(output: Sequence[Event]) -> list[Event]:
     for item in output:
         match item:
             case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
-                summary = [
-                    {"type": "summary_text", "text": storable(part["text"])}
-                    for part in objects(item.get("summary"))
-                    if isinstance(part.get("text"), str)
-                ]
                 encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
-                items.append({"type": "reasoning", **encrypted, "summary": summary})
+                items.append({"type": "reasoning", **encrypted, "summary": []})
             case {"type": "message"} if text := text_of(item):
                 phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
                 items.append({"role": "assistant", "content": storable(text), **phase})
