@@ -167,6 +167,10 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     await backfill.read(app.wiring.app, **reading)
     [again] = app.jobs(READ_MISSED)
     assert 50 < again["due_in"] <= 60
+    refused = len(app.slack.calls("conversations.history"))
+    for reading in app.take_jobs(READ_MISSED):
+        await backfill.read(app.wiring.app, **reading)
+    assert len(app.slack.calls("conversations.history")) == refused
     app.wiring.app.slack.limits = RateLimits()
     stored = []
     while reads := app.take_jobs(READ_MISSED):
