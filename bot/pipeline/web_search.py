@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import openai
-import regex
 from babel.core import get_global
 
 from bot.logs import fault
 from bot.pipeline.answer import text_of
-from bot.pipeline.links import NOT_IN_ADDRESSES
+from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.prompt import framed, shortened
 from bot.slack.messages import printable
@@ -40,10 +39,6 @@ MAX_URL = 2_000  # characters of a cited address
 _RESULT_TOKENS = 3_000
 _SECONDS = 60.0  # for the whole search
 _MAX_OUTPUT_TOKENS = 8_000  # reasoning included
-_WEB_ADDRESS = regex.compile(
-    rf"https?://[\p{{L}}\p{{N}}\p{{M}}._\-]++(?::\d++)?(?:[/?#][^{NOT_IN_ADDRESSES}\\\p{{C}}]*+)?",
-    regex.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +84,19 @@ async def search_web(
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens = tokens_of(response, model.model)
-    searched, text, citations = _read(response)
-    if not searched:
+    tokens, items = tokens_of(response, model.model), objects(response.get("output"))
+    done = [(one.get("type"), one.get("status")) for one in items]
+    if ("web_search_call", "completed") not in done:
         # The model answered without a search: what it says and cites is no result of one.
         return _failed("No web search took place. Answer without it, and say so.", tokens)
+    # Commentary is no part of what was found.
+    messages = [
+        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
+    ]
+    text = printable("\n\n".join(filter(None, map(text_of, messages))))
     if not text:
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
-    kept = tuple(citations.values())[:MAX_SOURCES]
+    kept = _cited(messages)[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in kept]
     output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
     return SearchResult(output=output, citations=kept, tokens=tokens)
@@ -111,29 +111,13 @@ def query_in(arguments: str) -> str:
     return query.replace("`", " ") if isinstance(query, str) else ""
 
 
-def is_web_address(url: str) -> bool:
-    """Return whether a text is one address of the web and nothing else."""
-    return _WEB_ADDRESS.fullmatch(url) is not None
-
-
 def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     output = framed({"error": sentence})
     return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
 
 
-def _read(response: Mapping[str, Any]) -> tuple[bool, str, dict[str, Citation]]:
-    """Return whether a response has searched, its text, and the cited pages by address.
-
-    Commentary is no part of what was found.
-    """
-    items = objects(response.get("output"))
-    searched = any(
-        (one.get("type"), one.get("status")) == ("web_search_call", "completed") for one in items
-    )
-    messages = [
-        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
-    ]
-    text = "\n\n".join(filter(None, map(text_of, messages)))
+def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
+    """Return the pages that are cited, each once."""
     cited: dict[str, Citation] = {}
     for part in (part for one in messages for part in objects(one.get("content"))):
         for annotation in objects(part.get("annotations")):
@@ -143,4 +127,4 @@ def _read(response: Mapping[str, Any]) -> tuple[bool, str, dict[str, Citation]]:
                         title = annotation.get("title")
                         named = printable(title) if isinstance(title, str) else ""
                         cited.setdefault(url, Citation(url=url, title=named or url))
-    return searched, printable(text), cited
+    return tuple(cited.values())
