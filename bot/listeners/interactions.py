@@ -189,11 +189,12 @@ class Interactions:
                 trigger = str(request.body.get("trigger_id") or "")
                 try:
                     await request.client.views_open(trigger_id=trigger, view=result)
-                    return
                 except SLACK_FAULTS as error:
                     reason = error_code(error) or fault(error)
                     log.warning("a form could not be opened: %s", reason)
                     result = Done(line=click.reader.say("modal_not_opened"), beside=True)
+                else:
+                    return
             await self._show(request, click, result)
 
     async def _click(self, request: Request, value: str = "") -> Click:
