@@ -10,8 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import Message, split_thread_key
-from bot.slack.permalinks import MessageKey
+from bot.slack.messages import Message, MessageKey, split_thread_key
 from memory import DM, Gone, Person, Pool
 from memory.formation import sources_among
 from memory.postgres import person_transaction
