@@ -123,16 +123,9 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
     """Return the ts of the author's message before this one: in its thread, in a DM in any."""
     found = await connection.execute(
         "SELECT ts FROM messages WHERE team_id = %s AND user_id = %s AND begun_at IS NOT NULL"
-        " AND channel_id = %s AND ts < %s AND (thread = %s OR audience = %s)"
+        f" AND channel_id = %s AND ts < %s AND (thread = %s OR audience = '{DM}')"
         " ORDER BY ts DESC LIMIT 1",
-        (
-            message.team_id,
-            message.user_id,
-            message.channel_id,
-            message.ts,
-            message.thread,
-            DM,
-        ),
+        (message.team_id, message.user_id, message.channel_id, message.ts, message.thread),
     )
     row = await found.fetchone()
     return str(row["ts"]) if row else None
