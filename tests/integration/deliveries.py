@@ -208,7 +208,7 @@ class Thread:
 
     async def write_until(self, answer: Answering, method: str) -> None:
         """Write on, word by word, until a method is called for it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.slack.calls(method):
                 await answer.stream.write("more ")
                 await asyncio.sleep(0.1)

@@ -170,7 +170,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
 ) -> None:
     """A message that is begun in the very moment of being taken over does not stay beside."""
     event = stored(thread)
-    thread.slack.fault(method, delay_ms=400)
+    thread.slack.fault(method, delay_ms=1_000)
     async with thread.answering(begun=await thread.turn(event=event)) as late:
         streamed = method == "chat.startStream"
         deliver = late.stream.write if streamed else late.stream.finish
