@@ -18,7 +18,7 @@ from bot.conversation.unformed import (
     read_unformed,
 )
 from bot.logs import log_fields
-from bot.notices import RETRY_SECONDS, add_notice, show_now
+from bot.notices import add_notice, show_now
 from memory import (
     FormationResult,
     FormationUnavailable,
@@ -73,9 +73,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         now = await mark_formed(connection, person, ids, words)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
-        changed = any(change.action != "confirmed" for change in formed.changes)
-        if changed or formed.questions:
-            noticed = await add_notice(app, connection, person, ids[-1], delay=RETRY_SECONDS)
+        noticed = await add_notice(app, connection, person, ids[-1], formed)
 
     with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
         try:
