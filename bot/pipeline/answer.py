@@ -70,7 +70,7 @@ class StreamedAnswer:
         self.output: list[Event] = []
         self.response: Event | None = None
         self._part: object = None
-        self._is_comment = self._has_text = False
+        self._is_comment = False
 
     @property
     def is_full(self) -> bool:
@@ -87,10 +87,7 @@ class StreamedAnswer:
                 self._refused |= kind == "response.refusal.delta"
                 await self._read_text(event)
             case {"type": "response.output_item.added", "item": {"type": "message", **fields}}:
-                await self._new_paragraph()
                 self._part, self._is_comment = None, fields.get("phase") == COMMENTARY
-            case {"type": "response.output_text.done"}:
-                await self.flush()
             case {"type": "response.output_item.done"}:
                 item = self._add(event.get("item"))
                 if item["type"] == "message":
@@ -145,17 +142,16 @@ class StreamedAnswer:
         if not isinstance(piece, str):
             raise ReplyFailed("model_malformed")
         part = event.get("output_index"), event.get("content_index")
-        # The first text of a message whose beginning came without an event follows other responses.
-        if not self._has_text or self._part not in (None, part):
+        if part != self._part:
             await self._new_paragraph()
-        self._part, self._has_text = part, True
+            self._part = part
         await self._write(piece)
 
     async def _read_items(self, response: Event) -> None:
         """Read the items of a whole response, where no event has brought any."""
         for one in [] if self.output else objects(response.get("output")):
             item = self._add(one)
-            if item["type"] == "message" and not self._has_text:
+            if item["type"] == "message" and self._part is None:
                 if item.get("phase") == COMMENTARY:
                     await self._comment(text_of(item))
                 else:

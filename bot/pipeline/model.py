@@ -96,8 +96,7 @@ class ReplyFailed(Exception):
     def __init__(self, cause: Cause, code: object = None) -> None:
         super().__init__(f"The model gave no whole answer: {cause}.")
         self.cause: Cause = cause
-        named = isinstance(code, str) and _IDENTIFIER.fullmatch(code)
-        self.code = str(code) if named else ""
+        self.code = code if isinstance(code, str) and _IDENTIFIER.fullmatch(code) else ""
 
     @property
     def passes(self) -> bool:
