@@ -77,7 +77,7 @@ async def update_notices(
     )
     turns = [row["turn_id"] for row in await found.fetchall()]
     jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
-    await app.queue.defer_each(connection, SHOW_NOTICE, jobs, queue=REPLIES)
+    await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
 async def repeat_notice(
@@ -101,16 +101,8 @@ async def _show_later(
     lock: str,
     delay: float = 0.0,
 ) -> None:
-    await queue.defer(
-        where,
-        SHOW_NOTICE,
-        queue=REPLIES,
-        lock=lock,
-        delay=delay,
-        team=person.team_id,
-        user=person.user_id,
-        turn=str(turn),
-    )
+    jobs = {lock: {**person.ids, "turn": str(turn)}}
+    await queue.defer(where, SHOW_NOTICE, jobs, queue=REPLIES, delay=delay)
 
 
 async def show_now(app: App, person: Person, turn: UUID) -> None:

@@ -226,7 +226,7 @@ async def _delete_files_later(
     )
     files = [row["file_id"] for row in await found.fetchall()]
     jobs = {f"{DELETE_FILE}:{file}": {"team": person.team_id, "file": file} for file in files}
-    await queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
+    await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
     return len(files)
 
 

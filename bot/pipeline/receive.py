@@ -42,10 +42,10 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
-MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
+MAX_HELD_ATTEMPTS = 121  # half an hour
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
-_DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
+_HELD_SECONDS, _LONGEST_HELD_SECONDS = 5.0, 15.0
 
 
 class ThreadWorker:
@@ -56,8 +56,6 @@ class ThreadWorker:
         self._dependencies = dependencies
         self._open_reply_sink = open_reply_sink
         self._turn = create_turn(dependencies, open_reply_sink)
-        # Whether messages wait for the model, as far as this process knows.
-        self._others_wait = False
 
     async def run(self, thread: str) -> None:
         """Do `drain` in this process's place for `thread`; what fails in it `beat` gives back."""
@@ -148,10 +146,6 @@ class ThreadWorker:
                 return True
             except ReplyFailed:
                 return await self._postpone(claimed)
-            if self._others_wait or claimed.earlier_attempts:
-                # The model is back: messages that wait for it are retried at once.
-                self._others_wait = False
-                await inbox.release_held()
         return True
 
     async def _postpone(self, claimed: ClaimedMessage) -> bool:
@@ -168,9 +162,7 @@ class ThreadWorker:
             self.app.pool, claimed, "model_away", _INTERIM_SECONDS
         ):
             await self._reply(claimed, "held", outcome=None, form_words=True)
-        # A message that alone fails again does not mean that others wait.
-        self._others_wait |= not claimed.earlier_attempts or self._dependencies.replier.probing
-        delay = _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        delay = min(_HELD_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_HELD_SECONDS)
         await self.app.inbox.release(claimed, delay)
         return False
 
@@ -245,7 +237,6 @@ class ThreadWorker:
             await app.audiences.view(claimed.message),
             question=plain(text, bot_user_id),
             words=typed(text, bot_user_id),
-            bot_user_id=bot_user_id,
         )
         async with self._open_reply_sink(turn) as sink:
             await sink.finish((await sink.reader()).say(key, **values))

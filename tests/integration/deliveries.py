@@ -141,7 +141,6 @@ class Thread:
             memory_view(message.person.namespace(DM)),
             question="",
             words="",
-            bot_user_id="B",
         )
 
     @asynccontextmanager

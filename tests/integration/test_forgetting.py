@@ -87,7 +87,7 @@ class Data:
         waiting = await waiting_for(self.pool, ts, question, person)
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
-        turn = await turns.begin(waiting, seen, question=question, words=question, bot_user_id="B")
+        turn = await turns.begin(waiting, seen, question=question, words=question)
         await Outbox(self.pool, turn).record_posted(f"{ts}9")
         await meanwhile()
         await turns.end(
@@ -301,7 +301,6 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
         memory_view(OWN),
         question="hello",
         words="hello",
-        bot_user_id="B",
     )
     assert [exchange.question for exchange in turn.exchanges] == ["I love sushi"]
     assert turn.recent_words == ()

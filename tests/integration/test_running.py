@@ -269,7 +269,7 @@ async def test_of_many_that_beat_at_once_one_gives_back_each_job_once(
     async def put(*names: str) -> None:
         async with transaction(pool) as connection:
             for lock in names:
-                await queue.defer(connection, "work", queue=REPLIES, lock=lock)
+                await queue.defer(connection, "work", {lock: {}}, queue=REPLIES)
 
     await put(*locks)
     leave_stalled(database)
