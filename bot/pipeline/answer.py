@@ -56,7 +56,6 @@ class StreamedAnswer:
     def __init__(self, links: LinkFilter, sink: AnswerSink) -> None:
         self.links = links
         self.sink = sink
-        self.cut: CutReason | None = None
         self.characters = 0
         self._parts: list[str] = []
         self._half = ""
@@ -67,6 +66,7 @@ class StreamedAnswer:
 
     def begin_response(self) -> None:
         """Begin to read another response."""
+        self.cut: CutReason | None = None
         self.output: list[Event] = []
         self.response: Event | None = None
         self._part: object = None
@@ -99,7 +99,9 @@ class StreamedAnswer:
                 self.response = response if isinstance(response, dict) else {}
                 await self._read_items(self.response)
                 await self.flush()
-                self.cut = None if kind == "response.completed" else _cut(self.response)
+                if kind == "response.incomplete":
+                    filtered = "content_filter" in str(self.response.get("incomplete_details"))
+                    self.cut = "cut_filtered" if filtered else "cut_short"
             case {"type": "error"}:
                 raise failure_of_code(event.get("code"))
             case {"type": "response.failed", "response": {"error": {"code": code}}}:
@@ -200,13 +202,6 @@ class StreamedAnswer:
         if text:
             self._parts.append(text)
             await self.sink.write(text)
-
-
-def _cut(response: Event) -> CutReason:
-    match response:
-        case {"incomplete_details": {"reason": "content_filter"}}:
-            return "cut_filtered"
-    return "cut_short"
 
 
 def _checked(item: object) -> Event:
