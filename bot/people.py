@@ -295,8 +295,7 @@ class People:
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
         """Return Slack's user object, empty for an unknown person; None: the answer has none."""
-        limits = self._slack.limits
-        if limits.wait(person.team_id, PROFILE):
+        if self._slack.limits.wait(person.team_id, PROFILE):
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -305,7 +304,6 @@ class People:
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
                 return {}
-            limits.note(person.team_id, PROFILE, error)
             log.info("a person could not be looked up: %s", error_code(error) or fault(error))
             return None
         return answer.get("user")

@@ -10,8 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import Message, split_thread_key
-from bot.slack.permalinks import MessageKey
+from bot.slack.messages import Message, MessageKey, split_thread_key
 from memory import DM, Gone, Person, Pool
 from memory.formation import sources_among
 from memory.postgres import person_transaction
@@ -124,16 +123,9 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
     """Return the ts of the author's message before this one: in its thread, in a DM in any."""
     found = await connection.execute(
         "SELECT ts FROM messages WHERE team_id = %s AND user_id = %s AND begun_at IS NOT NULL"
-        " AND channel_id = %s AND ts < %s AND (thread = %s OR audience = %s)"
+        f" AND channel_id = %s AND ts < %s AND (thread = %s OR audience = '{DM}')"
         " ORDER BY ts DESC LIMIT 1",
-        (
-            message.team_id,
-            message.user_id,
-            message.channel_id,
-            message.ts,
-            message.thread,
-            DM,
-        ),
+        (message.team_id, message.user_id, message.channel_id, message.ts, message.thread),
     )
     row = await found.fetchone()
     return str(row["ts"]) if row else None

@@ -147,7 +147,7 @@ async def delete_withdrawn_answers(
         client = slack.client(row["team_id"], patience=PATIENCE_SECONDS)
         deleted = [await _delete(client, row["channel_id"], ts) for ts in row["reply_ts"]]
         # The worker that answered may have died.
-        await sessions.activate(row["team_id"], row["channel_id"], split_thread_key(thread)[2])
+        sessions.activate(thread)
         await execute_statement(
             pool,
             "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"

@@ -28,8 +28,7 @@ from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.turn import OpenReplySink, TurnDependencies, create_turn
-from bot.slack.client import error_code
-from bot.slack.ephemeral import show_privately
+from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
 from bot.slack.messages import plain, typed
 from bot.types import Refusal
 from bot.ui.blocks import payload
@@ -130,7 +129,7 @@ class ThreadWorker:
             await inbox.finish_without_turn(claimed, "skipped")
         elif claimed.crashes > MAX_CRASHES:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
-            await self._activate(claimed)
+            self._activate(claimed)
             await self._give_up(claimed)
         elif refusal := self.app.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
@@ -171,11 +170,10 @@ class ThreadWorker:
         with suppress(Edited, Withdrawn):
             await self.app.inbox.finish_without_turn(claimed, "failed")
 
-    async def _activate(self, claimed: ClaimedMessage) -> None:
+    def _activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
         if claimed.earlier_attempts:
-            message = claimed.message
-            await self.app.sessions.activate(message.team_id, message.channel_id, message.thread_ts)
+            self.app.sessions.activate(claimed.message.thread)
 
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
@@ -193,12 +191,19 @@ class ThreadWorker:
         ):
             reader = await app.people.reader(message.person, message.text)
             try:
-                await show_privately(app.slack, message, payload(reader.say(refusal)), in_dm=in_dm)
+                await show_privately(
+                    app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
+                    payload(reader.say(refusal)),
+                    channel=message.channel_id,
+                    user=message.user_id,
+                    thread_ts=message.thread_ts if in_dm or not message.opens_thread else None,
+                    in_dm=in_dm,
+                )
             except SlackApiError as error:
                 if not error_code(error):
                     raise
                 log.info("a refusal could not be shown: %s", error_code(error))
-        await self._activate(claimed)
+        self._activate(claimed)
         await app.inbox.finish_without_turn(claimed, "skipped")
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
@@ -209,7 +214,7 @@ class ThreadWorker:
         seconds = max(used_up.seconds, 60.0)
         told = not await claim_refusal(self.app.pool, claimed, "quota_messages", seconds)
         if told and not claimed.begun:
-            await self._activate(claimed)
+            self._activate(claimed)
             await self.app.inbox.finish_without_turn(claimed, "skipped")
             return
         limit, minutes = used_up.limit, used_up.minutes

@@ -13,12 +13,11 @@ import openai
 from babel.core import get_global
 
 from bot.logs import fault
-from bot.pipeline.answer import text_of
+from bot.pipeline.answer import printable, text_of
 from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.prompt import framed, shortened
-from bot.slack.messages import printable
-from bot.slack.payloads import objects
+from bot.slack.messages import objects
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
 from memory.tools import function_tool, read_arguments

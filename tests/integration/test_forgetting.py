@@ -16,7 +16,6 @@ from psycopg.conninfo import make_conninfo
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.texts import delete_forgotten_texts
 from bot.conversation.unformed import read_unformed
-from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import form_memories
 from memory import (
     DM,
@@ -36,7 +35,7 @@ from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
 from tests.databases import naming, owner_rows
 from tests.integration.app import App
-from tests.integration.deliveries import claimed_anew, nothing, turns_alone
+from tests.integration.deliveries import claimed_anew, nothing, record, turns_alone
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food
 from tests.memories import put_memory
@@ -88,7 +87,7 @@ class Data:
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
         turn = await turns.begin(waiting, seen, question=question, words=question)
-        await Outbox(self.pool, turn).record_posted(f"{ts}9")
+        await record(self.pool, turn, f"{ts}9")
         await meanwhile()
         await turns.end(
             turn,

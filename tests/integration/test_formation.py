@@ -391,7 +391,7 @@ async def test_two_formations_at_once_neither_lose_nor_double_a_memory(trial: Tr
         [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
         [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(
             *(trial.form(words("ラーメンが好き。そばが好き", ts=ts)) for ts in (1, 2))
         )

@@ -10,6 +10,7 @@ import pytest
 from bot.config import STAND_IN_MODEL, load_settings
 from bot.runtime.memory_models import create_chat_model
 from memory import (
+    FormationResult,
     FormationUnavailable,
     Former,
     MemoryModelRefused,

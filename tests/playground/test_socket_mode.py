@@ -15,6 +15,7 @@ from tests.playground.driver import Driver, Json
 Next = Callable[[], Awaitable[None]]
 
 
+@pytest.mark.manifest(events={"app_context_changed"})
 async def test_a_direct_message_names_what_its_author_looks_at(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
