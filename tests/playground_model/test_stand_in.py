@@ -222,6 +222,7 @@ def test_every_sentence_of_the_pages_is_understood() -> None:
     ]
 
 
+RAMEN = {"food_name": "ramen"}
 TODAY = {"date": "2026-11-20"}
 PLAIN = {
     "index": 0,
@@ -251,10 +252,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
     [
         (proposal("I like ramen"), {}),
         (proposal("I don't think I like ramen"), {"supported": False}),
-        (
-            proposal("I meant miso ramen, not ramen", old={"food_name": "ramen", "preference": 80}),
-            {"conflict": "replaces"},
-        ),
+        (proposal("I meant miso ramen, not ramen", old=RAMEN), {"conflict": "replaces"}),
         (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
         (
             proposed_fact("I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}),
@@ -272,10 +270,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
             proposal("I promised Mia the figures by Monday noon", kind="Promise"),
             {"modality": "promised", "due": "2026-11-23", "due_time": "12:00"},
         ),
-        (
-            proposal("I'm sick of ramen", change="remove", old={"food_name": "ramen"}),
-            {"conflict": "replaces"},
-        ),
+        (proposal("I'm sick of ramen", change="remove", old=RAMEN), {"conflict": "replaces"}),
     ],
 )
 async def test_a_verdict_says_what_the_sentence_says(
