@@ -12,7 +12,6 @@ from pathlib import Path
 from slack_playground.http_delivery import check_loopback
 from slack_playground.manifest import ManifestError, read_manifest
 from slack_playground.server import AddRoutes, facts, serve
-from slack_playground.storage import StorageError
 
 
 def _delays(text: str) -> tuple[float, ...]:
@@ -63,8 +62,8 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         add_model=add_model,
     ) as slack:
         if arguments.request_url is not None:
-            check_loopback(arguments.request_url)
-            slack.http.urls, slack.deliveries.modes = [arguments.request_url], ("http",)
+            slack.http.url = check_loopback(arguments.request_url)
+            slack.deliveries.modes = ("http",)
         links = ("native_name", "create_app_url", "setup_command", "install_url")
         slack.workspaces.links.update((name, getattr(arguments, name)) for name in links)
         sys.stdout.write(json.dumps(facts(slack)) + "\n")
@@ -82,7 +81,7 @@ def run(arguments: argparse.Namespace, add_model: AddRoutes | None = None) -> in
     """Run the command; 0 after a clean stop, 1 with one sentence when it cannot start."""
     try:
         asyncio.run(_run(arguments, add_model))
-    except (ManifestError, StorageError, ValueError, OSError) as error:
+    except (ManifestError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -15,6 +15,8 @@ _TABLE: dict[str, dict[str, str]] = tomllib.loads(
     files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
 _OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
+HELD = _TABLE["held"]
+"""The name of the value of each type of element that holds one."""
 _BLOCKS, _MESSAGE_ONLY = (
     {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE[name].items()}
     for name in ("blocks", "only_in_messages")

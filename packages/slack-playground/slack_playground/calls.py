@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -48,8 +48,8 @@ class CallRecord:
     number: int
     method: str
     args: dict[str, Any]
-    time: float
-    team_id: str = ""
+    team_id: str
+    time: float = field(default_factory=time.time)
     ms: float = 0.0
     status: int = 200
     outcome: str = ""
@@ -58,26 +58,37 @@ class CallRecord:
     result: Json | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A call that failed without being ordered to; `messages` is what Slack says beside `error`."""
+
+    number: int
+    method: str
+    error: str
+    messages: list[str]
+
+
 class Calls(Record[CallRecord]):
-    """Every call, and in `failures` those that failed without being ordered to."""
+    """Every call, and its failures."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.failures: Record[CallRecord] = Record()
+        self.failures: Record[Failure] = Record()
 
     def start(self, method: str, args: dict[str, Any], team_id: str) -> CallRecord:
         """Begin the record of a call."""
-        number = self.count + 1
-        call = CallRecord(
-            number=number, method=method, args=args, time=time.time(), team_id=team_id
+        return self.add(
+            CallRecord(number=self.count + 1, method=method, args=args, team_id=team_id)
         )
-        return self.add(call)
 
     def finish(self, call: CallRecord) -> None:
         """End the record of a call that has its outcome."""
         call.ms = round((time.time() - call.time) * 1000, 2)
         if call.outcome != "ok" and not call.ordered:
-            self.failures.add(call)
+            said = (call.result or {}).get("response_metadata", {}).get("messages", [])
+            number, error = self.failures.count + 1, call.outcome
+            failure = Failure(number=number, method=call.method, error=error, messages=said)
+            self.failures.add(failure)
 
 
 @dataclass(frozen=True, kw_only=True)

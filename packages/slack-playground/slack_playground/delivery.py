@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -57,43 +57,33 @@ class Deliveries:
 
     def __init__(
         self,
-        transports: dict[str, Transport],
+        transports: Mapping[str, Transport],
         updates: Updates,
         settings: Settings,
     ) -> None:
-        self._transports = transports
-        self._updates = updates
+        self._transports, self._updates, self._settings = transports, updates, settings
         self._tasks: set[asyncio.Task[None]] = set()
-        self._settings = settings
         self.modes: tuple[str, ...] = ("socket",)
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
         self.record: Record[Delivery] = Record()
         self.pending: dict[int, Json] = {}
 
-    def send_event(
-        self, body: Json, *, copies: int | None = None, delay: float = 0.0
-    ) -> list[Delivery]:
-        """Deliver an event in the background, retried until acked, `copies` times."""
-        number = copies or random.randint(*self.copies)  # noqa: S311
-        name = str(body.get("event", {}).get("type", body.get("type", "")))
-        started = []
-        for copy in range(number):
-            delivery = self._new("events_api", name, body)
-            started.append(delivery)
-            wait = delay + random.uniform(0, self.jitter)  # noqa: S311
-            self._start(delivery, first_retry=copy, wait=wait)
-        return started
+    def send_event(self, body: Json) -> None:
+        """Deliver an event in the background, retried until acked, as often as `copies` says."""
+        for copy in range(random.randint(*self.copies)):  # noqa: S311
+            self._start(body, first_retry=copy)
 
     def resume(self, pending: Sequence[Json]) -> None:
         """Continue the deliveries of the events that were pending when the playground stopped."""
         for body in pending:
-            name = str(body.get("event", {}).get("type", ""))
-            self._start(self._new("events_api", name, body), first_retry=1, wait=0.0)
+            self._start(body, first_retry=1)
 
-    def _start(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
+    def _start(self, body: Json, *, first_retry: int) -> None:
+        name = str(body.get("event", {}).get("type", body.get("type", "")))
+        delivery = self._new("events_api", name, body)
         self.pending[delivery.number] = delivery.body
-        task = asyncio.create_task(self._deliver(delivery, first_retry=first_retry, wait=wait))
+        task = asyncio.create_task(self._deliver(delivery, first_retry))
         self._tasks.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
@@ -123,9 +113,9 @@ class Deliveries:
         )
         return self.record.add(delivery)
 
-    async def _deliver(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
-        if wait:
-            await asyncio.sleep(wait)
+    async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
+        if self.jitter:
+            await asyncio.sleep(random.uniform(0, self.jitter))  # noqa: S311
         reason = "http_timeout" if first_retry else ""
         # Read once: the setting may change while a retry waits.
         for attempt, delay in enumerate((0.0, *self._settings.retry_delays)):
@@ -165,7 +155,7 @@ class Deliveries:
             "answer": answer.payload,
             **answer.detail,
         }
-        self._updates.publish({"changed": "deliveries"})
+        self._updates.publish("deliveries")
         return answer
 
     @property

@@ -1,39 +1,7 @@
-"""Parts of Slack's message objects: profiles, tombstones, the content of a streamed message."""
+"""Parts of Slack's message objects: profiles, tombstones, forwarded messages."""
 
 from slack_playground.blocks import with_ids
 from slack_playground.records import Channel, Json, Message, User
-
-_ADDED = ("details", "output")
-
-
-def write_stream(message: Message, last: list[Json]) -> None:
-    """Write the text and blocks of a streamed message from its pieces.
-
-    A task that is open when the stream is stopped is shown as an error.
-    """
-    tasks: dict[str, Json] = {}
-    shown: list[Json] = []
-    for chunk in message.stream_chunks:
-        if chunk["type"] == "task_update":
-            known = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
-            for name in chunk.keys() - {"type", "id"}:
-                before = known.get(name, "") if name in _ADDED else ""
-                known[name] = before + chunk[name] if before else chunk[name]
-        elif chunk["type"] == "plan_update":
-            tasks["plan"] = {"type": "plan", "title": chunk["title"]}
-        else:
-            shown += chunk["blocks"]
-    if message.stream == "stopped":
-        for task in tasks.values():
-            if task.get("status") in ("pending", "in_progress"):
-                task["status"] = "error"
-    text = message.stream_text
-    body = [{"type": "markdown", "text": text}] if text else []
-    message.body["text"] = text
-    blocks = [*with_ids([*tasks.values(), *body, *shown]), *last]
-    message.body.pop("blocks", None)
-    if blocks:
-        message.body["blocks"] = blocks
 
 
 def added(message: Message, changes: Json) -> Json:

@@ -124,7 +124,7 @@ class SocketMode:
 
     def _look(self) -> None:
         """Note whether there is a connection for new envelopes, and tell the page."""
-        self._updates.publish({"changed": "state"})
+        self._updates.publish("state")
         if self._usable():
             self._opened.set()
         else:

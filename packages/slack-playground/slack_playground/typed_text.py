@@ -16,6 +16,7 @@ _TOKEN = re.compile(
     r"|(?P<strike>(?<!\w)~[^~\n]+~(?!\w))"
     r"|:(?P<emoji>[a-z+-][a-z0-9_+'-]*):",
 )
+_CHANNEL_NAME = re.compile(r"(?<!\S)#([\w-]+)")
 _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 
 
@@ -33,10 +34,7 @@ class TypedText:
 
     def __init__(self, typed: str, users: Iterable[User], channels: Iterable[Channel]) -> None:
         self._users = {user.id: user for user in users}
-        self._channels = {channel.id for channel in channels}
-        self._names = sorted(
-            ((user.name, user.id) for user in self._users.values()), key=lambda pair: -len(pair[0])
-        )
+        self._channels = {channel.id: channel for channel in channels}
         self.mentions: list[str] = []
         self._texts: list[str] = []
         self._elements: list[Json] = []
@@ -119,17 +117,17 @@ class TypedText:
         return "".join(texts), elements
 
     def _names_to_ids(self, typed: str) -> str:
-        """Replace @Name by <@ID> outside inline code."""
-        if "@" not in typed:
-            return typed
+        """Replace @Name by <@ID> and #channel by <#ID> outside inline code."""
         pieces = re.split(r"(`[^`\n]+`)", typed)
+        ids = {one.name: one.id for one in self._channels.values() if one.kind == "public"}
         for index in range(0, len(pieces), 2):
-            for name, user_id in self._names:
-                pieces[index] = re.sub(
-                    rf"(?<![A-Za-z0-9_<@])@{re.escape(name)}(?![A-Za-z0-9_])",
-                    f"<@{user_id}>",
-                    pieces[index],
-                )
+            if "@" in typed:
+                for user in sorted(self._users.values(), key=lambda one: -len(one.name)):
+                    name = rf"(?<![A-Za-z0-9_<@])@{re.escape(user.name)}(?![A-Za-z0-9_])"
+                    pieces[index] = re.sub(name, f"<@{user.id}>", pieces[index])
+            pieces[index] = _CHANNEL_NAME.sub(
+                lambda found: f"<#{ids[found[1]]}>" if found[1] in ids else found[0], pieces[index]
+            )
         return "".join(pieces)
 
 

@@ -10,6 +10,6 @@ from slack_playground.web_api import (  # noqa: F401
     streams,
     views,
 )
-from slack_playground.web_api.dispatch import WebApi
+from slack_playground.web_api.dispatch import answer_call
 
-__all__ = ["WebApi"]
+__all__ = ["answer_call"]

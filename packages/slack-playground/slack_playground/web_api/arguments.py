@@ -6,10 +6,20 @@ from typing import Any
 from aiohttp import web
 
 from slack_playground.web_api.call import SlackError
-from slack_playground.web_api.methods import Argument, Method
+from slack_playground.web_api.methods import Method
 
-_STRUCTURED = {"attachments", "blocks", "chunks", "metadata", "view", "prompts"}
-_TRUE, _FALSE = {"true", "1", "t", "yes"}, {"false", "0", "f", "no"}
+# The reference gives some arguments no type.
+_STRUCTURED = {"attachments", "blocks", "chunks", "metadata", "view"}
+_TEXTS = {"text", "thread_ts", "ts", "channel", "user"}
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "t", "yes"), True),
+    **dict.fromkeys(("false", "0", "f", "no"), False),
+}
+_NOT_JSON = {
+    "attachments": "invalid_attachments",
+    "blocks": "invalid_blocks_format",
+    "metadata": "invalid_metadata_format",
+}
 
 
 async def read_arguments(request: web.Request) -> dict[str, Any]:
@@ -39,7 +49,7 @@ def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]
     faults = [
         f"missing required field: {name}"
         for name, argument in method.args.items()
-        if argument.required and name not in arguments
+        if argument["required"] and name not in arguments
     ]
     checked: dict[str, Any] = {}
     for name, value in arguments.items():
@@ -47,7 +57,7 @@ def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]
             faults.append(f"unknown argument: {name}")
             continue
         try:
-            checked[name] = _convert(name, method.args[name], value)
+            checked[name] = _convert(name, method.args[name]["type"], value)
         except ValueError as error:
             faults.append(f"{error} [json-pointer:/{name}]")
     if faults:
@@ -55,46 +65,33 @@ def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]
     return checked
 
 
-def _convert(name: str, argument: Argument, value: Any) -> Any:
-    if name in _STRUCTURED or argument.type == "array":
-        return _structured(name, argument, value)
-    if argument.type == "boolean":
-        return _boolean(value)
-    if argument.type in ("integer", "number"):
-        return _integer(value)
-    if argument.type == "string" or name in ("text", "thread_ts", "ts", "channel", "user"):
+def _convert(name: str, kind: str, value: Any) -> Any:
+    text = str(value)
+    if kind == "array" or name in _STRUCTURED:
+        return _structured(name, kind, value)
+    if kind == "boolean":
+        if text.lower() not in _BOOLEANS:
+            raise ValueError("must be a boolean")
+        return _BOOLEANS[text.lower()]
+    if kind in ("integer", "number"):
+        if isinstance(value, bool) or not text.lstrip("-").isdecimal():
+            raise ValueError("must be an integer")
+        return int(text)
+    if kind == "string" or name in _TEXTS:
         if isinstance(value, bool | dict | list):
             raise ValueError("must be a string")
-        return str(value)
+        return text
     return value
 
 
-def _structured(name: str, argument: Argument, value: Any) -> Any:
+def _structured(name: str, kind: str, value: Any) -> Any:
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            if name in ("blocks", "attachments"):
-                raise SlackError(f"invalid_{name}" + "_format" * (name == "blocks")) from None
-            if name == "metadata":
-                raise SlackError("invalid_metadata_format") from None
+            if name in _NOT_JSON:
+                raise SlackError(_NOT_JSON[name]) from None
             raise ValueError("must be valid JSON") from None
-    if (argument.type == "array" or name in ("attachments", "chunks")) and not isinstance(
-        value, list
-    ):
+    if (kind == "array" or name in ("attachments", "chunks")) and not isinstance(value, list):
         raise ValueError("must be an array")
     return value
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() in _TRUE | _FALSE:
-        return str(value).lower() in _TRUE
-    raise ValueError("must be a boolean")
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not str(value).lstrip("-").isdecimal():
-        raise ValueError("must be an integer")
-    return int(value)

@@ -1,46 +1,29 @@
 """chat.*: posting, updating and deleting messages."""
 
+from slack_playground import posting
 from slack_playground.calls import STREAMED, UNSEEN
 from slack_playground.message_objects import added
-from slack_playground.records import Channel, Json, Message
+from slack_playground.records import Json, Message
 from slack_playground.rich_text import as_read
 from slack_playground.web_api.call import Call, SlackError, serves
 from slack_playground.web_api.content import read_content, read_metadata
 
 
-def _target(call: Call) -> Channel:
-    """Return the conversation to post to: by its id, or a person's DM by their user id."""
-    workspace = call.slack.workspace
-    if call.text("channel").startswith(("U", "W")):
-        user = workspace.users.get(call.text("channel"))
-        if user is None or user.deleted:
-            raise SlackError("user_not_found")
-        return workspace.open_dm(user.id)
-    return call.channel()
-
-
-def check_open(call: Call, channel: Channel) -> None:
-    """Refuse an archived conversation, and the Messages tab if the manifest has none."""
-    if channel.archived:
-        raise SlackError("is_archived")
-    if channel.kind == "im" and not call.slack.manifest.messages_tab:
-        raise SlackError("messages_tab_disabled")
-
-
 @serves("chat.postMessage")
 def post_message(call: Call) -> Json:
-    """chat.postMessage."""
+    """chat.postMessage; a person's id as `channel` is their DM."""
     if call.args.get("as_user"):
         raise SlackError("as_user_not_supported")
-    channel = _target(call)
-    check_open(call, channel)
-    thread_ts = call.thread(channel, missing="thread_not_found")
-    content = read_content(call)
+    workspace, person = call.slack.workspace, call.text("channel")
+    if person.startswith(("U", "W")):
+        if person not in workspace.users or workspace.users[person].deleted:
+            raise SlackError("user_not_found")
+        call.args["channel"] = workspace.open_dm(person).id
+    channel = call.open_channel()
+    thread_ts, content, metadata = call.thread(channel), read_content(call), read_metadata(call)
     if thread_ts is not None and call.args.get("reply_broadcast"):
         content["subtype"] = "thread_broadcast"
-    message = call.slack.posting.by_app(
-        channel, content, thread_ts=thread_ts, metadata=read_metadata(call)
-    )
+    message = posting.by_app(call.slack, channel, content, thread_ts=thread_ts, metadata=metadata)
     return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
 
 
@@ -55,17 +38,16 @@ def shown(message: Message) -> Json:
 @serves("chat.postEphemeral")
 def post_ephemeral(call: Call) -> Json:
     """chat.postEphemeral: in a thread it is shown only if that has a reply already."""
-    channel = call.channel()
-    check_open(call, channel)
+    channel = call.open_channel()
     if call.text("user") not in channel.members:
         raise SlackError("user_not_in_channel")
-    thread_ts = call.thread(channel, missing="thread_not_found")
-    message = call.slack.posting.ephemeral(
-        channel, call.text("user"), read_content(call), thread_ts=thread_ts
+    thread_ts, content = call.thread(channel), read_content(call)
+    message = posting.ephemeral(
+        call.slack, channel, call.text("user"), content, thread_ts=thread_ts
     )
-    if message.unseen:
+    if message is None:
         call.slack.violations.add_all(call.method.name, [UNSEEN])
-    return {"message_ts": message.ts}
+    return {"message_ts": call.slack.workspace.next_ts() if message is None else message.ts}
 
 
 @serves("chat.update")
@@ -88,13 +70,9 @@ def update(call: Call) -> Json:
     if "metadata" in call.args:
         message.metadata = read_metadata(call)
     editor = None if "blocks" in content else call.bot.id
-    call.slack.posting.change(message, changes, editor=editor)
-    return {
-        "channel": channel.id,
-        "ts": message.ts,
-        "text": message.body["text"],
-        "message": shown(message),
-    }
+    posting.change(call.slack, message, changes, editor=editor)
+    answer = {"channel": channel.id, "ts": message.ts, "text": message.body["text"]}
+    return {**answer, "message": shown(message)}
 
 
 @serves("chat.delete")
@@ -104,7 +82,7 @@ def delete(call: Call) -> Json:
     message = call.own_message(channel, "cant_delete_message")
     if message.stream == "live":
         raise SlackError("cant_delete_message")
-    call.slack.posting.delete(message)
+    posting.delete(call.slack, message)
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -113,13 +91,8 @@ def get_permalink(call: Call) -> Json:
     """chat.getPermalink."""
     channel = call.channel(member=False)
     message = call.message(channel, "message_ts")
-    return {"channel": channel.id, "permalink": permalink(call, channel, message)}
-
-
-def permalink(call: Call, channel: Channel, message: Message) -> str:
-    """Return a message's permalink."""
     domain = call.slack.workspace.identity.team_domain
     link = f"https://{domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
-    return link
+    return {"channel": channel.id, "permalink": link}

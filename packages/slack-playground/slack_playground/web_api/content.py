@@ -9,7 +9,8 @@ from slack_playground.records import Json
 from slack_playground.web_api.call import Call, SlackError
 
 CUT = 40_000
-UPDATE_CHARACTERS = 4_000
+"""chat.postMessage cuts a longer text."""
+TEXT_CHARACTERS = {"chat.update": 4_000, "chat.postEphemeral": CUT}
 METADATA_BYTES = 16_384
 ATTACHMENTS = 100
 
@@ -24,37 +25,27 @@ def read_content(call: Call) -> Json:
     if "markdown_text" in args:
         if "text" in args or "blocks" in args:
             raise SlackError("markdown_text_conflict")
-        markdown = args["markdown_text"]
-        if not markdown:
-            raise SlackError("no_text")
-        if len(markdown) > MARKDOWN_CHARACTERS:
+        content["text"] = args["markdown_text"]
+        if len(content["text"]) > MARKDOWN_CHARACTERS:
             raise SlackError("msg_too_long")
-        content["text"] = markdown
-        content["blocks"] = with_ids([{"type": "markdown", "text": markdown}])
+        content["blocks"] = with_ids([{"type": "markdown", "text": content["text"]}])
     if "text" in args:
-        content["text"] = _text(call)
+        if len(call.text("text")) > TEXT_CHARACTERS.get(call.method.name, len(call.text("text"))):
+            raise SlackError("msg_too_long")
+        content["text"] = call.text("text")[:CUT]
     if "blocks" in args:
         content["blocks"] = read_blocks(call)
     if "attachments" in args:
         content["attachments"] = _attachments(args["attachments"])
-    if not any(content.values()):
+    if not any(content.values()) or args.get("markdown_text") == "":
         raise SlackError("no_text")
     return content
 
 
-def _text(call: Call) -> str:
-    text = call.text("text")
-    if call.method.name == "chat.update" and len(text) > UPDATE_CHARACTERS:
-        raise SlackError("msg_too_long")
-    if call.method.name == "chat.postEphemeral" and len(text) > CUT:
-        raise SlackError("msg_too_long")
-    return text[:CUT]
-
-
-def read_blocks(call: Call, *, too_many: str = "") -> list[Json]:
-    """The checked `blocks` argument; `too_many` is the error for more than 50, if there is one."""
-    blocks: Any = call.args["blocks"]
-    if too_many and isinstance(blocks, list) and len(blocks) > MESSAGE_BLOCKS:
+def read_blocks(call: Call) -> list[Json]:
+    """The checked `blocks` argument; more than 50 have an error of their own in some methods."""
+    blocks, too_many = call.args["blocks"], "msg_blocks_too_many"
+    if too_many in call.method.errors and len(blocks) > MESSAGE_BLOCKS:
         raise SlackError(too_many)
     check_blocks(blocks)
     return with_ids(blocks)
@@ -74,8 +65,7 @@ def _attachments(attachments: list[Any]) -> list[Json]:
     if not all(isinstance(attachment, dict) for attachment in attachments):
         raise SlackError("invalid_attachments")
     for attachment in attachments:
-        if "blocks" in attachment:
-            check_blocks(attachment["blocks"])
+        check_blocks(attachment.get("blocks", []))
     return attachments
 
 

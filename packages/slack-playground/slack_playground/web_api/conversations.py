@@ -1,11 +1,17 @@
 """conversations.* and users.conversations."""
 
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
+from slack_playground import posting
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Kind, Message
 from slack_playground.rich_text import as_read
 from slack_playground.web_api.call import Call, SlackError, need_scope, serves
 from slack_playground.workspace import Workspace
 
-_TYPES = {"public_channel": "public", "private_channel": "private", "mpim": "mpim", "im": "im"}
+_TYPES: dict[str, Kind] = {
+    "public_channel": "public",
+    "private_channel": "private",
+    "mpim": "mpim",
+    "im": "im",
+}
 
 
 def channel_object(workspace: Workspace, channel: Channel) -> Json:
@@ -64,41 +70,27 @@ def info(call: Call) -> Json:
     return {"channel": shown}
 
 
-def _listed(call: Call, channels: list[Channel]) -> Json:
+@serves("conversations.list", "users.conversations")
+def list_(call: Call) -> Json:
+    """conversations.list, and users.conversations of a person or the app."""
     wanted = [kind.strip() for kind in call.text("types", "public_channel").split(",")]
     if any(kind not in _TYPES for kind in wanted):
         raise SlackError("invalid_types")
     kinds = {_TYPES[kind] for kind in wanted}
-    for kind, prefix in SCOPE_PREFIXES.items():
-        if kind in kinds:
-            need_scope(call.slack, f"{prefix}:read")
+    for kind in sorted(kinds):
+        need_scope(call.slack, f"{SCOPE_PREFIXES[kind]}:read")
+    workspace, user = call.slack.workspace, call.text("user", call.bot.id)
     found = [
         channel
-        for channel in channels
+        for channel in workspace.channels.values()
         if channel.kind in kinds
         and (not channel.is_private or call.bot.id in channel.members)
         and not (channel.archived and call.args.get("exclude_archived"))
+        and (call.method.name == "conversations.list" or user in channel.members)
     ]
     page, metadata = call.page(found, default=100)
-    workspace = call.slack.workspace
-    return {
-        "channels": [channel_object(workspace, channel) for channel in page],
-        "response_metadata": metadata,
-    }
-
-
-@serves("conversations.list")
-def list_(call: Call) -> Json:
-    """conversations.list."""
-    return _listed(call, list(call.slack.workspace.channels.values()))
-
-
-@serves("users.conversations")
-def of_user(call: Call) -> Json:
-    """users.conversations."""
-    user = call.text("user", call.bot.id)
-    channels = call.slack.workspace.channels.values()
-    return _listed(call, [channel for channel in channels if user in channel.members])
+    shown = [channel_object(workspace, channel) for channel in page]
+    return {"channels": shown, "response_metadata": metadata}
 
 
 @serves("conversations.members")
@@ -147,29 +139,24 @@ def join(call: Call) -> Json:
     if channel.archived:
         raise SlackError("is_archived")
     if call.bot.id not in channel.members:
-        call.slack.posting.join(channel, [call.bot])
+        posting.join(call.slack, channel, [call.bot])
     return {"channel": channel_object(call.slack.workspace, channel)}
 
 
 def _between(call: Call, messages: list[Message]) -> list[Message]:
     """Only the messages that oldest, latest and inclusive allow."""
-    inclusive = bool(call.args.get("inclusive"))
-    bounds: dict[str, float | None] = {"oldest": None, "latest": None}
+    bounds = {"oldest": 0.0, "latest": float("inf")}
     for name in bounds:
-        if call.args.get(name):
-            try:
-                bounds[name] = float(call.args[name])
-            except ValueError:
-                raise SlackError(f"invalid_ts_{name}") from None
-    oldest, latest = bounds["oldest"], bounds["latest"]
-
-    def fits(message: Message) -> bool:
-        ts = float(message.ts)
-        after = oldest is None or ts > oldest or (inclusive and ts == oldest)
-        before = latest is None or ts < latest or (inclusive and ts == latest)
-        return after and before
-
-    return [message for message in messages if fits(message)]
+        try:
+            bounds[name] = float(call.args.get(name) or bounds[name])
+        except ValueError:
+            raise SlackError(f"invalid_ts_{name}") from None
+    edges = bounds.values() if not call.args.get("inclusive") else ()
+    return [
+        message
+        for message in messages
+        if bounds["oldest"] <= (ts := float(message.ts)) <= bounds["latest"] and ts not in edges
+    ]
 
 
 def _objects(call: Call, messages: list[Message]) -> list[Json]:
@@ -182,7 +169,7 @@ def _objects(call: Call, messages: list[Message]) -> list[Json]:
     return shown
 
 
-def shows_in_channel(message: Message) -> bool:
+def _shows_in_channel(message: Message) -> bool:
     """Whether a message is in the conversation itself: not a reply, or a broadcast one."""
     return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
 
@@ -191,7 +178,7 @@ def shows_in_channel(message: Message) -> bool:
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
-    found = [m for m in call.slack.workspace.history(channel.id) if shows_in_channel(m)]
+    found = [m for m in call.slack.workspace.history(channel.id) if _shows_in_channel(m)]
     page, metadata = call.page(_between(call, found)[::-1], default=100, most=999)
     return {
         "messages": _objects(call, page),
@@ -206,14 +193,13 @@ def replies(call: Call) -> Json:
     """conversations.replies: a thread, its parent first, then oldest first."""
     channel = call.channel(scope="history")
     workspace = call.slack.workspace
-    message = workspace.messages.get(channel.id, {}).get(call.text("ts"))
+    message = workspace.find(channel.id, call.text("ts"))
     thread_ts = call.text("ts") if message is None else message.thread_ts
     answers = workspace.replies(channel.id, thread_ts)
-    parent = workspace.messages.get(channel.id, {}).get(thread_ts)
+    parent = workspace.find(channel.id, thread_ts)
     if parent is None and not answers:
         raise SlackError("thread_not_found")
-    found = _between(call, answers)
-    page, metadata = call.page(found, default=1000)
+    page, metadata = call.page(_between(call, answers), default=1000)
     first = [parent] if parent is not None else []
     return {
         "messages": _objects(call, [*first, *page]),

@@ -2,27 +2,24 @@
 
 import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
-
-
-@dataclass(kw_only=True)
-class Argument:
-    """An argument of a method; `type` is string, boolean, integer, number, array or any."""
-
-    type: str
-    required: bool
+from typing import Any
 
 
 @dataclass(kw_only=True)
 class Method:
-    """One Web API method. `tier` is 1 to 4, or "special"."""
+    """One Web API method, as the reference describes it.
+
+    `args` is by name `{"type": string, boolean, integer, number, array or any, "required": bool}`;
+    `tier` is 1 to 4, or "special".
+    """
 
     name: str
-    args: dict[str, Argument] = field(default_factory=dict)
-    scopes: list[str] = field(default_factory=list)
-    tier: int | str = "special"
-    errors: set[str] = field(default_factory=set)
+    args: dict[str, dict[str, Any]]
+    scopes: list[str]
+    tier: int | str
+    errors: set[str]
 
 
 def load_methods() -> dict[str, Method]:
@@ -32,19 +29,13 @@ def load_methods() -> dict[str, Method]:
     overlay = tomllib.loads(here.joinpath("slack_methods_overlay.toml").read_text(encoding="utf-8"))
     methods = {
         name: Method(
-            name=name,
-            args={key: Argument(**argument) for key, argument in content["args"].items()},
-            scopes=content["scopes"],
-            tier=content["tier"],
-            errors={*content["errors"], *reference["common_errors"]},
+            name=name, **{**listed, "errors": {*listed["errors"], *reference["common_errors"]}}
         )
-        for name, content in reference["methods"].items()
+        for name, listed in reference["methods"].items()
     }
     for difference in overlay["difference"]:
         for name in methods if difference["methods"] == ["*"] else difference["methods"]:
             methods[name].errors |= set(difference.get("errors", ()))
             if argument := difference.get("argument"):
-                methods[name].args[argument["name"]] = Argument(
-                    type=argument["type"], required=argument["required"]
-                )
+                methods[name].args[argument["name"]] = argument
     return methods

@@ -3,6 +3,7 @@
 import zoneinfo
 from datetime import UTC, datetime
 
+from slack_playground import posting
 from slack_playground.records import Json, User
 from slack_playground.slack import Slack
 from slack_playground.web_api.call import Call, SlackError, serves
@@ -33,13 +34,8 @@ def connections_open(call: Call) -> Json:
     return {"url": f"{url}/link/?ticket={call.slack.socket_mode.ticket()}"}
 
 
-def is_external(slack: Slack, user: User) -> bool:
-    """Whether a person is known by Slack Connect only: Slack does not tell the app their locale."""
-    return user.team != slack.workspace.identity.team_id
-
-
-def user_object(user: User, *, locale: bool) -> Json:
-    """The user object Slack returns."""
+def user_object(slack: Slack, user: User, *, locale: bool = True) -> Json:
+    """The user object Slack returns; of people known by Slack Connect it never has the locale."""
     now = datetime.now(tz=zoneinfo.ZoneInfo(user.tz))
     offset = now.utcoffset()
     shown: Json = {
@@ -71,7 +67,7 @@ def user_object(user: User, *, locale: bool) -> Json:
     }
     if user.is_bot:
         shown["profile"] |= {"api_app_id": user.app_id, "bot_id": user.bot_id}
-    if locale:
+    if locale and user.team == slack.workspace.identity.team_id:
         shown["locale"] = user.locale
     return shown
 
@@ -82,8 +78,7 @@ def users_info(call: Call) -> Json:
     user = call.slack.workspace.users.get(call.text("user"))
     if user is None:
         raise SlackError("user_not_found")
-    locale = bool(call.args.get("include_locale")) and not is_external(call.slack, user)
-    shown = user_object(user, locale=locale)
+    shown = user_object(call.slack, user, locale=bool(call.args.get("include_locale")))
     if user.team != call.slack.workspace.identity.team_id:
         shown["is_stranger"] = False
     return {"user": shown}
@@ -93,51 +88,41 @@ def users_info(call: Call) -> Json:
 def users_list(call: Call) -> Json:
     """users.list."""
     users = list(call.slack.workspace.users.values())
-    page, metadata = call.page(users, default=len(users) or 1)
+    page, metadata = call.page(users, default=len(users))
     locale = bool(call.args.get("include_locale"))
     return {
-        "members": [
-            user_object(user, locale=locale and not is_external(call.slack, user)) for user in page
-        ],
+        "members": [user_object(call.slack, user, locale=locale) for user in page],
         "cache_ts": int(datetime.now(tz=UTC).timestamp()),
         "response_metadata": metadata,
     }
 
 
-@serves("reactions.add")
-@serves("reactions.remove")
+@serves("reactions.add", "reactions.remove")
 def react(call: Call) -> Json:
     """reactions.add and reactions.remove."""
-    add = call.method.name == "reactions.add"
-    name = call.text("name").strip(":")
+    name, bot = call.text("name").strip(":"), call.bot.id
     if not name:
         raise SlackError("invalid_name")
     if "channel" not in call.args or "timestamp" not in call.args:
         raise SlackError("no_item_specified")
-    try:
-        channel = call.channel()
-    except SlackError as error:
-        if error.error == "not_in_channel":
-            raise SlackError("no_access") from error
-        raise
+    channel = call.channel(member=False)
+    if bot not in channel.members:
+        raise SlackError("no_access")
     message = call.message(channel, "timestamp")
-    reactions: list[Json] = message.body.setdefault("reactions", [])
-    found = next((reaction for reaction in reactions if reaction["name"] == name), None)
-    mine = found is not None and call.bot.id in found["users"]
-    if add:
-        if mine:
+    known = {one["name"]: one["users"] for one in message.body.get("reactions", [])}
+    users = known.setdefault(name, [])
+    if call.method.name == "reactions.add":
+        if bot in users:
             raise SlackError("already_reacted")
-        if found is None:
-            found = {"name": name, "users": [], "count": 0}
-            reactions.append(found)
-        found["users"].append(call.bot.id)
-    elif found is None or not mine:
-        raise SlackError("no_reaction")
+        users.append(bot)
     else:
-        found["users"].remove(call.bot.id)
-    found["count"] = len(found["users"])
-    message.body["reactions"] = [reaction for reaction in reactions if reaction["count"]]
-    if not message.body["reactions"]:
-        del message.body["reactions"]
-    call.slack.updates.publish({"changed": "messages", "channel": channel.id, "ts": message.ts})
+        if bot not in users:
+            raise SlackError("no_reaction")
+        users.remove(bot)
+    message.body["reactions"] = [
+        {"name": name, "users": users, "count": len(users)}
+        for name, users in known.items()
+        if users
+    ]
+    posting.published(call.slack, message)
     return {}

@@ -1,17 +1,14 @@
 """chat.startStream, appendStream, stopStream: messages that grow while people read them."""
 
-import time
+import copy
 
-from slack_playground.block_kit import MARKDOWN_CHARACTERS, check
+from slack_playground import posting
+from slack_playground.block_kit import MARKDOWN_CHARACTERS
 from slack_playground.records import Json, Message
 from slack_playground.web_api.agents import STATUSES
 from slack_playground.web_api.call import Call, SlackError, serves
-from slack_playground.web_api.chat import check_open, shown
-from slack_playground.web_api.content import (
-    check_blocks,
-    read_blocks,
-    read_metadata,
-)
+from slack_playground.web_api.chat import shown
+from slack_playground.web_api.content import check_blocks, read_blocks, read_metadata
 
 # A card counts with the text. Source: https://github.com/paradigmxyz/centaur/pull/505
 _CARD_CHARACTERS = 300
@@ -20,28 +17,21 @@ _CARD_CHARACTERS = 300
 @serves("chat.startStream")
 def start(call: Call) -> Json:
     """chat.startStream."""
-    channel = call.channel()
-    check_open(call, channel)
-    thread_ts = call.thread(channel, missing="thread_not_found")
+    channel = call.open_channel()
+    thread_ts = call.thread(channel) or ""
     if channel.kind != "im":
         _check_recipient(call)
-    if call.args.get("task_display_mode", "timeline") not in ("timeline", "plan"):
-        raise SlackError("invalid_arguments", "must be one of: timeline, plan")
-    text, chunks = _pieces(call)
-    workspace = call.slack.workspace
-    message = Message(
-        channel=channel.id,
-        ts=workspace.next_ts(),
-        body={},
-        stream="live",
-        stream_mode=_mode(call, ""),
-        stream_started=time.time(),
-        stream_text=text,
-        stream_chunks=chunks,
-        stream_for="" if channel.kind == "im" else call.text("recipient_user_id"),
-    )
-    _check_length(call, text, chunks)
-    call.slack.posting.open_stream(channel, message, thread_ts=str(thread_ts))
+    call.check("task_display_mode", "one:timeline|plan")
+    slack, recipient = call.slack, call.text("recipient_user_id")
+    message = posting.new_of_app(slack, channel, {}, thread_ts, stream="live")
+    text, chunks = _pieces(call, message)
+    posting.extend_stream(slack, message, text, chunks)
+    if channel.kind != "im":
+        message.stream_for, message.stream_opened = recipient, copy.deepcopy(message.body)
+    posting.add(slack, channel, message)
+    root = slack.workspace.find(channel.id, thread_ts)
+    author = "" if root is None else str(root.body.get("user", ""))
+    posting.set_session(slack, channel.id, thread_ts, "processing", initiator=author)
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -49,25 +39,24 @@ def _check_recipient(call: Call) -> None:
     for name in ("recipient_user_id", "recipient_team_id"):
         if not call.args.get(name):
             raise SlackError(f"missing_{name}")
-    workspace = call.slack.workspace
-    user = workspace.users.get(call.text("recipient_user_id"))
-    teams = {user.team for user in workspace.users.values()}
-    if call.text("recipient_team_id") not in teams:
+    users, team = call.slack.workspace.users, call.text("recipient_team_id")
+    if team not in {user.team for user in users.values()}:
         raise SlackError("team_not_found")
-    if user is None or user.team != call.text("recipient_team_id"):
+    user = users.get(call.text("recipient_user_id"))
+    if user is None or user.team != team:
         raise SlackError("user_not_found")
 
 
-def _pieces(call: Call) -> tuple[str, list[Json]]:
-    """The text this call adds, and its other chunks; raises SlackError."""
+def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
+    """The text this call adds to a streamed message, and its other chunks; raises SlackError.
+
+    Each stream takes its content in one argument only, the one its first content came in.
+    """
     if "markdown_text" in call.args and "chunks" in call.args:
         raise SlackError("invalid_arguments", "markdown_text and chunks exclude each other")
+    call.check("chunks", "list0:1000:@chunks", "invalid_chunks")
     text = call.text("markdown_text")
     chunks: list[Json] = []
-    errors: list[str] = []
-    check("list0:1000:@chunks", call.args.get("chunks", []), "/chunks", errors)
-    if errors:
-        raise SlackError("invalid_chunks", *errors)
     for chunk in call.args.get("chunks", []):
         if chunk["type"] == "markdown_text":
             text += chunk["text"]
@@ -75,27 +64,17 @@ def _pieces(call: Call) -> tuple[str, list[Json]]:
         if chunk["type"] == "blocks":
             check_blocks(chunk["blocks"], "invalid_chunks")
         chunks.append(chunk)
-    if len(text) > MARKDOWN_CHARACTERS:
-        raise SlackError("msg_too_long")
-    return text, chunks
-
-
-def _mode(call: Call, opened: str) -> str:
-    """The mode of a stream that was opened in mode `opened`; raises SlackError for the other one.
-
-    Each stream takes its content in one argument only, the one its first content came in.
-    """
-    named = [name for name in ("markdown_text", "chunks") if call.args.get(name)]
-    if named and opened and named != [opened]:
+    named = "".join(name for name in ("markdown_text", "chunks") if call.args.get(name))
+    if named and message.stream_mode not in ("", named):
         raise SlackError("streaming_mode_mismatch")
-    return opened or "".join(named)
-
-
-def _check_length(call: Call, text: str, chunks: list[Json]) -> None:
-    """Refuse a streamed message whose text and task cards are too long together."""
-    cards = {chunk["id"] for chunk in chunks if chunk["type"] == "task_update"}
-    if len(text) + _CARD_CHARACTERS * len(cards) > call.slack.settings.stream_characters:
+    whole = message.body["text"] + text
+    every = [*message.stream_chunks, *chunks]
+    cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
+    length = len(whole) + _CARD_CHARACTERS * len(cards)
+    if len(text) > MARKDOWN_CHARACTERS or length > call.slack.settings.stream_characters:
         raise SlackError("msg_too_long")
+    message.stream_mode = message.stream_mode or named
+    return text, chunks
 
 
 @serves("chat.appendStream")
@@ -107,12 +86,10 @@ def append(call: Call) -> Json:
         raise SlackError("stopped_by_user")
     if message.stream != "live":
         raise SlackError("message_not_in_streaming_state")
-    text, chunks = _pieces(call)
+    text, chunks = _pieces(call, message)
     if not text and not chunks:
         raise SlackError("no_text")
-    message.stream_mode = _mode(call, message.stream_mode)
-    _check_length(call, message.stream_text + text, [*message.stream_chunks, *chunks])
-    call.slack.posting.extend_stream(message, text, chunks)
+    posting.extend_stream(call.slack, message, text, chunks)
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -125,22 +102,16 @@ def stop(call: Call) -> Json:
     """
     channel = call.channel()
     message = call.own_message(channel, "message_not_owned_by_app")
-    text, chunks = _pieces(call)
-    if message.stream == "stopped_by_user":
-        if text or chunks:
-            raise SlackError("stopped_by_user")
-    elif message.stream != "live":
+    call.check("session_status", f"one:{'|'.join(STATUSES)}")
+    if message.stream not in ("live", "stopped_by_user"):
         raise SlackError("message_not_in_streaming_state")
-    _mode(call, message.stream_mode)
-    status = call.args.get("session_status")
-    if status is not None and status not in STATUSES:
-        raise SlackError("invalid_arguments", f"must be one of: {', '.join(STATUSES)}")
-    blocks: list[Json] = []
-    if "blocks" in call.args:
-        blocks = read_blocks(call, too_many="msg_blocks_too_many")
-    _check_length(call, message.stream_text + text, [*message.stream_chunks, *chunks])
-    metadata = read_metadata(call)
-    if metadata is not None:
-        message.metadata = metadata
-    call.slack.posting.close_stream(message, text, chunks, blocks, session=status or "active")
+    text, chunks = _pieces(call, message)
+    if message.stream == "stopped_by_user" and (text or chunks):
+        raise SlackError("stopped_by_user")
+    blocks = read_blocks(call) if "blocks" in call.args else []
+    message.metadata = read_metadata(call) or message.metadata
+    before = copy.deepcopy(message.body)
+    posting.end_stream(call.slack, message, "stopped", call.text("session_status") or "active")
+    posting.extend_stream(call.slack, message, text, chunks, blocks)
+    posting.changed(call.slack, message, before)
     return {"channel": channel.id, "ts": message.ts, "message": shown(message)}

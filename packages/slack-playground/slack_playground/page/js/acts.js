@@ -71,7 +71,7 @@ export async function command(channel, text, inThread) {
 
 export const upload = async (file) => post("files", { user: store.me, name: file.name, content: await base64(file) });
 export const edit = (message, channel, text) => attempt(() => post("messages/edit", { user: store.me, channel, ts: message.ts, text }));
-export const forward = (message, channel) => attempt(() => post("messages/forward", { user: store.me, channel, ts: message.ts, to: "dm" }));
+export const forward = (message, channel) => attempt(() => post("messages/forward", { user: store.me, channel, ts: message.ts }));
 export const remove = (message, channel) => attempt(() => post("messages/delete", { user: store.me, channel, ts: message.ts }));
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
 export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));

@@ -66,7 +66,7 @@ export const rootOf = (message) => message.thread_ts ?? message.ts;
 export const isReply = (message) => rootOf(message) !== message.ts;
 
 export function mine() {
-  return store.workspace.channels.filter((entry) => !entry.is_archived && entry.members.includes(store.me));
+  return store.workspace.channels.filter((entry) => !entry.archived && entry.members.includes(store.me));
 }
 
 // Returns `work` run one at a time, so that no answer overtakes another: what asks meanwhile has it run once more.
