@@ -69,17 +69,20 @@ class Deliveries:
         self.record: Record[Delivery] = Record()
         self.pending: dict[int, Json] = {}
 
-    def send_event(self, body: Json) -> None:
-        """Deliver an event in the background, retried until acked, as often as `copies` says."""
-        for copy in range(random.randint(*self.copies)):  # noqa: S311
-            self._start(body, first_retry=copy)
+    def send_event(self, body: Json) -> list[int]:
+        """Deliver an event in the background, retried until acked, as often as `copies` says.
+
+        Returns the numbers of the deliveries.
+        """
+        number = random.randint(*self.copies)  # noqa: S311
+        return [self._start(body, first_retry=copy) for copy in range(number)]
 
     def resume(self, pending: Sequence[Json]) -> None:
         """Continue the deliveries of the events that were pending when the playground stopped."""
         for body in pending:
             self._start(body, first_retry=1)
 
-    def _start(self, body: Json, *, first_retry: int) -> None:
+    def _start(self, body: Json, *, first_retry: int) -> int:
         name = str(body.get("event", {}).get("type", body.get("type", "")))
         delivery = self._new("events_api", name, body)
         self.pending[delivery.number] = delivery.body
@@ -92,6 +95,7 @@ class Deliveries:
                 del self.pending[delivery.number]
 
         task.add_done_callback(done)
+        return delivery.number
 
     async def send_request(self, kind: Kind, name: str, body: Json) -> Delivery:
         """Deliver a command or an interaction once; Slack does not repeat these."""

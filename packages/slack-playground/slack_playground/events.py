@@ -4,39 +4,28 @@ import time
 import uuid
 from typing import Any
 
+from slack_playground.objects import like
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, User, new_id
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
-
-VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
 
 
 def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = "") -> Json:
     """The outer body of an event; `team` is the author's."""
     identity = slack.workspace.identity
     named = slack.authorized.get(channel.id, identity) if channel else identity
-    return {
-        "token": VERIFICATION_TOKEN,
-        "team_id": identity.team_id,
-        "context_team_id": team or identity.team_id,
-        "context_enterprise_id": None,
-        "api_app_id": identity.app_id,
-        "event": event,
-        "type": "event_callback",
-        "event_id": new_id("Ev"),
-        "event_time": int(time.time()),
-        "authorizations": [
-            {
-                "enterprise_id": None,
-                "team_id": named.team_id,
-                "user_id": named.bot_user_id,
-                "is_bot": True,
-                "is_enterprise_install": False,
-            }
-        ],
-        "is_ext_shared_channel": channel is not None and channel.shared,
-        "event_context": f"4-{uuid.uuid4().hex}",
-    }
+    return like(
+        "event",
+        team_id=identity.team_id,
+        context_team_id=team or identity.team_id,
+        api_app_id=identity.app_id,
+        event=event,
+        event_id=new_id("Ev"),
+        event_time=int(time.time()),
+        authorizations=[like("authorization", team_id=named.team_id, user_id=named.bot_user_id)],
+        is_ext_shared_channel=channel is not None and channel.shared,
+        event_context=f"4-{uuid.uuid4().hex}",
+    )
 
 
 def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any) -> bool:

@@ -1,7 +1,6 @@
 """Files: upload, sharing, and download by the app and by people."""
 
 import base64
-import mimetypes
 import re
 from functools import partial
 from http import HTTPStatus
@@ -9,7 +8,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from slack_playground.records import File, Json
+from slack_playground.objects import mimetype
+from slack_playground.records import File
 from slack_playground.settings import DOWNLOAD
 from slack_playground.slack import Slack
 from slack_playground.workspace import Workspace
@@ -23,38 +23,6 @@ def receive(file: File, content: bytes) -> None:
     """Put the bytes of a file in, which ends its upload."""
     file.content, file.size = base64.b64encode(content).decode(), len(content)
     file.ticket = ""
-
-
-def file_object(slack: Slack, file: File) -> Json:
-    """The file object of messages, and of what a form was submitted with."""
-    team = slack.workspace.identity.team_id
-    extension = file.name.rpartition(".")[2].lower() if "." in file.name else "text"
-    private = f"{slack.url}/files-pri/{team}-{file.id}"
-    name = quote(file.name.lower())
-    return {
-        "id": file.id,
-        "created": file.created,
-        "timestamp": file.created,
-        "name": file.name,
-        "title": file.title or file.name,
-        "mimetype": _mimetype(file),
-        "filetype": extension,
-        "pretty_type": extension.upper(),
-        "user": file.owner,
-        "user_team": team,
-        "editable": False,
-        "size": file.size,
-        "mode": "hosted",
-        "is_external": False,
-        "external_type": "",
-        "is_public": False,
-        "public_url_shared": False,
-        "url_private": f"{private}/{name}",
-        "url_private_download": f"{private}/download/{name}",
-        "permalink": f"https://playground.slack.com/files/{file.owner}/{file.id}/{name}",
-        "has_rich_preview": False,
-        "file_access": "visible",
-    }
 
 
 def may_see(workspace: Workspace, user: str, file: File) -> bool:
@@ -133,15 +101,11 @@ async def _content(request: web.Request) -> bytes:
     return b""
 
 
-def _mimetype(file: File) -> str:
-    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-
-
 def _download(file: File) -> web.Response:
     plain, whole = _PLAIN.sub("_", file.name), quote(file.name, safe="")
     return web.Response(
         body=base64.b64decode(file.content or ""),
-        content_type=_mimetype(file),
+        content_type=mimetype(file),
         headers={
             "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}",
             "X-Content-Type-Options": "nosniff",

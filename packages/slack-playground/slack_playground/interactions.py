@@ -13,10 +13,9 @@ from slack_playground.block_kit import Errors, check
 from slack_playground.blocks import block_errors, view_errors, with_ids
 from slack_playground.calls import STREAMED
 from slack_playground.delivery import Delivery
-from slack_playground.events import VERIFICATION_TOKEN
 from slack_playground.form_values import element_in, state_of
 from slack_playground.guidance import message_advice, view_advice
-from slack_playground.message_objects import added
+from slack_playground.objects import added, like
 from slack_playground.records import (
     Channel,
     Json,
@@ -38,7 +37,6 @@ _RESPONSE_URL = "response_url"
 
 
 def _trigger(slack: Slack, user: User, view: str = "") -> str:
-    _forget_old(slack.triggers, TRIGGER_SECONDS * 10)
     number = time.time_ns() // 1000
     trigger_id = f"{number}.{number // 7}.{secrets.token_hex(16)}"
     slack.triggers[trigger_id] = Trigger(user=user.id, view=view)
@@ -46,17 +44,9 @@ def _trigger(slack: Slack, user: User, view: str = "") -> str:
 
 
 def _response_url(slack: Slack, path: str, target: ResponseUrl) -> str:
-    _forget_old(slack.response_urls, RESPONSE_URL_SECONDS)
     key = f"/{path}/{slack.workspace.identity.team_id}/{secrets.token_hex(12)}"
     slack.response_urls[key] = target
     return slack.url + key
-
-
-def _forget_old(kept: dict[str, Any], seconds: float) -> None:
-    """Drop what is too old to be used."""
-    end = time.monotonic() - seconds
-    for key in [key for key, one in kept.items() if one.born < end]:
-        del kept[key]
 
 
 def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> Json:
@@ -64,36 +54,28 @@ def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> 
     team = {"id": identity.team_id, "domain": identity.team_domain}
     if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
         team = {"id": user.team, "domain": user.team.lower()}
-    return {
-        "type": kind,
-        "team": team,
-        "enterprise": None,
-        "is_enterprise_install": False,
-        "user": {"id": user.id, "username": name, "name": name, "team_id": user.team},
-        "api_app_id": identity.app_id,
-        "token": VERIFICATION_TOKEN,
-    }
+    person = {"id": user.id, "username": name, "name": name, "team_id": user.team}
+    return like("interaction", type=kind, team=team, user=person, api_app_id=identity.app_id)
 
 
 async def command(slack: Slack, user: User, channel: Channel, command: str, text: str) -> Delivery:
     """A slash command; what the ack says is shown to the person, or to all if it says so."""
     identity = slack.workspace.identity
     target = ResponseUrl(channel=channel.id, user=user.id)
-    body = {
-        "token": VERIFICATION_TOKEN,
-        "team_id": identity.team_id,
-        "team_domain": identity.team_domain,
-        "channel_id": channel.id,
-        "channel_name": channel.name_in_payloads,
-        "user_id": user.id,
-        "user_name": user.name.lower(),
-        "command": command,
-        "text": text,
-        "api_app_id": identity.app_id,
-        "is_enterprise_install": "false",
-        "response_url": _response_url(slack, "commands", target),
-        "trigger_id": _trigger(slack, user),
-    }
+    body = like(
+        "command",
+        team_id=identity.team_id,
+        team_domain=identity.team_domain,
+        channel_id=channel.id,
+        channel_name=channel.name_in_payloads,
+        user_id=user.id,
+        user_name=user.name.lower(),
+        command=command,
+        text=text,
+        api_app_id=identity.app_id,
+        response_url=_response_url(slack, "commands", target),
+        trigger_id=_trigger(slack, user),
+    )
     delivery = await slack.deliveries.send_request("slash_commands", command, body)
     answer = delivery.attempts[-1].get("answer") or {}
     wrong = _complaints(slack, delivery, block_errors(answer.get("blocks", [])))
@@ -237,21 +219,15 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
     identity = slack.workspace.identity
     blocks = with_ids(content["blocks"])
     place = {key: view.body[key] for key in ("id", "root_view_id", "previous_view_id")}
-    view.body = {
-        "team_id": identity.team_id,
-        "callback_id": "",
-        "external_id": "",
-        "private_metadata": "",
-        "clear_on_close": False,
-        "notify_on_close": False,
-        **content,
+    view.body = like("view", **content) | {
         **place,
-        "blocks": blocks,
-        "state": {"values": state_of(blocks, {})},
-        "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
+        "team_id": identity.team_id,
         "app_id": identity.app_id,
         "app_installed_team_id": identity.team_id,
         "bot_id": identity.bot_id,
+        "blocks": blocks,
+        "state": {"values": state_of(blocks, {})},
+        "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
     }
     slack.updates.publish("views", user=view.user)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_playground import events
 from slack_playground.blocks import with_ids
-from slack_playground.message_objects import card, profile, tombstone
+from slack_playground.objects import bot_profile, like, user_profile
 from slack_playground.records import Channel, Json, Message, Thread, User
 from slack_playground.slack import Slack
 from slack_playground.typed_text import TypedText
@@ -36,18 +36,21 @@ def typed(
     content, own = as_typed(slack, text), slack.workspace.identity
     body: Json = {"user": user.id, "text": content.text, "team": user.team}
     if user.is_bot:
-        body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": profile(user)}
+        body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": bot_profile(user)}
     else:
         body["client_msg_id"] = client_msg_id or str(uuid.uuid4())
     if shown := content.blocks if blocks is None else blocks:
         body["blocks"] = shown
     if channel.shared and user.team != own.team_id:
-        body |= {"user_team": user.team, "source_team": user.team, "user_profile": card(user)}
+        body |= {
+            "user_team": user.team,
+            "source_team": user.team,
+            "user_profile": user_profile(user),
+        }
     if attachments:
         body["attachments"] = attachments
     if files:
-        body |= {"subtype": "file_share", "files": files, "upload": False}
-        body["display_as_bot"] = False
+        body |= like("file_share", files=files)
     message = _new(slack, channel, body, thread_ts)
     add(slack, channel, message)
     if own.bot_user_id in content.mentions and channel.kind != "im" and user.id != own.bot_user_id:
@@ -79,7 +82,7 @@ def new_of_app(
         "app_id": identity.app_id,
         "text": "",
         "team": identity.team_id,
-        "bot_profile": profile(slack.workspace.user(identity.bot_user_id)),
+        "bot_profile": bot_profile(slack.workspace.bot),
     }
     return _new(slack, channel, body | content, thread_ts, **more)
 
@@ -164,7 +167,8 @@ def delete(slack: Slack, message: Message) -> None:
     """Delete a message; a parent with replies becomes a tombstone, as in Slack."""
     workspace, body = slack.workspace, message.body
     if not message.only_for and workspace.replies(message.channel, message.ts):
-        change(slack, message, {**dict.fromkeys(body), **tombstone(message.ts)})
+        gone = like("tombstone", ts=message.ts, thread_ts=message.ts)
+        change(slack, message, {**dict.fromkeys(body), **gone})
         return
     workspace.remove_message(message)
     if not message.only_for:

@@ -117,6 +117,11 @@ class Workspace:
                 return channel
         return self.add_channel("directmessage", "im", pair)
 
+    @property
+    def bot(self) -> User:
+        """The app's bot user."""
+        return self.users[self.identity.bot_user_id]
+
     def user(self, user_id: str) -> User:
         """A user by id; raises NotFoundError."""
         if user_id not in self.users:

@@ -25,11 +25,9 @@ Act = Callable[..., Any]
 
 def add_control_routes(app: web.Application, slack: Slack) -> None:
     """Add every route of the control API; the query's `team` names a workspace, or the first."""
-    gets: dict[str, Act] = {**queries.GETS}
-    for path, look in gets.items():
+    for path, look in queries.GETS.items():
         app.router.add_get(f"{PREFIX}/{path}", partial(_answer, slack, look))
-    posts: dict[str, Act] = {**people.POSTS, **actions.POSTS, **admin.POSTS}
-    for path, act in posts.items():
+    for path, act in {**people.POSTS, **actions.POSTS, **admin.POSTS}.items():
         app.router.add_post(f"{PREFIX}/{path}", partial(_answer, slack, act))
     app.router.add_delete(f"{PREFIX}/faults", partial(_answer, slack, admin.clear_faults))
     app.router.add_get(f"{PREFIX}/updates", partial(_stream, slack.updates))

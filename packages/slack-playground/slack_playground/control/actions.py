@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any
 
 from slack_playground import events, interactions, posting
 from slack_playground.blocks import block_errors, with_ids
 from slack_playground.delivery import Delivery
-from slack_playground.files import FILE_BYTES, file_object, receive
-from slack_playground.message_objects import forwarded
+from slack_playground.files import FILE_BYTES, receive
+from slack_playground.objects import file_object, forwarded
 from slack_playground.records import Channel, File, Json, Message, User, View
 from slack_playground.slack import Slack
 from slack_playground.workspace import NotFoundError
@@ -51,14 +52,15 @@ def say(
     sent = [_unsent(slack, user, one) for one in file_ids or ()]
     for file in sent:
         file.channels.append(channel.id)
-    files = [file_object(slack, file) for file in sent] or files
+    own = workspace.identity
+    files = [file_object(file, slack.url, own.team_id) for file in sent] or files
     if not (text or blocks or attachments or files):
         raise ValueError("text is missing: a message says something.")
     message = posting.typed(
         slack,
         user,
         channel,
-        text.replace("<@BOT>", f"<@{workspace.identity.bot_user_id}>"),
+        text.replace("<@BOT>", f"<@{own.bot_user_id}>"),
         thread_ts=thread_ts,
         client_msg_id=client_msg_id,
         blocks=blocks,
@@ -273,7 +275,7 @@ def _outcome(delivery: Delivery) -> Json:
     }
 
 
-POSTS = {
+POSTS: dict[str, Callable[..., object]] = {
     "messages": say,
     "messages/edit": edit,
     "messages/delete": delete,

@@ -1,7 +1,7 @@
 """The part of the control API for faults, raw events, delivery and settings."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat
@@ -20,8 +20,7 @@ Copies = Annotated[int, Field(ge=1)]
 def event(slack: Slack, raw: Json) -> Json:
     """Deliver a raw event body; a body without an envelope gets one."""
     body = raw if "event" in raw or "type" not in raw else wrap(slack, raw)
-    slack.deliveries.send_event(body)
-    return {"event_id": body.get("event_id")}
+    return {"event_id": body.get("event_id"), "deliveries": slack.deliveries.send_event(body)}
 
 
 def add_fault(slack: Slack, **fault: Any) -> Json:
@@ -124,7 +123,7 @@ def _was_asked(slack: Slack, thread: Thread) -> bool:
     )
 
 
-POSTS = {
+POSTS: dict[str, Callable[..., object]] = {
     "events": event,
     "faults": add_fault,
     "delivery": set_delivery,

@@ -2,15 +2,16 @@
 
 import random
 import zoneinfo
+from collections.abc import Callable
 from typing import Literal
 
 from slack_playground import posting
 from slack_playground.control.queries import workspace_summary
 from slack_playground.events import emit, member
+from slack_playground.objects import user_object
 from slack_playground.records import Json, User, new_id
 from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.web_api.oauth import decide
-from slack_playground.web_api.people import user_object
 
 
 def _check_zone(tz: str | None) -> None:
@@ -57,7 +58,7 @@ def update_user(
     ):
         if value is not None:
             setattr(user, field, value)
-    shown = user_object(slack, user)
+    shown = user_object(user, slack.workspace.identity.team_id)
     emit(slack, "user_change", user=shown, cache_ts=user.updated)
     slack.updates.publish("state")
     return {"id": user.id}
@@ -181,7 +182,7 @@ def install(slack: Slack, declined: list[str] | None = None) -> Json:
     return {"token": token}
 
 
-POSTS = {
+POSTS: dict[str, Callable[..., object]] = {
     "users": add_user,
     "users/update": update_user,
     "channels": add_channel,

@@ -1,5 +1,6 @@
 """The part of the control API that reads: people, messages, views, calls, deliveries."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -130,7 +131,7 @@ def failures(slack: Slack, since: int = 0) -> Json:
     return _journal("failures", slack.calls.failures, since)
 
 
-GETS = {
+GETS: dict[str, Callable[..., object]] = {
     "state": state,
     "channels/{id}/messages": messages,
     "home": home,

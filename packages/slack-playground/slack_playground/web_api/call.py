@@ -66,8 +66,7 @@ class Call:
     @property
     def bot(self) -> User:
         """The app's bot user."""
-        workspace = self.slack.workspace
-        return workspace.user(workspace.identity.bot_user_id)
+        return self.slack.workspace.bot
 
     def text(self, name: str, default: str = "") -> str:
         """A string argument."""

@@ -2,7 +2,7 @@
 
 from slack_playground import posting
 from slack_playground.calls import STREAMED, UNSEEN
-from slack_playground.message_objects import added
+from slack_playground.objects import added
 from slack_playground.records import Json, Message
 from slack_playground.rich_text import as_read
 from slack_playground.web_api.call import Call, SlackError, serves

@@ -1,10 +1,10 @@
 """conversations.* and users.conversations."""
 
 from slack_playground import posting
+from slack_playground.objects import channel_object
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Kind, Message
 from slack_playground.rich_text import as_read
 from slack_playground.web_api.call import Call, SlackError, need_scope, serves
-from slack_playground.workspace import Workspace
 
 _TYPES: dict[str, Kind] = {
     "public_channel": "public",
@@ -14,52 +14,15 @@ _TYPES: dict[str, Kind] = {
 }
 
 
-def channel_object(workspace: Workspace, channel: Channel) -> Json:
-    """The conversation object Slack returns."""
-    identity = workspace.identity
-    bot = identity.bot_user_id
-    common: Json = {
-        "id": channel.id,
-        "created": channel.created,
-        "is_archived": channel.archived,
-        "is_im": channel.kind == "im",
-        "is_mpim": channel.kind == "mpim",
-        "is_org_shared": False,
-        "context_team_id": identity.team_id,
-        "updated": channel.created * 1000,
-    }
-    if channel.kind == "im":
-        others = [member for member in channel.members if member != bot]
-        return {**common, "user": others[0] if others else bot, "is_user_deleted": False}
-    return {
-        **common,
-        "name": channel.name,
-        "name_normalized": channel.name,
-        "is_channel": channel.kind != "mpim",
-        "is_group": channel.kind == "mpim",
-        "is_private": channel.is_private,
-        "is_general": channel.name == "general",
-        "is_shared": channel.shared,
-        "is_ext_shared": channel.shared,
-        "is_pending_ext_shared": False,
-        "unlinked": 0,
-        "creator": channel.creator,
-        "is_member": bot in channel.members,
-        "shared_team_ids": sorted({workspace.user(m).team for m in channel.members}),
-        "pending_shared": [],
-        "pending_connected_team_ids": [],
-        "topic": {"value": "", "creator": "", "last_set": 0},
-        "purpose": {"value": "", "creator": "", "last_set": 0},
-        "previous_names": [],
-        "num_members": len(channel.members),
-    }
+def _object(call: Call, channel: Channel) -> Json:
+    return channel_object(channel, call.slack.workspace.users, call.bot)
 
 
 @serves("conversations.info")
 def info(call: Call) -> Json:
     """conversations.info."""
     channel = call.channel(scope="read", member=False)
-    shown = channel_object(call.slack.workspace, channel)
+    shown = _object(call, channel)
     if channel.kind == "im":
         # A list of direct messages does not contain these.
         shown |= {"is_shared": channel.shared, "is_ext_shared": channel.shared}
@@ -89,7 +52,7 @@ def list_(call: Call) -> Json:
         and (call.method.name == "conversations.list" or user in channel.members)
     ]
     page, metadata = call.page(found, default=100)
-    shown = [channel_object(workspace, channel) for channel in page]
+    shown = [_object(call, channel) for channel in page]
     return {"channels": shown, "response_metadata": metadata}
 
 
@@ -126,7 +89,7 @@ def open_(call: Call) -> Json:
         same = [c for c in known if sorted(c.members) == everyone]
         channel = same[0] if same else workspace.add_channel("group", "mpim", everyone)
     if call.args.get("return_im"):
-        return {"channel": channel_object(workspace, channel)}
+        return {"channel": _object(call, channel)}
     return {"channel": {"id": channel.id}}
 
 
@@ -140,7 +103,7 @@ def join(call: Call) -> Json:
         raise SlackError("is_archived")
     if call.bot.id not in channel.members:
         posting.join(call.slack, channel, [call.bot])
-    return {"channel": channel_object(call.slack.workspace, channel)}
+    return {"channel": _object(call, channel)}
 
 
 def _between(call: Call, messages: list[Message]) -> list[Message]:

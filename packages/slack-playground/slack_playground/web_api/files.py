@@ -3,7 +3,8 @@
 import secrets
 
 from slack_playground import posting
-from slack_playground.files import FILE_BYTES, file_object, may_see
+from slack_playground.files import FILE_BYTES, may_see
+from slack_playground.objects import file_object, like
 from slack_playground.records import File, Json
 from slack_playground.web_api.call import Call, SlackError, serves
 
@@ -43,15 +44,9 @@ def complete_upload(call: Call) -> Json:
     for file, entry in zip(uploaded, call.args["files"], strict=True):
         file.title, file.completed = entry.get("title", ""), True
         file.channels = [] if channel is None else [channel.id]
-    shown = [file_object(call.slack, file) for file in uploaded]
+    shown = [file_object(file, call.slack.url, call.bot.team) for file in uploaded]
     if channel is not None:
-        content: Json = {
-            "text": call.text("initial_comment"),
-            "subtype": "file_share",
-            "files": shown,
-            "upload": False,
-            "display_as_bot": False,
-        }
+        content = like("file_share", text=call.text("initial_comment"), files=shown)
         posting.by_app(call.slack, channel, content, thread_ts=thread_ts)
     return {"files": shown}
 
@@ -71,7 +66,7 @@ def info(call: Call) -> Json:
         raise SlackError("file_not_found")
     if not may_see(call.slack.workspace, call.bot.id, file):
         raise SlackError("not_visible")
-    return {"file": file_object(call.slack, file), "comments": []}
+    return {"file": file_object(file, call.slack.url, call.bot.team), "comments": []}
 
 
 @serves("files.delete")

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
+from slack_playground.objects import like
 from slack_playground.records import LOOPBACK, Code, Json
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
 from slack_playground.web_api.call import Call, SlackError, serves
@@ -126,13 +127,11 @@ def _for_refresh_token(call: Call) -> Json:
 
 def _installed(slack: Slack, grant: Json) -> Json:
     identity = slack.workspace.identity
-    return {
-        "app_id": identity.app_id,
-        "scope": ",".join(sorted(slack.installation.granted)),
-        "token_type": "bot",
+    return like(
+        "installation",
+        app_id=identity.app_id,
+        scope=",".join(sorted(slack.installation.granted)),
+        bot_user_id=identity.bot_user_id,
+        team={"id": identity.team_id, "name": identity.team_name},
         **grant,
-        "bot_user_id": identity.bot_user_id,
-        "team": {"id": identity.team_id, "name": identity.team_name},
-        "enterprise": None,
-        "is_enterprise_install": False,
-    }
+    )

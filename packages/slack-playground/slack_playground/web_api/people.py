@@ -1,11 +1,10 @@
 """auth.test, apps.connections.open, users.*, reactions.*."""
 
-import zoneinfo
 from datetime import UTC, datetime
 
 from slack_playground import posting
-from slack_playground.records import Json, User
-from slack_playground.slack import Slack
+from slack_playground.objects import user_object
+from slack_playground.records import Json
 from slack_playground.web_api.call import Call, SlackError, serves
 
 
@@ -34,52 +33,14 @@ def connections_open(call: Call) -> Json:
     return {"url": f"{url}/link/?ticket={call.slack.socket_mode.ticket()}"}
 
 
-def user_object(slack: Slack, user: User, *, locale: bool = True) -> Json:
-    """The user object Slack returns; of people known by Slack Connect it never has the locale."""
-    now = datetime.now(tz=zoneinfo.ZoneInfo(user.tz))
-    offset = now.utcoffset()
-    shown: Json = {
-        "id": user.id,
-        "team_id": user.team,
-        "name": user.name.lower(),
-        "deleted": user.deleted,
-        "color": "4bbe2e",
-        "real_name": user.name,
-        "tz": user.tz,
-        "tz_label": now.tzname(),
-        "tz_offset": int(offset.total_seconds()) if offset is not None else 0,
-        "profile": {
-            "title": "",
-            "real_name": user.name,
-            "real_name_normalized": user.name,
-            "display_name": user.name,
-            "display_name_normalized": user.name,
-            "team": user.team,
-        },
-        "is_admin": False,
-        "is_owner": False,
-        "is_primary_owner": False,
-        "is_restricted": user.is_restricted,
-        "is_ultra_restricted": user.is_ultra_restricted,
-        "is_bot": user.is_bot,
-        "is_app_user": False,
-        "updated": user.updated,
-    }
-    if user.is_bot:
-        shown["profile"] |= {"api_app_id": user.app_id, "bot_id": user.bot_id}
-    if locale and user.team == slack.workspace.identity.team_id:
-        shown["locale"] = user.locale
-    return shown
-
-
 @serves("users.info")
 def users_info(call: Call) -> Json:
     """users.info."""
     user = call.slack.workspace.users.get(call.text("user"))
     if user is None:
         raise SlackError("user_not_found")
-    shown = user_object(call.slack, user, locale=bool(call.args.get("include_locale")))
-    if user.team != call.slack.workspace.identity.team_id:
+    shown = user_object(user, call.bot.team, locale=bool(call.args.get("include_locale")))
+    if user.team != call.bot.team:
         shown["is_stranger"] = False
     return {"user": shown}
 
@@ -91,7 +52,7 @@ def users_list(call: Call) -> Json:
     page, metadata = call.page(users, default=len(users))
     locale = bool(call.args.get("include_locale"))
     return {
-        "members": [user_object(call.slack, user, locale=locale) for user in page],
+        "members": [user_object(user, call.bot.team, locale=locale) for user in page],
         "cache_ts": int(datetime.now(tz=UTC).timestamp()),
         "response_metadata": metadata,
     }
