@@ -32,33 +32,28 @@ class QuotaExceeded(Exception):
         return reader.say("limit_requests", limit=self.limit, count=self.minutes)
 
 
-_MOMENT: LiteralString = "COALESCE(event.reopened_at, event.received_at)"
+# An answered message that is edited is answered again: it counts in the hour of its last edit.
+_COUNTED: LiteralString = (
+    "SELECT COALESCE(sum(1 + other.revision), 0) FROM messages other WHERE other.event_id IS NOT"
+    " NULL AND other.team_id = %(team)s AND other.user_id = %(user)s"
+)
+_MOMENT: LiteralString = "GREATEST(event.received_at, event.edited_at)"
 BEFORE: LiteralString = (
-    "(SELECT count(*) FROM messages other"
-    " WHERE other.team_id = event.team_id AND other.user_id = event.user_id"
-    f" AND other.received_at >= date_trunc('hour', {_MOMENT}) AND other.received_at <= {_MOMENT}"
-    " AND other.event_id IS NOT NULL AND (event.reopened_at IS NOT NULL"
-    " OR (other.received_at, other.id) < (event.received_at, event.id)))"
+    f"({_COUNTED} AND other.received_at > date_trunc('hour', {_MOMENT}) - interval '1 day'"
+    f" AND GREATEST(other.received_at, other.edited_at) >= date_trunc('hour', {_MOMENT})"
+    " AND (GREATEST(other.received_at, other.edited_at), other.id)"
+    f" <= ({_MOMENT}, event.id)) - 1"
     " + (SELECT COALESCE(sum(requests), 0) FROM person_requests counted"
     " WHERE counted.team_id = event.team_id AND counted.user_id = event.user_id"
     f" AND counted.hour = date_trunc('hour', {_MOMENT}))"
-    # Of these requests, one that is answered again is the last.
-    " - (event.reopened_at IS NOT NULL)::int"
 )
-"""Number of messages and requests of a person in the hour of the message `event`, before it.
+"""Number of messages, edits and requests of a person in the hour of the message `event`, before it.
 
-A message that is answered again, because it was edited, belongs to the hour of the edit.
+Parameters: `memory.Person.ids` of its person.
 """
-COUNT_REQUEST: LiteralString = (
-    "INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
-    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
-    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET requests = known.requests + 1"
-)
-"""Counts a request of a person in this hour, in their scope."""
 _WRITTEN: LiteralString = (
-    "(SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND event_id IS NOT NULL"
-    " AND received_at >= date_trunc('hour', now()))"
+    f"({_COUNTED} AND other.received_at > date_trunc('hour', now()) - interval '1 day'"
+    " AND GREATEST(other.received_at, other.edited_at) >= date_trunc('hour', now()))"
 )
 # Checks and counts in one statement: of two at once, the second waits for the row of the first.
 _ADMIT: LiteralString = (

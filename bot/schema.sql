@@ -50,9 +50,8 @@ CREATE TABLE messages (
     interrupted boolean NOT NULL DEFAULT false,
     -- counts the edits of its text
     revision int NOT NULL DEFAULT 0,
-    -- when it was last edited; `reopened_at` when an answered one was
+    -- when it was last edited
     edited_at timestamptz,
-    reopened_at timestamptz,
     -- the ts of the newest event that edited or deleted it; '' for none
     changed_ts text NOT NULL DEFAULT '',
 
@@ -191,8 +190,8 @@ CREATE TABLE memory_off (
     PRIMARY KEY (team_id, user_id, scope, from_at)
 );
 
--- Requests of a person in an hour that call a model and are no message: an addition, an edit of an
--- answered message, POST /ask; and their questions about colleagues.
+-- Requests of a person in an hour that call a model and are no message: an addition, POST /ask; and
+-- their questions about colleagues.
 CREATE TABLE person_requests (
     team_id text NOT NULL,
     user_id text NOT NULL,
@@ -402,7 +401,7 @@ CREATE FUNCTION fail_poison_messages(most int)
         UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
         WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
-            AND (poison.failures > most
+            AND (poison.attempts > most
                 OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
         RETURNING poison.id, poison.thread
     $$;

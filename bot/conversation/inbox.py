@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, LiteralString
 
 from psycopg import AsyncConnection, OperationalError
@@ -15,29 +15,31 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.access import COUNT_REQUEST
 from bot.conversation.claimed_message import (
     FLAGS,
     OPEN,
     STILL_OURS,
+    THREAD_SETTING,
     ClaimedMessage,
     check_ownership,
+    finish,
+    key_of,
     raise_if_changed,
-    superseded,
 )
 from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.logs import fault
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
-from memory import Pool
+from memory import PUBLIC, Pool
 from memory.metrics import step
-from memory.postgres import NO_FORGETTING, PERSON_SETTING, execute_statement, transaction
+from memory.postgres import PERSON_SETTING, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
-THREAD_SETTING = "kioku.thread"
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
+MAX_ATTEMPTS = 100
+"""Attempts after which a message fails, whatever ended them; most of them waited for a model."""
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
@@ -98,35 +100,67 @@ CLAIM: LiteralString = (
     f" AND {AWAY}) AS unserved"
 )
 _MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
+# Of a message that waits, of one that is `again` to be answered, and of one with stored texts.
 _EDIT: LiteralString = (
-    "UPDATE messages SET changed_ts = %(changed)s,"
-    f" event_id = CASE WHEN {OPEN} THEN %(event)s ELSE event_id END,"
-    # `message` is NULL unless it waits: then nothing else changes.
-    " revision = revision + CASE WHEN message->>'text' <> %(text)s THEN 1 ELSE 0 END,"
-    " edited_at = CASE WHEN message->>'text' <> %(text)s THEN now() ELSE edited_at END,"
-    " interrupted = interrupted AND COALESCE(message->>'text' = %(text)s, true),"
-    " message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text))"
-    f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
+    f"WITH old AS (SELECT id, {OPEN} AS open, formed_at IS NOT NULL AS formed,"
+    f" COALESCE({OPEN} AND message->>'text' <> %(text)s, false) AS waits,"
+    " %(message)s::jsonb IS NOT NULL AND event_id <> %(event)s AND reply_ts <> '{}'"
+    " AND status IN ('answered', 'stopped', 'failed')"
+    " AND received_at > now() - interval '1 day' AS again,"
+    " (question <> '' OR words <> '') AND (question, words) <> (%(question)s, %(words)s)"
+    " AS reworded,"
+    " audience = %(public)s AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id ="
+    " messages.team_id AND c.channel_id = messages.channel_id AND c.audience = messages.audience)"
+    f" AS narrower FROM messages WHERE {_MESSAGE} AND changed_ts <= %(changed)s FOR UPDATE)"
+    " UPDATE messages SET changed_ts = %(changed)s,"
+    " event_id = CASE WHEN open OR again THEN %(event)s ELSE event_id END,"
+    " message = CASE WHEN again THEN %(message)s::jsonb"
+    " ELSE jsonb_set(message, '{text}', to_jsonb(%(text)s::text)) END,"
+    " status = CASE WHEN again THEN 'waiting' ELSE status END,"
+    " revision = revision + (waits OR again)::int,"
+    " interrupted = interrupted AND NOT (waits OR again),"
+    " edited_at = CASE WHEN waits OR again OR reworded THEN now() ELSE edited_at END,"
+    " due_at = CASE WHEN again THEN now() ELSE due_at END,"
+    " failures = CASE WHEN again THEN 0 ELSE failures END,"
+    " crashes = CASE WHEN again THEN 0 ELSE crashes END,"
+    " question = CASE WHEN reworded THEN %(question)s ELSE question END,"
+    " words = CASE WHEN reworded THEN %(words)s ELSE words END,"
+    # What was said in public belongs to its channel alone if that is not known to be public now.
+    " audience = CASE WHEN reworded AND narrower THEN channel_id ELSE audience END"
+    " FROM old WHERE messages.id = old.id"
+    " RETURNING messages.id, user_id, audience, formed, reworded"
 )
-# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
-_KEPT: LiteralString = "ended_at IS NOT NULL AND %(kept)s AND %(question)s = '' AND %(words)s = ''"
-_BEGIN: LiteralString = (
-    "WITH earlier AS (SELECT begun_at AS begun, extract(epoch FROM now() - posting_since)::float8"
-    "  AS asked FROM messages WHERE id = %(id)s)"
-    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
-    " begun_at = COALESCE(begun_at, now()), posting_since = now(), model = NULL,"
-    f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
-    f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
-    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
-    " RETURNING reply_ts, begun IS NOT NULL AS again, asked,"
-    " interrupted OR revision <> %(revision)s AS changed"
+_WITHDRAW: LiteralString = (
+    f"WITH old AS (SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> ''"
+    f" AS reworded FROM messages WHERE {_MESSAGE} FOR UPDATE)"
+    " UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '',"
+    " words = '',"
+    f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
+    " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
+    " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
+    " FROM old WHERE messages.id = old.id"
+    " RETURNING messages.id, user_id, audience, formed, reworded"
 )
-_BEGIN_ASKED: LiteralString = (
-    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
-    " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
-    " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
-    " RETURNING reply_ts, false AS again, NULL::float8 AS asked, false AS changed"
-)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageChange:
+    """An edit of a message, or with `text` None its deletion, as Slack's event tells it.
+
+    `author` wrote the message; "" is nobody whose memories may come from it. `event_id` and
+    `changed_ts` are the id and the ts of the event. `again` is the edited message, if it is one to
+    answer.
+    """
+
+    team_id: str
+    channel_id: str
+    ts: str
+    thread: str
+    author: str
+    text: str | None
+    event_id: str
+    changed_ts: str
+    again: Message | None = None
 
 
 class Inbox:
@@ -214,68 +248,36 @@ class Inbox:
         [row] = rows
         return ClaimedMessage(**{**row, "message": Message(**row["message"])})
 
-    async def edit(
-        self,
-        team_id: str,
-        channel_id: str,
-        ts: str,
-        thread: str,
-        text: str,
-        *,
-        event_id: str,
-        changed_ts: str,
-    ) -> None:
-        """Replace the text of a message that waits or is being answered by its edited text.
+    async def change(
+        self, connection: AsyncConnection[DictRow], change: MessageChange, question: str, words: str
+    ) -> DictRow | None:
+        """Edit or withdraw a message, in one statement in a transaction of its thread.
 
-        The same text is no edit. `event_id` and `changed_ts` are the id and the ts of the edit's
-        event. The ts is stored for a message that was handled, too: an event that is older than the
-        newest one of its message changes nothing.
+        One that waits or is being answered gets the edited text; one that was received in the last
+        day and answered is answered `again`. Stored texts become `question` and `words`. A deleted
+        one is not answered, or its answer ends and is deleted; its texts are blanked. An event that
+        is older than the newest one of its message, or comes again, changes nothing.
+
+        Returns the row's id, user_id and audience, whether memories were `formed` from it, and
+        whether its texts were `reworded`; None where nothing is to be changed.
         """
-        where = {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts}
-        await self._touch(_EDIT, {**where, "text": text, "event": event_id}, thread)
-
-    async def reopen(self, message: Message, *, changed_ts: str) -> None:
-        """Answer an edited message again, if it was received in the last day and answered.
-
-        It counts as a further request of its person. `message` names the event that told of the
-        edit, and `changed_ts` is its ts: delivered again, or after a newer one, it changes nothing.
-        """
-        scope = {THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope}
-        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            found = await connection.execute(
-                "UPDATE messages SET status = 'waiting', message = %(message)s,"
-                " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
-                " reopened_at = now(),"
-                " failures = 0, crashes = 0, interrupted = false, due_at = now()"
-                f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
-                " AND user_id = %(user)s AND event_id <> %(event)s"
-                " AND status IN ('answered', 'stopped', 'failed')"
-                " AND received_at > now() - interval '1 day' AND reply_ts <> '{}' RETURNING id",
-                {**_values(message), "changed": changed_ts},
-            )
-            if await found.fetchone() is None:
-                return
-            await connection.execute(COUNT_REQUEST, message.person.ids)
-        self.threads.look()
-
-    async def withdraw(
-        self, team_id: str, channel_id: str, ts: str, thread: str, *, changed_ts: str
-    ) -> None:
-        """Mark a deleted message as withdrawn: its turn ends, and its answer is deleted.
-
-        Of a message that was handled only `changed_ts`, the ts of the event, is stored: an edit
-        that is delivered later does not bring it back.
-        """
-        if await self._touch(
-            "UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s),"
-            f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
-            " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
-            " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
-            f" WHERE {_MESSAGE}",
-            {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts},
-            thread,
-        ):
-            self.threads.look()
+        values = {"message": None, **(_values(change.again) if change.again else {})}
+        found = await connection.execute(
+            _WITHDRAW if change.text is None else _EDIT,
+            {
+                **values,
+                "team": change.team_id,
+                "channel": change.channel_id,
+                "ts": change.ts,
+                "event": change.event_id,
+                "changed": change.changed_ts,
+                "text": change.text,
+                "question": question,
+                "words": words,
+                "public": PUBLIC,
+            },
+        )
+        return await found.fetchone()
 
     async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
@@ -309,37 +311,22 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def release(
-        self, claimed: ClaimedMessage, delay: float | None = None, *, failed: bool = False
-    ) -> None:
+    async def release(self, claimed: ClaimedMessage, delay: float, *, failed: bool = False) -> None:
         """Record that this attempt ended without an answer; `failed`: in an error.
 
-        The message is answered again, and its thread behind it: in `delay` seconds by any process;
-        without one, at once by this process. Raises `Interrupted`, but not for an edit.
+        The message is answered again in `delay` seconds by any process, and its thread behind it.
+        Raises `Interrupted`, but not for an edit.
         """
         thread = claimed.message.thread
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             released = await connection.execute(
-                "UPDATE messages SET failures = failures + %s,"
-                " worker = CASE WHEN %s::float8 IS NULL THEN worker END,"
-                " due_at = now() + make_interval(secs => COALESCE(%s::float8, 0))"
-                f" WHERE {STILL_OURS} AND {OPEN}",
-                (int(failed), delay, delay, *claimed.ownership),
+                "UPDATE messages SET failures = failures + %s, worker = NULL,"
+                f" due_at = now() + make_interval(secs => %s) WHERE {STILL_OURS} AND {OPEN}",
+                (int(failed), delay, *claimed.ownership),
             )
             if not released.rowcount:
                 await check_ownership(connection, claimed)
-        if delay is not None:
-            self.threads.look(delay)
-
-    async def give_up_attempt(self, thread: str) -> None:
-        """Count a failure of the thread's message that could not even be claimed; it waits."""
-        await self._touch(
-            "UPDATE messages SET failures = failures + 1, worker = NULL,"
-            " due_at = now() + interval '5 seconds'"
-            f" WHERE thread = %(thread)s AND {OPEN} AND worker = %(worker)s",
-            {"thread": thread, "worker": self.threads.process},
-            thread,
-        )
+        self.threads.look(delay)
 
     async def release_held(self) -> None:
         """Let all messages that wait for the model wait no longer: the model is back."""
@@ -367,84 +354,12 @@ class Inbox:
         )
 
 
-def _key(message: Message) -> dict[str, Any]:
-    return {
-        "team": message.team_id,
-        "event": message.event_id,
-        "user": message.user_id,
-        "channel": message.channel_id,
-        "ts": message.ts,
-        "thread": message.thread,
-    }
-
-
 def _values(message: Message) -> dict[str, Any]:
     return {
-        **_key(message),
+        **key_of(message),
         "before": _AT_ANY_TIME,
         "since": f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}",
         "audience": message.audience,
         "addressed": message.addressed,
         "message": Jsonb(asdict(message)),
     }
-
-
-async def begin(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    audience: str,
-    question: str,
-    words: str,
-    *,
-    kept: bool,
-) -> DictRow:
-    """Store that the turn begins, or begins again: without the rating of its earlier answer.
-
-    Texts that are not to be `kept` are not stored. A message without an event, of POST /ask, is
-    stored here. Raises `Interrupted` if the message was deleted or erased, or if another worker
-    answers it.
-    """
-    message = claimed.message
-    stored = await connection.execute(
-        _BEGIN_ASKED if not message.event_id else _BEGIN,
-        {
-            **_key(message),
-            "id": claimed.id,
-            "attempt": claimed.attempt_number,
-            "revision": claimed.revision,
-            "audience": audience,
-            "question": question if kept else "",
-            "words": words if kept else "",
-            "kept": kept,
-        },
-        prepare=True,
-    )
-    row = await stored.fetchone()
-    if row is None:
-        await check_ownership(connection, claimed)
-        raise superseded()
-    if row["again"]:
-        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
-    return row
-
-
-async def finish(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    status: Literal["answered", "failed", "stopped", "skipped"],
-) -> None:
-    """Mark a message as handled and blank its body, in the transaction that ends its turn.
-
-    Waits for a running `lock_person` of its author: the next statement sees its result.
-    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
-    worker: the turn must not end so.
-    """
-    finished = await connection.execute(
-        "UPDATE messages SET status = %s, message = NULL, worker = NULL, ended_at = now(),"
-        " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
-        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
-        (status, *claimed.ownership, claimed.revision, claimed.message.person.prefix),
-        prepare=True,
-    )
-    if not finished.rowcount:
-        await check_ownership(connection, claimed)

@@ -9,12 +9,11 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.claimed_message import OPEN
-from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.claimed_message import OPEN, THREAD_SETTING
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message, split_thread_key
 from bot.slack.permalinks import MessageKey
-from memory import DM, PUBLIC, Gone, Person, Pool
+from memory import DM, Gone, Person, Pool
 from memory.formation import sources_among
 from memory.postgres import execute_statement, person_transaction
 
@@ -54,50 +53,6 @@ _DELETE: LiteralString = (
 
 
 # --- a message was edited or deleted -----------------------------------------------------------
-async def replace_texts(
-    connection: AsyncConnection[DictRow],
-    team_id: str,
-    channel_id: str,
-    ts: str,
-    *,
-    question: str,
-    words: str,
-    changed_ts: str,
-) -> list[DictRow]:
-    """Replace the texts of the turn of a message, within a transaction of its thread.
-
-    Returns its id, user_id, audience and whether it is `formed`; nothing if no text is stored or
-    changes, or a newer event of the message than `changed_ts` is known.
-    """
-    changed = await connection.execute(
-        "UPDATE messages SET question = %s, words = %s, edited_at = now() WHERE team_id = %s"
-        " AND channel_id = %s AND ts = %s"
-        # Slack also says so when it adds a preview to a link.
-        " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
-        " AND changed_ts <= %s"
-        " RETURNING id, user_id, audience, formed_at IS NOT NULL AS formed",
-        (question, words, team_id, channel_id, ts, question, words, changed_ts),
-    )
-    return await changed.fetchall()
-
-
-async def narrow(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> str | None:
-    """Give a public turn its channel's own audience, and return that; None where it stays public.
-
-    The channel has become private or shared, or Slack has not said again what it is.
-    """
-    narrowed = await connection.execute(
-        "UPDATE messages SET audience = channel_id"
-        " WHERE id = %s AND team_id = %s AND user_id = %s AND audience = %s"
-        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = messages.team_id"
-        " AND c.channel_id = messages.channel_id AND c.audience = messages.audience)"
-        " RETURNING audience",
-        (turn, person.team_id, person.user_id, PUBLIC),
-    )
-    row = await narrowed.fetchone()
-    return None if row is None else str(row["audience"])
-
-
 async def begin_formation_again(
     connection: AsyncConnection[DictRow], person: Person, turn: UUID
 ) -> bool:

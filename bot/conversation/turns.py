@@ -12,8 +12,7 @@ from psycopg.rows import DictRow
 
 from bot.access import BEFORE, QuotaExceeded
 from bot.config import Settings
-from bot.conversation.claimed_message import OPEN, ClaimedMessage
-from bot.conversation.inbox import THREAD_SETTING, begin, finish
+from bot.conversation.claimed_message import OPEN, THREAD_SETTING, ClaimedMessage, begin, finish
 from bot.conversation.unformed import schedule_formation
 from bot.people import (
     MEMORY_STATE,

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.claimed_message import STILL_OURS, superseded
-from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.claimed_message import STILL_OURS, THREAD_SETTING, superseded
 from bot.conversation.turns import Turn
 from memory import Pool
 from memory.metrics import step

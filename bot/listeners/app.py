@@ -39,12 +39,16 @@ _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
 
 
-class CheckedApp(AsyncApp):
-    """A Bolt app that acknowledges what it cannot read, over every transport.
+class BoltApp(AsyncApp):
+    """A Bolt app that gives events to `store`, and acknowledges what it cannot read.
 
     Slack delivers an event that is not answered 200 up to three times more, and switches the
     deliveries of an app off that fails too often: https://docs.slack.dev/apis/events-api/#retries
     """
+
+    def __init__(self, store: Callable[[dict[str, Any]], Awaitable[None]], **options: Any) -> None:
+        super().__init__(**options)
+        self._store = store
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         """Dispatch a request as `receive` does."""
@@ -53,10 +57,12 @@ class CheckedApp(AsyncApp):
     async def receive(
         self, sent: Mapping[str, Any], request: Callable[[], AsyncBoltRequest]
     ) -> BoltResponse:
-        """Dispatch the `request` made of a payload, with the texts that `received` returns.
+        """Store an event; let Bolt dispatch the `request` made of any other payload.
 
-        Bolt reads ids of the payload to make the request. What has no listener, such as a button
-        of an older version, is acknowledged.
+        The return is the ack. An event that PostgreSQL does not take in two seconds is answered
+        503, and Slack, which waits for three, delivers it again. Bolt reads ids of the payload to
+        make the request. What has no listener, such as a button of an older version, is
+        acknowledged.
         """
         # Slack left events out: more than 30,000 an hour were due.
         # Source: https://docs.slack.dev/apis/events-api/#rate-limiting
@@ -64,13 +70,21 @@ class CheckedApp(AsyncApp):
             log.warning("Slack limits its deliveries to this app: events of a minute are missing")
             return BoltResponse(status=HTTPStatus.OK)
         try:
+            body = received(sent)
+            if "event" in body:
+                with transaction_timeout(_DATABASE_SECONDS):
+                    await self._store(body)
+                return BoltResponse(status=HTTPStatus.OK)
             made = request()
-            made.body = received(sent)
-            made.context[_TEAM] = installation_team(made.body)
+            made.body = body
+            made.context[_TEAM] = installation_team(body)
             response = await super().async_dispatch(made)
         except UNREADABLE as error:
             log.warning("a request from Slack could not be read: %s", fault(error))
             return BoltResponse(status=HTTPStatus.OK)
+        except OperationalError as error:
+            log.warning("PostgreSQL did not take an event from Slack in time: %s", fault(error))
+            return BoltResponse(status=503, body="Please send it again.\n")
         if response.status == HTTPStatus.NOT_FOUND:
             return BoltResponse(status=HTTPStatus.OK)
         return response
@@ -79,7 +93,7 @@ class CheckedApp(AsyncApp):
 class SocketModeHandler(AsyncSocketModeHandler):
     """Acknowledges also what Bolt cannot read: Bolt's own handler leaves it without an answer."""
 
-    app: CheckedApp
+    app: BoltApp
 
     async def handle(  # type: ignore[override]
         self, client: SocketModeClient, req: SocketModeRequest
@@ -93,7 +107,7 @@ class SocketModeHandler(AsyncSocketModeHandler):
         await send_async_response(client, req, response, begin)
 
 
-def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
+def create_bolt_app(app: App, interactions: Interactions) -> BoltApp:
     """Return the Bolt app with every listener of manifest.yml.
 
     Requests are verified before (`bot.runtime.http`), Socket Mode by its connection. A
@@ -113,7 +127,8 @@ def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
             bot_token=found.bot_token,
         )
 
-    bolt = CheckedApp(
+    bolt = BoltApp(
+        partial(store_event, app),
         name="kioku",  # without one, Bolt reads the source of every caller to find a name
         client=app.slack.tokenless(),
         authorize=authorize,
@@ -122,61 +137,46 @@ def create_bolt_app(app: App, interactions: Interactions) -> CheckedApp:
 
     @bolt.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
-        # No response: a listener has acknowledged. Slack repeats an event not answered by 200.
-        if isinstance(error, OperationalError):
-            log.warning("PostgreSQL did not answer a request from Slack in time", exc_info=error)
-            if response is not None:
-                response.status, response.body = 503, "Please send it again.\n"
-            return
-        # By its type alone: the text of an exception may quote the request.
-        unreadable = isinstance(error, UNREADABLE)
-        log.log(
-            logging.WARNING if unreadable else logging.ERROR,
-            "a request from Slack was not carried out: %s",
-            fault(error),
-        )
-        if response is not None and unreadable:
+        # No response: a listener has acknowledged.
+        if response is not None and isinstance(error, OperationalError):
+            response.status, response.body = 503, "Please send it again.\n"
+        elif response is not None and isinstance(error, UNREADABLE):
             response.status, response.body = HTTPStatus.OK, ""
+        # By its type alone: the text of an exception may quote the request.
+        expected = isinstance(error, (OperationalError, *UNREADABLE))
+        level = logging.WARNING if expected else logging.ERROR
+        log.log(level, "a request from Slack was not carried out: %s", fault(error))
 
-    _register_events(bolt, app)
     interactions.register(bolt)
     return bolt
 
 
-def _register_events(bolt: CheckedApp, app: App) -> None:
-    """Store events in a global middleware, whose return is the ack; no listener follows.
+async def store_event(app: App, body: dict[str, Any]) -> None:
+    """Store an event for each installation that it is for.
 
-    What is raised here becomes an answer other than 200, and Slack delivers the event again.
-    Slack waits for three seconds, so PostgreSQL has two. Of a workspace that has removed the app
-    only the events that say so are handled.
+    What is raised here becomes an answer other than 200, and Slack delivers the event again. Slack
+    sends an event of a shared channel once, however many workspaces have the app.
     """
+    installation = await app.slack.find(installation_team(body))
+    if installation is None:
+        log.info("an event of a workspace without the app was dropped")
+        return
+    await _store(app, body, installation.bot_user_id)
+    if body.get("is_ext_shared_channel"):
+        for team in (await app.workspaces.with_message(body))[1:]:
+            bot_user_id = await app.slack.bot_user_id(team)
+            await _store(app, for_installation(body, team), bot_user_id)
 
-    @bolt.use
-    async def store_before_ack(
-        body: dict[str, Any],
-        context: AsyncBoltContext,
-        next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
-    ) -> BoltResponse | None:
-        if "event" not in body:
-            await next()
-            return None
-        with transaction_timeout(_DATABASE_SECONDS):
-            await store(body, context.bot_user_id or "")
-            if body.get("is_ext_shared_channel"):
-                for team in (await app.workspaces.with_message(body))[1:]:
-                    bot_user_id = await app.slack.bot_user_id(team)
-                    await store(for_installation(body, team), bot_user_id)
-        return BoltResponse(status=HTTPStatus.OK)
 
-    async def store(body: dict[str, Any], bot_user_id: str) -> None:
-        """Store an event for one installation."""
-        event = body["event"]
-        message = read_message(body, bot_user_id)
-        departs = event.get("type") in DEPARTURES
-        if not (departs or await app.workspaces.serves(installation_team(body))):
-            log.info("an event of a workspace that is not served was dropped")
-        elif message is not None:
-            await app.inbox.store(message)
-            await read_follow_ups(app, message)
-        else:
-            await note_event(app, body)
+async def _store(app: App, body: dict[str, Any], bot_user_id: str) -> None:
+    """Store an event for one installation: of one that is gone only what says so."""
+    event = body["event"]
+    message = read_message(body, bot_user_id)
+    departs = event.get("type") in DEPARTURES
+    if not (departs or await app.workspaces.serves(installation_team(body))):
+        log.info("an event of a workspace that is not served was dropped")
+    elif message is not None:
+        await app.inbox.store(message)
+        await read_follow_ups(app, message)
+    else:
+        await note_event(app, body)

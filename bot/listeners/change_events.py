@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.app import App
+from bot.conversation.inbox import MessageChange
 from bot.memories.home import publish_later
-from bot.pipeline.changes import message_changed, reword
+from bot.pipeline.changes import follow_change
 from bot.slack.messages import (
     Message,
     author_key,
@@ -87,35 +88,36 @@ async def _stopped(app: App, event: Mapping[str, Any], team: str, channel: str) 
 async def _message_changed(
     app: App, body: Mapping[str, Any], before: Mapping[str, Any], edited: Mapping[str, Any] | None
 ) -> None:
-    """Follow an edit or, without `edited`, a deletion of a message that was as `before`.
-
-    An edited text is stored, and an answered message is answered again, in the same place.
-    """
+    """Follow an edit or, without `edited`, a deletion of a message that was as `before`."""
     team, event, inbox = installation_team(body), body["event"], app.inbox
-    channel, changed_ts = str(event.get("channel")), str(event.get("ts") or "")
-    event_id = str(body.get("event_id"))
+    channel, event_id = str(event.get("channel")), str(body.get("event_id"))
     changed = before if edited is None else edited
-    ts, text = str(changed.get("ts")), "" if edited is None else str(edited.get("text") or "")
-    thread = thread_key(team, channel, str(changed.get("thread_ts") or ts))
+    ts, text = str(changed.get("ts")), None if edited is None else str(edited.get("text") or "")
     unknown = await _message(app, body, before)
-    if unknown is not None and time.time() - float(unknown.ts) > _ON_ITS_WAY_SECONDS:
-        unknown = None
-    if edited is None:
-        if unknown is not None:
+    if unknown is not None and time.time() - float(unknown.ts) <= _ON_ITS_WAY_SECONDS:
+        if text is None:
             await inbox.store_withdrawn(unknown)
-        await inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
-    else:
-        if unknown is not None:
+        else:
             await inbox.store(replace(unknown, text=text), edited=True)
-        change = {"event_id": event_id, "changed_ts": changed_ts}
-        await inbox.edit(team, channel, ts, thread, text, **change)
-    reworded = await reword(app, team, channel, ts, thread, text, changed_ts=changed_ts)
-    if edited is not None and "text" not in before:
-        return
-    if not reworded:
-        await _update_source(app, body, before)
-    if edited is not None and (message := await _message(app, body, edited)) is not None:
-        await inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
+    again, author = None, ""
+    if edited is not None and "text" in before:
+        again = await _message(app, body, edited)
+    if not before.get("bot_id"):
+        author = author_key(before, team, shared=bool(body.get("is_ext_shared_channel")))
+    await follow_change(
+        app,
+        MessageChange(
+            team_id=team,
+            channel_id=channel,
+            ts=ts,
+            thread=thread_key(team, channel, str(changed.get("thread_ts") or ts)),
+            author=author,
+            text=text,
+            event_id=event_id,
+            changed_ts=str(event.get("ts") or ""),
+            again=again and replace(again, event_id=event_id),
+        ),
+    )
 
 
 async def _message(app: App, body: Mapping[str, Any], found: Mapping[str, Any]) -> Message | None:
@@ -127,13 +129,3 @@ async def _message(app: App, body: Mapping[str, Any], found: Mapping[str, Any]) 
         bot_user_id=await app.slack.bot_user_id(team),
         is_shared=bool(body.get("is_ext_shared_channel")),
     )
-
-
-async def _update_source(app: App, body: Mapping[str, Any], message: Mapping[str, Any]) -> None:
-    """Update memories after a message changed of which no turn stores the texts."""
-    team, channel = installation_team(body), str(body["event"].get("channel"))
-    user = author_key(message, team, shared=bool(body.get("is_ext_shared_channel")))
-    ts = str(message.get("ts") or "")
-    if user and ts and not message.get("bot_id"):
-        root = str(message.get("thread_ts") or ts)
-        await message_changed(app, Person(team, user), channel, ts, root)

@@ -2,6 +2,6 @@
 
 Read `receive`, `turn`, `context`, `prompt`, `reply`, `model`, `answer`, `tools`, `links` and
 `attachments` in this order, then `formation`, `changes` and `backfill`. Before them
-`bot.listeners.app.store_before_ack` stores the message; `turn` begins with
+`bot.listeners.app.store_event` stores the message; `turn` begins with
 `bot.conversation.turns.Turns.begin`, which reads the context, and ends with `bot.delivery`.
 """

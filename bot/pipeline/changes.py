@@ -12,19 +12,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import note_message_changed
 from bot.app import App
-from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.claimed_message import THREAD_SETTING
+from bot.conversation.inbox import MessageChange
 from bot.conversation.texts import (
     begin_formation_again,
     delete_texts,
     delete_withdrawn_texts,
-    narrow,
     read_message_later,
-    replace_texts,
 )
 from bot.conversation.turns import WORDS_LIMIT
 from bot.conversation.unformed import schedule_formation
-from bot.delivery.outbox import messages_of_turn, replies_after
-from bot.delivery.posted_messages import SETTLED_SECONDS
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
@@ -48,64 +45,39 @@ from memory.postgres import PERSON_SETTING, execute_statement, person_transactio
 log = logging.getLogger(__name__)
 
 
-async def reword(
-    app: App, team_id: str, channel_id: str, ts: str, thread: str, text: str, *, changed_ts: str
-) -> bool:
-    """Store the edited text of an answered message; an empty text means it was deleted.
+async def follow_change(app: App, change: MessageChange) -> None:
+    """Store an edit or deletion, and schedule what follows from it, in one transaction.
 
     Memories that were not formed yet are formed from the new words; those that were, and those
-    that a tool stored, are updated by a job. What was said in public belongs to its channel
-    alone if that is not known to be public now. A turn is not changed if its texts are no
-    longer stored, or if a newer event of this message is known than `changed_ts`. If memory is
-    off, or the policy refuses the person, the new words are not stored: the job reads them from
-    Slack. Credentials are never stored. Returns whether the texts of a turn were replaced.
+    that a tool or *Remember* stored, are updated by a job. If memory is off, or the policy refuses
+    the person, the new words are not stored: the job reads them from Slack. Credentials are never
+    stored.
     """
-    bot_user_id = await app.slack.bot_user_id(team_id)
-    redacted = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
-    question, words = redacted[0].text, redacted[1].text[:WORDS_LIMIT]
-    async with transaction(app.pool, {THREAD_SETTING: thread}) as connection:
-        rows = await replace_texts(
-            connection,
-            team_id,
-            channel_id,
-            ts,
-            question=question,
-            words=words,
-            changed_ts=changed_ts,
-        )
-        for row in rows:
-            person = Person(team_id, row["user_id"])
-            await connection.execute(
-                "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
-            )
-            mode = app.settings.consent
-            state = await read_memory_state(connection, person, channel_id, ts, mode)
-            unkept = state.off or app.refuses(person, channel_id, row["audience"])
-            if unkept:
+    text, bot_user_id = change.text or "", await app.slack.bot_user_id(change.team_id)
+    question, said = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
+    words, here = said.text[:WORDS_LIMIT], (change.channel_id, change.ts)
+    async with transaction(app.pool, {THREAD_SETTING: change.thread}) as connection:
+        row = await app.inbox.change(connection, change, question.text, words)
+        user = row["user_id"] if row else change.author
+        if not user:
+            return
+        person = Person(change.team_id, user)
+        await connection.execute("SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope))
+        formed = False
+        if row is not None and row["reworded"]:
+            formed = row["formed"]
+            state = await read_memory_state(connection, person, *here, app.settings.consent)
+            if state.off or app.refuses(person, change.channel_id, row["audience"]):
                 await delete_texts(connection, person, [row["id"]])
-            narrowed = await narrow(connection, person, row["id"])
-            if narrowed is not None and words and not row["formed"]:
-                await schedule_formation(
-                    connection, app.queue, app.settings, person.namespace(narrowed)
-                )
-            await note_message_changed(connection, person, channel_id, ts)
-            if row["formed"] or await sources_among(connection, person, [(channel_id, ts)]):
-                root = split_thread_key(thread)[2] if words else ""
-                await read_message_later(connection, app.queue, person, channel_id, ts, root)
-    return bool(rows)
-
-
-async def message_changed(app: App, person: Person, channel: str, ts: str, thread_ts: str) -> None:
-    """Schedule an update after a message without the texts of a turn was edited or deleted.
-
-    Only a message that is the source of a memory is updated from: the person chose *Remember*
-    in its menu, or the texts of its turn are not stored any more. While that choice is carried
-    out, the message becomes no source.
-    """
-    async with person_transaction(app.pool, person) as connection:
-        await note_message_changed(connection, person, channel, ts)
-        if await sources_among(connection, person, [(channel, ts)]):
-            await read_message_later(connection, app.queue, person, channel, ts, thread_ts)
+            elif words and not formed:
+                namespace = person.namespace(row["audience"])
+                await schedule_formation(connection, app.queue, app.settings, namespace)
+        await note_message_changed(connection, person, *here)
+        if formed or await sources_among(connection, person, [here]):
+            root = split_thread_key(change.thread)[2] if words else ""
+            await read_message_later(connection, app.queue, person, *here, root)
+    if row is not None:
+        app.inbox.threads.look()
 
 
 async def update_from_message(
@@ -174,51 +146,18 @@ async def delete_withdrawn_answers(
     """
     rows = await execute_statement(
         pool,
-        "SELECT id, team_id, user_id, channel_id, ts, reply_ts,"
-        " extract(epoch FROM posting_since)::float8 AS since,"
-        " extract(epoch FROM now() - posting_since)::float8 AS age,"
-        " ARRAY(SELECT unnest(other.reply_ts) FROM messages other"
-        "  WHERE other.thread = messages.thread) AS recorded"
-        " FROM messages WHERE thread = %s AND status = 'gone' AND ended_at IS NULL",
+        "SELECT id, team_id, user_id, channel_id, reply_ts FROM messages"
+        " WHERE thread = %s AND status = 'gone' AND ended_at IS NULL",
         (thread,),
         scope={THREAD_SETTING: thread},
     )
     for row in rows:
         client = slack.client(row["team_id"], patience=PATIENCE_SECONDS)
-        thread_ts = split_thread_key(thread)[2]
-        lost = await _lost(slack, client, row, thread_ts)
-        complete = lost is not None
-        for ts in [*row["reply_ts"], *(lost or ())]:
-            complete &= await _delete(client, row["channel_id"], ts)
+        deleted = [await _delete(client, row["channel_id"], ts) for ts in row["reply_ts"]]
         # The worker that answered may have died.
-        await sessions.activate(row["team_id"], row["channel_id"], thread_ts)
+        await sessions.activate(row["team_id"], row["channel_id"], split_thread_key(thread)[2])
         person = Person(row["team_id"], row["user_id"])
-        await delete_withdrawn_texts(pool, person, row["id"], thread, complete=complete)
-
-
-async def _lost(
-    slack: Installations, client: AsyncWebClient, row: DictRow, thread_ts: str
-) -> list[str] | None:
-    """Return the messages that a worker may have posted and not recorded.
-
-    None if that is not known yet: Slack did not answer, or a message may still appear.
-    """
-    if row["since"] is None:
-        return []
-    try:
-        found = await replies_after(client, row["channel_id"], thread_ts, row["ts"])
-        bot_user_id = await slack.bot_user_id(row["team_id"])
-    except SLACK_FAULTS as error:
-        log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
-        return None if is_passing(error) else []
-    lost = messages_of_turn(
-        found,
-        bot_user_id=bot_user_id,
-        turn_id=row["id"],
-        since=row["since"],
-        recorded=row["recorded"],
-    )
-    return lost if lost or row["age"] > SETTLED_SECONDS else None
+        await delete_withdrawn_texts(pool, person, row["id"], thread, complete=all(deleted))
 
 
 async def _delete(client: AsyncWebClient, channel: str, ts: str) -> bool:

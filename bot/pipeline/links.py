@@ -2,9 +2,14 @@
 
 A model can be made to write a link that contains what it knows, and streamed text cannot be taken
 back. A piece of a line is therefore held until a link in it has ended and is known to be allowed.
-What is shown has one reading: outside of code no ``<`` begins anything, and no ``](`` is left, but
-those of allowed links; any other address is written so that no client makes a link of it, as
-``docs[.]python[.]org/3/``. docs/decisions/0018-links.md has the rules and limits.
+Only ``[label](address)``, ``<address>``, ``<address|label>`` and bare addresses can be links. Of
+everything else, ``<`` and ``](`` are taken apart, and a word with an address is written so that no
+client makes a link of it, as ``docs[.]python[.]org/3/``. docs/decisions/0018-links.md has the rules
+and limits.
+
+A host name without a scheme is a domain if it ends in a public suffix of the ICANN section of the
+Public Suffix List (https://publicsuffix.org). The list comes with `publicsuffixlist`; nothing is
+downloaded.
 
 Source: https://spec.commonmark.org/0.31.2/#inlines
 """
@@ -12,60 +17,76 @@ Source: https://spec.commonmark.org/0.31.2/#inlines
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cache
 from urllib.parse import urlsplit
 
 import regex
-from markdown_it import MarkdownIt
-from markdown_it.helpers import parseLinkLabel
-from markdown_it.rules_inline import StateInline, autolink, backtick, image, link
-from markdown_it.token import Token
-
-from bot.pipeline import addresses
-from bot.pipeline.addresses import DOTS, ENDS, NOT_IN_ADDRESSES, normal
+from publicsuffixlist import PublicSuffixList
 
 MAX_WORD = 4_096  # characters of a word that are held; a longer one is shown in pieces
 _MAX_HELD = 300  # characters of text that are held for the end of a link or of code
 
-_END = regex.compile(rf"[{ENDS}]")
-_WORDS = regex.compile(rf"[^{ENDS}]*+[{ENDS}]|[^{ENDS}]++")
-_OPEN = regex.compile(r"(?:\[[^\[\]]*+|\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+|<[^\s<>|]++\|[^<>]*+)\Z")
+# A word ends at these characters, and so does an address.
+_ENDS = r"\s、。，！？；：「」『』（）【】〈〉《》〔〕…"
+NOT_IN_ADDRESSES = rf"{_ENDS}<>\"`|\[\]{{}}"
+_DOTS = "．｡․"  # IDNA treats them as a full stop
+_TO_FULL_STOPS = str.maketrans(dict.fromkeys(f"。{_DOTS}", "."))
+_WORDS = regex.compile(rf"[^{_ENDS}]*+[{_ENDS}]|[^{_ENDS}]++")
+_END = regex.compile(rf"[{_ENDS}]\Z")
+_OPEN = regex.compile(
+    r"(?:\[[^\[\]]*+|\]\([^\s()]*+(?:\([^\s()]*+\)[^\s()]*+)*+|<[^\s<>|]++\|[^<>]*+)\Z"
+)
 _FENCE = regex.compile(r"( *+)```(?!`)[ \t]*+([A-Za-z0-9+#_-]*+)([^`\n]*+)(\n?)\Z")
+_CODE_SPANS = regex.compile(r"(?:[^`]|`[^`|]++`(?!`))*+")
+# What Slack could read as a link or a ping even in code, or the beginning of one.
+_ANGLE_IN_CODE = regex.compile(r"<(?=[@#!][A-Za-z]|[^<>\s|.:/]*+[.:/][^<>\s|]*+\||[^<>\s|`]*+\Z)")
+# Words of a line that are shown as they are, wherever they are.
+_PROSE = regex.compile(
+    rf"(?:(?:[^{_ENDS}\p{{Cf}}\u034f{_DOTS}.:@<\[\]&\\`~]|\.(?=[{_ENDS}]))*+(?!\n)[{_ENDS}])++"
+)
+_MAY_MATTER = regex.compile(rf"[:@<\[\]&\\{_DOTS}\p{{Cf}}\u034f]|\.\S")
+_SPANS = regex.compile(
+    r"\[(?P<label>(?:[^\[\]`]|`[^`]*+`|\[[^\[\]`]*+\])*+)\]"
+    r"\((?P<target>[^\s()`]*+(?:\([^\s()`]*+\)[^\s()`]*+)*+)\)"
+    r"|<(?P<angle>[^\s<>|`]++)(?:\|(?P<shown>[^<>|`]*+))?>"
+    r"|(?P<code>`[^`]++`)|(?P<mark><(?!=?\d*+\s|=\w++\s))"
+    rf"|(?P<word>[^{_ENDS}<`\[]++)"
+)
+_HIDDEN = regex.compile(r"[&\\\p{Cf}\u034f]")
 # Not between characters of an emoji or of a script that needs them.
-_INVISIBLE = regex.compile(r"(?:(?<=[!-~])|[\p{Cf}\u034f](?=[!-~]))[\p{Cf}\u034f]*+")
+_INVISIBLE = regex.compile(
+    r"(?<=[!-~])[\p{Cf}\u034f]++|(?<![\p{Cf}\u034f])[\p{Cf}\u034f]++(?=[!-~])"
+)
 _ENTITY = regex.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[A-Za-z]{2,10});?")
-# Slack's form could go on after a link or code.
-_ANGLE_BEFORE_SPAN = regex.compile(r"<(?=\d[^\s<>|]*+\Z)")
-# What would be read as a part of an address that comes next, and text that begins with one.
-_NAME_END = regex.compile(r"[A-Za-z0-9+.@_%\-]")
-_ADDRESS_START = regex.compile(r"[\p{L}\p{N}][^\s\[]*?(?:[.@]|:\S)")
-_MAX_DEPTH = 40  # Names in what follows a name, as in "a./b./c"; deeper ones are made text.
 _MEANT = regex.compile(r"[A-Za-z0-9:/.@_?#%=+~-]")
 _ESCAPES = regex.compile(r"\\++(?=[.:/@?#]\S)")
-_MAY_MATTER = regex.compile(rf"[.:@<\]&\\{DOTS}\p{{Cf}}]")
-_SYNTAX = regex.compile(
-    r"\](?P<after>[(:])|<(?P<angle>[^<>\s|]++)(?:\|(?P<shown>[^<>]*+))?>|<(?![\s\d=])"
-    r"|<(?=\d[^<>\s|.:/]*+[.:/][^<>\s|]*+\|)"
-)
-_PING = r"[@#]([A-Z][A-Z0-9]+)|!(here|channel|everyone|subteam|date)(?:\^[^<>|]*+)?"
-# What Slack could read as a link or a ping even in code, or the beginning of one.
-_ANGLE_IN_CODE = regex.compile(
-    rf"<(?=(?:{_PING})[|>]|[^<>\s|.:/]*+[.:/][^<>\s|]*+\||[^<>\s|`]*+\Z)"
-)
-_WEB = regex.compile(r"\A(?:https?|ftp)://[/\\]*+", regex.IGNORECASE)
-_SCHEME = regex.compile(r"\A([A-Za-z][A-Za-z0-9+\-]*+):[/\\ ]*+")
-_DOT = regex.compile(rf"[.{DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
-_NO_SCHEME = regex.compile(r"(?<![A-Za-z0-9+.\-])://")
-# Of what ends an address here, and not for every client.
-_GOES_ON = regex.compile(r"<|[\"`|\[\]{}][^\s<\p{L}\p{N}]*+[\p{L}\p{N}]")
-# Read with a link that is found in the same text: not the punctuation of a sentence.
-_AFTER_LINK = regex.compile(rf"[.,;:!?'*_~)]*+[^{NOT_IN_ADDRESSES}]")
-_UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
+_BRACKET = regex.compile(r"\](?=[(:])")
+_CALL = regex.compile(r"(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype):(?=\S)", regex.I)
+_WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
+_WEB_ADDRESS = regex.compile(rf"(?:https?|ftp)://[^{NOT_IN_ADDRESSES}]*+", regex.I)
+_DOT = regex.compile(rf"[.{_DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
 # A space after each of these breaks every address in a word that is too long to be read.
-_BROKEN = str.maketrans({character: f"{character} " for character in f".{DOTS}:@]<&"})
-_MAX_MARKS = 80  # the parser takes quadratic time for more, and a level of recursion for each
-_KINDS = ("link_open", "image", "code_inline")
+_BROKEN = str.maketrans({character: f"{character} " for character in f".{_DOTS}:@]<&"})
+
+_SCHEME = r"A-Za-z0-9+.\-"
+_SCHEMES = regex.compile(rf"(?<![{_SCHEME}])(?=[A-Za-z][{_SCHEME}]*+://)")
+_OUTSIDE = regex.compile(rf"[{NOT_IN_ADDRESSES}]")
+_SEPARATOR = regex.compile(rf"[./@{_DOTS}]")
+_LETTER = regex.compile(r"[\p{L}\p{N}]")
+_NOT_IN_NAMES = regex.compile(r"[^A-Za-z0-9_%+\-]")
+_NOT_ASCII = regex.compile(r"[^!-~]")
+_TRAILING = ".,;:!?'\"*_~\\"
+# A client can end a name before a letter that is not ASCII.
+_HOSTS = [
+    regex.compile(rf"(?<![{label}])[{label}]++(?:\.[{label}]++)++")
+    for label in (r"a-z0-9\-", r"\p{L}\p{N}\p{M}\-")
+]
+_IPV4 = regex.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_PREFIX_LENGTH = regex.compile(r"/\d{1,2}(?!\w)")  # of a network, as in 10.0.0.0/8
+_PATH = regex.compile(r"\.*+(?::\d++)?[/?#]")
+_UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
+_RESERVED = regex.compile(r"(?:\A|\.)(?:example(?:\.com|\.net|\.org)?|test|invalid|localhost)\Z")
 
 
 class LinkFilter:
@@ -94,7 +115,7 @@ class LinkFilter:
 
     def know(self, texts: Iterable[str]) -> None:
         """Allow links to the addresses in these texts, which are the person's own."""
-        self._known |= addresses.links_in(texts)
+        self._known |= links_in(texts)
 
     def cite(self, url: str) -> None:
         """Allow links to a page that a web search cites."""
@@ -102,15 +123,18 @@ class LinkFilter:
 
     def feed(self, piece: str) -> str:
         """Take a piece; return the text that can be shown now."""
-        shown = list[str]()
+        shown, text = "", self._held + piece
+        begun = not self._begins_line and not self._after_link
+        if begun and len(text) <= _MAX_HELD and (prose := _PROSE.match(text)):
+            shown, self._held, piece = prose[0], "", text[prose.end() :]
         for word in _WORDS.findall(piece):
             self._held += word
             while len(self._held) > MAX_WORD:
-                shown.append(self._too_long(self._held[:MAX_WORD]))
+                shown += self._too_long(self._held[:MAX_WORD])
                 self._held = self._held[MAX_WORD:]
-            if _END.match(word, len(word) - 1) and not self._is_open(self._held):
-                shown.append(self.flush())
-        return "".join(shown)
+            if _END.search(word) and not self._is_open(self._held):
+                shown += self.flush()
+        return shown
 
     def flush(self) -> str:
         """Return the held text; the current word has ended."""
@@ -154,7 +178,7 @@ class LinkFilter:
         # A client that takes an ideographic full stop for a dot would join the two words.
         gap = " " if self._after_link and text[0].isascii() and text[0].isalnum() else ""
         self._after_link = not text[-1].isspace() and "://" in text
-        return gap + self._marked(text, self._has_plain_code(text))
+        return gap + self._marked(text, self._has_code(text))
 
     def _read_fence(self, line: str) -> str:
         """Return a line that opens or closes a code block as it is shown, "" for any other."""
@@ -176,139 +200,82 @@ class LinkFilter:
         least = min(indent, 3)
         return " " * max(len(line) - len(bare) - indent + least, least) + bare
 
-    def _has_plain_code(self, text: str) -> bool:
+    def _has_code(self, text: str) -> bool:
         """Return whether every backtick of a piece of a line begins or ends a plain code span."""
-        ticks = text.count("`")
-        if ticks and self._ticks_are_plain:
-            code = [span.content for span in _spans(text) if span.type == "code_inline"]
-            is_clear = ticks == 2 * len(code) and "``" not in text and "\\`" not in text
-            self._ticks_are_plain = is_clear and "|" not in "".join(code)
-        return ticks > 0 and self._ticks_are_plain and self._fences_are_plain
+        if "`" not in text:
+            return False
+        self._ticks_are_plain &= "\\`" not in text and _CODE_SPANS.fullmatch(text) is not None
+        return self._ticks_are_plain and self._fences_are_plain
 
     def _marked(self, text: str, code: bool) -> str:
         """Return Markdown with each link that is not allowed made text."""
-        shown, at, apart = "", 0, False
-        for span in _spans(text, code=code):
-            start, end = span.meta["start"], span.meta["end"]
-            if start < at:
-                continue
-            plain = _ANGLE_BEFORE_SPAN.sub("< ", self._plain(text[at:start]))
-            shown += (" " if apart and plain[:1].isalnum() else "") + plain
-            shown += " " if "://" in shown and not shown[-1].isspace() else ""
-            whole, at = text[start:end], end
-            replaced = self._span(span, whole, code)
-            apart = replaced != whole
-            joins = apart and _NAME_END.search(shown[-1:]) and _ADDRESS_START.match(replaced)
-            shown += (" " if joins else "") + replaced
-        plain = self._plain(text[at:])
-        return shown + (" " if apart and plain[:1].isalnum() else "") + plain
-
-    def _span(self, span: Token, whole: str, code: bool) -> str:
-        if span.type == "code_inline":
-            return self._code(whole)
-        if span.markup == "autolink":
-            target = _meant(whole[1:-1])
-            if self._is_link(target):
-                return whole
-            return self._plain(whole) if "|" in target else self._as_text(target)
-        mark = "!" if span.type == "image" else ""
-        target = _meant(str(span.attrs["src" if mark else "href"]))
-        label_end = span.meta["label_end"] - span.meta["start"]
-        label = self._marked(whole[len(mark) + 1 : label_end], code)
-        if self._is_link(target) and target.count("(") == target.count(")"):
-            return f"{mark}[{label}]({target})"
-        shown = self._as_text(target)
-        if not {"/", ":", "@"} & set(target):  # perhaps code, as in rows[0](name)
-            return f"{mark}[{label}] ({shown})"
-        return shown if label.strip() in ("", shown) else f"{label} ({shown})"
-
-    def _plain(self, text: str) -> str:
-        """Return text without code and Markdown's links so that it has none for Slack either."""
         if not _MAY_MATTER.search(text):
             return text
-        text = _NO_SCHEME.sub(": ", _SYNTAX.sub(self._escaped, _meant(text)))
-        return self._addresses(text)
+        return str(_SPANS.sub(lambda match: self._span(match, code), text))
 
-    def _escaped(self, match: regex.Match[str]) -> str:
-        """Return a mark that begins a link for somebody, or the whole of Slack's form."""
-        text, (start, end) = match.string, match.span()
-        angle, shown = match["angle"], match["shown"]
-        apart = text[end : end + 1].isalnum()
-        if angle is None:
-            return f"{text[start]} {match['after'] or ''}"
-        if ping := regex.fullmatch(_PING, angle):
-            form = f"{'#' if angle[0] == '#' else '@'}{shown or ping[1] or ping[2]}"
-        elif shown is None:
-            return f"< {match[0][1:]}"
-        else:
-            shown = _SYNTAX.sub(self._escaped, shown)
-            is_link = self._is_link(angle)
-            form = f"[{shown}]({angle})" if is_link else f"{shown} ({self._as_text(angle)})"
-            apart |= is_link and _AFTER_LINK.match(text, end) is not None
-        before = "" if start == 0 or text[start - 1].isspace() else " "
-        return before + form + (" " if apart else "")
+    def _span(self, match: regex.Match[str], code: bool) -> str:
+        match match.groupdict():
+            case {"word": str(word)}:
+                return self._word(word, match.string[match.end() : match.end() + 1])
+            case {"mark": str()}:
+                return "< "
+            case {"code": str(span)}:
+                return self._code(span) if code else f"`{self._marked(span[1:-1], code)}`"
+            case {"label": str(label), "target": str(target)}:
+                allowed = self._is_link(_meant(target))
+                target = f"({_meant(target)})" if allowed else f" ({self._marked(target, code)})"
+                return f"[{self._marked(label, code)}]{target}"
+            case {"angle": str(address), "shown": shown} if self._is_link(_meant(address)):
+                link = _meant(address)
+                return f"<{link}>" if shown is None else f"[{self._marked(shown, code)}]({link})"
+        return f"< {self._marked(match[0][1:], code)}"
+
+    def _word(self, word: str, following: str) -> str:
+        """Return a word as it may be shown before the character that follows it."""
+        if _HIDDEN.search(word):
+            word = _meant(word)
+        if carries(word):
+            parts = [word] if self._kept(word) else _SCHEMES.sub(" ", word).split(" ")
+            # Without spaces, what is beside the address would be read as a part of it.
+            word = "".join(
+                f" {kept} " if (kept := self._kept(part)) else _broken(part) for part in parts
+            ).lstrip(" ")
+            word = word if following in ("[", "<", "`") else word.rstrip(" ")
+        return str(_BRACKET.sub("] ", word))
+
+    def _kept(self, word: str) -> str | None:
+        """Return a word that contains an allowed address with the rest of it broken, or None."""
+        for start, end in _readings(word):
+            if self._is_link(word[start:end]):
+                after = _broken(word[end:])
+                return word[:end] + (" " if any(map(str.isalnum, after)) else "") + after
+        return None
 
     def _code(self, text: str) -> str:
         """Return code, in which only what every client makes a link of is made text."""
         if "<" in text:
             text = _ANGLE_IN_CODE.sub("< ", text)
-        return self._addresses(text, code=True) if "://" in text else text
-
-    def _addresses(
-        self, text: str, following: str = "", *, code: bool = False, depth: int = 0
-    ) -> str:
-        """Return `text` before `following`, with each address that is no allowed link made text."""
-        shown, at = list[str](), 0
-        deep = depth == _MAX_DEPTH
-        for match in addresses.found_in(text + following, len(text)):
-            found = _broken(match[0]) if deep else self._address(match, code, depth)
-            shown += [text[at : match.start()], found]
-            at = match.end()
-        shown.append(text[at:])
-        return "".join(shown)
-
-    def _address(self, match: regex.Match[str], code: bool, depth: int) -> str:
-        whole, groups = match[0], match.groupdict()
-        if name := groups.get("name"):
-            if code or not addresses.can_carry(match):
-                # What follows the name can hold a name of its own, as in "a./b.a.example".
-                following = match.string[match.end() :]
-                return name + self._addresses(match["tail"], following, code=code, depth=depth + 1)
-        elif code and not (groups.get("scheme") or "").lower().endswith(("http", "https", "ftp")):
-            return whole
-        for reading in addresses.readings(whole):
-            if reading and self._is_link(reading):
-                before, _, after = whole.partition(reading)
-                # Otherwise the text that follows would be read as a part of the address.
-                if any(map(str.isalnum, after)) or _GOES_ON.match(match.string, match.end()):
-                    after = f" {after}"
-                following = match.string[match.end() :]
-                return (
-                    before + reading + self._addresses(after, following, code=code, depth=depth + 1)
-                )
-        return _broken(whole)
-
-    def _as_text(self, target: str) -> str:
-        """Return the target of a link that is not allowed."""
-        text = self._plain(target)
-        return _broken(text) if _SCHEME.match(text) else text
+        if "://" not in text:
+            return text
+        return str(_WEB_ADDRESS.sub(lambda match: self._kept(match[0]) or _broken(match[0]), text))
 
     def _is_link(self, address: str) -> bool:
-        if normal(address) in self._known:
+        known = normal(address)
+        if known in self._known:
             return True
         try:
-            parts = urlsplit(normal(address))
+            parts = urlsplit(known)
         except ValueError:
             return False
-        host = parts.hostname or ""
-        if parts.scheme != "https" or _UNSAFE.search(address) or {"@", "%"} & set(parts.netloc):
+        if not _WEB.match(address) or _UNSAFE.search(address) or {"@", "%"} & set(parts.netloc):
             return False
-        return bool(_WEB.match(address)) and addresses.is_reserved(host)
+        # Reserved names cannot be registered (RFC 2606).
+        return parts.scheme == "https" and _RESERVED.search(parts.hostname or "") is not None
 
 
 def _meant(text: str) -> str:
     """Return text without invisible characters, and without escapes of what addresses contain."""
-    return _ESCAPES.sub("", _ENTITY.sub(_decoded, _INVISIBLE.sub("", text)))
+    return str(_ESCAPES.sub("", _ENTITY.sub(_decoded, _INVISIBLE.sub("", text))))
 
 
 def _decoded(match: regex.Match[str]) -> str:
@@ -316,61 +283,120 @@ def _decoded(match: regex.Match[str]) -> str:
     return character if _MEANT.fullmatch(character) else match[0]
 
 
-def _broken(address: str) -> str:
-    """Return an address in a form that no client makes a link of."""
-    address = _SCHEME.sub(r"\1: ", _WEB.sub("", address))
-    return _DOT.sub("[.]", address.replace("://", ": "))
+def _broken(word: str) -> str:
+    """Return a word in a form that no client makes a link of."""
+    word = _WEB.sub("", word).replace("://", ": ")
+    return str(_DOT.sub("[.]", _CALL.sub(r"\g<0> ", word)))
 
 
-def _spans(text: str, *, code: bool = True) -> list[Token]:
-    """Return the links, images and code spans of a line, in order, also those within labels.
+def carries(word: str) -> bool:
+    """Return whether a part of a word may become a link that carries text to its host.
 
-    The `meta` of each has its ``start`` and ``end`` in the text, and ``label_end``. Without `code`,
-    a backtick is a character like any other. A line with too many marks has none of them.
+    That is an address with a scheme, one of mail or telephone, and a domain or an IPv4 address
+    with a path, a query or a fragment, or a domain with a subdomain. A registrable domain alone,
+    such as ``example.com``, ``README.md`` or ``self.id``, carries nothing but its name.
     """
-    tokens: list[Token] = []
-    read = text if code else text.replace("`", "'")
-    if 0 < sum(map(read.count, "[<`")) <= _MAX_MARKS:
-        _PARSER.inline.parse(read, _PARSER, {}, tokens)
-    return [token for token in tokens if token.type in _KINDS]
+    word = word.translate(_TO_FULL_STOPS).lower()
+    if "://" in word or "www." in word or _CALL.search(word):
+        return True
+    return "." in word and any(
+        _host_carries(word, match) for hosts in _HOSTS for match in hosts.finditer(word)
+    )
 
 
-class _Parser(MarkdownIt):
-    def __init__(self) -> None:
-        super().__init__("commonmark", {"html": False})
-        self.disable(["html_inline", "emphasis"])
-        for name, rule in zip(
-            ("link", "image", "autolink", "backticks"),
-            (link, image, autolink, backtick),
-            strict=True,
-        ):
-            self.inline.ruler.at(name, _located(rule))
+def _host_carries(word: str, match: regex.Match[str]) -> bool:
+    name = match[0].strip("-.")
+    has_path = _PATH.match(word, match.end()) is not None
+    if _IPV4.fullmatch(name):
+        return has_path and not _PREFIX_LENGTH.match(word, match.end())
+    domain = _suffixes().privatesuffix(name := _ascii(name))
+    before = word[: match.start()]
+    is_mail = before.endswith("@") and before.strip("@") != ""
+    return domain is not None and (domain != name or has_path or is_mail or before.endswith("//"))
 
-    def normalizeLink(self, url: str) -> str:  # noqa: N802 - the parser's name
-        """Keep an address as it is written."""
+
+def _readings(word: str) -> Iterator[tuple[int, int]]:
+    """Yield where an address in a word may start and end, the likeliest first.
+
+    Text in a script without spaces can follow it, or precede it, as in 「詳細はa.example/x」. It
+    starts with the last name before the first full stop, slash or at sign.
+    """
+    if (separator := _SEPARATOR.search(word)) is None:
+        return
+    head = word[: separator.start()].removesuffix(":")
+    name = _NOT_IN_NAMES.split(head)[-1].lstrip("_%+-")
+    letter = _LETTER.search(head)
+    starts = {len(head) - len(name), letter.start() if letter else 0}
+    for start in sorted(starts, reverse=True):
+        run = _OUTSIDE.split(word[start:], maxsplit=1)[0]
+        for address in dict.fromkeys([trimmed(run), trimmed(_NOT_ASCII.split(run, maxsplit=1)[0])]):
+            if address:
+                yield start, start + len(address)
+
+
+def links_in(texts: Iterable[str], *, with_scheme: bool = False) -> frozenset[str]:
+    """Return the addresses in these texts in normal form, on request only those with a scheme."""
+    found = set[str]()
+    for text in texts:
+        # Few texts contain an address, and looking for these takes a hundredth of the time.
+        if not (with_scheme and "://" not in text) and _SEPARATOR.search(text):
+            for run in _OUTSIDE.split(text):
+                for part in {run, *_SCHEMES.sub(" ", run).split(" ")}:
+                    found |= {part[start:end] for start, end in _readings(part)}
+    if with_scheme:
+        found = {address for address in found if "://" in address}
+    return frozenset(
+        form for form in map(normal, found) if form.rpartition(":")[2] not in ("", "//")
+    )
+
+
+def trimmed(address: str) -> str:
+    """Return an address without the punctuation of the sentence around it."""
+    end, unopened = len(address), address.count(")") - address.count("(")
+    while end:
+        last = address[end - 1]
+        if last == ")" and unopened > 0:
+            unopened -= 1
+        elif last not in _TRAILING:
+            break
+        end -= 1
+    return address[:end]
+
+
+def normal(url: str) -> str:
+    """Return the form that two ways of writing the same address have in common."""
+    url = url.strip().removeprefix("mailto:")
+    if "://" not in url:
+        if "@" in url and "/" not in url:
+            return url.lower()
+        url = f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+    except ValueError:
         return url
-
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - the parser's name
-        """Find links of every scheme."""
-        return True
-
-
-def _located(rule: Any) -> Any:
-    """Return an inline rule that stores in its token where the token's text starts and ends."""
-
-    def run(state: StateInline, silent: bool) -> bool:
-        start, before = state.pos, len(state.tokens)
-        if not rule(state, silent):
-            return False
-        for token in [] if silent else state.tokens[before:]:
-            if token.type in _KINDS and not token.meta:
-                bracket = start + (token.type == "image")
-                label_end = parseLinkLabel(state, bracket, token.type != "image")
-                token.meta = {"start": start, "end": state.pos, "label_end": label_end}
-                break
-        return True
-
-    return run
+    if not parts.hostname:
+        return url
+    before, at, _ = parts.netloc.rpartition("@")
+    scheme = "https" if parts.scheme == "http" else parts.scheme
+    host = f"{before}{at}{_ascii(parts.hostname)}{port}"
+    return parts._replace(
+        scheme=scheme, netloc=host, path="" if parts.path == "/" else parts.path
+    ).geturl()
 
 
-_PARSER = _Parser()
+def _ascii(host: str) -> str:
+    """Return a host name in the ASCII form of IDNA; a label without one gets a placeholder."""
+    return ".".join(map(_ascii_label, host.translate(_TO_FULL_STOPS).lower().split(".")))
+
+
+def _ascii_label(label: str) -> str:
+    try:
+        return label if label.isascii() else label.encode("idna").decode("ascii")
+    except UnicodeError:
+        return "xn--"
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=False, only_icann=True)

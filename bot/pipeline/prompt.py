@@ -14,8 +14,8 @@ from typing import Any, Literal
 from openai.types.responses import EasyInputMessageParam
 
 from bot.conversation.turns import Exchange
-from bot.pipeline.addresses import links_in
 from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.links import links_in
 from bot.slack.messages import Message
 from memory import Memory, subject
 from memory.metrics import step

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import Literal, TypeAlias
 
 from slack_sdk.errors import SlackApiError
 
@@ -21,7 +20,7 @@ from bot.conversation.claimed_message import (
     Withdrawn,
     claim_refusal,
 )
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_ATTEMPTS, MAX_FAILURES
 from bot.conversation.running import MAX_CRASHES
 from bot.conversation.turns import Outcome
 from bot.delivery.posted_messages import DeliveryFailed
@@ -40,11 +39,8 @@ from memory.postgres import is_unavailable
 
 log = logging.getLogger(__name__)
 
-_End: TypeAlias = Literal["ended", "look_again", "model_away", "failed"]
-
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
-_MOST_ATTEMPTS = 500
 _DAY_SECONDS = 86_400.0
 MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
 # So long one interim reply tells a person of an outage, whatever else they write.
@@ -64,13 +60,12 @@ class ThreadWorker:
         self._others_wait = False
 
     async def run(self, thread: str) -> None:
-        """Do `drain` in this process's place for `thread`; count what it fails in."""
+        """Do `drain` in this process's place for `thread`; what fails in it `beat` gives back."""
         try:
             await self.drain(thread)
         except Exception as error:
             count("errors", kind="database_away" if is_unavailable(error) else "turn")
             log.exception("a thread is begun again")
-            await self.app.inbox.give_up_attempt(thread)
 
     @step("drain")
     async def drain(self, thread: str) -> None:
@@ -78,33 +73,29 @@ class ThreadWorker:
 
         If a message waits for the model, those behind it wait, too.
         """
+        again, app = True, self.app
         try:
-            while claimed := await self.app.inbox.claim(thread):
+            while again and (claimed := await app.inbox.claim(thread)):
                 with log_fields(team=claimed.message.team_id):
-                    ended = await self._answer(claimed)
-                if ended == "ended" and not claimed.more:
-                    # What was stored meanwhile is found by `RunningThreads`.
-                    return
-                if ended in ("model_away", "failed"):
-                    break
+                    again = await self._answer(claimed)
         except Superseded:
             log.info("a thread was taken over by another process")
             return
-        app = self.app
-        await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
+        # What was stored meanwhile is found by `RunningThreads`.
+        if claimed is None or claimed.more:
+            await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
 
-    async def _answer(self, claimed: ClaimedMessage) -> _End:
+    async def _answer(self, claimed: ClaimedMessage) -> bool:
         """Answer a message, or hold it and its thread until the model is back.
 
-        It is found again when it is due.
+        Returns whether there may be more to answer in the thread now. Raises `Superseded`.
         """
         try:
-            return "ended" if await self._attempt(claimed) else "model_away"
+            return await self._attempt(claimed) and claimed.more
         except Superseded:
             raise
         except Edited:
-            with suppress(Withdrawn):
-                await self.app.inbox.release(claimed)
+            log.info("a message was edited while it was answered")
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:
@@ -115,35 +106,22 @@ class ThreadWorker:
                 log.exception("a reply could not be delivered: %s", failed.code)
             await self._give_up(claimed)
         except Exception as error:
-            count("errors", kind="database_away" if is_unavailable(error) else "turn")
-            if is_unavailable(error) and claimed.earlier_attempts < _MOST_ATTEMPTS:
+            away = is_unavailable(error) and claimed.earlier_attempts < MAX_ATTEMPTS
+            count("errors", kind="database_away" if away else "turn")
+            if away:
+                # It does not count as a failure of the message.
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
-                await self._restart_when_reachable(claimed)
-                return "look_again"
-            if claimed.failures > MAX_FAILURES:
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            elif claimed.failures > MAX_FAILURES:
                 log.exception("a message was given up after %d attempts", claimed.attempt_number)
                 await self._give_up(claimed)
-                return "look_again"
-            log.warning("a turn failed and is begun again: %s", fault(error))
-            pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
-            with suppress(Edited, Withdrawn):
-                await self.app.inbox.release(claimed, pause, failed=True)
-                return "failed"
-        return "look_again"
-
-    async def _restart_when_reachable(self, claimed: ClaimedMessage) -> None:
-        # A fault of PostgreSQL does not count as a failed attempt of the message.
-        pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_PAUSE_SECONDS)
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                with suppress(Withdrawn):
-                    await self.app.inbox.release(claimed)
-            except Exception as error:
-                if not is_unavailable(error):
-                    raise
             else:
-                return
+                log.warning("a turn failed and is begun again: %s", fault(error))
+                pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
+                with suppress(Edited, Withdrawn):
+                    await self.app.inbox.release(claimed, pause, failed=True)
+                    return False
+        return True
 
     @step("turn")
     async def _attempt(self, claimed: ClaimedMessage) -> bool:

@@ -27,7 +27,6 @@ from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
 from bot.memories.switches import MORNING, turn_off
 from bot.notices import RETRY_SECONDS, add_notice
 from bot.people import exclude, read_memory_state
-from bot.pipeline.context import read_viewed
 from bot.pipeline.prompt import evidence_of
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
@@ -42,7 +41,6 @@ from bot.ui.messages import (
 from bot.ui.panel import Done
 from bot.ui.reader import Reader
 from memory import (
-    DM,
     PUBLIC,
     FormationResult,
     MemoryOff,
@@ -63,7 +61,6 @@ Definition = dict[str, Any]
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
 SETTINGS_TOOL = "memory_settings"
-VIEW_TOOL = "read_current_view"
 COLLEAGUE_TOOL = "ask_about_colleague"
 
 _SETTINGS = """\
@@ -76,11 +73,6 @@ forget: what has all of `words`, or what they told you from `since` to `until`, 
 only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
-_VIEW = (
-    "Read what the person looks at in Slack: a channel's newest messages or a message with its"
-    ' thread. For "this channel", "this message" and the like, where it is not in this'
-    " conversation."
-)
 _COLLEAGUE = (
     "Show the person what one colleague chose to tell others about working with them, when they"
     " ask how that colleague likes reviews, meetings, messages and the like. It follows your answer"
@@ -110,7 +102,7 @@ class Toolbox:
         self._app, self._turn, self._message = app, turn, turn.message
         message, state = turn.message, turn.memory_state
         off = state.off is not None
-        self.definitions = _definitions(tuple(app.schemas), message.audience == DM, off)
+        self.definitions = _definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=turn.words,
             channel=message.channel_id,
@@ -190,8 +182,6 @@ class Toolbox:
             return _json(output)
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
-        if name == VIEW_TOOL and self._message.audience == DM:
-            return _json(await read_viewed(self._app, self._message))
         return await self._memory.call(name, given)
 
     async def _take_back(self) -> None:
@@ -344,12 +334,12 @@ class Toolbox:
 
 
 @cache
-def _definitions(schemas: tuple[type[BaseModel], ...], in_dm: bool, off: bool) -> list[Definition]:
+def _definitions(schemas: tuple[type[BaseModel], ...], off: bool) -> list[Definition]:
     tools = [] if off else memory_tools(schemas)
     tools = [*tools, function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])]
     if not off:
         tools.append(function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"]))
-    return [*tools, function_tool(VIEW_TOOL, _VIEW, {})] if in_dm else tools
+    return tools
 
 
 def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:

@@ -18,12 +18,11 @@ from bot.conversation.turns import Outcome, Turn, Turns
 from bot.logs import add_log_field
 from bot.pipeline.answer import AnswerSink
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
-from bot.pipeline.context import Thread, read_thread
+from bot.pipeline.context import thread_before
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.prompt import FILES_ALONE, Prompt, kept_question, latest_brought
 from bot.pipeline.reply import Replier
 from bot.pipeline.tools import Toolbox
-from bot.slack.client import Installations
 from bot.slack.messages import Message, plain, typed
 from bot.ui.messages import PayloadMaker
 from bot.ui.reader import Reader
@@ -230,19 +229,6 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
         now=datetime.now(turn.memory_state.settings.zone),
         style=app.settings.style,
     )
-
-
-async def thread_before(slack: Installations, turn: Turn) -> Thread:
-    """Return the messages of the thread before the turn's that are not in its history.
-
-    That is nothing in a direct message, whose threads are the bot's own, and in a thread that has a
-    turn already or just begins. Where memory is off there is no history, and the thread is read.
-    """
-    message = turn.message
-    known = message.audience == DM or any(e.thread == message.thread for e in turn.exchanges)
-    if message.opens_thread or (known and not turn.memory_state.off):
-        return Thread()
-    return await read_thread(slack, message, forgotten=turn.forgotten_messages)
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:

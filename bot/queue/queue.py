@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, LiteralString
 
 import procrastinate
 from procrastinate import exceptions
 from procrastinate.jobs import Job, Status
-from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.retry import RetryStrategy
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -76,32 +76,6 @@ _DEBOUNCE: LiteralString = (
     f" SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
     " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
 )
-# A worker that was taken for dead may end its job late, when the job waits again or another worker
-# runs it.
-_OWN: LiteralString = (
-    " FROM procrastinate_jobs AS ended WHERE ended.id = %(job)s AND ended.status = 'doing'"
-    " AND (ended.worker_id = %(worker)s OR ended.worker_id IS NULL)"
-)
-_RETRY: LiteralString = (
-    "SELECT procrastinate_retry_job_v2(ended.id, COALESCE(%(at)s::timestamptz, now()),"
-    f" %(priority)s, %(queue)s, %(next_lock)s){_OWN}"
-)
-_FINISH: LiteralString = (
-    f"SELECT procrastinate_finish_job_v1(ended.id, %(status)s, %(delete)s){_OWN}"
-)
-
-
-class _Waits(BaseRetryStrategy):
-    """Retries after each of these seconds in turn, then no more."""
-
-    def __init__(self, seconds: Sequence[int]) -> None:
-        self._seconds = tuple(seconds)
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        del exception
-        if job.attempts >= len(self._seconds):
-            return None
-        return RetryDecision(retry_in={"seconds": self._seconds[job.attempts]})
 
 
 class _Jobs(procrastinate.manager.JobManager):
@@ -115,33 +89,23 @@ class _Jobs(procrastinate.manager.JobManager):
         super().__init__(connector)
         self._stopping = stopping
 
-    async def retry_job(
-        self,
-        job: Job,
-        retry_at: datetime | None = None,
-        priority: int | None = None,
-        queue: str | None = None,
-        lock: str | None = None,
-    ) -> None:
+    async def retry_job(self, job: Job, *args: Any, **kwargs: Any) -> None:
         """Let the job wait again, or end it where another waits already."""
-        values = {"at": retry_at, "priority": priority, "queue": queue, "next_lock": lock}
         try:
-            await self._note(_RETRY, job, **values)
+            await self._stored(partial(super().retry_job, job, *args, **kwargs))
         except exceptions.UniqueViolation:
             # The one that waits will do this one's work.
             await self.finish_job(job, Status.FAILED, delete_job=True)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Store the end of a job."""
-        await self._note(_FINISH, job, status=status.value, delete=delete_job)
+        await self._stored(partial(super().finish_job, job, status, delete_job))
 
-    async def _note(self, statement: LiteralString, job: Job, **values: object) -> None:
+    async def _stored(self, store: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self.connector.execute_query_async(
-                    statement, job=job.id, worker=job.worker_id, **values
-                )
+                return await store()
             except exceptions.ConnectorException as error:
                 closed = isinstance(error.__cause__, PoolClosed)
                 if closed or not is_unavailable(error.__cause__) or self._stopping.is_set():
@@ -172,13 +136,10 @@ class Queue:
         queue: str,
         work: Callable[..., Awaitable[None]],
         *,
-        waits: Sequence[int] = (),
+        retry: RetryStrategy | None = None,
     ) -> None:
-        """Register `work` for jobs named `name`.
-
-        The n-th failure is retried after `waits[n-1]` seconds; then the job fails.
-        """
-        self.app.task(name=name, queue=queue, retry=_Waits(waits))(work)
+        """Register `work` for jobs named `name`; without `retry` the first failure is the last."""
+        self.app.task(name=name, queue=queue, retry=retry or False)(work)
 
     def repeat(self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str) -> None:
         """Register `work` as a job on the schedule `cron`; it is called with the time it was due.

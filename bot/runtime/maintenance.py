@@ -9,7 +9,7 @@ from functools import partial
 from typing import LiteralString
 
 from bot.app import App
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_ATTEMPTS
 from bot.conversation.texts import delete_old_turns
 from bot.logs import fault
 from bot.memories.data import erase_person
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 KEEP_UP = "keep_up"
 EVERY_MINUTE = "* * * * *"
 _DEACTIVATED_DAYS = 30
-_POISON_AFTER = MAX_FAILURES + 3
 _PEOPLE_AT_ONCE = 200
 _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
@@ -77,7 +76,7 @@ async def keep_up(app: App, timestamp: int) -> None:
 
 async def _fail_poison(app: App) -> None:
     statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
-    for row in await execute_statement(app.pool, statement, (_POISON_AFTER,)):
+    for row in await execute_statement(app.pool, statement, (MAX_ATTEMPTS,)):
         log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
 
 

@@ -10,7 +10,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
-from bot.listeners.app import CheckedApp, SocketModeHandler, create_bolt_app
+from bot.listeners.app import BoltApp, SocketModeHandler, create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
@@ -114,7 +114,7 @@ async def open_service(
 
 @asynccontextmanager
 async def socket_mode(
-    app: CheckedApp, settings: Settings, *, ping_seconds: float = _PING_SECONDS
+    app: BoltApp, settings: Settings, *, ping_seconds: float = _PING_SECONDS
 ) -> AsyncIterator[SocketModeClient]:
     """Let Slack deliver to `app` while this is open. Raises `bot.runtime.problems.Problem`."""
     handler = SocketModeHandler(app, token(settings, APP_TOKEN), ping_interval=ping_seconds)

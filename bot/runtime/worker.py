@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
+from procrastinate.retry import RetryStrategy
+
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.unformed import FORM_MEMORIES
 from bot.delivery.reply_stream import ReplyStream
@@ -30,12 +32,12 @@ from memory import Former
 
 _THREADS_AT_ONCE, _JOBS_AT_ONCE = 64, 12
 _WARM_UP_SECONDS = 0.2
-_DAY = 86_400
-# Seconds before each retry of what asks models: five within about an hour, then a day, five times.
-# A crash of the process counts as an attempt, so the first waits are short.
-FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
-# The same of other jobs, by queue.
-_WAITS = {REPLIES: (2, 4, 8, 16, 32, 64), BACKGROUND: tuple(4**n for n in range(1, 9))}
+# The n-th retry comes after 2^n or 4^n seconds: the last one after a minute or three days. A crash
+# of the process counts as an attempt, so the first waits are short.
+RETRIES = {
+    REPLIES: RetryStrategy(max_attempts=6, exponential_wait=2),
+    BACKGROUND: RetryStrategy(max_attempts=9, exponential_wait=4),
+}
 
 
 def register_work(dependencies: TurnDependencies) -> None:
@@ -52,8 +54,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (EMBED, BACKGROUND, partial(embed_memories, app)),
         (FORM_MEMORIES, BACKGROUND, partial(form_memories, app)),
     ):
-        waits = FORMATION_WAITS if name in (EMBED, FORM_MEMORIES) else _WAITS[place]
-        app.queue.register(name, place, app.workspaces.while_served(work), waits=waits)
+        app.queue.register(name, place, app.workspaces.while_served(work), retry=RETRIES[place])
     app.queue.repeat(KEEP_UP, partial(keep_up, app), cron=EVERY_MINUTE)
 
 

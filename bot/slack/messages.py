@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.slack.payloads import attached_to, received, storable, viewed_in
+from bot.slack.payloads import attached_to, received, storable
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -66,8 +66,7 @@ class Message:
     the root the reply goes under. `audience` is known at once for direct messages only.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
-    included; `forwarded` is what `bot.slack.payloads.attached_to` returns, and `viewed` what
-    `viewed_in` does: the ids of what the author looks at.
+    included; `forwarded` is what `bot.slack.payloads.attached_to` returns.
     """
 
     event_id: str
@@ -83,7 +82,6 @@ class Message:
     files: Sequence[Mapping[str, Any]] = field(default_factory=list)
     forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
     is_shared: bool = False
-    viewed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def brings(self) -> bool:
@@ -245,7 +243,6 @@ def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: 
         files=files,
         forwarded=forwarded,
         is_shared=shared,
-        viewed=viewed_in(event.get("app_context")),
     )
 
 

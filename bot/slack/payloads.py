@@ -21,8 +21,6 @@ FORWARDED_CHARACTERS = 16_000
 THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
 """Slack's own pictures of an image, the largest first."""
 
-_VIEWED_CHANNEL = "slack#/types/channel_id"
-_VIEWED_MESSAGE = "slack#/types/message_context"
 _FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
 _TEXTS = (
     *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
@@ -93,25 +91,6 @@ def attached_to(
         tables = [block for block in objects(one.get("blocks")) if block.get("type") == "table"]
         forwarded += [{"from": "a pasted table", "text": _words(table)} for table in tables]
     return forwarded[:MOST_FORWARDED], [_file(one) for one in files[:MOST_ATTACHED_FILES]]
-
-
-def viewed_in(context: object) -> dict[str, str]:
-    """Return the first conversation or message of a message's ``app_context``: its ids.
-
-    ``{channel_id}``, for a message with ``message_ts``; empty where there is none. Sources:
-    https://docs.slack.dev/reference/events/app_context_changed, and ``GenericMessageEvent`` of
-    https://github.com/slackapi/node-slack-sdk
-    """
-    for entity in objects(context.get("entities") if isinstance(context, Mapping) else None):
-        match entity:
-            case {"type": kind, "value": str(channel)} if kind == _VIEWED_CHANNEL and channel:
-                return {"channel_id": channel}
-            case {
-                "type": kind,
-                "value": {"channel_id": str(channel), "message_ts": str(ts)},
-            } if kind == _VIEWED_MESSAGE and channel and ts:
-                return {"channel_id": channel, "message_ts": ts}
-    return {}
 
 
 def _forwarded(one: Mapping[str, Any]) -> Iterator[dict[str, str]]:

@@ -129,7 +129,6 @@ _TITLES = {
     WEB_SEARCH: "task_web_search",
     COMMENTARY: "task_commentary",
     "memory_search": "task_recall",
-    "read_current_view": "task_look",
     "ask_about_colleague": "task_recall",
 }
 

@@ -22,7 +22,7 @@ from bot.conversation.inbox import Inbox
 from bot.conversation.texts import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import Turns
 from bot.conversation.unformed import FORM_MEMORIES
-from bot.listeners.app import CheckedApp, create_bolt_app
+from bot.listeners.app import BoltApp, create_bolt_app
 from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions
 from bot.memories.adding import add_lines, remember_message
@@ -30,7 +30,7 @@ from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
-from bot.pipeline.changes import update_from_message
+from bot.pipeline.changes import follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.receive import ThreadWorker
 from bot.pipeline.turn import TurnDependencies
@@ -44,7 +44,7 @@ from bot.ui.panel import Click, Content, Done, Position
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
-from tests.integration.messages import LATER, change, changed
+from tests.integration.messages import LATER, change_of, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
 
@@ -132,13 +132,11 @@ class App:
 
     async def edit(self, message: Message, text: str) -> None:
         """Note that a message was edited, after whatever was noted before."""
-        place = (message.team_id, message.channel_id, message.ts, message.thread)
-        await self.inbox.edit(*place, text, **change())
+        await follow_change(self.wiring.app, change_of(message, text))
 
     async def withdraw(self, message: Message) -> None:
         """Note that a message was deleted, after whatever was noted before."""
-        place = (message.team_id, message.channel_id, message.ts, message.thread)
-        await self.inbox.withdraw(*place, changed_ts=LATER)
+        await follow_change(self.wiring.app, change_of(message, None, changed_ts=LATER))
 
     async def change(self, message: Message, text: str | None) -> None:
         """Let its author edit a message or, with None, delete it; do what follows from it."""
@@ -360,7 +358,7 @@ def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> b
 
 
 @asynccontextmanager
-async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedApp, str]]:
+async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[BoltApp, str]]:
     """Serve Slack's requests over HTTP; yields the Bolt app and the address of its endpoint."""
 
     async def ready() -> str | None:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from bot.conversation.inbox import MessageChange
 from bot.locale import say
 from bot.slack.messages import Message
 from memory import DM
@@ -54,6 +55,21 @@ def change() -> dict[str, str]:
     """Return the id and the ts of an event that a message was edited by, later than any before."""
     number = next(_numbers)
     return {"event_id": f"EvC{number}", "changed_ts": f"18000{number:05}.000100"}
+
+
+def change_of(message: Message, text: str | None, **more: Any) -> MessageChange:
+    """Return that a message was edited, or deleted, after whatever was noted before."""
+    given = {
+        "team_id": message.team_id,
+        "channel_id": message.channel_id,
+        "ts": message.ts,
+        "thread": message.thread,
+        "author": message.user_id,
+        "text": text,
+        **change(),
+        **more,
+    }
+    return MessageChange(**given)
 
 
 def says(content: Any, key: str, **values: Any) -> bool:

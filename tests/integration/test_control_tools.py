@@ -98,18 +98,18 @@ def offered(app: App) -> dict[str, list[str]]:
 
 
 async def test_tools_depend_on_the_conversation_and_on_memory(app: App) -> None:
-    """The view can be read in a direct message only; while memory is off it can be switched on."""
+    """They are the same in a channel; while memory is off it can be switched on."""
     place = app.slack.place()
     await app.ask(place, "hello")
     in_dm = offered(app)
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
     in_channel = offered(app)
-    assert set(in_dm) - set(in_channel) == {"read_current_view"}
+    assert set(in_dm) == set(in_channel)
     memory = {"memory_search", "memory_change", "ask_about_colleague"}
     assert set(in_channel) == {"search_web", "memory_settings", *memory}
     await app.off(place)
     await app.ask(place, "hello")
-    assert set(offered(app)) == {"search_web", "memory_settings", "read_current_view"}
+    assert set(offered(app)) == {"search_web", "memory_settings"}
     assert "resume" in offered(app)["memory_settings"]
 
 

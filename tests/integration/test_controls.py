@@ -18,14 +18,14 @@ from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import exclude
-from bot.pipeline import changes
+from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
 from memory import Selection, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
-from tests.integration.messages import LATER, change, says
+from tests.integration.messages import change_of, says
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
@@ -69,12 +69,6 @@ def nothing_kept(app: App, message: Message) -> bool:
     [event] = app.rows("SELECT message FROM messages WHERE ts = %s", message.ts)
     texts = (turn["question"], turn["words"], turn["reply"], event["message"])
     return texts == ("", "", None, None)
-
-
-async def reword(app: App, message: Message, text: str) -> None:
-    """Let a message be edited, or deleted, in Slack."""
-    where = message.team_id, message.channel_id, message.ts, message.thread
-    await changes.reword(app.wiring.app, *where, text, changed_ts=LATER)
 
 
 async def test_off_is_no_read_and_no_write(app: App) -> None:
@@ -165,11 +159,11 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     await app.off(place, place.channel)
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
-        where = message.team_id, message.channel_id, message.ts, message.thread
-        await app.inbox.edit(*where, "I love natto", **change())
-        await reword(app, message, "I love natto")
+        await app.edit(message, "I love natto")
     assert nothing_kept(app, answered)
-    await app.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"), changed_ts=LATER)
+    again = replace(answered, event_id="Ev2", text="I love natto")
+    change = change_of(answered, "I love natto", event_id="Ev2", again=again)
+    await follow_change(app.wiring.app, change)
     assert await turn_on(app.wiring.app, formed.person)
     for message in (edited, answered, queued):
         await app.answering.drain(message.thread)
@@ -218,7 +212,7 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
-    await reword(app, said, "I love natto")
+    await app.edit(said, "I love natto")
     assert nothing_kept(app, said)
 
 
@@ -327,7 +321,8 @@ async def test_a_tool_stores_nothing_of_what_changed_meanwhile(app: App, how: st
         case "the message":
             await forget_all_of(core, said.person, Selection(messages=[here]))
         case _:
-            await reword(app, said, "Never mind" if how == "edited" else "")
+            change = change_of(said, "Never mind" if how == "edited" else None)
+            await follow_change(core, change)
     assert "error" in await tools.call("memory_change", json.dumps(LIKES_NATTO))
     assert await app.memories(said.person) == []
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from bot.listeners.app import CheckedApp
+from bot.listeners.app import BoltApp
 from tests.event_shapes import GONE, PUBLISHED, TEAM, WORDS, encoded, filled, mutated
 from tests.integration.app import App, MakeApp, served
 
@@ -35,7 +35,7 @@ class Endpoint:
     """The app's web server, as Slack sees it."""
 
     url: str
-    bolt: CheckedApp
+    bolt: BoltApp
     session: aiohttp.ClientSession
 
     async def post(self, body: bytes) -> int:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded, Withdrawn
-from bot.conversation.inbox import Inbox, finish
+from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded, Withdrawn, finish
+from bot.conversation.inbox import Inbox, MessageChange
 from bot.conversation.running import RunningThreads
 from bot.slack.messages import Message
 from memory import Pool
 from memory.postgres import transaction
 from tests.databases import owner_rows
-from tests.integration.messages import LATER, change, following, message
+from tests.integration.messages import LATER, change_of, following, message
 
 
 @pytest.fixture
@@ -35,9 +35,10 @@ async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
     return waiting
 
 
-def place_of(asked: Message) -> tuple[str, str, str, str]:
-    """Return what names a message in an edit or a deletion."""
-    return asked.team_id, asked.channel_id, asked.ts, asked.thread
+async def follow(pool: Pool, inbox: Inbox, change: MessageChange) -> None:
+    """Store an edit or a deletion."""
+    async with transaction(pool, {"kioku.thread": change.thread}) as connection:
+        await inbox.change(connection, change, "", "")
 
 
 async def begun(inbox: Inbox, asked: Message) -> ClaimedMessage:
@@ -97,12 +98,12 @@ async def test_messages_come_in_the_order_they_were_written(inbox: Inbox, pool: 
     assert (await taken(inbox, other.thread)).message.text == "other"
 
 
-async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) -> None:
+async def test_a_deleted_message_is_not_answered(pool: Pool, inbox: Inbox, database: str) -> None:
     """A message taken back is not taken up, its text is gone, and a running answer is told."""
     asked = message("SECRET")
     waiting = await begun(inbox, asked)
     await inbox.read_flags(waiting)
-    await inbox.withdraw(*place_of(asked), changed_ts=LATER)
+    await follow(pool, inbox, change_of(asked, None))
     with pytest.raises(Withdrawn):
         await inbox.read_flags(waiting)
     assert await inbox.claim(asked.thread) is None
@@ -114,14 +115,13 @@ async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) ->
     "changes", [{"team_id": "T2"}, {"channel_id": "D0"}, {"ts": "1.0"}], ids=lambda c: next(iter(c))
 )
 async def test_edits_and_deletions_of_others_touch_nothing(
-    inbox: Inbox, database: str, changes: dict[str, str]
+    pool: Pool, inbox: Inbox, database: str, changes: dict[str, str]
 ) -> None:
     """An edit or deletion that names another message changes nothing here."""
     asked = message("mine")
     await inbox.store(asked)
-    named = {"team_id": "T1", "channel_id": asked.channel_id, "ts": asked.ts, **changes}
-    await inbox.edit(**named, thread=asked.thread, text="changed", **change())
-    await inbox.withdraw(**named, thread=asked.thread, changed_ts=LATER)
+    for text in ("changed", None):
+        await follow(pool, inbox, change_of(asked, text, **changes))
     [row] = stored(database, asked.thread)
     assert row["status"] == "waiting"
     assert row["message"]["text"] == "mine"

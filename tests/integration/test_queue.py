@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from procrastinate.retry import RetryStrategy
 
 from bot.conversation.running import RunningThreads
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
@@ -18,6 +19,7 @@ from tests.waiting import until
 
 POLL_SECONDS = 0.05
 SECONDS = 20.0
+RETRY = RetryStrategy(max_attempts=3, exponential_wait=1)
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
         await go_on.wait()
         running.discard(label)
 
-    queue.register("work", REPLIES, work, waits=(1,))
+    queue.register("work", REPLIES, work, retry=RETRY)
     queue.start(at_once=4, poll_seconds=POLL_SECONDS)
     await put(pool, queue, "L1", label="a1")
     assert await asyncio.wait_for(begun.get(), SECONDS) == "a1"
@@ -127,7 +129,7 @@ async def test_a_delayed_job_is_announced_when_it_is_due(pool: Pool, queue: Queu
     async def work() -> None:
         await began.put(loop.time())
 
-    queue.register("work", BACKGROUND, work, waits=(1,))
+    queue.register("work", BACKGROUND, work, retry=RETRY)
     threads = RunningThreads(pool)
     await threads.start(lambda _: asyncio.sleep(0), at_once=1)
     before = loop.time()
@@ -137,18 +139,19 @@ async def test_a_delayed_job_is_announced_when_it_is_due(pool: Pool, queue: Queu
     await threads.stop()
 
 
-async def test_a_job_is_tried_again_after_the_waits_that_are_named(
+async def test_a_job_is_tried_again_later_each_time(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """The first wait comes first, then the second; after the last one the job has failed."""
+    """The waits grow; after the last one the job has failed."""
 
     async def work() -> None:
         raise RuntimeError("SECRET")
 
-    queue.register("work", REPLIES, work, waits=(300, 7_000))
+    strategy = RetryStrategy(max_attempts=2, exponential_wait=80)
+    queue.register("work", REPLIES, work, retry=strategy)
     await put(pool, queue, "L1")
     queue.start(at_once=1, poll_seconds=POLL_SECONDS)
-    for attempts, wait in ((1, 300), (2, 7_000)):
+    for attempts, wait in ((1, 80), (2, 6_400)):
         await until(lambda n=attempts: jobs(database)[0]["attempts"] == n)  # type: ignore[misc]
         [job] = jobs(database)
         assert job["status"] == "todo"
@@ -178,7 +181,7 @@ async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
             cut_connections(database, "query NOT LIKE 'LISTEN%'")
         await done.put(label)
 
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
+    queue.register("work", REPLIES, work, retry=RETRY)
     queue.start(at_once=1, poll_seconds=POLL_SECONDS)
     for label in ("before", "after"):
         await put(pool, queue, "L1", label=label)
@@ -197,7 +200,7 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
         begun.set()
         await asyncio.Event().wait()
 
-    queue.register("work", BACKGROUND, work, waits=(1, 1, 1))
+    queue.register("work", BACKGROUND, work, retry=RETRY)
     queue.start(at_once=2, poll_seconds=POLL_SECONDS)
     await put(pool, queue, "L1", to=BACKGROUND, label="running")
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -220,37 +223,6 @@ async def test_what_a_person_waits_for_begins_first(pool: Pool, queue: Queue) ->
     queue.start(at_once=1, poll_seconds=POLL_SECONDS)
     await until(lambda: len(begun) == 4)
     assert begun == ["L2", "L4", "L1", "L3"]
-
-
-@pytest.mark.parametrize("ends", ["well", "badly"])
-@pytest.mark.parametrize("status", ["todo", "doing"])
-async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
-    database: str, pool: Pool, queue: Queue, status: str, ends: str
-) -> None:
-    """A worker that was taken for dead and ends its job late changes nothing of it."""
-    begun, finish = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        begun.set()
-        await finish.wait()
-        if ends == "badly":
-            raise RuntimeError
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    await put(pool, queue, "L1")
-    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
-    await asyncio.wait_for(begun.wait(), SECONDS)
-    owner_rows(
-        database,
-        "WITH other AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
-        " UPDATE procrastinate_jobs SET status = %s::text::procrastinate_job_status,"
-        " scheduled_at = now() + interval '9 s', worker_id = (SELECT id FROM other)",
-        status,
-    )
-    finish.set()
-    await queue.stop()
-    [job] = jobs(database)
-    assert (job["status"], job["attempts"]) == (status, 0)
 
 
 async def hold_off(pool: Pool, queue: Queue, lock: str) -> None:
@@ -293,7 +265,7 @@ async def test_what_is_committed_with_the_wish_is_seen(
     async def work() -> None:
         begun.set()
 
-    queue.register("work", BACKGROUND, work, waits=(1,))
+    queue.register("work", BACKGROUND, work, retry=RETRY)
     await hold_off(pool, queue, "L1")
     _let_pass(database, "L1", 300)
     async with transaction(pool) as connection:

@@ -107,12 +107,17 @@ async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
     assert len(app.prompts()) == 2
 
 
-async def test_an_edit_beyond_the_quota_takes_nothing_away(make_app: MakeApp) -> None:
+async def test_each_answered_edit_counts_and_beyond_the_quota_takes_nothing_away(
+    make_app: MakeApp,
+) -> None:
     """What the edited message still says stays remembered, and its words stay stored."""
-    app = await make_app(person_messages_per_hour=1)
+    app = await make_app(person_messages_per_hour=2)
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
-    await app.change(message, "I love ramen!")
+    for text, prompts in (("I love ramen.", 2), ("I love ramen!", 2)):
+        await app.change(message, text)
+        await app.answering.drain(message.thread)
+        assert len(app.prompts()) == prompts
     await app.form(message)
     assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
         "ramen"

@@ -73,7 +73,7 @@ async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in
     heard = Shown()
     asked = Prompt(question="Compare with https://own.site/a please", user_id="U1")
     reply = await replier.reply(ALICE, asked, heard)
-    shown = text.replace("[this](https://evil.site/?q=secret)", "this (evil[.]site/?q=secret)")
+    shown = text.replace("[this](https://evil.site/?q=secret)", "[this] (evil[.]site/?q=secret)")
     assert reply.text == heard.text == shown
     assert not any("evil.site" in piece for piece in heard.pieces)
     assert [(task.name, task.state, task.detail) for task in heard.tasks] == [

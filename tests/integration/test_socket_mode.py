@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import Settings
-from bot.listeners.app import CheckedApp
+from bot.listeners.app import BoltApp
 from bot.runtime.service import socket_mode
 from bot.slack.client import create_client
 from tests.loopback import serving
@@ -65,10 +66,15 @@ async def _nobody() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1")
 
 
+async def _nothing(_: dict[str, Any]) -> None:
+    return
+
+
 async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack) -> None:
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     client = create_client("xoxb-1", f"{slack.url}/api/")
-    app = CheckedApp(
+    app = BoltApp(
+        _nothing,
         client=client,
         authorize=_nobody,
         request_verification_enabled=False,

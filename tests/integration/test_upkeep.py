@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_ATTEMPTS
 from bot.runtime.maintenance import keep_up
 from tests.integration.app import App
 from tests.integration.messages import message
@@ -29,9 +29,9 @@ async def test_a_message_that_cannot_be_begun_ends_as_failed(
     poison = message()
     await app.inbox.store(poison)
     [event] = app.rows("SELECT id FROM messages")
-    for failures in (MAX_FAILURES + 3, MAX_FAILURES + 4):
+    for attempts in (MAX_ATTEMPTS, MAX_ATTEMPTS + 1):
         assert app.rows("SELECT 1 FROM messages WHERE status = 'waiting'")
-        app.rows("UPDATE messages SET failures = %s", failures)
+        app.rows("UPDATE messages SET attempts = %s", attempts)
         await keep_up(app.wiring.app, 0)
     [row] = app.rows("SELECT status, message FROM messages")
     assert row == {"status": "failed", "message": None}

@@ -29,7 +29,6 @@ EVENT_SCOPES: dict[str, set[str]] = {
     "app_home_opened": set(),
     "app_uninstalled": set(),
     "tokens_revoked": set(),
-    "app_context_changed": {"assistant:write"},
     "app_mention": {"app_mentions:read"},
     "channel_archive": {"channels:read"},
     "channel_id_changed": {"channels:read", "groups:read"},
@@ -153,10 +152,10 @@ def test_optional_scopes_are_asked_for_too(manifest: dict[str, Any]) -> None:
 def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
     manifest: dict[str, Any],
 ) -> None:
-    """The code names every subscribed event but one, which lets messages say what it says."""
+    """The code names every subscribed event."""
     heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
     code = "".join(map(inspect.getsource, (app, change_events, messages)))
-    assert {one for one in heard if f'"{one}"' not in code} == {"app_context_changed"}
+    assert {one for one in heard if f'"{one}"' not in code} == set()
     changes = {*app.DEPARTURES, *change_events.CONVERSATION_CHANGES} - heard
     assert changes == {"channel_convert_to_private", "channel_convert_to_public"}
 

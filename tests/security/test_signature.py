@@ -16,7 +16,7 @@ import pytest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.app import CheckedApp
+from bot.listeners.app import BoltApp
 from bot.runtime.http import create_web_app
 from tests.loopback import serving
 
@@ -44,7 +44,7 @@ class Endpoint:
 
     url: str
     session: aiohttp.ClientSession
-    app: CheckedApp
+    app: BoltApp
     received: list[dict[str, Any]] = field(default_factory=list)
     problem: str | None = None
 
@@ -65,16 +65,16 @@ async def endpoint() -> AsyncIterator[Endpoint]:
             enterprise_id=None, team_id="T1", bot_token="xoxb-1", bot_user_id="UBOT", bot_id="B1"
         )
 
+    async def note(body: dict[str, Any]) -> None:
+        opened.received.append(body)
+
     client = AsyncWebClient()
-    app = CheckedApp(
+    app = BoltApp(
+        note,
         client=client,
         authorize=authorize,
         request_verification_enabled=False,
     )
-
-    @app.event("message")
-    async def note(body: dict[str, Any]) -> None:
-        opened.received.append(body)
 
     async def ready() -> str | None:
         return opened.problem

@@ -13,10 +13,10 @@ import pytest
 from bot.conversation.unformed import final_question
 from bot.delivery import splitting
 from bot.delivery.sessions import title_of
-from bot.pipeline import addresses
+from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
-from bot.pipeline.web_search import query_in
+from bot.pipeline.web_search import is_web_address, query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages, payloads
 from bot.slack.payloads import attached_to
@@ -79,16 +79,16 @@ def typed_message(text: str) -> TypedMessage:
 
 def in_pieces(text: str, size: int = 10) -> str:
     """Return what `LinkFilter` shows of a text that comes in small pieces."""
-    links = LinkFilter()
-    shown = [links.feed(text[at : at + size]) for at in range(0, len(text), size)]
-    return "".join(shown) + links.flush()
+    shown = LinkFilter()
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
 
 
 OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
-        *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
+        *(links.normal, links.carries, links.trimmed, is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
         *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
         *(find_credentials, redact, without_secrets),
@@ -98,7 +98,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     )
 } | {
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
-    "links_in": lambda text: addresses.links_in([text]),
+    "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),

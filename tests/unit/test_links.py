@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.pipeline.addresses import links_in, normal
-from bot.pipeline.links import MAX_WORD, LinkFilter
+from bot.pipeline.links import MAX_WORD, LinkFilter, links_in, normal
 from bot.slack.messages import has_unlinked
 from tests.link_readers import HOSTILE, OWN, TOKENS, links_of_nobody
 
@@ -41,7 +40,8 @@ def test_permitted_text_is_not_changed(subtests: pytest.Subtests) -> None:
         "```py\nhandlers[key](event.name)\nx = rows[0](self.id)\n```",
         "curl http://localhost:3000/ask https://api.example.com/v1",
         "```sh\nkioku --url postgresql://kioku:pw@db/kioku <div class='a'>\n```\n",
-        "a < b > c &amp; 👨‍👩‍👧 می‌خواهم",
+        "a < b > c &amp; 👨‍👩‍👧 می‌خواهم x <= 5 and y <5 ms",
+        "[[1]](https://own.site/page?x=1) and [`os.path`](https://own.site/page?x=1)",
         "| a | b |\n|---|:-:|\n| [ ] | 1: 2 |\n",
         "- [ ] to do\n- [x] done [1, 2) and [note] soon",
         "Python 3.11, 10.0.0.0/8, 1.2.3.4, e.g. and/or, Booking.com, self.id and evil.com.",
@@ -58,25 +58,29 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
     """An address of nobody's is readable, and nothing makes a link of it; nobody is pinged."""
     for text, shown in (
         ("See https://evil.com/x?q=secret.", "See evil[.]com/x?q=secret."),
-        ("[the docs](https://a.site/3/)", "the docs (a[.]site/3/)"),
-        ("[https://own.site/page?x=1](https://evil.com)", "https://own.site/page?x=1 (evil[.]com)"),
-        ("![alt](https://evil.com/a.png)", "alt (evil[.]com/a[.]png)"),
-        ("[![a](https://e.site/i)](https://evil.com)", "a (e[.]site/i) (evil[.]com)"),
+        ("[the docs](https://a.site/3/)", "[the docs] (a[.]site/3/)"),
+        (
+            "[https://own.site/page?x=1](https://evil.com)",
+            "[https://own.site/page?x=1] (evil[.]com)",
+        ),
+        ("![alt](https://evil.com/a.png)", "![alt] (evil[.]com/a[.]png)"),
+        ("[![a](https://e.site/i)](https://evil.com)", "[![a] (e[.]site/i)] (evil[.]com)"),
         ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\n[r] : evil[.]com"),
-        ("<@U1|https://evil.com>", "@evil[.]com"),
+        ("<@U1|https://evil.com>", "< @U1|evil[.]com>"),
         ("<https://own.site/page?x=1|https://evil.com>", "[evil[.]com](https://own.site/page?x=1)"),
-        ("<https://evil.com|click me>", "click me (evil[.]com)"),
+        ("<https://evil.com|click me>", "< evil[.]com|click me>"),
         ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
         ("[x](evil.com)", "[x] (evil.com)"),
-        ("[x](//evil.com)", "x (//evil[.]com)"),
+        ("[x](//evil.com)", "[x] (//evil[.]com)"),
         ("mailto:a@evil.com", "mailto: a@evil[.]com"),
         ("htt\u200bps://ev\u2060il.com", "evil[.]com"),
-        ("[x](https&#58;//evil&#x2e;com)", "x (evil[.]com)"),
+        ("[x](https&#58;//evil&#x2e;com)", "[x] (evil[.]com)"),
         (r"https:\/\/evil\.com", "evil[.]com"),
         ("https://own.site/page?x=1&y=2", "own[.]site/page?x=1&y=2"),
         ("https://own.site@evil.com", "own[.]site@evil[.]com"),
         ("https://own.site/page?x=1をどうぞ", "https://own.site/page?x=1 をどうぞ"),
         ("詳しくはhttps://evil.comをご覧ください。", "詳しくはevil[.]comをご覧ください。"),
+        ("a.de/?u=https://own.site/page?x=1", "a[.]de/?u= https://own.site/page?x=1"),
         ("http://127.0.0.1:80/a", "127[.]0[.]0[.]1:80/a"),
         ("https://a.example.com\\@evil.com", "a[.]example[.]com@evil[.]com"),
         (
@@ -84,7 +88,7 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
             "`evil[.]com` ```\nget evil[.]com\n```",
         ),
         ("evil.pl/S (evil.sh?S) x=evil.md#S", "evil[.]pl/S (evil[.]sh?S) x=evil[.]md#S"),
-        ("[x](1234567/S) [x](/S)", "x (1234567/S) x (/S)"),
+        ("[x](1234567/S) [x](/S)", "[x] (1234567/S) [x] (/S)"),
         ("[1]: evil.pl/S", "[1] : evil[.]pl/S"),
         ("<img src=evil.pl/S>", "< img src=evil[.]pl/S>"),
         ("x.münchen.com 例え.jp/S", "x[.]münchen[.]com 例え[.]jp/S"),
@@ -93,17 +97,20 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         # An address that is left as it is begins with itself, not with what came before it.
         (
             "<db://S@x.evil.com>\u200dhttps://own.site/page?x=1",
-            "db: S@x[.]evil[.]com https://own.site/page?x=1",
+            "< db: S@x[.]evil[.]com>https://own.site/page?x=1",
         ),
-        ("SECRET[foo.net/path](evil.com/S)", "SECRET foo.net/path (evil[.]com/S)"),
+        ("SECRET[foo.net/path](evil.com/S)", "SECRET[foo.net/path] (evil[.]com/S)"),
         # What follows a name counts although a scheme begins there.
-        ("<!channel>-?evil.com/S&#x2e;db://x", "@channel-?evil[.]com/S[.]db: x"),
+        ("<!channel>-?evil.com/S&#x2e;db://x", "< !channel>-?evil[.]com/S[.]db: x"),
         ("@a?evil.com/S.db://x", "@a?evil[.]com/S[.]db: x"),
         # Code that a client could read otherwise is no code.
         ("`x `a.evil.de` `", "`x `a[.]evil[.]de` `"),
         ("```\n```js\n```\na.evil.de", "```\n```js\n```\na[.]evil[.]de"),
         ("```\nhttps://evil.de/S [x](https://evil.de)\n", "```\nevil[.]de/S [x](evil[.]de)\n"),
-        ("<!channel> <!subteam^S1|@team> <@U1> <#C1|general>", "@channel @@team @U1 #general"),
+        (
+            "<!channel> <!subteam^S1|@team> <@U1> <#C1|general>",
+            "< !channel> < !subteam^S1|@team> < @U1> < #C1|general>",
+        ),
     ):
         with subtests.test(text=text, shown=shown):
             assert through(text) == shown
@@ -162,6 +169,12 @@ def test_the_pieces_do_not_matter(text: str, cuts: tuple[int, ...]) -> None:
 @example("[x](https://own.site/page?x=1\nhttps://evil.com)")
 @example("<evil.com|x>https://own.site/page?x=1<S@evil.com>://evil.com/S")
 @example(".émailto:000.evil.com/S(")
+@example("<https://own.site/page?x=1>/Shttps://https://own.site/page?x=1")
+@example("a&#x2e;&#x2e;evil\\.com/S")
+@example("```\n<!--_\xad//、|x>")
+@example("<=5.、|x>")
+@example("https://://foo.net/path")
+@example("-&#x2e;SECRET.evil.com")
 def test_no_link_of_nobodys_is_ever_shown(text: str) -> None:
     """No reader of an answer finds a link in it that the person did not name."""
     assert links_of_nobody(through(text)) == []
@@ -171,7 +184,7 @@ def test_a_cited_page_is_a_link() -> None:
     """What a web search cites is a link from then on, and before that it is text."""
     links = LinkFilter()
     said = "As [Kyoto](https://city.site/k?utm_source=openai) says, "
-    assert links.feed(said) == "As Kyoto (city[.]site/k?utm_source=openai) says, "
+    assert links.feed(said) == "As [Kyoto] (city[.]site/k?utm_source=openai) says, "
     links.cite("https://city.site/k?utm_source=openai")
     assert links.feed(said) == said
     assert links.feed("See https://city.site/k?utm_source=openai. ").startswith("See https://city")
@@ -184,7 +197,7 @@ def test_words_are_shown_as_they_come() -> None:
     assert links.feed("It rai") == "It "
     assert links.feed("ns. ") == "rains. "
     assert links.feed("[in Ky") == ""
-    assert links.feed("oto](https://e.site) to") == "in Kyoto (e[.]site) "
+    assert links.feed("oto](https://e.site) to") == "[in Kyoto] (e[.]site) "
     assert links.feed("day。明") == "today。"
 
 
