@@ -22,12 +22,6 @@ ADDITIONS = {
     "event agent_session_stopped: no published shape": (
         f"{_DOCS}/reference/events/agent_session_stopped"
     ),
-    "event app_context_changed: no published shape": (
-        f"{_DOCS}/reference/events/app_context_changed"
-    ),
-    "event message* event.app_context: unknown": (
-        f"{_DOCS}/tools/node-slack-sdk/reference/web-api/interfaces/GenericMessageEvent"
-    ),
     "event message/channel_convert_to_*: no published shape": (
         f"{_DOCS}/reference/events/message/channel_convert_to_private"
     ),

@@ -63,7 +63,7 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
     ) as slack:
         if arguments.request_url is not None:
             slack.http.url = check_loopback(arguments.request_url)
-            slack.deliveries.modes = ("http",)
+            slack.deliveries.mode = "http"
         links = ("native_name", "create_app_url", "setup_command", "install_url")
         slack.workspaces.links.update((name, getattr(arguments, name)) for name in links)
         sys.stdout.write(json.dumps(facts(slack)) + "\n")

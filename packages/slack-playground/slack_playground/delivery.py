@@ -3,38 +3,16 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
 
 from slack_playground.calls import Record
-from slack_playground.records import Json
+from slack_playground.http_delivery import HttpDelivery
+from slack_playground.records import Answer, Json, Request, RequestKind
 from slack_playground.settings import Settings
+from slack_playground.socket_mode import SocketMode
 from slack_playground.updates import Updates
-
-Kind = Literal["events_api", "slash_commands", "interactive"]
-
-
-@dataclass(kw_only=True)
-class Answer:
-    """The app's answer to one attempt; `reason` is Slack's name of a failure."""
-
-    ok: bool
-    payload: Json | None = None
-    status: int | None = None
-    reason: str = ""
-    no_retry: bool = False
-    detail: Json = field(default_factory=dict)
-
-
-class Transport(Protocol):
-    """One way to reach the app: Socket Mode or HTTP."""
-
-    async def send(
-        self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
-    ) -> Answer:
-        """Send once and wait for the answer, `patience` seconds at most."""
 
 
 @dataclass(kw_only=True)
@@ -42,38 +20,37 @@ class Delivery:
     """One event, command or interaction of the workspace `team_id` on its way to the app."""
 
     number: int
-    kind: Kind
+    kind: RequestKind
     mode: str
     name: str
     body: Json
-    time: float
-    team_id: str = ""
+    team_id: str
+    time: float = field(default_factory=time.time)
     outcome: str = "pending"
     attempts: list[Json] = field(default_factory=list)
 
 
 class Deliveries:
-    """Sends everything to the app by the chosen transport and keeps the record."""
+    """Sends everything to the app by the chosen transport and keeps the record.
+
+    An event arrives in some number of `copies`, at least and at most, each up to `jitter` seconds
+    late. `mode` is "socket", "http", or "both", one of them at random for each request.
+    """
 
     def __init__(
-        self,
-        transports: Mapping[str, Transport],
-        updates: Updates,
-        settings: Settings,
+        self, socket_mode: SocketMode, http: HttpDelivery, updates: Updates, settings: Settings
     ) -> None:
-        self._transports, self._updates, self._settings = transports, updates, settings
+        self._socket_mode, self._http = socket_mode, http
+        self._updates, self._settings = updates, settings
         self._tasks: set[asyncio.Task[None]] = set()
-        self.modes: tuple[str, ...] = ("socket",)
+        self.mode = "socket"
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
         self.record: Record[Delivery] = Record()
         self.pending: dict[int, Json] = {}
 
     def send_event(self, body: Json) -> list[int]:
-        """Deliver an event in the background, retried until acked, as often as `copies` says.
-
-        Returns the numbers of the deliveries.
-        """
+        """Deliver an event in the background, retried until acked; return its numbers."""
         number = random.randint(*self.copies)  # noqa: S311
         return [self._start(body, first_retry=copy) for copy in range(number)]
 
@@ -97,25 +74,24 @@ class Deliveries:
         task.add_done_callback(done)
         return delivery.number
 
-    async def send_request(self, kind: Kind, name: str, body: Json) -> Delivery:
+    async def send_request(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         """Deliver a command or an interaction once; Slack does not repeat these."""
         delivery = self._new(kind, name, body)
         answer = await self._attempt(delivery, 0, "")
         delivery.outcome = "acked" if answer.ok else "failed"
         return delivery
 
-    def _new(self, kind: Kind, name: str, body: Json) -> Delivery:
+    def _new(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         team = body.get("team") or {"id": body.get("team_id", "")}
-        delivery = Delivery(
-            number=self.record.count + 1,
-            kind=kind,
-            mode=self.mode,
-            name=name,
-            body=body,
-            time=time.time(),
-            team_id=team.get("id", "") if isinstance(team, dict) else "",
+        number, team_id = (
+            self.record.count + 1,
+            team.get("id", "") if isinstance(team, dict) else "",
         )
-        return self.record.add(delivery)
+        return self.record.add(
+            Delivery(
+                number=number, kind=kind, mode=self.mode, name=name, body=body, team_id=team_id
+            )
+        )
 
     async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
         if self.jitter:
@@ -136,21 +112,19 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery, retry_num: int, retry_reason: str) -> Answer:
         started = time.time()
-        mode = random.choice(self.modes)  # noqa: S311
-        attempt: Json = {
-            "time": started,
-            "mode": mode,
-            "retry_num": retry_num,
-            "retry_reason": retry_reason,
-        }
+        mode = random.choice(("socket", "http")) if self.mode == "both" else self.mode  # noqa: S311
+        attempt: Json = {"time": started, "mode": mode}
+        attempt |= {"retry_num": retry_num, "retry_reason": retry_reason}
         delivery.attempts.append(attempt)
-        answer = await self._transports[mode].send(
-            delivery.kind,
-            delivery.body,
+        request = Request(
+            kind=delivery.kind,
+            body=delivery.body,
             retry_num=retry_num,
             retry_reason=retry_reason,
             patience=self._settings.ack_seconds,
         )
+        transport = self._http if mode == "http" else self._socket_mode
+        answer = await transport.send(request)
         attempt |= {
             "ok": answer.ok,
             "ms": round((time.time() - started) * 1000, 1),
@@ -161,11 +135,6 @@ class Deliveries:
         }
         self._updates.publish("deliveries")
         return answer
-
-    @property
-    def mode(self) -> str:
-        """The transport: "socket", "http", or "both", one of them at random for each request."""
-        return self.modes[0] if len(self.modes) == 1 else "both"
 
     @property
     def waiting(self) -> int:

@@ -50,8 +50,6 @@ def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any)
 
 def message(slack: Slack, channel: Channel, body: Json, **extra: Any) -> None:
     """A `message` event for a message object, its metadata included."""
-    if channel.kind == "im" and (viewed := slack.viewed.get(body.get("user", ""))):
-        extra["app_context"] = {"entities": viewed}
     extra |= {"event_ts": body["ts"], "channel_type": channel.channel_type}
     emit(slack, "message", channel, **{**as_read(body), **extra})
 

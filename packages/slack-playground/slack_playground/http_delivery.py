@@ -1,4 +1,4 @@
-"""HTTP mode: signed requests to the app's own URL, or to one of several."""
+"""HTTP mode: signed requests to the app's own URL."""
 
 import asyncio
 import hashlib
@@ -10,8 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from slack_playground.delivery import Answer, Kind
-from slack_playground.records import LOOPBACK, Json
+from slack_playground.records import LOOPBACK, Answer, Json, Request
 
 
 def check_loopback(url: str) -> str:
@@ -36,21 +35,13 @@ class HttpDelivery:
         self._session: aiohttp.ClientSession | None = None
         self.url = ""
 
-    async def send(
-        self,
-        kind: Kind,
-        body: Json,
-        *,
-        retry_num: int = 0,
-        retry_reason: str = "",
-        patience: float,
-    ) -> Answer:
+    async def send(self, request: Request) -> Answer:
         """Post once, signed, and read the answer."""
         content_type, now = "application/json", str(int(time.time()))
-        data = json.dumps(body, separators=(",", ":")).encode()
-        if kind != "events_api":
+        data = json.dumps(request.body, separators=(",", ":")).encode()
+        if request.kind != "events_api":
             content_type = "application/x-www-form-urlencoded"
-            form = body if kind == "slash_commands" else {"payload": data}
+            form = request.body if request.kind == "slash_commands" else {"payload": data}
             data = urlencode(form).encode()
         headers = {
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
@@ -59,20 +50,16 @@ class HttpDelivery:
             "X-Slack-Request-Timestamp": now,
             "X-Slack-Signature": sign(self._secret, now, data),
         }
-        if retry_num:
-            headers["X-Slack-Retry-Num"] = str(retry_num)
-            headers["X-Slack-Retry-Reason"] = retry_reason
+        if request.retry_num:
+            headers["X-Slack-Retry-Num"] = str(request.retry_num)
+            headers["X-Slack-Retry-Reason"] = request.retry_reason
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, force_close=True)
             )
+        post = self._session.post(self.url, data=data, headers=headers, allow_redirects=False)
         try:
-            async with (
-                asyncio.timeout(patience),
-                self._session.post(
-                    self.url, data=data, headers=headers, allow_redirects=False
-                ) as response,
-            ):
+            async with asyncio.timeout(request.patience), post as response:
                 text = await response.text(errors="replace")
         except TimeoutError:
             return Answer(ok=False, reason="http_timeout", detail={"url": self.url})
@@ -82,7 +69,7 @@ class HttpDelivery:
         return Answer(
             ok=ok,
             status=response.status,
-            payload=_payload(response, text) if ok and kind != "events_api" else None,
+            payload=_payload(response, text) if ok and request.kind != "events_api" else None,
             reason="" if ok else "http_error",
             no_retry=response.headers.get("X-Slack-No-Retry") == "1",
             detail={"url": self.url, "body": text[:2000]},

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 Kind = Literal["public", "private", "mpim", "im"]
+RequestKind = Literal["events_api", "slash_commands", "interactive"]
 Json = dict[str, Any]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine, the only one that the playground talks to."""
@@ -194,6 +195,29 @@ class Token:
         if self.expires is not None and time.time() >= self.expires:
             return "token_expired"
         return ""
+
+
+@dataclass(kw_only=True)
+class Request:
+    """One attempt to reach the app, which has `patience` seconds to answer."""
+
+    kind: RequestKind
+    body: Json
+    retry_num: int
+    retry_reason: str
+    patience: float
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """The app's answer to one attempt; `reason` is Slack's name of a failure."""
+
+    ok: bool
+    payload: Json | None = None
+    status: int | None = None
+    reason: str = ""
+    no_retry: bool = False
+    detail: Json = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -29,8 +29,8 @@ _NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 class Slack:
     """The parts of a running playground as seen from one workspace.
 
-    What the app may refer to there (`triggers`, `response_urls` by their path), what its people
-    look at, and the rate limits are its own; what comes from `workspaces` is shared by all.
+    What the app may refer to there (`triggers`, `response_urls` by their path) and the rate limits
+    are its own; what comes from `workspaces` is shared by all.
     `authorized` says for a shared channel whose authorization its events carry: where several of
     its workspaces have the app, Slack sends one event with that of any of them.
     """
@@ -46,7 +46,6 @@ class Slack:
         self.rate_limits = RateLimits()
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
-        self.viewed: dict[str, list[Json]] = {}
         self.authorized: dict[str, Identity] = {}
 
     @property
@@ -103,9 +102,7 @@ class Workspaces:
         stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
         self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)
         self.http = HttpDelivery(SIGNING_SECRET)
-        self.deliveries = Deliveries(
-            {"socket": self.socket_mode, "http": self.http}, self.updates, settings
-        )
+        self.deliveries = Deliveries(self.socket_mode, self.http, self.updates, settings)
         self.url = ""
         self.with_model = False
         self.links: dict[str, str | None] = {}

@@ -248,20 +248,6 @@ def open_home(slack: Slack, user: User, tab: str = "home") -> Json:
     }
 
 
-def look(slack: Slack, user: User, channel: Channel, ts: str | None = None) -> Json:
-    """Open a conversation, or one message of it, with the app in the side panel."""
-    values: Json = {"channel_id": channel.id}
-    if ts is not None:
-        place = {"channel_id": channel.id, "message_ts": _message(slack, channel, ts, user).ts}
-        values = {"message_context": place, **values}
-    team, entities = slack.workspace.identity.team_id, []
-    for kind, value in values.items():
-        entities.append({"type": f"slack#/types/{kind}", "value": value, "team_id": team})
-    slack.viewed[user.id] = entities
-    seen, dm = {"entities": entities}, slack.workspace.open_dm(user.id)
-    return {"sent": events.emit(slack, "app_context_changed", dm, user=user.id, context=seen)}
-
-
 def _outcome(delivery: Delivery) -> Json:
     """Return whether a command or click was acked, and the content of the ack."""
     last = delivery.attempts[-1]
@@ -288,5 +274,4 @@ POSTS: dict[str, Callable[..., object]] = {
     "views/close": close,
     "stop": stop,
     "home/open": open_home,
-    "context": look,
 }

@@ -13,7 +13,6 @@ from slack_playground.settings import Fault, Settings
 from slack_playground.slack import Slack
 
 _LOOK_SECONDS = 0.02
-_MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 Copies = Annotated[int, Field(ge=1)]
 
 
@@ -25,7 +24,8 @@ def event(slack: Slack, raw: Json) -> Json:
 
 def add_fault(slack: Slack, **fault: Any) -> Json:
     """Configure a fault of Web API calls."""
-    slack.faults.waiting.append(Fault(**fault))
+    lasting = {"times": None} if "chance" in fault else {}
+    slack.faults.waiting.append(Fault(**{**lasting, **fault}))
     return {"faults": len(slack.faults.waiting)}
 
 
@@ -47,16 +47,15 @@ def set_delivery(
     The request URL is on this machine.
     """
     sent = slack.deliveries
-    chosen = mode or sent.mode
-    if chosen != "socket":
+    if (mode or sent.mode) != "socket":
         slack.http.url = check_loopback(slack.http.url if url is None else url)
-    sent.modes = _MODES[chosen]
+    sent.mode = mode or sent.mode
     if deliveries is not None:
         least, most = sorted(deliveries if isinstance(deliveries, list) else [deliveries] * 2)
         sent.copies = least, most
     if jitter_ms is not None:
         sent.jitter = jitter_ms / 1000
-    return {"mode": chosen, "url": slack.http.url, "deliveries": list(sent.copies)}
+    return {"mode": sent.mode, "url": slack.http.url, "deliveries": list(sent.copies)}
 
 
 def set_settings(slack: Slack, **given: Any) -> Json:

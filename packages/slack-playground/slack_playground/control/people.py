@@ -3,7 +3,7 @@
 import random
 import zoneinfo
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from slack_playground import posting
 from slack_playground.control.queries import workspace_summary
@@ -13,51 +13,35 @@ from slack_playground.records import Json, User, new_id
 from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.web_api.oauth import decide
 
+_FIELDS = {"name", "locale", "tz", "deleted", "is_restricted", "is_ultra_restricted"}
 
-def _check_zone(tz: str | None) -> None:
-    if tz is not None and tz not in zoneinfo.available_timezones():
-        raise ValueError(f"{tz!r} is not a time zone.")
+
+def _set(user: User, fields: Json) -> None:
+    """Set fields of a person; raises ValueError for one of another type, or a wrong time zone."""
+    for name, value in fields.items():
+        if value is None:
+            continue
+        if name not in _FIELDS or type(value) is not type(getattr(user, name)) or value == "":
+            raise ValueError(f"{name} cannot be {value!r}.")
+        if name == "tz" and value not in zoneinfo.available_timezones():
+            raise ValueError(f"{value!r} is not a time zone.")
+        setattr(user, name, value)
 
 
 def add_user(
-    slack: Slack,
-    name: str,
-    locale: str = "en-US",
-    tz: str = "America/Los_Angeles",
-    team: str | None = None,
-    external: bool = False,
-    is_bot: bool = False,
+    slack: Slack, name: str, team: str | None = None, external: bool = False, **fields: Any
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
-    if not name.strip():
-        raise ValueError("name must not be empty.")
-    _check_zone(tz)
     home = {"team": team or new_id("T")} if external else {}
-    user = slack.workspace.add_user(name.strip(), locale=locale, tz=tz, is_bot=is_bot, **home)
+    user = slack.workspace.add_user(name, is_bot=fields.pop("is_bot", False), **home)
+    _set(user, {"name": name.strip(), **fields})
     slack.updates.publish("state")
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
 
-def update_user(
-    slack: Slack,
-    user: User,
-    name: str | None = None,
-    locale: str | None = None,
-    tz: str | None = None,
-    deleted: bool | None = None,
-    is_restricted: bool | None = None,
-    is_ultra_restricted: bool | None = None,
-) -> Json:
+def update_user(slack: Slack, user: User, **fields: Any) -> Json:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
-    _check_zone(tz)
-    user.name, user.locale, user.tz = name or user.name, locale or user.locale, tz or user.tz
-    for field, value in (
-        ("deleted", deleted),
-        ("is_restricted", is_restricted),
-        ("is_ultra_restricted", is_ultra_restricted),
-    ):
-        if value is not None:
-            setattr(user, field, value)
+    _set(user, fields)
     shown = user_object(user, slack.workspace.identity.team_id)
     emit(slack, "user_change", user=shown, cache_ts=user.updated)
     slack.updates.publish("state")
@@ -112,8 +96,8 @@ def update_channel(
         place.kind = "private" if private else "public"
         text = f"made this channel *{place.kind}*."
         posting.system(slack, place, f"channel_convert_to_{place.kind}", place.members[0], text)
-    if archived is not None and archived != place.archived:
-        place.archived = archived
+    if archived not in (None, place.archived):
+        place.archived = bool(archived)
         emit(slack, "channel_archive" if archived else "channel_unarchive", place)
     if shared is not None and shared != place.shared:
         place.shared = shared

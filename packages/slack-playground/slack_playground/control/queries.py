@@ -9,7 +9,7 @@ from slack_playground.calls import Record
 from slack_playground.records import Channel, Json, Message, User
 from slack_playground.slack import Slack
 
-_FROM_MANIFEST = {"description", "home_tab", "messages_tab", "interactivity", "suggested_prompts"}
+_FROM_MANIFEST = {"description", "home_tab", "messages_tab", "interactivity"}
 
 
 def workspace_summary(slack: Slack) -> Json:
@@ -32,10 +32,9 @@ def state(slack: Slack) -> Json:
         **slack.workspaces.links,
         **manifest.model_dump(include=_FROM_MANIFEST),
         "app_name": manifest.name,
-        "is_agent": manifest.agent is not None,
+        "agent": manifest.agent and manifest.agent.model_dump(),
         "commands": [vars(command) for command in manifest.commands.values()],
         "shortcuts": [vars(shortcut) for shortcut in manifest.shortcuts.values()],
-        "context_events": "app_context_changed" in manifest.events,
         "stop_button": "agent_session_stopped" in manifest.events,
         "stand_in_model": slack.workspaces.with_model,
         "installed": slack.installation.installed,

@@ -75,5 +75,4 @@ export const forward = (message, channel) => attempt(() => post("messages/forwar
 export const remove = (message, channel) => attempt(() => post("messages/delete", { user: store.me, channel, ts: message.ts }));
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
 export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));
-export const lookAt = (channel, ts) => attempt(() => post("context", { user: store.me, channel, ...(ts ? { ts } : {}) }));
 export const openTab = (tab) => attempt(() => post("home/open", { user: store.me, tab }));

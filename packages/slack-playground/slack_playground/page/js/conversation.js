@@ -127,7 +127,7 @@ function drawIntro(entry, kept, count) {
       entry.has_app ? make("p", {}, t("emptyChannelNote", { app: app().name })) : null);
     return;
   }
-  const prompts = store.workspace.suggested_prompts;
+  const prompts = store.workspace.agent?.suggested_prompts ?? [];
   const sign = JSON.stringify([prompts, store.me]);
   if (intro.sign === sign && intro.childElementCount) return;
   intro.sign = sign;

@@ -1,7 +1,7 @@
 // @ts-check
 // Where the page is: person, conversation, tab, thread, panel. Kept for the next visit.
 
-import { lookAt, openTab } from "./acts.js";
+import { openTab } from "./acts.js";
 import { forgetAnnounced } from "./dom.js";
 import { changed, here, isDm, keep, loadConversation, markRead, mine, people, recall, store } from "./store.js";
 import { speak } from "./words.js";
@@ -35,7 +35,6 @@ export async function goTo({ channel, thread }, show = true) {
     store.side = thread ? "thread" : null;
     if (thread) showPane("side");
     changed("side");
-    if (thread) look(thread);
     return;
   }
   store.channel = channel;
@@ -48,13 +47,7 @@ export async function goTo({ channel, thread }, show = true) {
   changed("side");
   await loadConversation(channel);
   markRead(channel);
-  if (!isDm(here())) await look();
-  else if (store.workspace.messages_tab) await openTab("messages");
-}
-
-// The app is told what the person looks at beside it, if it asked for that.
-async function look(ts) {
-  if (store.workspace.context_events && here().has_app) await lookAt(store.channel, ts);
+  if (isDm(here()) && store.workspace.messages_tab) await openTab("messages");
 }
 
 export async function setTab(name) {

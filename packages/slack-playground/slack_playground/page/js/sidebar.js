@@ -48,7 +48,7 @@ function place(entry) {
   const unread = !current && isUnread(entry);
   return make("li", {}, button({
     class: `place${current ? " current" : ""}${unread ? " unread" : ""}`, "aria-current": current ? "page" : null, "data-focus": entry.id, onclick: () => goTo({ channel: entry.id }),
-  }, faceOf(entry), make("span", { class: "place-name" }, titleOf(entry)), isDm(entry) && store.workspace.is_agent ? make("span", { class: "badge" }, t("badge")) : null,
+  }, faceOf(entry), make("span", { class: "place-name" }, titleOf(entry)), isDm(entry) && store.workspace.agent ? make("span", { class: "badge" }, t("badge")) : null,
   unread ? make("span", { class: "dot" }, make("span", { class: "unseen" }, t("unread"))) : null));
 }
 
