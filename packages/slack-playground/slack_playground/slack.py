@@ -1,6 +1,7 @@
 """Everything that makes up one playground, put together."""
 
 import re
+from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,6 @@ from slack_playground.calls import Calls, Violations
 from slack_playground.delivery import Deliveries
 from slack_playground.http_delivery import HttpDelivery
 from slack_playground.manifest import Manifest
-from slack_playground.rate_limits import RateLimits
 from slack_playground.records import Code, Identity, Json, ResponseUrl, Token, Trigger
 from slack_playground.settings import Faults, Settings
 from slack_playground.socket_mode import SocketMode
@@ -29,8 +29,8 @@ _NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 class Slack:
     """The parts of a running playground as seen from one workspace.
 
-    What the app may refer to there (`triggers`, `response_urls` by their path) and the rate limits
-    are its own; what comes from `workspaces` is shared by all.
+    What the app may refer to there (`triggers`, `response_urls` by their path) and when each method
+    was `called` are its own; what comes from `workspaces` is shared by all.
     `authorized` says for a shared channel whose authorization its events carry: where several of
     its workspaces have the app, Slack sends one event with that of any of them.
     """
@@ -43,7 +43,7 @@ class Slack:
         self.calls, self.faults = workspaces.calls, workspaces.faults
         self.updates = workspaces.updates
         self.workspace, self.installation = workspace, workspace.installation
-        self.rate_limits = RateLimits()
+        self.called: defaultdict[str, deque[float]] = defaultdict(deque)
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.authorized: dict[str, Identity] = {}
@@ -128,7 +128,7 @@ class Workspaces:
         if not team_id:
             return self.first
         if team_id not in self._all:
-            raise NotFoundError(f"There is no workspace {team_id!r}.")
+            raise NotFoundError("workspace", team_id)
         return self._all[team_id]
 
     def add(self, name: str, *, like: Slack | None = None) -> Slack:

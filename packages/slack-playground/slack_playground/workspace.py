@@ -24,7 +24,11 @@ PROCESSING_SECONDS = 3_600.0
 
 
 class NotFoundError(Exception):
-    """There is no such user, channel, message or view."""
+    """There is no such user, channel, message or workspace; `error` is Slack's name of that."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is no {kind} {name!r}.")
+        self.error = f"{kind}_not_found"
 
 
 @dataclass(kw_only=True)
@@ -125,13 +129,13 @@ class Workspace:
     def user(self, user_id: str) -> User:
         """A user by id; raises NotFoundError."""
         if user_id not in self.users:
-            raise NotFoundError(f"There is no user {user_id!r}.")
+            raise NotFoundError("user", user_id)
         return self.users[user_id]
 
     def channel(self, channel_id: str) -> Channel:
         """A conversation by id; raises NotFoundError."""
         if channel_id not in self.channels:
-            raise NotFoundError(f"There is no channel {channel_id!r}.")
+            raise NotFoundError("channel", channel_id)
         return self.channels[channel_id]
 
     def next_ts(self) -> str:
@@ -161,7 +165,7 @@ class Workspace:
         """A message that everybody in the conversation sees; raises NotFoundError."""
         message = self.find(channel_id, ts)
         if message is None:
-            raise NotFoundError(f"There is no message {ts!r} in {channel_id}.")
+            raise NotFoundError("message", ts)
         return message
 
     def history(self, channel_id: str, user: str = "") -> list[Message]:

@@ -21,7 +21,7 @@ def _message(slack: Slack, channel: Channel, ts: str | None, user: User) -> Mess
         raise ValueError("ts is missing.")
     message = slack.workspace.messages.get(channel.id, {}).get(ts)
     if message is None:
-        raise NotFoundError(f"There is no message {ts!r} in {channel.id}.")
+        raise NotFoundError("message", ts)
     if message.only_for not in ("", user.id):
         raise PermissionError(f"{user.id} cannot see that message.")
     return message
@@ -74,7 +74,7 @@ def _unsent(slack: Slack, user: User, file_id: str) -> File:
     """A file of a person's own that is in no message yet."""
     file = slack.workspace.files.get(file_id)
     if file is None or file.owner != user.id or file.channels:
-        raise NotFoundError(f"There is no file {file_id!r} of {user.id} to send.")
+        raise NotFoundError("file", file_id)
     return file
 
 

@@ -7,7 +7,6 @@ from slack_playground.web_api import (  # noqa: F401
     files,
     oauth,
     people,
-    streams,
     views,
 )
 from slack_playground.web_api.dispatch import answer_call

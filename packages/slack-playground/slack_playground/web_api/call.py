@@ -8,27 +8,7 @@ from slack_playground import posting
 from slack_playground.block_kit import Errors, check
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
 from slack_playground.slack import Slack
-from slack_playground.web_api.methods import Method
-
-
-class SlackError(Exception):
-    """The call is refused with Slack's name of the error."""
-
-    def __init__(self, error: str, *messages: str, **extra: Any) -> None:
-        super().__init__(error)
-        self.error = error
-        self.messages = list(messages)
-        self.extra = extra
-
-    def body(self) -> Json:
-        """The answer: ok false, the error, and what it says about it."""
-        body: Json = {"ok": False, "error": self.error, **self.extra}
-        if self.messages:
-            body["response_metadata"] = {"messages": [f"[ERROR] {m}" for m in self.messages]}
-        if self.error == "invalid_blocks":
-            body["errors"] = self.messages
-        return body
-
+from slack_playground.web_api.methods import Method, SlackError
 
 Handler = Callable[["Call"], Json]
 HANDLERS: dict[str, Handler] = {}
@@ -86,9 +66,9 @@ class Call:
         `scope` is "read" or "history": the scope of that kind of conversation is needed. With
         `member` the app must be in it. A private conversation the app is not in does not exist.
         """
-        channel = self.slack.workspace.channels.get(self.text(name))
-        inside = channel is not None and self.bot.id in channel.members
-        if channel is None or (channel.is_private and not inside):
+        channel = self.slack.workspace.channel(self.text(name))
+        inside = self.bot.id in channel.members
+        if channel.is_private and not inside:
             raise SlackError("channel_not_found")
         if scope:
             need_scope(self.slack, f"{SCOPE_PREFIXES[channel.kind]}:{scope}")
@@ -105,16 +85,9 @@ class Call:
             raise SlackError("messages_tab_disabled")
         return channel
 
-    def message(self, channel: Channel, name: str = "ts") -> Message:
-        """The message an argument names."""
-        message = self.slack.workspace.find(channel.id, self.text(name))
-        if message is None:
-            raise SlackError("message_not_found")
-        return message
-
     def own_message(self, channel: Channel, error: str) -> Message:
         """The message of the app that `ts` names; `error` is that of anybody else's."""
-        message = self.message(channel)
+        message = self.slack.workspace.message(channel.id, self.text("ts"))
         if message.body.get("user") != self.bot.id:
             raise SlackError(error)
         posting.settle(self.slack, message)

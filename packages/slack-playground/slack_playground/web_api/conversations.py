@@ -4,7 +4,8 @@ from slack_playground import posting
 from slack_playground.objects import channel_object
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Kind, Message
 from slack_playground.rich_text import as_read
-from slack_playground.web_api.call import Call, SlackError, need_scope, serves
+from slack_playground.web_api.call import Call, need_scope, serves
+from slack_playground.web_api.methods import SlackError
 
 _TYPES: dict[str, Kind] = {
     "public_channel": "public",
@@ -19,8 +20,7 @@ def _object(call: Call, channel: Channel) -> Json:
 
 
 @serves("conversations.info")
-def info(call: Call) -> Json:
-    """conversations.info."""
+def _info(call: Call) -> Json:
     channel = call.channel(scope="read", member=False)
     shown = _object(call, channel)
     if channel.kind == "im":
@@ -57,8 +57,7 @@ def list_(call: Call) -> Json:
 
 
 @serves("conversations.members")
-def members(call: Call) -> Json:
-    """conversations.members."""
+def _members(call: Call) -> Json:
     channel = call.channel(scope="read", member=False)
     page, metadata = call.page(channel.members, default=100)
     return {"members": page, "response_metadata": metadata}
@@ -76,9 +75,7 @@ def open_(call: Call) -> Json:
     ids = [user for user in call.text("users").replace(" ", "").split(",") if user]
     if not ids:
         raise SlackError("users_list_not_supplied")
-    if any(user not in workspace.users for user in ids):
-        raise SlackError("user_not_found")
-    if any(workspace.users[user].deleted for user in ids):
+    if any(workspace.user(user).deleted for user in ids):
         raise SlackError("user_disabled")
     need_scope(call.slack, "im:write" if len(ids) == 1 else "mpim:write")
     if len(ids) == 1:
@@ -94,8 +91,7 @@ def open_(call: Call) -> Json:
 
 
 @serves("conversations.join")
-def join(call: Call) -> Json:
-    """conversations.join."""
+def _join(call: Call) -> Json:
     channel = call.channel(member=False)
     if channel.kind != "public":
         raise SlackError("method_not_supported_for_channel_type")

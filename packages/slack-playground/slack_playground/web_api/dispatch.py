@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import math
 import secrets
+import time
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -14,12 +16,20 @@ from slack_playground.guidance import block_advice, message_advice, view_advice
 from slack_playground.records import Json
 from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack
-from slack_playground.web_api.arguments import check_arguments, read_arguments
-from slack_playground.web_api.call import HANDLERS, Call, SlackError, need_scope
-from slack_playground.web_api.methods import Method, load_methods
+from slack_playground.web_api.call import HANDLERS, Call, need_scope
+from slack_playground.web_api.methods import (
+    Method,
+    SlackError,
+    check_arguments,
+    load_methods,
+    read_arguments,
+)
+from slack_playground.workspace import NotFoundError
 
 _NO_TOKEN = {"oauth.v2.access"}
 _CUSTOM = ("username", "icon_emoji", "icon_url")
+_PER_MINUTE: dict[int | str, int] = {1: 1, 2: 20, 3: 50, 4: 100, "special": 600}
+_POSTS, _POSTS_SECONDS = 3, 3.0
 _methods = cache(load_methods)
 
 
@@ -91,7 +101,7 @@ def _run(
         _authorize(method, slack, token, record.args)
         if slack.settings.rate_limits:
             channel = str(record.args.get("channel", ""))
-            if wait := slack.rate_limits.wait(method.name, method.tier, channel):
+            if wait := _wait(slack, method, channel):
                 record.ordered, record.status = True, 429
                 headers["Retry-After"] = str(wait)
                 return {"ok": False, "error": "ratelimited"}
@@ -99,13 +109,31 @@ def _run(
         if any(args.get(name) for name in _CUSTOM):
             need_scope(slack, "chat:write.customize")
         result = HANDLERS[method.name](Call(slack=slack, method=method, args=args))
-    except SlackError as error:
+    except (SlackError, NotFoundError) as caught:
+        error = caught if isinstance(caught, SlackError) else SlackError(caught.error)
         if error.error not in method.errors:
             raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
         return error.body()
     record.executed = True
     slack.violations.add_all(method.name, _advice(method.name, args))
     return {"ok": True, **result}
+
+
+def _wait(slack: Slack, method: Method, channel: str) -> int:
+    """Whole seconds to wait before this call is allowed; 0 lets it through and counts it.
+
+    Each method has its tier in a workspace, and chat.postMessage one call a second and channel.
+    """
+    key, allowed, window = method.name, _PER_MINUTE[method.tier], 60.0
+    if method.name == "chat.postMessage":
+        key, allowed, window = f"{method.name} {channel}", _POSTS, _POSTS_SECONDS
+    calls, now = slack.called[key], time.monotonic()
+    while calls and now - calls[0] >= window:
+        calls.popleft()
+    if len(calls) >= allowed:
+        return max(1, math.ceil(window - (now - calls[0])))
+    calls.append(now)
+    return 0
 
 
 def _authorize(method: Method, slack: Slack, token: str, args: Json) -> None:

@@ -6,12 +6,12 @@ from slack_playground import posting
 from slack_playground.files import FILE_BYTES, may_see
 from slack_playground.objects import file_object, like
 from slack_playground.records import File, Json
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
 
 
 @serves("files.getUploadURLExternal")
-def get_upload_url(call: Call) -> Json:
-    """files.getUploadURLExternal."""
+def _get_upload_url(call: Call) -> Json:
     length, name = int(call.args["length"]), call.text("filename")
     if length <= 0 or not name:
         raise SlackError("missing_argument")

@@ -11,7 +11,8 @@ from aiohttp import web
 from slack_playground.objects import like
 from slack_playground.records import LOOPBACK, Code, Json
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
 from slack_playground.workspace import NotFoundError
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from slack_playground import posting
 from slack_playground.objects import user_object
 from slack_playground.records import Json
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
 
 
 @serves("auth.test")
-def auth_test(call: Call) -> Json:
-    """auth.test."""
+def _auth_test(call: Call) -> Json:
     identity = call.slack.workspace.identity
     return {
         "url": f"https://{identity.team_domain}.slack.com/",
@@ -25,8 +25,7 @@ def auth_test(call: Call) -> Json:
 
 
 @serves("apps.connections.open")
-def connections_open(call: Call) -> Json:
-    """apps.connections.open."""
+def _connections_open(call: Call) -> Json:
     if not call.slack.manifest.socket_mode:
         raise SlackError("access_denied")
     url = call.slack.url.replace("http", "ws", 1)
@@ -34,11 +33,8 @@ def connections_open(call: Call) -> Json:
 
 
 @serves("users.info")
-def users_info(call: Call) -> Json:
-    """users.info."""
-    user = call.slack.workspace.users.get(call.text("user"))
-    if user is None:
-        raise SlackError("user_not_found")
+def _users_info(call: Call) -> Json:
+    user = call.slack.workspace.user(call.text("user"))
     shown = user_object(user, call.bot.team, locale=bool(call.args.get("include_locale")))
     if user.team != call.bot.team:
         shown["is_stranger"] = False
@@ -46,8 +42,7 @@ def users_info(call: Call) -> Json:
 
 
 @serves("users.list")
-def users_list(call: Call) -> Json:
-    """users.list."""
+def _users_list(call: Call) -> Json:
     users = list(call.slack.workspace.users.values())
     page, metadata = call.page(users, default=len(users))
     locale = bool(call.args.get("include_locale"))
@@ -59,8 +54,7 @@ def users_list(call: Call) -> Json:
 
 
 @serves("reactions.add", "reactions.remove")
-def react(call: Call) -> Json:
-    """reactions.add and reactions.remove."""
+def _react(call: Call) -> Json:
     name, bot = call.text("name").strip(":"), call.bot.id
     if not name:
         raise SlackError("invalid_name")
@@ -69,7 +63,7 @@ def react(call: Call) -> Json:
     channel = call.channel(member=False)
     if bot not in channel.members:
         raise SlackError("no_access")
-    message = call.message(channel, "timestamp")
+    message = call.slack.workspace.message(channel.id, call.text("timestamp"))
     known = {one["name"]: one["users"] for one in message.body.get("reactions", [])}
     users = known.setdefault(name, [])
     if call.method.name == "reactions.add":

@@ -7,7 +7,8 @@ from typing import Any
 from slack_playground.blocks import view_errors
 from slack_playground.interactions import TRIGGER_SECONDS, close_views, open_view, replace_view
 from slack_playground.records import Json, Trigger, View
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
 
 STACK = 3
 _VIEW_BYTES = 250_000
@@ -78,11 +79,10 @@ def update(call: Call) -> Json:
 @serves("views.publish")
 def publish(call: Call) -> Json:
     """views.publish: a person's Home tab."""
-    slack, user = call.slack, call.text("user_id")
+    slack = call.slack
     if not slack.manifest.home_tab:
         raise SlackError("not_enabled")
-    if user not in slack.workspace.users:
-        raise SlackError("user_not_found")
+    user = slack.workspace.user(call.text("user_id")).id
     home = slack.workspace.home(user)
     view = _read_view(call, "home", home)
     if home is None:
