@@ -21,7 +21,6 @@ def _delays(text: str) -> tuple[float, ...]:
 def parser() -> argparse.ArgumentParser:
     """Return the options of the command."""
     parser = argparse.ArgumentParser(description="A Slack to run on this machine.")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback only")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument(
         "--manifest", type=Path, required=True, help="the app's manifest, YAML or JSON"
@@ -55,7 +54,6 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         threading.Thread(target=_watch_input, args=(loop, stop), daemon=True).start()
     async with serve(
         read_manifest(arguments.manifest),
-        host=arguments.host,
         port=arguments.port,
         data_dir=arguments.data_dir,
         retry_delays=arguments.retry_delays,

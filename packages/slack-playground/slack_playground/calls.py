@@ -13,7 +13,14 @@ UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
 """Slack takes such a call and answers ok."""
 STREAMED = "a message that was streamed keeps its text: an update is added to it"
 """Two live workspaces showed such a message twice, a third did not. Source: docs/reality.md"""
-_Entry = TypeVar("_Entry")
+_Entry = TypeVar("_Entry", bound="Numbered")
+
+
+@dataclass(kw_only=True)
+class Numbered:
+    """An entry of a record; `number` begins with 1."""
+
+    number: int = 0
 
 
 class Record(Generic[_Entry]):
@@ -24,9 +31,10 @@ class Record(Generic[_Entry]):
         self.count = 0
 
     def add(self, entry: _Entry) -> _Entry:
-        """Keep an entry."""
+        """Keep an entry, and give it its number."""
         self._entries.append(entry)
         self.count += 1
+        entry.number = self.count
         return entry
 
     def since(self, number: int) -> list[_Entry]:
@@ -36,7 +44,7 @@ class Record(Generic[_Entry]):
 
 
 @dataclass(kw_only=True)
-class CallRecord:
+class CallRecord(Numbered):
     """One call with its request and outcome.
 
     `team_id` is the workspace that the token belongs to. `outcome` is "ok", Slack's error name,
@@ -45,7 +53,6 @@ class CallRecord:
     rate limit caused the outcome.
     """
 
-    number: int
     method: str
     args: dict[str, Any]
     team_id: str
@@ -58,11 +65,10 @@ class CallRecord:
     result: Json | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+@dataclass(kw_only=True)
+class Failure(Numbered):
     """A call that failed without being ordered to; `messages` is what Slack says beside `error`."""
 
-    number: int
     method: str
     error: str
     messages: list[str]
@@ -75,27 +81,18 @@ class Calls(Record[CallRecord]):
         super().__init__()
         self.failures: Record[Failure] = Record()
 
-    def start(self, method: str, args: dict[str, Any], team_id: str) -> CallRecord:
-        """Begin the record of a call."""
-        return self.add(
-            CallRecord(number=self.count + 1, method=method, args=args, team_id=team_id)
-        )
-
     def finish(self, call: CallRecord) -> None:
         """End the record of a call that has its outcome."""
         call.ms = round((time.time() - call.time) * 1000, 2)
         if call.outcome != "ok" and not call.ordered:
             said = (call.result or {}).get("response_metadata", {}).get("messages", [])
-            number, error = self.failures.count + 1, call.outcome
-            failure = Failure(number=number, method=call.method, error=error, messages=said)
-            self.failures.add(failure)
+            self.failures.add(Failure(method=call.method, error=call.outcome, messages=said))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Violation:
+@dataclass(kw_only=True)
+class Violation(Numbered):
     """One payload that is not as it must be; `where` is a method, or what it answered."""
 
-    number: int
     where: str
     what: str
 
@@ -106,4 +103,4 @@ class Violations(Record[Violation]):
     def add_all(self, where: str, sentences: Sequence[str]) -> None:
         """Keep what is wrong with one payload."""
         for what in sentences:
-            self.add(Violation(number=self.count + 1, where=where, what=what))
+            self.add(Violation(where=where, what=what))

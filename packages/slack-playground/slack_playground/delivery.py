@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from slack_playground.calls import Record
+from slack_playground.calls import Numbered, Record
 from slack_playground.http_delivery import HttpDelivery
 from slack_playground.records import Answer, Json, Request, RequestKind
 from slack_playground.settings import Settings
@@ -16,10 +16,9 @@ from slack_playground.updates import Updates
 
 
 @dataclass(kw_only=True)
-class Delivery:
+class Delivery(Numbered):
     """One event, command or interaction of the workspace `team_id` on its way to the app."""
 
-    number: int
     kind: RequestKind
     mode: str
     name: str
@@ -83,15 +82,9 @@ class Deliveries:
 
     def _new(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         team = body.get("team") or {"id": body.get("team_id", "")}
-        number, team_id = (
-            self.record.count + 1,
-            team.get("id", "") if isinstance(team, dict) else "",
-        )
-        return self.record.add(
-            Delivery(
-                number=number, kind=kind, mode=self.mode, name=name, body=body, team_id=team_id
-            )
-        )
+        team_id = team.get("id", "") if isinstance(team, dict) else ""
+        new = Delivery(kind=kind, mode=self.mode, name=name, body=body, team_id=team_id)
+        return self.record.add(new)
 
     async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
         if self.jitter:

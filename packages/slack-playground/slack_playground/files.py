@@ -62,8 +62,8 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
     """
     team, _, file_id = request.match_info["file"].partition("-")
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    slack, _ = first.workspaces.caller(bearer)
-    allowed = slack.answers_to(bearer) and "files:read" in slack.installation.granted
+    slack, token = first.workspaces.caller(bearer)
+    allowed = token in slack.installation.active and "files:read" in slack.installation.granted
     if not allowed or team != slack.workspace.identity.team_id:
         raise web.HTTPFound("/")
     fault = slack.faults.take(DOWNLOAD)

@@ -11,7 +11,7 @@ from aiohttp import web
 from slack_playground import posting
 from slack_playground.block_kit import Errors, check
 from slack_playground.blocks import block_errors, view_errors, with_ids
-from slack_playground.calls import STREAMED
+from slack_playground.calls import STREAMED, CallRecord
 from slack_playground.delivery import Delivery
 from slack_playground.form_values import element_in, state_of
 from slack_playground.guidance import message_advice, view_advice
@@ -245,7 +245,8 @@ async def answer_response_url(first: Slack, request: web.Request) -> web.StreamR
         slack = first.workspaces.of(request.match_info["team"])
     except NotFoundError:
         slack = first
-    record = slack.calls.start(_RESPONSE_URL, {}, slack.workspace.identity.team_id)
+    team = slack.workspace.identity.team_id
+    record = slack.calls.add(CallRecord(method=_RESPONSE_URL, args={}, team_id=team))
     fault, error, status = slack.faults.take(_RESPONSE_URL), "", HTTPStatus.OK.value
     try:
         record.args = json.loads(await request.text())

@@ -27,33 +27,30 @@ def typed(
     text: str,
     *,
     thread_ts: str | None = None,
-    blocks: list[Json] | None = None,
-    attachments: list[Json] | None = None,
-    files: list[Json] | None = None,
     client_msg_id: str | None = None,
+    **content: Any,
 ) -> Message:
-    """Post a typed message; `text` is raw, as from the keyboard."""
-    content, own = as_typed(slack, text), slack.workspace.identity
-    body: Json = {"user": user.id, "text": content.text, "team": user.team}
+    """Post a typed message; `text` is raw, as from the keyboard.
+
+    `content` is the rest of the message object, `blocks` in place of those of the text.
+    """
+    said, own = as_typed(slack, text), slack.workspace.identity
+    body: Json = {"user": user.id, "text": said.text, "team": user.team}
     if user.is_bot:
         body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": bot_profile(user)}
     else:
         body["client_msg_id"] = client_msg_id or str(uuid.uuid4())
-    if shown := content.blocks if blocks is None else blocks:
-        body["blocks"] = shown
+    if said.blocks:
+        body["blocks"] = said.blocks
     if channel.shared and user.team != own.team_id:
         body |= {
             "user_team": user.team,
             "source_team": user.team,
             "user_profile": user_profile(user),
         }
-    if attachments:
-        body["attachments"] = attachments
-    if files:
-        body |= like("file_share", files=files)
-    message = _new(slack, channel, body, thread_ts)
+    message = _new(slack, channel, body | content, thread_ts)
     add(slack, channel, message)
-    if own.bot_user_id in content.mentions and channel.kind != "im" and user.id != own.bot_user_id:
+    if own.bot_user_id in said.mentions and channel.kind != "im" and user.id != own.bot_user_id:
         events.app_mention(slack, channel, copy.deepcopy(message.body))
     return message
 

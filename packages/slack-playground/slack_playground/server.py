@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,7 +51,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def serve(
     manifest: Manifest,
     *,
-    host: str = "127.0.0.1",
     port: int = 0,
     data_dir: Path | None = None,
     retry_delays: Sequence[float] = (0.0, 60.0, 300.0),
@@ -59,13 +59,9 @@ async def serve(
     """Run a playground while the context is open; yields its first workspace, whose `url` it has.
 
     What it keeps is in `data_dir`, or in memory without one. `add_model` adds the routes of a model
-    on loopback to the same server, if there is one. Raises ValueError for a host other than this
-    machine's loopback, OSError when the port is taken or the folder cannot be used.
+    on loopback to the same server, if there is one. Raises OSError when the port is taken or the
+    folder cannot be used.
     """
-    if host not in LOOPBACK:
-        raise ValueError(
-            f"The playground serves this machine only: use 127.0.0.1 as its host, not {host}."
-        )
     file = None if data_dir is None else data_dir / "slack.json"
     kept = Kept() if file is None else load(file)
     workspaces = Workspaces(manifest, Settings(retry_delays=list(retry_delays)), kept)
@@ -76,11 +72,10 @@ async def serve(
     keeping = asyncio.create_task(_keep(workspaces, file))
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, "127.0.0.1", port).start()
         except OSError as error:
             raise OSError(f"Port {port} cannot be used: choose another --port.") from error
-        bound = runner.addresses[0][1]
-        workspaces.url = f"http://{'[::1]' if host == '::1' else host}:{bound}"
+        workspaces.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         workspaces.deliveries.resume(kept.pending)
         yield workspaces.first
     finally:
@@ -102,7 +97,6 @@ async def _keep(workspaces: Workspaces, file: Path | None) -> None:
 
 def facts(slack: Slack) -> dict[str, str | None]:
     """The addresses and tokens that an app needs; printed at start."""
-    identity = slack.workspace.identity
     return {
         "url": slack.url,
         "slack_api_url": f"{slack.url}/api/",
@@ -113,10 +107,7 @@ def facts(slack: Slack) -> dict[str, str | None]:
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "authorize_url": f"{slack.url}{AUTHORIZE}",
-        "team_id": identity.team_id,
-        "app_id": identity.app_id,
-        "bot_id": identity.bot_id,
-        "bot_user_id": identity.bot_user_id,
+        **asdict(slack.workspace.identity),
     }
 
 

@@ -53,10 +53,6 @@ class Slack:
         """The address of the playground, "" before it listens."""
         return self.workspaces.url
 
-    def answers_to(self, token: str) -> bool:
-        """Whether this is a bot token of the workspace that works."""
-        return any(one.value == token for one in self.installation.active)
-
 
 @dataclass
 class Kept:

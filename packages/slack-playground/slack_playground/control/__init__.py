@@ -1,6 +1,5 @@
 """The control API under /_playground/: actions of people, faults, and inspection."""
 
-import asyncio
 import inspect
 import json
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from slack_playground.updates import Updates
 from slack_playground.workspace import NotFoundError
 
 PREFIX = "/_playground"
-_PING_SECONDS = 15.0
 Act = Callable[..., Any]
 
 
@@ -100,13 +98,6 @@ async def _stream(updates: Updates, request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         await response.write(b"retry: 500\n\n")
         with suppress(ConnectionError):
-            while True:
-                try:
-                    update = await asyncio.wait_for(queue.get(), _PING_SECONDS)
-                except TimeoutError:
-                    await response.write(b": still here\n\n")
-                    continue
-                if update["changed"] == "stopped":
-                    break
+            while (update := await queue.get())["changed"] != "stopped":
                 await response.write(f"data: {json.dumps(update)}\n\n".encode())
     return response

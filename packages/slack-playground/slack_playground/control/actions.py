@@ -9,7 +9,7 @@ from slack_playground import events, interactions, posting
 from slack_playground.blocks import block_errors, with_ids
 from slack_playground.delivery import Delivery
 from slack_playground.files import FILE_BYTES, receive
-from slack_playground.objects import file_object, forwarded
+from slack_playground.objects import file_object, forwarded, like
 from slack_playground.records import Channel, File, Json, Message, User, View
 from slack_playground.slack import Slack
 from slack_playground.workspace import NotFoundError
@@ -45,16 +45,18 @@ def say(
         raise ValueError(f"{user.id} has left the workspace.")
     if thread_ts is not None and workspace.message(channel.id, thread_ts).is_reply:
         raise ValueError("thread_ts must be the parent of the thread.")
-    if blocks is not None:
-        if errors := block_errors(blocks):
-            raise ValueError(f"blocks: {errors[0]}.")
-        blocks = with_ids(blocks)
+    if errors := block_errors(blocks or []):
+        raise ValueError(f"blocks: {errors[0]}.")
+    content: Json = {"blocks": with_ids(blocks)} if blocks else {}
+    if attachments:
+        content["attachments"] = attachments
     sent = [_unsent(slack, user, one) for one in file_ids or ()]
     for file in sent:
         file.channels.append(channel.id)
     own = workspace.identity
-    files = [file_object(file, slack.url, own.team_id) for file in sent] or files
-    if not (text or blocks or attachments or files):
+    if files := [file_object(file, slack.url, own.team_id) for file in sent] or files:
+        content |= like("file_share", files=files)
+    if not (text or content):
         raise ValueError("text is missing: a message says something.")
     message = posting.typed(
         slack,
@@ -63,9 +65,7 @@ def say(
         text.replace("<@BOT>", f"<@{own.bot_user_id}>"),
         thread_ts=thread_ts,
         client_msg_id=client_msg_id,
-        blocks=blocks,
-        attachments=attachments,
-        files=files,
+        **content,
     )
     return {"channel": channel.id, "ts": message.ts}
 

@@ -77,19 +77,13 @@ def _attachments(attachments: list[Any]) -> list[Json]:
 def read_metadata(call: Call) -> Json | None:
     """The checked `metadata` argument."""
     metadata = call.args.get("metadata")
-    if metadata is None:
-        return None
-    if not isinstance(metadata, dict):
+    if not isinstance(metadata, dict | None):
         raise SlackError("invalid_metadata_format")
-    if not metadata or metadata.keys() == {"entities"}:
-        return metadata or None
-    event_type = metadata.get("event_type")
-    payload = metadata.get("event_payload")
-    if not isinstance(event_type, str) or not event_type or not isinstance(payload, dict):
-        raise SlackError("invalid_metadata_schema")
-    if len(json.dumps(metadata).encode()) > METADATA_BYTES:
-        raise SlackError("metadata_too_large")
-    return metadata
+    if metadata and metadata.keys() != {"entities"}:
+        call.check("metadata", "metadata", "invalid_metadata_schema")
+        if len(json.dumps(metadata).encode()) > METADATA_BYTES:
+            raise SlackError("metadata_too_large")
+    return metadata or None
 
 
 @serves("chat.postMessage")

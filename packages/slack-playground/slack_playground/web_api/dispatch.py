@@ -44,7 +44,7 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
     token = _token(request, arguments)
     slack, _ = first.workspaces.caller(token)
     name, team = request.match_info["method"], slack.workspace.identity.team_id
-    record = slack.calls.start(name, arguments, team)
+    record = slack.calls.add(CallRecord(method=name, args=arguments, team_id=team))
     try:
         fault = slack.faults.take(name)
         if fault is not None:
