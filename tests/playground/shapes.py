@@ -58,6 +58,7 @@ ADDITIONS = {
     "payload message_action *: unknown": (
         f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),
+    "response_url: no published shape": f"{_DOCS}/interactivity/handling-user-interaction",
     "payload shortcut: no published shape": (
         f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),

@@ -1,17 +1,12 @@
 """Commands, clicks, shortcuts, modals, and what the app answers to them."""
 
-import json
 import secrets
 import time
-from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
-
 from slack_playground import posting
-from slack_playground.block_kit import Errors, check
 from slack_playground.blocks import block_errors, view_errors, with_ids
-from slack_playground.calls import STREAMED, CallRecord
+from slack_playground.calls import STREAMED
 from slack_playground.delivery import Delivery
 from slack_playground.form_values import element_in, state_of
 from slack_playground.guidance import message_advice, view_advice
@@ -28,12 +23,10 @@ from slack_playground.records import (
 )
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
-from slack_playground.workspace import NotFoundError
 
 TRIGGER_SECONDS = 3.0
-RESPONSE_URL_SECONDS = 1800.0
-RESPONSE_URL_USES = 5
-_RESPONSE_URL = "response_url"
+RESPONSE_URL = "response_url"
+"""The name of calls to a response URL."""
 
 
 def _trigger(slack: Slack, user: User, view: str = "") -> str:
@@ -81,7 +74,7 @@ async def command(slack: Slack, user: User, channel: Channel, command: str, text
     wrong = _complaints(slack, delivery, block_errors(answer.get("blocks", [])))
     if not wrong and any(answer.get(part) for part in ("text", "blocks", "attachments")):
         slack.violations.add_all(f"ack of {command}", message_advice(answer))
-        _respond(slack, target, answer)
+        respond(slack, target, answer)
     return delivery
 
 
@@ -239,54 +232,7 @@ def close_views(slack: Slack, *views: View) -> None:
         slack.updates.publish("views", user=view.user)
 
 
-async def answer_response_url(first: Slack, request: web.Request) -> web.StreamResponse:
-    """Take one of five answers within half an hour, recorded as a call of "response_url"."""
-    try:
-        slack = first.workspaces.of(request.match_info["team"])
-    except NotFoundError:
-        slack = first
-    team = slack.workspace.identity.team_id
-    record = slack.calls.add(CallRecord(method=_RESPONSE_URL, args={}, team_id=team))
-    fault, error, status = slack.faults.take(_RESPONSE_URL), "", HTTPStatus.OK.value
-    try:
-        record.args = json.loads(await request.text())
-    except ValueError:
-        error, status = "invalid_payload", HTTPStatus.BAD_REQUEST.value
-    if fault is not None and fault.status:
-        error, status, record.ordered = f"status {fault.status}", fault.status, True
-    elif not error:
-        error, status = _checked_response(slack, request.path, record.args)
-    record.outcome, record.status, record.executed = error or "ok", status, not error
-    slack.calls.finish(record)
-    slack.updates.publish("calls")
-    if fault is not None and record.ordered:
-        return fault.response()
-    if error:
-        return web.json_response({"ok": False, "error": error}, status=status)
-    return web.Response(text="ok")
-
-
-def _checked_response(slack: Slack, key: str, body: Json) -> tuple[str, int]:
-    target = slack.response_urls.get(key)
-    if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
-        return "expired_url", 404
-    if target.uses >= RESPONSE_URL_USES:
-        return "used_url", 404
-    errors: Errors = []
-    check("response", body, "", errors)
-    if errors:
-        return "invalid_payload", 400
-    if not any(body.get(k) for k in ("text", "blocks", "attachments", "delete_original")):
-        return "no_text", 400
-    if "blocks" in body and block_errors(body["blocks"]):
-        return "invalid_blocks", 400
-    slack.violations.add_all(_RESPONSE_URL, message_advice(body))
-    target.uses += 1
-    _respond(slack, target, body)
-    return "", 200
-
-
-def _respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
+def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
     """Post, replace or delete as an ack or a response_url body says.
 
     An ephemeral message is shown at the channel's root, whatever the body says of a thread.
@@ -301,7 +247,7 @@ def _respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
     if content.get("replace_original") and original is not None:
         changes = {"blocks": None, "attachments": None, "text": "", **shown}
         if original.stream:
-            slack.violations.add_all(_RESPONSE_URL, [STREAMED])
+            slack.violations.add_all(RESPONSE_URL, [STREAMED])
             changes = added(original, changes)
         kept = {k: v for k, v in changes.items() if v is not None or k in original.body}
         posting.change(slack, original, kept)

@@ -12,7 +12,6 @@ from aiohttp import web
 
 from slack_playground.control import add_control_routes
 from slack_playground.files import add_file_routes
-from slack_playground.interactions import answer_response_url
 from slack_playground.manifest import Manifest
 from slack_playground.records import LOOPBACK
 from slack_playground.settings import Settings
@@ -117,8 +116,7 @@ def _application(slack: Slack, add_model: AddRoutes | None) -> web.Application:
         app.router.add_route(method, "/api/{method}", partial(answer_call, slack))
     app.router.add_get("/link/", slack.socket_mode.handle)
     app.router.add_get(AUTHORIZE, partial(authorize, slack))
-    response_urls = "/{path:commands|actions}/{team}/{key}"
-    app.router.add_post(response_urls, partial(answer_response_url, slack))
+    app.router.add_post("/{path:commands|actions}/{team}/{key}", partial(answer_call, slack))
     add_file_routes(app, slack)
     add_control_routes(app, slack)
     slack.workspaces.with_model = add_model is not None

@@ -36,10 +36,11 @@ def need_scope(slack: Slack, scope: str) -> None:
 class Call:
     """A checked call: every argument is known, present if required, and of its type.
 
-    `slack` is the workspace that the token belongs to.
+    `slack` is the workspace that the token belongs to; `path` that of a response URL.
     """
 
     slack: Slack
+    path: str
     method: Method
     args: dict[str, Any]
 

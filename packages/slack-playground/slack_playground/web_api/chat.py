@@ -1,12 +1,14 @@
 """chat.*: posting, updating and deleting messages; their text, blocks, attachments, metadata."""
 
 import json
+import time
 from typing import Any
 
-from slack_playground import posting
+from slack_playground import interactions, posting
 from slack_playground.block_kit import MARKDOWN_CHARACTERS, MESSAGE_BLOCKS
 from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters, with_ids
 from slack_playground.calls import STREAMED, UNSEEN
+from slack_playground.interactions import RESPONSE_URL
 from slack_playground.objects import added
 from slack_playground.records import Json, Message
 from slack_playground.rich_text import as_read
@@ -16,6 +18,8 @@ from slack_playground.web_api.methods import SlackError
 CUT = 40_000
 """chat.postMessage cuts a longer text."""
 TEXT_CHARACTERS = {"chat.update": 4_000, "chat.postEphemeral": CUT}
+RESPONSE_URL_SECONDS = 1800.0
+RESPONSE_URL_USES = 5
 METADATA_BYTES = 16_384
 ATTACHMENTS = 100
 
@@ -126,6 +130,25 @@ def post_ephemeral(call: Call) -> Json:
     if message is None:
         call.slack.violations.add_all(call.method.name, [UNSEEN])
     return {"message_ts": call.slack.workspace.next_ts() if message is None else message.ts}
+
+
+@serves(RESPONSE_URL)
+def respond(call: Call) -> Json:
+    """An answer to a command or a click: five within half an hour."""
+    target = call.slack.response_urls.get(call.path)
+    if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
+        raise SlackError("expired_url")
+    if target.uses >= RESPONSE_URL_USES:
+        raise SlackError("used_url")
+    args, needed = call.args, ("text", "blocks", "attachments", "delete_original")
+    if not any(args.get(name) for name in needed):
+        raise SlackError("no_text")
+    if errors := block_errors(args.get("blocks", [])):
+        raise SlackError("invalid_blocks", *errors)
+    call.check("response_type", "one:ephemeral|in_channel")
+    target.uses += 1
+    interactions.respond(call.slack, target, args)
+    return {}
 
 
 @serves("chat.update")

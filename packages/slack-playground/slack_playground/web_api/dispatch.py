@@ -13,6 +13,7 @@ from aiohttp import web
 
 from slack_playground.calls import CallRecord
 from slack_playground.guidance import block_advice, message_advice, view_advice
+from slack_playground.interactions import RESPONSE_URL
 from slack_playground.records import Json
 from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack
@@ -26,7 +27,7 @@ from slack_playground.web_api.methods import (
 )
 from slack_playground.workspace import NotFoundError
 
-_NO_TOKEN = {"oauth.v2.access"}
+_NO_TOKEN = {"oauth.v2.access", RESPONSE_URL}
 _CUSTOM = ("username", "icon_emoji", "icon_url")
 _PER_MINUTE: dict[int | str, int] = {1: 1, 2: 20, 3: 50, 4: 100, "special": 600}
 _POSTS, _POSTS_SECONDS = 3, 3.0
@@ -43,7 +44,10 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
         problem = error
     token = _token(request, arguments)
     slack, _ = first.workspaces.caller(token)
-    name, team = request.match_info["method"], slack.workspace.identity.team_id
+    name = request.match_info.get("method", RESPONSE_URL)
+    with suppress(NotFoundError):
+        slack = first.workspaces.of(request.match_info["team"]) if name == RESPONSE_URL else slack
+    team = slack.workspace.identity.team_id
     record = slack.calls.add(CallRecord(method=name, args=arguments, team_id=team))
     try:
         fault = slack.faults.take(name)
@@ -53,11 +57,13 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
                 return _fail(request, record, fault)
         headers = {"x-slack-req-id": secrets.token_hex(16)}
         headers["x-oauth-scopes"] = ",".join(sorted(slack.installation.granted))
-        record.result = _run(record, slack, token, problem, headers)
+        record.result = _run(request.path, record, slack, token, problem, headers)
         record.outcome = "ok" if record.result["ok"] else str(record.result["error"])
         if fault is not None and fault.drop == "after":
             record.outcome, record.ordered = "dropped after", True
             return _drop(request)
+        if name == RESPONSE_URL and record.executed:
+            return web.Response(text="ok")
         return web.json_response(record.result, status=record.status, headers=headers)
     except Exception:
         record.status, record.outcome = 500, "status 500"
@@ -84,6 +90,7 @@ def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamR
 
 
 def _run(
+    path: str,
     record: CallRecord,
     slack: Slack,
     token: str,
@@ -108,11 +115,13 @@ def _run(
         args = check_arguments(method, record.args)
         if any(args.get(name) for name in _CUSTOM):
             need_scope(slack, "chat:write.customize")
-        result = HANDLERS[method.name](Call(slack=slack, method=method, args=args))
+        result = HANDLERS[method.name](Call(slack=slack, path=path, method=method, args=args))
     except (SlackError, NotFoundError) as caught:
         error = caught if isinstance(caught, SlackError) else SlackError(caught.error)
         if error.error not in method.errors:
             raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
+        if method.name == RESPONSE_URL:
+            record.status = 404 if error.error.endswith("_url") else 400
         return error.body()
     record.executed = True
     slack.violations.add_all(method.name, _advice(method.name, args))

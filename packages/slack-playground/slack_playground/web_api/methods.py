@@ -67,7 +67,7 @@ def load_methods() -> dict[str, Method]:
         name: Method(
             name=name, **{**listed, "errors": {*listed["errors"], *reference["common_errors"]}}
         )
-        for name, listed in reference["methods"].items()
+        for name, listed in {**reference["methods"], **overlay["method"]}.items()
     }
     for difference in overlay["difference"]:
         for name in methods if difference["methods"] == ["*"] else difference["methods"]:
