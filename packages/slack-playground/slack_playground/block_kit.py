@@ -121,8 +121,9 @@ def _check_fields(value: Any, listed: str, pointer: str, errors: Errors) -> None
         return
     known = _fields(listed)
     for name, (_, required) in known.items():
-        if required and name not in value and name != "*":
-            fail(errors, f"missing required field: {name}", pointer)
+        either = name.split("|")
+        if required and name != "*" and not value.keys() & set(either):
+            fail(errors, f"missing required field: {either[0]}", pointer)
     for name, entry in value.items():
         if name in known:
             check(known[name][0], entry, f"{pointer}/{name}", errors)

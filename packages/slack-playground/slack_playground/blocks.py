@@ -47,22 +47,21 @@ def view_errors(view: Any) -> Errors:
 
 
 def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
-    """Check rules between fields: unique ids, a section with content, a select with options."""
+    """Check rules between fields: unique ids, initial options among the options."""
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     if len(ids) != len(set(ids)):
         fail(errors, "block_id must be unique", pointer)
     for index, block in enumerate(blocks):
         place = f"{pointer}/{index}"
-        if block["type"] == "section" and not ("text" in block or "fields" in block):
-            fail(errors, "missing required field: text", place)
-        if block["type"] == "image" and not ("image_url" in block or "slack_file" in block):
-            fail(errors, "missing required field: image_url", place)
         elements = elements_of(block)
         actions = [element["action_id"] for element in elements if "action_id" in element]
         if len(actions) != len(set(actions)):
             fail(errors, "action_id must be unique", place)
         for element in elements:
-            _check_options(element, place, errors)
+            options = options_of(element)
+            initial = [*element.get("initial_options", []), element.get("initial_option")]
+            if options and any(one not in (None, *options) for one in initial):
+                fail(errors, "initial options must be among the options", place)
 
 
 def elements_of(block: Json) -> list[Json]:
@@ -77,17 +76,6 @@ def options_of(element: Json) -> list[Json]:
     """The options of a menu, those of its groups too."""
     groups = element.get("option_groups", [])
     return [*element.get("options", []), *(o for group in groups for o in group["options"])]
-
-
-def _check_options(element: Json, place: str, errors: Errors) -> None:
-    """Check that a menu has options and that its initial value is one of them."""
-    given = element.keys() & {"options", "option_groups"}
-    if element["type"].endswith("static_select") and not given:
-        fail(errors, "missing required field: options", place)
-    initial = [*element.get("initial_options", []), element.get("initial_option")]
-    known = [None, *options_of(element)]
-    if given and any(one not in known for one in initial):
-        fail(errors, "initial options must be among the options", place)
 
 
 def characters(value: Any) -> int:

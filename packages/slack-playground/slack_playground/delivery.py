@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from slack_playground.calls import Numbered, Record
 from slack_playground.http_delivery import HttpDelivery
-from slack_playground.records import Answer, Json, Request, RequestKind
+from slack_playground.records import Json, RequestKind
 from slack_playground.settings import Settings
 from slack_playground.socket_mode import SocketMode
 from slack_playground.updates import Updates
@@ -76,8 +76,8 @@ class Deliveries:
     async def send_request(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         """Deliver a command or an interaction once; Slack does not repeat these."""
         delivery = self._new(kind, name, body)
-        answer = await self._attempt(delivery, 0, "")
-        delivery.outcome = "acked" if answer.ok else "failed"
+        attempt = await self._attempt(delivery)
+        delivery.outcome = "acked" if attempt["ok"] else "failed"
         return delivery
 
     def _new(self, kind: RequestKind, name: str, body: Json) -> Delivery:
@@ -91,43 +91,31 @@ class Deliveries:
             await asyncio.sleep(random.uniform(0, self.jitter))  # noqa: S311
         reason = "http_timeout" if first_retry else ""
         # Read once: the setting may change while a retry waits.
-        for attempt, delay in enumerate((0.0, *self._settings.retry_delays)):
-            if attempt:
+        for number, delay in enumerate((0.0, *self._settings.retry_delays), first_retry):
+            if number > first_retry:
                 await asyncio.sleep(delay)
-            answer = await self._attempt(delivery, first_retry + attempt, reason)
-            if answer.ok:
+            attempt = await self._attempt(delivery, number, reason)
+            if attempt["ok"]:
                 delivery.outcome = "acked"
                 return
-            if answer.no_retry:
+            if attempt.get("no_retry"):
                 break
-            reason = answer.reason
+            reason = attempt["reason"]
         delivery.outcome = "failed"
 
-    async def _attempt(self, delivery: Delivery, retry_num: int, retry_reason: str) -> Answer:
-        started = time.time()
+    async def _attempt(self, delivery: Delivery, number: int = 0, reason: str = "") -> Json:
+        started, retry = time.time(), {"retry_num": number, "retry_reason": reason}
         mode = random.choice(("socket", "http")) if self.mode == "both" else self.mode  # noqa: S311
-        attempt: Json = {"time": started, "mode": mode}
-        attempt |= {"retry_num": retry_num, "retry_reason": retry_reason}
+        attempt: Json = {"time": started, "mode": mode, **retry}
         delivery.attempts.append(attempt)
-        request = Request(
-            kind=delivery.kind,
-            body=delivery.body,
-            retry_num=retry_num,
-            retry_reason=retry_reason,
-            patience=self._settings.ack_seconds,
-        )
         transport = self._http if mode == "http" else self._socket_mode
-        answer = await transport.send(request)
-        attempt |= {
-            "ok": answer.ok,
-            "ms": round((time.time() - started) * 1000, 1),
-            "status": answer.status,
-            "reason": answer.reason,
-            "answer": answer.payload,
-            **answer.detail,
-        }
+        told = await transport.send(
+            delivery.kind, delivery.body, retry, patience=self._settings.ack_seconds
+        )
+        ms = round((time.time() - started) * 1000, 1)
+        attempt |= {"ok": False, "ms": ms, "status": None, "reason": "", "answer": None, **told}
         self._updates.publish("deliveries")
-        return answer
+        return attempt
 
     @property
     def waiting(self) -> int:

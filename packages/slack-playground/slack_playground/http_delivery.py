@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from slack_playground.records import LOOPBACK, Answer, Json, Request
+from slack_playground.records import LOOPBACK, Json, RequestKind
 
 
 def check_loopback(url: str) -> str:
@@ -35,13 +35,13 @@ class HttpDelivery:
         self._session: aiohttp.ClientSession | None = None
         self.url = ""
 
-    async def send(self, request: Request) -> Answer:
-        """Post once, signed, and read the answer."""
+    async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
+        """Post once, signed; return what the record of the attempt says of the answer."""
         content_type, now = "application/json", str(int(time.time()))
-        data = json.dumps(request.body, separators=(",", ":")).encode()
-        if request.kind != "events_api":
+        data = json.dumps(body, separators=(",", ":")).encode()
+        if kind != "events_api":
             content_type = "application/x-www-form-urlencoded"
-            form = request.body if request.kind == "slash_commands" else {"payload": data}
+            form = body if kind == "slash_commands" else {"payload": data}
             data = urlencode(form).encode()
         headers = {
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
@@ -50,30 +50,31 @@ class HttpDelivery:
             "X-Slack-Request-Timestamp": now,
             "X-Slack-Signature": sign(self._secret, now, data),
         }
-        if request.retry_num:
-            headers["X-Slack-Retry-Num"] = str(request.retry_num)
-            headers["X-Slack-Retry-Reason"] = request.retry_reason
+        if retry["retry_num"]:
+            headers["X-Slack-Retry-Num"] = str(retry["retry_num"])
+            headers["X-Slack-Retry-Reason"] = retry["retry_reason"]
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, force_close=True)
             )
         post = self._session.post(self.url, data=data, headers=headers, allow_redirects=False)
         try:
-            async with asyncio.timeout(request.patience), post as response:
+            async with asyncio.timeout(patience), post as response:
                 text = await response.text(errors="replace")
         except TimeoutError:
-            return Answer(ok=False, reason="http_timeout", detail={"url": self.url})
+            return {"reason": "http_timeout", "url": self.url}
         except aiohttp.ClientError:
-            return Answer(ok=False, reason="connection_failed", detail={"url": self.url})
+            return {"reason": "connection_failed", "url": self.url}
         ok = response.status == 200
-        return Answer(
-            ok=ok,
-            status=response.status,
-            payload=_payload(response, text) if ok and request.kind != "events_api" else None,
-            reason="" if ok else "http_error",
-            no_retry=response.headers.get("X-Slack-No-Retry") == "1",
-            detail={"url": self.url, "body": text[:2000]},
-        )
+        return {
+            "ok": ok,
+            "status": response.status,
+            "answer": _payload(response, text) if ok and kind != "events_api" else None,
+            "reason": "" if ok else "http_error",
+            "no_retry": response.headers.get("X-Slack-No-Retry") == "1",
+            "url": self.url,
+            "body": text[:2000],
+        }
 
     async def close(self) -> None:
         """Close the client."""

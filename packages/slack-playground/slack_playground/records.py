@@ -198,29 +198,6 @@ class Token:
 
 
 @dataclass(kw_only=True)
-class Request:
-    """One attempt to reach the app, which has `patience` seconds to answer."""
-
-    kind: RequestKind
-    body: Json
-    retry_num: int
-    retry_reason: str
-    patience: float
-
-
-@dataclass(kw_only=True)
-class Answer:
-    """The app's answer to one attempt; `reason` is Slack's name of a failure."""
-
-    ok: bool
-    payload: Json | None = None
-    status: int | None = None
-    reason: str = ""
-    no_retry: bool = False
-    detail: Json = field(default_factory=dict)
-
-
-@dataclass(kw_only=True)
 class Trigger:
     """A trigger_id: lets the app open one modal for this person within three seconds.
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from aiohttp import WSMsgType, web
 
-from slack_playground.records import Answer, Json, Request
+from slack_playground.records import Json, RequestKind
 from slack_playground.updates import Updates
 
 logger = logging.getLogger(__name__)
@@ -114,45 +114,45 @@ class SocketMode:
         else:
             self._opened.clear()
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
         """Send one envelope to the connection whose turn it is, and wait for its ack.
 
-        With no connection, an event waits for one as long as it would wait for its ack; a
-        command or interaction fails at once, as in Slack.
+        Returns what the record of the attempt says of the ack. With no connection, an event waits
+        for one as long as it would wait for its ack; a command or interaction fails at once, as in
+        Slack.
         """
-        is_event = request.kind == "events_api"
+        is_event = kind == "events_api"
         with suppress(TimeoutError):
-            async with asyncio.timeout(request.patience if is_event else 0):
+            async with asyncio.timeout(patience if is_event else 0):
                 await self._opened.wait()
         usable = self._usable()
         if not usable:
-            return Answer(ok=False, reason="no_connection")
+            return {"reason": "no_connection"}
         connection = usable[next(self._turn) % len(usable)]
         envelope_id = str(uuid.uuid4())
         envelope: Json = {
             "envelope_id": envelope_id,
-            "payload": request.body,
-            "type": request.kind,
+            "payload": body,
+            "type": kind,
             "accepts_response_payload": not is_event,
         }
         if is_event:
-            envelope["retry_attempt"] = request.retry_num
-            envelope["retry_reason"] = request.retry_reason
+            envelope["retry_attempt"] = retry["retry_num"]
+            envelope["retry_reason"] = retry["retry_reason"]
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope_id] = future
         detail = {"envelope_id": envelope_id, "connection": connection.number}
         try:
             await connection.socket.send_json(envelope)
-            async with asyncio.timeout(request.patience):
+            async with asyncio.timeout(patience):
                 payload = (await future).get("payload")
         except TimeoutError:
-            return Answer(ok=False, reason="timeout", detail=detail)
+            return {"reason": "timeout", **detail}
         except ConnectionError:
-            return Answer(ok=False, reason="connection_failed", detail=detail)
+            return {"reason": "connection_failed", **detail}
         finally:
             del connection.waiting[envelope_id]
-        answer = payload if isinstance(payload, dict) else None
-        return Answer(ok=True, payload=answer, detail=detail)
+        return {"ok": True, "answer": payload if isinstance(payload, dict) else None, **detail}
 
     async def disconnect(self, reason: str) -> int:
         """Make every connection go: "drop" cuts it, else Slack's polite `disconnect` message.

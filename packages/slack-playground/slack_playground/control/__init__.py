@@ -1,5 +1,6 @@
 """The control API under /_playground/: actions of people, faults, and inspection."""
 
+import asyncio
 import inspect
 import json
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from slack_playground.control import actions, admin, people, queries
 from slack_playground.manifest import first_error
-from slack_playground.records import Channel, User
+from slack_playground.records import Channel, Json, User
 from slack_playground.slack import Slack
 from slack_playground.updates import Updates
 from slack_playground.workspace import NotFoundError
@@ -94,10 +95,14 @@ async def _stream(updates: Updates, request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
-    with updates.listen() as queue:
+    queue = asyncio.Queue[Json]()
+    updates.listeners.add(queue)
+    try:
         await response.prepare(request)
         await response.write(b"retry: 500\n\n")
         with suppress(ConnectionError):
             while (update := await queue.get())["changed"] != "stopped":
                 await response.write(f"data: {json.dumps(update)}\n\n".encode())
+    finally:
+        updates.listeners.remove(queue)
     return response

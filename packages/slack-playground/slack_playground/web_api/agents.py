@@ -7,7 +7,7 @@ from slack_playground import posting
 from slack_playground.block_kit import MARKDOWN_CHARACTERS
 from slack_playground.records import Channel, Json, Message
 from slack_playground.web_api.call import Call, serves
-from slack_playground.web_api.chat import check_blocks, read_blocks, read_metadata, shown
+from slack_playground.web_api.chat import check_blocks, read_blocks, read_metadata
 from slack_playground.web_api.methods import SlackError
 
 STATUSES = ("active", "processing", "suspended", "closed")
@@ -112,7 +112,7 @@ def stop(call: Call) -> Json:
     posting.end_stream(call.slack, message, "stopped", call.text("session_status") or "active")
     posting.extend_stream(call.slack, message, text, chunks, blocks)
     posting.changed(call.slack, message, before)
-    return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
+    return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
 
 
 @serves("assistant.threads.setStatus")

@@ -7,6 +7,7 @@ from typing import Any
 from slack_playground import posting
 from slack_playground.block_kit import Errors, check
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
+from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
 from slack_playground.web_api.methods import Method, SlackError
 
@@ -112,6 +113,13 @@ class Call:
             reply = "cannot_reply_to_message"
             raise SlackError(missing if missing == "invalid_thread_ts" else reply)
         return thread_ts
+
+    def shown(self, message: Message, *, metadata: bool = True) -> Json:
+        """A message object as Slack returns it."""
+        body = {**as_read(message.body), **self.slack.workspace.thread_facts(message)}
+        if message.metadata is not None and metadata:
+            body["metadata"] = message.metadata
+        return body
 
     def page(self, items: list[Any], *, default: int, most: int = 1000) -> tuple[list[Any], Json]:
         """The slice of `items` that limit and cursor ask for, and its response_metadata."""

@@ -10,8 +10,7 @@ from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters, wi
 from slack_playground.calls import STREAMED, UNSEEN
 from slack_playground.interactions import RESPONSE_URL
 from slack_playground.objects import added
-from slack_playground.records import Json, Message
-from slack_playground.rich_text import as_read
+from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -106,15 +105,7 @@ def post_message(call: Call) -> Json:
     if thread_ts is not None and call.args.get("reply_broadcast"):
         content["subtype"] = "thread_broadcast"
     message = posting.by_app(call.slack, channel, content, thread_ts=thread_ts, metadata=metadata)
-    return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
-
-
-def shown(message: Message) -> Json:
-    """The message object in an answer."""
-    body = dict(as_read(message.body))
-    if message.metadata is not None:
-        body["metadata"] = message.metadata
-    return body
+    return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
 
 
 @serves("chat.postEphemeral")
@@ -173,7 +164,7 @@ def update(call: Call) -> Json:
     editor = None if "blocks" in content else call.bot.id
     posting.change(call.slack, message, changes, editor=editor)
     answer = {"channel": channel.id, "ts": message.ts, "text": message.body["text"]}
-    return {**answer, "message": shown(message)}
+    return {**answer, "message": call.shown(message)}
 
 
 @serves("chat.delete")

@@ -1,9 +1,10 @@
 """conversations.* and users.conversations."""
 
+from collections.abc import Sequence
+
 from slack_playground import posting
 from slack_playground.objects import channel_object
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Kind, Message
-from slack_playground.rich_text import as_read
 from slack_playground.web_api.call import Call, need_scope, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -118,14 +119,17 @@ def _between(call: Call, messages: list[Message]) -> list[Message]:
     ]
 
 
-def _objects(call: Call, messages: list[Message]) -> list[Json]:
-    shown = []
-    for message in messages:
-        body = {**as_read(message.body), **call.slack.workspace.thread_facts(message)}
-        if message.metadata is not None and call.args.get("include_all_metadata"):
-            body["metadata"] = message.metadata
-        shown.append(body)
-    return shown
+def _messages(
+    call: Call, found: list[Message], first: Sequence[Message] = (), **limits: int
+) -> Json:
+    """A page of messages, below those that are on each."""
+    page, metadata = call.page(found, **limits)
+    with_metadata = bool(call.args.get("include_all_metadata"))
+    return {
+        "messages": [call.shown(one, metadata=with_metadata) for one in (*first, *page)],
+        "has_more": bool(metadata["next_cursor"]),
+        "response_metadata": metadata,
+    }
 
 
 def _shows_in_channel(message: Message) -> bool:
@@ -138,13 +142,7 @@ def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
     found = [m for m in call.slack.workspace.history(channel.id) if _shows_in_channel(m)]
-    page, metadata = call.page(_between(call, found)[::-1], default=100, most=999)
-    return {
-        "messages": _objects(call, page),
-        "has_more": bool(metadata["next_cursor"]),
-        "pin_count": 0,
-        "response_metadata": metadata,
-    }
+    return {**_messages(call, _between(call, found)[::-1], default=100, most=999), "pin_count": 0}
 
 
 @serves("conversations.replies")
@@ -158,10 +156,5 @@ def replies(call: Call) -> Json:
     parent = workspace.find(channel.id, thread_ts)
     if parent is None and not answers:
         raise SlackError("thread_not_found")
-    page, metadata = call.page(_between(call, answers), default=1000)
     first = [parent] if parent is not None else []
-    return {
-        "messages": _objects(call, [*first, *page]),
-        "has_more": bool(metadata["next_cursor"]),
-        "response_metadata": metadata,
-    }
+    return _messages(call, _between(call, answers), first, default=1000)

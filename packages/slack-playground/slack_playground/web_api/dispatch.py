@@ -57,14 +57,16 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
                 return _fail(request, record, fault)
         headers = {"x-slack-req-id": secrets.token_hex(16)}
         headers["x-oauth-scopes"] = ",".join(sorted(slack.installation.granted))
-        record.result = _run(request.path, record, slack, token, problem, headers)
-        record.outcome = "ok" if record.result["ok"] else str(record.result["error"])
+        run = problem.body() if problem else _run(request.path, record, slack, token, headers)
+        record.result, record.outcome = run, "ok" if run["ok"] else str(run["error"])
+        if name == RESPONSE_URL and not run["ok"]:
+            record.status = 404 if record.outcome.endswith("_url") else 400
         if fault is not None and fault.drop == "after":
             record.outcome, record.ordered = "dropped after", True
             return _drop(request)
         if name == RESPONSE_URL and record.executed:
             return web.Response(text="ok")
-        return web.json_response(record.result, status=record.status, headers=headers)
+        return web.json_response(run, status=record.status, headers=headers)
     except Exception:
         record.status, record.outcome = 500, "status 500"
         raise
@@ -89,21 +91,12 @@ def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamR
     return web.json_response(record.result, status=record.status, headers=headers)
 
 
-def _run(
-    path: str,
-    record: CallRecord,
-    slack: Slack,
-    token: str,
-    problem: SlackError | None,
-    headers: dict[str, str],
-) -> Json:
+def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[str, str]) -> Json:
     """Carry the call out; return the body of its answer, and add to its headers."""
     method = _methods().get(record.method)
     if method is None:
         return SlackError("unknown_method", req_method=record.method).body()
     try:
-        if problem is not None:
-            raise problem
         headers["x-accepted-oauth-scopes"] = ",".join(method.scopes)
         _authorize(method, slack, token, record.args)
         if slack.settings.rate_limits:
@@ -120,8 +113,6 @@ def _run(
         error = caught if isinstance(caught, SlackError) else SlackError(caught.error)
         if error.error not in method.errors:
             raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
-        if method.name == RESPONSE_URL:
-            record.status = 404 if error.error.endswith("_url") else 400
         return error.body()
     record.executed = True
     slack.violations.add_all(method.name, _advice(method.name, args))
