@@ -53,10 +53,13 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYTHONPATH"] = fork_server.SOURCES
 PLAYGROUND = "kioku_stand_in.playground"
 """The module that runs a playground with the stand-in model."""
-HOSTILE = "HOSTILE_MODEL"
-"""The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
 _READY_SECONDS = 30
-_LONGEST = ("test_memory_machine.py", "test_several_workspaces.py", "test_acts.py")
+# In the order in which they begin, so that none is left when the other workers have ended.
+_LONGEST = (
+    *("test_image.py", "test_distribution.py", "test_examples.py", "test_local_run.py"),
+    *("test_database_faults.py", "test_each_step.py", "test_soak.py", "test_linear_time.py"),
+    *("test_memory_machine.py", "test_several_workspaces.py", "test_acts.py"),
+)
 
 
 def _read_certificates_once() -> None:
@@ -88,7 +91,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the slow folders as slow; run the longest modules first."""
-    items.sort(key=lambda item: item.path.name not in _LONGEST)
+    begins = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: begins.get(item.path.name, len(begins)))
     folders = {ROOT / folder for folder in SLOW_FOLDERS}
     for item in items:
         if folders.intersection(item.path.parents):

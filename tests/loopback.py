@@ -48,8 +48,11 @@ def call(url: str, body: Any = None, method: str | None = None, *, token: str | 
     method = method or ("GET" if data is None else "POST")
     idle = _idle.setdefault(address, [])
     while True:
-        known = bool(idle)
-        connection = idle.pop() if known else http.client.HTTPConnection(address, timeout=20)
+        known = True
+        try:
+            connection = idle.pop()
+        except IndexError:
+            known, connection = False, http.client.HTTPConnection(address, timeout=20)
         try:
             connection.request(method, slash + path, data, headers)
             answer = connection.getresponse()

@@ -14,27 +14,33 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Many tests wait for something most of their time; a slow one starts processes, or a browser.
-WORKERS, SLOW_WORKERS = "4", "3"
+# Many tests wait for something most of their time.
+WORKERS = "4"
 SLOW_FOLDERS = ("tests/browser", "tests/deploy", "tests/examples")
 """Folders whose tests are all slow, and need no mark."""
 
 
 def main(option: str = "") -> int:
     """Run pytest; with coverage report that of all its processes together."""
-    tests = ("pytest", "--ignore=tests/lint", "-n")
+    tests = ("pytest", "--ignore=tests/lint", "-n", WORKERS)
     if option == "--coverage":
         with tempfile.TemporaryDirectory(prefix="kioku-coverage-") as folder:
             # Inherited by every process that is measured; two runs at once do not meet.
             os.environ["COVERAGE_FILE"] = f"{folder}/coverage"
-            code = _python("coverage", "run", "-m", *tests, SLOW_WORKERS)
+            code = _python("coverage", "run", "-m", *tests)
             _python("coverage", "combine", "--quiet")
             return _python("coverage", "report") or code
-    if option == "--slow":
-        return _python(*tests, SLOW_WORKERS, "-m", "slow")
     # What is not run is not imported either.
+    if option == "--slow":
+        return _python(*tests, "-m", "slow", *SLOW_FOLDERS, *_marked())
     ignored = [f"--ignore={folder}" for folder in SLOW_FOLDERS]
-    return _python(*tests, WORKERS, "-m", "not slow", *ignored)
+    return _python(*tests, "-m", "not slow", *ignored)
+
+
+def _marked() -> list[str]:
+    """Return the modules that have a mark of slow tests."""
+    modules = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(path) for path in modules if "pytest.mark.slow" in path.read_text("utf-8")]
 
 
 def _python(*command: str) -> int:

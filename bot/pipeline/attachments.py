@@ -39,29 +39,30 @@ ALL_BYTES = 12_000_000
 _THUMBNAIL_BYTES = 2_000_000
 _TEXT_BYTES = 100_000  # of a text file, that are decoded
 _NAME_CHARACTERS = 60
-# What a file begins with says what it is; its name may say anything.
+# What an image begins with says what it is.
 _BEGINNINGS: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
+    b"RIFF": "image/webp",
 }
-_IMAGES = frozenset({*_BEGINNINGS.values(), "image/webp"})
+_IMAGES = frozenset(_BEGINNINGS.values())
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
-# By the end of the name: the media type and the beginning of what the Responses API reads itself.
+# The media types that the Responses API reads itself, by the end of the name.
 # Source: https://developers.openai.com/api/docs/guides/file-inputs
-_DOCUMENTS: Mapping[str, tuple[str, bytes]] = {
-    "pdf": ("application/pdf", b"%PDF-"),
-    "docx": (f"{_OPEN_XML}wordprocessingml.document", b"PK\x03\x04"),
-    "pptx": (f"{_OPEN_XML}presentationml.presentation", b"PK\x03\x04"),
-    "xlsx": (f"{_OPEN_XML}spreadsheetml.sheet", b"PK\x03\x04"),
-    "csv": ("text/csv", b""),
-    "tsv": ("text/tab-separated-values", b""),
-    "md": ("text/markdown", b""),
-    "json": ("application/json", b""),
-    "html": ("text/html", b""),
+_DOCUMENTS: Mapping[str, str] = {
+    "pdf": "application/pdf",
+    "docx": f"{_OPEN_XML}wordprocessingml.document",
+    "pptx": f"{_OPEN_XML}presentationml.presentation",
+    "xlsx": f"{_OPEN_XML}spreadsheetml.sheet",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "md": "text/markdown",
+    "json": "application/json",
+    "html": "text/html",
 }
-_ENDINGS = {kind: ending for ending, (kind, _) in _DOCUMENTS.items()}
+_ENDINGS = {kind: ending for ending, kind in _DOCUMENTS.items()}
 _CODE = re.compile(
     r"c|cpp|cs|css|go|h|ini|java|js|jsx|kt|log|lua|php|pl|py|r|rb|rs|scala|sh|sql|swift|tex|toml"
     r"|tsx?|txt|xml|ya?ml"
@@ -72,11 +73,15 @@ _NOT_NOW = "could not be read just now; it is not gone, and may be read in a min
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
-    """One file: its name, what the Responses API takes or its `text`, or why it is not shown."""
+    """One file: its name, what the Responses API takes or its `text`, or why it is not shown.
+
+    With a `url` it is still to be downloaded, `size` bytes at the most; an image has no `kind` yet.
+    """
 
     name: str
     kind: str = ""
     size: int = 0
+    url: str = ""
     content: Mapping[str, Any] | None = None
     text: str = ""
     trouble: FileTrouble | None = None
@@ -112,34 +117,15 @@ class Brought:
         return bool(now) or any(one.shown and not one.earlier for one in self.files)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A file that is to be downloaded, `most` bytes at the most; `kind` is ``""`` for an image."""
-
-    name: str
-    kind: str
-    url: str
-    most: int
-
-
 class Attachments:
     """Reads what messages bring, from the event itself; files are downloaded when the turn runs.
 
-    A file waits for `wait_seconds` while those of other messages take up `process_bytes`, and is
-    then said to be unreadable just now.
+    While those of other messages take up `process_bytes`, a file is said to be unreadable just now.
     """
 
-    def __init__(
-        self,
-        slack: Installations,
-        *,
-        process_bytes: int = PROCESS_BYTES,
-        wait_seconds: float = TURN_PATIENCE_SECONDS,
-    ) -> None:
+    def __init__(self, slack: Installations, *, process_bytes: int = PROCESS_BYTES) -> None:
         self._slack = slack
         self._free = process_bytes
-        self._freed = asyncio.Condition()
-        self._wait_seconds = wait_seconds
 
     @asynccontextmanager
     async def read(self, message: Message, *, earlier: str | None = None) -> AsyncIterator[Brought]:
@@ -157,16 +143,11 @@ class Attachments:
             return
         bot_user_id = await self._slack.bot_user_id(message.team_id)
         lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
-        plans = await self._planned(message.team_id, found[:MOST_FILES])
-        # All at once: messages that each hold some and wait for more would wait for each other.
-        async with self._held(sum(one.most for one in plans if isinstance(one, Wanted))) as held:
+        held = list[int]()
+        try:
             files = [
-                one if isinstance(one, AttachedFile) else await self._read(message, one, held=held)
-                for one in plans
-            ]
-            files += [
-                AttachedFile(name=file_name(file), trouble="files_many")
-                for file in found[MOST_FILES:]
+                await self._read(message.team_id, file, held, number)
+                for number, file in enumerate(found)
             ]
             if not message.brings:
                 files = [replace(file, earlier=True) for file in files if file.shown]
@@ -174,47 +155,27 @@ class Attachments:
                 seen = sum(file.shown for file in files)
                 log.info("a message brought %d file(s), %d of them shown", len(files), seen)
             yield Brought(files, lines)
-
-    @asynccontextmanager
-    async def _held(self, size: int) -> AsyncIterator[bool]:
-        """Hold `size` bytes of the process's; yield False if too few were free for too long."""
-        try:
-            async with asyncio.timeout(self._wait_seconds), self._freed:
-                await self._freed.wait_for(lambda: size <= self._free)
-                self._free -= size
-        except TimeoutError:
-            log.warning("files were not read: those of other messages take up the memory for them")
-            yield False
-            return
-        try:
-            yield True
         finally:
-            self._free += size
-            async with self._freed:
-                self._freed.notify_all()
+            self._free += sum(held)
 
-    async def _planned(
-        self, team_id: str, found: Sequence[Mapping[str, Any]]
-    ) -> list[AttachedFile | Wanted]:
-        plans: list[AttachedFile | Wanted] = []
-        left = ALL_BYTES
-        for file in found:
-            try:
-                one = planned(await self._whole(team_id, file), left)
-            except FileUnreadable as unreadable:
-                one = AttachedFile(name=file_name(file), trouble=unreadable.trouble)
-            left -= one.most if isinstance(one, Wanted) else 0
-            plans.append(one)
-        return plans
-
-    async def _read(self, message: Message, wanted: Wanted, *, held: bool) -> AttachedFile:
-        if not held:
-            return AttachedFile(name=wanted.name, trouble="files_not_now")
+    async def _read(
+        self, team_id: str, file: Mapping[str, Any], held: list[int], number: int
+    ) -> AttachedFile:
+        """Return a file of a message as the model is shown it; add the bytes for it to `held`."""
+        name = file_name(file)
+        if number >= MOST_FILES:
+            return AttachedFile(name=name, trouble="files_many")
         try:
-            content = await read_file(self._slack, message.team_id, wanted.url, most=wanted.most)
-            return shown_file(wanted, content)
+            one = planned(await self._whole(team_id, file), ALL_BYTES - sum(held))
+            if not one.url:
+                return one
+            if one.size > self._free:
+                return AttachedFile(name=name, trouble="files_not_now")
+            held.append(one.size)
+            self._free -= one.size
+            return read(one, await read_file(self._slack, team_id, one.url, most=one.size))
         except FileUnreadable as unreadable:
-            return AttachedFile(name=wanted.name, trouble=unreadable.trouble)
+            return AttachedFile(name=name, trouble=unreadable.trouble)
 
     async def _earlier(
         self, message: Message, ts: str
@@ -257,48 +218,48 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
     return lines
 
 
-def planned(file: Mapping[str, Any], left: int) -> AttachedFile | Wanted:
+def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
     """Return how a file is read: from its download or thumbnail, or already from what is known."""
-    if file.get("file_access") == "access_denied":
+    mode, access = file.get("mode"), file.get("file_access")
+    mimetype, name = str(file.get("mimetype") or ""), file_name(file)
+    if access == "access_denied":
         raise FileUnreadable("files_connect")
-    mode, mimetype = file.get("mode"), str(file.get("mimetype") or "")
-    if mode in ("tombstone", "hidden_by_limit") or file.get("file_access") == "file_not_found":
+    if access == "file_not_found" or mode in ("tombstone", "hidden_by_limit"):
         raise FileUnreadable("files_gone")
     if file.get("is_external") or mode == "external":
         raise FileUnreadable("files_elsewhere")
-    name, size = file_name(file), int(file.get("size") or 0)
+    size, most = int(file.get("size") or 0), min(FILE_BYTES, left)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     thumbnail = next((str(file[one]) for one in THUMBNAILS if file.get(one)), "")
     named = name.rpartition(".")[2].lower()
     endings = (named, str(file.get("filetype")), _ENDINGS.get(mimetype, ""))
-    ending = next((one for one in endings if one in _DOCUMENTS), named)
-    kind, _ = _DOCUMENTS.get(ending, ("", b""))
-    most = min(FILE_BYTES, left)
+    kind = next((_DOCUMENTS[one] for one in endings if one in _DOCUMENTS), "")
     if file.get("transcript"):
         if not (file.get("has_more") and file.get("vtt")):
             return AttachedFile(name=name, kind="transcript", size=size, text=file["transcript"])
         url, kind, size = str(file["vtt"]), "text/vtt", _TEXT_BYTES
     elif mode == "snippet" or mimetype == "text/plain":
         kind = "text/plain"
+    elif thumbnail and mimetype.startswith("image/") and (size > most or mimetype not in _IMAGES):
+        url, kind, size = thumbnail, "", _THUMBNAIL_BYTES
     elif mimetype in _IMAGES:
         kind = ""
-        if size > most and thumbnail:
-            url, size = thumbnail, _THUMBNAIL_BYTES
-    elif mimetype.startswith("image/") and thumbnail:
-        url, kind, size = thumbnail, "", _THUMBNAIL_BYTES
-    elif not kind and (mimetype.startswith("text/") or _CODE.fullmatch(ending)):
+    elif not kind and (mimetype.startswith("text/") or _CODE.fullmatch(named)):
         kind = "text/plain"
     elif not kind:
         raise FileUnreadable("files_kind")
     if size > most:
         raise FileUnreadable("files_large")
-    return Wanted(name=name, kind=kind, url=url, most=size or most)
+    if not url:
+        raise FileUnreadable("files_gone")
+    return AttachedFile(name=name, kind=kind, size=size or most, url=url)
 
 
-def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
-    """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
-    name, kind = wanted.name, wanted.kind or _image_kind(content)
-    if kind is None:
+def read(file: AttachedFile, content: bytes) -> AttachedFile:
+    """Return a file that was downloaded as the model is shown it; raises `FileUnreadable`."""
+    image = next((one for begins, one in _BEGINNINGS.items() if content.startswith(begins)), "")
+    name, kind = file.name, file.kind or image
+    if not kind:
         raise FileUnreadable("files_kind")
     if kind in ("text/plain", "text/vtt"):
         text = _decoded(content)
@@ -307,22 +268,12 @@ def shown_file(wanted: Wanted, content: bytes) -> AttachedFile:
         return AttachedFile(name=name, kind=kind, size=len(content), text=text)
     data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     shown = {"type": "input_image", "image_url": data, "detail": "auto"}
-    if wanted.kind:
+    if file.kind:
         # The API tells a PDF by the end of its name. Its pages are shown as small pictures, too.
-        ending = _ENDINGS[kind]
-        if not content.startswith(_DOCUMENTS[ending][1]):
-            raise FileUnreadable("files_kind")
-        named = name if name.lower().endswith(f".{ending}") else f"{name}.{ending}"
+        named = name if name.lower().endswith(f".{_ENDINGS[kind]}") else f"{name}.{_ENDINGS[kind]}"
         detail = {"detail": "low"} if kind == "application/pdf" else {}
         shown = {"type": "input_file", "filename": named, "file_data": data, **detail}
     return AttachedFile(name=name, kind=kind, size=len(content), content=shown)
-
-
-def _image_kind(content: bytes) -> str | None:
-    """Return the media type of an image that the model can be shown, by its first bytes."""
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    return next((k for begins, k in _BEGINNINGS.items() if content.startswith(begins)), None)
 
 
 def _decoded(content: bytes) -> str:
@@ -343,22 +294,11 @@ def file_name(file: Mapping[str, Any]) -> str:
 
 def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]:
     """Return one sentence for each reason why files were not shown, with what to do about it."""
-    troubles = dict.fromkeys(file.trouble for file in files if file.trouble)
-    return [
-        _sentence(language, trouble, [file.name for file in files if file.trouble == trouble])
-        for trouble in troubles
-    ]
-
-
-def _sentence(language: Language, trouble: FileTrouble, names: Sequence[str]) -> str:
-    quoted = [f"`{bare}`" for name in names if (bare := name.replace("`", "").strip())]
-    limits = {
-        "files_large": {"megabytes": FILE_BYTES // 1_000_000},
-        "files_many": {"most": MOST_FILES},
-    }
-    return say(
-        language,
-        trouble,
-        names=say(language, "listed").join(quoted) or say(language, "files_nameless"),
-        **limits.get(trouble, {}),
-    )
+    lines = list[str]()
+    for trouble in dict.fromkeys(file.trouble for file in files if file.trouble):
+        names = [file.name.replace("`", "").strip() for file in files if file.trouble == trouble]
+        quoted = say(language, "listed").join(f"`{name}`" for name in names if name)
+        named = quoted or say(language, "files_nameless")
+        limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
+        lines.append(say(language, trouble, names=named, **limits))
+    return lines

@@ -2,10 +2,9 @@
 
 A model can be made to write a link that contains what it knows, and streamed text cannot be taken
 back. A piece of a line is therefore held until a link in it has ended and is known to be allowed.
-Only ``[label](address)``, ``<address>``, ``<address|label>`` and bare addresses can be links. Of
-everything else, ``<`` and ``](`` are taken apart, and a word with an address is written so that no
-client makes a link of it, as ``docs[.]python[.]org/3/``. docs/decisions/0018-links.md has the rules
-and limits.
+Only ``[label](address)``, ``<address>`` and bare addresses can be links. Of everything else, ``<``
+and ``](`` are taken apart, and a word with an address is written so that no client makes a link of
+it, as ``docs[.]python[.]org/3/``. docs/decisions/0018-links.md has the rules and limits.
 
 A host name without a scheme is a domain if it ends in a public suffix of the ICANN section of the
 Public Suffix List (https://publicsuffix.org). The list comes with `publicsuffixlist`; nothing is
@@ -29,14 +28,12 @@ _MAX_HELD = 300  # characters of text that are held for the end of a link or of 
 
 # A word ends at these characters, and so does an address.
 _ENDS = r"\s、。，！？；：「」『』（）【】〈〉《》〔〕…"
-NOT_IN_ADDRESSES = rf"{_ENDS}<>\"`|\[\]{{}}"
+_NOT_IN_ADDRESSES = rf"{_ENDS}<>\"`|\[\]{{}}"
 _DOTS = "．｡․"  # IDNA treats them as a full stop
 _TO_FULL_STOPS = str.maketrans(dict.fromkeys(f"。{_DOTS}", "."))
 _WORDS = regex.compile(rf"[^{_ENDS}]*+[{_ENDS}]|[^{_ENDS}]++")
 _END = regex.compile(rf"[{_ENDS}]\Z")
-_OPEN = regex.compile(
-    r"(?:\[[^\[\]]*+|\]\([^\s()]*+(?:\([^\s()]*+\)[^\s()]*+)*+|<[^\s<>|]++\|[^<>]*+)\Z"
-)
+_OPEN = regex.compile(r"(?:\[[^\[\]]*+|\]\([^\s()]*+(?:\([^\s()]*+\)[^\s()]*+)*+)\Z")
 _FENCE = regex.compile(r"( *+)```(?!`)[ \t]*+([A-Za-z0-9+#_-]*+)([^`\n]*+)(\n?)\Z")
 _CODE_SPANS = regex.compile(r"(?:[^`]|`[^`|]++`(?!`))*+")
 # What Slack could read as a link or a ping even in code, or the beginning of one.
@@ -49,7 +46,7 @@ _MAY_MATTER = regex.compile(rf"[:@<\[\]&\\{_DOTS}\p{{Cf}}\u034f]|\.\S")
 _SPANS = regex.compile(
     r"\[(?P<label>(?:[^\[\]`]|`[^`]*+`|\[[^\[\]`]*+\])*+)\]"
     r"\((?P<target>[^\s()`]*+(?:\([^\s()`]*+\)[^\s()`]*+)*+)\)"
-    r"|<(?P<angle>[^\s<>|`]++)(?:\|(?P<shown>[^<>|`]*+))?>"
+    r"|<(?P<angle>[^\s<>|`]++)>"
     r"|(?P<code>`[^`]++`)|(?P<mark><(?!=?\d*+\s|=\w++\s))"
     rf"|(?P<word>[^{_ENDS}<`\[]++)"
 )
@@ -64,14 +61,19 @@ _ESCAPES = regex.compile(r"\\++(?=[.:/@?#]\S)")
 _BRACKET = regex.compile(r"\](?=[(:])")
 _CALL = regex.compile(r"(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype):(?=\S)", regex.I)
 _WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
-_WEB_ADDRESS = regex.compile(rf"(?:https?|ftp)://[^{NOT_IN_ADDRESSES}]*+", regex.I)
+_WEB_IN_CODE = regex.compile(rf"{_WEB.pattern}[^{_NOT_IN_ADDRESSES}]*+", regex.I)
+_WEB_ADDRESS = regex.compile(
+    r"https?://(?P<host>[\p{L}\p{N}\p{M}._\-]++)(?::\d++)?"
+    rf"(?:[/?#](?:[^{_NOT_IN_ADDRESSES}\\\p{{C}}&]|&(?!#|\w+;))*+)?",
+    regex.I,
+)
 _DOT = regex.compile(rf"[.{_DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
 # A space after each of these breaks every address in a word that is too long to be read.
 _BROKEN = str.maketrans({character: f"{character} " for character in f".{_DOTS}:@]<&"})
 
 _SCHEME = r"A-Za-z0-9+.\-"
 _SCHEMES = regex.compile(rf"(?<![{_SCHEME}])(?=[A-Za-z][{_SCHEME}]*+://)")
-_OUTSIDE = regex.compile(rf"[{NOT_IN_ADDRESSES}]")
+_OUTSIDE = regex.compile(rf"[{_NOT_IN_ADDRESSES}]")
 _SEPARATOR = regex.compile(rf"[./@{_DOTS}]")
 _LETTER = regex.compile(r"[\p{L}\p{N}]")
 _NOT_IN_NAMES = regex.compile(r"[^A-Za-z0-9_%+\-]")
@@ -85,15 +87,14 @@ _HOSTS = [
 _IPV4 = regex.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _PREFIX_LENGTH = regex.compile(r"/\d{1,2}(?!\w)")  # of a network, as in 10.0.0.0/8
 _PATH = regex.compile(r"\.*+(?::\d++)?[/?#]")
-_UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
 _RESERVED = regex.compile(r"(?:\A|\.)(?:example(?:\.com|\.net|\.org)?|test|invalid|localhost)\Z")
 
 
 class LinkFilter:
     """Turns links that are not allowed into text, in an answer that arrives in pieces.
 
-    However the text is cut into pieces, the output as a whole is the same; only citations count
-    from when they are known.
+    `known` are the addresses that are allowed, in normal form: the person's own, and the pages that
+    a web search cites. However the text is cut into pieces, the output as a whole is the same.
 
     Names in code stay as they are, as clients make no links there. Code are fenced blocks whose
     fence is alone on its line, written with at most three spaces before it so that nothing else
@@ -102,24 +103,12 @@ class LinkFilter:
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = set(known)
+        self.known = set(known)
         self._held = ""
         self._after_link = False
         self._begins_line = True
         self._fence: int | None = None  # the indentation of the open fence, in spaces
         self._fences_are_plain = self._ticks_are_plain = True
-
-    def another(self) -> LinkFilter:
-        """Return a new filter that allows the same addresses, for another text."""
-        return LinkFilter(self._known)
-
-    def know(self, texts: Iterable[str]) -> None:
-        """Allow links to the addresses in these texts, which are the person's own."""
-        self._known |= links_in(texts)
-
-    def cite(self, url: str) -> None:
-        """Allow links to a page that a web search cites."""
-        self._known.add(normal(url))
 
     def feed(self, piece: str) -> str:
         """Take a piece; return the text that can be shown now."""
@@ -225,9 +214,8 @@ class LinkFilter:
                 allowed = self._is_link(_meant(target))
                 target = f"({_meant(target)})" if allowed else f" ({self._marked(target, code)})"
                 return f"[{self._marked(label, code)}]{target}"
-            case {"angle": str(address), "shown": shown} if self._is_link(_meant(address)):
-                link = _meant(address)
-                return f"<{link}>" if shown is None else f"[{self._marked(shown, code)}]({link})"
+            case {"angle": str(address)} if self._is_link(_meant(address)):
+                return f"<{_meant(address)}>"
         return f"< {self._marked(match[0][1:], code)}"
 
     def _word(self, word: str, following: str) -> str:
@@ -257,20 +245,19 @@ class LinkFilter:
             text = _ANGLE_IN_CODE.sub("< ", text)
         if "://" not in text:
             return text
-        return str(_WEB_ADDRESS.sub(lambda match: self._kept(match[0]) or _broken(match[0]), text))
+        return str(_WEB_IN_CODE.sub(lambda match: self._kept(match[0]) or _broken(match[0]), text))
 
     def _is_link(self, address: str) -> bool:
-        known = normal(address)
-        if known in self._known:
+        if normal(address) in self.known:
             return True
-        try:
-            parts = urlsplit(known)
-        except ValueError:
-            return False
-        if not _WEB.match(address) or _UNSAFE.search(address) or {"@", "%"} & set(parts.netloc):
-            return False
+        web = _WEB_ADDRESS.fullmatch(address)
         # Reserved names cannot be registered (RFC 2606).
-        return parts.scheme == "https" and _RESERVED.search(parts.hostname or "") is not None
+        return web is not None and _RESERVED.search(web["host"].lower()) is not None
+
+
+def is_web_address(url: str) -> bool:
+    """Return whether a text is one address of the web and nothing else."""
+    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def _meant(text: str) -> str:

@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
@@ -25,7 +25,6 @@ from memory.metrics import step
 log = logging.getLogger(__name__)
 
 Event: TypeAlias = dict[str, Any]
-Events: TypeAlias = openai.AsyncStream[Event]
 Cause: TypeAlias = Literal[
     "model_down",
     "model_busy",
@@ -47,6 +46,7 @@ FAILURES = 3
 PROBE_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
 _END_SECONDS = 0.2
+_LAST = ("response.completed", "response.incomplete")
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 
 # Codes with "image" or "policy" in them say so themselves.
@@ -67,7 +67,7 @@ _CAUSES: Final[Mapping[str, Cause]] = {
     "data_residency_mismatch": "model_refused",
     "unsupported_country_region_territory": "model_refused",
 }
-_CAUSE_OF_STATUS: Final[Mapping[int, Cause]] = {
+_CAUSE_OF_STATUS: Final[Mapping[int | None, Cause]] = {
     401: "model_refused",
     403: "model_refused",
     404: "model_refused",
@@ -135,7 +135,7 @@ class CircuitBreaker:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failed: set[str] = set()
+        self._failed: set[object] = set()
         self._next_probe = 0.0
 
     @property
@@ -152,11 +152,10 @@ class CircuitBreaker:
         """Return whether a request may be made; while the breaker is open, once for each probe."""
         if self.open:
             return False
-        if self.probing:
-            self._next_probe = self._clock() + PROBE_SECONDS
+        self._next_probe = self._clock() + PROBE_SECONDS
         return True
 
-    def failed(self, request: str) -> None:
+    def failed(self, request: object) -> None:
         """Record that the model did not answer `request`, an id of who asks and what.
 
         A request that fails repeatedly counts once, because it may itself be the cause.
@@ -187,40 +186,74 @@ class ModelRequests:
     ) -> None:
         # The SDK would wait as long as a 429 says, in a place of this process.
         self.client = client.with_options(max_retries=0)
-        self.retries = min(client.max_retries, 1)
         self.model = model
         self.breaker = CircuitBreaker()
+        self._retries = min(client.max_retries, 1)
         self._effort = effort
         self._left_out: set[str] = set()
 
-    @step("model answers")
-    async def begin(
+    async def events(
         self,
         conversation: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]],
         *,
         identifier: str,
-        retries: int,
-    ) -> Events:
-        """Return the events of a new response; a failed request is repeated `retries` times.
+        deadline: float,
+    ) -> AsyncGenerator[Event, None]:
+        """Yield the events of a new response; `identifier` is the person's for the provider.
 
-        Only errors that can pass are retried, and only if the host asks for no longer wait.
-        `identifier` identifies the person to the provider. Raises `openai.APIError`.
+        Raises TimeoutError at `deadline`, in seconds of the event loop's clock, `openai.APIError`,
+        and `ReplyFailed` for data that is not a JSON object.
         """
+        async with asyncio.timeout_at(deadline):
+            begun = await self._begin(conversation, tools, identifier)
+        async with begun as stream:
+            try:
+                while True:
+                    async with asyncio.timeout_at(deadline):
+                        event = await anext(stream)
+                    if not isinstance(event, dict):
+                        raise ReplyFailed("model_malformed")
+                    yield event
+                    if event.get("type") in _LAST:
+                        # Read to its end, the connection can be used for another request.
+                        with suppress(openai.OpenAIError, ValueError, TimeoutError):
+                            async with asyncio.timeout(_END_SECONDS):
+                                async for _ in stream:
+                                    pass
+                        return
+            except StopAsyncIteration:
+                return
+            except (ValueError, RecursionError) as error:
+                raise ReplyFailed("model_malformed") from error
+
+    @step("model answers")
+    async def _begin(
+        self,
+        conversation: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        identifier: str,
+    ) -> openai.AsyncStream[object]:
+        """Return the events of a new response; a request that fails in passing is repeated once."""
+        retries = self._retries
         while True:
             body = self._body(conversation, tools, identifier)
             try:
                 # The typed method checks the body and each event against its types, key by key:
                 # for a short answer that was a quarter of all the time this process needed.
                 return await self.client.post(
-                    "/responses", body=body, cast_to=_PLAIN, stream=True, stream_cls=Events
+                    "/responses",
+                    body=body,
+                    cast_to=_PLAIN,
+                    stream=True,
+                    stream_cls=openai.AsyncStream[object],
                 )
             except openai.APIError as error:
                 if parameter := _refused_parameter(body, error):
                     log.warning("the model refuses the parameter %s", parameter)
                     self._left_out.add(parameter)
                     continue
-                if not retries or not failure_of(error).passes or _asks_for_patience(error):
+                if not retries or failure_of(error).cause != "model_down":
                     raise
                 log.info("the model is asked once more: %s", fault(error))
             retries -= 1
@@ -229,13 +262,11 @@ class ModelRequests:
     async def whole(self, body: Mapping[str, Any], *, seconds: float) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
 
-        `body` is sent without the parameters that the host has refused, which the requests of
-        `begin` have shown before. `seconds` is the timeout. Raises `openai.APIError`, and
-        ValueError or RecursionError for a body that cannot be parsed.
+        `seconds` is the timeout. Raises `openai.APIError`, and ValueError or RecursionError for a
+        body that cannot be parsed.
         """
-        sent = {name: value for name, value in body.items() if name not in self._left_out}
         client = self.client.with_options(timeout=seconds)
-        return await client.post("/responses", body=sent, cast_to=_PLAIN)
+        return await client.post("/responses", body=self._accepted(body), cast_to=_PLAIN)
 
     def _body(
         self,
@@ -243,25 +274,25 @@ class ModelRequests:
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
     ) -> dict[str, Any]:
-        optional: dict[str, Any] = {
-            "max_output_tokens": MAX_OUTPUT_TOKENS,
-            "safety_identifier": identifier,
-        }
-        if self._effort:
-            optional["reasoning"] = {"effort": self._effort}
-        if tools:
-            # Without tools no request follows in which reasoning could be sent back.
-            optional["include"] = [ENCRYPTED_REASONING]
         if "include" in self._left_out:
             conversation = [item for item in conversation if item.get("type") != "reasoning"]
-        return {
+        body = {
             "model": self.model,
             "input": conversation,
             "tools": tools,
             "store": False,
             "stream": True,
-            **{name: value for name, value in optional.items() if name not in self._left_out},
+            "max_output_tokens": MAX_OUTPUT_TOKENS,
+            "safety_identifier": identifier,
+            # Without tools no request follows in which reasoning could be sent back.
+            **({"include": [ENCRYPTED_REASONING]} if tools else {}),
+            **({"reasoning": {"effort": self._effort}} if self._effort else {}),
         }
+        return self._accepted(body)
+
+    def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a body without the parameters that the host has refused before."""
+        return {name: value for name, value in body.items() if name not in self._left_out}
 
 
 def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str | None:
@@ -285,16 +316,6 @@ def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str |
     if any(item.get("type") == "reasoning" for item in body["input"]):
         sent.add("include")
     return next((name for name in names if name in sent and _OPTIONAL[name].search(named)), None)
-
-
-def _asks_for_patience(error: openai.APIError) -> bool:
-    """Return whether the host asks for a longer wait than `_RETRY_SECONDS`."""
-    if not isinstance(error, openai.APIStatusError):
-        return False
-    try:
-        return float(error.response.headers.get("retry-after") or 0) > _RETRY_SECONDS
-    except ValueError:
-        return True
 
 
 def failure_of(error: openai.OpenAIError) -> ReplyFailed:
@@ -321,50 +342,15 @@ def failure_of_code(code: Any, kind: object = None, status: int | None = None) -
     send the status as the code.
     """
     named = kind if code is None else code
-    if isinstance(named, str) and (cause := _cause_of_code(named)):
-        return ReplyFailed(cause, named)
+    if isinstance(named, str):
+        if "image" in named:
+            return ReplyFailed("model_images", named)
+        if cause := "model_policy" if "policy" in named else _CAUSES.get(named):
+            return ReplyFailed(cause, named)
     if status is None and type(code) is int:
         status = code
-    if status is None:
-        return ReplyFailed("model_failed", code)
-    if status >= 500:
-        return ReplyFailed("model_down", code)
-    return ReplyFailed(_CAUSE_OF_STATUS.get(status, "model_failed"), code)
-
-
-def _cause_of_code(code: str) -> Cause | None:
-    if "image" in code:
-        return "model_images"
-    return "model_policy" if "policy" in code else _CAUSES.get(code)
-
-
-async def next_event(events: Events, deadline: float) -> Event | None:
-    """Return the next event, or None at the end of the stream.
-
-    Raises TimeoutError at `deadline`, in seconds of the event loop's clock, and `ReplyFailed` for
-    data that is not a JSON object.
-    """
-    try:
-        async with asyncio.timeout_at(deadline):
-            event = await anext(events)
-    except StopAsyncIteration:
-        return None
-    except (ValueError, RecursionError) as error:
-        raise ReplyFailed("model_malformed") from error
-    if not isinstance(event, dict):
-        raise ReplyFailed("model_malformed")
-    return event
-
-
-async def read_to_end(events: Events) -> None:
-    """Read what follows the last event, so that the connection can be used for another request.
-
-    It is closed instead if the end does not come in `_END_SECONDS`.
-    """
-    with suppress(openai.OpenAIError, ValueError, TimeoutError):
-        async with asyncio.timeout(_END_SECONDS):
-            while await anext(events, None) is not None:
-                pass
+    down = status is not None and status >= 500
+    return ReplyFailed("model_down" if down else _CAUSE_OF_STATUS.get(status, "model_failed"), code)
 
 
 def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:

@@ -7,8 +7,8 @@ import hashlib
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -17,17 +17,9 @@ import openai
 from bot.access import count_tokens
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
-from bot.pipeline.answer import AnswerSink, ResponseReader, StreamedAnswer, sent_back
-from bot.pipeline.links import LinkFilter
-from bot.pipeline.model import (
-    Cause,
-    Event,
-    ModelRequests,
-    ReplyFailed,
-    failure_of,
-    next_event,
-    read_to_end,
-)
+from bot.pipeline.answer import AnswerSink, StreamedAnswer, sent_back
+from bot.pipeline.links import LinkFilter, links_in
+from bot.pipeline.model import ModelRequests, ReplyFailed, failure_of, tokens_of
 from bot.pipeline.prompt import Prompt, estimated_tokens
 from bot.pipeline.tools import Toolbox
 from bot.pipeline.web_search import (
@@ -37,9 +29,8 @@ from bot.pipeline.web_search import (
     query_in,
     search_web,
 )
-from bot.types import WEB_SEARCH, Reply, TaskState
+from bot.types import WEB_SEARCH, Reply, Task, TaskState
 from memory import Person
-from memory.formation import TokenUse
 from memory.metrics import count, step, step_ended
 
 log = logging.getLogger(__name__)
@@ -78,13 +69,7 @@ class Replier:
 
     @step("model")
     async def reply(
-        self,
-        person: Person,
-        prompt: Prompt,
-        sink: AnswerSink,
-        toolbox: Toolbox | None = None,
-        *,
-        again: bool = False,
+        self, person: Person, prompt: Prompt, sink: AnswerSink, toolbox: Toolbox | None = None
     ) -> Reply:
         """Return the model's answer, each piece of which is written to `sink` as it comes.
 
@@ -93,28 +78,22 @@ class Replier:
         sink raises ends the request. One answer takes at most `MAX_ROUNDS` responses, between which
         the model's calls of `toolbox` and of the web search are carried out.
 
-        A request that fails is repeated once, but not if `again` (this is already the second
-        attempt for the message) or if the circuit breaker has just let one request through.
         Raises `ReplyFailed`, possibly after pieces were passed on. A response that breaks the
         format of the Responses API is not asked for again. Only failures that can pass count for
         the breaker.
         """
         failures: list[ReplyFailed] = []
-        tools = [DEFINITION] if self.may_search else []
-        tools += toolbox.definitions if toolbox else []
         for model in self.models:
             if not model.breaker.admit():
                 failures.append(ReplyFailed("model_down"))
                 continue
-            written = StreamedAnswer(LinkFilter(prompt.links), sink)
             attempt = _Attempt(
                 model=model,
-                retries=0 if again or model.breaker.probing else model.retries,
                 person=person,
                 prompt=prompt,
-                tools=tools,
+                tools=[DEFINITION] * self.may_search + [*(toolbox.definitions if toolbox else ())],
                 toolbox=toolbox,
-                written=written,
+                written=StreamedAnswer(LinkFilter(prompt.links), sink),
                 deadline=asyncio.get_running_loop().time() + self.answer_seconds,
             )
             try:
@@ -123,10 +102,10 @@ class Replier:
                 failed = error if isinstance(error, ReplyFailed) else failure_of(error)
                 _log_failure(model.model, failed, error)
                 if failed.passes:
-                    model.breaker.failed(_digest(person, prompt))
+                    model.breaker.failed((person, prompt.question))
                 else:
                     model.breaker.answered()
-                if written.characters or written.calls:
+                if attempt.written.characters or attempt.calls:
                     raise failed from error
                 failures.append(failed)
                 if not (failed.passes or failed.needs_operator):
@@ -138,21 +117,23 @@ class Replier:
         raise next((failed for failed in failures if failed.passes), failures[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Attempt:
     """One model's attempt at an answer, over all responses that it takes.
 
-    A failed request is repeated `retries` times. `deadline` is a time of the event loop's clock.
+    `deadline` is a time of the event loop's clock. `calls` counts the tool calls that were carried
+    out, `searches` the web searches among them.
     """
 
     model: ModelRequests
-    retries: int
     person: Person
     prompt: Prompt
     tools: Sequence[dict[str, Any]]
     toolbox: Toolbox | None
     written: StreamedAnswer
     deadline: float
+    calls: int = 0
+    searches: int = 0
 
     async def answer(self) -> Reply:
         """Return the answer. Raises `openai.OpenAIError` and `ReplyFailed`."""
@@ -161,95 +142,88 @@ class _Attempt:
         try:
             for number in range(MAX_ROUNDS):
                 # No tools in the last round, so that the model has to answer.
-                output = await self._round(conversation, with_tools=number < MAX_ROUNDS - 1)
-                calls = [item for item in output if item["type"] == "function_call"]
+                await self._round(conversation, self.tools if number < MAX_ROUNDS - 1 else [])
+                calls = [item for item in written.output if item["type"] == "function_call"]
                 if written.is_full or not (self.tools and calls):
-                    return _whole(written)
-                conversation += sent_back(output)
+                    return written.whole()
+                conversation += sent_back(written.output)
                 for call in calls:
-                    if asyncio.get_running_loop().time() > self.deadline:
-                        return self._late()
                     answered = {"call_id": call["call_id"], "output": await self._called(call)}
                     conversation.append({"type": "function_call_output", **answered})
         except TimeoutError:
-            return self._late()
+            log.warning("an answer was ended at its deadline")
+            written.cut = "cut_slow"
+            return written.whole("model_slow")
         written.cut = "cut_short"
-        return _whole(written)
+        return written.whole()
 
-    def _late(self) -> Reply:
-        log.warning("an answer was ended at its deadline")
-        self.written.cut = "cut_slow"
-        return _whole(self.written, "model_slow")
-
-    async def _round(self, conversation: Sequence[Any], *, with_tools: bool) -> list[Event]:
-        """Read one response of the model; return its output.
-
-        Raises TimeoutError at the deadline.
-        """
-        written, tools = self.written, self.tools if with_tools else []
-        reader, before = ResponseReader(written, self.model.model), written.characters
-        began, silent = time.perf_counter(), True
-        async with asyncio.timeout_at(self.deadline):
-            begun = await self.model.begin(
-                conversation, tools, identifier=_pseudonym(self.person), retries=self.retries
-            )
+    async def _round(self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]) -> None:
+        """Read one response of the model. Raises TimeoutError at the deadline."""
+        written, before, began = self.written, self.written.characters, time.perf_counter()
+        written.begin_response()
+        identifier = _pseudonym(self.person)
+        events = self.model.events(
+            conversation, tools, identifier=identifier, deadline=self.deadline
+        )
         try:
-            async with begun as stream:
-                while (event := await next_event(stream, self.deadline)) is not None:
-                    done = await reader.read(event)
+            async with aclosing(events):
+                async for event in events:
+                    silent = written.characters == before
+                    await written.read(event)
                     if silent and written.characters > before:
-                        silent = False
                         step_ended("first token", began)
-                    if done:
-                        await read_to_end(stream)
-                        return reader.output
                     if written.is_full:
-                        written.cut = "cut_short"
-                        return reader.output
-            raise ReplyFailed("model_down")
+                        break
+            if written.response is None:
+                if not written.is_full:
+                    raise ReplyFailed("model_down")
+                await written.flush()
+                written.cut = "cut_short"
         finally:
-            self._count(reader.tokens, conversation, written.characters - before)
+            self._count_tokens(conversation, written.characters - before)
 
     async def _called(self, call: Mapping[str, Any]) -> str:
         """Run a tool call of the model and return its output."""
         identity, name, arguments = call["call_id"], call["name"], call["arguments"]
-        written = self.written
-        written.calls += 1
+        self.calls += 1
         if name == SEARCH_TOOL and DEFINITION in self.tools:
-            if written.searches == MAX_SEARCHES:
+            if self.searches == MAX_SEARCHES:
                 return json.dumps({"error": "Too many searches for one answer. Answer now."})
-            written.searches += 1
+            self.searches += 1
             return await self._searched(identity, arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
-        await written.task(identity, name, "in_progress")
+        sink = self.written.sink
+        await sink.task(Task(id=identity, name=name, state="in_progress"))
         answer = await self.toolbox.call(name, arguments)
-        await written.task(identity, name, "complete")
-        written.links.know(self.toolbox.own_words)
+        await sink.task(Task(id=identity, name=name, state="complete"))
+        self.written.links.known |= links_in(self.toolbox.own_words)
         return answer
 
     async def _searched(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, which can hold what the model knows.
         query = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
-        await written.task(identity, WEB_SEARCH, "in_progress", query)
+        task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=query)
+        await written.sink.task(task)
         found = await search_web(
             self.model, query, identifier=_pseudonym(self.person), zone=self.prompt.zone
         )
         state: TaskState = "error" if found.failed else "complete"
-        await written.task(identity, WEB_SEARCH, state, query)
+        await written.sink.task(replace(task, state=state))
         count_tokens(self.person.team_id, found.tokens)
         written.cite(found.citations)
         return found.output
 
-    def _count(self, tokens: TokenUse, conversation: Sequence[Any], characters: int) -> None:
+    def _count_tokens(self, conversation: Sequence[Any], characters: int) -> None:
         """Count the tokens of a response; estimate them where it was left before its end."""
-        if not (tokens or characters):
-            return
-        texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
-        sent, model = sum(map(estimated_tokens, texts)), self.model.model
-        estimated = {(model, "input"): sent, (model, "output"): characters // 4}
-        count_tokens(self.person.team_id, tokens or Counter(estimated))
+        model = self.model.model
+        tokens = tokens_of(self.written.response or {}, model)
+        if not tokens and characters:
+            texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
+            tokens[model, "input"] = sum(map(estimated_tokens, texts))
+            tokens[model, "output"] = characters // 4
+        count_tokens(self.person.team_id, tokens)
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Reply:
@@ -280,19 +254,6 @@ def _log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
     log.warning("the model %s did not answer: %s%s", model, fault(error), named)
 
 
-def _digest(person: Person, prompt: Prompt) -> str:
-    """Return a digest that identifies a request: who asks, and what."""
-    request = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
-    return hashlib.sha256(request.encode()).hexdigest()
-
-
 def _pseudonym(person: Person) -> str:
     """Return the identifier of a person for the model's provider: a hash."""
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
-
-
-def _whole(written: StreamedAnswer, without_text: Cause = "model_empty") -> Reply:
-    reply = written.whole()
-    if not reply.text.strip():
-        raise ReplyFailed("model_policy" if reply.cut == "cut_filtered" else without_text)
-    return reply

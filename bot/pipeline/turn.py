@@ -184,7 +184,7 @@ async def _answer(
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             sink.start_over()
-            reply = await dependencies.replier.reply(person, prompt, sink, offered, again=True)
+            reply = await dependencies.replier.reply(person, prompt, sink, offered)
     except ReplyFailed as failed:
         # A later attempt might change again what the tools have changed.
         if failed.passes and sink.interactive and not tools.acted:

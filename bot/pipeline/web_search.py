@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import openai
-import regex
 from babel.core import get_global
 
 from bot.logs import fault
 from bot.pipeline.answer import text_of
-from bot.pipeline.links import NOT_IN_ADDRESSES
+from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.prompt import framed, shortened
 from bot.slack.messages import printable
@@ -40,10 +39,6 @@ MAX_URL = 2_000  # characters of a cited address
 _RESULT_TOKENS = 3_000
 _SECONDS = 60.0  # for the whole search
 _MAX_OUTPUT_TOKENS = 8_000  # reasoning included
-_WEB_ADDRESS = regex.compile(
-    rf"https?://[\p{{L}}\p{{N}}\p{{M}}._\-]++(?::\d++)?(?:[/?#][^{NOT_IN_ADDRESSES}\\\p{{C}}]*+)?",
-    regex.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +104,6 @@ def query_in(arguments: str) -> str:
     """
     query = (read_arguments(arguments) or {}).get("query")
     return query.replace("`", " ") if isinstance(query, str) else ""
-
-
-def is_web_address(url: str) -> bool:
-    """Return whether a text is one address of the web and nothing else."""
-    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:

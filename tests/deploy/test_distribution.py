@@ -86,13 +86,13 @@ def test_readme_program_of_a_double_passes_in_an_empty_environment(
     program, (source, *others) = written(name, tmp_path)
     assert source == f"./packages/{name}"
     environment = installing(tmp_path, ".", "tests")
-    subprocess.run([sys.executable, "-m", "venv", "empty"], cwd=tmp_path, check=True)
+    empty, pip = str(tmp_path / "empty/bin/python"), [sys.executable, "-m", "pip", "--quiet"]
     for command in (
-        ("pip", "install", "--quiet", "--disable-pip-version-check", str(wheel), *others),
-        ("pytest", "-q", "-W", "error", program.name),
+        [sys.executable, "-m", "venv", "--without-pip", "empty"],
+        [*pip, "--disable-pip-version-check", "--python", empty, "install", str(wheel), *others],
+        [empty, "-m", "pytest", "-q", "-W", "error", program.name],
     ):
-        run = [str(tmp_path / "empty/bin/python"), "-m", *command]
-        subprocess.run(run, cwd=tmp_path, env=environment, check=True, timeout=INSTALL_SECONDS)
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=INSTALL_SECONDS)
 
 
 @pytest.mark.timeout(900)

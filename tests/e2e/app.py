@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from memory import EmbeddedPostgres
-from tests.conftest import HOSTILE, Server, json_server, open_playground
+from tests.conftest import Server, open_playground
 from tests.databases import fresh_database, login_of
 from tests.kioku_process import Running, Start, forked
 from tests.loopback import fetched
@@ -26,7 +25,6 @@ class App(Running):
         self.slack = slack
         self.conninfo = conninfo
         self.mode: Mode = mode
-        self.hostile: Server | None = None
 
     def start(self, how: Start = forked, /, **settings: str) -> None:
         """Start it and return when it says that it is ready; `settings` override the usual."""
@@ -43,7 +41,7 @@ class App(Running):
         """Return what it is started with."""
         return {
             **(self.slack.socket_settings if self.mode == "socket" else self._signed()),
-            **(self.hostile or self.slack).model_settings,
+            **self.slack.model_settings,
             "KIOKU_FORMATION_DELAY": "0.05",
             "KIOKU_LOG_LEVEL": "DEBUG",
             "DATABASE_URL": login_of(self.conninfo),
@@ -66,16 +64,8 @@ class App(Running):
 
 @contextmanager
 def running(slack: Server, conninfo: str, mode: Mode, log: Path, **settings: str) -> Iterator[App]:
-    """Run the app; it ends cleanly afterwards unless the test ended it.
-
-    With `HOSTILE` in the environment its model is `tests.hostile.model`, a proxy of the stand-in.
-    """
-    with ExitStack() as stack:
-        app = App(slack, conninfo, mode, log)
-        if os.environ.get(HOSTILE):
-            proxy = json_server("tests.hostile.model", slack.openai_base_url)
-            app.hostile = stack.enter_context(proxy)
-        stack.callback(app.close)
+    """Run the app; it ends cleanly afterwards unless the test ended it."""
+    with closing(App(slack, conninfo, mode, log)) as app:
         app.start(**settings)
         yield app
 

@@ -1,9 +1,9 @@
 """``python -m bot``, killed when it has taken its n-th step for a message.
 
-A step is a statement that PostgreSQL has carried out, or a call that Slack has answered.
-`END_AFTER` is n, counted from the statement that stores the message, which is 1. What is sent by
-the clock is not counted, nor is what goes to PostgreSQL together with the statement after it.
-`END_FILE` is made before the end.
+A step is a statement that PostgreSQL has carried out, or a call that Slack has answered. They are
+counted from the statement that stores a message while the file `END_FILE` holds n; that statement
+is 1. What is sent by the clock is not counted, nor is what goes to PostgreSQL together with the
+statement after it. The file is deleted before the end; without it nothing is counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import runpy
 import signal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +21,30 @@ from bench.recording import Statement, traced
 
 def main() -> None:
     """Run the app until it is ended."""
-    last, file = int(os.environ["END_AFTER"]), Path(os.environ["END_FILE"])
-    numbers, begun = count(1), False
+    file = Path(os.environ["END_FILE"])
+    steps = last = 0
 
-    def step() -> None:
-        if next(numbers) == last:
-            file.touch()
+    def step(statement: Statement | None = None) -> None:
+        nonlocal steps, last
+        given = int(file.read_text("utf-8")) if file.exists() else 0
+        if given != last:
+            steps, last = 0, given
+        if steps or (statement and "INSERT INTO messages" in statement.text):
+            steps += statement is None or not statement.by_the_clock
+        if last and steps == last:
+            file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
-
-    def carried_out(statement: Statement) -> None:
-        nonlocal begun
-        begun = begun or "INSERT INTO messages" in statement.text
-        if begun and not statement.by_the_clock:
-            step()
 
     session: Any = aiohttp.ClientSession
     request = session._request
 
     async def answered(self: Any, *arguments: Any, **options: Any) -> Any:
         answer = await request(self, *arguments, **options)
-        if begun:
-            step()
+        step()
         return answer
 
     session._request = answered
-    with traced(calls=False, carried_out=carried_out):
+    with traced(calls=False, carried_out=step):
         runpy.run_module("bot", run_name="__main__", alter_sys=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +21,30 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-_MOST = 58
-_RECOVERY_SECONDS = 40.0
+_MOST = 52
+# Nearly all of the time is spent waiting until the killed process is taken for dead.
+_AT_ONCE = 12
+
+
+@pytest.fixture
+def apps(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[list[App]]:
+    """Apps that `tests.e2e.ending` will run, each with a playground and a database of its own."""
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        made = []
+        for number in range(_AT_ONCE):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            slack = enter(open_playground("--retry-delays", "0.2,1,3,5"))
+            app = App(slack, enter(fresh_database(postgres)), "socket", folder / "log")
+            made.append(enter(closing(app)))
+            start(app)
+        yield made
+
+
+def start(app: App) -> None:
+    """Start a process that ends after the step whose number is in the file `end`."""
+    app.start(partial(forked_module, "tests.e2e.ending"), END_FILE=str(app.log.parent / "end"))
 
 
 @pytest.mark.failed_calls(
@@ -28,40 +52,51 @@ _RECOVERY_SECONDS = 40.0
     "chat.stopStream: message_not_in_streaming_state",
     because="A process that was killed leaves a stream, and whether it runs is not known.",
 )
-@pytest.mark.parametrize("number", range(1, _MOST + 1))
 def test_killed_after_a_step_the_app_answers_and_remembers_once(
-    postgres: EmbeddedPostgres, tmp_path: Path, number: int
+    apps: list[App], subtests: pytest.Subtests
 ) -> None:
     """One answer and one memory come, whatever step was the last one of the killed process."""
-    ended = tmp_path / "ended"
-    end = {"END_AFTER": str(number), "END_FILE": str(ended)}
-    with (
-        open_playground("--retry-delays", "0.2,1,3,5") as slack,
-        fresh_database(postgres) as conninfo,
-        closing(App(slack, conninfo, "socket", tmp_path / "log")) as app,
-    ):
-        app.start(partial(forked_module, "tests.e2e.ending"), **end)
-        world = World(app)
-        world.calm()
-        human = world.human()
-        said = human.say("I love ramen")
-        wait_until(lambda: ended.exists() or _is_over(world, said), "an end of the process or path")
-        # The last number is more than there are steps: none is left out.
-        assert number < _MOST or not ended.exists()
-        if ended.exists():
-            app.process.wait(20)
-            app.start()
-        reply = world.reply(said, _RECOVERY_SECONDS)
-        assert len(reply.parts) == 1
-        [turn] = world.turns(said)
-        assert turn["status"] == "answered"
-        assert turn["reply_ts"] == [message["ts"] for message in reply.messages]
-        assert [one["food_name"] for one in world.formed_contents(human)] == ["ramen"]
-        world.settled()
-        assert len(world.vectors(human)) == 1
-        # A notice is posted before that is stored, and again after a crash in between.
-        assert len(world.notices(said)) in (1, 2)
-        assert world.leaks() == []
+    free = [*apps]
+
+    def kill(number: int) -> None:
+        app = free.pop()
+        try:
+            kill_after(app, number)
+        finally:
+            free.append(app)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        killed = {number: pool.submit(kill, number) for number in range(1, _MOST + 1)}
+    for number, done in killed.items():
+        with subtests.test(number=number):
+            done.result()
+
+
+def kill_after(app: App, number: int) -> None:
+    """Let the process end after that step for a message; check what follows, by another process."""
+    end, world = app.log.parent / "end", World(app)
+    world.calm()
+    human = world.human()
+    end.write_text(str(number), "utf-8")
+    said = human.say("I love ramen")
+    wait_until(lambda: not end.exists() or _is_over(world, said), "an end of the process or path")
+    # The last number is more than there are steps: none is left out.
+    assert number < _MOST or end.exists()
+    if not end.exists():
+        app.process.wait(20)
+        start(app)
+    end.unlink(missing_ok=True)
+    reply = world.reply(said)
+    assert len(reply.parts) == 1
+    [turn] = world.turns(said)
+    assert turn["status"] == "answered"
+    assert turn["reply_ts"] == [message["ts"] for message in reply.messages]
+    assert [one["food_name"] for one in world.formed_contents(human)] == ["ramen"]
+    world.settled()
+    assert len(world.vectors(human)) == 1
+    # A notice is posted before that is stored, and again after a crash in between.
+    assert len(world.notices(said)) in (1, 2)
+    assert world.leaks() == []
 
 
 def _is_over(world: World, said: Said) -> bool:

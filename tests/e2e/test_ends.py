@@ -12,10 +12,6 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message",
-    because="A hostile model's answer may be too long to end before the process does.",
-)
 def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
     """Told to stop, it completes what it has begun, its session too, and loses no memory."""
     world = own_world

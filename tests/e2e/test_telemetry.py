@@ -14,7 +14,7 @@ from memory import EmbeddedPostgres
 from tests.collector import TRUE_NAMES, Collector
 from tests.conftest import Server, open_playground
 from tests.databases import fresh_database
-from tests.e2e.app import App, running
+from tests.e2e.app import App
 from tests.e2e.world import World
 from tests.fork_server import SOURCES
 from tests.kioku_process import fresh
@@ -27,39 +27,6 @@ def collector() -> Iterator[Collector]:
     """A telemetry server."""
     with closing(Collector()) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[Server]:
-    """A playground for this module's apps, one after the other."""
-    with open_playground("--retry-delays", "0.2,1,3,5") as slack:
-        yield slack
-
-
-def live(app: App) -> None:
-    """Let a person be answered, and a memory be formed."""
-    world = World(app)
-    ann = world.human()
-    ann.ask("I love ramen")
-    assert len(world.formed(ann)) == 1
-
-
-def test_no_name_switches_tracing_on(
-    workspace: Server,
-    postgres: EmbeddedPostgres,
-    collector: Collector,
-    tmp_path: Path,
-) -> None:
-    """A turn and a formation send nothing to LangSmith, and work, with all names set."""
-    more = ("LANGSMITH_OTEL_ENABLED", "LANGSMITH_OTEL_ONLY", "ANTHROPIC_OPEN_TELEMETRY")
-    with fresh_database(postgres) as conninfo:
-        settings = collector.settings(*TRUE_NAMES, *more)
-        log = tmp_path / "log"
-        with running(workspace, conninfo, "socket", log, **settings) as app:
-            live(app)
-            # LangSmith's client sends what is left when its process ends.
-            assert app.terminate() == 0
-    assert collector.requests == []
 
 
 HOOK = """
@@ -96,22 +63,27 @@ def recorded_app(slack: Server, conninfo: str, folder: Path, **settings: str) ->
 
 
 def test_the_app_connects_to_configured_hosts_only(
-    workspace: Server, postgres: EmbeddedPostgres, collector: Collector, tmp_path: Path
+    postgres: EmbeddedPostgres, collector: Collector, tmp_path: Path
 ) -> None:
-    """Every connection Python opens leads to Slack's or the model's address; nothing is looked up.
+    """No name switches tracing on: a turn and a formation connect to Slack and the model alone.
 
     libpq's connection to PostgreSQL is opened in C and not seen here; asyncio's own pairs of
     sockets have no address.
     """
-    settings = collector.settings(*TRUE_NAMES, "LANGSMITH_OTEL_ENABLED", "LANGSMITH_GATEWAY")
+    more = ("LANGSMITH_OTEL_ENABLED", "LANGSMITH_OTEL_ONLY", "LANGSMITH_GATEWAY")
+    settings = collector.settings(*TRUE_NAMES, *more, "ANTHROPIC_OPEN_TELEMETRY")
     with (
+        open_playground("--retry-delays", "0.2,1,3,5") as slack,
         fresh_database(postgres) as conninfo,
-        recorded_app(workspace, conninfo, tmp_path, **settings) as app,
+        recorded_app(slack, conninfo, tmp_path, **settings) as app,
     ):
-        live(app)
+        world = World(app)
+        ann = world.human()
+        ann.ask("I love ramen")
+        assert len(world.formed(ann)) == 1
     recorded = (tmp_path / "recorded").read_text().splitlines()
     allowed = {
-        urlsplit(str(workspace.info[name])).port for name in ("slack_api_url", "openai_base_url")
+        urlsplit(str(slack.info[name])).port for name in ("slack_api_url", "openai_base_url")
     }
     connected = {line for line in recorded if line.startswith("connect ")}
     assert connected == {f"connect ('127.0.0.1', {port})" for port in allowed}
@@ -120,4 +92,5 @@ def test_the_app_connects_to_configured_hosts_only(
         "lookup '0.0.0.0'",
         "lookup b'127.0.0.1'",
     }
+    # LangSmith's client sends what is left when its process ends.
     assert collector.requests == []

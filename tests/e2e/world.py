@@ -14,11 +14,9 @@ from tests.e2e.messages import Json, Reply, asked, footers, is_notice
 from tests.e2e.stored import Stored
 from tests.e2e.workspace import Workspace
 from tests.person import Person, Said
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 T = TypeVar("T")
-
-SECONDS = 30.0
 
 
 class World(Workspace, Stored):
@@ -29,8 +27,6 @@ class World(Workspace, Stored):
         Stored.__init__(self, app.conninfo, self.team_id)
         self.app = app
         self.spoken: list[str] = []
-        # Who typed what.
-        self.typed: list[tuple[str, str]] = []
         self._journal_start = int(self.model("journal")["last"])
         self._log_start = app.log.stat().st_size
 
@@ -66,9 +62,7 @@ class World(Workspace, Stored):
     def control(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call, and note what a person types by it: it must not be logged."""
         if body and path in ("messages", "commands"):
-            text = body.get("text", "")
-            self.spoken.append(text.replace("<@BOT>", "").strip())
-            self.typed.append((body["user"], text))
+            self.spoken.append(body.get("text", "").replace("<@BOT>", "").strip())
         return super().control(path, body, method)
 
     # What there is to see
@@ -185,7 +179,7 @@ class World(Workspace, Stored):
                 " UNION ALL SELECT 1 FROM messages WHERE status IN ('waiting', 'answering')"
             )
 
-        self.until(none_left, "an end of all work", 40)
+        self.until(none_left, "an end of all work")
 
     def leaks(self) -> list[str]:
         """Return the beginnings and ends of what was said or remembered that were logged."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from typing import Any
@@ -237,20 +236,14 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
     assert app.turn(later)["status"] == "answered"
 
 
-async def test_files_wait_for_the_memory_of_others(app: App) -> None:
-    """While files of other messages take up what a process holds, those of a message wait."""
+async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
+    """While files of other messages take up what a process holds, those of a message are not."""
     message = await sent_image(app, app.slack.place())
-    slack = app.slack.installations()
-    files = Attachments(slack, process_bytes=len(PNG), wait_seconds=0.1)
-    async with files.read(message) as first, files.read(message) as second:
-        assert [file.trouble for file in (*first.files, *second.files)] == [None, "files_not_now"]
-    patient = Attachments(slack, process_bytes=len(PNG))
-    async with asyncio.TaskGroup() as group:
-        async with patient.read(message):
-            waiting = group.create_task(patient.read(message).__aenter__())
-            await asyncio.sleep(0)
-        brought = await waiting
-    assert [file.shown for file in brought.files] == [True]
+    files = Attachments(app.slack.installations(), process_bytes=len(PNG))
+    for _ in range(2):
+        async with files.read(message) as first, files.read(message) as second:
+            brought = [*first.files, *second.files]
+        assert [file.trouble for file in brought] == [None, "files_not_now"]
 
 
 LIMITED = {"error": "ratelimited", "retry_after": 600}

@@ -261,6 +261,7 @@ async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> 
     [job] = app.jobs(READ_MISSED)
     assert 20 < job["due_in"] <= 30
     assert "number 1" not in waiting(app)
+    app.wiring.app.slack.limits = RateLimits()
     await caught_up(app)
     assert "number 1" in waiting(app)
 

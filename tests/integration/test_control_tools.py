@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from bot.memories.data import TABLES
 from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
 from tests.integration.app import App
+from tests.link_readers import links_of_nobody
 
 
 def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
@@ -208,3 +209,29 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
         unkept = off or switches or action == "do_not_remember"
         assert (app.turn(asked)["question"] == "") is unkept
     assert off or "Osaka" in json.dumps(await app.form(waiting, audience))
+
+
+async def test_a_hostile_model_reads_and_changes_nothing_of_another_person(app: App) -> None:
+    """It calls tools with another person's ids, and writes links in its answer."""
+    victim = await app.ask(app.slack.place(), "I love ramen")
+    await app.form(victim)
+    [memory] = await app.memories(victim.person)
+    before = kept(app, victim.user_id)
+    foreign = {"user_id": victim.user_id, "namespace": ["chat", "*", victim.user_id, "dm"]}
+    change = {"id": memory.key, "evidence": "weather", "content": {"fact": "an admin"}, **foreign}
+    app.script_calls(
+        ("memory_search", {"query": "food", "limit": 1_000, **foreign}),
+        *(("memory_change", {"action": action, **change}) for action in ("update", "delete")),
+        settings_call("forget", everything=True, **foreign),
+        ("run_sql", {"statement": "SELECT value FROM store"}),
+        text="[More](https://evil.com/?m=1) or <https://evil.com/|here>, evil.com/1 <!channel>"
+        " ![p](https://evil.com/p.png) [r][1]\n\n[1]: https://evil.com/1",
+    )
+    app.slack.forget_calls()
+    asked = await app.ask(app.slack.place(), "what is the weather?")
+    assert "ramen" not in app.request_texts()[-1]
+    [answer] = app.replies(asked)
+    assert "More" in answer
+    assert links_of_nobody(answer) == []
+    assert "ramen" not in json.dumps(app.slack.calls())
+    assert kept(app, victim.user_id) == before

@@ -10,9 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
@@ -26,63 +24,11 @@ pytestmark = pytest.mark.slow
 SOCKET = ".s.PGSQL.5432"
 ROOT = Path(__file__).resolve().parents[2]
 
-# A run of the app: it starts PostgreSQL, says so, and does what its last argument says.
-RUN = """
-import os, signal, sys
-from pathlib import Path
-from memory.postgres.embedded import EmbeddedPostgres
-postgres = EmbeddedPostgres(Path(sys.argv[1]))
-interrupts = []
-signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
-print("starting", flush=True)
-postgres.start()
-print(postgres.pid, flush=True)
-"""
-
-
-@contextmanager
-def run(data_dir: Path, then: str = "sys.stdin.read()") -> "Iterator[subprocess.Popen[str]]":
-    """Run the app in another process, in its own process group; kill it at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN + then, str(data_dir)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
-    with process:
-        try:
-            assert said(process.stdout) == "starting"
-            yield process
-        finally:
-            process.kill()
-
-
-def said(stream: IO[str] | None) -> str:
-    """Return the next line that the run prints."""
-    assert stream is not None
-    return stream.readline().strip()
-
-
-def alive(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    try:
-        # The process that adopted a dead orphan may never collect it.
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
 
 def process_id(postgres: EmbeddedPostgres) -> int:
     """Return the id of the running server."""
     assert postgres.pid
     return postgres.pid
-
-
-def dead(pid: int) -> bool:
-    """Whether the process is gone."""
-    return not alive(pid)
 
 
 def ask(postgres: EmbeddedPostgres, query: str, database: str = "postgres") -> object:
@@ -231,9 +177,6 @@ def test_nobodys_words_reach_the_log(data_dir: Path) -> None:
     assert secret not in (data_dir / "postgres.log").read_text()
 
 
-# Two at once, and who may stop it
-
-
 # What a killed run leaves behind
 
 
@@ -259,10 +202,11 @@ def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_di
 
 def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
     """A first start killed while the cluster is being made is simply made again."""
-    with run(new_dir) as process:
+    code = "import sys; from pathlib import Path; from memory.postgres.embedded import *"
+    code += "; EmbeddedPostgres(Path(sys.argv[1])).start()"
+    with subprocess.Popen([sys.executable, "-c", code, str(new_dir)], cwd=ROOT) as process:
         wait_until(lambda: any(new_dir.glob("new-*/postgresql.conf")))
         process.kill()
-        process.wait()
     assert not (new_dir / "pg").exists()
     with EmbeddedPostgres(new_dir) as postgres:
         keep(postgres, "a")

@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 
 from bot.listeners.app import BoltApp
-from tests.event_shapes import GONE, PUBLISHED, TEAM, WORDS, encoded, filled, mutated
+from tests.event_shapes import GONE, PUBLISHED, TEAM, encoded, filled, mutated
 from tests.integration.app import App, MakeApp, served
 
 pytestmark = pytest.mark.slow
@@ -100,13 +100,6 @@ async def test_all_96_published_shapes_are_acknowledged(
     found = await endpoint.statuses([*blank, *whole])
     assert {name: counts for name, counts in found.items() if counts != {200: 2}} == {}
     assert faults(caplog.records) == []
-
-
-async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
-    """The filled shapes are valid: a direct message among them is stored as it was written."""
-    assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
-    [row] = app.rows("SELECT message FROM messages WHERE event_id = 'Ev000000777'")
-    assert row["message"]["text"] == WORDS
 
 
 async def test_mutated_events_are_answered_without_an_error(

@@ -1,7 +1,4 @@
-"""LangGraph's own store on the tables that Kioku migrated, and where our store departs.
-
-Below, one test for each departure from `BaseStore`.
-"""
+"""LangGraph's own store on the tables that Kioku migrated."""
 
 from __future__ import annotations
 
@@ -12,8 +9,9 @@ from langgraph.store.postgres import AsyncPostgresStore
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from tests.integration.test_user_store import OWN, PersonStore, food, quoted
-from tests.integration.test_user_store import person_store as person_store
+from memory import Former
+from tests.integration.scripted_model import ScriptedModel, food
+from tests.integration.test_formation import ALICE_DM, words
 
 
 @pytest.fixture
@@ -46,20 +44,14 @@ async def test_setup_has_nothing_left_to_do(
 
 
 async def test_memories_of_kioku_are_items_of_langgraphs(
-    store: AsyncPostgresStore, person_store: PersonStore
+    store: AsyncPostgresStore, former: Former, model: ScriptedModel
 ) -> None:
     """What formation commits is found by LangGraph's store, by namespace, key and filter."""
-    key = "0b6c1a0e-0000-4000-8000-000000000001"
-    loaded = await person_store.load("I like ramen")
-    await loaded.aput(OWN.parts, key, quoted(food("ramen"), "I like ramen"))
-    formed = await person_store.commit(loaded)
-    assert len(formed.changes) == 1
-    item = await store.aget(OWN.parts, formed.changes[0].key)
+    model.answer([food("ramen", 80, "I like ramen")])
+    [change] = (await former.form(ALICE_DM, words("I like ramen"))).changes
+    item = await store.aget(ALICE_DM.own.parts, change.key)
     assert item is not None
     assert item.value["kind"] == "UserFoodPreference"
     assert item.value["content"]["food_name"] == "ramen"
-    assert await store.alist_namespaces(prefix=("chat",)) == [OWN.parts]
+    assert await store.alist_namespaces(prefix=("chat",)) == [ALICE_DM.own.parts]
     assert len(await store.asearch(("chat",), filter={"kind": "UserFoodPreference"})) == 1
-
-
-# --- one test for each departure -----------------------------------------------------------------

@@ -10,7 +10,6 @@ import pytest
 
 from bot.pipeline import backfill
 from bot.pipeline.backfill import READ_MISSED
-from bot.slack.client import RateLimits
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -97,23 +96,6 @@ async def test_a_mention_in_time_reads_nothing(app: App) -> None:
 def written(message: Message, *, ago: float) -> Message:
     """Return a message as if it had been written so many seconds ago."""
     return replace(message, ts=f"{time.time() - ago:.6f}")
-
-
-async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> None:
-    """Where Slack says to wait the job ends, and another one is scheduled for then."""
-    app = thread.app
-    mention, follow_up = thread.says("<@BOT> one"), thread.says("two")
-    await thread.delivered(follow_up)
-    await thread.delivered(mention)
-    app.slack.fault("conversations.replies", error="ratelimited", retry_after=17)
-    await thread.follow_ups()
-    [again] = thread.jobs()
-    assert 15 < again["due_in"] <= 17
-    await backfill.read(app.wiring.app, **again["args"])
-    assert thread.stored() == [mention.text], "Slack still refuses."
-    app.wiring.app.slack.limits = RateLimits()
-    await backfill.read(app.wiring.app, **again["args"])
-    assert thread.stored() == [mention.text, "two"]
 
 
 @pytest.mark.parametrize("error", ["thread_not_found", "missing_scope"])

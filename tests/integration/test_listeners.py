@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.listeners.interactions import person_of
-from memory import InvalidNamespace, Pool
+from memory import InvalidNamespace
 from tests.databases import owner_rows
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import SlackPerson
@@ -40,12 +40,6 @@ class Client:
             return [] if told["waiting"] else list(told["deliveries"])
 
         return await until(answered)
-
-    async def event(self, raw: dict[str, Any]) -> list[dict[str, Any]]:
-        """Deliver an event; return how each delivery was answered."""
-        sent = await self.control("events", {"raw": raw})
-        found = await self.delivered(min(sent["deliveries"]) - 1)
-        return [d for d in found if d["number"] in sent["deliveries"]]
 
     def stored(self, channel: str) -> list[dict[str, Any]]:
         """Return the events stored of a conversation."""
@@ -79,49 +73,6 @@ async def test_a_message_is_stored_before_slack_is_answered(client: Client) -> N
     [row] = client.stored(said["channel"])
     assert row["message"]["text"] == "I like tea"
     assert row["audience"] == "dm"
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "messages"},
-        {"type": "tokens_revoked", "tokens": {"oauth": ["U1"]}},
-        {"type": "channel_archive", "channel": "C1", "user": "U1"},
-        {"type": "user_change", "user": {"id": "U1"}},
-        {"type": "message", "subtype": "channel_join", "channel": "C1", "user": "U1", "ts": "1.1"},
-        {"type": "message", "channel": "C1", "user": "U1", "ts": "1.2", "text": "not for the bot"},
-        {
-            "type": "message",
-            "bot_id": "B9",
-            "channel": "C1",
-            "user": "U9",
-            "ts": "1.3",
-            "text": "x",
-        },
-    ],
-    ids=lambda e: f"{e['type']} {e.get('subtype', '')}",
-)
-async def test_every_event_is_acked(client: Client, event: dict[str, Any]) -> None:
-    """An event that asks for nothing is acked, and leaves no row."""
-    [answered] = await client.event(event)
-    assert answered["outcome"] == "acked"
-    assert client.stored("C1") == []
-
-
-async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) -> None:
-    """While the database is away Slack gets no 200, so it sends the event again."""
-    await pool.close()
-    raw = {
-        "type": "message",
-        "channel": "D1",
-        "channel_type": "im",
-        "user": "U1",
-        "ts": "1700000002.000100",
-        "text": "hi",
-    }
-    [answered] = await client.event(raw)
-    assert answered["outcome"] != "acked"
-    assert len(answered["attempts"]) == 2
 
 
 async def test_a_command_that_breaks_says_so(ann: SlackPerson) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext
@@ -30,7 +31,7 @@ from memory.postgres import person_transaction
 from memory.recall import nearest_memories
 from memory.recall.search import NEAREST, SMALL_SET
 from tests.databases import fresh_database, login_of, owner_rows
-from tests.integration.scripted_model import ScriptedModel
+from tests.integration.scripted_model import ScriptedModel, vector
 from tests.memories import ApprovedStore
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -170,3 +171,37 @@ async def test_a_superseded_memory_of_a_large_set_is_hidden(
     assert not {"Java", "Kotlin"} & set(in_dm)
     for audience in (PUBLIC, "G1"):
         assert "Java" in await read_in(audience)
+
+
+# Where it is asked, whether the channel is shared, and whose memories are searched.
+VIEWS = {
+    "dm": (DM, False, {DM, PUBLIC, "G1"}),
+    "public": (PUBLIC, False, {PUBLIC}),
+    "group": ("G1", False, {PUBLIC, "G1"}),
+    "connect": ("G1", True, {"G1"}),
+}
+
+
+@pytest.mark.parametrize("place", VIEWS)
+async def test_nearest_of_many_memories_come_in_exact_order(
+    pool: Pool, database: str, model_embedder: Embedder, place: str
+) -> None:
+    """Among all that the conversation sees, as arithmetic finds them, and nobody else's."""
+    own, shared, audiences = VIEWS[place]
+    person, question = Person("T5", place.upper()), "what do I like to eat?"
+    await remember(pool, model_embedder, Person("T5", f"{place.upper()}2"), [question])
+    for audience in (DM, PUBLIC, "G1"):
+        topics = [f"{audience} {number} {number**3}" for number in range(100)]
+        await remember(pool, model_embedder, person, topics, audience=audience)
+    view = memory_view(person.namespace(own), shared=shared)
+    found = await recall_memories(pool, model_embedder, view, question)
+    rows = owner_rows(
+        database,
+        "SELECT key, embedding::text AS vector FROM store_vectors WHERE prefix = ANY(%s)",
+        [person.namespace(audience).prefix for audience in audiences],
+    )
+    asked = vector(question)
+    distances = {row["key"]: distance(asked, json.loads(row["vector"])) for row in rows}
+    assert [distances[memory.key] for memory in found.memories] == pytest.approx(
+        sorted(distances.values())[:NEAREST], abs=1e-6
+    )

@@ -30,7 +30,6 @@ from tests.waiting import until
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
-_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -370,6 +370,21 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(ledge
     assert ledger.printed(*ROWS) == before
 
 
+async def test_a_wider_memory_is_removed_by_a_yes(ledger: Ledger) -> None:
+    """What is taken back in a narrower audience stays as it is, and the person is asked."""
+    other = await ledger.change("I love udon", ts="0.5", content=food("udon"), seen=WIDE)
+    [narrow] = (await changed_privately(ledger)).changes
+    store = await ledger.run("I hate soba and udon", ts="3.0")
+    await store.adelete(OWN.parts, narrow.key)
+    await store.adelete(other.namespace.parts, other.key)
+    formed = await store.commit()
+    assert [(one.key, one.action) for one in formed.changes] == [(narrow.key, "removed")]
+    left = {memory.key for memory in await list_memories(ledger.pool, ALICE)}
+    assert {one.key for one in formed.questions} == left
+    assert other.key in left
+    assert {one.asks for one in formed.questions} == {"remove"}
+
+
 async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
     ledger: Ledger,
 ) -> None:

@@ -67,7 +67,7 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("[![a](https://e.site/i)](https://evil.com)", "[![a] (e[.]site/i)] (evil[.]com)"),
         ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\n[r] : evil[.]com"),
         ("<@U1|https://evil.com>", "< @U1|evil[.]com>"),
-        ("<https://own.site/page?x=1|https://evil.com>", "[evil[.]com](https://own.site/page?x=1)"),
+        ("<https://own.site/page?x=1|me>", "< https://own.site/page?x=1 |me>"),
         ("<https://evil.com|click me>", "< evil[.]com|click me>"),
         ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
         ("[x](evil.com)", "[x] (evil.com)"),
@@ -185,7 +185,7 @@ def test_a_cited_page_is_a_link() -> None:
     links = LinkFilter()
     said = "As [Kyoto](https://city.site/k?utm_source=openai) says, "
     assert links.feed(said) == "As [Kyoto] (city[.]site/k?utm_source=openai) says, "
-    links.cite("https://city.site/k?utm_source=openai")
+    links.known.add("https://city.site/k?utm_source=openai")
     assert links.feed(said) == said
     assert links.feed("See https://city.site/k?utm_source=openai. ").startswith("See https://city")
     assert links.feed("https://city.site/k?utm_source=other ") == "city[.]site/k?utm_source=other "

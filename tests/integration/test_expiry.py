@@ -1,0 +1,58 @@
+"""What ends, and the upkeep that goes on where a part of it fails."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from bot.queue.queue import Queue
+from bot.runtime.maintenance import keep_up
+from memory import DM, Person, Pool, list_memories
+from memory.store import expire_due
+from tests.databases import owner_rows
+from tests.integration.app import app_without_slack
+from tests.memories import put_memory
+
+ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
+
+
+def remember(database: str, person: Person, at: str = "2026-01-01", *, ends: bool = False) -> None:
+    """Store a memory of that moment; `ends`: it expired a minute ago."""
+    value = {"kind": "UserFact", "content": {"fact": "a fact"}, "sources": []}
+    key = put_memory(database, person.namespace(DM), value, at=at)
+    if ends:
+        ended = "UPDATE store SET expires_at = now() - interval '1 minute' WHERE key = %s"
+        owner_rows(database, ended, key)
+
+
+@pytest.mark.parametrize("date", ["0001-12-31 BC", "infinity", "2100-01-01"])
+def test_dates_outside_2000_to_2100_are_refused(database: str, date: str) -> None:
+    """PostgreSQL refuses such a row, whichever tool writes to the store."""
+    with pytest.raises(psycopg.errors.CheckViolation):
+        remember(database, ANN, date)
+
+
+async def test_expiry_goes_on_for_the_others(pool: Pool, database: str) -> None:
+    """Rows of nobody, as another tool may store them, do not stop the others' expiry."""
+    owner_rows(
+        database,
+        "INSERT INTO store (prefix, key, value, expires_at)"
+        " VALUES ('chat.T1.u-1.dm', 'nobody', '{}', '2020-01-01')",
+    )
+    remember(database, BOB, ends=True)
+    assert len(await expire_due(pool, limit=5)) == 1
+    assert [row["key"] for row in owner_rows(database, "SELECT key FROM store")] == ["nobody"]
+
+
+async def test_a_step_of_the_upkeep_that_fails_stops_no_other(pool: Pool, database: str) -> None:
+    """Each step runs whether or not the one before failed."""
+    remember(database, BOB, ends=True)
+    remember(database, ANN, "2020-01-01")
+    for function in ("fail_poison_messages", "clear_away", "end_history"):
+        owner_rows(database, f"ALTER FUNCTION {function} RENAME TO {function}_away")
+    queue = Queue(pool)
+    await queue.open()
+    await keep_up(app_without_slack(pool, queue, 30), 3_600)
+    await queue.stop()
+    assert await list_memories(pool, BOB) == []
+    assert await list_memories(pool, ANN) == []

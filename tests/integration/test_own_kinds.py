@@ -1,0 +1,80 @@
+"""Kinds of the operator's own, formed beside the built-in ones and grounded like these."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, Field
+
+from memory import Embedder, Former, Pool, UserFact, memory_model, subject
+from memory.model import checked_schemas
+from tests.databases import owner_rows
+from tests.integration.scripted_model import ScriptedModel
+from tests.integration.test_formation import ALICE_DM, words
+from tests.memories import add_memory, put_memory
+
+
+class Pet(BaseModel):
+    """An animal the person has"""
+
+    name: str
+    animal: str | None = None
+
+
+class Book(BaseModel):
+    """A kind with defaults that are not None; `author` was once called `writer`"""
+
+    title: str
+    author: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    finished: bool = False
+
+
+SCHEMAS = checked_schemas([UserFact, Pet, Book])
+
+
+@pytest.fixture
+def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former:
+    """What is tested: LangMem over HTTP, with these kinds."""
+    return Former(
+        pool,
+        model_embedder,
+        lambda: memory_model(model="scripted", api_key="none", base_url=model.base_url),
+        schemas=SCHEMAS,
+    )
+
+
+async def test_own_kind_is_formed_and_needs_a_quote(former: Former, model: ScriptedModel) -> None:
+    """What nobody typed is refused, as of a built-in kind."""
+    model.answer(
+        [
+            ("Pet", {"name": "Mochi", "animal": "cat", "evidence": "I have a cat called Mochi"}),
+            ("Pet", {"name": "Rex", "animal": "dog", "evidence": "I have a dog called Rex"}),
+        ]
+    )
+    formed = await former.form(ALICE_DM, words("I have a cat called Mochi"))
+    assert [(c.kind, (c.after or {})["content"]) for c in formed.changes] == [
+        ("Pet", {"name": "Mochi", "animal": "cat"})
+    ]
+    assert [one.reason for one in formed.refused] == ["no_evidence"]
+    assert subject("Pet", {"animal": "cat", "name": "Mochi"}) == "Mochi"
+
+
+@pytest.mark.parametrize("formed", [True, False])
+async def test_default_never_overwrites_a_stored_value(
+    former: Former, model: ScriptedModel, database: str, formed: bool
+) -> None:
+    """Of a known thing that is said again, fields at their default stay as they are stored."""
+    known = {"title": "Dune", "writer": "F. H.", "tags": ["sand"], "finished": True}
+    own = ALICE_DM.own
+    put_memory(database, own, {"kind": "Book", "content": known, "sources": []})
+    told = {"title": "dune", "author": "Herbert"}
+    if formed:
+        model.answer([("Book", {**told, "evidence": "Dune is by Herbert"})])
+        await former.form(ALICE_DM, words("Dune is by Herbert"))
+    else:
+        source = {"kind": "command", "channel": "D1", "ts": "9.0"}
+        pool, embedder = former.pool, former.embedder
+        await add_memory(pool, embedder, own, "Book", told, source, schemas=SCHEMAS)
+    [row] = owner_rows(database, "SELECT value FROM store")
+    old = {"writer": "F. H."} if formed else {}  # an edit writes the fields of the kind only
+    assert row["value"]["content"] == {**old, **told, "tags": ["sand"], "finished": True}
