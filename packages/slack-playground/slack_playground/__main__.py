@@ -38,7 +38,6 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--native-name", help="the app's name in its own script, for the page")
     parser.add_argument("--create-app-url", help="where the page's link to a real Slack leads")
     parser.add_argument("--setup-command", help="what the page says to run in a terminal then")
-    parser.add_argument("--install-url", help="where the page's link to install the app leads")
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="stop when standard input is closed"
     )
@@ -62,7 +61,7 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         if arguments.request_url is not None:
             slack.http.url = check_loopback(arguments.request_url)
             slack.deliveries.mode = "http"
-        links = ("native_name", "create_app_url", "setup_command", "install_url")
+        links = ("native_name", "create_app_url", "setup_command")
         slack.workspaces.links.update((name, getattr(arguments, name)) for name in links)
         sys.stdout.write(json.dumps(facts(slack)) + "\n")
         sys.stdout.flush()

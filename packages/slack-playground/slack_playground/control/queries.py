@@ -49,17 +49,12 @@ def state(slack: Slack) -> Json:
 
 
 def _listed(slack: Slack, channel: Channel) -> Json:
-    """A conversation; `latest` is of its newest message that everybody in it sees."""
-    stored = reversed(slack.workspace.messages.get(channel.id, {}).values())
-    newest = next((message for message in stored if not message.only_for), None)
-    latest = newest and {"ts": newest.ts, "user": newest.body.get("user", "")}
     return {
         **vars(channel),
         "is_private": channel.is_private,
         "is_im": channel.kind == "im",
         "is_mpim": channel.kind == "mpim",
         "has_app": slack.workspace.identity.bot_user_id in channel.members,
-        "latest": latest,
     }
 
 

@@ -29,12 +29,12 @@ export function say(channel, text, thread_ts, files = []) {
   const id = crypto.randomUUID();
   const entry = { files, id, key: `pending-${id}`, channel, text, thread_ts, user: store.me };
   conversation(channel).pending.push(entry);
-  changed("messages");
   return send(entry);
 }
 
-async function send(entry) {
+export async function send(entry) {
   entry.problem = "";
+  changed("messages");
   try {
     await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, client_msg_id: entry.id, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
     if (store.me === entry.user) await loadConversation(entry.channel);
@@ -42,11 +42,6 @@ async function send(entry) {
     entry.problem = error.message;
     changed("messages");
   }
-}
-
-export function retry(entry) {
-  changed("messages");
-  return send(entry);
 }
 
 export function discard(entry) {

@@ -3,7 +3,7 @@
 
 import { openTab } from "./acts.js";
 import { forgetAnnounced } from "./dom.js";
-import { changed, here, isDm, keep, loadConversation, markRead, mine, people, recall, store } from "./store.js";
+import { changed, here, isDm, keep, loadConversation, mine, people, store } from "./store.js";
 import { speak } from "./words.js";
 
 const frame = document.getElementById("app");
@@ -25,7 +25,7 @@ export async function bePerson(id) {
   store.thread = null;
   if (store.side === "thread") store.side = null;
   changed("workspace", "views");
-  await goTo({ channel: (same ?? own.find((entry) => entry.id === recall(`channel.${id}`)) ?? own.find(isDm) ?? own[0]).id }, false);
+  await goTo({ channel: (same ?? own.find(isDm) ?? own[0]).id }, false);
 }
 
 /** @param {{channel?: string, thread?: string}} place */
@@ -41,12 +41,10 @@ export async function goTo({ channel, thread }, show = true) {
   store.tab = "messages";
   store.thread = null;
   if (store.side === "thread") store.side = null;
-  keep(`channel.${store.me}`, channel);
   if (show) showPane("conversation");
   opened();
   changed("side");
   await loadConversation(channel);
-  markRead(channel);
   if (isDm(here()) && store.workspace.messages_tab) await openTab("messages");
 }
 
