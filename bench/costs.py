@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import astuple, dataclass
 
 from bench.ground import Ground
 from bench.plan import Plan
@@ -25,24 +24,15 @@ BURST = 10
 _BETWEEN_JOBS = (10.0, 55.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The model's requests in a period."""
-
-    model_calls: int
-    embedding_calls: int
-    characters: int
-
-
-async def asked(ground: Ground) -> Asked:
-    """Return what the model was asked since this was last called."""
+async def asked(ground: Ground) -> Counter[str]:
+    """Return the calls of models, of embeddings, and the characters sent since the last call."""
     entries = (await ground.model("journal"))["entries"]
     await ground.model("journal", method="DELETE")
     calls = [entry for entry in entries if entry["endpoint"] in ("responses", "chat")]
-    return Asked(
-        len(calls),
-        sum(entry["endpoint"] == "embeddings" for entry in entries),
-        sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
+    return Counter(
+        calls=len(calls),
+        embeddings=sum(entry["endpoint"] == "embeddings" for entry in entries),
+        characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
     )
 
 
@@ -95,16 +85,15 @@ async def _count(
     """
     ground, person = systems.ground, systems.people[0]
 
-    async def say(*texts: str, by: str = person) -> Asked:
+    async def say(*texts: str, by: str = person) -> Counter[str]:
         """Say these at the same moment; return what the model was asked for them."""
         replies = await systems.turns(name, [(by, text) for text in texts])
         if any(one.ready is None for one in replies):
             raise RuntimeError(f"A turn of {name} failed: see its log.")
         return await asked(ground)
 
-    async def one_by_one(texts: Sequence[str]) -> Asked:
-        each = [await say(text) for text in texts]
-        return Asked(*(sum(values) for values in zip(*map(astuple, each), strict=True)))
+    async def one_by_one(texts: Sequence[str]) -> Counter[str]:
+        return sum([await say(text) for text in texts], Counter[str]())
 
     if name == "app":
         await _until_second(_BETWEEN_JOBS[0])
@@ -119,15 +108,15 @@ async def _count(
     sql = {what: max(0.0, sent - idle.get(what, 0.0) * seconds) for what, sent in used.items()}
 
     return {
-        "model_calls_per_message": round(model.model_calls / count, 2),
-        "embedding_calls_per_message": round(model.embedding_calls / count, 2),
+        "model_calls_per_message": round(model["calls"] / count, 2),
+        "embedding_calls_per_message": round(model["embeddings"] / count, 2),
         "sql_statements_per_message": round(sql.get("statements", 0) / count, 2),
         "sql_round_trips_per_message": round(sql.get("round_trips", 0) / count, 2),
         "sql_connections_per_message": round(used["connections"] / count, 2),
         "sql_statements_per_second_idle": round(idle.get("statements", 0.0), 2),
         "sql_messages_per_second_idle": round(idle.get("round_trips", 0.0), 2),
-        "sent_tokens_teaching": teaching.characters // 4,
-        "sent_tokens_plain": plain.characters // 4,
-        "model_calls_burst_10": burst.model_calls,
-        "model_calls_thanks": (await say("ok thanks")).model_calls,
+        "sent_tokens_teaching": teaching["characters"] // 4,
+        "sent_tokens_plain": plain["characters"] // 4,
+        "model_calls_burst_10": burst["calls"],
+        "model_calls_thanks": (await say("ok thanks"))["calls"],
     }

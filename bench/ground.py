@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import aiohttp
+import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings it
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -164,16 +165,11 @@ class Running:
 
     def rss_mb(self) -> float:
         """Return how much memory it has resident, in MB, as the kernel counts it."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        kib = next(one for one in status.splitlines() if one.startswith("VmRSS:")).split()[1]
-        return int(kib) * 1024 / 1e6
+        return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
 
     def cpu_seconds(self) -> float:
         """Return the processor time it has used."""
-        fields = (
-            Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return float(sum(psutil.Process(self.process.pid).cpu_times()[:2]))
 
     async def stop(self) -> None:
         """End it and wait until it has ended."""

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from bench.ground import Ground
 from bench.plan import Plan
-from bench.replies import Asked, Replies
+from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
 
@@ -23,37 +24,23 @@ _HELD_BY = 2
 DEFAULT_DELAY = "4"
 
 
+@dataclass(slots=True)
 class Crowd:
-    """People who write, and one reader that sees when each has their answer."""
+    """People who write, and how long each waited for the whole answer, in milliseconds."""
 
-    def __init__(self, replies: Replies, people: list[str]) -> None:
-        self._replies = replies
-        self._waiting: dict[Asked, asyncio.Future[float]] = {}
-        self.people = people
-        self.waits: list[float] = []
-        self.lost = 0
+    replies: Replies
+    people: list[str]
+    waits: list[float] = field(default_factory=list)
+    lost: int = 0
 
     async def ask(self, person: str) -> None:
         """Write, and wait for the whole answer."""
-        asked = await self._replies.ask(person, QUESTION)
-        future = asyncio.get_running_loop().create_future()
-        self._waiting[asked] = future
         try:
-            self.waits.append(await asyncio.wait_for(future, _SETTLING_SECONDS))
+            reply = await self.replies.ask(person, QUESTION, seconds=_SETTLING_SECONDS)
         except TimeoutError:
             self.lost += 1
-
-    async def watch(self) -> None:
-        """Read on until this is cancelled."""
-        while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            await self._replies.read()
-            for asked, future in [*self._waiting.items()]:
-                ready = self._replies.reply(asked).ready
-                if ready is not None:
-                    del self._waiting[asked]
-                    if not future.done():
-                        future.set_result(ready)
+        else:
+            self.waits.append(reply.ready or 0.0)
 
     async def at_once(self, writers: int, seconds: float) -> float:
         """Let so many write, each again as soon as they are answered; return answers a second.
@@ -90,13 +77,12 @@ class Crowd:
 async def crowd(ground: Ground, people: int) -> AsyncIterator[Crowd]:
     """Add people who have met the app before."""
     made = [await ground.person(f"Crowd{n}") for n in range(people)]
-    gathered = Crowd(await Replies.from_now(ground), made)
-    watching = asyncio.create_task(gathered.watch())
-    for begin in range(0, people, 16):
-        await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
-    gathered.waits.clear()
-    yield gathered
-    watching.cancel()
+    async with Replies.opened(ground, poll_seconds=_POLL_SECONDS) as replies:
+        gathered = Crowd(replies, made)
+        for begin in range(0, people, 16):
+            await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
+        gathered.waits.clear()
+        yield gathered
 
 
 async def measure(ground: Ground, plan: Plan) -> dict[str, float]:

@@ -93,7 +93,11 @@ def _cpu() -> Counter[str]:
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # as a connection of PostgreSQL that was closed
             words = " ".join([one.name(), *one.cmdline()])
-            names = {"postgres": "PostgreSQL", "--no-model": "Slack", "model": "model"}
+            names = {
+                "postgres": "PostgreSQL",
+                "slack_playground": "Slack",
+                "kioku_stand_in": "model",
+            }
             if name := next((names[word] for word in names if word in words), ""):
                 found[name] += sum(one.cpu_times()[:2])
     return found
@@ -107,10 +111,10 @@ async def run(turns: int) -> None:
         async with open_ground(Path(name)) as ground:
             await ground.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
             address = ground.app_database("profile")
-            async with ground.app(
-                address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
-            ) as [app]:
-                replies = await Replies.from_now(ground)
+            async with (
+                ground.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
+                Replies.opened(ground) as replies,
+            ):
                 people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
                 ready: list[float] = []
                 before = _cpu()
@@ -119,8 +123,8 @@ async def run(turns: int) -> None:
                         await ground.formed(address)
                         app.process.send_signal(signal.SIGUSR1)
                         ready, before = [], _cpu()
-                    asked = await replies.ask(people[number % _PEOPLE], QUESTION)
-                    ready += [one.ready or 0.0 for one in await replies.of([asked])]
+                    reply = await replies.ask(people[number % _PEOPLE], QUESTION)
+                    ready.append(reply.ready or 0.0)
                 await ground.formed(address)
                 beside = _cpu() - before
         steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))

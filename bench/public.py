@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import psycopg
+from psycopg.types.json import Jsonb
 
 from bench.ground import open_ground
 from bench.results import PUBLIC, write
-from bench.search import TEAM, key, load_memories
+from bench.search import TEAM
 from bot.queue.migrations import migrations
 from memory import (
     DM,
@@ -45,6 +47,11 @@ SPACE = EmbeddingSpace("universal-sentence-encoder-multilingual-3", 512)
 _TURN = re.compile(r"D\d+:\d+")
 _ADVERSARIAL = 5  # LoCoMo's category of questions without an answer
 _FIRST = (5, 10)
+_STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
+_VECTOR = (
+    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+    " VALUES (%s, %s, 'content', %s::real[]::vector)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,20 +145,22 @@ class _SentenceEncoder(Embedder):
 async def recall(address: str, embedder: Embedder, data: Set) -> dict[str, float]:
     """Return the share of the answering memories among the first that the app recalls."""
     vectors = await embedder.embed([text for _, text in data.memories])
-    stored = [
-        (user, key(number), json.dumps({"kind": "UserFact", "content": {"fact": text}}), vector)
-        for number, ((user, text), vector) in enumerate(zip(data.memories, vectors, strict=True))
-    ]
-    load_memories(address, stored.__iter__)
+    prefixes = [f"chat.{TEAM}.{user}.dm" for user, _ in data.memories]
+    values = [Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in data.memories]
+    keys = [f"{data.name} {number}" for number in range(len(vectors))]
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
+        await owner.cursor().executemany(_STORE, zip(prefixes, keys, values, strict=True))
+        await owner.cursor().executemany(_VECTOR, zip(prefixes, keys, vectors, strict=True))
+        await owner.execute("VACUUM ANALYZE")
     shares: dict[int, list[float]] = {first: [] for first in _FIRST}
     async with create_pool(address, min_size=1, max_size=2, timeout=60) as pool:
         for asked in data.questions:
             view = memory_view(Person(TEAM, asked.user).namespace(DM))
             recalled = await recall_memories(pool, embedder, view, asked.text)
-            keys = [memory.key for memory in recalled.memories]
-            wanted = set(map(key, asked.answers))
+            first_keys = [memory.key for memory in recalled.memories]
+            wanted = {keys[number] for number in asked.answers}
             for first, found in shares.items():
-                found.append(len(wanted & set(keys[:first])) / len(wanted))
+                found.append(len(wanted & set(first_keys[:first])) / len(wanted))
     return {f"{data.name}_questions": len(data.questions)} | {
         f"{data.name}_recall_at_{first}": round(statistics.fmean(found), 3)
         for first, found in shares.items()

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
+import itertools
 import random
 import statistics
 import time
-import uuid
-from array import array
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from operator import mul
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 import openai
 import psycopg
-from psycopg import sql
 
 from bench.ground import Ground
 from bench.plan import Plan
@@ -38,141 +31,74 @@ TEAM = "TBENCH"
 OWNERS = {"U100": 100, "U5000": 5_000}  # the people who are asked about, and their memories
 WANTED = 10
 _SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
-_OF_EACH_OTHER = 100
 _INDEXED = 100_000  # rows up to which mem0's index is built: a million take half an hour
 _NAMES = {10_000: "10k", 100_000: "100k", 1_000_000: "1m"}
-_VALUE = json.dumps({"kind": "UserFact", "content": {"fact": "something they said"}})
-_MEM0 = (  # the statement and the index of mem0ai 2.2.1
+# Memories by number, in the shape that LangMem stores, with random vectors.
+_LOAD = """
+WITH added AS (INSERT INTO store (prefix, key, value) SELECT 'chat.TBENCH.' || CASE
+    WHEN n <= 100 THEN 'U100' WHEN n <= 5100 THEN 'U5000' ELSE 'O' || n / 100 END || '.dm',
+    md5(n::text)::uuid::text, jsonb_build_object('kind', 'UserFact', 'content',
+    jsonb_build_object('fact', 'something they said'))
+    FROM generate_series(%s::int, %s::int) AS n RETURNING prefix, key)
+INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT prefix, key, 'content',
+    (SELECT array_agg(random() - 0.5) FROM generate_series(1, 256) WHERE key <> '')::vector
+FROM added
+"""
+# The table, the index and the statement of mem0ai 2.2.1, with the same memories.
+_LOAD_MEM0 = """
+DROP TABLE IF EXISTS mem0;
+CREATE TABLE mem0 AS SELECT key::uuid AS id, embedding AS vector, jsonb_build_object('data',
+    'something', 'user_id', split_part(prefix, '.', 3)) AS payload FROM store_vectors;
+ALTER TABLE mem0 ADD PRIMARY KEY (id);
+CREATE INDEX mem0_vector_idx ON mem0 USING hnsw (vector vector_cosine_ops);
+"""
+_MEM0 = (
     "SELECT id, vector <=> %s::vector AS distance, payload FROM mem0 WHERE payload->>%s = %s"
     " ORDER BY distance LIMIT %s"
 )
-
-Owner = psycopg.Connection[tuple[Any, ...]]
-Stored: TypeAlias = tuple[str, str, str, Sequence[float]]
-"""A memory to load: user, key, LangMem's JSON, vector."""
-
-
-class Vectors:
-    """Random vectors, one for each number: windows onto one long row, so that none is kept."""
-
-    def __init__(self) -> None:
-        chance = random.Random(7)
-        self._row = array("f", (chance.gauss(0, 1) for _ in range(2**21)))
-
-    def of(self, number: int) -> Sequence[float]:
-        """Return the vector of a memory. The factor is odd: no place is met twice."""
-        start = number * 786_433 % (len(self._row) - _SPACE.dimensions)
-        return self._row[start : start + _SPACE.dimensions]
-
-    def asked(self, number: int) -> list[float]:
-        """Return the vector of a question: near nothing in particular."""
-        chance = random.Random(f"question {number}")
-        return [chance.gauss(0, 1) for _ in range(_SPACE.dimensions)]
-
-    def nearest(self, asked: Sequence[float], numbers: Sequence[int]) -> set[str]:
-        """Return the keys of the nearest memories by cosine, by plain arithmetic."""
-
-        def far(number: int) -> float:
-            vector = self.of(number)
-            length = math.sqrt(sum(map(mul, vector, vector)))
-            return float(-sum(map(mul, vector, asked)) / length)
-
-        return {key(one) for one in sorted(numbers, key=far)[:WANTED]}
+_NEAREST = (
+    "SELECT key FROM store_vectors WHERE prefix = %s ORDER BY embedding <=> %s::vector LIMIT %s"
+)
 
 
-def key(number: int) -> str:
-    """Return the key of a memory."""
-    return str(uuid.UUID(int=number + 1))
+class _FixedVector(Embedder):
+    """Returns `vector` for every text."""
 
-
-def _users(start: int, end: int) -> Iterator[tuple[int, str]]:
-    owned = [user for user, count in OWNERS.items() for _ in range(count)]
-    for number in range(start, end):
-        yield number, owned[number] if number < len(owned) else f"O{number // _OF_EACH_OTHER}"
-
-
-def _memories(vectors: Vectors, start: int, end: int) -> Iterator[Stored]:
-    return ((user, key(n), _VALUE, vectors.of(n)) for n, user in _users(start, end))
-
-
-def _copy(owner: Owner, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    with owner.cursor().copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _literal(vector: Sequence[float]) -> str:
-    return "[" + ",".join(f"{one:.5g}" for one in vector) + "]"
-
-
-def load_memories(address: str, memories: Callable[[], Iterator[Stored]]) -> None:
-    """Add memories in the shape that LangMem stores; `memories` is called once for each table."""
-    with psycopg.connect(address, autocommit=True) as owner:
-        owner.execute("SET session_replication_role = replica")
-        rows: Iterator[tuple[Any, ...]] = (
-            (_prefix(user), key, value) for user, key, value, _ in memories()
-        )
-        _copy(owner, "COPY store (prefix, key, value) FROM STDIN", rows)
-        rows = (
-            (_prefix(user), key, "content", _literal(vector)) for user, key, _, vector in memories()
-        )
-        _copy(owner, "COPY store_vectors (prefix, key, field_name, embedding) FROM STDIN", rows)
-        owner.execute("VACUUM ANALYZE store")
-        owner.execute("VACUUM ANALYZE store_vectors")
-
-
-def _prefix(user: str) -> str:
-    return f"chat.{TEAM}.{user}.dm"
-
-
-def load_mem0(address: str, vectors: Vectors, start: int, end: int) -> None:
-    """Add the same memories to the table that mem0 makes, and then its index."""
-    with psycopg.connect(address, autocommit=True) as owner:
-        owner.execute("DROP INDEX IF EXISTS mem0_vector_idx")
-        rows = (
-            (key(n), _literal(vectors.of(n)), json.dumps({"data": "something", "user_id": user}))
-            for n, user in _users(start, end)
-        )
-        _copy(owner, "COPY mem0 (id, vector, payload) FROM STDIN", rows)
-        owner.execute("CREATE INDEX mem0_vector_idx ON mem0 USING hnsw (vector vector_cosine_ops)")
-        owner.execute("VACUUM ANALYZE mem0")
-
-
-class _Given(Embedder):
-    """Knows the vector of the one question that is asked."""
-
-    def __init__(self) -> None:
-        super().__init__(openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), _SPACE)
+    def __init__(self, space: EmbeddingSpace = _SPACE) -> None:
+        super().__init__(openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), space)
         self.vector: list[float] = []
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         return [self.vector for _ in texts]
 
 
+def _load(address: str, first: int, last: int) -> None:
+    with psycopg.connect(address, autocommit=True) as owner:
+        owner.execute(_LOAD, (first, last))
+        if last <= _INDEXED:
+            owner.execute(_LOAD_MEM0)
+        owner.execute("VACUUM ANALYZE")
+
+
 async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
     """Load, ask, and load more; the app's whole recall and mem0's one statement."""
-    vectors, found, loaded = Vectors(), dict[str, float](), 0
-    app, mem0 = ground.database("search"), ground.database("search_mem0")
-    migrate(app, _SPACE, migrations())
-    with psycopg.connect(mem0, autocommit=True) as owner:
-        owner.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        size = sql.Literal(_SPACE.dimensions)
-        table = sql.SQL("CREATE TABLE mem0 (id uuid PRIMARY KEY, vector vector({}), payload jsonb)")
-        owner.execute(table.format(size))
+    found, loaded, address = dict[str, float](), 0, ground.database("search")
+    migrate(address, _SPACE, migrations())
     for count in plan.memories:
-        await asyncio.to_thread(load_memories, app, partial(_memories, vectors, loaded, count))
-        if count <= _INDEXED:
-            await asyncio.to_thread(load_mem0, mem0, vectors, loaded, count)
-        found |= await _ask(app, mem0 if count <= _INDEXED else "", vectors, count, plan.questions)
+        await asyncio.to_thread(_load, address, loaded + 1, count)
+        found |= await _ask(address, count, plan.questions)
         loaded = count
     return found
 
 
-async def _ask(
-    app: str, mem0: str, vectors: Vectors, count: int, questions: int
-) -> dict[str, float]:
-    embedder, found = _Given(), dict[str, float]()
-    async with create_pool(app, min_size=1, max_size=2, timeout=60) as pool:
+async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
+    embedder, found = _FixedVector(), dict[str, float]()
+    chance = random.Random(7)
+    asked = [[chance.gauss() for _ in range(_SPACE.dimensions)] for _ in range(questions + 1)]
+    async with (
+        create_pool(address, min_size=1, max_size=2, timeout=60) as pool,
+        await psycopg.AsyncConnection.connect(address) as owner,
+    ):
 
         async def ours(user: str, vector: list[float]) -> list[str]:
             embedder.vector = vector
@@ -181,25 +107,24 @@ async def _ask(
             return [one.key for one in recalled.memories][:WANTED]
 
         async def theirs(user: str, vector: list[float]) -> list[str]:
-            cursor = await connection.execute(_MEM0, (vector, "user_id", user, WANTED))
+            cursor = await owner.execute(_MEM0, (vector, "user_id", user, WANTED))
             return [str(row[0]) for row in await cursor.fetchall()]
 
-        async with await psycopg.AsyncConnection.connect(mem0 or app) as connection:
-            ways = {"": ours, "mem0_": theirs} if mem0 else {"": ours}
-            for way, search in ways.items():
-                for user, own in OWNERS.items():
-                    numbers = [n for n, one in _users(0, sum(OWNERS.values())) if one == user]
-                    times, shares = [], []
-                    await search(user, vectors.asked(-1))
-                    for asked in map(vectors.asked, range(questions)):
-                        began = time.perf_counter()
-                        keys = await search(user, asked)
-                        times.append((time.perf_counter() - began) * 1000)
-                        shares.append(len(vectors.nearest(asked, numbers) & {*keys}) / WANTED)
-                    name = f"{_NAMES[count]}_{own}"
-                    found[f"{way}search_recall_at_{WANTED}_{name}"] = round(
-                        statistics.fmean(shares), 3
-                    )
-                    found[f"{way}search_ms_p50_{name}"] = round(statistics.median(times), 2)
-                    found[f"{way}search_ms_p95_{name}"] = round(quantile(times, 0.95), 2)
+        async def nearest(user: str, vector: list[float]) -> list[str]:
+            cursor = await owner.execute(_NEAREST, (f"chat.{TEAM}.{user}.dm", vector, WANTED))
+            return [row[0] for row in await cursor.fetchall()]
+
+        ways = {"": ours, "mem0_": theirs} if count <= _INDEXED else {"": ours}
+        for (way, search), (user, own) in itertools.product(ways.items(), OWNERS.items()):
+            times, shares = [], []
+            await search(user, asked[-1])
+            for vector in asked[:-1]:
+                began = time.perf_counter()
+                keys = await search(user, vector)
+                times.append((time.perf_counter() - began) * 1000)
+                shares.append(len({*await nearest(user, vector)} & {*keys}) / WANTED)
+            name = f"{_NAMES[count]}_{own}"
+            found[f"{way}search_recall_at_{WANTED}_{name}"] = round(statistics.fmean(shares), 3)
+            found[f"{way}search_ms_p50_{name}"] = round(statistics.median(times), 2)
+            found[f"{way}search_ms_p95_{name}"] = round(quantile(times, 0.95), 2)
     return found

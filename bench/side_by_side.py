@@ -49,10 +49,9 @@ class Measured:
             if system == "floor":
                 found |= spread(f"floor_ms{end}", _ready(times))
                 continue
-            for name in ("ready", "made", "first"):
-                values = [value for one in times if (value := getattr(one, name)) is not None]
-                if values:
-                    found |= spread(f"{start}{_METRICS[name]}{end}", values)
+            found |= spread(f"{start}reply_ready_ms{end}", _ready(times)) if times else {}
+            if first := [one.first for one in times if one.first is not None]:
+                found |= spread(f"{start}first_text_ms{end}", first)
             failed = self.failed[system, people]
             found[f"{start}failed_share{end}"] = round(failed / (failed + len(times)), 4)
             floors = [median(_ready(some)) for some in self.rounds["floor", people]]
@@ -68,9 +67,6 @@ class Measured:
         for system, spent in self.cpu_ms.items():
             found[f"{prefix(system)}cpu_ms_per_message"] = round(median(spent), 2)
         return found
-
-
-_METRICS = {"ready": "reply_ready_ms", "made": "reply_made_ms", "first": "first_text_ms"}
 
 
 def _ready(replies: Sequence[Reply]) -> list[float]:

@@ -17,6 +17,13 @@ TOLD = f"技術トピックでは{TOPIC}に興味があります。ラーメン�
 QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 PEERS = ("articles", "mem0")
 _AT_ONCE_WHILE_WARMING = 20
+# What mem0 asks of its model for its memory: here what the person said, if it teaches.
+_FOR_MEM0 = {
+    "endpoint": "chat",
+    "times": -1,
+    "pattern": r"(?s)## New Messages\n.*?user: ([^\n]*(?:興味|好き)[^\n]*)",
+    "output": {"text": '{"memory": [{"id": "0", "text": "\\1", "attributed_to": "user"}]}'},
+}
 
 
 @dataclass(slots=True)
@@ -37,8 +44,7 @@ class Systems:
         """
         if system != "app":
             return await self.peers[system].turns(turns)
-        asked = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
-        found = await self.replies.of(asked)
+        found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
         await self.ground.formed(self.app_address)
         return found
 
@@ -84,6 +90,7 @@ async def open_systems(
     }
     given = addresses or direct
     mem0_python = await asyncio.to_thread(mem0_venv.python)
+    await ground.model("script", _FOR_MEM0)
     async with AsyncExitStack() as stack:
         floor = await stack.enter_async_context(open_peer(ground, "floor"))
         articles = await stack.enter_async_context(
@@ -102,5 +109,5 @@ async def open_systems(
             app=app,
             app_address=direct["app"],
             peers={"floor": floor, "articles": articles, "mem0": mem0},
-            replies=await Replies.from_now(ground),
+            replies=await stack.enter_async_context(Replies.opened(ground)),
         )

@@ -14,7 +14,6 @@ from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.permalinks import Permalinks
 from bot.types import Refusal
 from bot.workspaces import Workspaces
 from memory import DM, Embedder, Former, Person, Pool, UserFact
@@ -36,7 +35,6 @@ class App:
     schemas: Sequence[type[BaseModel]]
     people: People
     audiences: Audiences
-    permalinks: Permalinks
 
     @property
     def stores_facts(self) -> bool:

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from collections.abc import Collection
 from uuid import UUID
 
 from psycopg import AsyncConnection, Error
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.logs import fault
 from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
 from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
-from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, UPDATE, error_code, posts
+from bot.slack.client import SLACK_FAULTS, error_code, show_privately
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
@@ -77,7 +75,7 @@ async def update_notices(
     )
     turns = [row["turn_id"] for row in await found.fetchall()]
     jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
-    await app.queue.defer_each(connection, SHOW_NOTICE, jobs, queue=REPLIES)
+    await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
 async def repeat_notice(
@@ -101,16 +99,8 @@ async def _show_later(
     lock: str,
     delay: float = 0.0,
 ) -> None:
-    await queue.defer(
-        where,
-        SHOW_NOTICE,
-        queue=REPLIES,
-        lock=lock,
-        delay=delay,
-        team=person.team_id,
-        user=person.user_id,
-        turn=str(turn),
-    )
+    jobs = {lock: {**person.ids, "turn": str(turn)}}
+    await queue.defer(where, SHOW_NOTICE, jobs, queue=REPLIES, delay=delay)
 
 
 async def show_now(app: App, person: Person, turn: UUID) -> None:
@@ -197,27 +187,19 @@ async def _delete(app: App, person: Person, channel: str, ts: str) -> None:
 async def _send(app: App, person: Person, row: DictRow, payload: Payload) -> str | None:
     """Let Slack show `payload`; return the ts if the message can be changed later."""
     client, channel = app.slack.client(person.team_id), row["channel"]
-    thread_ts = split_thread_key(row["thread"])[2]
-    arguments: dict[str, Any] = {"channel": channel, **payload}
-    method = posts(channel)
-    change: Callable[..., Awaitable[AsyncSlackResponse]] = client.chat_postMessage
     if row["ts"] is not None:
-        method, change = UPDATE, client.chat_update
-        arguments["ts"] = row["ts"]
-    elif row["audience"] == DM:
-        arguments |= {"thread_ts": thread_ts, "metadata": NOTICE_METADATA}
-        arguments |= {"unfurl_links": False, "unfurl_media": False}
-    else:
-        change = client.chat_postEphemeral
-        # In a thread without a reply Slack shows none, and reports no error.
-        replied = row["replied"] or row["question_ts"] != thread_ts
-        arguments["thread_ts"] = thread_ts if replied else None
-        arguments["user"] = person.user_id
-    answer = await app.slack.limits.retry(
-        person.team_id, method, lambda: change(**arguments), seconds=0.0
+        await client.chat_update(channel=channel, ts=row["ts"], **payload)
+        return str(row["ts"])
+    thread_ts, in_dm = split_thread_key(row["thread"])[2], row["audience"] == DM
+    has_reply = in_dm or row["replied"] or row["question_ts"] != thread_ts
+    return await show_privately(
+        client,
+        payload,
+        channel=channel,
+        user=person.user_id,
+        thread_ts=thread_ts if has_reply else None,
+        in_dm=in_dm,
     )
-    # Of an ephemeral message Slack says another one.
-    return answer.get("ts")
 
 
 def _lock(turn: UUID | str) -> str:

@@ -18,7 +18,7 @@ from psycopg.rows import DictRow
 
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
-from bot.slack.messages import API_TEAM, Message
+from bot.slack.messages import API_TEAM
 from bot.types import PROFILE_TRUSTED, ConsentMode, MemoryState, Off, PersonSettings
 from bot.ui.reader import Reader
 from memory import Person, Pool
@@ -108,16 +108,6 @@ async def switch_on(
     if scope is None:
         await _set(connection, person, "agreed_at = COALESCE(agreed_at, now())")
     return ended.rowcount > 0
-
-
-async def exclude(connection: AsyncConnection[DictRow], message: Message) -> None:
-    """Record that memory was off when this message alone was written."""
-    await connection.execute(
-        "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
-        " SELECT %(team)s, %(user)s, %(channel)s, at, at + interval '1 millisecond'"
-        " FROM to_timestamp(%(ts)s::text::float8) AS at ON CONFLICT DO NOTHING",
-        {**message.person.ids, "channel": message.channel_id, "ts": message.ts},
-    )
 
 
 async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
@@ -305,8 +295,7 @@ class People:
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
         """Return Slack's user object, empty for an unknown person; None: the answer has none."""
-        limits = self._slack.limits
-        if limits.wait(person.team_id, PROFILE):
+        if self._slack.limits.wait(person.team_id, PROFILE):
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -315,7 +304,6 @@ class People:
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
                 return {}
-            limits.note(person.team_id, PROFILE, error)
             log.info("a person could not be looked up: %s", error_code(error) or fault(error))
             return None
         return answer.get("user")

@@ -383,15 +383,6 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
     END
     $$;
 
--- Lets messages that wait for the model wait no longer.
-CREATE FUNCTION release_held_messages()
-    RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        UPDATE messages SET due_at = now()
-        WHERE worker IS NULL AND status IN ('waiting', 'answering') AND due_at > now()
-    $$;
-
 -- Fails messages that nothing could be done with in more than `most` attempts, and requests to
 -- POST /ask whose process died.
 CREATE FUNCTION fail_poison_messages(most int)
@@ -506,7 +497,6 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
             WHERE said.status NOT IN ('waiting', 'answering')
             UNION ALL
             SELECT version.team_id, version.user_id, version.at FROM memory_versions AS version
-            WHERE version.deleted_at IS NULL
         )
         SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
         FROM kept LEFT JOIN person_settings AS settings
@@ -595,14 +585,14 @@ CREATE FUNCTION purge_workspace(team text)
     $$;
 
 REVOKE ALL ON FUNCTION
-    claim_thread, beat, release_held_messages, fail_poison_messages, clear_away, end_history, end_open_messages,
+    claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, promises_to_remind_of,
     card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    claim_thread, beat, release_held_messages, fail_poison_messages, clear_away, end_history, end_open_messages,
+    claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, promises_to_remind_of,
     card_owners,

@@ -10,9 +10,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Called with the name of a step and its seconds.
 StepRecorder: TypeAlias = Callable[[str, float], None]
-# Called with the name of what is counted, the amount and the labels.
 CountRecorder: TypeAlias = Callable[[str, float, dict[str, str]], None]
 
 _steps: StepRecorder | None = None
@@ -59,7 +57,7 @@ def count(name: str, amount: float = 1.0, **labels: str) -> None:
 
 @contextmanager
 def recorded(steps: StepRecorder, counts: CountRecorder | None = None) -> Iterator[None]:
-    """Call `steps` with each step that ends in this process in this block, `counts` with counts."""
+    """Call `steps` with names and seconds of what ends in this block, `counts` with counts."""
     global _steps, _counts
     before = _steps, _counts
     _steps, _counts = steps, counts

@@ -9,8 +9,7 @@
 GRANT USAGE ON SCHEMA public TO kioku_app;
 GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_app;
 
--- Memories. The policies ask for the person once a statement, not once a row.
-GRANT SELECT, INSERT, UPDATE, DELETE ON store TO kioku_app;
+-- Memories. Policies ask for the person once a statement, not once a row.
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
@@ -30,7 +29,6 @@ CREATE INDEX store_instructions ON store (prefix text_pattern_ops)
     WHERE value->>'kind' = 'UserInstruction';
 CREATE INDEX store_superseding ON store (prefix text_pattern_ops) WHERE value ? 'supersedes';
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON store_vectors TO kioku_app;
 ALTER TABLE store_vectors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_vectors ON store_vectors
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
@@ -81,22 +79,24 @@ CREATE TABLE memory_versions (
     ts text,
     undoes bigint, -- the number of the first version that this one takes back
     batch uuid NOT NULL, -- the changes of one notice
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    deleted_at timestamptz,
-    forgotten_id uuid,
-    CONSTRAINT memory_versions_dates CHECK (
-        created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
-        AND updated_at >= '2000-01-01 00:00:00+00' AND updated_at < '2100-01-01 00:00:00+00'
-        AND expires_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00')
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX memory_versions_newest ON memory_versions (team_id, user_id, number DESC);
 CREATE INDEX memory_versions_of_memory ON memory_versions (team_id, user_id, key, number DESC);
-CREATE INDEX memory_versions_deleted ON memory_versions (deleted_at) WHERE deleted_at IS NOT NULL;
-GRANT SELECT, INSERT, UPDATE, DELETE ON memory_versions TO kioku_app;
 ALTER TABLE memory_versions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_versions ON memory_versions
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true)
-        AND (deleted_at IS NULL OR current_setting('kioku.forgotten', true) = 'shown'));
+    USING (team_id || '.' || user_id = (SELECT current_setting('kioku.person', true)));
+
+-- Forgotten versions: for ten minutes only the Undo of their forgetting reads them, then they go.
+CREATE TABLE forgotten_versions (
+    LIKE memory_versions,
+    forgotten_id uuid NOT NULL,
+    deleted_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE forgotten_versions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_forgotten_versions ON forgotten_versions
+    USING (team_id || '.' || user_id = (SELECT current_setting('kioku.person', true))
+        AND (SELECT current_setting('kioku.forgotten', true) = 'shown'));
 
 -- Proposals of formation that the person decides about. `messages`: a JSON array of {channel, ts},
 -- the messages it was asked because of. 'store': `before` has an empty content.
@@ -118,7 +118,6 @@ CREATE TABLE memory_questions (
 );
 CREATE INDEX memory_questions_expiry ON memory_questions (expires_at);
 CREATE INDEX memory_questions_person ON memory_questions (team_id, user_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON memory_questions TO kioku_app;
 ALTER TABLE memory_questions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_questions ON memory_questions
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
@@ -136,10 +135,12 @@ CREATE TABLE forgotten_sources (
     forgotten_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, user_id, channel, ts, forgotten_id)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON forgotten_sources TO kioku_app;
 ALTER TABLE forgotten_sources ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_forgotten_sources ON forgotten_sources
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+    USING (team_id || '.' || user_id = (SELECT current_setting('kioku.person', true)));
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, memory_versions, forgotten_versions,
+    memory_questions, forgotten_sources TO kioku_app;
 
 -- A text for comparison, between two spaces: compatibility form (NFKC), lower case, one space for
 -- punctuation and where ASCII meets another script; C++ and C# are words.
@@ -200,7 +201,7 @@ CREATE FUNCTION people_with_due(most int)
                 WHERE store.expires_at <= now() AND store.prefix LIKE 'chat.%'
             UNION SELECT question.team_id, question.user_id FROM memory_questions AS question
                 WHERE question.expires_at < now()
-            UNION SELECT version.team_id, version.user_id FROM memory_versions AS version
+            UNION SELECT version.team_id, version.user_id FROM forgotten_versions AS version
                 WHERE version.deleted_at < now() - interval '10 minutes'
         ) AS people ORDER BY random() LIMIT most
     $$;
@@ -215,6 +216,7 @@ CREATE FUNCTION purge_workspace_memories(team text)
             WHERE prefix ~>=~ ('chat.' || team || '.') AND prefix ~<~ ('chat.' || team || '/');
         DELETE FROM memory_questions WHERE team_id = team;
         DELETE FROM memory_versions WHERE team_id = team;
+        DELETE FROM forgotten_versions WHERE team_id = team;
         DELETE FROM forgotten_sources WHERE team_id = team;
     $$;
 

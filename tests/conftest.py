@@ -53,7 +53,7 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYTHONPATH"] = fork_server.SOURCES
 PLAYGROUND = "kioku_stand_in.playground"
 """The module that runs a playground with the stand-in model."""
-_READY_SECONDS = 30
+_READY_SECONDS = 90
 # In the order in which they begin, so that none is left when the other workers have ended.
 _LONGEST = (
     *("test_image.py", "test_distribution.py", "test_examples.py", "test_local_run.py"),

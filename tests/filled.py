@@ -24,6 +24,8 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, batch)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered',"
     " 'formation', gen_random_uuid())",
+    "INSERT INTO forgotten_versions SELECT memory_versions.*, gen_random_uuid()"
+    " FROM memory_versions WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, batch,"
     " expires_at, messages) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k',"
     " '{}', gen_random_uuid(), now() + interval '1 hour', '[]')",

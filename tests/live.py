@@ -141,7 +141,7 @@ class _Live:
         self.posted.append((channel, ts))
         chunks = [{**task, "status": "complete"}, text_chunk("Kioku's trial streams, ")]
         await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
-        end, blocks = [text_chunk("and stops.")], footer(Reader("en"), stand_in=False)
+        end, blocks = [text_chunk("and stops.")], footer(Reader("en"), "", stand_in=False)
         await self.client.chat_stopStream(channel=channel, ts=ts, chunks=end, blocks=blocks)
         message = await self._read(channel, root, ts)
         if "and stops." not in json.dumps(message):

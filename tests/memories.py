@@ -104,12 +104,10 @@ class ApprovedStore(CollectingStore):
         embedder: Embedder,
         view: MemoryView,
         said: Sequence[TypedMessage],
-        *,
-        schemas: Sequence[type[BaseModel]] = SCHEMAS,
     ) -> ApprovedStore:
         """Read the memories to show."""
-        former = Former(pool, embedder, no_model, schemas=schemas)
-        return cls(former, view, said, await known_memories(pool, embedder, view, said, schemas))
+        former = Former(pool, embedder, no_model)
+        return cls(former, view, said, await known_memories(pool, embedder, view, said))
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""

@@ -9,6 +9,7 @@ Code and prompts are ours; `DEVIATIONS` lists where the design could not be kept
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from typing import Annotated, Any
 from openai import OpenAI
 from pydantic import BaseModel, Field
 
-from bench.peers.serving import OnReplyText, serve
+from bench.peers.serving import serve
 
 MODEL = "gpt-6-luna"
 
@@ -72,14 +73,15 @@ def main() -> None:
         embed=OpenAIEmbeddings(model="text-embedding-3-small", check_embedding_ctx_length=False),
     )
 
-    def reply(question: dict[str, str], known: object) -> str:
-        frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
+    def reply(question: dict[str, str], known: list[str]) -> str:
+        memories = "\n".join(known)
+        frame = f"Answer the user. Known about them:\n<memories>\n{memories}\n</memories>"
         written: Any = [{"role": "developer", "content": frame}, question]
         return openai.responses.create(
             model=MODEL, input=written, tools=[{"type": "web_search_preview"}]
         ).output_text
 
-    def request(person: str, text: str, on_reply_text: OnReplyText) -> str:
+    def request(person: str, text: str) -> str:
         remember = create_memory_store_manager(
             f"openai:{MODEL}",
             instructions=GUIDANCE,
@@ -93,8 +95,10 @@ def main() -> None:
 
             @entrypoint(store=opened)
             def turn(question: dict[str, str], *, store: BaseStore, config: RunnableConfig) -> str:
-                answer = reply(question, store.search(("chat", config["configurable"]["user_id"])))
-                on_reply_text()
+                found = store.search(("chat", config["configurable"]["user_id"]))
+                answer = reply(
+                    question, [json.dumps(one.value, ensure_ascii=False) for one in found]
+                )
                 remember.invoke({"messages": [question]}, config=config)
                 return answer
 

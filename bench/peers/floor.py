@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 
-from bench.peers.serving import OnReplyText, serve
+from bench.peers.serving import serve
 
 MODEL = "gpt-6-luna"
 
@@ -13,14 +13,13 @@ def main() -> None:
     """Serve."""
     client = openai.OpenAI()
 
-    def turn(_person: str, text: str, on_reply_text: OnReplyText) -> str:
+    def turn(_person: str, text: str) -> str:
         stream = client.responses.create(model=MODEL, input=text, stream=True, store=False)
         reply = ""
         with stream:
             for event in stream:
                 if event.type == "response.output_text.delta":
                     reply += event.delta
-        on_reply_text()
         return reply
 
     serve(turn)

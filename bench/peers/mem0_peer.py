@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 
-from bench.peers.serving import OnReplyText, serve
+from bench.peers.serving import serve
 
 MODEL = "gpt-6-luna"
 EMBEDDINGS = "text-embedding-3-small"
@@ -39,14 +39,13 @@ def main() -> None:
     )
     completions = importlib.import_module("openai").OpenAI().chat.completions
 
-    def turn(person: str, text: str, on_reply_text: OnReplyText) -> str:
+    def turn(person: str, text: str) -> str:
         found = mem0.search(query=text, filters={"user_id": person}, top_k=SHOWN)["results"]
         known = "\n".join(json.dumps(one["memory"], ensure_ascii=False) for one in found)
         frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
         said = [{"role": "system", "content": frame}, {"role": "user", "content": text}]
         choice = completions.create(model=MODEL, messages=said).choices[0]
         reply = str(choice.message.content)
-        on_reply_text()
         mem0.add([*said, {"role": "assistant", "content": reply}], user_id=person)
         return reply
 

@@ -15,18 +15,16 @@ from typing import Any
 
 THREADS = 128
 
-OnReplyText = Callable[[], None]
-Turn = Callable[[str, str, OnReplyText], str]
-"""Called with the person's id, what they say, and what to call once the reply's text is there."""
+Turn = Callable[[str, str], str]
+"""Called with the person's id and what they say; returns the reply when the request is done."""
 
 
 def serve(turn: Turn) -> None:
     """Answer until standard input ends.
 
     A line ``[[person, text], …]`` starts all of its turns at the same moment, each in a thread of
-    its own; the answer is a line ``[{"made", "ready", "text"}, …]``, with the milliseconds from
-    that moment until the reply's text existed and until the request returned. A turn that failed
-    has no ``ready``, and its error as ``text``.
+    its own; the answer is a line ``[{"ready", "text"}, …]``, with the milliseconds from that moment
+    until the request returned. A turn that failed has no ``ready``, and its error as ``text``.
     """
     out = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
@@ -47,16 +45,11 @@ def _together(
 
     def one(person: str, text: str) -> dict[str, Any]:
         start.wait()
-        times: dict[str, float] = {}
-
-        def on_reply_text() -> None:
-            times.setdefault("made", (time.perf_counter() - began) * 1000)
-
         try:
-            said = turn(person, text, on_reply_text)
+            said = turn(person, text)
         except Exception as failed:  # noqa: BLE001 - counted and shown in the table
             return {"text": f"{type(failed).__name__}: {failed}"[:300]}
-        return {**times, "ready": (time.perf_counter() - began) * 1000, "text": said}
+        return {"ready": (time.perf_counter() - began) * 1000, "text": said}
 
     running = [threads.submit(one, person, text) for person, text in turns]
     began = time.perf_counter()

@@ -207,7 +207,7 @@ async def finish(
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
-    Waits for a running `lock_person` of its author: the next statement sees its result.
+    Waits for a running write of its author's memories: the next statement sees its result.
     Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
     worker: the turn must not end so.
     """

@@ -6,7 +6,6 @@ docs/explanation/one-message.md lists them, with the functions of bot/schema.sql
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, LiteralString
 
@@ -38,9 +37,8 @@ log = logging.getLogger(__name__)
 
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
-MAX_ATTEMPTS = 100
+MAX_ATTEMPTS = 200
 """Attempts after which a message fails, whatever ended them; most of them waited for a model."""
-_ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
 # Without a limit one mention would turn every later reply in the thread into a question.
@@ -125,6 +123,7 @@ _EDIT: LiteralString = (
     " crashes = CASE WHEN again THEN 0 ELSE crashes END,"
     " question = CASE WHEN reworded THEN %(question)s ELSE question END,"
     " words = CASE WHEN reworded THEN %(words)s ELSE words END,"
+    " formed_at = CASE WHEN NOT reworded THEN formed_at END,"
     # What was said in public belongs to its channel alone if that is not known to be public now.
     " audience = CASE WHEN reworded AND narrower THEN channel_id ELSE audience END"
     " FROM old WHERE messages.id = old.id"
@@ -213,7 +212,6 @@ class Inbox:
             statement,
             values,
             scope={THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope},
-            wait=_ACK_WAIT_SECONDS,
             prepare=True,
         )
 
@@ -224,7 +222,6 @@ class Inbox:
             _STORE_WITHDRAWN,
             _values(message),
             scope={THREAD_SETTING: message.thread},
-            wait=_ACK_WAIT_SECONDS,
         )
 
     @step("claim")
@@ -286,13 +283,14 @@ class Inbox:
         was written or edited later is answered. Returns whether a message is being answered there,
         or will be again.
         """
-        return await self._touch(
-            "UPDATE messages SET interrupted = interrupted"
-            " OR GREATEST(ts, changed_ts) < %(stopped)s"
-            f" WHERE thread = %(thread)s AND {OPEN} AND attempts > 0",
-            {"thread": thread, "stopped": stopped_ts},
-            thread,
+        found = await execute_statement(
+            self._pool,
+            "UPDATE messages SET interrupted = interrupted OR GREATEST(ts, changed_ts) < %s"
+            f" WHERE thread = %s AND {OPEN} AND attempts > 0 RETURNING id",
+            (stopped_ts, thread),
+            scope={THREAD_SETTING: thread},
         )
+        return bool(found)
 
     @step("check")
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
@@ -328,11 +326,6 @@ class Inbox:
                 await check_ownership(connection, claimed)
         self.threads.look(delay)
 
-    async def release_held(self) -> None:
-        """Let all messages that wait for the model wait no longer: the model is back."""
-        await execute_statement(self._pool, "SELECT release_held_messages()")
-        self.threads.look()
-
     async def finish_without_turn(
         self, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
     ) -> None:
@@ -342,16 +335,6 @@ class Inbox:
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await finish(connection, claimed, status)
-
-    async def _touch(
-        self, statement: LiteralString, parameters: Mapping[str, object], thread: str
-    ) -> bool:
-        scope, returning = {THREAD_SETTING: thread}, f"{statement} RETURNING id"
-        return bool(
-            await execute_statement(
-                self._pool, returning, parameters, scope=scope, wait=_ACK_WAIT_SECONDS
-            )
-        )
 
 
 def _values(message: Message) -> dict[str, Any]:

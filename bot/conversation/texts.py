@@ -9,13 +9,11 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.claimed_message import OPEN, THREAD_SETTING
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import Message, split_thread_key
-from bot.slack.permalinks import MessageKey
+from bot.slack.messages import Message, MessageKey, split_thread_key
 from memory import DM, Gone, Person, Pool
 from memory.formation import sources_among
-from memory.postgres import execute_statement, person_transaction
+from memory.postgres import person_transaction
 
 UPDATE_FROM_MESSAGE = "follow_message"
 _IN_SELECTION: LiteralString = (
@@ -53,35 +51,6 @@ _DELETE: LiteralString = (
 
 
 # --- a message was edited or deleted -----------------------------------------------------------
-async def begin_formation_again(
-    connection: AsyncConnection[DictRow], person: Person, turn: UUID
-) -> bool:
-    """Let memories be formed again from a turn's words; return False if none are stored."""
-    changed = await connection.execute(
-        "UPDATE messages SET formed_at = NULL"
-        " WHERE id = %s AND team_id = %s AND user_id = %s AND words <> ''",
-        (turn, person.team_id, person.user_id),
-    )
-    return changed.rowcount > 0
-
-
-async def delete_withdrawn_texts(
-    pool: Pool, person: Person, turn: UUID, thread: str, *, complete: bool
-) -> None:
-    """Delete the texts of a turn whose message was deleted; `complete`: nothing is left in Slack.
-
-    Then it has ended.
-    """
-    await execute_statement(
-        pool,
-        "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"
-        " worker = NULL, ended_at = CASE WHEN %s THEN now() END"
-        " WHERE id = %s AND team_id = %s AND user_id = %s",
-        (complete, turn, person.team_id, person.user_id),
-        scope={THREAD_SETTING: thread},
-    )
-
-
 async def check_changed_sources(pool: Pool, queue: Queue, person: Person) -> None:
     """Schedule an update from each edited or deleted message that a memory comes from.
 
@@ -110,17 +79,9 @@ async def read_message_later(
     root: str,
 ) -> None:
     """Add the job that updates memories from what a message says in Slack then."""
-    await queue.defer(
-        connection,
-        UPDATE_FROM_MESSAGE,
-        queue=BACKGROUND,
-        lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
-        team=person.team_id,
-        user=person.user_id,
-        channel=channel,
-        ts=ts,
-        root=root,
-    )
+    lock = f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}"
+    jobs = {lock: {**person.ids, "channel": channel, "ts": ts, "root": root}}
+    await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 
 # --- memory is off, or something is forgotten ---------------------------------------------------
@@ -162,32 +123,12 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
     """Return the ts of the author's message before this one: in its thread, in a DM in any."""
     found = await connection.execute(
         "SELECT ts FROM messages WHERE team_id = %s AND user_id = %s AND begun_at IS NOT NULL"
-        " AND channel_id = %s AND ts < %s AND (thread = %s OR audience = %s)"
+        f" AND channel_id = %s AND ts < %s AND (thread = %s OR audience = '{DM}')"
         " ORDER BY ts DESC LIMIT 1",
-        (
-            message.team_id,
-            message.user_id,
-            message.channel_id,
-            message.ts,
-            message.thread,
-            DM,
-        ),
+        (message.team_id, message.user_id, message.channel_id, message.ts, message.thread),
     )
     row = await found.fetchone()
     return str(row["ts"]) if row else None
-
-
-async def has_turn(connection: AsyncConnection[DictRow], message: Message, words: str) -> bool:
-    """Return whether a message has a turn that still has these words.
-
-    It has others after an edit, and none after the message was deleted or forgotten.
-    """
-    found = await connection.execute(
-        "SELECT FROM messages WHERE team_id = %s AND channel_id = %s AND ts = %s"
-        " AND begun_at IS NOT NULL AND words = %s",
-        (message.team_id, message.channel_id, message.ts, words),
-    )
-    return await found.fetchone() is not None
 
 
 async def delete_forgotten_texts(
@@ -220,13 +161,3 @@ async def delete_forgotten_texts(
         times = [*filter(None, [row["asked"]]), *row["answered"]]
         messages += [(row["channel_id"], ts) for ts in times]
     return messages
-
-
-async def delete_old_turns(connection: AsyncConnection[DictRow], person: Person, days: int) -> int:
-    """Delete the ended turns of a person that are older than `days`; return how many."""
-    gone = await connection.execute(
-        "DELETE FROM messages WHERE team_id = %s AND user_id = %s"
-        f" AND NOT {OPEN} AND begun_at < now() - make_interval(days => %s)",
-        (person.team_id, person.user_id, days),
-    )
-    return gone.rowcount

@@ -21,10 +21,10 @@ from bot.people import (
     off_record,
 )
 from bot.queue.queue import Queue
-from bot.slack.messages import Message, typed
+from bot.slack.messages import Message
 from bot.types import MemoryState
 from memory import DM, MemoryView, Person, Pool
-from memory.credentials import Credential, redact, redact_texts
+from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
 from memory.recall import first_memories
@@ -41,16 +41,6 @@ _EXCHANGES: LiteralString = (
     "SELECT ts, thread, user_id, question, reply FROM messages"
     " WHERE team_id = %(team)s AND channel_id = %(channel)s"
     f" AND NOT {OPEN} AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s"
-)
-# The person's earlier messages that still wait to be answered.
-_WAITING: LiteralString = (
-    "SELECT ts, left(message->>'text', 1064) AS text FROM messages e"
-    f" WHERE team_id = %(team)s AND user_id = %(user)s AND {OPEN} AND ts < %(ts)s"
-    " AND message IS NOT NULL"
-    " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
-    " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
-    " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
-    f" AND NOT ({off_record('e')}) ORDER BY ts DESC LIMIT 10"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
@@ -159,15 +149,13 @@ class Turns:
         *,
         question: str,
         words: str,
-        bot_user_id: str,
         limited: bool = False,
     ) -> Turn:
         """Store the turn of a message that is about to be answered; read what it begins with.
 
         Exchanges are the thread's (in a direct message also the last day's across its threads).
-        Recent words are the person's own that no formation has taken up: of turns that `view` may
-        see, and of messages that still wait. Where memory is off there is neither, and there are no
-        memories.
+        Recent words are the person's own that no formation has taken up, of turns that `view` may
+        see. Where memory is off there is neither, and there are no memories.
 
         What is not to be kept is not stored, and credentials never are. Raises `Superseded` when
         another worker answers the message and, if it is `limited`,
@@ -202,7 +190,7 @@ class Turns:
             asked=stored["asked"],
             forgotten_messages=frozenset(row["forgotten"]),
             forgettings=tuple(row["forgettings"]),
-            **({} if memory_state.off else _context(row, bot_user_id)),
+            **({} if memory_state.off else _context(row)),
         )
 
     @step("end")
@@ -290,7 +278,6 @@ async def _read(
         "  AND forgotten_at > now() - interval '1 day') AS forgettings,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
-        f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"
         f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
         f" {memories} AS memories,"
         " CASE WHEN %(count_requests)s AND event.event_id IS NOT NULL"
@@ -313,22 +300,13 @@ async def _read(
     return row
 
 
-def _context(row: DictRow, bot_user_id: str) -> dict[str, Any]:
+def _context(row: DictRow) -> dict[str, Any]:
     """Return `exchanges`, `recent_words` and `memories` of a turn."""
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
-    recent = {
-        one["ts"]: _without_credentials(one["text"], bot_user_id) for one in row["waiting"] or []
-    }
-    recent |= {one["ts"]: one["words"] for one in row["unformed"] or []}
     shown = {exchange.ts for exchange in exchanges}
-    words = tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown)
+    recent = [one for one in reversed(row["unformed"] or []) if one["ts"] not in shown]
+    words = tuple(one["words"] for one in recent)
     return {"exchanges": exchanges, "recent_words": words, "memories": row["memories"] or []}
-
-
-def _without_credentials(text: str, bot_user_id: str) -> str:
-    """Return what was typed; where it was cut, without the end, which may be half a credential."""
-    shown = redact(typed(text, bot_user_id)).text
-    return shown if len(text) <= 1_000 else shown[:-64]
 
 
 def _scope(message: Message) -> dict[str, str]:

@@ -83,17 +83,6 @@ def final_question(reply: str) -> str | None:
     return sentences[-1][-_MAX_QUESTION:]
 
 
-async def count_unformed(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    """Return the number of answered messages that are not formed yet, by audience."""
-    found = await connection.execute(
-        "SELECT audience, count(*) AS messages FROM messages WHERE team_id = %s AND user_id = %s"
-        " AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
-        " GROUP BY audience",
-        (person.team_id, person.user_id),
-    )
-    return {row["audience"]: row["messages"] for row in await found.fetchall()}
-
-
 async def mark_formed(
     connection: AsyncConnection[DictRow],
     person: Person,
@@ -123,17 +112,6 @@ async def mark_formed(
     return settings_of(row) if row["marked"] == len(ids) else None
 
 
-async def mark_message_formed(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> None:
-    """Record that memories were formed from a message, so that formation skips it."""
-    await connection.execute(
-        "UPDATE messages SET formed_at = now() WHERE team_id = %s AND user_id = %s"
-        " AND channel_id = %s AND ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
-        (person.team_id, person.user_id, channel, ts),
-    )
-
-
 async def schedule_formation(
     connection: AsyncConnection[DictRow], queue: Queue, settings: Settings, namespace: Namespace
 ) -> None:
@@ -157,10 +135,16 @@ async def form_now(pool: Pool, queue: Queue, settings: Settings, person: Person)
     async with person_transaction(pool, person) as connection:
         if (await read_settings(connection, person)).off(settings.consent):
             return 0
-        messages = await count_unformed(connection, person)
-        for audience in messages:
-            await form_after(connection, queue, person.namespace(audience), 0.0)
-    return sum(messages.values())
+        found = await connection.execute(
+            "SELECT audience, count(*) AS messages FROM messages WHERE team_id = %(team)s AND"
+            " user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
+            " GROUP BY audience",
+            person.ids,
+        )
+        rows = await found.fetchall()
+        for row in rows:
+            await form_after(connection, queue, person.namespace(row["audience"]), 0.0)
+    return sum(row["messages"] for row in rows)
 
 
 async def form_after(

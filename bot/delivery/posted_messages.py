@@ -1,4 +1,4 @@
-"""The messages of a reply in Slack: streamed or posted, found after a crash, deleted.
+"""The messages of a reply in Slack: streamed or posted, recorded, found after a crash, deleted.
 
 A message that was streamed is appended to, stopped or deleted, and never updated: what Slack makes
 of its text and of the new blocks is not specified. Sources: docs/reality.md, "Streams", and
@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
+from uuid import UUID
 
 from psycopg import OperationalError
 
-from bot.conversation.claimed_message import Interrupted, Superseded
-from bot.delivery.outbox import Outbox, messages_of_turn, replies_after, turn_metadata
+from bot.conversation.claimed_message import (
+    STILL_OURS,
+    THREAD_SETTING,
+    Interrupted,
+    Superseded,
+    superseded,
+)
+from bot.conversation.turns import Turn
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
@@ -29,18 +36,18 @@ from bot.slack.client import (
     Installations,
     delete_message,
     error_code,
+    is_passing,
 )
-from bot.slack.messages import Message
-from bot.ui.blocks import Block, escaped
-from bot.ui.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
+from bot.ui.blocks import Block, escaped, shortened
+from bot.ui.reply import FALLBACK_LIMIT, MESSAGE_TEXT_LIMIT, Chunk, markdown, text_chunk
+from memory import Pool
 from memory.metrics import step
+from memory.postgres import execute_statement
 
 _Answer = TypeVar("_Answer")
 
 log = logging.getLogger(__name__)
 
-# Slack ends a stream after about five minutes, even a busy one.
-STREAM_SECONDS = 230.0
 # How long Slack may be in trouble before a turn is ended, to be begun again.
 TROUBLE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -48,8 +55,9 @@ _LONGEST_PAUSE_SECONDS = 10.0
 SETTLED_SECONDS = 8.0
 # A reply is not dropped for a rate limit, nor is a place held for ever.
 _PATIENCE_SECONDS = 600.0
-# The error of ``chat.startStream`` in a kind of conversation that takes no streams.
-_NO_STREAMS = "channel_type_not_supported"
+# How far this clock and Slack's may differ; Slack's signatures allow as much.
+_CLOCKS_DIFFER_SECONDS = 300.0
+_TURN_EVENT = "kioku_turn"
 
 
 class DeliveryFailed(Exception):
@@ -66,300 +74,296 @@ class DeliveryFailed(Exception):
         return restricted or self.code in CONVERSATION_GONE
 
 
-@dataclass(slots=True)
-class PostedMessage:
-    """One message of the reply; `live`: it streams, since `opened_at` on the monotonic clock."""
-
-    ts: str
-    text: str = ""
-    live: bool = True
-    opened_at: float = 0.0
-
-    @property
-    def is_old(self) -> bool:
-        """Whether Slack would soon end the stream."""
-        return time.monotonic() - self.opened_at > STREAM_SECONDS
-
-
 class PostedMessages:
-    """The messages of one reply, in order. Each is recorded as intended before it is begun.
+    """The messages of one reply, as the row of its turn records them.
 
-    `confirm` is awaited just before a message is posted; what it raises keeps Slack from being
-    called. All methods raise what the Slack client raises, unless their lines say otherwise; those
-    that begin a message raise `Superseded` when another worker answers.
+    The row says that a message is about to be begun (`posting_since`) before Slack is called, and
+    its ts (`reply_ts`) afterwards; `Turns.begin` has stored the first `posting_since`. `stream` is
+    the ts of the message that streams, empty if there is none. `confirm` is awaited just before a
+    message is posted; what it raises keeps Slack from being called.
+
+    All methods raise what the Slack client raises, unless their lines say otherwise; those that
+    begin a message raise `Superseded` when another worker answers.
     """
 
     def __init__(
         self,
+        pool: Pool,
         slack: Installations,
-        message: Message,
-        outbox: Outbox,
+        turn: Turn,
         *,
         confirm: Callable[[], Awaitable[object]],
     ) -> None:
+        self._pool = pool
         self._slack = slack
-        self._client = slack.client(message.team_id)
-        self._patient = slack.client(message.team_id, patience=_PATIENCE_SECONDS)
-        self._limits = slack.limits
-        self._message = message
-        self._outbox = outbox
+        self._turn = turn
+        self._message = turn.message
+        self._client = slack.client(self._message.team_id)
+        self._patient = slack.client(self._message.team_id, patience=_PATIENCE_SECONDS)
         self._confirm = confirm
-        self.posted: list[PostedMessage] = []
+        self.stream = ""
         # Of earlier attempts: an interim reply, half an answer, or the answer before an edit.
-        self._replaced = [PostedMessage(ts, live=False) for ts in outbox.times]
+        self._replaced = list(turn.reply_ts)
+        self._intended = True
+        # When Slack was asked for a message whose ts is not recorded (monotonic), by this attempt
+        # or one that died; None where it is known that there is none.
+        self._asked_at = None if turn.asked is None else time.monotonic() - turn.asked
         self._recording: asyncio.Task[None] | None = None
 
-    @property
-    def live(self) -> PostedMessage | None:
-        """The last message, where it streams."""
-        return self.posted[-1] if self.posted and self.posted[-1].live else None
-
-    @property
-    def _may_stream(self) -> bool:
-        """Whether Slack allows a stream to begin, and others to end."""
-        team = self._message.team_id
-        return not any(self._limits.wait(team, name) for name in (START, self._start_here, STOP))
-
-    @property
-    def _start_here(self) -> str:
-        """The name of ``chat.startStream`` in conversations of this kind: D, C or G."""
-        return f"{START} {self._message.channel_id[:1]}"
-
-    async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> PostedMessage | None:
-        """Begin a streamed message; None while Slack's rate limit refuses that."""
-        await self.wait_recorded()
-        if not self._may_stream:
-            return None
-        await self.delete_replaced()
-        await self._outbox.record_intent()
-        # Stop ends this call and not the attempt; Slack may carry it out a little later.
-        self._outbox.asked_at = time.monotonic()
-        try:
-            with step("slack start"):
-                answer = await self._client.chat_startStream(
-                    channel=self._message.channel_id,
-                    thread_ts=self._message.thread_ts,
-                    recipient_team_id=self._message.user_team_id,
-                    recipient_user_id=self._message.user_id,
-                    **_content(text, tasks),
-                )
-        except SLACK_FAULTS as error:
-            self._limits.note(self._message.team_id, START, error)
-            if error_code(error) == _NO_STREAMS:
-                self._limits.never(self._message.team_id, self._start_here)
-            if error_code(error):
-                self._outbox.asked_at = None
-            raise
-        begun = PostedMessage(str(answer["ts"]), text, opened_at=time.monotonic())
-        self.posted.append(begun)
-        # Recorded while the next words come: until then it is found by `posting_since`.
-        self._recording = asyncio.create_task(self._record(begun))
-        return begun
-
-    async def wait_recorded(self) -> None:
-        """Wait until the latest stream is recorded; raises the error of recording it."""
-        if (recording := self._recording) is not None:
-            # A task that is awaited is cancelled with its waiter; this one is not.
-            await asyncio.wait({recording})
-            self._recording = None
-            recording.result()
-
-    async def leave(self, *, replaced: bool = False) -> None:
-        """Wait for recordings under way, and clear an intent whose message was never started.
-
-        With `replaced` the messages will be deleted, so streams are ended. Errors are logged only,
-        because the reply has ended already.
-        """
-        try:
-            await self.wait_recorded()
-            await self._outbox.cancel_intent()
-            for posted in [*self._replaced, *self.posted] if replaced else []:
-                await self.end(posted)
-        except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
-            log.info("a reply was left as it was: %s", fault(error))
-
-    async def append(self, posted: PostedMessage, text: str, tasks: Sequence[Chunk] = ()) -> bool:
-        """Add to a stream; False while Slack's rate limit refuses it."""
-        await self.wait_recorded()
-        team = self._message.team_id
-        if self._limits.wait(team, APPEND):
+    async def start(self, text: str, tasks: Sequence[Chunk]) -> bool:
+        """Begin a streamed message; False while Slack's rate limits refuse to begin or end one."""
+        if any(self._slack.limits.wait(self._message.team_id, name) for name in (START, STOP)):
             return False
+        await self._prepare()
+        # Stop ends this call and not the attempt; Slack may carry it out a little later.
+        self._asked_at = time.monotonic()
         try:
-            with step("slack append"):
-                await self._client.chat_appendStream(
-                    channel=self._message.channel_id, ts=posted.ts, **_content(text, tasks)
-                )
+            answer = await self._client.chat_startStream(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                recipient_team_id=self._message.user_team_id,
+                recipient_user_id=self._message.user_id,
+                chunks=_chunks(text, tasks),
+            )
         except SLACK_FAULTS as error:
-            if self._limits.note(team, APPEND, error):
-                return False
+            if error_code(error):
+                self._asked_at = None
             raise
-        posted.text += text
+        self.stream = str(answer["ts"])
+        # Recorded while the next words come: until then it is found by `posting_since`.
+        self._recording = asyncio.create_task(self._record(self.stream))
         return True
 
-    async def stop(
-        self,
-        posted: PostedMessage,
-        text: str,
-        footer_blocks: Sequence[Block] = (),
-        tasks: Sequence[Chunk] = (),
-        *,
-        last: bool = True,
-    ) -> None:
-        """End a stream with its last text; without `last`, another message follows."""
-        await self.wait_recorded()
-        await self._stop_stream(
-            posted,
-            **(_content(text, tasks) if text or tasks else {}),
-            **({"blocks": footer_blocks} if footer_blocks else {}),
-            metadata=turn_metadata(self._outbox.turn_id, self.posted.index(posted)),
-            session_status="active" if last else "processing",
-        )
-        posted.text += text
-        posted.live = False
-
-    async def end(self, posted: PostedMessage) -> None:
-        """End a stream as it is."""
-        if not posted.live:
-            return
+    async def append(self, text: str, tasks: Sequence[Chunk]) -> bool:
+        """Add to the stream; False while Slack's rate limit refuses it."""
+        if self._slack.limits.wait(self._message.team_id, APPEND):
+            return False
         try:
-            await self._stop_stream(posted, session_status="active")
+            await self._client.chat_appendStream(
+                channel=self._message.channel_id, ts=self.stream, chunks=_chunks(text, tasks)
+            )
         except SLACK_FAULTS as error:
-            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
-            # Refused means that it had ended; after any other fault that is not known.
-            posted.live = not error_code(error)
-        else:
-            posted.live = False
+            if error_code(error) == "ratelimited":
+                return False
+            raise
+        return True
 
-    def discard(self, first: int = 0) -> None:
-        """Let all messages from `first` on be deleted before the next one is begun."""
-        self._replaced += self.posted[first:]
-        del self.posted[first:]
+    async def stop(self, text: str, tasks: Sequence[Chunk], footer_blocks: list[Block]) -> None:
+        """End the stream with its last text."""
+        await self._patient.chat_stopStream(
+            channel=self._message.channel_id,
+            ts=self.stream,
+            chunks=_chunks(text, tasks) or None,
+            blocks=footer_blocks or None,
+            metadata=turn_metadata(self._turn.id),
+            session_status="active",
+        )
+        await self._recorded()
+
+    def discard(self) -> None:
+        """Let the stream be deleted before the next message is begun."""
+        if self.stream:
+            self._replaced.append(self.stream)
+            self.stream = ""
 
     async def post(self, text: str, footer_blocks: list[Block]) -> None:
         """Post a message, once: where Slack refuses it, as text without blocks and footer.
 
         Raises `DeliveryFailed` where Slack refuses it.
         """
-        await self.wait_recorded()
-        await self.delete_replaced()
-        await self._outbox.record_intent()
-        blocks = message_blocks(text, footer_blocks)
+        await self._prepare()
         try:
-            await self._post(text=fallback(text), blocks=blocks)
+            blocks = [markdown(text), *footer_blocks]
+            await self._post(text=shortened(text, FALLBACK_LIMIT), blocks=blocks)
         except DeliveryFailed as failed:
             if failed.is_expected:
                 raise
             log.warning("a reply was refused, it is posted as text: %s", failed.code)
             await self._post(text=escaped(text, MESSAGE_TEXT_LIMIT))
 
-    async def delete_replaced(self) -> None:
-        """Delete what earlier attempts posted, also a message that was posted and not recorded."""
-        if self._outbox.asked_at is not None:
-            settled = self._outbox.asked_at + SETTLED_SECONDS
+    async def leave(self) -> None:
+        """Wait for the recording under way; clear an intent whose message was never begun.
+
+        Errors are logged only, because the reply has ended already.
+        """
+        try:
+            await self._recorded()
+            if self._intended and self._asked_at is None:
+                await self._update("posting_since = NULL")
+        except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
+            log.info("a reply was left as it was: %s", fault(error))
+
+    async def _prepare(self) -> None:
+        """Delete what earlier attempts posted, recorded or not; record that a message is begun."""
+        await self._recorded()
+        if self._asked_at is not None:
+            settled = self._asked_at + SETTLED_SECONDS
             await asyncio.sleep(max(settled - time.monotonic(), 0.0))
-            self._replaced += [PostedMessage(ts) for ts in await self._unrecorded()]
-            self._outbox.asked_at = None
+            self._replaced += await self._unrecorded(
+                time.time() - (time.monotonic() - self._asked_at)
+            )
+            self._asked_at = None
         while self._replaced:
             await self._delete(self._replaced[0])
             del self._replaced[0]
+        if not self._intended:
+            await self._update("posting_since = now()")
+            self._intended = True
 
-    async def _delete(self, posted: PostedMessage) -> None:
+    async def _delete(self, ts: str) -> None:
         """Delete a message, if Slack allows it."""
-        await self.end(posted)
-        delete = partial(delete_message, self._patient, self._message.channel_id, posted.ts)
+        delete = partial(delete_message, self._patient, self._message.channel_id, ts)
         try:
-            with step("slack delete"):
-                await _carried_out(delete)
+            await carried_out(delete)
         except SLACK_FAULTS as error:
             log.warning("a message was not deleted: %s", error_code(error) or fault(error))
             if not error_code(error):
                 raise
             if error_code(error) != "message_not_found":
                 return
-        await self._outbox.record_deleted(posted.ts)
+        await self._update("reply_ts = array_remove(reply_ts, %s)", ts)
 
     async def _post(self, **content: Any) -> None:
         async def post_once() -> str:
-            lost = self._outbox.asked_at is not None
-            if lost and (found := await self._unrecorded(marked_only=True)):
+            # A post has metadata from its beginning: no stream without is taken for it.
+            if self._asked_at is not None and (found := await self._unrecorded(math.inf)):
                 return found[0]
             await self._confirm()
-            self._outbox.asked_at = time.monotonic()
-            with step("slack post"):
-                answer = await self._patient.chat_postMessage(
-                    channel=self._message.channel_id,
-                    thread_ts=self._message.thread_ts,
-                    unfurl_links=False,
-                    unfurl_media=False,
-                    metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
-                    **content,
-                )
+            self._asked_at = time.monotonic()
+            answer = await self._patient.chat_postMessage(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=turn_metadata(self._turn.id),
+                **content,
+            )
             return str(answer["ts"])
 
         try:
-            ts = await _carried_out(post_once)
+            ts = await carried_out(post_once)
         except SLACK_FAULTS as error:
             code = error_code(error)
             if code:
-                self._outbox.asked_at = None
+                self._asked_at = None
             if code in ("", "ratelimited"):
                 raise
             raise DeliveryFailed(code) from error
-        posted = PostedMessage(ts, live=False)
-        await self._record(posted)
-        self.posted.append(posted)
+        await self._record(ts)
 
-    async def _record(self, posted: PostedMessage) -> None:
-        try:
-            await self._outbox.record_posted(posted.ts)
-        except Superseded:
-            # The other worker does not know it, and would leave it beside its own.
-            await self._delete(posted)
-            raise
+    async def _unrecorded(self, since: float) -> list[str]:
+        """Return the times of `messages_of_turn` in the thread, among the first 200 after it.
 
-    async def _stop_stream(self, posted: PostedMessage, **arguments: Any) -> None:
-        with step("slack stop"):
-            await self._patient.chat_stopStream(
-                channel=self._message.channel_id, ts=posted.ts, **arguments
-            )
-
-    async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
-        """Look in the thread for messages of this turn; nothing where Slack does not say."""
-        bot_user_id = await self._slack.bot_user_id(self._message.team_id)
+        None where Slack refuses to show the thread.
+        """
+        message = self._message
         look = partial(
-            replies_after,
-            self._patient,
-            self._message.channel_id,
-            self._message.thread_ts,
-            self._message.ts,
+            self._patient.conversations_replies,
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            oldest=message.ts,
+            include_all_metadata=True,
+            limit=200,
         )
         try:
             # A message that is not found would be posted twice: Slack is asked again.
-            found = await _carried_out(look)
+            answer = await carried_out(look)
         except SLACK_FAULTS as error:
-            log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
+            if is_passing(error):
+                raise
+            log.warning("a thread could not be looked at: %s", error_code(error))
             return []
-        recorded = await self._outbox.recorded_replies()
-        known = {posted.ts for posted in [*self.posted, *self._replaced]}
+        rows = await execute_statement(
+            self._pool,
+            "SELECT unnest(reply_ts) AS ts FROM messages WHERE thread = %s",
+            (message.thread,),
+            scope={THREAD_SETTING: message.thread},
+        )
+        # Slack sends the thread's first message along, however old it is.
+        found = [one for one in answer["messages"] if float(one["ts"]) > float(message.ts)]
         return messages_of_turn(
-            found if not marked_only else [one for one in found if one.get("metadata")],
-            bot_user_id=bot_user_id,
-            turn_id=self._outbox.turn_id,
-            since=self._outbox.since,
-            recorded=recorded | known,
+            found,
+            bot_user_id=await self._slack.bot_user_id(message.team_id),
+            turn_id=self._turn.id,
+            since=since,
+            recorded={row["ts"] for row in rows},
         )
 
+    async def _record(self, ts: str) -> None:
+        """Store the ts of a message that was begun; delete it when another worker answers."""
+        try:
+            await self._update("posting_since = NULL, reply_ts = array_append(reply_ts, %s)", ts)
+        except Superseded:
+            # The other worker does not know it, and would leave it beside its own.
+            await self._delete(ts)
+            raise
+        self._intended, self._asked_at = False, None
 
-def _content(text: str, tasks: Sequence[Chunk]) -> dict[str, Any]:
+    async def _recorded(self) -> None:
+        """Wait until the latest stream is recorded; raises the error of recording it."""
+        if self._recording is not None:
+            # A task that is awaited is cancelled with its waiter; a shielded one is not.
+            await asyncio.shield(self._recording)
+            self._recording = None
+
+    @step("note")
+    async def _update(self, change: LiteralString, *values: str) -> None:
+        rows = await execute_statement(
+            self._pool,
+            f"UPDATE messages SET {change} WHERE {STILL_OURS} RETURNING id",
+            (*values, *self._turn.claimed.ownership),
+            scope={THREAD_SETTING: self._message.thread},
+            prepare=True,
+        )
+        if not rows:
+            raise superseded()
+
+
+def turn_metadata(turn_id: UUID) -> dict[str, Any]:
+    """Return what a reply's message carries. Every member of the workspace can read it."""
+    return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id)}}
+
+
+def messages_of_turn(
+    found: Iterable[Mapping[str, Any]],
+    *,
+    bot_user_id: str,
+    turn_id: UUID,
+    since: float,
+    recorded: Collection[str],
+) -> list[str]:
+    """Return the times of the messages in a thread that are the turn's, in order.
+
+    These are the app's own messages with the turn's metadata that no turn has `recorded`. If there
+    are none, it is the message without metadata that is nearest to `since`, when it was intended: a
+    stream gets its metadata only as it ends.
+    """
+    marked: list[str] = []
+    bare: list[str] = []
+    for message in found:
+        ts = str(message.get("ts"))
+        if message.get("user") != bot_user_id or ts in recorded:
+            continue
+        metadata = message.get("metadata") or {}
+        payload = metadata.get("event_payload") or {}
+        if metadata.get("event_type") == _TURN_EVENT and payload.get("turn") == str(turn_id):
+            marked.append(ts)
+        elif not metadata and float(ts) > since - _CLOCKS_DIFFER_SECONDS:
+            bare.append(ts)
+    if marked or not bare:
+        return sorted(marked)
+    return [min(bare, key=lambda ts: abs(float(ts) - since))]
+
+
+def _chunks(text: str, tasks: Sequence[Chunk]) -> list[Chunk]:
     """Return what a call of a stream adds to it: tasks come before the words that follow them.
 
-    Always in ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
+    Always ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
     """
-    words = [text_chunk(text)] if text else []
-    return {"chunks": [*tasks, *words]}
+    return [*tasks, *([text_chunk(text)] if text else [])]
 
 
-async def _carried_out(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+async def carried_out(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Make a call until Slack answers, ever more slowly, for as long as it may be in trouble.
 
     Raises Slack's refusal, or what the last attempt raised.

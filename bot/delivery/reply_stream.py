@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Self
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import PostedMessage, PostedMessages
-from bot.delivery.sessions import Sessions
-from bot.delivery.splitting import break_point, closing_fence, open_fence, split_markdown
+from bot.delivery.posted_messages import PostedMessages
+from bot.delivery.sessions import Sessions, title_of
 from bot.logs import fault
 from bot.people import People
-from bot.slack.client import SLACK_FAULTS, Installations, error_code
-from bot.slack.ephemeral import show_privately
-from bot.slack.messages import has_unlinked
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+    show_privately,
+)
 from bot.types import Task
 from bot.ui.blocks import Block
 from bot.ui.messages import PayloadMaker
@@ -34,20 +37,20 @@ from memory import DM, Pool
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-# After STALLED_SECONDS (6) without a heartbeat another worker may take the message: how long a
-# check of ownership counts.
-_SURE_SECONDS = 5.0
-_AWAY_SECONDS = 60.0
+# Seconds that the end of a stream waits for the call that began its session.
+_SESSION_SECONDS = 2.0
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams".
 _CARD_LENGTH = 300
 
-
-class OwnershipUnknown(Exception):
-    """The database was unavailable too long to say whether this worker may still answer."""
+# As CommonMark has it, within lists too; a line with both ends is inline code. Source:
+# https://spec.commonmark.org/0.31.2/#fenced-code-blocks
+_FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
+# A longer one, repeated in each part, could fill the part.
+_FENCE_LENGTH = 64
 
 
 class ReplyStream:
-    """The reply to one message, as a context manager; its exit cancels what still runs.
+    """The reply to one message, as a context manager.
 
     `read_flags` raises `Interrupted` if the reply must end, as all methods then do; it returns
     False while the database is unavailable, so that this is not known.
@@ -73,43 +76,38 @@ class ReplyStream:
         self._people = people
         self._stand_in = stand_in
         self._read_flags = read_flags
-        # Asked of Slack while the model thinks: the first words do not wait for it.
-        self._reader = asyncio.create_task(
-            people.reader(
-                self._message.person, self._message.text, settings=turn.memory_state.settings
-            )
-        )
-        self._messages = PostedMessages(
-            slack, self._message, Outbox(pool, turn), confirm=self._confirm
-        )
+        self._reader: Reader | None = None
+        self._messages = PostedMessages(pool, slack, turn, confirm=self._confirm)
         self._may_stream = True
-        self._processing = sessions.begin(self._message, titled=turn.memory_state.on_record)
+        titled = turn.memory_state.on_record and self._message.opens_thread
+        title = title_of(turn.words) if titled and self._message.audience == DM else ""
+        self._processing = sessions.begin(self._message, title)
         self._is_active = False
-        self._text = self._pending = ""
+        # Of the text the first `_shown` characters are in the stream.
+        self._text, self._shown = "", 0
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
-        # When it was last known that this worker owns the message; when the flags were last asked
-        # for, also without an answer. `Turns.begin` has read them.
-        self._sure_at = time.monotonic()
-        self._checked_at = float("-inf") if turn.changed else self._sure_at
+        # When the flags were last asked for, and whether the database answered: then this worker
+        # owns the message. `Turns.begin` has read them.
+        self._checked_at = float("-inf") if turn.changed else time.monotonic()
+        self._is_sure = True
         self._shown_at = float("-inf")
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
-        # All tasks of this reply end when it is left, whatever happened.
-        error = kind if isinstance(kind, type) else None
-        if not (self._is_active or (error and issubclass(error, Superseded))):
-            await self._sessions.end(self._message, self._processing)
-        kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
-        await self._messages.leave(replaced=not kept)
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        superseded = isinstance(kind, type) and issubclass(kind, Superseded)
+        if not (self._is_active or superseded):
+            self._sessions.activate(self._message.thread, after=self._processing)
+        await self._messages.leave()
 
     async def reader(self) -> Reader:
         """Return who reads the reply."""
-        return await asyncio.shield(self._reader)
+        if self._reader is None:
+            person, settings = self._message.person, self._turn.memory_state.settings
+            self._reader = await self._people.reader(person, self._message.text, settings=settings)
+        return self._reader
 
     @property
     def received_text(self) -> str:
@@ -120,17 +118,13 @@ class ReplyStream:
         """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
         if time.monotonic() - self._checked_at < FLUSH_SECONDS:
             return
-        known = True
+        self._checked_at = time.monotonic()
         try:
-            known = await self._read_flags(self._turn.claimed)
+            self._is_sure = await self._read_flags(self._turn.claimed)
         except Stopped:
             # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
-            self._may_stream = False
+            self._is_sure, self._may_stream = True, False
             raise
-        finally:
-            self._checked_at = time.monotonic()
-            if known:
-                self._sure_at = self._checked_at
 
     async def write(self, piece: str) -> None:
         """Take a piece of the reply; send the collected text to Slack once a second.
@@ -138,8 +132,6 @@ class ReplyStream:
         Raises as `check` does, with the piece taken.
         """
         self._text += piece
-        self._pending += piece
-        await self.check()
         await self._show()
 
     async def task(self, task: Task) -> None:
@@ -153,7 +145,7 @@ class ReplyStream:
     def start_over(self) -> None:
         """Discard the text so far; what is shown of it is deleted when there is more to show."""
         self._messages.discard()
-        self._text = self._pending = ""
+        self._text, self._shown = "", 0
         self._tasks.clear()
         self._shown_tasks.clear()
 
@@ -162,28 +154,27 @@ class ReplyStream:
     ) -> None:
         """Deliver the whole reply, below it buttons for the memories it `recalled` and a rating.
 
-        Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
-        when Slack is unavailable for too long, and `Interrupted`, but not for Stop: its sentence is
-        final.
+        A stream that cannot be ended with all of it is deleted, and the reply posted in parts: how
+        much of it Slack has is not always known. Raises `DeliveryFailed` when Slack refuses it in
+        every way, what the Slack client raises when Slack is unavailable for too long, and
+        `Interrupted`, but not for Stop: its sentence is final.
         """
         await self._confirm()
         footer_blocks = footer(
             await self.reader(),
+            text,
             stand_in=self._stand_in,
             memory_state=self._turn.memory_state,
             recalled_turn=self._turn.id if recalled else None,
             rated_turn=self._turn.id if can_be_rated else None,
-            links_removed=has_unlinked(text),
         )
-        if not self._complete(text):
-            self._messages.discard()
-            self._pending = text
-        if self._may_stream and self._messages.live:
-            was_set = await self._sessions.is_set(self._processing)
-            if await self._end_stream(footer_blocks):
-                self._is_active = was_set
-                return
-        await self._post_rest(footer_blocks)
+        if await self._end_stream(text, footer_blocks):
+            return
+        self._messages.discard()
+        *parts, last = split_markdown(text.lstrip("\n"), PART_LIMIT)
+        for part in parts:
+            await self._messages.post(part, [])
+        await self._messages.post(last, footer_blocks)
 
     async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Send the messages that these functions return; in a channel, to the person only."""
@@ -192,70 +183,62 @@ class ReplyStream:
             # Read again: the person may just have chosen another one.
             reader = await self._people.reader(person, self._message.text)
             payload = await make_payload(person, reader)
+            client = self._slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
             try:
-                await show_privately(self._slack, self._message, payload, in_dm=in_dm, replied=True)
+                await show_privately(
+                    client,
+                    payload,
+                    channel=self._message.channel_id,
+                    user=self._message.user_id,
+                    thread_ts=self._message.thread_ts,
+                    in_dm=in_dm,
+                )
             except SLACK_FAULTS as error:
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)
                 )
 
-    @property
-    def _is_sure(self) -> bool:
-        return time.monotonic() - self._sure_at < _SURE_SECONDS
-
     async def _confirm(self) -> None:
-        """Check ownership before posting; waits up to a minute for PostgreSQL."""
-        end = time.monotonic() + _AWAY_SECONDS
+        """Check ownership before posting; wait for PostgreSQL while it is unavailable."""
         while True:
             with suppress(Stopped):
                 await self.check()
             if self._is_sure:
                 return
-            if time.monotonic() > end:
-                raise OwnershipUnknown(
-                    "The database is unavailable: another worker may answer this message."
-                )
             await asyncio.sleep(FLUSH_SECONDS)
 
     async def _show(self) -> None:
+        await self.check()
         waits = time.monotonic() - self._shown_at < FLUSH_SECONDS
-        if waits or not (self._pending.strip() or self._tasks):
+        if waits or not (self._text[self._shown :].strip() or self._tasks):
             return
         if not (self._may_stream and self._is_sure):
             return
-        try:
-            await self._flush()
-        except SLACK_FAULTS as error:
-            self._stop_streaming(error)
+        await self._flush()
         self._shown_at = time.monotonic()
 
-    def _stop_streaming(self, error: BaseException) -> None:
-        log.info("streaming was given up: %s", error_code(error) or fault(error))
-        self._may_stream = False
+    async def _end_stream(self, text: str, footer_blocks: list[Block]) -> bool:
+        """End the stream with the whole reply; False if there is none, or it has another text.
 
-    def _complete(self, text: str) -> bool:
-        """Make pending what `text` has beyond the received text; False if it differs.
-
-        White space at the end of what was received is not compared, and is dropped where it is not
-        shown yet: the text of a whole reply has none there.
+        White space at the end of what is shown is not compared: the text of a whole reply has none.
         """
-        received = self._text
-        if not text.startswith(received):
-            received = received.rstrip()
-            if not text.startswith(received):
-                return False
-            self._pending = self._pending.rstrip()
-        self._pending += text[len(received) :]
-        return True
-
-    async def _end_stream(self, footer_blocks: list[Block]) -> bool:
-        """Show all that is pending, and end the reply and its tasks; False if it cannot go on."""
-        self._end_tasks(self._shown_tasks | self._tasks)
-        try:
-            return await self._flush(last=footer_blocks)
-        except SLACK_FAULTS as error:
-            self._stop_streaming(error)
+        shown = self._text[: self._shown]
+        if not text.startswith(shown):
+            shown = shown.rstrip()
+        if not (self._may_stream and self._messages.stream and text.startswith(shown)):
             return False
+        self._text, self._shown = text, len(shown)
+        # Slack shows a task that is open when its stream ends as an error.
+        for identity, chunk in (self._shown_tasks | self._tasks).items():
+            latest = self._tasks.get(identity, chunk)
+            if latest["status"] == "in_progress":
+                self._add_task({**latest, "status": "complete"})
+        # A call of `begin` that Slack carries out later would leave the session `processing`.
+        await asyncio.wait({self._processing}, timeout=_SESSION_SECONDS)
+        was_set = self._processing.done()
+        ended = await self._flush(footer_blocks)
+        self._is_active = ended and was_set
+        return ended
 
     def _add_task(self, chunk: Chunk) -> None:
         identity = str(chunk["id"])
@@ -264,74 +247,71 @@ class ReplyStream:
             chunk = {name: value for name, value in chunk.items() if name != "details"}
         self._tasks[identity] = chunk
 
-    def _end_tasks(self, tasks: Mapping[str, Chunk]) -> None:
-        # Slack shows a task that is open when its stream ends as an error.
-        for identity, shown in tasks.items():
-            latest = self._tasks.get(identity, shown)
-            if latest["status"] == "in_progress":
-                self._add_task({**latest, "status": "complete"})
+    async def _flush(self, footer_blocks: list[Block] | None = None) -> bool:
+        """Send what is pending to the stream, with `footer_blocks` its end; False if that waits.
 
-    async def _flush(self, *, last: list[Block] | None = None) -> bool:
-        """Send what is pending to the stream; False where it has to wait, or will be posted.
-
-        With `last`, the footer, the stream is ended. A stream that is full or old is ended, too:
-        the rest of the answer is posted when it is whole.
+        No more is streamed where Slack refuses it, or the text does not fit into one message.
         """
-        live = self._messages.live
-        if live is None:
-            text = self._fitting(0)
-            if self._messages.posted or not (text or self._tasks):
-                return False
-            live = await self._messages.start(text, [*self._tasks.values()])
-            if live is None:
-                return False
-            self._shown(text)
-        text = self._fitting(len(live.text))
-        if text != self._pending or live.is_old:
-            await self._close(live, text)
+        pending, tasks = self._text[self._shown :], [*self._tasks.values()]
+        shown_tasks = self._shown_tasks | self._tasks
+        if len(self._text) + _CARD_LENGTH * len(shown_tasks) > PART_LIMIT:
+            self._may_stream = False
             return False
-        tasks = [*self._tasks.values()]
-        if last is not None:
-            await self._messages.stop(live, text, last, tasks)
-        elif (text or tasks) and not await self._messages.append(live, text, tasks):
-            return False
-        self._shown(text)
-        return True
+        try:
+            if not self._messages.stream:
+                sent = await self._messages.start(pending, tasks)
+            elif footer_blocks is not None:
+                await self._messages.stop(pending, tasks, footer_blocks)
+                sent = True
+            else:
+                sent = await self._messages.append(pending, tasks)
+        except SLACK_FAULTS as error:
+            log.info("streaming was given up: %s", error_code(error) or fault(error))
+            self._may_stream = sent = False
+        if sent:
+            self._shown, self._shown_tasks = len(self._text), shown_tasks
+            self._tasks.clear()
+        return sent
 
-    def _fitting(self, length: int) -> str:
-        """Return what of the pending text fits into a message with `length` characters of text."""
-        cards = _CARD_LENGTH * len(self._shown_tasks | self._tasks)
-        room = max(PART_LIMIT - length - cards, 0)
-        at = room if len(self._pending) <= room else break_point(self._pending, room)
-        return self._pending[:at]
 
-    def _shown(self, text: str) -> None:
-        self._pending = self._pending[len(text) :]
-        self._shown_tasks |= self._tasks
-        self._tasks.clear()
+def open_fence(text: str) -> str | None:
+    """Return the opening line, cut to 64 characters, of a code block that `text` leaves open."""
+    opened: re.Match[str] | None = None
+    for match in _FENCE.finditer(text):
+        if opened is None:
+            opened = match
+        elif match[2].startswith(opened[2]) and not match[3].strip():
+            opened = None
+    return opened[0][:_FENCE_LENGTH] if opened else None
 
-    async def _close(self, live: PostedMessage, text: str) -> None:
-        """End a stream; a code block that it leaves open is closed in it, and goes on in a post."""
-        self._may_stream = False
-        rest = self._pending[len(text) :]
-        if fence := open_fence(live.text + text):
-            text, rest = f"{text}\n{closing_fence(fence)}", f"{fence}\n{rest}"
-        self._end_tasks(self._shown_tasks | self._tasks)
-        await self._messages.stop(live, text, tasks=[*self._tasks.values()], last=False)
-        self._pending = rest
 
-    async def _post_rest(self, footer_blocks: list[Block]) -> None:
-        """Post what was not shown; a stream that broke off is deleted, and its text posted again.
+def closing_fence(fence: str) -> str:
+    """Return the line that closes the code block which the line `fence` opened."""
+    match = _FENCE.match(fence)
+    return match[1] + match[2] if match else "```"
 
-        How much of it Slack has is not always known. A message is also posted again if nothing but
-        the footer is left.
-        """
-        await self._messages.wait_recorded()
-        posted = self._messages.posted
-        if posted and (posted[-1].live or not self._pending.strip()):
-            self._pending = posted[-1].text + self._pending
-            self._messages.discard(len(posted) - 1)
-        *parts, last = split_markdown(self._pending.lstrip("\n"), PART_LIMIT)
-        for part in parts:
-            await self._messages.post(part, [])
-        await self._messages.post(last, footer_blocks)
+
+def break_point(text: str, limit: int) -> int:
+    """Return where to break a `text` that is longer than `limit`, at most `limit` in.
+
+    At the last paragraph, line, sentence or word that ends in the second half, in this order.
+    """
+    for mark in ("\n\n", "\n", "。", ". ", "、", " "):
+        at = text.rfind(mark, 0, limit)
+        if at >= limit // 2:
+            return at + len(mark)
+    return limit
+
+
+def split_markdown(text: str, limit: int) -> list[str]:
+    """Split Markdown into parts of at most `limit` characters; code goes on in each."""
+    parts: list[str] = []
+    while len(text) > limit:
+        # A code block that is split needs room for a closing line here and an opening one after it.
+        at = break_point(text, limit - _FENCE_LENGTH)
+        part, text = text[:at], text[at:]
+        if fence := open_fence(part):
+            part = f"{part.rstrip()}\n{closing_fence(fence)}"
+            text = f"{fence}\n{text}"
+        parts.append(part)
+    return [*parts, text]

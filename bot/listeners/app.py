@@ -27,8 +27,13 @@ from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.pipeline.backfill import read_follow_ups
-from bot.slack.messages import for_installation, installation_team, read_message
-from bot.slack.payloads import UNREADABLE, received
+from bot.slack.messages import (
+    UNREADABLE,
+    for_installation,
+    installation_team,
+    read_message,
+    received,
+)
 from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)

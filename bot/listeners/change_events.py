@@ -82,7 +82,7 @@ async def _stopped(app: App, event: Mapping[str, Any], team: str, channel: str) 
     thread_ts, stopped_ts = str(event.get("thread_ts")), str(event.get("event_ts") or "")
     thread = thread_key(team, channel, thread_ts)
     if not await app.inbox.interrupt(thread, stopped_ts=stopped_ts):
-        await app.sessions.activate(team, channel, thread_ts, wait=False)
+        app.sessions.activate(thread)
 
 
 async def _message_changed(

@@ -31,11 +31,9 @@ from bot.memories.clicks import (
 )
 from bot.memories.home import show_home
 from bot.memories.panel import read_panel
-from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.ephemeral import show_in_thread
-from bot.slack.messages import installation_team, plain, user_key
-from bot.slack.payloads import UNREADABLE
-from bot.ui.blocks import Payload, SlackView, section
+from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
+from bot.slack.messages import UNREADABLE, installation_team, plain, user_key
+from bot.ui.blocks import Payload, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
 from bot.ui.panel import Click, Done, Position, panel, position_in
@@ -186,9 +184,16 @@ class Interactions:
             click = await self._click(request, value)
             result = await self._result(click, work)
             if isinstance(result, dict):
-                result = await self._open(request, click.reader, result)
-            if result is not None:
-                await self._show(request, click, result)
+                trigger = str(request.body.get("trigger_id") or "")
+                try:
+                    await request.client.views_open(trigger_id=trigger, view=result)
+                except SLACK_FAULTS as error:
+                    reason = error_code(error) or fault(error)
+                    log.warning("a form could not be opened: %s", reason)
+                    result = Done(line=click.reader.say("modal_not_opened"), beside=True)
+                else:
+                    return
+            await self._show(request, click, result)
 
     async def _click(self, request: Request, value: str = "") -> Click:
         person = person_of(request.body)
@@ -206,16 +211,6 @@ class Interactions:
                 return await carried_out(click, work)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
-
-    async def _open(self, request: Request, reader: Reader, view: SlackView) -> Done | None:
-        """Open a form; where Slack opens none, return what the person is told."""
-        trigger = str(request.body.get("trigger_id") or "")
-        try:
-            await request.client.views_open(trigger_id=trigger, view=view)
-        except SLACK_FAULTS as error:
-            log.warning("a form could not be opened: %s", error_code(error) or fault(error))
-            return Done(line=reader.say("modal_not_opened"), beside=True)
-        return None
 
     async def _show(self, request: Request, click: Click, result: Result) -> None:
         """Show a position or what was done: in the panel that was clicked in, else as a message."""

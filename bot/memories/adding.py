@@ -21,7 +21,6 @@ from bot.access import (
     count_tokens,
 )
 from bot.app import App
-from bot.conversation.unformed import mark_message_formed
 from bot.people import read_memory_state
 from bot.slack.messages import author_key, typed
 from bot.types import Off
@@ -283,8 +282,12 @@ class _Request:
             raise MemoryOff("The person has switched memory off meanwhile.")
         if not may_form:
             raise NotRemembered("remember_off_record")
-        if self.ts:
-            await mark_message_formed(connection, person, self.channel, self.ts)
+        await connection.execute(
+            "UPDATE messages SET formed_at = now() WHERE team_id = %(team)s AND user_id = %(user)s"
+            " AND channel_id = %(channel)s AND ts = %(ts)s AND ended_at IS NOT NULL"
+            " AND formed_at IS NULL",
+            {**person.ids, "channel": self.channel, "ts": self.ts},
+        )
         # Last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 

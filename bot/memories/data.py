@@ -25,7 +25,7 @@ from bot.types import PersonErased
 from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact_json
-from memory.postgres import lock_person, person_transaction, transaction_timeout
+from memory.postgres import person_transaction, transaction_timeout
 from memory.store import count_each, json_rows
 
 log = logging.getLogger(__name__)
@@ -204,9 +204,8 @@ async def send_export(app: App, click: Click) -> Done:
 
 async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
     """Store the id of a file before it is sent to the person."""
-    async with person_transaction(pool, person) as connection:
+    async with person_transaction(pool, person, locked=True) as connection:
         # The next statement sees an erasing that came before, and a later one sees the file.
-        await lock_person(connection, person)
         await check_request(connection, person, request)
         await connection.execute(
             "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%s, %s, %s)"
@@ -227,7 +226,7 @@ async def _delete_files_later(
     )
     files = [row["file_id"] for row in await found.fetchall()]
     jobs = {f"{DELETE_FILE}:{file}": {"team": person.team_id, "file": file} for file in files}
-    await queue.defer_each(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
+    await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
     return len(files)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -16,8 +15,7 @@ from bot.conversation.texts import check_changed_sources, delete_forgotten_texts
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.slack.messages import Message
-from bot.slack.permalinks import MessageKey
+from bot.slack.messages import MessageKey
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
@@ -27,15 +25,11 @@ from memory import (
     ChangeGone,
     Forgotten,
     Gone,
-    KiokuMemoryError,
     Person,
     Selection,
     forget,
-    list_changes,
-    undo_changes,
     undo_forgetting,
 )
-from memory.formation import source_changed
 from memory.postgres import transaction_timeout
 from memory.store import embed_missing, selected
 
@@ -138,7 +132,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
     person, reader = click.person, click.reader
     jobs = {f"{EMBED}:{person.scope}": person.ids}
-    embed = partial(app.queue.defer_each, name=EMBED, jobs=jobs, queue=BACKGROUND)
+    embed = partial(app.queue.defer, name=EMBED, jobs=jobs, queue=BACKGROUND)
     try:
         with transaction_timeout(FORGETTING_SECONDS):
             count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)
@@ -151,27 +145,3 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
 async def embed_memories(app: App, team: str, user: str) -> None:
     """Embed what an Undo has brought back; run as a job. Raises `EmbeddingsUnavailable`."""
     await embed_missing(app.pool, app.embedder, Person(team, user))
-
-
-async def take_back(
-    app: App, message: Message, ids: Sequence[UUID], questions: Collection[UUID], *, again: bool
-) -> None:
-    """Undo what tools stored of a message; of what was new no trace is left.
-
-    `ids` are those of changes, `questions` those of questions that the message alone left open. A
-    change that cannot be undone is treated as if the message was deleted. Where it is answered
-    `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
-    """
-    person = message.person
-    entries = await list_changes(app.pool, person, ids=ids) if ids else []
-    new = [entry.key for entry in entries if entry.before is None]
-    try:
-        undone = await undo_changes(app.pool, app.embedder, person, ids=ids) if ids else []
-        if again or len(undone) < len(ids):
-            source = message.channel_id, message.ts
-            gone = await source_changed(app.pool, app.embedder, person, *source, None)
-            new += [one.key for one in gone if one.after is None]
-    except KiokuMemoryError as problem:
-        log.warning("changes could not be undone: %s", type(problem).__name__)
-    if new or questions:
-        await forget_all_of(app, person, Selection(keys=new, questions=list(questions)))

@@ -35,7 +35,7 @@ async def publish_later(
     """
     if person.team_id != API_TEAM:
         jobs = {f"home:{person.scope}": {**person.ids, "erased": erased}}
-        await queue.defer_each(where, PUBLISH, jobs, queue=REPLIES)
+        await queue.defer(where, PUBLISH, jobs, queue=REPLIES)
 
 
 async def publish_home(app: App, team: str, user: str, erased: str = "") -> None:

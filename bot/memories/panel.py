@@ -12,7 +12,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.unformed import form_now
 from bot.people import read_off_conversations, read_settings
-from bot.slack.permalinks import MessageKey
+from bot.slack.messages import MessageKey
 from bot.types import PersonSettings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
@@ -63,7 +63,7 @@ async def read_panel(
             content = await _with_memories(app, person, content)
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
     sources |= {str(one.id): at for one in content.changes if (at := _last_source(one))}
-    links = await app.permalinks.of(person.team_id, sources)
+    links = await app.slack.permalinks(person.team_id, sources)
     return replace(content, links=links)
 
 

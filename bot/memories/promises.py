@@ -66,7 +66,7 @@ async def remind_of_due(pool: Pool, queue: Queue) -> None:
             number = row["posted"] + 1
             lock = f"{REMIND}:{':'.join(ids.values())}:{row['due']}:{number}"
             jobs[lock] = {**ids, "due": row["due"], "number": number}
-    await queue.defer_each(pool, REMIND, jobs, queue=REPLIES)
+    await queue.defer(pool, REMIND, jobs, queue=REPLIES)
 
 
 async def remind(app: App, team: str, user: str, key: str, due: str, number: int) -> None:

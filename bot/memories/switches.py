@@ -15,7 +15,7 @@ from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Click, Done
 from bot.ui.reader import Reader
 from memory import Person
-from memory.postgres import lock_person, person_transaction
+from memory.postgres import person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,7 @@ async def turn_off(
     It begins now, or with the message of ts `since`. Words said before that are not formed yet are
     discarded. Waits for memory writes that are under way.
     """
-    async with person_transaction(app.pool, person) as connection:
-        await lock_person(connection, person)
+    async with person_transaction(app.pool, person, locked=True) as connection:
         begins = await switch_off(connection, person, scope, until=until, since=since)
         await discard_words(connection, person, scope, begins)
     log.info("a person switched memory off")

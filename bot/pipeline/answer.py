@@ -5,19 +5,20 @@ Text goes to the person, commentary becomes a task, and links follow `bot.pipeli
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bot.delivery.splitting import closing_fence, open_fence
+from bot.delivery.reply_stream import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, normal
 from bot.pipeline.model import Cause, Event, ReplyFailed, failure_of_code
-from bot.slack.messages import printable
-from bot.slack.payloads import objects, storable
+from bot.slack.messages import objects, storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _PHASES = (COMMENTARY, "final_answer")
 _CALL = ("type", "call_id", "name", "arguments")
 
@@ -36,6 +37,12 @@ class AnswerSink(Protocol):
 
     async def task(self, task: Task) -> None:
         """Show the state of a tool call, or commentary."""
+
+
+def printable(text: str) -> str:
+    """Return a model's text without control characters; halves of characters become U+FFFD."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL.sub("", whole)
 
 
 class StreamedAnswer:
@@ -247,13 +254,8 @@ def sent_back(output: Sequence[Event]) -> list[Event]:
     for item in output:
         match item:
             case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
-                summary = [
-                    {"type": "summary_text", "text": storable(part["text"])}
-                    for part in objects(item.get("summary"))
-                    if isinstance(part.get("text"), str)
-                ]
                 encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
-                items.append({"type": "reasoning", **encrypted, "summary": summary})
+                items.append({"type": "reasoning", **encrypted, "summary": []})
             case {"type": "message"} if text := text_of(item):
                 phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
                 items.append({"role": "assistant", "content": storable(text), **phase})

@@ -25,8 +25,7 @@ from bot.slack.client import (
     is_passing,
 )
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
-from bot.slack.messages import Message, excerpt
-from bot.slack.payloads import FORWARDED_CHARACTERS, THUMBNAILS, attached_to
+from bot.slack.messages import FORWARDED_CHARACTERS, THUMBNAILS, Message, attached_to, excerpt
 
 log = logging.getLogger(__name__)
 

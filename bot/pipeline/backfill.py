@@ -3,15 +3,14 @@
 Slack delivers an event again for about six minutes. After a longer time in which no process could
 store events, the messages of that time are read from Slack: a day back at most. The table
 `listening` has a mark of the time at which events were received last. After a gap one job lists the
-conversations and threads, and one job reads a page of each; a job that Slack refuses ends, and
-another one is scheduled.
+conversations and threads, and one job reads a page of each; a job that Slack refuses is
+tried again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
-from bot.queue.queue import REPLIES
+from bot.queue.queue import BACKGROUND
 from bot.slack.audiences import invalidate_kinds
 from bot.slack.client import (
     GAP_SECONDS,
@@ -31,7 +30,6 @@ from bot.slack.client import (
     error_code,
     is_passing,
     next_cursor,
-    retry_after,
 )
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
 from memory import DM, Pool
@@ -52,7 +50,6 @@ _CONVERSATIONS = 200
 _TYPES = "im,mpim,private_channel,public_channel"
 # Slack lets an app read fifty times a minute, and the turns read too.
 _SPACING_SECONDS = 1.5
-_AGAIN_SECONDS = 10.0
 
 
 async def mark(app: App, teams: Sequence[str]) -> None:
@@ -109,15 +106,10 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
 
     Direct messages come first, then the threads that the app took part in, then channels.
     """
-    job = {"team": team, "since": since, "cursor": cursor}
     oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
-    try:
-        answer = await app.slack.client(team).users_conversations(
-            types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
-        )
-    except SLACK_FAULTS as error:
-        await _again(app, CATCH_UP, job, error)
-        return
+    answer = await app.slack.client(team).users_conversations(
+        types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
+    )
     followed = await execute_statement(
         app.pool,
         "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
@@ -130,8 +122,8 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
     await _later(app, app.pool, READ_MISSED, reads, _SPACING_SECONDS)
     if following := next_cursor(answer):
-        spacing = _SPACING_SECONDS * len(places)
-        await _later(app, app.pool, CATCH_UP, [{**job, "cursor": following}], spacing)
+        job = {"team": team, "since": since, "cursor": following}
+        await _later(app, app.pool, CATCH_UP, [job], _SPACING_SECONDS * len(places))
 
 
 async def read_follow_ups(app: App, message: Message) -> None:
@@ -151,29 +143,25 @@ async def read(
     """
     if float(oldest) < time.time() - 2 * _DAY_SECONDS:
         return
-    job, client = _reading(team, channel, thread, oldest, cursor), app.slack.client(team)
-    method = "conversations.replies" if thread else "conversations.history"
-    if wait := app.slack.limits.wait(team, method):
-        # Of the jobs that were refused at the same moment each comes at another one.
-        await _later(app, app.pool, READ_MISSED, [job], wait * random.uniform(1, 2))  # noqa: S311
-        return
+    client = app.slack.client(team)
     page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
     try:
         if thread:
             answer = await client.conversations_replies(channel=channel, ts=thread, **page)
         else:
             answer = await client.conversations_history(channel=channel, **page)
-        # A thread is returned with its first message, however old.
-        found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
-        # A delivered event says whether its conversation is shared; one that is read does not.
-        kind = await app.audiences.look_up(team, channel) if found else None
-        bot_user_id = await app.slack.bot_user_id(team)
     except SLACK_FAULTS as error:
-        app.slack.limits.note(team, method, error)
-        await _again(app, READ_MISSED, job, error)
+        if is_passing(error):
+            raise
+        log.info("a conversation could not be read: %s", error_code(error) or fault(error))
         return
+    # A thread is returned with its first message, however old.
+    found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
+    # A delivered event says whether its conversation is shared; one that is read does not.
+    kind = await app.audiences.look_up(team, channel) if found else None
+    bot_user_id = await app.slack.bot_user_id(team)
     following = next_cursor(answer)
-    later = [{**job, "cursor": following}] if following else []
+    later = [_reading(team, channel, thread, oldest, following)] if following else []
     for one in sorted(found, key=lambda one: float(one["ts"])):
         message = found_message(
             one,
@@ -190,13 +178,6 @@ async def read(
     await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
 
 
-async def _again(app: App, name: str, job: Mapping[str, str], error: BaseException) -> None:
-    """Schedule a job once more that Slack did not let end, unless it would be refused again."""
-    log.info("what was missed could not be read: %s", error_code(error) or fault(error))
-    if is_passing(error):
-        await _later(app, app.pool, name, [job], retry_after(error) or _AGAIN_SECONDS)
-
-
 async def _later(
     app: App,
     where: AsyncConnection[DictRow] | Pool,
@@ -206,7 +187,7 @@ async def _later(
 ) -> None:
     """Schedule jobs `spacing` seconds apart; of each one waits, whatever page it reads."""
     by_lock = {".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs}
-    await app.queue.defer_each(where, name, by_lock, queue=REPLIES, spacing=spacing)
+    await app.queue.defer(where, name, by_lock, queue=BACKGROUND, spacing=spacing)
 
 
 def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:

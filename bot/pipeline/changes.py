@@ -15,9 +15,7 @@ from bot.app import App
 from bot.conversation.claimed_message import THREAD_SETTING
 from bot.conversation.inbox import MessageChange
 from bot.conversation.texts import (
-    begin_formation_again,
     delete_texts,
-    delete_withdrawn_texts,
     read_message_later,
 )
 from bot.conversation.turns import WORDS_LIMIT
@@ -69,7 +67,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
             state = await read_memory_state(connection, person, *here, app.settings.consent)
             if state.off or app.refuses(person, change.channel_id, row["audience"]):
                 await delete_texts(connection, person, [row["id"]])
-            elif words and not formed:
+            elif words:
                 namespace = person.namespace(row["audience"])
                 await schedule_formation(connection, app.queue, app.settings, namespace)
         await note_message_changed(connection, person, *here)
@@ -83,9 +81,9 @@ async def follow_change(app: App, change: MessageChange) -> None:
 async def update_from_message(
     app: App, team: str, user: str, channel: str, ts: str, root: str
 ) -> None:
-    """Remove what a message no longer says from memory; form memories of its new words.
+    """Remove what a message no longer says from memory.
 
-    These are the stored ones; where none are stored, they are read from Slack, in the thread of
+    Its words are the stored ones; where none are stored, they are read from Slack, in the thread of
     `root`, which is "" for a deleted message. Of an answered message the person gets a notice.
     Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
     changed.
@@ -93,7 +91,7 @@ async def update_from_message(
     person = Person(team, user)
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT id, words, audience FROM messages WHERE team_id = %s AND user_id = %s"
+            "SELECT id, words FROM messages WHERE team_id = %s AND user_id = %s"
             " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
             (team, user, channel, ts),
         )
@@ -104,14 +102,8 @@ async def update_from_message(
         words, turn = read.text, None
 
     async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
-        if row is None or turn is None:
-            return
-        if changes:
+        if changes and turn is not None:
             await add_notice(app, connection, person, turn)
-        if words and await begin_formation_again(connection, person, turn):
-            await schedule_formation(
-                connection, app.queue, app.settings, person.namespace(row["audience"])
-            )
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     changed = await source_changed(
@@ -146,7 +138,7 @@ async def delete_withdrawn_answers(
     """
     rows = await execute_statement(
         pool,
-        "SELECT id, team_id, user_id, channel_id, reply_ts FROM messages"
+        "SELECT id, team_id, channel_id, reply_ts FROM messages"
         " WHERE thread = %s AND status = 'gone' AND ended_at IS NULL",
         (thread,),
         scope={THREAD_SETTING: thread},
@@ -155,9 +147,14 @@ async def delete_withdrawn_answers(
         client = slack.client(row["team_id"], patience=PATIENCE_SECONDS)
         deleted = [await _delete(client, row["channel_id"], ts) for ts in row["reply_ts"]]
         # The worker that answered may have died.
-        await sessions.activate(row["team_id"], row["channel_id"], split_thread_key(thread)[2])
-        person = Person(row["team_id"], row["user_id"])
-        await delete_withdrawn_texts(pool, person, row["id"], thread, complete=all(deleted))
+        sessions.activate(thread)
+        await execute_statement(
+            pool,
+            "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"
+            " worker = NULL, ended_at = CASE WHEN %s THEN now() END WHERE id = %s",
+            (all(deleted), row["id"]),
+            scope={THREAD_SETTING: thread},
+        )
 
 
 async def _delete(client: AsyncWebClient, channel: str, ts: str) -> bool:

@@ -29,7 +29,6 @@ from memory import (
 )
 from memory.metrics import count, step
 from memory.postgres import person_transaction
-from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +54,6 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     view = memory_view(namespace, shared=await app.audiences.is_shared(namespace))
     while await _form_oldest(app, view):
         pass
-    # What the process that stored it could not embed.
-    await embed_missing(app.pool, app.embedder, view.person)
 
 
 async def _form_oldest(app: App, view: MemoryView) -> bool:

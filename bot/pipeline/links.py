@@ -68,9 +68,6 @@ _WEB_ADDRESS = regex.compile(
     regex.I,
 )
 _DOT = regex.compile(rf"[.{_DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
-# A space after each of these breaks every address in a word that is too long to be read.
-_BROKEN = str.maketrans({character: f"{character} " for character in f".{_DOTS}:@]<&"})
-
 _SCHEME = r"A-Za-z0-9+.\-"
 _SCHEMES = regex.compile(rf"(?<![{_SCHEME}])(?=[A-Za-z][{_SCHEME}]*+://)")
 _OUTSIDE = regex.compile(rf"[{_NOT_IN_ADDRESSES}]")
@@ -119,7 +116,8 @@ class LinkFilter:
         for word in _WORDS.findall(piece):
             self._held += word
             while len(self._held) > MAX_WORD:
-                shown += self._too_long(self._held[:MAX_WORD])
+                # With a space after it, the end of a piece and the next one are no address.
+                shown += f"{self._read(self._held[:MAX_WORD])} "
                 self._held = self._held[MAX_WORD:]
             if _END.search(word) and not self._is_open(self._held):
                 shown += self.flush()
@@ -142,16 +140,6 @@ class LinkFilter:
             self._ticks_are_plain and held.count("`") % 2 == 1
         )
 
-    def _too_long(self, text: str) -> str:
-        """Return text that is too long to be read, with each address broken."""
-        if "`" in text or "~" in text:
-            self._doubt_code()
-        self._begins_line = False
-        return f"{text.translate(_BROKEN)} "
-
-    def _doubt_code(self) -> None:
-        self._fences_are_plain, self._fence = False, None
-
     def _read(self, text: str) -> str:
         """Return a piece of a line, with the character that ends it, as it may be shown."""
         begins, self._begins_line = self._begins_line, text.endswith("\n")
@@ -161,7 +149,7 @@ class LinkFilter:
         if begins and (fence := self._read_fence(text)):
             return fence
         if "```" in text or "~~~" in text:
-            self._doubt_code()
+            self._fences_are_plain, self._fence = False, None
         if self._fence is not None:
             return self._code(self._indented(text) if begins else text)
         # A client that takes an ideographic full stop for a dot would join the two words.

@@ -49,34 +49,23 @@ _END_SECONDS = 0.2
 _LAST = ("response.completed", "response.incomplete")
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 
-# Codes with "image" or "policy" in them say so themselves.
-_CAUSES: Final[Mapping[str, Cause]] = {
-    "server_error": "model_down",
-    "vector_store_timeout": "model_down",
-    "rate_limit_exceeded": "model_busy",
-    "invalid_prompt": "model_policy",
-    "content_filter": "model_policy",
-    "context_length_exceeded": "model_too_long",
-    "string_above_max_length": "model_too_long",
-    "insufficient_quota": "model_quota",
-    "billing_hard_limit_reached": "model_quota",
-    "billing_not_active": "model_quota",
-    "invalid_api_key": "model_refused",
-    "account_deactivated": "model_refused",
-    "model_not_found": "model_refused",
-    "data_residency_mismatch": "model_refused",
-    "unsupported_country_region_territory": "model_refused",
+# What an error code contains, in the order in which it is looked for.
+_CODES: Final[Mapping[Cause, str]] = {
+    "model_images": "image",
+    "model_policy": "policy|invalid_prompt|content_filter",
+    "model_down": "server_error|vector_store_timeout",
+    "model_busy": "rate_limit_exceeded",
+    "model_too_long": "context_length_exceeded|string_above_max_length",
+    "model_quota": "insufficient_quota|billing_hard_limit_reached|billing_not_active",
+    "model_refused": "invalid_api_key|account_deactivated|model_not_found|data_residency_mismatch"
+    "|unsupported_country_region_territory",
 }
-_CAUSE_OF_STATUS: Final[Mapping[int | None, Cause]] = {
-    401: "model_refused",
-    403: "model_refused",
-    404: "model_refused",
-    # Request timeout, conflict, too early: the same request can succeed later.
-    408: "model_down",
-    409: "model_down",
-    413: "model_too_long",
-    425: "model_down",
-    429: "model_busy",
+_STATUSES: Final[Mapping[Cause, Sequence[int]]] = {
+    # 408, 409 and 425 are a timeout, a conflict and "too early": the request can succeed later.
+    "model_down": (408, 409, 425, *range(500, 600)),
+    "model_busy": (429,),
+    "model_too_long": (413,),
+    "model_refused": (401, 403, 404),
 }
 # vLLM and others name it in words only.
 _TOO_LONG: Final = re.compile(
@@ -343,14 +332,13 @@ def failure_of_code(code: Any, kind: object = None, status: int | None = None) -
     """
     named = kind if code is None else code
     if isinstance(named, str):
-        if "image" in named:
-            return ReplyFailed("model_images", named)
-        if cause := "model_policy" if "policy" in named else _CAUSES.get(named):
-            return ReplyFailed(cause, named)
+        for cause, pattern in _CODES.items():
+            if re.search(pattern, named):
+                return ReplyFailed(cause, named)
     if status is None and type(code) is int:
         status = code
-    down = status is not None and status >= 500
-    return ReplyFailed("model_down" if down else _CAUSE_OF_STATUS.get(status, "model_failed"), code)
+    causes = (cause for cause, statuses in _STATUSES.items() if status in statuses)
+    return ReplyFailed(next(causes, "model_failed"), code)
 
 
 def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:

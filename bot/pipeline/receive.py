@@ -28,8 +28,7 @@ from bot.logs import fault, log_fields
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.turn import OpenReplySink, TurnDependencies, create_turn
-from bot.slack.client import error_code
-from bot.slack.ephemeral import show_privately
+from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
 from bot.slack.messages import plain, typed
 from bot.types import Refusal
 from bot.ui.blocks import payload
@@ -42,10 +41,10 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
-MAX_HELD_ATTEMPTS = 33  # half an hour, by `_DELAYS`
+MAX_HELD_ATTEMPTS = 121  # half an hour
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
-_DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
+_HELD_SECONDS, _LONGEST_HELD_SECONDS = 5.0, 15.0
 
 
 class ThreadWorker:
@@ -56,8 +55,6 @@ class ThreadWorker:
         self._dependencies = dependencies
         self._open_reply_sink = open_reply_sink
         self._turn = create_turn(dependencies, open_reply_sink)
-        # Whether messages wait for the model, as far as this process knows.
-        self._others_wait = False
 
     async def run(self, thread: str) -> None:
         """Do `drain` in this process's place for `thread`; what fails in it `beat` gives back."""
@@ -132,7 +129,7 @@ class ThreadWorker:
             await inbox.finish_without_turn(claimed, "skipped")
         elif claimed.crashes > MAX_CRASHES:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
-            await self._activate(claimed)
+            self._activate(claimed)
             await self._give_up(claimed)
         elif refusal := self.app.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
@@ -148,10 +145,6 @@ class ThreadWorker:
                 return True
             except ReplyFailed:
                 return await self._postpone(claimed)
-            if self._others_wait or claimed.earlier_attempts:
-                # The model is back: messages that wait for it are retried at once.
-                self._others_wait = False
-                await inbox.release_held()
         return True
 
     async def _postpone(self, claimed: ClaimedMessage) -> bool:
@@ -168,9 +161,7 @@ class ThreadWorker:
             self.app.pool, claimed, "model_away", _INTERIM_SECONDS
         ):
             await self._reply(claimed, "held", outcome=None, form_words=True)
-        # A message that alone fails again does not mean that others wait.
-        self._others_wait |= not claimed.earlier_attempts or self._dependencies.replier.probing
-        delay = _DELAYS[min(claimed.earlier_attempts, len(_DELAYS) - 1)]
+        delay = min(_HELD_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_HELD_SECONDS)
         await self.app.inbox.release(claimed, delay)
         return False
 
@@ -179,11 +170,10 @@ class ThreadWorker:
         with suppress(Edited, Withdrawn):
             await self.app.inbox.finish_without_turn(claimed, "failed")
 
-    async def _activate(self, claimed: ClaimedMessage) -> None:
+    def _activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
         if claimed.earlier_attempts:
-            message = claimed.message
-            await self.app.sessions.activate(message.team_id, message.channel_id, message.thread_ts)
+            self.app.sessions.activate(claimed.message.thread)
 
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
@@ -201,12 +191,19 @@ class ThreadWorker:
         ):
             reader = await app.people.reader(message.person, message.text)
             try:
-                await show_privately(app.slack, message, payload(reader.say(refusal)), in_dm=in_dm)
+                await show_privately(
+                    app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
+                    payload(reader.say(refusal)),
+                    channel=message.channel_id,
+                    user=message.user_id,
+                    thread_ts=message.thread_ts if in_dm or not message.opens_thread else None,
+                    in_dm=in_dm,
+                )
             except SlackApiError as error:
                 if not error_code(error):
                     raise
                 log.info("a refusal could not be shown: %s", error_code(error))
-        await self._activate(claimed)
+        self._activate(claimed)
         await app.inbox.finish_without_turn(claimed, "skipped")
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
@@ -217,7 +214,7 @@ class ThreadWorker:
         seconds = max(used_up.seconds, 60.0)
         told = not await claim_refusal(self.app.pool, claimed, "quota_messages", seconds)
         if told and not claimed.begun:
-            await self._activate(claimed)
+            self._activate(claimed)
             await self.app.inbox.finish_without_turn(claimed, "skipped")
             return
         limit, minutes = used_up.limit, used_up.minutes
@@ -245,7 +242,6 @@ class ThreadWorker:
             await app.audiences.view(claimed.message),
             question=plain(text, bot_user_id),
             words=typed(text, bot_user_id),
-            bot_user_id=bot_user_id,
         )
         async with self._open_reply_sink(turn) as sink:
             await sink.finish((await sink.reader()).say(key, **values))

@@ -62,11 +62,6 @@ class Replier:
         """Whether no model is asked just now: the circuit breaker of each is open."""
         return all(model.breaker.open for model in self.models)
 
-    @property
-    def probing(self) -> bool:
-        """Whether the circuit breaker of each model has opened: the next request is a probe."""
-        return all(model.breaker.probing for model in self.models)
-
     @step("model")
     async def reply(
         self, person: Person, prompt: Prompt, sink: AnswerSink, toolbox: Toolbox | None = None

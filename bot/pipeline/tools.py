@@ -19,14 +19,14 @@ from pydantic import BaseModel
 
 from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.texts import delete_texts, has_turn, message_before
+from bot.conversation.texts import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn
 from bot.conversation.unformed import final_question
 from bot.memories.cards import ask_about, shown_card
-from bot.memories.forgetting import MAX_KEYS, forget_question_about, take_back
+from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about
 from bot.memories.switches import MORNING, turn_off
 from bot.notices import RETRY_SECONDS, add_notice
-from bot.people import exclude, read_memory_state
+from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.ui.blocks import Payload, payload
 from bot.ui.messages import (
@@ -51,7 +51,7 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact_json
-from memory.postgres import lock_person, person_transaction
+from memory.postgres import person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
 
@@ -178,28 +178,22 @@ class Toolbox:
             output = await self._settings(given)
             if self._switched_off:
                 self._memory.switch_off()
-                await self._take_back()
             return _json(output)
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
         return await self._memory.call(name, given)
-
-    async def _take_back(self) -> None:
-        """Undo the changes and questions that tool calls made for this message, in any attempt."""
-        message, memory = self._message, self._memory
-        this = {(message.channel_id, message.ts)}
-        asked = [one.id for one in memory.questions if set(one.messages) == this]
-        changes = [change.id for change in memory.changes]
-        await take_back(self._app, message, changes, asked, again=self._turn.again)
 
     async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app, turn, message = self._app, self._turn, self._message
         where, mode = (message.channel_id, message.ts), app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
-        words = turn.words[:WORDS_LIMIT]
-        # Without its turn the person has been erased while it was being answered.
-        if now.off or not now.on_record or not await has_turn(connection, message, words):
+        found = await connection.execute(
+            "SELECT FROM messages WHERE id = %s AND words = %s",
+            (turn.id, turn.words[:WORDS_LIMIT]),
+        )
+        # It has other words after an edit, and none after it was deleted, forgotten or erased.
+        if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
         changed = any(change.action != "confirmed" for change in formed.changes)
         if changed or formed.questions:
@@ -316,12 +310,11 @@ class Toolbox:
 
     async def _do_not_remember(self, given: Arguments) -> Definition:
         message, person = self._message, self._message.person
-        # The request itself repeats what is meant, so it is never remembered either.
         async with person_transaction(self._app.pool, person) as connection:
-            await lock_person(connection, person)
-            await exclude(connection, message)
-            await delete_texts(connection, person, [self._turn.id])
             last = await message_before(connection, message)
+        # The request itself repeats what is meant, so it is never remembered either.
+        this = Selection(messages=[(message.channel_id, message.ts)])
+        await forget_all_of(self._app, person, this)
         self._switched_off = True
         self._shown["not_remembered"] = _made(_not_remembered)
         if given.get("which") != "previous_message":

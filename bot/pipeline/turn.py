@@ -145,7 +145,6 @@ async def _begun(dependencies: TurnDependencies, claimed: ClaimedMessage) -> tup
         await app.audiences.view(message),
         question=kept_question(question, message),
         words=typed(message.text, bot_user_id),
-        bot_user_id=bot_user_id,
         limited=True,
     )
     return turn, question

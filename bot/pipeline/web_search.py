@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,11 @@ import openai
 from babel.core import get_global
 
 from bot.logs import fault
-from bot.pipeline.answer import text_of
+from bot.pipeline.answer import printable, text_of
 from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.prompt import framed, shortened
-from bot.slack.messages import printable
-from bot.slack.payloads import objects
+from bot.slack.messages import objects
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
 from memory.tools import function_tool, read_arguments
@@ -84,14 +83,19 @@ async def search_web(
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens = tokens_of(response, model.model)
-    searched, text, citations = _read(response)
-    if not searched:
+    tokens, items = tokens_of(response, model.model), objects(response.get("output"))
+    done = [(one.get("type"), one.get("status")) for one in items]
+    if ("web_search_call", "completed") not in done:
         # The model answered without a search: what it says and cites is no result of one.
         return _failed("No web search took place. Answer without it, and say so.", tokens)
+    # Commentary is no part of what was found.
+    messages = [
+        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
+    ]
+    text = printable("\n\n".join(filter(None, map(text_of, messages))))
     if not text:
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
-    kept = tuple(citations.values())[:MAX_SOURCES]
+    kept = _cited(messages)[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in kept]
     output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
     return SearchResult(output=output, citations=kept, tokens=tokens)
@@ -111,19 +115,8 @@ def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
 
 
-def _read(response: Mapping[str, Any]) -> tuple[bool, str, dict[str, Citation]]:
-    """Return whether a response has searched, its text, and the cited pages by address.
-
-    Commentary is no part of what was found.
-    """
-    items = objects(response.get("output"))
-    searched = any(
-        (one.get("type"), one.get("status")) == ("web_search_call", "completed") for one in items
-    )
-    messages = [
-        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
-    ]
-    text = "\n\n".join(filter(None, map(text_of, messages)))
+def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
+    """Return the pages that are cited, each once."""
     cited: dict[str, Citation] = {}
     for part in (part for one in messages for part in objects(one.get("content"))):
         for annotation in objects(part.get("annotations")):
@@ -133,4 +126,4 @@ def _read(response: Mapping[str, Any]) -> tuple[bool, str, dict[str, Citation]]:
                         title = annotation.get("title")
                         named = printable(title) if isinstance(title, str) else ""
                         cited.setdefault(url, Citation(url=url, title=named or url))
-    return searched, printable(text), cited
+    return tuple(cited.values())

@@ -153,48 +153,18 @@ class Queue:
         self,
         where: AsyncConnection[DictRow] | Pool,
         name: str,
-        *,
-        queue: str,
-        lock: str,
-        delay: float = 0.0,
-        **arguments: str,
-    ) -> bool:
-        """Add a job, and return whether it was; False when one is waiting already.
-
-        On a connection within the caller's transaction, on a pool as a transaction of its own.
-
-        Jobs of one `lock` run one at a time, and at most one of them waits. Workers must know
-        `name`; this process need not.
-        """
-        [row] = await self._add(where, name, queue, {lock: arguments}, delay=delay)
-        return bool(row["added"])
-
-    async def defer_each(
-        self,
-        where: AsyncConnection[DictRow] | Pool,
-        name: str,
         jobs: Mapping[str, Mapping[str, str]],
         *,
         queue: str,
-        spacing: float = 0.0,
-    ) -> None:
-        """Add many jobs, arguments by lock, as `defer` does: in one statement.
-
-        The n-th may begin after n times `spacing` seconds.
-        """
-        if jobs:
-            await self._add(where, name, queue, jobs, spacing=spacing)
-
-    async def _add(
-        self,
-        where: AsyncConnection[DictRow] | Pool,
-        name: str,
-        queue: str,
-        jobs: Mapping[str, Mapping[str, str]],
-        *,
         delay: float = 0.0,
         spacing: float = 0.0,
-    ) -> list[DictRow]:
+    ) -> int:
+        """Add jobs, arguments by lock, in one statement; return how many none was waiting for yet.
+
+        On a connection within the caller's transaction, on a pool as a transaction of its own. The
+        n-th job may begin after `delay` and n times `spacing` seconds. Jobs of one lock run one at
+        a time, and at most one of them waits. Workers must know `name`; this process need not.
+        """
         values = {
             "name": name,
             "queue": queue,
@@ -203,9 +173,13 @@ class Queue:
             "delay": delay,
             "spacing": spacing,
         }
+        if not jobs:
+            return 0
         if isinstance(where, Pool):
-            return await execute_statement(where, _DEFER, values)
-        return await (await where.execute(_DEFER, values)).fetchall()
+            rows = await execute_statement(where, _DEFER, values)
+        else:
+            rows = await (await where.execute(_DEFER, values)).fetchall()
+        return sum(row["added"] for row in rows)
 
     async def debounce(
         self,

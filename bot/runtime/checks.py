@@ -138,8 +138,8 @@ async def check_database(settings: Settings) -> str:
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
-    from bot.conversation.operating_state import read_operating_state
     from bot.runtime.database import database
+    from bot.runtime.operating_state import read_operating_state
     from bot.runtime.wiring import create_openai_client, open_pool
     from memory import embedding_space
     from memory.postgres import check_access

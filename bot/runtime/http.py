@@ -13,7 +13,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import fault
 from bot.runtime.problems import cannot_open
-from bot.slack.payloads import UNREADABLE
+from bot.slack.messages import UNREADABLE
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import LiteralString
 
 from bot.app import App
+from bot.conversation.claimed_message import OPEN
 from bot.conversation.inbox import MAX_ATTEMPTS
-from bot.conversation.texts import delete_old_turns
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due
@@ -26,6 +26,10 @@ KEEP_UP = "keep_up"
 EVERY_MINUTE = "* * * * *"
 _DEACTIVATED_DAYS = 30
 _PEOPLE_AT_ONCE = 200
+_OLD_TURNS: LiteralString = (
+    "DELETE FROM messages WHERE team_id = %(team_id)s AND user_id = %(user_id)s"
+    f" AND NOT {OPEN} AND begun_at < now() - make_interval(days => %(days)s)"
+)
 _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
@@ -57,7 +61,6 @@ async def keep_up(app: App, timestamp: int) -> None:
     """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
     pool, settings = app.pool, app.settings
     steps: list[Callable[[], Awaitable[None]]] = [
-        partial(_fail_poison, app),
         partial(remind_of_due, pool, app.queue),
         partial(_expire, pool),
         partial(purge_due, pool, days=1),
@@ -74,16 +77,12 @@ async def keep_up(app: App, timestamp: int) -> None:
         log.warning("the upkeep failed: %s", fault(error))
 
 
-async def _fail_poison(app: App) -> None:
-    statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
-    for row in await execute_statement(app.pool, statement, (MAX_ATTEMPTS,)):
-        log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
-
-
 async def _expire(pool: Pool) -> None:
-    for statement in _EXPIRED:
+    statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
+    for row in await execute_statement(pool, statement, (MAX_ATTEMPTS,)):
+        log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
+    for statement in (*_EXPIRED, f"SELECT clear_away({_AT_ONCE})"):
         await execute_statement(pool, statement)
-    await execute_statement(pool, "SELECT clear_away(%s)", (_AT_ONCE,))
     await expire_due(pool)
 
 
@@ -93,10 +92,10 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     for row in await execute_statement(pool, statement, (most_days, _PEOPLE_AT_ONCE)):
         async with _going_on(f"the retention of {row['team_id']}.{row['user_id']}"):
             person = Person(row["team_id"], row["user_id"])
-            async with person_transaction(pool, person) as connection:
+            async with person_transaction(pool, person, locked=True) as connection:
                 ended = await expire_unconfirmed(connection, person, row["days"])
-                turns = await delete_old_turns(connection, person, row["days"])
-            log.info("%d memories and %d turns were too old", len(ended), turns)
+                turns = await connection.execute(_OLD_TURNS, row)
+            log.info("%d memories and %d turns were too old", len(ended), turns.rowcount)
 
 
 async def end_history(pool: Pool, days: int, *, most: int = _AT_ONCE) -> None:

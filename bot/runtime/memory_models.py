@@ -27,8 +27,7 @@ _EXTRAS = {
 
 def missing_extra(model: str) -> str | None:
     """Return one sentence if the package for a model's provider is known and not installed."""
-    provider, _ = provider_and_name(model)
-    package, extra = _EXTRAS.get(provider, (None, None))
+    package, extra = _EXTRAS.get(provider_and_name(model)[0], (None, None))
     if package is None or find_spec(package) is not None:
         return None
     return (
@@ -37,10 +36,10 @@ def missing_extra(model: str) -> str | None:
     )
 
 
-def create_chat_model(settings: Settings) -> BaseChatModel:
+def create_chat_model(settings: Settings, embedder: Embedder | None = None) -> BaseChatModel:
     """Return the LangChain chat model that forms memories; LangChain is imported only here.
 
-    Raises what `memory.memory_model` raises.
+    Raises what `memory.memory_model` raises. OpenAI's models share the connections of `embedder`.
     """
     name = settings.memory_model_name
     own = provider_and_name(name)[0] == "openai"
@@ -48,6 +47,7 @@ def create_chat_model(settings: Settings) -> BaseChatModel:
         model=name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
+        client=embedder.client if own and embedder else None,
         api="responses" if name == settings.memory_model else "chat",
     )
 
@@ -56,5 +56,5 @@ def create_former(
     settings: Settings, pool: Pool, embedder: Embedder, *, schemas: Sequence[type[BaseModel]]
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
-    model = partial(create_chat_model, settings)
+    model = partial(create_chat_model, settings, embedder)
     return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

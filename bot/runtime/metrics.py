@@ -24,10 +24,10 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
-from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.model import Cause
 from bot.runtime.http import serving
+from bot.runtime.operating_state import read_operating_state
 from memory import Pool
 from memory.metrics import recorded
 

@@ -30,7 +30,6 @@ from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installation, Installations, create_session, installation_from, only
-from bot.slack.permalinks import Permalinks
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import (
     Embedder,
@@ -84,7 +83,6 @@ def create_turn_dependencies(
         schemas=schemas,
         people=People(pool, slack),
         audiences=Audiences(pool, slack),
-        permalinks=Permalinks(slack),
     )
     turns = Turns(pool, queue=queue, settings=settings, repeat_notice=repeat_notice)
     models = [ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)]

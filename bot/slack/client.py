@@ -6,10 +6,11 @@ An installation is the app in one workspace.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -19,11 +20,13 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.messages import API_TEAM, slack_user
-from bot.slack.payloads import received
-from memory.metrics import count
+from bot.logs import fault
+from bot.slack.messages import API_TEAM, MessageKey, received, slack_user
+from memory.metrics import count, step
 
 _Answer = TypeVar("_Answer")
+
+log = logging.getLogger(__name__)
 
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
@@ -46,6 +49,8 @@ TURN_PATIENCE_SECONDS = 15.0
 _TIMEOUT_SECONDS = 30
 # A change of an installation by another process is seen here after this time.
 _TRUSTED_SECONDS = 10.0
+_LINK_SECONDS = 3.0
+_LINKS_KEPT = 5_000
 _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
@@ -62,7 +67,6 @@ CONVERSATION_GONE = frozenset(
 START = "chat.startStream"
 APPEND = "chat.appendStream"
 STOP = "chat.stopStream"
-UPDATE = "chat.update"
 SESSION = "agents.sessions.setStatus"
 PROFILE = "users.info"
 
@@ -171,7 +175,8 @@ class RateLimits:
     ) -> _Answer:
         """Make a call once Slack allows it; each time it is refused, wait as told and repeat it.
 
-        Raises what the last attempt raised, once the waits would come to more than `seconds`.
+        Raises what the last attempt raised, once the waits would come to more than `seconds`; with
+        0 the call is made at once, and once.
         """
         waited = 0.0
         while True:
@@ -182,7 +187,8 @@ class RateLimits:
                 await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
                 continue
             try:
-                return await call()
+                with step(f"slack {method.partition(' ')[0]}"):
+                    return await call()
             except SlackApiError as error:
                 refused = self.note(team_id, method, error)
                 if not refused or waited + self.wait(team_id, method) > seconds:
@@ -232,6 +238,7 @@ class Installations:
         self._session = session
         self._clients: dict[tuple[str, float], AsyncWebClient] = {}
         self._known: dict[str, tuple[float, Installation]] = {}
+        self._links: dict[tuple[str, MessageKey], str] = {}
         self.limits = RateLimits()
 
     async def get(self, team_id: str) -> Installation:
@@ -261,19 +268,21 @@ class Installations:
         """Return the app's user id in a team, ``""`` for POST /ask; raises `NotInstalled`."""
         return "" if team_id == API_TEAM else (await self.get(team_id)).bot_user_id
 
-    async def token(self, team_id: str) -> str:
-        """Return the bot token of a team; raises `NotInstalled`."""
-        return (await self.get(team_id)).bot_token
-
     def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
 
-        Its methods raise `NotInstalled` where there is none: no other token is ever used. With
-        `patience`, in seconds, a rate-limited call is repeated as `RateLimits.retry` does it.
+        Its methods raise `NotInstalled` where there is none: no other token is ever used. A
+        rate-limited call is repeated as `RateLimits.retry` does it, for `patience` seconds.
         """
         client = self._clients.get((team_id, patience))
         if client is None:
-            client = _TeamClient(self, team_id, patience, self.tokenless())
+            client = _TeamClient(
+                base_url=self.base_url,
+                timeout=_TIMEOUT_SECONDS,
+                retry_handlers=[],
+                session=self._session,
+            )
+            client.installations, client.team_id, client.patience = self, team_id, patience
             self._clients[team_id, patience] = client
         return client
 
@@ -281,33 +290,49 @@ class Installations:
         """Return a client for calls that carry a token of their own."""
         return create_client(None, self.base_url, self._session)
 
+    async def permalinks(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
+        """Return the links to named messages of a workspace, by name; a link never changes.
+
+        Waits three seconds at most. A link that Slack does not return is left out.
+        """
+        if len(self._links) > _LINKS_KEPT:
+            self._links.clear()
+        wanted = {(team_id, message) for message in messages.values()}
+        await asyncio.gather(*(self._ask_link(*one) for one in wanted - self._links.keys()))
+        links = {name: self._links.get((team_id, one)) for name, one in messages.items()}
+        return {name: link for name, link in links.items() if link}
+
+    async def _ask_link(self, team_id: str, message: MessageKey) -> None:
+        channel, ts = message
+        try:
+            async with asyncio.timeout(_LINK_SECONDS):
+                answer = await self.client(team_id).chat_getPermalink(
+                    channel=channel, message_ts=ts
+                )
+        except SLACK_FAULTS as error:
+            log.info("a permalink was not to be had: %s", error_code(error) or fault(error))
+        else:
+            self._links[team_id, message] = str(answer["permalink"])
+
 
 class _TeamClient(AsyncWebClient):
     """Sends Slack's own id of a person for the one under which their rows are kept."""
 
-    def __init__(
-        self, installations: Installations, team_id: str, patience: float, like: AsyncWebClient
-    ) -> None:
-        super().__init__(
-            base_url=like.base_url, timeout=like.timeout, retry_handlers=[], session=like.session
-        )
-        self._installations = installations
-        self._team_id = team_id
-        self._patience = patience
+    installations: Installations
+    team_id: str
+    patience: float
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
-        self.token = await self._installations.token(self._team_id)
+        self.token = (await self.installations.get(self.team_id)).bot_token
         for form in ("params", "json"):
             given = arguments.get(form) or {}
             keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
             arguments |= {form: {**given, **keys}} if keys else {}
         call = partial(super().api_call, api_method, **arguments)
-        if not self._patience:
-            return await call()
         posted_in = (arguments.get("json") or {}).get("channel", "")
         method = posts(posted_in) if api_method == "chat.postMessage" else api_method
-        limits = self._installations.limits
-        return await limits.retry(self._team_id, method, call, seconds=self._patience)
+        limits = self.installations.limits
+        return await limits.retry(self.team_id, method, call, seconds=self.patience)
 
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
@@ -367,3 +392,56 @@ async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
             if error_code(refused) != "message_not_in_streaming_state":
                 raise
         await client.chat_delete(channel=channel, ts=ts)
+
+
+async def show_privately(
+    client: AsyncWebClient,
+    payload: Mapping[str, Any],
+    *,
+    channel: str,
+    user: str,
+    thread_ts: str | None,
+    in_dm: bool = False,
+) -> str | None:
+    """Show `payload` to one person, in a thread of theirs; return the ts of the message.
+
+    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
+    Slack shows an ephemeral message in a thread only if that has a reply, and reports no error:
+    with None for `thread_ts` it is shown beside the thread. Raises what the Slack client raises.
+
+    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
+    """
+    if not in_dm:
+        await client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, **payload)
+        return None
+    answer = await client.chat_postMessage(
+        channel=channel,
+        thread_ts=thread_ts,
+        unfurl_links=False,
+        unfurl_media=False,
+        metadata=NOTICE_METADATA,
+        **payload,
+    )
+    return str(answer["ts"])
+
+
+async def show_in_thread(
+    client: AsyncWebClient, body: Mapping[str, Any], payload: Mapping[str, Any]
+) -> bool:
+    """Show the answer to a click or shortcut in the thread that `body` names, to its person alone.
+
+    Return False where it names none, or Slack refuses: the app is not in that conversation. A
+    response URL takes a thread only for what the whole channel sees.
+    Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
+    """
+    # A shortcut has no container: it comes with the message itself.
+    thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
+    channel, user = (body.get("channel") or {}).get("id"), body["user"]["id"]
+    if not (thread_ts and channel):
+        return False
+    try:
+        await show_privately(client, payload, channel=channel, user=user, thread_ts=thread_ts)
+    except SLACK_FAULTS as error:
+        log.info("an answer was not shown in its thread: %s", error_code(error) or fault(error))
+        return False
+    return True

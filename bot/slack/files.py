@@ -121,7 +121,7 @@ async def read_file(slack: Installations, team_id: str, url: str, *, most: int) 
         raise FileUnreadable("files_gone")
 
     async def download() -> bytes:
-        return await _download(client, await slack.token(team_id), url, most)
+        return await _download(client, (await slack.get(team_id)).bot_token, url, most)
 
     try:
         return await slack.limits.retry(team_id, "files", download, seconds=TURN_PATIENCE_SECONDS)

@@ -1,17 +1,21 @@
-"""A person's message to the bot: Slack's envelope, and its text as a model reads it.
+"""What Slack sends: a person's message to the bot, and its text as a model reads it.
 
-Of the text a memory may be formed from what the person typed.
+Of the text a memory may be formed from what the person typed. A message can hold more: forwarded
+messages, tables and files.
+Sources: https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack
+does not document, recorded events (docs/reality.md).
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from bot.slack.payloads import attached_to, received, storable
+from psycopg import DataError
+
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -39,12 +43,40 @@ _INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_UNLINKED = re.compile(r"\w\[\.\]\w")
 _CUT = "\ue000"
 # A run of white space is tried once, from its start.
 _CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
 _EMPTY = rf"(?:\s|{re.escape(OMITTED)})++"
 _ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
+
+_MOST_FORWARDED, _MOST_FILES = 10, 20
+FORWARDED_CHARACTERS = 16_000
+"""Characters of all forwarded messages and tables of a message that the model is shown."""
+THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
+"""Slack's own pictures of an image, the largest first."""
+
+_FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
+_TEXTS = (
+    *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
+    *("url_private", "url_private_download", "vtt", *THUMBNAILS),
+)
+
+MAX_CHARACTERS = 40_000
+"""Characters kept of one text: as many as a message of Slack's can have.
+
+Source: https://docs.slack.dev/changelog/2018-truncating-really-long-messages
+"""
+MAX_DEPTH = 60
+"""Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
+
+UNREADABLE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    *(InvalidNamespace, DataError),
+)
+"""Exceptions of reading a payload of unexpected form."""
+
+
+MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 
 
 def thread_key(team_id: str, channel_id: str, thread_ts: str) -> str:
@@ -66,7 +98,7 @@ class Message:
     the root the reply goes under. `audience` is known at once for direct messages only.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
-    included; `forwarded` is what `bot.slack.payloads.attached_to` returns.
+    included; `forwarded` is what `attached_to` returns.
     """
 
     event_id: str
@@ -192,14 +224,16 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     """Return the message of an ``event_callback``; None unless a person wrote it, maybe to the bot.
 
     None are messages of bots and of the app itself, joins, edits and other subtypes. So are channel
-    messages that do not mention the bot, except thread replies that mention no other person. Raises
+    messages that do not mention the bot, except thread replies that mention nobody else and do not
+    begin by calling a group. Raises
     `InvalidNamespace` when Slack's envelope lacks the ids a memory is stored under.
     """
     event = body.get("event") or {}
     if not _is_by_person(event, bot_user_id):
         return None
     message = _message_of(body, event, bot_user_id)
-    if not (message.addressed or _may_be_meant(message)):
+    among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
+    if not message.addressed and (message.opens_thread or among_themselves):
         return None
     times = _TS.fullmatch(message.ts) and _TS.fullmatch(message.thread_ts)
     if not (
@@ -246,26 +280,6 @@ def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: 
     )
 
 
-def _may_be_meant(message: Message) -> bool:
-    """Return whether a message that does not address the bot may be a follow-up for it.
-
-    That is a reply in a thread that mentions nobody else and does not begin by calling a group.
-    """
-    among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
-    return not (message.opens_thread or among_themselves)
-
-
-def printable(text: str) -> str:
-    """Return a model's text without control characters; halves of characters become U+FFFD."""
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CONTROL.sub("", whole)
-
-
-def has_unlinked(text: str) -> bool:
-    """Return whether an answer contains an address that was made text."""
-    return _UNLINKED.search(text) is not None
-
-
 def mentions(text: str) -> set[str]:
     """Return the user ids mentioned in a message's text."""
     return set(_MENTION.findall(text))
@@ -303,18 +317,15 @@ def _as_typed(link: re.Match[str]) -> str:
     """
     url, label = link[1], link[2]
     scheme, _, address = url.partition(":")
-    compared = _digits if scheme == "tel" else _same_address
-    if label and compared(label) == compared(address):
+    if label and _compared(label, scheme) == _compared(address, scheme):
         return label
     shown = url if scheme.startswith("http") else address
     return shown if not label or label in url else f"{label} ({shown})"
 
 
-def _digits(number: str) -> str:
-    return "".join(filter(str.isdigit, number))
-
-
-def _same_address(address: str) -> str:
+def _compared(address: str, scheme: str) -> str:
+    if scheme == "tel":
+        return "".join(filter(str.isdigit, address))
     return address.removeprefix("//").removesuffix("/").lower()
 
 
@@ -330,3 +341,103 @@ def typed(text: str, bot_user_id: str = "") -> str:
     text = _QUOTED_LINE.sub(_CUT, text)
     text = _SLANTED.sub(r"\1", _STRUCK.sub(f" {_CUT} ", _CODE.sub(f" {_CUT} ", text)))
     return _ENDS.sub("", _CUTS.sub(f" {OMITTED} ", plain(text, bot_user_id)))
+
+
+def received(value: Any, depth: int = 0) -> Any:
+    """Return a part of a payload with texts that PostgreSQL can store, and of limited length.
+
+    None takes the place of what is nested more deeply than `MAX_DEPTH`.
+    """
+    if isinstance(value, str):
+        return storable(value[:MAX_CHARACTERS])
+    if not isinstance(value, dict | list):
+        return value
+    if depth > MAX_DEPTH:
+        return None
+    if isinstance(value, list):
+        return [received(one, depth + 1) for one in value]
+    return {storable(str(key)): received(one, depth + 1) for key, one in value.items()}
+
+
+def storable(text: str) -> str:
+    """Return `text` without what PostgreSQL cannot hold: NUL, and halves of characters."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list in a payload; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def attached_to(
+    message: Mapping[str, Any],
+) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
+    """Return the forwarded messages and pasted tables of a message, and the files of all of it.
+
+    A forwarded message is ``{from, channel, text}`` with Slack's markup, a table ``{from: "a pasted
+    table", text}``; without their name or conversation where Slack gives none. The preview of a
+    link is neither: it is of the app or site that made it, and is left out. Of a file those fields
+    are returned that `bot.pipeline.attachments` reads, with ``transcript`` for a voice clip's.
+    """
+    files = objects(message.get("files"))
+    forwarded: list[dict[str, str]] = []
+    for one in objects(message.get("attachments")):
+        if one.get("is_app_unfurl"):
+            continue
+        if any(one.get(name) is True for name in _FORWARDS):
+            files += objects(one.get("files"))
+            forwarded += _forwarded(one)
+        tables = [block for block in objects(one.get("blocks")) if block.get("type") == "table"]
+        forwarded += [{"from": "a pasted table", "text": _words(table)} for table in tables]
+    return forwarded[:_MOST_FORWARDED], [_file(one) for one in files[:_MOST_FILES]]
+
+
+def _forwarded(one: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    blocks = [
+        part["message"]
+        for part in objects(one.get("message_blocks"))
+        if isinstance(part.get("message"), dict)
+    ]
+    text = _text(one, "text") or _words([part.get("blocks") for part in blocks])
+    author = _text(one, "author_name") or _text(one, "author_id")
+    channel = _text(one, "channel_name") or _text(one, "channel_id")
+    found = {"from": author, "channel": channel, "text": text or _text(one, "fallback")}
+    if found["text"] or one.get("files"):
+        yield {name: value for name, value in found.items() if value or name == "text"}
+
+
+def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: _text(file, name) for name in _TEXTS if _text(file, name)}
+    if isinstance(file.get("size"), int):
+        found["size"] = file["size"]
+    if file.get("is_external") is True:
+        found["is_external"] = True
+    transcription = file.get("transcription")
+    preview = transcription.get("preview") if isinstance(transcription, dict) else None
+    if isinstance(preview, dict) and _text(preview, "content"):
+        found |= {"transcript": preview["content"], "has_more": preview.get("has_more") is True}
+    return found
+
+
+def _text(part: Mapping[str, Any], name: str) -> str:
+    value = part.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _words(part: Any) -> str:
+    """Return the text of blocks, or of a part of one; a row of a table is a line."""
+    if isinstance(part, list):
+        return "".join(map(_words, part))
+    if not isinstance(part, dict):
+        return ""
+    kind, text = part.get("type"), part.get("text")
+    if kind == "table":
+        rows = [row for row in part.get("rows") or [] if isinstance(row, list)]
+        return "\n".join(" | ".join(_words(cell).strip() for cell in row) for row in rows)
+    if kind in ("user", "emoji"):
+        return f"@{part.get('user_id')}" if kind == "user" else f":{part.get('name')}:"
+    own = text if isinstance(text, str) else _words(text)
+    end = "\n" if kind in ("rich_text_section", "section", "header", "markdown") else ""
+    return f"{own or _text(part, 'url')}{_words(part.get('elements'))}{end}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -15,7 +16,10 @@ from bot.ui.reader import Reader
 PART_LIMIT = 11_500
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
 MESSAGE_TEXT_LIMIT = 40_000
-_FALLBACK_LIMIT = 3_900
+# Of the plain text for notifications and screen readers.
+FALLBACK_LIMIT = 3_900
+# An address that was made text.
+_UNLINKED = re.compile(r"\w\[\.\]\w")
 
 
 def reply_text(reader: Reader, reply: Reply) -> str:
@@ -60,19 +64,18 @@ def _link_target(url: str) -> str:
 
 def footer(
     reader: Reader,
+    text: str,
     *,
     stand_in: bool,
     memory_state: MemoryState | None = None,
     recalled_turn: UUID | None = None,
     rated_turn: UUID | None = None,
-    links_removed: bool = False,
 ) -> list[Block]:
-    """Return what appears below every answer.
+    """Return what appears below every answer with this text.
 
     `stand_in`: no language model wrote the answer, which the first one to a person says.
     `memory_state` says whether memory was on for it. `recalled_turn` is the turn whose recalled
     memories the button shows, `rated_turn` the turn that the rating names; None leaves them out.
-    `links_removed`: addresses are shown as text.
     """
     lines = [] if stand_in else [reader.say("footer")]
     if stand_in and memory_state is not None and memory_state.is_first:
@@ -81,7 +84,7 @@ def footer(
         lines.append(off_line(reader, memory_state.off))
     elif memory_state is not None and memory_state.needs_introduction:
         lines.append(reader.say("footer_memory"))
-    if links_removed:
+    if _UNLINKED.search(text):
         lines.append(reader.say("footer_links"))
     return [*([note(*lines)] if lines else []), *controls_row(reader, rated_turn, recalled_turn)]
 
@@ -111,14 +114,9 @@ def controls_row(reader: Reader, rated: UUID | None, recalled: UUID | None) -> l
     return [*rows, *([{"type": "actions", "elements": [show]}] if recalled else [])]
 
 
-def message_blocks(text: str, footer_blocks: list[Block]) -> list[Block]:
-    """Return one message of a reply as blocks."""
-    return [{"type": "markdown", "text": text}, *footer_blocks]
-
-
-def fallback(text: str) -> str:
-    """Return the plain text for notifications and screen readers."""
-    return shortened(text, _FALLBACK_LIMIT)
+def markdown(text: str) -> Block:
+    """Return the text of a message of a reply as a block."""
+    return {"type": "markdown", "text": text}
 
 
 Chunk: TypeAlias = dict[str, Any]

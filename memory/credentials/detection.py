@@ -13,15 +13,10 @@ from functools import cache
 from importlib import import_module
 from itertools import chain
 
-KINDS = (
-    *("access key", "bank account number", "card number", "My Number"),
-    *("password", "private key", "security code"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential in a text: one of `KINDS`, its value, and its offsets in characters.
+    """A credential in a text: its kind, such as "card number", value, and offsets in characters.
 
     The value is never stored or logged.
     """

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from memory.credentials.detection import KINDS, Credential, find_credentials
+from memory.credentials.detection import Credential, find_credentials
 
-_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)}) removed\]")
+_PLACEHOLDER = re.compile(r"\[[A-Za-z ]+ removed\]")
 _ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
-_MIN_VALUE = 4  # characters of a value that is also removed where nothing names it
-# Such as the password of postgres://postgres:postgres@localhost.
-_WORD = re.compile(r"\A[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10})\Z")
+# A value that is not removed where nothing names it: under four characters, or like a short word,
+# such as the password of postgres://postgres:postgres@localhost.
+_WORD = re.compile(r"\A(?:.{0,3}|[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10}))\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,32 +30,33 @@ class Redacted:
 
 
 def redact(text: str, known: Iterable[Credential] = ()) -> Redacted:
-    """Return `text` with a placeholder for each credential, and for each value of `known` in it.
+    """Return one text as `redact_texts` does."""
+    return redact_texts(text, known=known)[0]
 
-    `known` are credentials of another text: this one may repeat a password without naming it.
-    A value that is spelled like a short word stays: ordinary sentences contain it, too.
+
+def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted]:
+    """Return texts of one message with a placeholder for each credential.
+
+    What one of them names as a credential, or what is in `known`, is removed from all: a text may
+    repeat a password without naming it. A value that is spelled like a short word stays: ordinary
+    sentences contain it, too.
     """
-    removed = find_credentials(text)
-    for one in reversed(removed):
+    found = {text: find_credentials(text) for text in dict.fromkeys(texts)}
+    known = dict.fromkeys(chain(known, *found.values()))
+    return [_redacted(text, found[text], known) for text in texts]
+
+
+def _redacted(text: str, found: list[Credential], known: Iterable[Credential]) -> Redacted:
+    removed = [*found]
+    for one in reversed(found):
         text = text[: one.start] + _placeholder(one) + text[one.end :]
     for one in known:
         value = _ASSIGNED.sub("", one.value.strip())
-        if len(value) >= _MIN_VALUE and not _WORD.match(value) and value in text:
+        if not _WORD.match(value) and value in text:
             whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
             text, count = re.subn(whole, _placeholder(one), text)
             removed += [one] * bool(count)
     return Redacted(text=text, removed=tuple(removed))
-
-
-def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted]:
-    """Redact texts of one message; what one of them names as a credential is removed from all."""
-    known = tuple(known)
-    read = {text: redact(text, known) for text in dict.fromkeys(texts)}
-    found = dict.fromkeys(one for each in read.values() for one in each.removed)
-    for text, one in read.items() if found else ():
-        again = redact(one.text, found)
-        read[text] = Redacted(text=again.text, removed=(*one.removed, *again.removed))
-    return [read[text] for text in texts]
 
 
 def redact_json(value: Any, known: Iterable[Credential] = ()) -> Any:

@@ -53,7 +53,7 @@ class Embedder:
         self, client: openai.AsyncOpenAI, space: EmbeddingSpace, *, cache_size: int = 1_000
     ) -> None:
         self.space = space
-        self._client = client
+        self.client = client
         # Vectors as float32 bytes: 1,536 dimensions take 6 kB, as a list of Python floats 49 kB.
         self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
         self._cache_size = cache_size
@@ -113,7 +113,7 @@ class Embedder:
     @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
         try:
-            answer = await self._client.embeddings.create(model=self.space.model, input=texts)
+            answer = await self.client.embeddings.create(model=self.space.model, input=texts)
         except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable("The embedding model did not answer.") from fault
         vectors = [item.embedding for item in answer.data]

@@ -1,4 +1,4 @@
-"""The chat model for formation: one attempt per call, and what its failures mean."""
+"""The chat model for formation: one attempt per call, short tools, and what failures mean."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import re
 import types
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
-from memory.formation.tool_definitions import tool_definition
 from memory.model.errors import FormationUnavailable, MemoryModelRefused
+from memory.model.schemas import DECLARATION
 from memory.model.text import clean_content
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
+    from openai import AsyncOpenAI
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ Api: TypeAlias = Literal["responses", "chat"]
 TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
 (input that it had there) or output."""
+TOKENS: ContextVar[TokenUse] = ContextVar("tokens")
+"""Where the calls of a task count the tokens that the models report."""
 
 # Error codes that concern the text of one request: the same text is always refused.
 _FINAL = frozenset(
@@ -72,6 +77,7 @@ def memory_model(
     model: str,
     api_key: SecretStr | str | None = None,
     base_url: str | None = None,
+    client: AsyncOpenAI | None = None,
     api: Api = "responses",
 ) -> BaseChatModel:
     """Return the chat model for formation; a failed call is not retried.
@@ -80,6 +86,7 @@ def memory_model(
     (requires that provider's package and key; raises ImportError or ValueError without them).
     `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
     packages read their own variables, and ValueError is raised where one of the two is given.
+    `client` lends its connections, which it keeps open and closes.
     OpenAI models are called through `api`, also behind `base_url`. Parameters that only some
     model families accept, such as a temperature, are not sent.
     """
@@ -93,30 +100,37 @@ def memory_model(
         return failing_once(chat, model)
     from langchain_openai import ChatOpenAI
 
+    key = SecretStr(api_key) if isinstance(api_key, str) else api_key
+    through: dict[str, Any] = {"default_headers": _ONE_CALL}
+    if client is not None:
+        secret = key.get_secret_value() if key else None
+        own = client.with_options(
+            api_key=secret, base_url=base_url, max_retries=0, timeout=MODEL_TIMEOUT
+        )
+        through = {"root_async_client": own, "async_client": own.chat.completions}
     openai = ChatOpenAI(
         model=name,
-        api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
+        api_key=key,
         base_url=base_url,
         use_responses_api=api == "responses",
         temperature=None,  # ChatOpenAI would send 1 to models called o1…
         max_retries=0,
         timeout=MODEL_TIMEOUT,
         store=False,
-        default_headers=_ONE_CALL,
+        **through,
     )
     return failing_once(openai, model)
 
 
-def tokens_used(reported: Mapping[str, UsageMetadata]) -> TokenUse:
-    """Return the tokens that LangChain reports by model."""
+def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
+    """Return the tokens that LangChain reports of a call."""
+    details = reported.get("input_token_details", {})
+    cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
     used: TokenUse = Counter()
-    for model, one in reported.items():
-        details = one.get("input_token_details", {})
-        cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
-        used[model, "input"] += max(one["input_tokens"] - cached - written, 0)
-        used[model, "cache_write"] += written
-        used[model, "cached"] += cached
-        used[model, "output"] += one["output_tokens"]
+    used[model, "input"] = max(reported["input_tokens"] - cached - written, 0)
+    used[model, "cache_write"] = written
+    used[model, "cached"] = cached
+    used[model, "output"] = reported["output_tokens"]
     return +used
 
 
@@ -176,7 +190,7 @@ def failing_once(chat: BaseChatModel, name: str = "") -> BaseChatModel:
     which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
     (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
     """
-    own = type(chat)
+    own: Any = type(chat)
     if own.__module__ == __name__:
         return chat
     name = name or str(getattr(chat, "model_name", None) or getattr(chat, "model", own.__name__))
@@ -184,15 +198,26 @@ def failing_once(chat: BaseChatModel, name: str = "") -> BaseChatModel:
 
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return _resendable(await own.ainvoke(self, *args, **kwargs))
+            answer = await own.ainvoke(self, *args, **kwargs)
         except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
             raise _down(fault, name) from None
+        if (used := TOKENS.get(None)) is not None and answer.usage_metadata:
+            model = answer.response_metadata.get("model_name", name)
+            used.update(tokens_used(model, answer.usage_metadata))
+        return _resendable(answer)
 
     def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
         kwargs.pop("tool_choice", None)
         return own.bind_tools(self, [tool_definition(tool, strict) for tool in tools], **kwargs)
 
+    def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        payload = own._get_request_payload(self, *args, **kwargs)
+        moved = {name: payload.pop(name) for name in ("input", "tools") if name in payload}
+        return payload | {"extra_body": {**(payload.get("extra_body") or {}), **moved}}
+
     members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
+    if strict:
+        members["_get_request_payload"] = request
     copy = chat.model_copy()
     made = types.new_class(own.__name__, (own,), exec_body=lambda body: body.update(members))
     object.__setattr__(copy, "__class__", made)
@@ -214,3 +239,69 @@ def _resendable(answer: AIMessage) -> AIMessage:
             ],
         }
     )
+
+
+class _Patch(BaseModel):
+    op: Literal["replace", "add", "remove"]
+    path: str = Field(description="A field, such as /evidence.")
+    value: str | float | bool | list[str] | None = None
+
+
+class PatchDoc(BaseModel):
+    """Change an existing memory by JSON Patch operations."""
+
+    json_doc_id: str = Field(description="The id of the instance.")
+    patches: list[_Patch]
+
+
+class RemoveDoc(BaseModel):
+    """Remove an existing memory."""
+
+    json_doc_id: str = Field(description="The id of the instance.")
+
+
+# trustcall's own take 4,300 characters in each request with memories, and 40 for each memory.
+_SHORTER: Mapping[str, type[BaseModel]] = {"PatchDoc": PatchDoc, "RemoveDoc": RemoveDoc}
+
+
+def tool_definition(tool: Any, says_strict: bool) -> dict[str, Any]:
+    """Return the definition of a tool, a class or a schema, without needless parts.
+
+    `says_strict`: the Responses API wants `strict` and takes a missing one for true, with which
+    optional fields are refused. Source: https://platform.openai.com/docs/guides/function-calling
+    """
+    if not isinstance(tool, type):
+        return _definition(tool, says_strict)
+    # trustcall binds the same classes in every run, and converting one takes 0.5 ms.
+    return _cached(_SHORTER.get(tool.__name__, tool), says_strict)
+
+
+def _definition(tool: Any, says_strict: bool) -> dict[str, Any]:
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    definition = convert_to_openai_tool(tool)
+    function = definition["function"] | ({"strict": False} if says_strict else {})
+    parameters = _compact(function["parameters"])
+    for needless in ("description", DECLARATION):  # models' APIs refuse unknown keywords
+        parameters.pop(needless, None)
+    return {**definition, "function": {**function, "parameters": parameters}}
+
+
+_cached = lru_cache(maxsize=64)(_definition)
+
+
+def _compact(schema: Any) -> Any:
+    """Return a JSON schema without defaults of null and types that are null.
+
+    LangChain's package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
+    """
+    if isinstance(schema, list):
+        return [_compact(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {k: _compact(v) for k, v in schema.items() if (k, v) != ("default", None)}
+    options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
+    if len(options) == 1:
+        del kept["anyOf"]
+        kept = {**options[0], **kept}
+    return kept

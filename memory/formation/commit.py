@@ -30,7 +30,7 @@ from memory.store.memories import (
     read_own,
     reread_values,
 )
-from memory.store.versions import Change, Step, actor_of, commit_steps
+from memory.store.versions import Change, actor_of, write, writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,54 +77,33 @@ async def commit(
     forgotten are refused. `known` are the rows that were shown to the model, `refused` what the
     result has besides.
     """
-    person, at, batch = own.person, datetime.now(UTC), batch or uuid4()
-    decisions, formed = Decisions(), FormationResult()
+    person, batch, decisions = own.person, batch or uuid4(), Decisions()
     keys = {one.target.key for one in proposals if one.target}
     keys |= {row.key for row in known if row.namespace != own}
     keys |= {key for row in known for key in row.supersedes}
-
-    async def steps(connection: AsyncConnection[DictRow]) -> Sequence[Step]:
-        nonlocal decisions
-        if not proposals:
-            return []
-        said = {key for one in proposals for key in messages_of(one)}
-        kinds = [one.kind for one in proposals]
-        values = {**reread_values(person, keys, own, kinds), **message_columns(said)}
-        [current] = await (await connection.execute(_CURRENT, values)).fetchall()
-        rows = read_own(map(from_json, current["rows"] or ()), person)
-        forgotten = {(channel, ts) for channel, ts in current["forgotten"]}
-        decisions = decide(
-            proposals,
-            rows,
-            own=own,
-            at=at,
-            actor=actor_of(origin, "formation"),
-            sensitive=sensitive,
-            batch=batch,
-            room=current["room"],
-            forgotten=forgotten,
-        )
-        return decisions.steps
-
-    async def written(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
-        nonlocal formed
+    async with writing(pool, embedder, person) as connection:
+        if proposals:
+            said = {key for one in proposals for key in messages_of(one)}
+            values = reread_values(person, keys, own, [one.kind for one in proposals])
+            found = await connection.execute(_CURRENT, {**values, **message_columns(said)})
+            [current] = await found.fetchall()
+            decisions = decide(
+                proposals,
+                read_own(map(from_json, current["rows"] or ()), person),
+                own=own,
+                at=datetime.now(UTC),
+                actor=actor_of(origin, "formation"),
+                sensitive=sensitive,
+                batch=batch,
+                room=current["room"],
+                forgotten={(channel, ts) for channel, ts in current["forgotten"]},
+            )
         formed = FormationResult(
-            changes=tuple(changes),
+            changes=tuple(await write(connection, person, decisions.steps, batch=batch)),
             refused=(*refused, *decisions.refused),
             questions=tuple(await ask(connection, person, decisions.questions)),
-            accepted=_accepted(proposals, decisions.refused),
+            accepted=tuple(decisions.accepted),
         )
         if in_commit is not None:
             await in_commit(connection, formed)
-
-    await commit_steps(pool, embedder, person, steps, batch=batch, in_commit=written)
     return formed
-
-
-def _accepted(
-    proposals: Sequence[Proposal], refused: Sequence[Refusal]
-) -> tuple[PersonMessage, ...]:
-    """Return the messages of the proposals that were not refused."""
-    others = {id(one.evidence) for one in refused}
-    said = [one.evidence.original for one in proposals if id(one.evidence) not in others]
-    return tuple(dict.fromkeys(said))

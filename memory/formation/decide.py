@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.questions import Asks, Question
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
@@ -29,11 +30,15 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The steps to write in the own namespace, the questions to ask, and the refusals."""
+    """The steps to write in the own namespace, the questions to ask, and the refusals.
+
+    `accepted` are the messages of the proposals that were not refused.
+    """
 
     steps: Sequence[Step] = ()
     questions: Sequence[Question] = ()
     refused: Sequence[Refusal] = ()
+    accepted: Sequence[PersonMessage] = ()
 
 
 def decide(
@@ -55,8 +60,7 @@ def decide(
     notice's.
     """
     run = _Run(own, {row.key: row for row in rows}, at, actor, room, batch)
-    refused = []
-    removals = 0
+    refused, accepted, removals = list[Refusal](), list[PersonMessage](), 0
     for proposal in proposals:
         reason = refusal(proposal, at, sensitive)
         if any(one in forgotten for one in messages_of(proposal)):
@@ -65,9 +69,11 @@ def decide(
             removals += proposal.removes
             asks = asks_first(proposal, own, sensitive)
             reason = run.take(proposal, asks or (proposal.removes and removals > MAX_REMOVALS))
-        if reason is not None:
+        if reason is None:
+            accepted.append(proposal.evidence.original)
+        else:
             refused.append(proposal.refused(reason))
-    return run.decisions(refused)
+    return Decisions(run.steps(), run.questions, refused, tuple(dict.fromkeys(accepted)))
 
 
 def messages_of(proposal: Proposal) -> tuple[MessageKey, ...]:
@@ -106,7 +112,7 @@ class _Run:
         self._now = dict(self._stored)
         self._names = {_name(row): key for key, row in reversed(self._stored.items())}
         self._messages: dict[str, tuple[MessageKey, ...]] = {}
-        self._questions: list[Question] = []
+        self.questions: list[Question] = []
 
     def take(self, proposal: Proposal, asks: bool) -> Reason | None:
         """Apply a proposal, or ask about it; return why it cannot be applied."""
@@ -206,7 +212,7 @@ class _Run:
         end: datetime | None = None,
         narrow_key: str | None = None,
     ) -> None:
-        self._questions.append(
+        self.questions.append(
             Question(
                 id=uuid4(),
                 asks=asks,
@@ -222,13 +228,13 @@ class _Run:
             )
         )
 
-    def decisions(self, refused: Sequence[Refusal]) -> Decisions:
-        changed = [
+    def steps(self) -> list[Step]:
+        """Return a step for each memory that changed, and ask about those that they supersede."""
+        return [
             self._step(key, self._stored.get(key), self._now.get(key))
             for key in {**self._stored, **self._now}
             if self._stored.get(key) is not self._now.get(key)
         ]
-        return Decisions(changed, self._questions, refused)
 
     def _step(self, key: str, stored: Memory | None, row: Memory | None) -> Step:
         """Return the step of a memory that changed; a wider one that it supersedes is asked for."""

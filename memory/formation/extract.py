@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
+from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
@@ -21,14 +21,13 @@ from memory.formation.chat_model import ModelCallFailed, failing_once
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.metrics import step
 from memory.model.namespace import DM, MemoryView, Namespace, Person
-from memory.model.schemas import PURPOSES, SCHEMAS, with_evidence
+from memory.model.schemas import BUILT_IN_KINDS, PURPOSES, SCHEMAS, with_evidence
 from memory.model.text import clean
 from memory.postgres.database import Pool
 from memory.recall.search import SMALL_SET, nearest_memories
 from memory.store.memories import Memory, current, newest
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
 
 _log = logging.getLogger(__name__)
@@ -70,14 +69,14 @@ async def known_memories(
     embedder: Embedder,
     view: MemoryView,
     messages: Sequence[TypedMessage],
-    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    kinds: Iterable[str] = BUILT_IN_KINDS,
 ) -> dict[str, Memory]:
-    """Return the memories to show to the model, by key: all, or the nearest to what was typed.
+    """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
 
     Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
     also if the stored vectors are of another model by now.
     """
-    kinds = sorted(schema.__name__ for schema in schemas)
+    kinds = [*kinds]
     shown = await newest(pool, view, kinds, SMALL_SET + 1)
     if len(shown) > SMALL_SET:
         said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
@@ -87,32 +86,27 @@ async def known_memories(
 
 
 class CollectingStore(BaseStore):
-    """LangGraph's store interface over some rows of a person: reads return them, writes are kept.
+    """LangGraph's store interface over some rows of a person: searches return them all.
 
     `writes` are what formation proposes; nothing is stored.
     """
 
     def __init__(self, rows: Iterable[Memory]) -> None:
-        self._items = {(row.namespace.prefix, row.key): _item(row) for row in rows}
+        self._items = [_item(row) for row in rows]
         self.writes: list[PutOp] = []
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Not supported: use `abatch`."""
-        raise NotImplementedError("A person's memories are read and written asynchronously only.")
+        """Keep writes, and answer searches."""
+        results: list[Result] = []
+        for op in ops:
+            if isinstance(op, PutOp):
+                self.writes.append(op)
+            results.append(self._items if isinstance(op, SearchOp) else None)
+        return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Answer reads from the rows and keep writes; other operations raise."""
-        return [self._answer(op) for op in ops]
-
-    def _answer(self, op: Op) -> Result:
-        if isinstance(op, SearchOp):
-            return [*self._items.values()]
-        if isinstance(op, GetOp):
-            return self._items.get((".".join(op.namespace), op.key))
-        if isinstance(op, PutOp):
-            self.writes.append(op)
-            return None
-        raise NotImplementedError("A person's memories can be searched, read and written only.")
+        """Do as `batch` does."""
+        return self.batch(ops)
 
 
 def _item(row: Memory) -> SearchItem:
@@ -144,11 +138,11 @@ class Extractor:
         messages: Sequence[TypedMessage],
         *,
         eager: bool = False,
-        callbacks: Sequence[BaseCallbackHandler] = (),
-    ) -> list[PutOp] | None:
+    ) -> list[PutOp]:
         """Return what the model writes for `messages`, given the memories `rows`.
 
-        None: its answer was unusable; a retry would get the same. Raises `FormationUnavailable`.
+        Nothing if its answer was unusable: a retry would get the same. Raises
+        `FormationUnavailable`.
         """
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
@@ -159,19 +153,16 @@ class Extractor:
         manager.memory_manager = _OneStep(memory_manager, self._extractor)
         manager._store, manager.namespace = store, type(manager.namespace)(own.parts)
         shown = {"messages": [part for one in messages for part in _shown(one)]}
-        config = {"recursion_limit": RECURSION_LIMIT, "callbacks": list(callbacks)}
         try:
             with tracing_context(enabled=False):
-                await manager.ainvoke(shown, config=config)
+                await manager.ainvoke(shown, config={"recursion_limit": RECURSION_LIMIT})
         except ModelCallFailed as fault:
             if fault.error is not None:
                 raise fault.error from None
             _log.warning("The memory model refused these messages: %s", fault)
-            return None
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
             _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
-            return None
         return store.writes
 
 

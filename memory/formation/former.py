@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -13,12 +14,12 @@ from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import TokenUse, tokens_used
+from memory.formation.chat_model import TOKENS, TokenUse
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
 from memory.formation.pair import pair
-from memory.formation.proposal import Proposal, Refusal, read_writes
+from memory.formation.proposal import Proposal, read_writes
 from memory.formation.verdict import SensitivePolicy, judge, verdict_model
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import MemoryView
@@ -74,31 +75,25 @@ class Former:
         changes: the memory model proposes nothing then. Raises `FormationUnavailable`, with nothing
         written, if the memory model or the embedding model does not answer in time.
         """
-        from langchain_core.callbacks import UsageMetadataCallbackHandler
-
-        usage = UsageMetadataCallbackHandler()
-        usage.run_inline = True  # otherwise each of some thirty calls switches to a thread
+        used: TokenUse = Counter()
+        TOKENS.set(used)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
-        refused: list[Refusal] = []
         own, schemas = view.own, {schema.__name__: schema for schema in self.schemas}
+        writes, known, kinds = list[PutOp](), dict[str, Memory](), [*schemas]
         try:
             async with asyncio.timeout(deadline):
-                known = await known_memories(self.pool, self.embedder, view, typed, self.schemas)
-                writes: list[PutOp] | None = []
                 if proposed is not None:
                     write, target = proposed
-                    writes, known = [write], known | ({target.key: target} if target else {})
-                elif typed:
-                    writes = await self._extractor.extract(
-                        known.values(), own, typed, eager=eager, callbacks=[usage]
-                    )
-                if writes is None:
-                    refused.append(Refusal(reason="unusable"))
-                proposals, bad = read_writes(writes or [], known, typed, own=own, schemas=schemas)
-                refused += bad
+                    writes, kinds = [write], [str((write.value or {}).get("kind"))]
+                    known = {target.key: target} if target else {}
+                if typed and not known:
+                    known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+                if typed and proposed is None:
+                    writes = await self._extractor.extract(known.values(), own, typed, eager=eager)
+                proposals, refused = read_writes(writes, known, typed, own=own, schemas=schemas)
                 proposals = await pair(self.pool, own, proposals, known.values())
                 if proposals:
-                    proposals = await judge(self._verdicts, proposals, typed, [usage])
+                    proposals = await judge(self._verdicts, proposals, typed)
             return await commit(
                 self.pool,
                 self.embedder,
@@ -118,32 +113,21 @@ class Former:
                 "The embedding model did not answer; the messages remain queued."
             ) from fault
         finally:
-            if spend is not None and usage.usage_metadata:
-                spend(tokens_used(usage.usage_metadata))
+            if spend is not None and used:
+                spend(used)
 
-    async def are_sensitive(
-        self, given: Sequence[tuple[str, Mapping[str, Any], str]]
-    ) -> list[bool]:
-        """Return of each kind, content and sentence whether others should not see it.
+    async def is_sensitive(self, kind: str, content: Mapping[str, Any], sentence: str) -> bool:
+        """Return whether others should not see a memory that comes from a sentence.
 
-        True where one verdict on all finds it sensitive or about somebody else, or says nothing of
-        it. No row is read. Raises `FormationUnavailable`.
+        True where a verdict finds it sensitive or about somebody else, or there is no verdict. No
+        row is read. Raises `FormationUnavailable`.
         """
-        messages = [TypedMessage(PersonMessage(text=one, channel="", ts="")) for _, _, one in given]
-        asked = [
-            Proposal(
-                kind=kind,
-                content=dict(content),
-                said=dict(content),
-                evidence=whole_message(message),
-                target=None,
-                removes=False,
-            )
-            for (kind, content, _), message in zip(given, messages, strict=True)
-        ]
-        judged = await judge(self._verdicts, asked, messages)
-        found = [one.verdict for one in judged]
-        return [v is None or v.sensitive != "none" or v.about != "speaker" for v in found]
+        said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""))
+        fields, evidence = dict(content), whole_message(said)
+        asked = Proposal(kind=kind, content=fields, said=fields, evidence=evidence)
+        [judged] = await judge(self._verdicts, [asked], [said])
+        verdict = judged.verdict
+        return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
 
     # Each is created at its first use, which takes 0.1 s in all.
 

@@ -8,7 +8,7 @@ namespace. `memory.formation.verdict` judges its meaning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
@@ -28,8 +28,6 @@ from memory.model.namespace import Namespace
 from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
 from memory.store.memories import Memory
-
-MAX_PROPOSALS = 40  # of a run: the request for their verdicts must fit a model's context
 
 Reason: TypeAlias = Literal[
     "no_evidence",  # the quote is not in the person's words
@@ -91,8 +89,8 @@ class Proposal:
     content: dict[str, Any]
     said: dict[str, Any]
     evidence: Evidence
-    target: Memory | None
-    removes: bool
+    target: Memory | None = None
+    removes: bool = False
     verdict: Verdict | None = None
 
     @property
@@ -123,9 +121,7 @@ def read_writes(
         _read(write, rows.get(write.key), messages, own=own, schemas=schemas) for write in writes
     ]
     proposals = [one for one in found if isinstance(one, Proposal)]
-    refused = [one for one in found if isinstance(one, Refusal)]
-    refused += [one.refused("unusable") for one in proposals[MAX_PROPOSALS:]]
-    return proposals[:MAX_PROPOSALS], refused
+    return proposals, [one for one in found if isinstance(one, Refusal)]
 
 
 def _read(
@@ -144,35 +140,36 @@ def _read(
     evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)
+    unusable = Refusal(reason="unusable", kind=kind, evidence=evidence)
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
-        return Refusal(reason="unusable", kind=kind, evidence=evidence)
+        return unusable
     content = clean_content(content)
     if kind == PROMISE_KIND:
         content |= {name: target.content.get(name) if target else None for name in DUE_FIELDS}
     try:
         valid = schema.model_validate(content)
     except ValidationError:
-        return Refusal(reason="unusable", kind=kind, evidence=evidence)
+        return unusable
     content = valid.model_dump(mode="json")
-    if content.get(SUBJECT_FIELDS.get(kind, "")) == "":
-        return Refusal(reason="unusable", kind=kind, evidence=evidence)
-    proposal = Proposal(
+    quoted = [evidence.text, *texts(content)]
+    if any(find_credentials(text) or is_redacted(text) for text in quoted):
+        return replace(unusable, reason="secret")
+    removes = level(kind, content) == 0
+    if (
+        content.get(SUBJECT_FIELDS.get(kind, "")) == ""
+        or links_not_typed(content, messages)
+        or (removes and evidence.original.removal_proposed)
+    ):
+        return unusable
+    return Proposal(
         kind=kind,
         content=content,
         said=content if target else valid.model_dump(mode="json", exclude_defaults=True),
         evidence=evidence,
         target=target,
-        removes=level(kind, content) == 0,
+        removes=removes,
     )
-    quoted = [evidence.text, *texts(content)]
-    if any(find_credentials(text) or is_redacted(text) for text in quoted):
-        return proposal.refused("secret")
-    if links_not_typed(content, messages):
-        return proposal.refused("unusable")
-    if proposal.removes and evidence.original.removal_proposed:
-        return proposal.refused("unusable")
-    return proposal
 
 
 def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposal | Refusal:

@@ -19,7 +19,7 @@ from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement
 from memory.store.edits import kept_end
 from memory.store.memories import OF_IDS, Keyed, Memory, MessageKey, person_range, reread, room
-from memory.store.versions import Change, Step, commit_steps
+from memory.store.versions import Change, Step, write, writing
 
 OPEN_DAYS = 14
 Asks: TypeAlias = Literal["replace", "remove", "widen", "store"]
@@ -145,32 +145,37 @@ async def answer_question(
         raise gone
     question = _question(person, found[0])
 
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        if not (await connection.execute(_DROP, values)).rowcount:
-            raise gone
-        if answer == "no" or (answer == "both" and question.asks in ("remove", "widen")):
-            return []
-        if question.asks == "store":
-            return [await _stored(connection, question)]
-        keys = [key for key in (question.key, question.narrow_key) if key]
-        rows = await reread(connection, person, keys=keys)
-        current, narrow = rows.get(question.key), rows.get(question.narrow_key or "")
-        if current is None or current.content != question.before["content"]:
-            raise ChangedSince("The memory has changed since the question was asked.")
-        if answer == "both":
-            return [_beside(question, str(uuid4()))]
-        if narrow is None:
-            return [_instead(question, current)]
-        if question.after is None or narrow.content != question.after["content"]:
-            raise ChangedSince("The narrower memory has changed since the question was asked.")
-        # It superseded the wider one, which now says the same.
-        return [Step.on(narrow, "removed", "question", None), _instead(question, current)]
-
     try:
-        return await commit_steps(pool, embedder, person, decide, batch=question.batch)
+        async with writing(pool, embedder, person) as connection:
+            if not (await connection.execute(_DROP, values)).rowcount:
+                raise gone
+            steps = await _steps(connection, question, answer)
+            return await write(connection, person, steps, batch=question.batch)
     except ChangedSince:
         await person_statement(pool, person, _DROP, values)
         raise
+
+
+async def _steps(
+    connection: AsyncConnection[DictRow], question: Question, answer: str
+) -> list[Step]:
+    if answer == "no" or (answer == "both" and question.asks in ("remove", "widen")):
+        return []
+    if question.asks == "store":
+        return [await _stored(connection, question)]
+    keys = [key for key in (question.key, question.narrow_key) if key]
+    rows = await reread(connection, question.namespace.person, keys=keys)
+    current, narrow = rows.get(question.key), rows.get(question.narrow_key or "")
+    if current is None or current.content != question.before["content"]:
+        raise ChangedSince("The memory has changed since the question was asked.")
+    if answer == "both":
+        return [_beside(question, str(uuid4()))]
+    if narrow is None:
+        return [_instead(question, current)]
+    if question.after is None or narrow.content != question.after["content"]:
+        raise ChangedSince("The narrower memory has changed since the question was asked.")
+    # It superseded the wider one, which now says the same.
+    return [Step.on(narrow, "removed", "question", None), _instead(question, current)]
 
 
 def _beside(question: Question, key: str) -> Step:

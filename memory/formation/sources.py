@@ -29,7 +29,7 @@ from memory.store.memories import (
     person_range,
     read_own,
 )
-from memory.store.versions import IS_FIRST, Action, AfterWrite, Change, Step, commit_steps
+from memory.store.versions import IS_FIRST, Action, AfterWrite, Change, Step, write, writing
 
 Source: TypeAlias = Mapping[str, Any]
 
@@ -91,7 +91,7 @@ async def source_changed(
             return False
         return said is None or find_evidence(str(source.get("evidence") or ""), said) is None
 
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+    async with writing(pool, embedder, person) as connection:
         await connection.execute(DELETE_QUOTING, values)
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
@@ -107,9 +107,11 @@ async def source_changed(
             versions[record["key"]].append(record)
         stay = [row.key for row in all_rows if row not in rows]
         await connection.execute(_UNQUOTE, {**values, "stay": stay})
-        return [_step(row, gone, versions[row.key], (channel, ts)) for row in rows]
-
-    return await commit_steps(pool, embedder, person, decide, batch=batch, in_commit=in_commit)
+        steps = [_step(row, gone, versions[row.key], (channel, ts)) for row in rows]
+        changes = await write(connection, person, steps, batch=batch)
+        if in_commit is not None:
+            await in_commit(connection, changes)
+    return changes
 
 
 def _step(

@@ -26,7 +26,6 @@ from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
@@ -74,10 +73,7 @@ def verdict_model(model: BaseChatModel) -> Any:
 
 @step("verdict")
 async def judge(
-    model: Any,
-    proposals: Sequence[Proposal],
-    messages: Sequence[TypedMessage],
-    callbacks: Sequence[BaseCallbackHandler] = (),
+    model: Any, proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
 ) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `verdict_model`.
 
@@ -90,7 +86,7 @@ async def judge(
     with tracing_context(enabled=False):
         for _ in range(2):
             try:
-                answer = await model.ainvoke(prompt, {"callbacks": list(callbacks)})
+                answer = await model.ainvoke(prompt)
             except ModelCallFailed as fault:
                 if fault.error is None:
                     return [*proposals]

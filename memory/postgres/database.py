@@ -22,6 +22,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from memory.model.namespace import Person
+from memory.postgres.locks import EXCLUSIVE
 
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
@@ -189,17 +190,19 @@ async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConn
 
 
 @lru_cache(maxsize=128)
-def begin(*scope: tuple[str, str]) -> bytes:
+def begin(*scope: tuple[str, str], lock: str = "") -> bytes:
     """Return one message that begins a transaction and sets the application's role and `scope`.
 
-    Role and settings end with the transaction. A message without parameters may contain several
-    statements, so this takes one round trip.
+    Role and settings end with the transaction, and so does the exclusive lock named `lock`. A
+    message without parameters may contain several statements, so this takes one round trip.
     """
-    settings = [
+    calls: list[sql.Composable] = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
         for name, value in (("role", APP_ROLE), *scope)
     ]
-    return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
+    if lock:
+        calls.append(sql.SQL(EXCLUSIVE).format(lock))
+    return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(calls)).as_bytes(None)
 
 
 @lru_cache(maxsize=32)
@@ -211,9 +214,9 @@ def _set_config(*names: str) -> bytes:
 
 @asynccontextmanager
 async def transaction(
-    pool: Pool, scope: dict[str, str] | None = None, *, wait: float | None = None
+    pool: Pool, scope: dict[str, str] | None = None, *, wait: float | None = None, lock: str = ""
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Open a transaction with the application's role and the settings of `scope`.
+    """Open a transaction with the application's role, the settings of `scope` and a `lock`.
 
     Before and after it the connection has neither. `wait` limits, in seconds, the time from the
     wait for a connection to the end of the commit. Raises `psycopg.OperationalError` if no
@@ -225,7 +228,7 @@ async def transaction(
     settings = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s", **(scope or {})}
     async with _connection(pool, wait) as connection:
         try:
-            await connection.execute(begin(*settings.items()))
+            await connection.execute(begin(*settings.items(), lock=lock))
             yield connection
             await connection.commit()
         except BaseException:
@@ -297,12 +300,16 @@ async def _pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def person_transaction(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
+async def person_transaction(
+    pool: Pool, person: Person, *, locked: bool = False
+) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
-    Row-level security enforces it: see ``memory/schema.sql``.
+    Row-level security enforces it: see ``memory/schema.sql``. `locked`: others that write the
+    person's memories wait until it ends.
     """
-    async with transaction(pool, {PERSON_SETTING: person.scope}) as connection:
+    lock = person.prefix if locked else ""
+    async with transaction(pool, {PERSON_SETTING: person.scope}, lock=lock) as connection:
         yield connection
 
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
-from memory.model.namespace import Person
-
-EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended(%s, 0))"
+EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended({}, 0))"
 NO_FORGETTING: LiteralString = (
     "(SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))) IS NOT NULL"
 )
@@ -17,8 +12,3 @@ NO_FORGETTING: LiteralString = (
 
 Its parameter is `Person.prefix`. The next statement of the transaction sees what was written.
 """
-
-
-async def lock_person(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Lock all of the person's memories against other writers, until the transaction ends."""
-    await connection.execute(f"SELECT {EXCLUSIVE}", (person.prefix,))

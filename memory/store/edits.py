@@ -20,7 +20,16 @@ from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subje
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store.memories import Memory, MessageKey, reread, room
-from memory.store.versions import Action, Actor, AfterWrite, Change, Step, actor_of, commit_steps
+from memory.store.versions import (
+    Action,
+    Actor,
+    AfterWrite,
+    Change,
+    Step,
+    actor_of,
+    write,
+    writing,
+)
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
 _CODES = {
@@ -98,7 +107,7 @@ async def add_memories(
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Store memories that the person wrote, in one transaction; return a change for each.
+    """Store memories that the person wrote, in one transaction; return a change of each.
 
     `given` are contents with their sources; a memory about the same subject is updated. A source is
     an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal`` or
@@ -106,39 +115,33 @@ async def add_memories(
     exception from it rolls everything back. Raises `InvalidContent` and `MemoryFull`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
-
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        known = await reread(connection, namespace.person, of=namespace, kinds=[kind])
-        steps = []
+    person, steps = namespace.person, dict[str, Step]()
+    async with writing(pool, embedder, person) as connection:
+        known = await reread(connection, person, of=namespace, kinds=[kind])
         for whole, (content, source) in zip(contents, given, strict=True):
             alike = (one for one in known.values() if same_thing(kind, one.content, whole))
             if (same := next(alike, None)) is not None:
                 said = {**whole, **same.content, **{k: whole[k] for k in _given(content)}}
-                steps.append(_edited(same, {k: said[k] for k in whole}, source))
+                steps[same.key] = _edited(same, {k: said[k] for k in whole}, source)
                 continue
-            steps.append(
-                Step(
-                    action="remembered",
-                    actor=actor_of(str(source.get("kind")), "command"),
-                    namespace=namespace,
-                    key=str(uuid4()),
-                    before=None,
-                    after={
-                        "kind": kind,
-                        "content": whole,
-                        "sources": [dict(source)],
-                        "confirmed_at": _now(),
-                    },
-                    message=_message(source),
-                )
+            key, sources = str(uuid4()), [dict(source)]
+            value = {"kind": kind, "content": whole, "sources": sources, "confirmed_at": _now()}
+            steps[key] = Step(
+                action="remembered",
+                actor=actor_of(str(source.get("kind")), "command"),
+                namespace=namespace,
+                key=key,
+                before=None,
+                after=value,
+                message=_message(source),
             )
-        new = sum(step.before is None for step in steps)
-        if new and new > await room(connection, namespace.person):
+        new = sum(step.before is None for step in steps.values())
+        if new and new > await room(connection, person):
             raise MemoryFull("The person has as many memories as are kept.")
-        return steps
-
-    person = namespace.person
-    return await commit_steps(pool, embedder, person, decide, batch=batch, in_commit=in_commit)
+        changes = await write(connection, person, [*steps.values()], batch=batch)
+        if in_commit is not None:
+            await in_commit(connection, changes)
+    return changes
 
 
 async def edit_memory(
@@ -157,15 +160,12 @@ async def edit_memory(
     `seen` is its `updated_at` when it was shown to the person. Raises `ChangeGone` (deleted),
     `ChangedSince` (it has changed since it was shown) and `InvalidContent`.
     """
-
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+    async with writing(pool, embedder, person) as connection:
         current = await _existing(connection, person, key)
         whole = validated(current.kind, content, schemas)
         if seen not in (None, current.updated_at):
             raise ChangedSince("The memory has changed since it was shown.")
-        return [_edited(current, whole, source)]
-
-    [change] = await commit_steps(pool, embedder, person, decide)
+        [change] = await write(connection, person, [_edited(current, whole, source)])
     return change
 
 
@@ -184,8 +184,7 @@ async def move_memory(
     about the same subject has it, which it does not supersede) and `InvalidNamespace`.
     """
     target = person.namespace(audience)
-
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+    async with writing(pool, embedder, person) as connection:
         row = await _existing(connection, person, key)
         if row.namespace == target:
             raise ChangedSince("The memory has this audience already.")
@@ -197,9 +196,8 @@ async def move_memory(
         ):
             raise ChangedSince("A memory about the same subject has this audience already.")
         step = Step.on(row, "moved", actor, row.value, expires_at=row.expires_at)
-        return [replace(step, namespace=target, dates=(row.created_at, row.updated_at))]
-
-    [change] = await commit_steps(pool, embedder, person, decide)
+        moved = replace(step, namespace=target, dates=(row.created_at, row.updated_at))
+        [change] = await write(connection, person, [moved])
     return change
 
 

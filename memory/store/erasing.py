@@ -23,11 +23,12 @@ _TABLES: Mapping[LiteralString, LiteralString] = {
     "store_vectors": OF_PERSON,
     "store": OF_PERSON,
     "memory_versions": OF_IDS,
+    "forgotten_versions": OF_IDS,
     "memory_questions": OF_IDS,
 }
 _VERSIONS: LiteralString = (
     f"WITH vectors AS (DELETE FROM store_vectors WHERE {OF_PERSON})"
-    f" DELETE FROM memory_versions WHERE {OF_IDS}"
+    f" DELETE FROM forgotten_versions WHERE {OF_IDS}"
 )
 _RECORD: LiteralString = (
     f"WITH earlier AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND what <> 'message')"

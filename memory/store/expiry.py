@@ -10,7 +10,6 @@ from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, execute_statement, is_unavailable
-from memory.postgres.locks import lock_person
 from memory.store.forgetting import UNDO_MINUTES, shown
 from memory.store.memories import OF_IDS, OF_PERSON, person_range
 
@@ -21,8 +20,9 @@ _DELETE: LiteralString = (
     f"WITH ended AS (DELETE FROM store WHERE {OF_PERSON}"
     f" AND (expires_at <= now() OR updated_at < {_OLD}) RETURNING key),"
     f" versions AS (DELETE FROM memory_versions WHERE {OF_IDS}"
-    f" AND (at < {_OLD} OR deleted_at < now() - make_interval(mins => {UNDO_MINUTES})"
-    " OR key IN (SELECT key FROM ended))),"
+    f" AND (at < {_OLD} OR key IN (SELECT key FROM ended))),"
+    f" forgotten AS (DELETE FROM forgotten_versions WHERE {OF_IDS}"
+    f" AND deleted_at < now() - make_interval(mins => {UNDO_MINUTES})),"
     f" questions AS (DELETE FROM memory_questions WHERE {OF_IDS}"
     f" AND (at < {_OLD} OR expires_at < now() OR key IN (SELECT key FROM ended)"
     " OR narrow_key IN (SELECT key FROM ended)))"
@@ -57,9 +57,8 @@ async def expire_unconfirmed(
 ) -> list[str]:
     """Delete memories last changed or confirmed more than `days` ago, and older versions.
 
-    Runs in the caller's `person_transaction`. Returns the keys of the memories.
+    Runs in the caller's `person_transaction`, with its lock. Returns the keys of the memories.
     """
-    await lock_person(connection, person)
     return await _delete(connection, person, days)
 
 

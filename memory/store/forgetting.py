@@ -1,9 +1,9 @@
 """Forgetting of memories, with Undo for ten minutes.
 
-A forgetting marks the versions of memories. Marked ones are hidden by row-level security from
-everything but the functions here, and deleted after ten minutes (`memory.store.expiry`). Texts,
-questions, and single versions of memories that stay are deleted at once. `forgotten_sources` keeps
-the ids.
+A forgetting moves the versions of memories to `forgotten_versions`, which row-level security hides
+from everything but the functions here; after ten minutes they are deleted (`memory.store.expiry`).
+Texts, questions, and single versions of memories that stay are deleted at once. `forgotten_sources`
+keeps the ids.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from psycopg.rows import DictRow
 from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
-from memory.postgres.locks import EXCLUSIVE
 from memory.store.memories import (
     COLUMNS,
     FROM_MESSAGES,
@@ -35,7 +34,7 @@ from memory.store.memories import (
     read_own,
     subjects,
 )
-from memory.store.versions import WRITE_EARLIER
+from memory.store.versions import VERSION, WRITE_EARLIER
 
 UNDO_MINUTES = 10
 _LISTED = 20  # memories of a `Forgotten`
@@ -80,12 +79,11 @@ class Selection:
 class Gone:
     """What is being forgotten, for the application's texts.
 
-    `id` is the forgetting's, which its versions have as `forgotten_id`. `messages` are those that
-    it comes from. `subjects` are needles for the SQL function ``says``: a text that contains one
-    names what is forgotten. `batches` are those of the changes and questions that are deleted.
+    `messages` are those that it comes from. `subjects` are needles for the SQL function ``says``: a
+    text that contains one names what is forgotten. `batches` are those of the changes and questions
+    that are deleted.
     """
 
-    id: UUID
     selection: Selection
     messages: Sequence[MessageKey]
     subjects: Sequence[str]
@@ -117,7 +115,6 @@ InUndo: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
 _ARGUMENTS: LiteralString = (
     "%(channels)s::text[], %(times)s::text[], %(since)s::float8, %(until)s::float8"
 )
-_MINE: LiteralString = f"{OF_IDS} AND deleted_at IS NULL"
 _SAID: LiteralString = "value->'sources'"
 _SAID_THEN: LiteralString = (
     "COALESCE(value->'sources', '[]') || jsonb_build_object('channel', channel, 'ts', ts)"
@@ -126,53 +123,61 @@ _SAID_THEN: LiteralString = (
 _KEYS: LiteralString = (
     f"(SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
-    f" UNION SELECT key FROM memory_versions WHERE {_MINE} AND (key = ANY(%(chosen)s)"
+    f" UNION SELECT key FROM memory_versions WHERE {OF_IDS} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
     f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
 )
+_FORGOTTEN: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
+_FORGOTTEN_KEYS: LiteralString = f"SELECT key FROM forgotten_versions WHERE {_FORGOTTEN}"
 # What a question was asked because of, or what it is about.
 _ABOUT: LiteralString = (
-    f"{OF_IDS} AND (%(everything)s OR id = ANY(%(questions)s::uuid[]) OR key = ANY(%(keys)s)"
-    " OR narrow_key = ANY(%(keys)s)"
-    " OR jsonb_path_query_array(after, '$.supersedes[*].key') ?| %(keys)s"
+    f"{OF_IDS} AND (%(everything)s OR id = ANY(%(questions)s::uuid[])"
+    f" OR key IN ({_FORGOTTEN_KEYS}) OR narrow_key IN ({_FORGOTTEN_KEYS})"
+    f" OR jsonb_path_query_array(after, '$.supersedes[*].key') ?| ARRAY({_FORGOTTEN_KEYS})"
     f" OR comes_from(messages, at, {_ARGUMENTS})"
     " OR says(jsonb_path_query_array(after, '$.content.*')::text, %(subjects)s))"
 )
-_MARK: LiteralString = (
-    "UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s"
-    f" WHERE {_MINE} AND (%(everything)s OR key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
-    f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS}))"
+_ROW: LiteralString = f"number, team_id, user_id, batch, {VERSION}"
+_MOVED: LiteralString = f"WITH moved AS (DELETE FROM memory_versions WHERE {OF_IDS} AND"
+_TO_FORGOTTEN: LiteralString = (
+    f"RETURNING *) INSERT INTO forgotten_versions ({_ROW}, forgotten_id)"
+    f" SELECT {_ROW}, %(id)s FROM moved"
 )
-_MARKED: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
-_MARK_REMOVED: LiteralString = (
-    f"UPDATE memory_versions SET deleted_at = now(), forgotten_id = %(id)s WHERE {_MINE}"
-    f" AND key IN (SELECT key FROM memory_versions WHERE {_MINE} AND value IS NOT NULL"
+_MOVE: LiteralString = (
+    f"{_MOVED} (%(everything)s OR key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
+    f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS})) {_TO_FORGOTTEN}"
+)
+_MOVE_REMOVED: LiteralString = (
+    f"{_MOVED} key IN (SELECT key FROM memory_versions WHERE {OF_IDS} AND value IS NOT NULL"
     f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})"
     f" AND (kind, plain_text({SUBJECT})) IN (SELECT kind, plain_text({SUBJECT})"
-    f" FROM memory_versions WHERE {_MARKED} AND value IS NOT NULL))"
+    f" FROM forgotten_versions WHERE {_FORGOTTEN} AND value IS NOT NULL)) {_TO_FORGOTTEN}"
 )
 # `alone`: of a memory that stays. What such a memory comes from still is not forgotten with it.
 _TOLD: LiteralString = (
-    "WITH marked AS MATERIALIZED (SELECT id, key, batch, NOT %(everything)s AND"
-    f" key IN (SELECT key FROM memory_versions WHERE {_MINE}) AS alone,"
+    "WITH forgotten AS MATERIALIZED (SELECT id, key, batch, NOT %(everything)s AND"
+    f" key IN (SELECT key FROM memory_versions WHERE {OF_IDS}) AS alone,"
     f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle,"
-    f" {_SAID_THEN} AS sources FROM memory_versions WHERE {_MARKED})"
-    " SELECT ARRAY(SELECT DISTINCT key FROM marked WHERE NOT alone) AS whole,"
-    " ARRAY(SELECT DISTINCT key FROM marked WHERE alone) AS others,"
-    " ARRAY(SELECT id::text FROM marked WHERE alone) AS alone,"
-    " ARRAY(SELECT DISTINCT batch FROM marked) AS batches,"
-    " ARRAY(SELECT DISTINCT needle FROM marked WHERE btrim(needle) <> '') AS subjects,"
+    f" {_SAID_THEN} AS sources FROM forgotten_versions WHERE {_FORGOTTEN})"
+    " SELECT EXISTS (SELECT FROM forgotten WHERE NOT alone) AS whole,"
+    " ARRAY(SELECT id::text FROM forgotten WHERE alone) AS alone,"
+    " ARRAY(SELECT DISTINCT batch FROM forgotten) AS batches,"
+    " ARRAY(SELECT DISTINCT needle FROM forgotten WHERE btrim(needle) <> '') AS subjects,"
     " ARRAY(SELECT DISTINCT ARRAY[one->>'channel', one->>'ts']"
-    " FROM marked, jsonb_path_query(sources, '$[*]') AS one"
+    " FROM forgotten, jsonb_path_query(sources, '$[*]') AS one"
     " WHERE one->>'channel' <> '' AND one->>'ts' <> '' AND (NOT %(by_source)s OR NOT EXISTS"
-    f" (SELECT FROM memory_versions s WHERE {_MINE} AND s.key = marked.key AND {_SAID}"
+    f" (SELECT FROM memory_versions s WHERE {OF_IDS} AND s.key = forgotten.key AND {_SAID}"
     " @> jsonb_build_array(jsonb_build_object('channel', one->'channel', 'ts', one->'ts'))))"
     ") AS messages"
 )
+# Single versions do not come back.
+_DELETE_ASKED: LiteralString = (
+    "WITH alone AS (DELETE FROM forgotten_versions WHERE id = ANY(%(alone)s::uuid[]))"
+    f" DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch"
+)
 _DELETE: LiteralString = (
-    "WITH alone AS (DELETE FROM memory_versions WHERE id = ANY(%(alone)s::uuid[])),"
-    f" gone AS (DELETE FROM store WHERE {OF_PERSON} AND key = ANY(%(whole)s) RETURNING {COLUMNS})"
-    f" SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
+    f"WITH gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN ({_FORGOTTEN_KEYS})"
+    f" RETURNING {COLUMNS}) SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
     f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
 )
 DELETE_QUOTING: LiteralString = (
@@ -185,13 +190,14 @@ _UNQUOTED: LiteralString = "SET value = without_quotes(value, %(channels)s, %(ti
 # either: an Undo of those would bring back what was forgotten here.
 _RECORD: LiteralString = (
     f"WITH stay AS (UPDATE store {_UNQUOTED} {OF_PERSON} AND {FROM_MESSAGES}),"
-    f" told AS (UPDATE memory_versions {_UNQUOTED} {OF_IDS}"
-    f" AND forgotten_id IS DISTINCT FROM %(id)s AND {FROM_MESSAGES}), asked AS ({DELETE_QUOTING})"
+    f" told AS (UPDATE memory_versions {_UNQUOTED} {OF_IDS} AND {FROM_MESSAGES}),"
+    f" earlier AS (UPDATE forgotten_versions {_UNQUOTED} {OF_IDS} AND forgotten_id <> %(id)s"
+    f" AND {FROM_MESSAGES}), asked AS ({DELETE_QUOTING})"
     " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys)"
     " SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[]"
     " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)"
-    " UNION ALL SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '', %(whole)s::text[]"
-    # Single versions do not come back.
+    " UNION ALL SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '',"
+    f" ARRAY(SELECT DISTINCT key FROM forgotten_versions WHERE {_FORGOTTEN})"
     " UNION ALL SELECT gen_random_uuid(), %(team)s, %(user)s, 'forgetting', '', '',"
     " %(alone)s::text[] WHERE %(alone)s::text[] <> '{}'"
 )
@@ -199,14 +205,12 @@ _RECORD: LiteralString = (
 
 @asynccontextmanager
 async def shown(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Open a transaction of the person, under their lock, in which marked versions are visible."""
-    async with person_transaction(pool, person) as connection:
+    """Open a transaction of the person, under their lock, that sees forgotten versions."""
+    async with person_transaction(pool, person, locked=True) as connection:
         # Statements on all of a person's rows, of whose number PostgreSQL may know nothing yet.
         await connection.execute(
             "SELECT set_config('kioku.forgotten', 'shown', true),"
-            " set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true),"
-            f" {EXCLUSIVE}",
-            (person.prefix,),
+            " set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true)"
         )
         yield connection
 
@@ -244,20 +248,16 @@ async def forget_within(
     """Forget as `forget` does, within `shown`; no memory is formed from `also` again."""
     values = {**person_range(person), **subjects(), **selection.parameters(), "id": identity}
     await connection.execute(WRITE_EARLIER, {**values, "keys": None})
-    await connection.execute(_MARK, values)
+    await connection.execute(_MOVE, values)
     if not selection.everything:
-        await connection.execute(_MARK_REMOVED, values)
+        await connection.execute(_MOVE_REMOVED, values)
     [told] = await (await connection.execute(_TOLD, values)).fetchall()
-    values |= {name: told[name] for name in ("whole", "alone", "subjects")}
-    values["keys"] = told["whole"] + told["others"]
-    rows = await (await connection.execute(_DELETE, values)).fetchall()
+    values |= {name: told[name] for name in ("alone", "subjects")}
     messages = {*also, *((channel, ts) for channel, ts in told["messages"])}
-    found = await connection.execute(
-        f"DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch", values
-    )
+    found = await connection.execute(_DELETE_ASKED, values)
     asked = [row["batch"] for row in await found.fetchall()]
+    rows = await (await connection.execute(_DELETE, values)).fetchall()
     gone = Gone(
-        id=identity,
         selection=selection,
         messages=[*messages],
         subjects=told["subjects"],
@@ -265,21 +265,21 @@ async def forget_within(
     )
     if delete_texts is not None:
         messages.update(await delete_texts(connection, gone))
-    if not (values["keys"] or asked or messages):
+    if not (told["batches"] or asked or messages):
         return Forgotten()
     await connection.execute(_RECORD, values | message_columns(messages))
     return Forgotten(
         id=identity,
-        can_undo=bool(told["whole"]),
+        can_undo=told["whole"],
         count=rows[0]["count"] if rows else 0,
         memories=tuple(read_own(rows, person)),
     )
 
 
 _BRING_BACK: LiteralString = (
-    "WITH back AS (UPDATE memory_versions SET deleted_at = NULL, forgotten_id = NULL"
-    f" WHERE {OF_IDS} AND forgotten_id = %(id)s"
+    f"WITH back AS (DELETE FROM forgotten_versions WHERE {_FORGOTTEN}"
     f" AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES}) RETURNING *),"
+    f" versions AS (INSERT INTO memory_versions ({_ROW}) SELECT {_ROW} FROM back),"
     " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
     " SELECT %(low)s || audience, key, value, created_at, updated_at, expires_at"
     " FROM (SELECT DISTINCT ON (key) * FROM back ORDER BY key, number DESC) AS newest"
@@ -358,5 +358,5 @@ async def forget_again(
     async with shown(pool, person) as connection:
         await forget_within(connection, person, identity, selection, delete_texts, messages)
         await connection.execute(
-            f"DELETE FROM memory_versions WHERE {_MARKED}", {**person.ids, "id": identity}
+            f"DELETE FROM forgotten_versions WHERE {_FORGOTTEN}", {**person.ids, "id": identity}
         )

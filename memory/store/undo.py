@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.namespace import Person
 from memory.postgres.database import Pool
 from memory.store.memories import Memory, reread
-from memory.store.versions import VERSIONS, Change, Step, commit_steps
+from memory.store.versions import VERSIONS, Change, Step, write, writing
 
 _NAMED: LiteralString = (
     f"{VERSIONS} AND (v.id = ANY(%(ids)s) OR v.batch = %(batch)s) ORDER BY v.number DESC"
@@ -35,8 +34,7 @@ async def undo_changes(
     forgotten, has expired or was undone already, and what is not as the change left it. The number
     of statements does not depend on the number of changes.
     """
-
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+    async with writing(pool, embedder, person) as connection:
         values = {**person.ids, "ids": list(ids), "batch": batch}
         found = await (await connection.execute(_NAMED, values)).fetchall()
         by_key: dict[str, list[DictRow]] = {}
@@ -44,9 +42,7 @@ async def undo_changes(
             by_key.setdefault(row["key"], []).append(row)
         rows = await reread(connection, person, keys=by_key)
         steps = (_step(person, rows.get(key), versions) for key, versions in by_key.items())
-        return [step for step in steps if step is not None]
-
-    return await commit_steps(pool, embedder, person, decide)
+        return await write(connection, person, [step for step in steps if step is not None])
 
 
 def _step(person: Person, row: Memory | None, versions: Sequence[DictRow]) -> Step | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,7 +24,6 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_statement, person_transaction
-from memory.postgres.locks import lock_person
 from memory.store.memories import OF_IDS, OF_PERSON, Keyed, Memory, MessageKey, person_range
 from memory.store.reembedding import embed_missing
 
@@ -110,43 +110,31 @@ class Step(Keyed):
         return str(self.after["kind"]) if self.after else self.before.kind if self.before else ""
 
 
-Decide: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[Sequence[Step]]]
 AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
 
 
-async def commit_steps(
-    pool: Pool,
-    embedder: Embedder,
-    person: Person,
-    decide: Decide,
-    *,
-    batch: UUID | None = None,
-    in_commit: AfterWrite | None = None,
-) -> list[Change]:
-    """Write the steps that `decide` returns for the current rows, in one transaction.
+@asynccontextmanager
+async def writing(
+    pool: Pool, embedder: Embedder, person: Person
+) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Open a transaction of the person, under their lock, in which `write` writes memories.
 
-    Runs under the person's lock. `in_commit` is awaited last, with the changes. Then the memories
-    that have no vector are embedded, without a connection. Where the embedding model does not
-    answer soon, another call of `embed_missing` does; a set that recall returns whole needs none.
+    After it the memories that have no vector are embedded, without a connection; where the
+    embedding model does not answer soon, after the next one. A set that recall returns whole needs
+    no vectors.
     """
-    async with person_transaction(pool, person) as connection:
-        await lock_person(connection, person)
-        steps = await decide(connection)
-        done = await write(connection, person, steps, batch=batch or uuid4())
-        if in_commit is not None:
-            await in_commit(connection, done)
-    if any(step.after is not None for step in steps):
-        try:
-            async with asyncio.timeout(_EMBED_SECONDS):
-                await embed_missing(pool, embedder, person)
-        except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
-            _log.warning("memories were not embedded: %s", type(error).__name__)
-    return done
+    async with person_transaction(pool, person, locked=True) as connection:
+        yield connection
+    try:
+        async with asyncio.timeout(_EMBED_SECONDS):
+            await embed_missing(pool, embedder, person)
+    except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
+        _log.warning("memories were not embedded: %s", type(error).__name__)
 
 
 _JUST_MADE = {"undone_at": None, "in_effect": True}
 _dumps = partial(json.dumps, default=str)
-_VERSION: LiteralString = (
+VERSION: LiteralString = (
     "id, key, audience, kind, value, expires_at, created_at, updated_at, action, actor,"
     " channel, ts, undoes, at"
 )
@@ -183,8 +171,8 @@ _WRITE: LiteralString = (
     " WHERE value IS NOT NULL ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value,"
     " created_at = EXCLUDED.created_at, updated_at = EXCLUDED.updated_at,"
     " expires_at = EXCLUDED.expires_at, ttl_minutes = NULL)"
-    f" INSERT INTO memory_versions (team_id, user_id, batch, {_VERSION})"
-    f" SELECT %(team)s, %(user)s, %(batch)s, {_VERSION} FROM new ORDER BY place RETURNING id, at"
+    f" INSERT INTO memory_versions (team_id, user_id, batch, {VERSION})"
+    f" SELECT %(team)s, %(user)s, %(batch)s, {VERSION} FROM new ORDER BY place RETURNING id, at"
 )
 
 
@@ -193,15 +181,16 @@ async def write(
     person: Person,
     steps: Sequence[Step],
     *,
-    batch: UUID,
+    batch: UUID | None = None,
 ) -> list[Change]:
     """Write rows of `store`, and a version for each step, in order; stale vectors are deleted.
 
-    One statement, whatever the number of steps, as long as no memory has two of them. The caller
-    holds the person's lock, and has read the rows under it.
+    One statement for a thousand steps; no memory has two of them. The caller holds the person's
+    lock, and has read the rows under it.
     """
-    done: list[Change] = []
-    for several in _batches(steps):
+    done, batch = list[Change](), batch or uuid4()
+    for start in range(0, len(steps), _BATCH):
+        several = steps[start : start + _BATCH]
         values = [_values(step) for step in several]
         found = await connection.execute(
             _WRITE,
@@ -218,18 +207,6 @@ async def write(
             made = {"before": before, "at": times[one["id"]], "batch": batch}
             done.append(read_change(person, {**one, **made, **_JUST_MADE}))
     return done
-
-
-def _batches(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Split steps, in order, into batches of up to `_BATCH` with each memory once."""
-    batch: dict[str, Step] = {}
-    for step in steps:
-        if step.key in batch or len(batch) == _BATCH:
-            yield [*batch.values()]
-            batch = {}
-        batch[step.key] = step
-    if batch:
-        yield [*batch.values()]
 
 
 def _values(step: Step) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
     """The connection is lost just as the reply's ts is stored: there is one answer."""
     ann = world.human()
     world.script(STORY, times=-1)
-    world.fault("chat.startStream", delay_ms=1_000)
+    world.fault("chat.startStream", delay_ms=5_000)
     said = ann.say("Tell me a story")
     world.until(
         lambda: [turn for turn in world.turns(said) if turn["posting_since"]], "a post under way"

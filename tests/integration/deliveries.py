@@ -13,7 +13,6 @@ from uuid import UUID
 from bot.config import Settings
 from bot.conversation.claimed_message import THREAD_SETTING, ClaimedMessage, Stopped
 from bot.conversation.turns import Turn, Turns
-from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
@@ -88,6 +87,17 @@ async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> Claime
     return ClaimedMessage(id=row["id"], message=message, earlier_attempts=earlier)
 
 
+async def record(pool: Pool, turn: Turn, ts: str) -> None:
+    """Record a message as one of a turn's reply."""
+    await execute_statement(
+        pool,
+        "UPDATE messages SET posting_since = NULL, reply_ts = array_append(reply_ts, %s)"
+        " WHERE id = %s",
+        (ts, turn.id),
+        scope={THREAD_SETTING: turn.message.thread},
+    )
+
+
 @dataclass
 class Answering:
     """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
@@ -125,10 +135,6 @@ class Thread:
         """Execute a statement as the database's owner; return its rows."""
         return owner_rows(self.sender.conninfo, statement, *values)
 
-    async def begin(self, *, event: UUID | None = None, attempts: int = 0) -> Outbox:
-        """Begin the turn of its message, or begin it again; return its outbox."""
-        return Outbox(self.sender.pool, await self.turn(event=event, attempts=attempts))
-
     async def turn(self, *, event: UUID | None = None, attempts: int = 0) -> Turn:
         """Begin the turn of its message, or begin it again."""
         message = self.slack.message(self.place)
@@ -141,7 +147,6 @@ class Thread:
             memory_view(message.person.namespace(DM)),
             question="",
             words="",
-            bot_user_id="B",
         )
 
     @asynccontextmanager
@@ -190,7 +195,7 @@ class Thread:
 
     async def known(self) -> list[str]:
         """Return the times of the messages that the turn has noted."""
-        return list((await self.begin()).times)
+        return list((await self.turn()).reply_ts)
 
     def whole(self, text: str) -> list[dict[str, Any]]:
         """Check that the thread shows `text` once, whole, ended and with one footer; return it."""
@@ -203,7 +208,7 @@ class Thread:
 
     async def write_until(self, answer: Answering, method: str) -> None:
         """Write on, word by word, until a method is called for it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.slack.calls(method):
                 await answer.stream.write("more ")
                 await asyncio.sleep(0.1)

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
-from bot.slack.client import RateLimits
+from bot.slack.client import SLACK_FAULTS
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -148,47 +149,35 @@ async def test_what_was_missed_is_answered_once(app: App) -> None:
     assert len(app.replies(message)) == 2
 
 
-async def test_slacks_limits_put_the_work_off_where_it_was(
+async def test_what_slack_refuses_for_now_is_read_again_where_it_was(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A 429 ends the job for as long as Slack says; the next one goes on with the next page."""
+    """A 429 or a 5xx fails the job, which the queue tries again."""
     monkeypatch.setattr("bot.pipeline.backfill.PAGE", 2)
     place = app.slack.place(text="number 0")
     for number in range(1, 7):
         app.slack.say(place.user, text=f"number {number}")
     await missed(app, 600)
-    app.slack.fault("users.conversations", error="ratelimited", retry_after=11)
-    await plan(app)
-    [job] = app.jobs(CATCH_UP)
-    assert 5 < job["due_in"] <= 11
     await plan(app, place)
-    app.slack.fault("conversations.history", error="ratelimited", retry_after=60)
-    [reading] = app.take_jobs(READ_MISSED)
-    await backfill.read(app.wiring.app, **reading)
-    [again] = app.jobs(READ_MISSED)
-    assert 50 < again["due_in"] <= 60
-    app.wiring.app.slack.limits = RateLimits()
     stored = []
     while reads := app.take_jobs(READ_MISSED):
-        for arguments in reads:
-            await backfill.read(app.wiring.app, **arguments)
+        [arguments] = reads
+        for fault in ({"error": "ratelimited", "retry_after": 60}, {"status": 500}):
+            app.slack.fault("conversations.history", **fault)
+            with pytest.raises((SlackApiError, *SLACK_FAULTS)):
+                await backfill.read(app.wiring.app, **arguments)
+        await backfill.read(app.wiring.app, **arguments)
         stored.append(len(waiting(app)))
     assert stored == [2, 4, 6, 7]
 
 
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
-    """What Slack refuses for good is left out; what it fails at is tried again."""
+    """What Slack refuses for good is left out."""
     places = [app.slack.place(text=f"number {number}") for number in range(2)]
     await missed(app)
     await plan(app, *places)
-    first, second = app.take_jobs(READ_MISSED)
-    app.slack.fault("conversations.history", status=500)
-    await backfill.read(app.wiring.app, **first)
-    [job] = app.jobs(READ_MISSED)
-    assert 4 < job["due_in"] <= 10
     app.slack.fault("conversations.history", error="channel_not_found")
     await caught_up(app)
-    await backfill.read(app.wiring.app, **second)
     assert len([text for text in waiting(app) if text.startswith("number ")]) == 1
 
 
@@ -257,12 +246,11 @@ async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> 
     await missed(app)
     await plan(app, place)
     app.slack.fault("conversations.info", error="ratelimited", retry_after=30)
-    await backfill.read(app.wiring.app, **app.take_jobs(READ_MISSED)[0])
-    [job] = app.jobs(READ_MISSED)
-    assert 20 < job["due_in"] <= 30
+    [arguments] = app.take_jobs(READ_MISSED)
+    with pytest.raises(SlackApiError):
+        await backfill.read(app.wiring.app, **arguments)
     assert "number 1" not in waiting(app)
-    app.wiring.app.slack.limits = RateLimits()
-    await caught_up(app)
+    await backfill.read(app.wiring.app, **arguments)
     assert "number 1" in waiting(app)
 
 

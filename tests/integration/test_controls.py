@@ -13,17 +13,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.conversation.texts import delete_texts
 from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
-from bot.people import exclude
 from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.ui.panel import FORGET, SWITCH
 from memory import Selection, list_changes
-from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, says
 from tests.integration.playground_slack import PersonThread
@@ -172,33 +169,6 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
 
 
-@pytest.mark.parametrize("why", ["here", "everywhere", "not to be remembered"])
-async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: str) -> None:
-    """A message that still waits and is not to be remembered is no fresh word of another thread."""
-    place = app.slack.place()
-    who = app.person(place)
-    await app.receive(place, "I love soba")
-    root = await app.ask(place, "hello")
-    if why != "not to be remembered":
-        await app.off(place, place.channel if why == "here" else "")
-    secret = await app.receive(place, "I love natto", thread_ts=root.ts)
-    if why != "not to be remembered":
-        await turn_on(app.wiring.app, who)
-    else:
-        waiting = await app.inbox.claim(secret.thread)
-        assert waiting is not None
-        view = await app.wiring.app.audiences.view(secret)
-        turn = await app.turns.begin(
-            waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
-        )
-        async with person_transaction(app.pool, who) as connection:
-            await exclude(connection, secret)
-            await delete_texts(connection, who, [turn.id])
-    await app.ask(place, "What shall I eat?")
-    assert "natto" not in app.request_texts()[-1]
-    assert "soba" in app.request_texts()[-1]
-
-
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" its texts are deleted at once, and no tool writes of it."""
     place = app.slack.place()
@@ -296,9 +266,7 @@ async def begun(app: App, said: Message) -> Toolbox:
     view = await app.wiring.app.audiences.view(said)
     waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
-    turn = await app.turns.begin(
-        waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
-    )
+    turn = await app.turns.begin(waiting, view, question=said.text, words=said.text)
     return Toolbox(app.wiring.app, turn)
 
 

@@ -9,10 +9,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.locale import Language, say
-from bot.slack.client import RateLimits
 from bot.types import Task, TaskState
 from bot.ui.reply import PART_LIMIT
-from tests.integration.deliveries import Answering, Sender, Thread, below, markdown
+from tests.integration.deliveries import Answering, Thread, below, markdown
 
 
 @pytest.fixture(autouse=True)
@@ -64,26 +63,20 @@ async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_fir
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_no_task_is_left_open_in_a_message_that_ends(
-    thread: Thread, told: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A message that ends before its answer ends its tasks; the rest is posted without any."""
+async def test_no_task_is_left_open_in_a_message_that_ends(thread: Thread, told: bool) -> None:
+    """A stream that ends before its tasks ends them, too."""
     async with thread.answering() as answer:
         await answer.stream.task(task("web_search", "in_progress"))
         await thread.write_until(answer, "chat.appendStream")
         if told:
             await answer.stream.task(task("web_search", "complete"))
         await answer.stream.task(task("memory_search", "in_progress", "t2"))
-        monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 0.0)
-        await thread.write_until(answer, "chat.stopStream")
-        monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 230.0)
         text = await end(answer)
-    first, last = thread.whole(text)
-    assert cards(first) == [
+    [message] = thread.whole(text)
+    assert cards(message) == [
         (say("en", "task_web_search"), "complete"),
         (say("en", "task_recall"), "complete"),
     ]
-    assert cards(last) == []
 
 
 async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> None:
@@ -146,16 +139,6 @@ async def test_an_answer_whose_stream_expired_is_posted_whole(thread: Thread) ->
         text = await end(answer)
     [message] = thread.whole(text)
     assert await thread.known() == [message["ts"]]
-
-
-async def test_a_kind_of_conversation_without_streams_is_remembered(sender: Sender) -> None:
-    """Where Slack streams in no channel, the next answer in one is posted, and others stream."""
-    sender.slack.fault("chat.startStream", error="channel_type_not_supported")
-    for kind, starts in (("public", 1), ("private", 1), ("dm", 2)):
-        thread = Thread(sender, sender.slack.place(channel=kind))
-        await thread.hello()
-        assert len(sender.slack.calls("chat.startStream")) == starts
-    sender.installations.limits = RateLimits()
 
 
 @pytest.mark.parametrize(
@@ -242,7 +225,7 @@ async def test_long_answers_are_several_messages(
 ) -> None:
     """An answer of 30,000 characters comes in parts, in order, each whole, with one footer."""
     if refused:
-        thread.slack.fault("chat.stopStream", error="internal_error", times=3)
+        thread.slack.fault("chat.stopStream", error="internal_error", times=1)
     async with thread.answering() as answer:
         if streamed:
             for start in range(0, 20_000, 4_000):
@@ -279,7 +262,7 @@ async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None
     """Of an answer that ended in an error nothing runs once the sessions are closed."""
     thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     # The pool starts tasks of its own at its first use.
-    await thread.begin()
+    await thread.turn()
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
         await _break_off(thread)

@@ -22,7 +22,6 @@ from memory import (
     memory_view,
 )
 from memory.formation.evidence import TypedMessage
-from memory.model.schemas import UserFoodPreference
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.memories import ApprovedStore
@@ -35,7 +34,8 @@ NOBODYS = {
     *("kioku_embedding_space", "kioku_migrations", "listening"),
     *("workspaces", "store_migrations", "vector_migrations"),
 }
-OF_MEMORY = {"store", "store_vectors", "memory_versions", "memory_questions"}
+OF_MEMORY = {"store", "store_vectors", "memory_questions"}
+OF_MEMORY |= {"memory_versions", "forgotten_versions"}
 
 
 @pytest.fixture
@@ -75,9 +75,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
         own = person.namespace(DM)
         _, ids, words = await read_unformed(app.pool, own, 9)
         said = [TypedMessage(one) for one in words]
-        store = await ApprovedStore.load(
-            app.pool, app.embedder, memory_view(own), said, schemas=[UserFoodPreference]
-        )
+        store = await ApprovedStore.load(app.pool, app.embedder, memory_view(own), said)
         for key, name in (("a", "ramen"), ("b", "tempura")):
             content = {"food_name": name, "preference": 80, "evidence": f"I love {name}"}
             await store.aput(own.parts, key, {"kind": "UserFoodPreference", "content": content})

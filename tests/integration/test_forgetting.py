@@ -16,7 +16,6 @@ from psycopg.conninfo import make_conninfo
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.texts import delete_forgotten_texts
 from bot.conversation.unformed import read_unformed
-from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import form_memories
 from memory import (
     DM,
@@ -36,7 +35,7 @@ from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
 from tests.databases import naming, owner_rows
 from tests.integration.app import App
-from tests.integration.deliveries import claimed_anew, nothing, turns_alone
+from tests.integration.deliveries import claimed_anew, nothing, record, turns_alone
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food
 from tests.memories import put_memory
@@ -87,8 +86,8 @@ class Data:
         waiting = await waiting_for(self.pool, ts, question, person)
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
-        turn = await turns.begin(waiting, seen, question=question, words=question, bot_user_id="B")
-        await Outbox(self.pool, turn).record_posted(f"{ts}9")
+        turn = await turns.begin(waiting, seen, question=question, words=question)
+        await record(self.pool, turn, f"{ts}9")
         await meanwhile()
         await turns.end(
             turn,
@@ -207,9 +206,9 @@ async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
     await data.turn("1.2", "lunch?", "zanzibar-noodles!", noodles)
     await data.forget(noodles)
     async with person_transaction(data.pool, ALICE) as connection:
-        seen = await connection.execute("SELECT FROM memory_versions")
-        assert await seen.fetchall() == []
-    data.rows("UPDATE memory_versions SET deleted_at = now() - interval '11 minutes' RETURNING 1")
+        for table in ("memory_versions", "forgotten_versions"):
+            assert (await connection.execute(f"SELECT FROM {table}")).rowcount == 0
+    data.rows("UPDATE forgotten_versions SET deleted_at = now() - interval '11 min' RETURNING 1")
     await expire_due(data.pool)
     assert naming(data.database, "zanzibar") == {}
 
@@ -234,7 +233,7 @@ async def test_a_receipt_is_left(data: Data) -> None:
 async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     """After ten minutes nothing comes back, also before the upkeep has run."""
     done = await data.forget(data.remember("ramen"))
-    data.rows("UPDATE memory_versions SET deleted_at = now() - interval '601 s' RETURNING 1")
+    data.rows("UPDATE forgotten_versions SET deleted_at = now() - interval '601 s' RETURNING 1")
     with pytest.raises(ChangeGone):
         await data.undo(done)
     assert data.rows("SELECT 1 FROM store") == []
@@ -260,10 +259,10 @@ async def test_what_was_forgotten_again_stays_hidden_and_leaves_its_id(data: Dat
         ("T1", "U1", "key", ramen, None)
     }
     await data.forget(ramen)
-    data.rows("UPDATE memory_versions SET deleted_at = deleted_at - interval '1 h' RETURNING 1")
+    data.rows("UPDATE forgotten_versions SET deleted_at = deleted_at - interval '1 h' RETURNING 1")
     await expire_due(data.pool)
     assert set(await forgotten_since(data.database, YESTERDAY)) == told
-    assert data.rows("SELECT 1 FROM memory_versions WHERE value IS NOT NULL") == []
+    assert data.rows("SELECT 1 FROM forgotten_versions") == []
 
 
 @pytest.mark.parametrize("first_back", ["first", "second"])
@@ -301,7 +300,6 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
         memory_view(OWN),
         question="hello",
         words="hello",
-        bot_user_id="B",
     )
     assert [exchange.question for exchange in turn.exchanges] == ["I love sushi"]
     assert turn.recent_words == ()

@@ -152,7 +152,7 @@ async def test_asks_as_langmem_does(
     said = words("ラーメンが好きです")
     bad = [("UserFoodPreference", {"cuisine": "和食"})]
     repair = [fix(food_name="ラーメン", evidence="ラーメンが好きです")]
-    store = await ApprovedStore.load(pool, model_embedder, ALICE_DM, [], schemas=SCHEMAS)
+    store = await ApprovedStore.load(pool, model_embedder, ALICE_DM, [])
     plain = load()[0].create_memory_store_manager(
         memory_model(model="scripted", api_key="none", base_url=model.base_url),
         schemas=[with_evidence(schema) for schema in SCHEMAS],
@@ -391,7 +391,7 @@ async def test_two_formations_at_once_neither_lose_nor_double_a_memory(trial: Tr
         [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
         [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(
             *(trial.form(words("ラーメンが好き。そばが好き", ts=ts)) for ts in (1, 2))
         )

@@ -52,6 +52,9 @@ async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: b
     assert not sender.slack.calls("chat.postMessage")
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+)
 @pytest.mark.parametrize("method", ["chat.stopStream", "chat.delete", "chat.postMessage"])
 async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str) -> None:
     """A call that Slack refuses time and again is made when it may be: no answer is dropped."""
@@ -66,5 +69,6 @@ async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str
     Thread(sender, place).whole("Hello you.")
     calls = sender.slack.calls(method)
     times = [call["time"] for call in calls]
-    assert len(times) == 3
-    assert all(later - sooner >= 1 for sooner, later in pairwise(times))
+    # What streams is refused to be deleted, and deleted once it is stopped.
+    assert len(times) == (4 if method == "chat.delete" else 3)
+    assert all(later - sooner >= 1 for sooner, later in pairwise(times[:3]))

@@ -33,7 +33,8 @@ from tests.databases import login_of, printed
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
-TABLES = ("store", "store_vectors", "memory_versions", "memory_questions", "forgotten_sources")
+ROWS = ("store", "store_vectors", "memory_versions", "forgotten_versions")
+TABLES = (*ROWS, "memory_questions", "forgotten_sources")
 SOURCE = {"kind": "message", "channel": "D1", "ts": "1700000000.000100", "evidence": "I love it"}
 Act: TypeAlias = Callable[[Pool, Embedder, str, Any], Awaitable[object]]
 

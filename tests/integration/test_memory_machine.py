@@ -178,8 +178,8 @@ class Sequences(RuleBasedStateMachine):
         super().__init__()
         with psycopg.connect(self.world.database) as owner:
             owner.execute(
-                "TRUNCATE store, store_vectors, memory_versions, memory_questions,"
-                " forgotten_sources"
+                "TRUNCATE store, store_vectors, memory_versions, forgotten_versions,"
+                " memory_questions, forgotten_sources"
             )
         self.models = {person: Model() for person in PEOPLE}
 
@@ -439,8 +439,7 @@ class Sequences(RuleBasedStateMachine):
         """Let ten minutes pass: what was forgotten is in no column of any table."""
         with psycopg.connect(self.world.database, autocommit=True) as owner:
             owner.execute(
-                "UPDATE memory_versions SET deleted_at = now() - interval '11 minutes'"
-                " WHERE deleted_at IS NOT NULL"
+                "UPDATE forgotten_versions SET deleted_at = now() - interval '11 minutes'"
             )
             self.do(expire_due(self.world.pool))
             tables = owner.execute(

@@ -41,7 +41,7 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
     """Durations, outcomes, tokens by workspace, and what waits; no text and no user id."""
     place = app.slack.place()
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
-        message = await app.ask(place, "I like ramen and I live in Osaka.")
+        message = await app.ask(place, "I love ramen and I write Rust.")
         await app.form(message)
         await app.receive(place, "And soba")
         logging.getLogger("bot.test").warning("Something happened.")

@@ -61,6 +61,9 @@ def try_often(app: App, message: Message) -> None:
     app.rows("UPDATE messages SET attempts = %s WHERE ts = %s", MAX_HELD_ATTEMPTS, message.ts)
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+)
 @pytest.mark.parametrize(
     "how",
     [
@@ -80,7 +83,7 @@ async def test_the_interim_reply_becomes_the_answer(app: App, how: dict[str, Any
     await drain(app, asked)
     assert app.replies(asked) == [WAITING]
     assert app.event(asked)["status"] == "answering"
-    assert 1 < (due_in(app, asked) or 0) <= 5
+    assert (due_in(app, asked) or 0) <= 5
     back(app)
     app.script("Sushi, of course.")
     await drain(app, asked)
@@ -104,11 +107,12 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
     first = await app.receive(places[0], "one")
     second = await app.receive(places[1], "two", thread_ts=first.ts)
     elsewhere = await app.receive(places[0], "three")
-    for message in (first, first, elsewhere):
-        await drain(app, message)
+    for _ in range(2):
+        await drain(app, first)
+    assert (due_in(app, first) or 0) > 3
+    await drain(app, elsewhere)
     assert app.replies(first) == [WAITING]
     assert app.replies(elsewhere) == []
-    assert (due_in(app, first) or 0) > 4
     back(app)
     for message in (first, elsewhere):
         await drain(app, message)
@@ -147,7 +151,7 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     """Deleting the message ends the wait at once: reply and words are gone."""
     asked = await held(app, "I like ramen")
     await app.withdraw(asked)
-    assert due_in(app, asked) == pytest.approx(0, abs=1.0)
+    assert (due_in(app, asked) or 0) <= 0
     await drain(app, asked)
     assert app.replies(asked) == []
     turn = app.turn(asked)

@@ -8,7 +8,7 @@ import struct
 import pytest
 from psycopg.rows import DictRow
 
-from bench.wire import counted
+from bench.wire import counted, message
 from memory import Pool, create_pool
 from memory.postgres import execute_statement
 from tests.databases import login_of
@@ -24,12 +24,9 @@ async def _rename(reader: asyncio.StreamReader) -> bytes:
     PgBouncer announces such ids, because they name its clients: see ``cancel_key`` in its
     ``src/client.c``, and BackendKeyData in PostgreSQL's "Message Formats".
     """
-    try:
-        kind, length = struct.unpack("!cI", head := await reader.readexactly(5))
-        body = await reader.readexactly(length - 4)
-    except asyncio.IncompleteReadError:
-        return b""
-    return head + (struct.pack("!I", 1_000_000) + body[4:] if kind == _KEY_DATA else body)
+    data = await message(reader)
+    renamed = data[:5] + struct.pack("!I", 1_000_000) + data[9:]
+    return renamed if data[:1] == _KEY_DATA else data
 
 
 async def prepared(pool: Pool) -> list[str]:

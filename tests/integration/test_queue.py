@@ -61,15 +61,15 @@ async def put(
 ) -> bool:
     """Add a job called ``work``."""
     async with transaction(pool) as connection:
-        return await queue.defer(connection, "work", queue=to, lock=lock, delay=delay, **more)
+        return await queue.defer(connection, "work", {lock: more}, queue=to, delay=delay) == 1
 
 
 async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
     """A second job of a lock is not added, and the transaction that tried goes on."""
     async with transaction(pool) as connection:
-        assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
-        assert not await queue.defer(connection, "work", queue=REPLIES, lock="L1")
-        assert await queue.defer(connection, "work", queue=REPLIES, lock="L2")
+        assert await queue.defer(connection, "work", {"L1": {}}, queue=REPLIES)
+        assert not await queue.defer(connection, "work", {"L1": {}}, queue=REPLIES)
+        assert await queue.defer(connection, "work", {"L2": {}}, queue=REPLIES)
     assert [job["queueing_lock"] for job in jobs(database)] == ["L1", "L2"]
 
 
@@ -79,7 +79,7 @@ async def test_a_job_that_waits_is_held_until_what_it_is_for_is_stored(
     """Nobody takes a waiting job while another message is being stored for it: it would miss it."""
     assert await put(pool, queue, "L1")
     async with transaction(pool) as connection:
-        assert not await queue.defer(connection, "work", queue=REPLIES, lock="L1")
+        assert not await queue.defer(connection, "work", {"L1": {}}, queue=REPLIES)
         assert await _taken(pool) is None
     assert await _taken(pool) == "L1"
 

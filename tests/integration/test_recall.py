@@ -26,7 +26,6 @@ from memory import (
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.model.schemas import SCHEMAS
 from memory.postgres import person_transaction
 from memory.recall import nearest_memories
 from memory.recall.search import NEAREST, SMALL_SET
@@ -160,7 +159,7 @@ async def test_a_superseded_memory_of_a_large_set_is_hidden(
         view = memory_view(person.namespace(audience))
         if read == "formation":
             said = [TypedMessage(PersonMessage(text="Java", channel="D1", ts="1.0"))]
-            store = await ApprovedStore.load(pool, model_embedder, view, said, schemas=SCHEMAS)
+            store = await ApprovedStore.load(pool, model_embedder, view, said)
             return [item.key for item in await store.asearch(view.own.parts)]
         question = "unheard of" if read == "newest" else "Java"
         return texts((await recall_memories(pool, model_embedder, view, question)).memories)

@@ -63,18 +63,6 @@ async def test_an_answer_that_repeats_it_is_stored_without_it(app: App) -> None:
     assert reply.startswith(f"{_WORD} is weak, choose another one.")
 
 
-async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: App) -> None:
-    """Only its own inbox row holds it; the prompt of another thread has the placeholder."""
-    place = app.slack.place()
-    await app.receive(place, f"I love ramen. My password is {_WORD}")
-    assert naming(app.database, _WORD) == {"messages": 1}
-    later = await app.receive(place, "What do I love?")
-    await app.answering.drain(later.thread)
-    assert "I love ramen. My password is [password removed]" in app.request_texts()[-1]
-    assert _WORD not in app.request_texts()[-1]
-    app.rows("DELETE FROM messages WHERE user_id = %s", place.user)
-
-
 async def test_a_tool_stores_nothing_of_it(app: App) -> None:
     """A model that copies the password into a memory, with a sentence about something else."""
     place = app.slack.place()

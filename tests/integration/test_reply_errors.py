@@ -82,7 +82,7 @@ async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: 
     for number in range(FAILURES + 1):
         fault(stand_in, event="failed", error_code="invalid_prompt")
         assert (await failure(replier, f"Question {number}")).cause == "model_policy"
-    assert not replier.probing
+    assert not replier.models[0].breaker.probing
     assert (await replier.reply(ALICE, PROMPT, Shown())).text
 
 

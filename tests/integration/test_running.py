@@ -245,15 +245,15 @@ async def test_a_turn_has_no_limit_of_the_request_that_stored_its_message(pool: 
     ended = asyncio.Event()
 
     async def answer(_: str) -> None:
-        await execute_statement(pool, "SELECT pg_sleep(0.6)")
+        await execute_statement(pool, "SELECT pg_sleep(1.5)")
         ended.set()
 
     threads = RunningThreads(pool)
     await threads.start(answer, at_once=1)
     try:
-        with transaction_timeout(0.3):
+        with transaction_timeout(1.0):
             assert await Inbox(pool, threads).store(message("slow"))
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
     finally:
         await threads.stop()
 
@@ -269,7 +269,7 @@ async def test_of_many_that_beat_at_once_one_gives_back_each_job_once(
     async def put(*names: str) -> None:
         async with transaction(pool) as connection:
             for lock in names:
-                await queue.defer(connection, "work", queue=REPLIES, lock=lock)
+                await queue.defer(connection, "work", {lock: {}}, queue=REPLIES)
 
     await put(*locks)
     leave_stalled(database)

@@ -81,7 +81,7 @@ async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack
     )
     slack.dead = 1
     settings = Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=client.base_url)
-    async with socket_mode(app, settings, ping_seconds=0.1) as connection:
+    async with socket_mode(app, settings, ping_seconds=0.5) as connection:
         assert await connection.is_connected()
         assert slack.given >= 2
         [line] = slack.open

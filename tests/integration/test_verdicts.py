@@ -373,19 +373,16 @@ async def test_malformed_is_asked_once_more(trial: Trial) -> None:
     formed = await trial.form(typed("I play chess"))
     assert len(formed.changes) == 1
     assert len(trial.model.verdict_requests) == 2
+    ran: list[FormationResult] = []
+
+    async def note(_: object, formed: FormationResult) -> None:
+        ran.append(formed)
+
     for nonsense in ("", "{", '{"verdicts": 3}', "[" * 5000):
         trial.model.answer([fact("I play go", "I play go")])
         trial.model.verdicts += [nonsense, nonsense]
-        ran: list[FormationResult] = []
-
-        async def note(
-            _: object, formed: FormationResult, ran: list[FormationResult] = ran
-        ) -> None:
-            ran.append(formed)
-
         formed = await trial.form(typed("I play go"), in_commit=note)
-        assert reasons(formed) == ["unusable"]
-        assert len(ran) == 1
+        assert reasons(ran.pop()) == reasons(formed) == ["unusable"]
     assert await facts(trial.database) == ["I play chess"]
 
 

@@ -37,7 +37,6 @@ from memory import (
 )
 from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
-from memory.model.schemas import UserFact, UserFoodPreference
 from memory.postgres import person_transaction
 from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
@@ -70,13 +69,7 @@ class Ledger:
     async def run(self, text: str, ts: str, seen: MemoryView | None = None) -> ApprovedStore:
         """Let a run begin that reads one message."""
         said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
-        return await ApprovedStore.load(
-            self.pool,
-            self.embedder,
-            seen or memory_view(OWN),
-            said,
-            schemas=[UserFoodPreference, UserFact],
-        )
+        return await ApprovedStore.load(self.pool, self.embedder, seen or memory_view(OWN), said)
 
     async def propose(
         self, store: ApprovedStore, change: Change, evidence: str, **fields: Any
@@ -145,8 +138,7 @@ class Ledger:
     async def purge(self) -> None:
         """Let ten minutes pass."""
         self.rows(
-            "UPDATE memory_versions SET deleted_at = now() - interval '11 minutes'"
-            " WHERE deleted_at IS NOT NULL RETURNING 1"
+            "UPDATE forgotten_versions SET deleted_at = now() - interval '11 minutes' RETURNING 1"
         )
         await expire_due(self.pool)
 

@@ -67,10 +67,8 @@ async def test_tool_choice_is_honoured(client: openai.AsyncOpenAI) -> None:
         answer = await client.chat.completions.create(
             model=MODEL, messages=HELLO, tools=[TOOL], tool_choice=choice
         )
-        calls = answer.choices[0].message.tool_calls
-        assert calls is not None
-        assert calls[0].type == "function"
-        assert json.loads(calls[0].function.arguments) == {"content": "hello"}
+        [call] = answer.to_dict()["choices"][0]["message"]["tool_calls"]  # type: ignore[index]
+        assert json.loads(call["function"]["arguments"]).keys() == {"content"}
         assert answer.choices[0].finish_reason == "tool_calls"
 
 

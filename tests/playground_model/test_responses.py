@@ -8,12 +8,13 @@ from typing import Any
 import aiohttp
 import openai
 import pytest
-from openai.types.responses import Response, ResponseFunctionToolCall, ResponseOutputMessage
+from openai.types.responses import Response
 
 from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"
 BAD = pytest.mark.nonconforming
+SITE = {"url": "https://example.com/", "title": "Site", "start_index": 8, "end_index": 12}
 TOOL: Any = {
     "type": "function",
     "name": "list_memories",
@@ -94,9 +95,7 @@ async def test_a_search_an_annotation_and_a_call_are_streamed(
     """Each comes with the events of its kind, and as an item of the response."""
     output = {
         "text": "See the site.",
-        "annotations": [
-            {"url": "https://example.com/", "title": "Site", "start_index": 8, "end_index": 12}
-        ],
+        "annotations": [SITE],
         "web_search": True,
         "function_calls": [{"name": "list_memories", "arguments": {"query": "x", "limit": 1}}],
     }
@@ -110,16 +109,10 @@ async def test_a_search_an_annotation_and_a_call_are_streamed(
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
     }
-    items = final(events).output
-    assert [item.type for item in items] == ["web_search_call", "message", "function_call"]
-    message, call = items[1], items[2]
-    assert isinstance(message, ResponseOutputMessage)
-    assert message.content[0].type == "output_text"
-    annotation = message.content[0].annotations[0]
-    assert annotation.type == "url_citation"
-    assert annotation.url == "https://example.com/"
-    assert isinstance(call, ResponseFunctionToolCall)
-    assert json.loads(call.arguments) == {"query": "x", "limit": 1}
+    search, message, call = (item.to_dict() for item in final(events).output)
+    assert search["type"] == "web_search_call"
+    assert message["content"][0]["annotations"] == [{"type": "url_citation", **SITE}]  # type: ignore[index]
+    assert json.loads(str(call["arguments"])) == {"query": "x", "limit": 1}
 
 
 async def test_max_output_tokens_cuts_the_answer(
@@ -130,9 +123,7 @@ async def test_max_output_tokens_cuts_the_answer(
     await controls.post("script", {"endpoint": "responses", "output": {"text": text}})
     events = await events_of(client, input="hello", max_output_tokens=16)
     assert events[-1].type == "response.incomplete"
-    details = final(events).incomplete_details
-    assert details is not None
-    assert details.reason == "max_output_tokens"
+    assert final(events).to_dict()["incomplete_details"] == {"reason": "max_output_tokens"}
     assert 0 < len(final(events).output_text) < len(text)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import openai
 import pytest
 
-from kioku_stand_in.sentences import REPLIES, read
+from kioku_stand_in.sentences import SCRIPT, read
 from tests.conftest import ROOT
 from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"
-HONEST_EN, HONEST_JA = REPLIES["unknown"]
+HONEST_EN, HONEST_JA = SCRIPT["replies"]["unknown"]
 NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
 PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
 KINDS = (
@@ -62,14 +62,14 @@ def as_line(value: Any) -> str:
     return line.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-async def respond(client: openai.AsyncOpenAI, *conversation: Any, **frames: list[Any]) -> Any:
+async def respond(
+    client: openai.AsyncOpenAI, *conversation: Any, known: Any = (), tools: Any = TOOLS
+) -> Any:
     """The next response to a conversation, in which a text is the person's."""
-    lines = [NOW]
-    for name, values in {"memories": [], **frames}.items():
-        lines += [f"<{name}>", *map(as_line, values), f"</{name}>"]
+    lines = [NOW, "<memories>", *map(as_line, known), "</memories>"]
     items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
     items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
-    return await client.responses.create(model=MODEL, input=items, tools=TOOLS)
+    return await client.responses.create(model=MODEL, input=items, tools=tools)
 
 
 def said(response: Any) -> str:
@@ -96,8 +96,9 @@ def output(response: Any, value: Any) -> dict[str, Any]:
     [
         (
             "what shall I eat?",
-            [food("soba", 90), food("peanut noodles", 95), fact("I'm allergic to peanuts")],
-            "You like **soba**, so how about that?\n\nYou also told me: “I'm allergic to peanuts”.",
+            [food("soba", 90), food("natto", 5), fact("I'm allergic to peanuts")],
+            "You like **soba**, so how about that?\n\n"
+            "You also told me: “I'm allergic to peanuts”, “I don't like natto”.",
         ),
         (
             "今日は何を食べよう？",
@@ -114,16 +115,10 @@ def output(response: Any, value: Any) -> dict[str, Any]:
 async def test_an_answer_is_built_on_the_memories(
     client: openai.AsyncOpenAI, question: str, known: list[Any], reply: str
 ) -> None:
-    """What is liked is suggested and listed; what is not, or is avoided, is only told again."""
-    frames = "\n".join(["<memories>", *map(as_line, known), "</memories>"])
-    items: list[Any] = [
-        {"role": "system", "content": frames},
-        {"role": "user", "content": question},
-    ]
-    answer = await client.responses.create(model=MODEL, input=items)
+    """What is liked is suggested and listed; what is not is only told again, as an allergy is."""
+    answer = await respond(client, question, known=known, tools=[])
     assert answer.output_text.endswith(reply)
-    empty = await client.responses.create(model=MODEL, input=question)
-    assert "ramen" not in empty.output_text
+    assert "soba" not in (await respond(client, question, tools=[])).output_text
 
 
 @pytest.mark.parametrize(
@@ -131,11 +126,10 @@ async def test_an_answer_is_built_on_the_memories(
     [
         ("Is Rust hard?", HONEST_EN),
         ("明日の天気は？", HONEST_JA),
-        ("ok thanks", "You're welcome!"),
-        ("<@U1> hello", REPLIES["hello"][0]),
-        ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
+        ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
+        ("I love ramen. It rains.", f"Understood: **I love ramen**.\n\n{HONEST_EN}"),
         ("I love ramen, just so you know what I eat", HONEST_EN),
-        ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。 どういたしまして！"),
+        ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。\n\nどういたしまして！"),
     ],
 )
 async def test_what_fits_no_form_gets_one_honest_sentence(
@@ -229,6 +223,7 @@ def test_every_sentence_of_the_pages_is_understood() -> None:
     ]
 
 
+TODAY = {"date": "2026-11-20"}
 PLAIN = {
     "index": 0,
     "supported": True,
@@ -258,7 +253,10 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
         (proposal("I like ramen"), {}),
         (proposal("I don't think I like ramen"), {"supported": False}),
         (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
-        (proposed_fact("I moved to Tokyo", "I moved to Tokyo"), {"conflict": "replaces"}),
+        (
+            proposed_fact("I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}),
+            {"conflict": "replaces"},
+        ),
         (
             proposed_fact("I live in Tokyo", "I live in Tokyo", old={"fact": "I live in Osaka"}),
             {"conflict": "unclear"},
@@ -284,10 +282,26 @@ async def test_a_verdict_says_what_the_sentence_says(
     expected: dict[str, Any],
 ) -> None:
     """Supported or not, whether it is a request, until when, and whether it is about health."""
-    frames = {"now": {"date": "2026-11-20"}, "proposals": proposed}
+    frames = {"now": TODAY, "proposals": proposed}
     request = "\n".join(f"<{name}>\n{as_line(one)}\n</{name}>" for name, one in frames.items())
     answer = await client.responses.create(
         model="kioku-stand-in", instructions="Answer as MemoryVerdicts.", input=request
     )
     assert json.loads(answer.output_text) == {"verdicts": [PLAIN | expected]}
     assert [one["kind"] for one in await controls.journal()] == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("text", "subjects"),
+    [
+        ("I love ramen and I write Rust.", ["ramen", "Rust"]),
+        ("I like soba, but I don't like natto", ["soba", "natto"]),
+        ("ラーメンが好きで、Rustを書いています", ["ラーメン", "Rust"]),
+        ("AWSを勉強していて、大阪に住んでいます", ["AWS", "大阪"]),
+    ],
+)
+def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -> None:
+    """Each is a memory of its own, and quotes the whole sentence."""
+    said = read(text)
+    assert [one.parts["subject"] for one in said] == subjects
+    assert {one.quote for one in said if one.states} == {text}

@@ -28,6 +28,7 @@ TABLES = [
     "messages",
     "person_settings",
     "memory_versions",
+    "forgotten_versions",
     "memory_questions",
     "memory_off",
     "forgotten_sources",
@@ -89,6 +90,7 @@ async def test_a_query_without_where_finds_the_persons_own_rows_only(
 ) -> None:
     """In a person's transaction even SQL that forgets its WHERE sees that person's rows alone."""
     async with person_transaction(pool, person) as connection:
+        await connection.execute("SET LOCAL kioku.forgotten = 'shown'")
         for table in TABLES:
             assert await owners(connection, table) == {person.scope}
     assert [m.namespace.person for m in await list_memories(pool, person)] == [person]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from bot.locale import LANGUAGES, Language, say
-from bot.slack.payloads import UNREADABLE
+from bot.slack.messages import UNREADABLE
 from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (

@@ -11,21 +11,21 @@ from typing import TypeAlias
 import pytest
 
 from bot.conversation.unformed import final_question
-from bot.delivery import splitting
+from bot.delivery import reply_stream
 from bot.delivery.sessions import title_of
 from bot.pipeline import links
+from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
-from bot.slack import messages, payloads
-from bot.slack.payloads import attached_to
+from bot.slack import messages
+from bot.slack.messages import attached_to
 from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from bot.ui.panel import Position
 from bot.ui.reader import Reader
-from bot.ui.reply import fallback
 from memory.credentials import redact
 from memory.credentials.detection import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
@@ -90,10 +90,10 @@ FUNCTIONS: dict[str, TextFunction] = {
     for function in (
         *(links.normal, links.carries, links.trimmed, links.is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
-        *(escaped, spoken, plain_text, section, fallback, title_of, query_in, framed),
+        *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, redact, without_secrets),
-        *(messages.plain, messages.typed, messages.printable, payloads.received),
-        *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
+        *(messages.plain, messages.typed, printable, messages.received),
+        *(messages.mentions, estimated_tokens, reply_stream.open_fence),
         *(Position.parse, typed_message, in_pieces),
     )
 } | {
@@ -102,8 +102,8 @@ FUNCTIONS: dict[str, TextFunction] = {
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
-    "split_markdown": lambda text: splitting.split_markdown(text, 3_000),
-    "break_point": lambda text: splitting.break_point(text, len(text) - 1),
+    "split_markdown": lambda text: reply_stream.split_markdown(text, 3_000),
+    "break_point": lambda text: reply_stream.break_point(text, len(text) - 1),
     "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
     "shortened": lambda text: shortened(text, 1_000),
     "fitted": lambda text: fitted(text, len(text) - 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.slack.payloads import MAX_CHARACTERS, MAX_DEPTH, received
+from bot.slack.messages import MAX_CHARACTERS, MAX_DEPTH, received
 
 
 def test_nothing_remains_that_postgresql_refuses() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.delivery.outbox import messages_of_turn, turn_metadata
+from bot.delivery.posted_messages import messages_of_turn, turn_metadata
 from bot.slack.client import NOTICE_METADATA
 
 TURN = UUID(int=1)
@@ -29,12 +29,12 @@ def own(*messages: dict[str, Any], recorded: frozenset[str] = frozenset()) -> li
 
 def test_a_message_with_the_turns_metadata_is_its_own() -> None:
     """What says of which turn it is belongs to it, however old, and nothing else does then."""
-    mine = found("500.1", metadata=turn_metadata(TURN, 0))
+    mine = found("500.1", metadata=turn_metadata(TURN))
     assert own(mine, found("1001.0")) == ["500.1"]
 
 
 @pytest.mark.parametrize(
-    "metadata", [turn_metadata(OTHER, 0), NOTICE_METADATA, {"event_type": "x"}], ids=str
+    "metadata", [turn_metadata(OTHER), NOTICE_METADATA, {"event_type": "x"}], ids=str
 )
 def test_what_says_that_it_is_another_thing_is_not_taken(metadata: dict[str, Any]) -> None:
     """Another turn's message, and one that is no reply, are left alone."""

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, MemoryState, PersonSettings, Reply
+from bot.ui.blocks import shortened
 from bot.ui.reader import Reader
-from bot.ui.reply import PART_LIMIT, fallback, footer, message_blocks, reply_text
+from bot.ui.reply import FALLBACK_LIMIT, PART_LIMIT, footer, markdown, reply_text
 from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters
 
 EN = Reader("en")
@@ -42,8 +43,8 @@ def test_the_longest_part_fits_with_its_footer(
 ) -> None:
     """The longest part of an answer fits with what is below it; a stand-in is named once."""
     state = MemoryState(settings=PersonSettings(informed=informed))
-    below = footer(Reader(language), stand_in=stand_in, memory_state=state)
-    blocks = message_blocks("あ" * PART_LIMIT, below)
+    below = footer(Reader(language), "Yes.", stand_in=stand_in, memory_state=state)
+    blocks = [markdown("あ" * PART_LIMIT), *below]
     assert block_errors(blocks) == []
     assert characters(blocks) <= ALL_CHARACTERS
     texts = [element["text"] for block in below for element in block["elements"]]
@@ -55,6 +56,6 @@ def test_the_longest_part_fits_with_its_footer(
 @given(st.text(max_size=5_000))
 def test_a_fallback_text_is_made_of_any_answer(text: str) -> None:
     """The plain text is the beginning of the answer, never longer than `chat.update` takes."""
-    plain = fallback(text)
+    plain = shortened(text, FALLBACK_LIMIT)
     assert len(plain) <= 3_900
     assert text.startswith(plain.removesuffix("…") if len(text) > 3_900 else plain)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.delivery.splitting import break_point, open_fence, split_markdown
+from bot.delivery.reply_stream import break_point, open_fence, split_markdown
 
 LIMIT = 300
 

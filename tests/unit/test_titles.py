@@ -14,10 +14,8 @@ from bot.delivery.sessions import TITLE_CHARACTERS, title_of
     [
         ("What shall I eat?", "What shall I eat?"),
         ("*Bold* and `code`\nsecond line", "Bold and code"),
-        ("\n\n  &gt; quoted\nrest", "quoted"),
-        ("See <https://example.com|this page>", "See this page (https://example.com)"),
+        ("\n\n  > rest", "rest"),
         ("今日は何を食べるといいですか？", "今日は何を食べるといいですか？"),
-        ("My password is hunter2zwetsch", "My password is [password removed]"),
         ("", ""),
         ("***", ""),
     ],

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from aiohttp import web
 
-from kioku_stand_in.thinking import Kind, answer_to, kind_of
+from kioku_stand_in.answers import Kind, answer_to, kind_of
 from openai_double import add_routes, create_app
 
 __all__ = ["add_model_routes", "create_model_app"]

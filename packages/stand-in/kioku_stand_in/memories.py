@@ -1,84 +1,40 @@
-"""Memories as the prompts of Kioku and LangMem show them, and what statements change in them."""
+"""Memories as the prompts of Kioku and LangMem show them, what statements change, and verdicts.
+
+A memory is its fields and its ``kind``.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import date, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.sentences import (
-    LEVELS,
-    Said,
-    is_japanese,
-    kind_of,
-    read,
-    singular,
-    statements,
-    without_marks,
-)
+from kioku_stand_in.sentences import SCRIPT, Said, changes_in, is_japanese, kind_of, read, singular
 from openai_double.answer import Call, call
-from openai_double.prompt import Prompt, Tool
+from openai_double.prompt import Prompt
 
-TOPICS: Final = {
-    "avoid": ("allergy", "アレルギー"),
-    "diet": ("diet", "食事"),
-    "home": ("home", "住まい"),
-    "work": ("work", "仕事"),
-    "health": ("health", "健康"),
-    "plan": ("plan", "予定"),
-}
-INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
-_STORED: Final = re.compile(
-    r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
+Memory = dict[str, Any]
+
+KINDS: Final[Mapping[str, Mapping[str, str]]] = SCRIPT["kinds"]
+_INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
+_SPOKEN: Final = re.compile(
+    r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
-"""A memory as LangGraph's store prints it."""
-_FIELDS: Final = {"preference", "interest_level"}
-
-
-@dataclass(kw_only=True)
-class Document:
-    """One memory, existing (`key` set) or about to be inserted."""
-
-    kind: str
-    content: dict[str, Any]
-    key: str = ""
-    before: dict[str, Any] = field(default_factory=dict)
-    removed: bool = False
-
-
-def fill(schema: Mapping[str, Any], text: str, defs: Mapping[str, Any] | None = None) -> Any:
-    """Return a value that satisfies `schema`: its required fields only, each text being `text`."""
-    defs = schema.get("$defs", {}) if defs is None else defs
-    if "$ref" in schema:
-        return fill(defs[schema["$ref"].rsplit("/", 1)[-1]], text, defs)
-    if union := schema.get("anyOf") or schema.get("allOf"):
-        return fill(union[0], text, defs)
-    if "const" in schema or schema.get("enum"):
-        return schema.get("const", (schema.get("enum") or [None])[0])
-    match schema.get("type", "object" if "properties" in schema else "string"):
-        case "object":
-            properties = schema.get("properties", {})
-            required = schema.get("required", [])
-            return {name: fill(properties.get(name, {}), text, defs) for name in required}
-        case "array":
-            return [fill(schema.get("items", {}), text, defs)]
-        case "integer" | "number":
-            return schema.get("maximum", 80)
-        case "boolean":
-            return True
-    return text[: schema.get("maxLength")]
+_DAYS: Final = ("mon月", "tue火", "wed水", "thu木", "fri金", "sat土", "sun日")
+_TIMES: Final = {"noon": "12:00", "正午": "12:00"}
+_MODALITIES: Final = {"UserInstruction": "request", "Promise": "promised"}
 
 
 def json_list(text: str) -> list[Any]:
-    """Return the JSON list in `text`; an empty list for any other text."""
-    try:
+    """Return the JSON list in `text`, an empty one for any other text."""
+    with suppress(ValueError):
         value = json.loads(text)
-    except ValueError:
-        return []
-    return value if isinstance(value, list) else []
+        return value if isinstance(value, list) else []
+    return []
 
 
 def framed(text: str, frame: str) -> list[Any]:
@@ -87,160 +43,146 @@ def framed(text: str, frame: str) -> list[Any]:
     return [one for line in "\n".join(bodies).splitlines() for one in json_list(f"[{line}]")]
 
 
-def content_of(entry: Any) -> dict[str, Any]:
-    """Return the content of a memory in a prompt or search result; a text is a fact."""
+def memory_of(entry: Any) -> Memory:
+    """Return a memory as a prompt, a search or LangGraph's store has it; a text is a fact."""
     value = entry.get("value", entry) if isinstance(entry, dict) else entry
     content = value.get("content", value) if isinstance(value, dict) else value
-    return content if isinstance(content, dict) else {"fact": str(content)}
+    if not isinstance(content, dict):
+        return {"kind": "UserFact", "fact": str(content)}
+    return {"kind": value.get("kind", ""), **content}
 
 
-def shown_in(prompt: Prompt) -> list[dict[str, Any]]:
-    """Return the contents of the memories in a request for a reply and in its search results.
+def part(memory: Memory, name: str) -> Any:
+    """Return the ``subject`` or ``level`` of a memory, None if its kind has none."""
+    fields = KINDS.get(memory["kind"], {})
+    return next((memory.get(field) for field, held in fields.items() if held == name), None)
 
-    One that is a text is a sentence of the person: its content is ``{"said": …}``.
+
+def level_of(memory: Memory) -> int:
+    """Return how much the person likes what a memory is about, 0 to 100; 70 if it has no level."""
+    level = part(memory, "level")
+    return 70 if level is None else int(level)
+
+
+def is_about(memory: Memory, said: Said) -> bool:
+    """Return whether a clause is about a memory: its topic, its thing, or its words."""
+    if "unique" in said.rule:
+        return memory.get("topic") in said.rule["topic"]
+    if subject := part(memory, "subject"):
+        return singular(subject) == singular(said.parts["subject"])
+    words = said.parts["subject" if "removes" in said.rule else "clause"]
+    texts = [text for name, text in memory.items() if name not in {"kind", "evidence"}]
+    return singular(words) in singular(str(texts))
+
+
+def new_memory(said: Said, kinds: Iterable[str]) -> Memory | None:
+    """Return the memory of a statement, None if none of `kinds` is for it.
+
+    Its kind is that of its rule, else that of the thing it names, else a fact, else LangMem's own.
     """
-    found = [*framed(prompt.instructions, "memories"), *framed(prompt.instructions, "episodes")]
-    found += [one for result in prompt.fresh_results for one in json_list(result.output)]
-    found = found or [ast.literal_eval(one) for one in _STORED.findall(prompt.instructions)]
-    return [{"said": one} if isinstance(one, str) else content_of(one) for one in found]
+    rule = said.rule
+    own = rule.get("kind") or ("level" in rule and kind_of(said.parts["subject"])) or "UserFact"
+    kind = next((one for one in (own, "UserFact", "Memory") if one in kinds), "")
+    if not said.states or not kind:
+        return None
+    parts = {"level": rule.get("level"), **said.parts}
+    parts |= {"topic": rule["topic"][is_japanese(said.quote)]} if "topic" in rule else {}
+    parts |= {"detail": parts["clause"]} if "detailed" in rule else {}
+    fields = {field: parts[held] for field, held in KINDS[kind].items() if held in parts}
+    return {"kind": kind, "evidence": said.quote, **fields}
 
 
-def tools_in(description: str) -> list[Tool]:
-    """Return the kinds of memory that a description lists: ``Name(field, field?); …``."""
-    kinds = []
-    for name, listed in re.findall(r"\b(\w+)\(([^()]*)\)", description):
-        fields = [one.split()[0] for one in listed.split(",")]
-        properties = {one.rstrip("?"): {"type": "string"} for one in fields}
-        required = [one for one in fields if not one.endswith("?")]
-        schema = {"type": "object", "properties": properties, "required": required}
-        kinds.append(Tool(name=name, description="", parameters=schema))
-    return kinds
-
-
-def name_of(content: Mapping[str, Any]) -> str:
-    """Return the dish or technology that a memory is about; ``""`` for a fact."""
-    return "" if "fact" in content else content.get("food_name") or content.get("topic") or ""
-
-
-def level_of(content: Mapping[str, Any]) -> int:
-    """Return the level of a memory, 0 to 100; 70 if it has none."""
-    return next((content[one] for one in _FIELDS if isinstance(content.get(one), int)), 70)
-
-
-def mentions(content: Mapping[str, Any], thing: str) -> bool:
-    """Return whether a memory is about `thing`, or mentions it in a sentence."""
-    if name := name_of(content):
-        return singular(name) == singular(thing)
-    texts = {name: text for name, text in content.items() if name != "evidence"}
-    return singular(thing) in singular(json.dumps(texts, ensure_ascii=False))
-
-
-def apply(said: Said, documents: list[Document], kinds: Sequence[Tool]) -> None:
-    """Change `documents` as one clause says, separately for each thing that it names."""
-    if len(said.things) > 1 and said.name not in TOPICS:
-        for thing in said.things:
-            apply(replace(said, things=(thing,)), documents, kinds)
-        return
-    found = [one for one in documents if not one.removed and _is_about(one.content, said)]
-    kind = _kind_for(said, kinds)
-    if said.name in {"forget", "gone"}:
-        for one in found:
-            one.removed = said.name == "forget" or level_of(one.content) >= 50
-    elif found and kind:
-        _update(found[0].content, _content(kind, said), said)
-    if not found and kind and said.name != "forget":
-        documents.append(Document(kind=kind.name, content=_content(kind, said)))
-
-
-def _kind_for(said: Said, kinds: Sequence[Tool]) -> Tool | None:
-    """Return the kind for a statement, else LangMem's own `Memory`, else None.
-
-    An operator's own kind is never chosen: what its fields mean is not known here.
-    """
-    named = {"instruct": "instruction", "episode": "observation", "promise": "promise"}
-    domain = {"food": "food_name", "tech": "topic"}.get(kind_of(said.subject), "fact")
-    wanted = named.get(said.name, domain if said.name in LEVELS else "fact")
-    for name in (wanted, "instruction" if said.name in named else "fact", "content"):
-        if found := [
-            one for one in kinds if name in one.fields and "json_doc_id" not in one.fields
-        ]:
-            return found[0]
-    return None
-
-
-def _update(content: dict[str, Any], new: dict[str, Any], said: Said) -> None:
-    """Update a memory with a statement; for a preference, its level if that changed."""
-    if not name_of(content):
-        content |= {} if without_marks(said.clause) in content.values() else new
-        return
-    same = (level_of(content) >= 50) == (said.level >= 50) and level_of(content) >= said.level
-    if not same or said.name == "special":
-        kept = {"food_name", "topic", *(_FIELDS if same else ())}
-        content |= {name: value for name, value in new.items() if name not in kept}
-
-
-def _is_about(content: Mapping[str, Any], said: Said) -> bool:
-    if said.name == "forget":
-        return mentions(content, said.subject)
-    if name := name_of(content):
-        return singular(name) == singular(said.subject)
-    if said.name in {"home", "work"}:
-        return content.get("topic") in TOPICS[said.name]
-    return without_marks(said.clause) in content.values()
-
-
-def _content(kind: Tool, said: Said) -> dict[str, Any]:
-    """Return an object of a kind with the content of a statement."""
-    clause = without_marks(said.clause)
-    values: dict[str, Any] = {"instruction": clause, "evidence": said.quote, **said.gaps}
-    thing = clause
-    if said.name in TOPICS:
-        values["topic"] = TOPICS[said.name][is_japanese(said.quote)]
-    elif "fact" not in kind.fields and {"food_name", "topic"} & kind.fields:
-        thing = said.subject
-        values |= {"food_name": thing, "topic": thing} | dict.fromkeys(_FIELDS, said.level)
-        values |= {"description": clause} if said.name in {"special", "gone"} else {}
-    filled: dict[str, Any] = fill(kind.parameters, thing)
-    return filled | {name: value for name, value in values.items() if name in kind.fields}
-
-
-def spoken(text: str) -> str:
-    """Return the person's messages in LangMem's transcript, or `text` if it is no transcript."""
-    session = re.search(r"<session_([\w-]+)>\n?(.*?)\n?</session_\1>", text, re.S)
-    parts = re.split(r"^=+ (\w+) Message =+$", session[2] if session else text, flags=re.M)
-    said = zip(parts[1::2], parts[2::2], strict=True)
-    return "\n".join(words.strip() for who, words in said if who == "Human") or parts[0]
+def learn(known: dict[str, Memory], said: Said, kinds: Iterable[str]) -> None:
+    """Change what is known, memories by their ids, as one clause says."""
+    about = [key for key, memory in known.items() if is_about(memory, said)]
+    new = new_memory(said, kinds)
+    if about and "removes" in said.rule:
+        for key in about:
+            if said.name == "forget" or level_of(known[key]) >= 50:
+                del known[key]
+    elif new:
+        same = (key for key in about if known[key]["kind"] == new["kind"])
+        key = next(same, f"{len(known)} {said.parts['clause']}")
+        known[key] = {**known.get(key, {}), **new}
 
 
 def formed(prompt: Prompt) -> list[Call]:
     """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
-    documents = [
-        Document(kind=kind, content=ast.literal_eval(doc), key=key, before=ast.literal_eval(doc))
-        for key, kind, doc in INSTANCE.findall(prompt.instructions)
-    ]
-    words = spoken(prompt.last_user_text)
-    told = statements(words)
-    for said in read(words):
-        if said in told or said.name == "forget":
-            apply(said, documents, prompt.tools)
-    calls = [made for one in documents for made in _calls(one)]
-    chosen = prompt.tool_choice in {"auto", "required"}
-    return [one for one in calls if chosen or one.name == prompt.tool_choice]
-
-
-def _calls(document: Document) -> list[Call]:
-    if not document.key:
-        return [] if document.removed else [call(document.kind, document.content)]
-    if document.removed:
-        return [call("RemoveDoc", {"json_doc_id": document.key})]
-    patches = [
-        {"op": "replace" if name in document.before else "add", "path": f"/{name}", "value": value}
-        for name, value in document.content.items()
-        if name not in document.before or document.before[name] != value
-    ]
-    given = {
-        "json_doc_id": document.key,
-        "planned_edits": "As the person said.",
-        "patches": patches,
+    tools = {tool.name: tool.fields for tool in prompt.tools}
+    stored: dict[str, Memory] = {
+        key: {"kind": kind, **ast.literal_eval(content)}
+        for key, kind, content in _INSTANCE.findall(prompt.instructions)
     }
-    return [call("PatchDoc", given)] if patches else []
+    known = {**stored}
+    for said in changes_in("\n".join(_SPOKEN.findall(prompt.last_user_text))):
+        learn(known, said, tools)
+    calls = [call("RemoveDoc", {"json_doc_id": key}) for key in stored if key not in known]
+    for key, memory in known.items():
+        old, fields = stored.get(key, {}), tools.get(memory["kind"], set())
+        new = {one: memory[one] for one in memory if one in fields and memory[one] != old.get(one)}
+        if not old:
+            calls.append(call(memory["kind"], new))
+        elif not new.keys() <= {"evidence"}:
+            patches = [
+                {"op": "replace" if name in old else "add", "path": f"/{name}", "value": value}
+                for name, value in new.items()
+            ]
+            calls.append(_patch(key, patches))
+    demanded = prompt.tool_choice == "required" and not calls
+    return [_patch(key, []) for key in [*stored][:1]] if demanded else calls
+
+
+def _patch(key: str, patches: list[dict[str, Any]]) -> Call:
+    given = {"json_doc_id": key, "planned_edits": "As they said.", "patches": patches}
+    return call("PatchDoc", given)
+
+
+def verdicts(request: str) -> dict[str, Any]:
+    """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
+    now, typed, proposals = (framed(request, name) for name in ("now", "typed", "proposals"))
+    today = date.fromisoformat(now[0]["date"])
+    return {"verdicts": [_verdict(one, "\n".join(typed), today) for one in proposals]}
+
+
+def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
+    """Judge a proposal by the first clause that says so; `typed` is all that was typed."""
+    kind, old, removes = proposal["kind"], proposal["old"] or {}, proposal["change"] == "remove"
+    memory = {"kind": kind, **old, **proposal["values"]}
+    sentence = proposal["sentence"] or ""
+    said = read(f"{typed}\n{sentence}" if removes else sentence)
+    found = [one for one in said if _says(one, memory, removes=removes)]
+    parts, rule = (found[0].parts, found[0].rule) if found else ({}, {})
+    day, at = parts.get("day"), parts.get("at", "")
+    until = _day(day, today).isoformat() if day else None
+    due = {"due": until, "due_time": _TIMES.get(at, at or None)}
+    return {
+        **(due if kind == "Promise" else {}),
+        "index": proposal["index"],
+        "supported": bool(found),
+        "about": "speaker",
+        "modality": _MODALITIES.get(kind, "asserted"),
+        "valid_until": None if kind == "Promise" else until,
+        "conflict": rule.get("conflict", "replaces") if found and old else "none",
+        "sensitive": rule.get("sensitive", "none"),
+    }
+
+
+def _says(said: Said, memory: Memory, *, removes: bool) -> bool:
+    """Return whether a clause takes a memory back, or says what it holds: liked or not liked."""
+    if removes:
+        return "removes" in said.rule and is_about(memory, said)
+    if "kind" in said.rule or not said.states:
+        return said.states
+    names = {said.parts[one].casefold() for one in ("x", "subject") if one in said.parts}
+    sides = {level < 50 for level in (level_of(memory), said.rule.get("level", 70))}
+    fits = part(memory, "subject") is None or len(sides) == 1
+    return fits and any(name in str(memory).casefold() for name in names)
+
+
+def _day(text: str, today: date) -> date:
+    """Return the date of tomorrow, or of the next weekday of that name."""
+    if text.lower() in {"tomorrow", "明日"}:
+        return today + timedelta(days=1)
+    name = text[:1] if is_japanese(text) else text[:3].lower()
+    weekday = next(number for number, names in enumerate(_DAYS) if name in names)
+    return today + timedelta(days=(weekday - today.weekday()) % 7 or 7)

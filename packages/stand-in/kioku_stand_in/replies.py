@@ -1,128 +1,186 @@
-"""Replies to the sentences of a message, based on what the prompt says about the person."""
+"""Calls of Kioku's and LangMem's tools, and replies based on what the prompt says of the person."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.memories import Document, apply, framed, level_of, name_of, shown_in, tools_in
-from kioku_stand_in.sentences import (
-    REPLIES,
-    STATEMENTS,
-    Said,
-    is_japanese,
-    read,
-    singular,
-    statements,
-    without_marks,
+from kioku_stand_in.memories import (
+    KINDS,
+    Memory,
+    framed,
+    is_about,
+    json_list,
+    learn,
+    level_of,
+    memory_of,
+    new_memory,
+    part,
 )
-from openai_double.prompt import Prompt
+from kioku_stand_in.sentences import SCRIPT, Said, changes_in, is_japanese, read
+from openai_double.answer import Call, call
+from openai_double.prompt import Prompt, Tool
 
-_OTHERS: Final = re.compile(r"(?:<(thread|forwarded|files)>\n[^<>]*\n</\1>\n?)+")
-"""A message that is frames of what others wrote: in a thread, forwarded, in files."""
-_KINDS: Final = tools_in(
-    "UserTechInterest(topic, interest_level?, description?) UserFact(fact, topic?)"
-    " UserFoodPreference(food_name, preference?, description?)"
-)
+_FRAME: Final = re.compile(r"<(\w+)>\n.*?\n</\1>", re.S)
+_MINUTES: Final = {"minute": 1, "分": 1, "hour": 60, "時間": 60, "day": 1440, "日": 1440}
 
 
-@dataclass(frozen=True)
-class _Known:
-    """One thing known about the person: `kind` is ``food``, ``tech`` or ``""`` for a fact."""
+def calls_for(prompt: Prompt) -> list[Call]:
+    """Return the next calls for the message; none if it is time to reply."""
+    done = {result.name for result in prompt.fresh_results}
+    each = [_calls(one, prompt) for one in read(prompt.last_user_text)]
+    made = [one for calls in each for one in calls if one.name not in done]
+    return [one for one in made if one.name == made[0].name]
 
-    kind: str
-    text: str
-    level: int
-    name: str = ""
+
+def _calls(said: Said, prompt: Prompt) -> list[Call]:
+    """Return the calls that carry a clause out, for Kioku's tools or those of LangMem."""
+    tools = {tool.name: tool for tool in prompt.tools}
+    search = tools.get("memory_search") or tools.get("search_memory")
+    change = tools.get("memory_change") or tools.get("manage_memory")
+    if tool := tools.get(said.rule.get("tool", "")):
+        parts = {name: text for name, text in said.parts.items() if name in tool.fields}
+        period = _period(said, prompt.instructions)
+        return [call(tool.name, {**said.rule.get("arguments", {}), **parts, **period})]
+    if change and said.to_remember:
+        return _remember(change, said)
+    if change and search and said.name == "forget":
+        return _forget(change, search, said, prompt)
+    if search and "recalls" in said.rule and "<memories>" not in prompt.instructions:
+        return [call(search.name, {"query": said.parts["clause"]})]
+    return []
+
+
+def _period(said: Said, instructions: str) -> dict[str, str]:
+    """Return `until` or `since` and `until`, counted from the time that the instructions name."""
+    stated = re.search(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)", instructions)
+    now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
+    if said.name == "forget_today":
+        return {"since": f"{now.date()}", "until": f"{now.date() + timedelta(days=1)}"}
+    if "n" not in said.parts:
+        return {}
+    minutes = int(said.parts["n"]) * _MINUTES[said.parts["unit"].lower()]
+    return {"until": (now + timedelta(minutes=minutes)).isoformat(timespec="minutes")}
+
+
+def _remember(change: Tool, said: Said) -> list[Call]:
+    """Return the call that creates a memory: of a kind that the tool lists, or as a text."""
+    content: Any = said.parts["clause"]
+    quoted = {}
+    if "evidence" in change.fields:
+        listed = re.findall(r"\w+", change.parameters["properties"]["content"]["description"])
+        content = new_memory(said, listed)
+        quoted = {"evidence": content.pop("evidence")}
+    return [call(change.name, {"action": "create", **quoted, "content": content})]
+
+
+def _forget(change: Tool, search: Tool, said: Said, prompt: Prompt) -> list[Call]:
+    """Return the search for what is to be forgotten, then the deletion of what it found."""
+    results = [one for one in prompt.fresh_results if one.name == search.name]
+    if not results:
+        return [call(search.name, {"query": said.parts["subject"]})]
+    found = [entry for one in results for entry in json_list(one.output)]
+    quoted = {"evidence": said.quote} if "evidence" in change.fields else {}
+    return [
+        call(change.name, {"action": "delete", **quoted, "id": one.get("id") or one.get("key")})
+        for one in found
+        if is_about(memory_of(one), said)
+    ][:3]
+
+
+def outcome_of(prompt: Prompt) -> str:
+    """Return the reply to the outputs of the calls; ``""`` if the message itself is answered."""
+    words, outcomes, told = prompt.last_user_text, SCRIPT["outcomes"], []
+    for result in prompt.fresh_results:
+        said = f"{result.output} {result.arguments}"
+        # The name of an outcome is that of a field of the output, or the action that was asked for.
+        key = next(
+            (one for one in outcomes if re.search(f'"{one}"(?!: (?:null|false))', said)), "done"
+        )
+        [output] = json_list(f"[{result.output}]") or [None]
+        if isinstance(output, dict) and "result" in output:
+            told.append(str(output["result"]))
+        elif key == "error" or "search" not in result.name:
+            texts = outcomes.get(f"{key}_{result.name}", outcomes[key])
+            told.append(texts[is_japanese(words)])
+    if prompt.fresh_results and not told and any(one.name == "forget" for one in read(words)):
+        told.append(outcomes["not_found"][is_japanese(words)])
+    return "\n".join(dict.fromkeys(told))
 
 
 def reply_to(prompt: Prompt) -> tuple[str, bool]:
     """Return the reply to all sentences of the message, and whether it understood none of them."""
     words = prompt.last_user_text
-    others = "\n".join(turn.text for turn in prompt.turns if _OTHERS.fullmatch(turn.text))
-    brought = [one for name in ("forwarded", "files") for one in framed(others, name)]
-    brought = [one for one in brought if "text" in one and "sent" not in one]
-    say = {name: text[is_japanese(f"{words}{brought}")] for name, text in REPLIES.items()}
-    files = [turn.files for turn in prompt.turns if turn.role == "user"][-1:]
-    if lines := [*map(_line, brought), *(f"- `{one}`" for each in files for one in each)]:
-        return say["files"].format("\n".join(dict.fromkeys(lines))), False
-    said, known = read(words), _known(prompt, say)
-    kept = statements(words)
-    heard = [one for one in said if one in kept or one.name not in {*STATEMENTS, "unknown"}]
-    told = list(dict.fromkeys(_reply(one, known, say) for one in heard))
-    unknown = (len(heard) < len(said) and any(one.name == "unknown" for one in said)) or not said
-    together = "\n\n" if "\n" in "".join(told) else " "
-    return together.join([*told, *([say["unknown"]] if unknown else [])]), not told
+    turns = [turn for turn in prompt.turns if turn.role == "user"]
+    texts = "\n".join(turn.text for turn in turns)
+    frames = [one for name in ("forwarded", "files") for one in framed(texts, name)]
+    frames = [one for one in frames if isinstance(one, dict)]
+    brought = [
+        one.get("name") or one["text"] for one in frames if "text" in one and "sent" not in one
+    ]
+    brought += [one for turn in turns[-1:] for one in turn.files]
+    say = {name: text[is_japanese(f"{words}{frames}")] for name, text in SCRIPT["replies"].items()}
+    if brought:
+        return say["files"].format("\n".join(f"- {one}" for one in brought)), False
+    known, said = _known(prompt, _FRAME.sub("", texts)), read(words)
+    understood = [one for one in said if one.name != "unknown"]
+    told = dict.fromkeys(_reply(one, known, say) for one in understood)
+    honest = [] if said and understood == [*said] else [say["unknown"]]
+    return "\n\n".join([*told, *honest]), not told
 
 
-def _line(brought: dict[str, Any]) -> str:
-    if "name" in brought:
-        return f"- `{brought['name']} ({brought.get('type')}, {brought.get('bytes')} bytes)`"
-    return f"> {brought.get('from', '')}: {str(brought.get('text'))[:200]}"
+def _known(prompt: Prompt, typed: str) -> list[Memory]:
+    """Return what the prompt says about the person, the most liked first.
 
-
-def _known(prompt: Prompt, say: dict[str, str]) -> list[_Known]:
-    """Return what the prompt says about the person, the most liked first."""
-    documents = []
-    for content in shown_in(prompt):
-        sentences = statements(str(content.get("said", "")))
-        documents += [] if sentences else [Document(kind="", content=dict(content))]
-        for said in sentences:
-            apply(said, documents, _KINDS)
-    own = [turn.text for turn in prompt.turns if turn.role == "user"]
+    It holds memories, search results, the person's `typed` words and others not formed yet.
+    """
+    known: dict[str, Memory] = {}
+    shown = framed(prompt.instructions, "memories")
+    shown += [one for result in prompt.fresh_results for one in json_list(result.output)]
+    for memory in map(memory_of, shown):
+        if not (told := changes_in(str(memory.get("fact", "")))):
+            known[str(memory)] = memory
+        for one in told:
+            learn(known, one, KINDS)
     recent = map(str, framed(prompt.instructions, "recent_words"))
-    for words in [*recent, *(text for text in own if not _OTHERS.fullmatch(text))]:
-        for said in statements(words):
-            apply(said, documents, _KINDS)
-    known = [_as_known(one.content, say) for one in documents if not one.removed]
-    return sorted(known, key=lambda one: -one.level)
+    for said in changes_in("\n".join([*recent, typed])):
+        learn(known, said, KINDS)
+    return sorted(known.values(), key=lambda one: -level_of(one))
 
 
-def _as_known(content: dict[str, Any], say: dict[str, str]) -> _Known:
-    level, name = level_of(content), name_of(content)
-    text = next((str(value) for value in (name, *content.values()) if value), "")
-    if not name:
-        return _Known("", text, level)
-    kind = "food" if "food_name" in content else "tech"
-    if special := [one for one in statements(str(content.get("description"))) if one.things]:
-        text = special[0].things[0]
-    disliked = kind == "food" and level < 50
-    return _Known(kind, say["dislike"].format(name) if disliked else text, level, name)
+def _text(memory: Memory, say: dict[str, str]) -> str:
+    """Return a memory as it is told to the person."""
+    subject = part(memory, "subject")
+    if not subject:
+        return next(str(text) for name, text in memory.items() if name not in {"kind", "evidence"})
+    detail = changes_in(str(part(memory, "detail")))
+    if memory["kind"] == "UserFoodPreference" and level_of(memory) < 50:
+        return say["dislike"].format(subject)
+    return next((one.parts["x"] for one in detail if "of" in one.parts), subject)
 
 
-def _reply(one: Said, known: list[_Known], say: dict[str, str]) -> str:
-    avoided = [fact for fact in known if fact.level < 50 or (not fact.kind and _avoids(fact))]
-    liked = [fact for fact in known if fact.kind and fact.level >= 50]
-    liked = [fact for fact in liked if not any(_names(other, fact) for other in avoided)]
-    if one.name in STATEMENTS:
-        return say["said"].format(without_marks(one.clause))
-    if one.name == "eat":
-        foods = [fact.text for fact in liked if fact.kind == "food"]
-        lines = [say["eat"].format(f"**{foods[0]}**") if foods else say["nothing"]]
-        lines += [f"- {food}" for food in foods[1:3]]
-        if avoided:
-            lines += ["", say["mind"].format("”, “".join(fact.text for fact in avoided))]
-        return "\n".join(lines)
-    if one.name == "topics":
+def _reply(said: Said, known: list[Memory], say: dict[str, str]) -> str:
+    if said.states:
+        return say["said"].format(said.parts["clause"])
+    if "recalls" not in said.rule:
+        return say.get(said.name, say["cannot"])
+    kind = said.rule["recalls"]
+    asked = [
+        _text(memory, say)
+        for memory in known
+        if not kind or (memory["kind"] == kind and level_of(memory) >= 50)
+    ]
+    if said.name == "eat":
+        lines = [say["eat"].format(asked[0]) if asked else say["nothing"]]
+        lines += [f"- {food}" for food in asked[1:3]]
+        minded = [one for one in known if one.get("topic") in said.rule["minds"]]
+        minded += [one for one in known if one["kind"] == kind and level_of(one) < 50]
+        told = "”, “".join(_text(one, say) for one in minded)
+        return "\n".join([*lines, *(["", say["mind"].format(told)] if told else [])])
+    if said.name == "topics":
         interest, *general = say["topics"].split("|")
-        topics = [interest.format(fact.text) for fact in liked if fact.kind == "tech"]
-        bold = (re.sub(r"^(.*?): ", r"**\1**: ", line) for line in [*topics, *general][:3])
-        return "\n".join(f"{number}. {line}" for number, line in enumerate(bold, 1))
-    if one.name == "show_memories" or one.name.startswith("recall"):
-        kind = {"recall_like": "food", "recall_interest": "tech"}.get(one.name)
-        asked = [fact for fact in liked if fact.kind == kind] if kind else known
-        lines = [f"- **{fact.text}**" for fact in asked]
-        return say["recall"].format("\n".join(lines)) if lines else say["nothing"]
-    return say.get(one.name, say["cannot"])
-
-
-def _avoids(fact: _Known) -> list[str]:
-    avoided = [one for one in statements(fact.text) if one.name in {"avoid", "diet"}]
-    return [thing for one in avoided for thing in one.things]
-
-
-def _names(avoided: _Known, fact: _Known) -> bool:
-    """Return whether a fact is about what is avoided: its name holds that one."""
-    things = [avoided.name] if avoided.name else _avoids(avoided)
-    return any(singular(thing) in singular(fact.name) for thing in things)
+        topics = [*map(interest.format, asked), *general][:3]
+        return "\n".join(f"{number}. {line}" for number, line in enumerate(topics, 1))
+    lines = [f"- **{text}**" for text in asked]
+    return say["recall"].format("\n".join(lines)) if lines else say["nothing"]

@@ -1,0 +1,34 @@
+"""What a model proposes is read as a memory of a known kind, or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langgraph.store.base import PutOp
+
+from memory import DM, SCHEMAS, Person, PersonMessage
+from memory.formation.evidence import TypedMessage
+from memory.formation.proposal import read_writes
+
+OWN = Person("T1", "U1").namespace(DM)
+SAID = "I love soba"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("UserFoodPreference", {"food_name": "soba", "preference": 1_000}),
+        ("UserFoodPreference", {"food_name": "  "}),
+        ("UserFoodPreference", {"preference": 80}),
+        ("UserSecret", {"text": "soba"}),
+    ],
+)
+def test_content_that_does_not_fit_its_kind_is_refused(kind: str, content: dict[str, Any]) -> None:
+    """Fields that do not fit, a thing without a name, and kinds there are not."""
+    said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts="1.0"))]
+    write = PutOp(OWN.parts, "new", {"kind": kind, "content": {**content, "evidence": SAID}})
+    schemas = {schema.__name__: schema for schema in SCHEMAS}
+    proposals, refused = read_writes([write], {}, said, own=OWN, schemas=schemas)
+    assert proposals == []
+    assert [one.reason for one in refused] == ["unusable"]
