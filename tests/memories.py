@@ -117,6 +117,4 @@ class ApprovedStore(CollectingStore):
         paired = await pair(former.pool, own, proposals, known.values())
         judged = [replace(one, verdict=APPROVED) for one in paired]
         pool, embedder = former.pool, former.embedder
-        return await commit(
-            pool, embedder, own, judged, known.values(), refused=refused, in_commit=in_commit
-        )
+        return await commit(pool, embedder, own, judged, refused=refused, in_commit=in_commit)

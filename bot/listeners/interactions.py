@@ -31,17 +31,9 @@ from bot.memories.clicks import (
 )
 from bot.memories.home import show_home
 from bot.memories.panel import read_panel
-<<<<<<< HEAD
-from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.ephemeral import show_in_thread
-from bot.slack.messages import installation_team, plain, user_key
-from bot.slack.payloads import UNREADABLE
-from bot.ui.blocks import Payload, section
-=======
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, installation_team, plain, user_key
-from bot.ui.blocks import Payload, SlackView, section
->>>>>>> main
+from bot.ui.blocks import Payload, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
 from bot.ui.panel import Click, Done, Position, panel, position_in

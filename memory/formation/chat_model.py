@@ -247,17 +247,16 @@ class _Patch(BaseModel):
     value: str | float | bool | list[str] | None = None
 
 
-class PatchDoc(BaseModel):
-    """Change an existing memory by JSON Patch operations."""
-
-    json_doc_id: str = Field(description="The id of the instance.")
-    patches: list[_Patch]
-
-
 class RemoveDoc(BaseModel):
     """Remove an existing memory."""
 
     json_doc_id: str = Field(description="The id of the instance.")
+
+
+class PatchDoc(RemoveDoc):
+    """Change an existing memory by JSON Patch operations."""
+
+    patches: list[_Patch]
 
 
 # trustcall's own take 4,300 characters in each request with memories, and 40 for each memory.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import LiteralString, TypeAlias
@@ -24,13 +24,12 @@ from memory.store.memories import (
     OF_IDS,
     REREAD,
     ROOM,
-    Memory,
     from_json,
     message_columns,
     read_own,
     reread_values,
 )
-from memory.store.versions import Change, actor_of, write, writing
+from memory.store.versions import Change, write, writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +62,7 @@ async def commit(
     embedder: Embedder,
     own: Namespace,
     proposals: Sequence[Proposal],
-    known: Collection[Memory],
     *,
-    origin: str = "message",
     sensitive: SensitivePolicy | None = None,
     refused: Sequence[Refusal] = (),
     batch: UUID | None = None,
@@ -74,13 +71,11 @@ async def commit(
     """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 
     The rows are read again under the person's lock. Proposals from messages that the person has
-    forgotten are refused. `known` are the rows that were shown to the model, `refused` what the
-    result has besides.
+    forgotten are refused. `refused` is what the result has besides.
     """
     person, batch, decisions = own.person, batch or uuid4(), Decisions()
-    keys = {one.target.key for one in proposals if one.target}
-    keys |= {row.key for row in known if row.namespace != own}
-    keys |= {key for row in known for key in row.supersedes}
+    targets = [one.target for one in proposals if one.target]
+    keys = {key for row in targets for key in (row.key, *row.supersedes)}
     async with writing(pool, embedder, person) as connection:
         if proposals:
             said = {key for one in proposals for key in messages_of(one)}
@@ -92,7 +87,6 @@ async def commit(
                 read_own(map(from_json, current["rows"] or ()), person),
                 own=own,
                 at=datetime.now(UTC),
-                actor=actor_of(origin, "formation"),
                 sensitive=sensitive,
                 batch=batch,
                 room=current["room"],

@@ -22,7 +22,7 @@ from memory.model.namespace import Namespace
 from memory.model.schemas import PROMISE_KIND, subject, thing
 from memory.store.edits import with_source
 from memory.store.memories import Memory, MessageKey
-from memory.store.versions import Action, Actor, Step
+from memory.store.versions import Action, Step, actor_of
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
@@ -47,7 +47,6 @@ def decide(
     *,
     own: Namespace,
     at: datetime,
-    actor: Actor,
     sensitive: SensitivePolicy | None,
     room: int,
     batch: UUID,
@@ -59,7 +58,7 @@ def decide(
     targets supersede. `forgotten` are messages that the person has forgotten. `batch` is the
     notice's.
     """
-    run = _Run(own, {row.key: row for row in rows}, at, actor, room, batch)
+    run = _Run(own, {row.key: row for row in rows}, at, room, batch)
     refused, accepted, removals = list[Refusal](), list[PersonMessage](), 0
     for proposal in proposals:
         reason = refusal(proposal, at, sensitive)
@@ -101,17 +100,16 @@ class _Run:
         own: Namespace,
         rows: Mapping[str, Memory],
         at: datetime,
-        actor: Actor,
         room: int,
         batch: UUID,
     ) -> None:
-        self._own, self._at, self._actor, self._batch = own, at, actor, batch
+        self._own, self._at, self._batch = own, at, batch
         self._room = room
         self._rows = rows
         self._stored = {key: row for key, row in rows.items() if row.namespace == own}
         self._now = dict(self._stored)
         self._names = {_name(row): key for key, row in reversed(self._stored.items())}
-        self._messages: dict[str, tuple[MessageKey, ...]] = {}
+        self._said: dict[str, Proposal] = {}  # what was said last of each
         self.questions: list[Question] = []
 
     def take(self, proposal: Proposal, asks: bool) -> Reason | None:
@@ -142,11 +140,10 @@ class _Run:
         if stored is not None:
             asks = asks and proposal.over(stored.content) != stored.content
         value, end = self._value(proposal, stored if asks and stored else current)
-        said = messages_of(proposal)
         if asks:
-            self._ask("replace" if stored else "store", stored, said, value, end)
+            self._ask("replace" if stored else "store", stored, proposal, value, end)
             return None
-        self._messages[current.key] = (*self._messages.get(current.key, ()), *said)
+        self._said[current.key] = proposal
         if end != current.expires_at or _lasting(value) != _lasting(current.value):
             self._now[current.key] = replace(current, value=value, expires_at=end)
             self._names[_name(proposal)] = current.key
@@ -170,16 +167,15 @@ class _Run:
     def _remove(self, proposal: Proposal, row: Memory | None, asks: bool) -> Reason | None:
         if row is None:
             return "unusable"
-        said = messages_of(proposal)
         if asks and row.key in self._rows:
-            self._ask("remove", row, said)
+            self._ask("remove", row, proposal)
         else:
             self._now.pop(row.key, None)
-            self._messages[row.key] = said
+            self._said[row.key] = proposal
         # What it supersedes is visible again then.
         for key in row.supersedes if row.namespace == self._own else ():
             if (superseded := self._rows.get(key)) is not None:
-                self._ask("remove", superseded, said)
+                self._ask("remove", superseded, proposal)
         return None
 
     def _value(self, proposal: Proposal, base: Memory) -> tuple[dict[str, Any], datetime | None]:
@@ -207,7 +203,7 @@ class _Run:
         self,
         asks: Asks,
         row: Memory | None,
-        messages: tuple[MessageKey, ...],
+        proposal: Proposal,
         value: dict[str, Any] | None = None,
         end: datetime | None = None,
         narrow_key: str | None = None,
@@ -224,7 +220,7 @@ class _Run:
                 batch=self._batch,
                 ends_at=end,
                 narrow_key=narrow_key,
-                messages=messages,
+                messages=messages_of(proposal),
             )
         )
 
@@ -238,7 +234,7 @@ class _Run:
 
     def _step(self, key: str, stored: Memory | None, row: Memory | None) -> Step:
         """Return the step of a memory that changed; a wider one that it supersedes is asked for."""
-        messages, wider = self._messages[key], None
+        said, wider = self._said[key], None
         if row is not None and stored is None:
             wider = next((self._rows[one] for one in row.supersedes if one in self._rows), None)
         action: Action = "remembered"
@@ -248,16 +244,16 @@ class _Run:
             same = (row.content, row.expires_at) == (known.content, known.expires_at)
             action = "confirmed" if same else "updated"
         if row is not None and wider is not None and action == "updated":
-            self._ask("widen", wider, messages, row.value, row.expires_at, key)
+            self._ask("widen", wider, said, row.value, row.expires_at, key)
         return Step(
             action=action,
-            actor=self._actor,
+            actor=actor_of(said.evidence.original.origin, "formation"),
             namespace=self._own,
             key=key,
             before=stored,
             after=row.value if row else None,
             expires_at=row.expires_at if row else None,
-            message=next(iter(messages[-1:]), None),
+            message=next(iter(messages_of(said)), None),
         )
 
 

@@ -99,8 +99,6 @@ class Former:
                 self.embedder,
                 own,
                 proposals,
-                known.values(),
-                origin=typed[0].original.origin if typed else "message",
                 sensitive=self.sensitive,
                 refused=refused,
                 batch=batch,

@@ -218,8 +218,7 @@ class Sequences(RuleBasedStateMachine):
     def form(self, person: Person, audience: str, *proposals: Proposal) -> FormationResult:
         """Commit judged proposals."""
         own, former = person.namespace(audience), self.world.former
-        known = [one.target for one in proposals if one.target]
-        formed = self.do(commit(former.pool, former.embedder, own, proposals, known))
+        formed = self.do(commit(former.pool, former.embedder, own, proposals))
         assert isinstance(formed, FormationResult)
         assert not formed.refused
         return formed
