@@ -105,18 +105,13 @@ async def check_ownership(connection: AsyncConnection[DictRow], claimed: Claimed
     raise_if_changed(await found.fetchone(), claimed)
 
 
-def superseded() -> Superseded:
-    """Return the exception that ends this attempt because another worker answers the message."""
-    return Superseded("Another worker answers the message now.")
-
-
 def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
     """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
     # No row: it was erased meanwhile, and no other worker has it.
     if row is None:
         return
     if row["attempts"] != claimed.attempt_number:
-        raise superseded()
+        raise Superseded
     if row["status"] == "gone":
         raise Withdrawn("The person deleted the message.")
     if row["status"] not in ("waiting", "answering"):
@@ -172,7 +167,7 @@ async def begin(
     row = await stored.fetchone()
     if row is None:
         await check_ownership(connection, claimed)
-        raise superseded()
+        raise Superseded
     if row["again"]:
         await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
     return row
