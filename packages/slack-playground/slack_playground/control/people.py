@@ -2,11 +2,9 @@
 
 import random
 import zoneinfo
-from collections.abc import Callable
 from typing import Any, Literal
 
 from slack_playground import posting
-from slack_playground.control.queries import workspace_summary
 from slack_playground.events import emit, member
 from slack_playground.objects import user_object
 from slack_playground.records import Json, User, new_id
@@ -28,7 +26,7 @@ def _set(user: User, fields: Json) -> None:
         setattr(user, name, value)
 
 
-def add_user(
+def users(
     slack: Slack, name: str, team: str | None = None, external: bool = False, **fields: Any
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
@@ -39,7 +37,7 @@ def add_user(
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
 
-def update_user(slack: Slack, user: User, **fields: Any) -> Json:
+def users_update(slack: Slack, user: User, **fields: Any) -> Json:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
     _set(user, fields)
     shown = user_object(user, slack.workspace.identity.team_id)
@@ -48,7 +46,7 @@ def update_user(slack: Slack, user: User, **fields: Any) -> Json:
     return {"id": user.id}
 
 
-def add_channel(
+def channels(
     slack: Slack,
     kind: Literal["public", "private", "mpim", "connect"],
     members: list[str],
@@ -71,7 +69,7 @@ def add_channel(
     return {"id": channel.id, "name": channel.name, "channel": channel.id}
 
 
-def update_channel(
+def channels_update(
     slack: Slack,
     channel: str,
     authorized: str | None = None,
@@ -114,7 +112,7 @@ def update_channel(
     return {"id": place.id}
 
 
-def authorize(
+def authorization(
     slack: Slack,
     query: Json,
     allow: bool = False,
@@ -127,12 +125,12 @@ def authorize(
     return {"redirect": decide(chosen, query, user if allow else None, declined or [])}
 
 
-def add_workspace(slack: Slack, name: str, like: str | None = None) -> Json:
+def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
     """Add a workspace without the app; `like` names one whose ids it gets."""
     workspaces = slack.workspaces
     added = workspaces.add(name, like=None if like is None else workspaces.of(like))
     slack.updates.publish("state")
-    return workspace_summary(added)
+    return added.summary
 
 
 def uninstall(
@@ -164,15 +162,3 @@ def install(slack: Slack, declined: list[str] | None = None) -> Json:
         token = slack.installation.install(scopes, seconds=None)["access_token"]
     slack.updates.publish("state")
     return {"token": token}
-
-
-POSTS: dict[str, Callable[..., object]] = {
-    "users": add_user,
-    "users/update": update_user,
-    "channels": add_channel,
-    "channels/update": update_channel,
-    "workspaces": add_workspace,
-    "authorization": authorize,
-    "install": install,
-    "uninstall": uninstall,
-}
