@@ -11,19 +11,19 @@ from slack_playground.records import Json, User, new_id
 from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.web_api.oauth import decide
 
-_FIELDS = {"name", "locale", "tz", "deleted", "is_restricted", "is_ultra_restricted"}
+_FIELDS = {"deleted": bool, "is_restricted": bool, "is_ultra_restricted": bool, "is_bot": bool}
 
 
-def _set(user: User, fields: Json) -> None:
-    """Set fields of a person; raises ValueError for one of another type, or a wrong time zone."""
-    for name, value in fields.items():
-        if value is None:
-            continue
-        if name not in _FIELDS or type(value) is not type(getattr(user, name)) or value == "":
+def _checked(fields: Json) -> Json:
+    """The fields of a person that are given; raises ValueError for what cannot be one."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    for name, value in given.items():
+        known = name in ("name", "locale", "tz", *_FIELDS)
+        if not known or type(value) is not _FIELDS.get(name, str) or value == "":
             raise ValueError(f"{name} cannot be {value!r}.")
         if name == "tz" and value not in zoneinfo.available_timezones():
             raise ValueError(f"{value!r} is not a time zone.")
-        setattr(user, name, value)
+    return given
 
 
 def users(
@@ -31,15 +31,15 @@ def users(
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
     home = {"team": team or new_id("T")} if external else {}
-    user = slack.workspace.add_user(name, is_bot=fields.pop("is_bot", False), **home)
-    _set(user, {"name": name.strip(), **fields})
+    user = slack.workspace.add_user(**_checked({**fields, "name": name.strip()}), **home)
     slack.updates.publish("state")
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
 
 def users_update(slack: Slack, user: User, **fields: Any) -> Json:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
-    _set(user, fields)
+    for name, value in _checked(fields).items():
+        setattr(user, name, value)
     shown = user_object(user, slack.workspace.identity.team_id)
     emit(slack, "user_change", user=shown, cache_ts=user.updated)
     slack.updates.publish("state")
