@@ -68,7 +68,7 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
         headers["x-oauth-scopes"] = ",".join(sorted(slack.installation.granted))
         run = problem.body() if problem else _run(request.path, record, slack, token, headers)
         record.result, record.outcome = run, "ok" if run["ok"] else str(run["error"])
-        if name == RESPONSE_URL and not run["ok"]:
+        if name == RESPONSE_URL and not (run["ok"] or record.ordered):
             record.status = 404 if record.outcome.endswith("_url") else 400
         if fault is not None and fault.drop == "after":
             record.outcome, record.ordered = "dropped after", True
