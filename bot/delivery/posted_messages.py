@@ -280,7 +280,7 @@ class PostedMessages:
             scope={THREAD_SETTING: message.thread},
         )
         # Slack sends the thread's first message along, however old it is.
-        found = [one for one in answer["messages"] if float(one["ts"]) > float(message.ts)]
+        found = [one for one in answer["messages"] if _time(one) > float(message.ts)]
         return messages_of_turn(
             found,
             bot_user_id=await self._slack.bot_user_id(message.team_id),
@@ -338,21 +338,23 @@ def messages_of_turn(
     are none, it is the message without metadata that is nearest to `since`, when it was intended: a
     stream gets its metadata only as it ends.
     """
-    marked: list[str] = []
-    bare: list[str] = []
-    for message in found:
-        ts = str(message.get("ts"))
-        if message.get("user") != bot_user_id or ts in recorded:
-            continue
-        metadata = message.get("metadata") or {}
-        payload = metadata.get("event_payload") or {}
-        if metadata.get("event_type") == _TURN_EVENT and payload.get("turn") == str(turn_id):
-            marked.append(ts)
-        elif not metadata and float(ts) > since - _CLOCKS_DIFFER_SECONDS:
-            bare.append(ts)
+    own = [one for one in found if one.get("user") == bot_user_id and one["ts"] not in recorded]
+    own.sort(key=_time)
+    marked = [one["ts"] for one in own if _turn_of(one) == str(turn_id)]
+    earliest = since - _CLOCKS_DIFFER_SECONDS
+    bare = [one for one in own if not one.get("metadata") and _time(one) > earliest]
     if marked or not bare:
-        return sorted(marked)
-    return [min(bare, key=lambda ts: abs(float(ts) - since))]
+        return marked
+    return [min(bare, key=lambda one: abs(_time(one) - since))["ts"]]
+
+
+def _turn_of(message: Mapping[str, Any]) -> str | None:
+    payload = (message.get("metadata") or {}).get("event_payload") or {}
+    return payload.get("turn")
+
+
+def _time(message: Mapping[str, Any]) -> float:
+    return float(message["ts"])
 
 
 def _chunks(text: str, tasks: Sequence[Chunk]) -> list[Chunk]:

@@ -1,4 +1,4 @@
-"""The reply to one message in Slack: streamed, else posted.
+"""The reply to one message in Slack: streamed, else posted; the status of its agent session.
 
 slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
 second, puts words before the tasks they follow, and begins a stream where a post is wanted.
@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Self
+from functools import partial
+from typing import Any, Literal, Self
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.posted_messages import PostedMessages
-from bot.delivery.sessions import Sessions, title_of
+from bot.delivery.posted_messages import PostedMessages, carried_out
 from bot.logs import fault
 from bot.people import People
 from bot.slack.client import (
     PATIENCE_SECONDS,
+    SESSION,
     SLACK_FAULTS,
+    START,
     Installations,
     error_code,
     show_privately,
 )
+from bot.slack.messages import Message, split_thread_key
 from bot.types import Task
 from bot.ui.blocks import Block
 from bot.ui.messages import PayloadMaker
@@ -37,8 +41,6 @@ from memory import DM, Pool
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-# Seconds that the end of a stream waits for the call that began its session.
-_SESSION_SECONDS = 2.0
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams".
 _CARD_LENGTH = 300
 
@@ -47,6 +49,96 @@ _CARD_LENGTH = 300
 _FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
 # A longer one, repeated in each part, could fill the part.
 _FENCE_LENGTH = 64
+
+# Seconds that the end of a stream waits for the call that began its session, and that of the
+# process for all calls.
+_SESSION_SECONDS = 2.0
+# The request to the model goes first: the person waits for its answer.
+_MODEL_FIRST_SECONDS = 0.02
+# Errors that say that a workspace has no agent sessions.
+_NO_SESSIONS = frozenset(
+    {"feature_disabled", "method_deprecated", "missing_scope", "unknown_method"}
+)
+
+_MARKS = re.compile(r"[*_~`>#\s]+")
+TITLE_CHARACTERS = 80
+"""The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
+
+
+class Sessions:
+    """Sets the agent session status of threads in tasks; a failed call never fails an answer.
+
+    While it is `processing`, Slack shows a loading indicator and the Stop button. Workspaces
+    without agent sessions have neither. Source: https://docs.slack.dev/ai/agent-sessions
+    """
+
+    def __init__(self, slack: Installations) -> None:
+        self._slack = slack
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, message: Message, title: str) -> asyncio.Task[None]:
+        """Set the session of the message's thread to `processing`; return the call under way.
+
+        A new session gets the `title`, if it is not empty.
+        """
+        more = {"title": title} if title else {}
+        # Slack does not know every person of another workspace by id.
+        if message.user_team_id == message.team_id:
+            more["initiator_user_id"] = message.user_id
+        return self._start(self._set(message.thread, "processing", None, **more))
+
+    def activate(self, thread: str, *, after: asyncio.Task[None] | None = None) -> None:
+        """Set the session of a thread to `active`, `after` the call of `begin`.
+
+        Also one that a process which died may have left in `processing`.
+        """
+        self._start(self._set(thread, "active", after))
+
+    async def close(self) -> None:
+        """Wait for the calls under way, two seconds at most, and cancel the others."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_SESSION_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _set(
+        self,
+        thread: str,
+        status: Literal["processing", "active"],
+        after: asyncio.Task[None] | None,
+        /,
+        **more: str,
+    ) -> None:
+        if after is not None:
+            await asyncio.wait({after})
+        elif status == "processing":
+            await asyncio.sleep(_MODEL_FIRST_SECONDS)
+        limits, ends = self._slack.limits, status == "active"
+        team_id, channel_id, thread_ts = split_thread_key(thread)
+        wait = limits.wait(team_id, SESSION)
+        # Without a stream the end of the session is a second call of the same limit: what is left
+        # of it is for `active`.
+        if wait == math.inf or (not ends and (wait or limits.wait(team_id, START))):
+            return
+        client = self._slack.client(team_id, patience=PATIENCE_SECONDS if ends else 0.0)
+        where = {"channel_id": channel_id, "thread_ts": thread_ts}
+        try:
+            await carried_out(
+                partial(client.agents_sessions_setStatus, **where, status=status, **more)
+            )
+        except SLACK_FAULTS as error:
+            if error_code(error) in _NO_SESSIONS:
+                log.warning("Slack has no agent sessions here (%s): no Stop", error_code(error))
+                limits.never(team_id, SESSION)
+            else:
+                log.info("a session's status was not set: %s", error_code(error) or fault(error))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 class ReplyStream:
@@ -84,7 +176,7 @@ class ReplyStream:
         self._processing = sessions.begin(self._message, title)
         self._is_active = False
         # Of the text the first `_shown` characters are in the stream.
-        self._text, self._shown = "", 0
+        self.received_text, self._shown = "", 0
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
         # When the flags were last asked for, and whether the database answered: then this worker
@@ -109,11 +201,6 @@ class ReplyStream:
             self._reader = await self._people.reader(person, self._message.text, settings=settings)
         return self._reader
 
-    @property
-    def received_text(self) -> str:
-        """The text of the reply so far, shown or not."""
-        return self._text
-
     async def check(self) -> None:
         """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
         if time.monotonic() - self._checked_at < FLUSH_SECONDS:
@@ -131,7 +218,7 @@ class ReplyStream:
 
         Raises as `check` does, with the piece taken.
         """
-        self._text += piece
+        self.received_text += piece
         await self._show()
 
     async def task(self, task: Task) -> None:
@@ -145,7 +232,7 @@ class ReplyStream:
     def start_over(self) -> None:
         """Discard the text so far; what is shown of it is deleted when there is more to show."""
         self._messages.discard()
-        self._text, self._shown = "", 0
+        self.received_text, self._shown = "", 0
         self._tasks.clear()
         self._shown_tasks.clear()
 
@@ -159,7 +246,6 @@ class ReplyStream:
         every way, what the Slack client raises when Slack is unavailable for too long, and
         `Interrupted`, but not for Stop: its sentence is final.
         """
-        await self._confirm()
         footer_blocks = footer(
             await self.reader(),
             text,
@@ -210,7 +296,7 @@ class ReplyStream:
     async def _show(self) -> None:
         await self.check()
         waits = time.monotonic() - self._shown_at < FLUSH_SECONDS
-        if waits or not (self._text[self._shown :].strip() or self._tasks):
+        if waits or not (self.received_text[self._shown :].strip() or self._tasks):
             return
         if not (self._may_stream and self._is_sure):
             return
@@ -222,19 +308,20 @@ class ReplyStream:
 
         White space at the end of what is shown is not compared: the text of a whole reply has none.
         """
-        shown = self._text[: self._shown]
+        shown = self.received_text[: self._shown]
         if not text.startswith(shown):
             shown = shown.rstrip()
         if not (self._may_stream and self._messages.stream and text.startswith(shown)):
             return False
-        self._text, self._shown = text, len(shown)
+        self.received_text, self._shown = text, len(shown)
         # Slack shows a task that is open when its stream ends as an error.
         for identity, chunk in (self._shown_tasks | self._tasks).items():
             latest = self._tasks.get(identity, chunk)
             if latest["status"] == "in_progress":
                 self._add_task({**latest, "status": "complete"})
         # A call of `begin` that Slack carries out later would leave the session `processing`.
-        await asyncio.wait({self._processing}, timeout=_SESSION_SECONDS)
+        if not self._processing.done():
+            await asyncio.wait({self._processing}, timeout=_SESSION_SECONDS)
         was_set = self._processing.done()
         ended = await self._flush(footer_blocks)
         self._is_active = ended and was_set
@@ -252,9 +339,9 @@ class ReplyStream:
 
         No more is streamed where Slack refuses it, or the text does not fit into one message.
         """
-        pending, tasks = self._text[self._shown :], [*self._tasks.values()]
+        pending, tasks = self.received_text[self._shown :], [*self._tasks.values()]
         shown_tasks = self._shown_tasks | self._tasks
-        if len(self._text) + _CARD_LENGTH * len(shown_tasks) > PART_LIMIT:
+        if len(self.received_text) + _CARD_LENGTH * len(shown_tasks) > PART_LIMIT:
             self._may_stream = False
             return False
         try:
@@ -269,9 +356,19 @@ class ReplyStream:
             log.info("streaming was given up: %s", error_code(error) or fault(error))
             self._may_stream = sent = False
         if sent:
-            self._shown, self._shown_tasks = len(self._text), shown_tasks
+            self._shown, self._shown_tasks = len(self.received_text), shown_tasks
             self._tasks.clear()
         return sent
+
+
+def title_of(text: str) -> str:
+    """Return a title for a thread that opens with `text`: its first line, without markup.
+
+    At most `TITLE_CHARACTERS`; ``""`` if there is no text.
+    """
+    lines = (_MARKS.sub(" ", line).strip() for line in text.splitlines())
+    line = next((line for line in lines if line), "")
+    return line if len(line) <= TITLE_CHARACTERS else f"{line[: TITLE_CHARACTERS - 1]}…"
 
 
 def open_fence(text: str) -> str | None:

@@ -63,7 +63,6 @@ class StreamedAnswer:
     def __init__(self, links: LinkFilter, sink: AnswerSink) -> None:
         self.links = links
         self.sink = sink
-        self.cut: CutReason | None = None
         self.characters = 0
         self._parts: list[str] = []
         self._half = ""
@@ -74,10 +73,11 @@ class StreamedAnswer:
 
     def begin_response(self) -> None:
         """Begin to read another response."""
+        self.cut: CutReason | None = None
         self.output: list[Event] = []
         self.response: Event | None = None
         self._part: object = None
-        self._is_comment = self._has_text = False
+        self._is_comment = False
 
     @property
     def is_full(self) -> bool:
@@ -94,10 +94,7 @@ class StreamedAnswer:
                 self._refused |= kind == "response.refusal.delta"
                 await self._read_text(event)
             case {"type": "response.output_item.added", "item": {"type": "message", **fields}}:
-                await self._new_paragraph()
                 self._part, self._is_comment = None, fields.get("phase") == COMMENTARY
-            case {"type": "response.output_text.done"}:
-                await self.flush()
             case {"type": "response.output_item.done"}:
                 item = self._add(event.get("item"))
                 if item["type"] == "message":
@@ -109,7 +106,9 @@ class StreamedAnswer:
                 self.response = response if isinstance(response, dict) else {}
                 await self._read_items(self.response)
                 await self.flush()
-                self.cut = None if kind == "response.completed" else _cut(self.response)
+                if kind == "response.incomplete":
+                    filtered = "content_filter" in str(self.response.get("incomplete_details"))
+                    self.cut = "cut_filtered" if filtered else "cut_short"
             case {"type": "error"}:
                 raise failure_of_code(event.get("code"))
             case {"type": "response.failed", "response": {"error": {"code": code}}}:
@@ -152,17 +151,16 @@ class StreamedAnswer:
         if not isinstance(piece, str):
             raise ReplyFailed("model_malformed")
         part = event.get("output_index"), event.get("content_index")
-        # The first text of a message whose beginning came without an event follows other responses.
-        if not self._has_text or self._part not in (None, part):
+        if part != self._part:
             await self._new_paragraph()
-        self._part, self._has_text = part, True
+            self._part = part
         await self._write(piece)
 
     async def _read_items(self, response: Event) -> None:
         """Read the items of a whole response, where no event has brought any."""
         for one in [] if self.output else objects(response.get("output")):
             item = self._add(one)
-            if item["type"] == "message" and not self._has_text:
+            if item["type"] == "message" and self._part is None:
                 if item.get("phase") == COMMENTARY:
                     await self._comment(text_of(item))
                 else:
@@ -211,13 +209,6 @@ class StreamedAnswer:
         if text:
             self._parts.append(text)
             await self.sink.write(text)
-
-
-def _cut(response: Event) -> CutReason:
-    match response:
-        case {"incomplete_details": {"reason": "content_filter"}}:
-            return "cut_filtered"
-    return "cut_short"
 
 
 def _checked(item: object) -> Event:

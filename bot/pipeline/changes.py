@@ -20,7 +20,7 @@ from bot.conversation.texts import (
 )
 from bot.conversation.turns import WORDS_LIMIT
 from bot.conversation.unformed import schedule_formation
-from bot.delivery.sessions import Sessions
+from bot.delivery.reply_stream import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
 from bot.people import read_memory_state

@@ -71,6 +71,11 @@ _DOT = regex.compile(rf"[.{_DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
 _SCHEME = r"A-Za-z0-9+.\-"
 _SCHEMES = regex.compile(rf"(?<![{_SCHEME}])(?=[A-Za-z][{_SCHEME}]*+://)")
 _OUTSIDE = regex.compile(rf"[{_NOT_IN_ADDRESSES}]")
+# Runs of characters with something after a full stop, a slash or an at sign.
+_CANDIDATES = regex.compile(
+    rf"(?<![^{_NOT_IN_ADDRESSES}])[^{_NOT_IN_ADDRESSES}./@{_DOTS}]*+"
+    rf"[./@{_DOTS}][^{_NOT_IN_ADDRESSES}]++"
+)
 _SEPARATOR = regex.compile(rf"[./@{_DOTS}]")
 _LETTER = regex.compile(r"[\p{L}\p{N}]")
 _NOT_IN_NAMES = regex.compile(r"[^A-Za-z0-9_%+\-]")
@@ -312,12 +317,10 @@ def _readings(word: str) -> Iterator[tuple[int, int]]:
 def links_in(texts: Iterable[str], *, with_scheme: bool = False) -> frozenset[str]:
     """Return the addresses in these texts in normal form, on request only those with a scheme."""
     found = set[str]()
-    for text in texts:
-        # Few texts contain an address, and looking for these takes a hundredth of the time.
-        if not (with_scheme and "://" not in text) and _SEPARATOR.search(text):
-            for run in _OUTSIDE.split(text):
-                for part in {run, *_SCHEMES.sub(" ", run).split(" ")}:
-                    found |= {part[start:end] for start, end in _readings(part)}
+    for run in (match[0] for text in texts for match in _CANDIDATES.finditer(text)):
+        if not with_scheme or "://" in run:
+            for part in {run, *_SCHEMES.sub(" ", run).split(" ")}:
+                found |= {part[start:end] for start, end in _readings(part)}
     if with_scheme:
         found = {address for address in found if "://" in address}
     return frozenset(

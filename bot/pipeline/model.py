@@ -41,7 +41,6 @@ Cause: TypeAlias = Literal[
 
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
-ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 FAILURES = 3
 PROBE_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
@@ -96,8 +95,7 @@ class ReplyFailed(Exception):
     def __init__(self, cause: Cause, code: object = None) -> None:
         super().__init__(f"The model gave no whole answer: {cause}.")
         self.cause: Cause = cause
-        named = isinstance(code, str) and _IDENTIFIER.fullmatch(code)
-        self.code = str(code) if named else ""
+        self.code = code if isinstance(code, str) and _IDENTIFIER.fullmatch(code) else ""
 
     @property
     def passes(self) -> bool:
@@ -274,7 +272,7 @@ class ModelRequests:
             "max_output_tokens": MAX_OUTPUT_TOKENS,
             "safety_identifier": identifier,
             # Without tools no request follows in which reasoning could be sent back.
-            **({"include": [ENCRYPTED_REASONING]} if tools else {}),
+            **({"include": ["reasoning.encrypted_content"]} if tools else {}),
             **({"reasoning": {"effort": self._effort}} if self._effort else {}),
         }
         return self._accepted(body)

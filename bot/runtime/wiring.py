@@ -16,7 +16,7 @@ from bot.config import Settings
 from bot.conversation.inbox import Inbox
 from bot.conversation.running import RunningThreads
 from bot.conversation.turns import Turns
-from bot.delivery.sessions import Sessions
+from bot.delivery.reply_stream import Sessions
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments

@@ -436,9 +436,10 @@ async def show_in_thread(
     """
     # A shortcut has no container: it comes with the message itself.
     thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
-    channel, user = (body.get("channel") or {}).get("id"), body["user"]["id"]
+    channel = (body.get("channel") or {}).get("id")
     if not (thread_ts and channel):
         return False
+    user = body["user"]["id"]
     try:
         await show_privately(client, payload, channel=channel, user=user, thread_ts=thread_ts)
     except SLACK_FAULTS as error:

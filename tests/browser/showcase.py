@@ -266,7 +266,6 @@ async def showcase() -> AsyncIterator[Showcase]:
 def _listen(app: AsyncApp, running: Showcase) -> None:
     @app.event("message")
     @app.event("app_mention")
-    @app.event("app_context_changed")
     async def message() -> None:
         return
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.async_api import Route, expect
 
+from slack_playground import posting
 from slack_playground.manifest import read_manifest
 from slack_playground.server import serve
 from tests.browser.conftest import Visit
@@ -107,7 +108,7 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
     await expect(ann.page.get_by_role("alert")).to_contain_text("再接続しています")
     async with serve(manifest, data_dir=tmp_path, port=port) as slack:
         aya = next(user for user in slack.workspace.users.values() if user.name == "Aya")
-        slack.posting.typed(aya, slack.workspace.open_dm(aya.id), "meanwhile")
+        posting.typed(slack, aya, slack.workspace.open_dm(aya.id), "meanwhile")
         await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")
         await expect(ann.last).to_contain_text("after")

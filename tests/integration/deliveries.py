@@ -13,8 +13,7 @@ from uuid import UUID
 from bot.config import Settings
 from bot.conversation.claimed_message import THREAD_SETTING, ClaimedMessage, Stopped
 from bot.conversation.turns import Turn, Turns
-from bot.delivery.reply_stream import ReplyStream
-from bot.delivery.sessions import Sessions
+from bot.delivery.reply_stream import ReplyStream, Sessions
 from bot.locale import Language, say
 from bot.people import People
 from bot.queue.queue import Queue

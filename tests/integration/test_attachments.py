@@ -206,7 +206,7 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
 
 def forwarded_by(app: App, place: PersonThread, said: dict[str, Any], text: str = "") -> Message:
     """Let a person forward a message to the app; return it as the app reads it."""
-    forwarding = {"user": place.user, "to": "dm", "text": text, **said}
+    forwarding = {"user": place.user, "text": text, **said}
     ts = app.slack.control("messages/forward", forwarding)["ts"]
     return written(app, place, ts)
 

@@ -128,7 +128,7 @@ async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]
         app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)
     await app.answering.drain(asked.thread)
     assert app.event(asked)["status"] in ("answered", "failed")
-    assert session_of(app, asked) == "active"
+    await until(lambda: session_of(app, asked) == "active")
 
 
 async def note(app: App, kind: str, asked: Message, **event: Any) -> None:

@@ -22,12 +22,6 @@ ADDITIONS = {
     "event agent_session_stopped: no published shape": (
         f"{_DOCS}/reference/events/agent_session_stopped"
     ),
-    "event app_context_changed: no published shape": (
-        f"{_DOCS}/reference/events/app_context_changed"
-    ),
-    "event message* event.app_context: unknown": (
-        f"{_DOCS}/tools/node-slack-sdk/reference/web-api/interfaces/GenericMessageEvent"
-    ),
     "event message/channel_convert_to_*: no published shape": (
         f"{_DOCS}/reference/events/message/channel_convert_to_private"
     ),
@@ -64,6 +58,7 @@ ADDITIONS = {
     "payload message_action *: unknown": (
         f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),
+    "response_url: no published shape": f"{_DOCS}/interactivity/handling-user-interaction",
     "payload shortcut: no published shape": (
         f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),

@@ -61,7 +61,6 @@ async def test_faults_by_chance_and_their_end(driver: Driver, client: AsyncWebCl
     """A fault may last until it is cleared."""
     for lasting in ({"chance": 0}, {"times": None}, {"chance": 1, "times": 1}):
         await driver.post("faults", method="auth.test", error="fatal_error", **lasting)
-    assert [one["times"] for one in (await driver.get("faults"))["faults"]] == [None, None, 1]
     for _ in range(3):
         with pytest.raises(SlackApiError):
             await client.auth_test()

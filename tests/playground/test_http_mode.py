@@ -118,17 +118,3 @@ async def test_only_this_machine_is_delivered_to(driver: Driver) -> None:
     for url in ("http://example.com/slack/events", "https://127.0.0.1/x", "file:///etc/passwd", ""):
         status, _ = await driver.try_post("delivery", mode="http", url=url)
         assert status == 400
-
-
-async def test_several_urls_share_the_events(driver: Driver, http_app: App) -> None:
-    """Each event goes to one of several."""
-    await driver.post("settings", retry_delays=[])
-    nowhere = "http://127.0.0.1:9/slack/events"
-    told = await driver.post("delivery", urls=[http_app.url, nowhere])
-    assert (told["mode"], told["urls"]) == ("http", [http_app.url, nowhere])
-    for _ in range(40):
-        await driver.say("hi")
-    deliveries = await driver.settled()
-    assert {one["attempts"][0]["url"] for one in deliveries} == {http_app.url, nowhere}
-    assert len(http_app.got) == len([one for one in deliveries if one["outcome"] == "acked"])
-    assert (await driver.try_post("delivery", urls=[]))[0] == 400

@@ -256,6 +256,6 @@ async def test_a_trigger_is_used_once_and_grows_old(
         view_id=view_id, hash=opened["view"]["hash"], view=modal("Changed")
     )
     assert changed["view"]["id"] == view_id
-    slack.interactions.triggers[triggers[1]].born -= interactions.TRIGGER_SECONDS + 1
+    slack.triggers[triggers[1]].born -= interactions.TRIGGER_SECONDS + 1
     with pytest.raises(SlackApiError, match="expired_trigger_id"):
         await client.views_open(trigger_id=triggers[1], view=modal())

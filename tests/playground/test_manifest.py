@@ -66,9 +66,9 @@ def test_what_the_playground_does_not_know_is_ignored() -> None:
     )
     assert manifest.commands["/deploy"].usage_hint == ""
     assert manifest.shortcuts["ticket"].kind == "message"
-    assert [one.title for one in manifest.suggested_prompts] == ["Plan"]
-    assert manifest.scopes == {"commands"}
     assert manifest.agent
+    assert [one.title for one in manifest.agent.suggested_prompts] == ["Plan"]
+    assert manifest.scopes == {"commands"}
 
 
 @pytest.mark.parametrize(("content", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])

@@ -55,14 +55,6 @@ async def test_the_own_page_may_ask(slack: Slack, session: aiohttp.ClientSession
         await session.ws_connect(link, headers={"Origin": "http://evil.example"})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "example.com", "192.168.0.1"])
-async def test_it_serves_this_machine_only(manifest: Manifest, host: str) -> None:
-    """Another host than loopback is refused with one sentence."""
-    with pytest.raises(ValueError, match="this machine only"):
-        async with serve(manifest, host=host):
-            pass
-
-
 async def test_everything_survives_a_restart(
     manifest: Manifest, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:

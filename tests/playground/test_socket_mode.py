@@ -15,30 +15,6 @@ from tests.playground.driver import Driver, Json
 Next = Callable[[], Awaitable[None]]
 
 
-@pytest.mark.manifest(events={"app_context_changed"})
-async def test_a_direct_message_names_what_its_author_looks_at(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """After a person opened a message beside the app, their direct messages name it."""
-
-    @app.event("app_context_changed")
-    @app.event("message")
-    async def heard() -> None:
-        return
-
-    await connect(app)
-    channel = await driver.channel()
-    root = await driver.say("Where do we eat?", channel=channel)
-    where = {"user": await driver.user(), "channel": channel, "ts": root["ts"]}
-    assert (await driver.post("context", **where))["sent"]
-    await driver.say("hi")
-    bodies = [one["body"]["event"] for one in await driver.settled()]
-    [seen] = [one["context"] for one in bodies if one["type"] == "app_context_changed"]
-    [said] = [one for one in bodies if one.get("channel_type") == "im"]
-    assert said["app_context"] == seen
-    assert seen["entities"][0]["value"] == {"channel_id": channel, "message_ts": root["ts"]}
-
-
 async def test_an_unacked_event_is_delivered_again(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:

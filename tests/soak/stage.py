@@ -52,5 +52,5 @@ def stage(
         url = f"http://127.0.0.1:{port}/slack/events"
         with closing(Fleet(replicas, start)) as fleet:
             workspace = Workspace(slack)
-            workspace.control("delivery", {"mode": "both", "urls": [url]})
+            workspace.control("delivery", {"mode": "both", "url": url})
             yield Stage(workspace, fleet, postgres, conninfo)

@@ -12,7 +12,7 @@ import pytest
 
 from bot.conversation.unformed import final_question
 from bot.delivery import reply_stream
-from bot.delivery.sessions import title_of
+from bot.delivery.reply_stream import title_of
 from bot.pipeline import links
 from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter

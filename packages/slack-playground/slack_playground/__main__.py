@@ -12,7 +12,6 @@ from pathlib import Path
 from slack_playground.http_delivery import check_loopback
 from slack_playground.manifest import ManifestError, read_manifest
 from slack_playground.server import AddRoutes, facts, serve
-from slack_playground.storage import StorageError
 
 
 def _delays(text: str) -> tuple[float, ...]:
@@ -22,7 +21,6 @@ def _delays(text: str) -> tuple[float, ...]:
 def parser() -> argparse.ArgumentParser:
     """Return the options of the command."""
     parser = argparse.ArgumentParser(description="A Slack to run on this machine.")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback only")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument(
         "--manifest", type=Path, required=True, help="the app's manifest, YAML or JSON"
@@ -40,7 +38,6 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--native-name", help="the app's name in its own script, for the page")
     parser.add_argument("--create-app-url", help="where the page's link to a real Slack leads")
     parser.add_argument("--setup-command", help="what the page says to run in a terminal then")
-    parser.add_argument("--install-url", help="where the page's link to install the app leads")
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="stop when standard input is closed"
     )
@@ -56,16 +53,15 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         threading.Thread(target=_watch_input, args=(loop, stop), daemon=True).start()
     async with serve(
         read_manifest(arguments.manifest),
-        host=arguments.host,
         port=arguments.port,
         data_dir=arguments.data_dir,
         retry_delays=arguments.retry_delays,
         add_model=add_model,
     ) as slack:
         if arguments.request_url is not None:
-            check_loopback(arguments.request_url)
-            slack.http.urls, slack.deliveries.modes = [arguments.request_url], ("http",)
-        links = ("native_name", "create_app_url", "setup_command", "install_url")
+            slack.http.url = check_loopback(arguments.request_url)
+            slack.deliveries.mode = "http"
+        links = ("native_name", "create_app_url", "setup_command")
         slack.workspaces.links.update((name, getattr(arguments, name)) for name in links)
         sys.stdout.write(json.dumps(facts(slack)) + "\n")
         sys.stdout.flush()
@@ -82,7 +78,7 @@ def run(arguments: argparse.Namespace, add_model: AddRoutes | None = None) -> in
     """Run the command; 0 after a clean stop, 1 with one sentence when it cannot start."""
     try:
         asyncio.run(_run(arguments, add_model))
-    except (ManifestError, StorageError, ValueError, OSError) as error:
+    except (ManifestError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

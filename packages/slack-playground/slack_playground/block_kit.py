@@ -15,6 +15,8 @@ _TABLE: dict[str, dict[str, str]] = tomllib.loads(
     files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
 _OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
+HELD = _TABLE["held"]
+"""The name of the value of each type of element that holds one."""
 _BLOCKS, _MESSAGE_ONLY = (
     {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE[name].items()}
     for name in ("blocks", "only_in_messages")
@@ -119,8 +121,9 @@ def _check_fields(value: Any, listed: str, pointer: str, errors: Errors) -> None
         return
     known = _fields(listed)
     for name, (_, required) in known.items():
-        if required and name not in value and name != "*":
-            fail(errors, f"missing required field: {name}", pointer)
+        either = name.split("|")
+        if required and name != "*" and not value.keys() & set(either):
+            fail(errors, f"missing required field: {either[0]}", pointer)
     for name, entry in value.items():
         if name in known:
             check(known[name][0], entry, f"{pointer}/{name}", errors)

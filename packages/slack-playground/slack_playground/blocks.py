@@ -1,7 +1,6 @@
 """Validation of blocks and views, and the form in which Slack stores them."""
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 from slack_playground.block_kit import (
@@ -48,22 +47,21 @@ def view_errors(view: Any) -> Errors:
 
 
 def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
-    """Check rules between fields: unique ids, a section with content, a select with options."""
+    """Check rules between fields: unique ids, initial options among the options."""
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     if len(ids) != len(set(ids)):
         fail(errors, "block_id must be unique", pointer)
     for index, block in enumerate(blocks):
         place = f"{pointer}/{index}"
-        if block["type"] == "section" and not ("text" in block or "fields" in block):
-            fail(errors, "missing required field: text", place)
-        if block["type"] == "image" and not ("image_url" in block or "slack_file" in block):
-            fail(errors, "missing required field: image_url", place)
         elements = elements_of(block)
         actions = [element["action_id"] for element in elements if "action_id" in element]
         if len(actions) != len(set(actions)):
             fail(errors, "action_id must be unique", place)
         for element in elements:
-            _check_options(element, place, errors)
+            options = options_of(element)
+            initial = [*element.get("initial_options", []), element.get("initial_option")]
+            if options and any(one not in (None, *options) for one in initial):
+                fail(errors, "initial options must be among the options", place)
 
 
 def elements_of(block: Json) -> list[Json]:
@@ -74,35 +72,21 @@ def elements_of(block: Json) -> list[Json]:
     return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
 
 
-def _check_options(element: Json, place: str, errors: Errors) -> None:
-    """Check that a menu has options and that its initial value is one of them."""
-    given = element.keys() & {"options", "option_groups"}
-    if element["type"].endswith("static_select") and not given:
-        fail(errors, "missing required field: options", place)
-    if not given:
-        return
+def options_of(element: Json) -> list[Json]:
+    """The options of a menu, those of its groups too."""
     groups = element.get("option_groups", [])
-    options = [*element.get("options", []), *(o for group in groups for o in group["options"])]
-    initial = [*element.get("initial_options", []), element.get("initial_option")]
-    if any(one is not None and one not in options for one in initial):
-        fail(errors, "initial options must be among the options", place)
+    return [*element.get("options", []), *(o for group in groups for o in group["options"])]
 
 
 def characters(value: Any) -> int:
     """All characters of the texts in blocks."""
-    return sum(len(content) for content in _texts(value))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            if key == "text" and isinstance(entry, str):
-                yield entry
-            else:
-                yield from _texts(entry)
-    elif isinstance(value, list):
-        for entry in value:
-            yield from _texts(entry)
+    if isinstance(value, list):
+        return sum(map(characters, value))
+    if not isinstance(value, dict):
+        return 0
+    text = value.get("text")
+    own = len(text) if isinstance(text, str) else 0
+    return own + sum(map(characters, value.values()))
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
@@ -111,17 +95,17 @@ def with_ids(blocks: list[Json]) -> list[Json]:
     for block in blocks:
         kept = {**block, "block_id": block.get("block_id") or _short_id()}
         stored.append(kept)
-        if kept["type"] in UNCHECKED_BLOCKS:
-            continue
         if kept["type"] in ("actions", "context_actions"):
             kept["elements"] = [_with_action_id(element) for element in kept["elements"]]
         for key in ("accessory", "element"):
-            if key in kept and kept[key]["type"] != "image":
+            if key in kept and kept["type"] not in UNCHECKED_BLOCKS:
                 kept[key] = _with_action_id(kept[key])
     return stored
 
 
 def _with_action_id(element: Json) -> Json:
+    if element["type"] == "image":
+        return element
     return {**element, "action_id": element.get("action_id") or _short_id()}
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +13,14 @@ UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
 """Slack takes such a call and answers ok."""
 STREAMED = "a message that was streamed keeps its text: an update is added to it"
 """Two live workspaces showed such a message twice, a third did not. Source: docs/reality.md"""
-_Entry = TypeVar("_Entry")
+_Entry = TypeVar("_Entry", bound="Numbered")
+
+
+@dataclass(kw_only=True)
+class Numbered:
+    """An entry of a record; `number` begins with 1."""
+
+    number: int = 0
 
 
 class Record(Generic[_Entry]):
@@ -24,9 +31,10 @@ class Record(Generic[_Entry]):
         self.count = 0
 
     def add(self, entry: _Entry) -> _Entry:
-        """Keep an entry."""
+        """Keep an entry, and give it its number."""
         self._entries.append(entry)
         self.count += 1
+        entry.number = self.count
         return entry
 
     def since(self, number: int) -> list[_Entry]:
@@ -36,7 +44,7 @@ class Record(Generic[_Entry]):
 
 
 @dataclass(kw_only=True)
-class CallRecord:
+class CallRecord(Numbered):
     """One call with its request and outcome.
 
     `team_id` is the workspace that the token belongs to. `outcome` is "ok", Slack's error name,
@@ -45,11 +53,10 @@ class CallRecord:
     rate limit caused the outcome.
     """
 
-    number: int
     method: str
     args: dict[str, Any]
-    time: float
-    team_id: str = ""
+    team_id: str
+    time: float = field(default_factory=time.time)
     ms: float = 0.0
     status: int = 200
     outcome: str = ""
@@ -58,33 +65,34 @@ class CallRecord:
     result: Json | None = None
 
 
+@dataclass(kw_only=True)
+class Failure(Numbered):
+    """A call that failed without being ordered to; `messages` is what Slack says beside `error`."""
+
+    method: str
+    error: str
+    messages: list[str]
+
+
 class Calls(Record[CallRecord]):
-    """Every call, and in `failures` those that failed without being ordered to."""
+    """Every call, and its failures."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.failures: Record[CallRecord] = Record()
-
-    def start(self, method: str, args: dict[str, Any], team_id: str) -> CallRecord:
-        """Begin the record of a call."""
-        number = self.count + 1
-        call = CallRecord(
-            number=number, method=method, args=args, time=time.time(), team_id=team_id
-        )
-        return self.add(call)
+        self.failures: Record[Failure] = Record()
 
     def finish(self, call: CallRecord) -> None:
         """End the record of a call that has its outcome."""
         call.ms = round((time.time() - call.time) * 1000, 2)
         if call.outcome != "ok" and not call.ordered:
-            self.failures.add(call)
+            said = (call.result or {}).get("response_metadata", {}).get("messages", [])
+            self.failures.add(Failure(method=call.method, error=call.outcome, messages=said))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Violation:
+@dataclass(kw_only=True)
+class Violation(Numbered):
     """One payload that is not as it must be; `where` is a method, or what it answered."""
 
-    number: int
     where: str
     what: str
 
@@ -95,4 +103,4 @@ class Violations(Record[Violation]):
     def add_all(self, where: str, sentences: Sequence[str]) -> None:
         """Keep what is wrong with one payload."""
         for what in sentences:
-            self.add(Violation(number=self.count + 1, where=where, what=what))
+            self.add(Violation(where=where, what=what))

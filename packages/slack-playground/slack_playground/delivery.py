@@ -6,94 +6,63 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
 
-from slack_playground.calls import Record
-from slack_playground.records import Json
+from slack_playground.calls import Numbered, Record
+from slack_playground.http_delivery import HttpDelivery
+from slack_playground.records import Json, RequestKind
 from slack_playground.settings import Settings
+from slack_playground.socket_mode import SocketMode
 from slack_playground.updates import Updates
 
-Kind = Literal["events_api", "slash_commands", "interactive"]
-
 
 @dataclass(kw_only=True)
-class Answer:
-    """The app's answer to one attempt; `reason` is Slack's name of a failure."""
-
-    ok: bool
-    payload: Json | None = None
-    status: int | None = None
-    reason: str = ""
-    no_retry: bool = False
-    detail: Json = field(default_factory=dict)
-
-
-class Transport(Protocol):
-    """One way to reach the app: Socket Mode or HTTP."""
-
-    async def send(
-        self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
-    ) -> Answer:
-        """Send once and wait for the answer, `patience` seconds at most."""
-
-
-@dataclass(kw_only=True)
-class Delivery:
+class Delivery(Numbered):
     """One event, command or interaction of the workspace `team_id` on its way to the app."""
 
-    number: int
-    kind: Kind
+    kind: RequestKind
     mode: str
     name: str
     body: Json
-    time: float
-    team_id: str = ""
+    team_id: str
+    time: float = field(default_factory=time.time)
     outcome: str = "pending"
     attempts: list[Json] = field(default_factory=list)
 
 
 class Deliveries:
-    """Sends everything to the app by the chosen transport and keeps the record."""
+    """Sends everything to the app by the chosen transport and keeps the record.
+
+    An event arrives in some number of `copies`, at least and at most, each up to `jitter` seconds
+    late. `mode` is "socket", "http", or "both", one of them at random for each request.
+    """
 
     def __init__(
-        self,
-        transports: dict[str, Transport],
-        updates: Updates,
-        settings: Settings,
+        self, socket_mode: SocketMode, http: HttpDelivery, updates: Updates, settings: Settings
     ) -> None:
-        self._transports = transports
-        self._updates = updates
+        self._socket_mode, self._http = socket_mode, http
+        self._updates, self._settings = updates, settings
         self._tasks: set[asyncio.Task[None]] = set()
-        self._settings = settings
-        self.modes: tuple[str, ...] = ("socket",)
+        self.mode = "socket"
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
         self.record: Record[Delivery] = Record()
         self.pending: dict[int, Json] = {}
 
-    def send_event(
-        self, body: Json, *, copies: int | None = None, delay: float = 0.0
-    ) -> list[Delivery]:
-        """Deliver an event in the background, retried until acked, `copies` times."""
-        number = copies or random.randint(*self.copies)  # noqa: S311
-        name = str(body.get("event", {}).get("type", body.get("type", "")))
-        started = []
-        for copy in range(number):
-            delivery = self._new("events_api", name, body)
-            started.append(delivery)
-            wait = delay + random.uniform(0, self.jitter)  # noqa: S311
-            self._start(delivery, first_retry=copy, wait=wait)
-        return started
+    def send_event(self, body: Json) -> list[int]:
+        """Deliver an event in the background, retried until acked; return its numbers."""
+        number = random.randint(*self.copies)  # noqa: S311
+        return [self._start(body, first_retry=copy) for copy in range(number)]
 
     def resume(self, pending: Sequence[Json]) -> None:
         """Continue the deliveries of the events that were pending when the playground stopped."""
         for body in pending:
-            name = str(body.get("event", {}).get("type", ""))
-            self._start(self._new("events_api", name, body), first_retry=1, wait=0.0)
+            self._start(body, first_retry=1)
 
-    def _start(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
+    def _start(self, body: Json, *, first_retry: int) -> int:
+        name = str(body.get("event", {}).get("type", body.get("type", "")))
+        delivery = self._new("events_api", name, body)
         self.pending[delivery.number] = delivery.body
-        task = asyncio.create_task(self._deliver(delivery, first_retry=first_retry, wait=wait))
+        task = asyncio.create_task(self._deliver(delivery, first_retry))
         self._tasks.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
@@ -102,76 +71,51 @@ class Deliveries:
                 del self.pending[delivery.number]
 
         task.add_done_callback(done)
+        return delivery.number
 
-    async def send_request(self, kind: Kind, name: str, body: Json) -> Delivery:
+    async def send_request(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         """Deliver a command or an interaction once; Slack does not repeat these."""
         delivery = self._new(kind, name, body)
-        answer = await self._attempt(delivery, 0, "")
-        delivery.outcome = "acked" if answer.ok else "failed"
+        attempt = await self._attempt(delivery)
+        delivery.outcome = "acked" if attempt["ok"] else "failed"
         return delivery
 
-    def _new(self, kind: Kind, name: str, body: Json) -> Delivery:
+    def _new(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         team = body.get("team") or {"id": body.get("team_id", "")}
-        delivery = Delivery(
-            number=self.record.count + 1,
-            kind=kind,
-            mode=self.mode,
-            name=name,
-            body=body,
-            time=time.time(),
-            team_id=team.get("id", "") if isinstance(team, dict) else "",
-        )
-        return self.record.add(delivery)
+        team_id = team.get("id", "") if isinstance(team, dict) else ""
+        new = Delivery(kind=kind, mode=self.mode, name=name, body=body, team_id=team_id)
+        return self.record.add(new)
 
-    async def _deliver(self, delivery: Delivery, *, first_retry: int, wait: float) -> None:
-        if wait:
-            await asyncio.sleep(wait)
+    async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
+        if self.jitter:
+            await asyncio.sleep(random.uniform(0, self.jitter))  # noqa: S311
         reason = "http_timeout" if first_retry else ""
         # Read once: the setting may change while a retry waits.
-        for attempt, delay in enumerate((0.0, *self._settings.retry_delays)):
-            if attempt:
+        for number, delay in enumerate((0.0, *self._settings.retry_delays), first_retry):
+            if number > first_retry:
                 await asyncio.sleep(delay)
-            answer = await self._attempt(delivery, first_retry + attempt, reason)
-            if answer.ok:
+            attempt = await self._attempt(delivery, number, reason)
+            if attempt["ok"]:
                 delivery.outcome = "acked"
                 return
-            if answer.no_retry:
+            if attempt.get("no_retry"):
                 break
-            reason = answer.reason
+            reason = attempt["reason"]
         delivery.outcome = "failed"
 
-    async def _attempt(self, delivery: Delivery, retry_num: int, retry_reason: str) -> Answer:
-        started = time.time()
-        mode = random.choice(self.modes)  # noqa: S311
-        attempt: Json = {
-            "time": started,
-            "mode": mode,
-            "retry_num": retry_num,
-            "retry_reason": retry_reason,
-        }
+    async def _attempt(self, delivery: Delivery, number: int = 0, reason: str = "") -> Json:
+        started, retry = time.time(), {"retry_num": number, "retry_reason": reason}
+        mode = random.choice(("socket", "http")) if self.mode == "both" else self.mode  # noqa: S311
+        attempt: Json = {"time": started, "mode": mode, **retry}
         delivery.attempts.append(attempt)
-        answer = await self._transports[mode].send(
-            delivery.kind,
-            delivery.body,
-            retry_num=retry_num,
-            retry_reason=retry_reason,
-            patience=self._settings.ack_seconds,
+        transport = self._http if mode == "http" else self._socket_mode
+        told = await transport.send(
+            delivery.kind, delivery.body, retry, patience=self._settings.ack_seconds
         )
-        attempt |= {
-            "ok": answer.ok,
-            "ms": round((time.time() - started) * 1000, 1),
-            "status": answer.status,
-            "reason": answer.reason,
-            "answer": answer.payload,
-            **answer.detail,
-        }
-        self._updates.publish({"changed": "deliveries"})
-        return answer
-
-    @property
-    def mode(self) -> str:
-        """The transport: "socket", "http", or "both", one of them at random for each request."""
-        return self.modes[0] if len(self.modes) == 1 else "both"
+        ms = round((time.time() - started) * 1000, 1)
+        attempt |= {"ok": False, "ms": ms, "status": None, "reason": "", "answer": None, **told}
+        self._updates.publish("deliveries")
+        return attempt
 
     @property
     def waiting(self) -> int:

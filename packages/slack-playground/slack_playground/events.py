@@ -2,130 +2,83 @@
 
 import time
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
-from slack_playground.delivery import Deliveries
-from slack_playground.installation import Installation
-from slack_playground.manifest import Manifest
-from slack_playground.records import SCOPE_PREFIXES, Channel, Identity, Json, User, new_id
+from slack_playground.objects import like
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, User, new_id
 from slack_playground.rich_text import as_read
-from slack_playground.workspace import Workspace
-
-VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
+from slack_playground.slack import Slack
 
 
-@dataclass(kw_only=True)
-class Events:
-    """Wraps events in their envelope and passes them to delivery if the app has subscribed."""
+def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = "") -> Json:
+    """The outer body of an event; `team` is the author's."""
+    identity = slack.workspace.identity
+    named = slack.authorized.get(channel.id, identity) if channel else identity
+    return like(
+        "event",
+        team_id=identity.team_id,
+        context_team_id=team or identity.team_id,
+        api_app_id=identity.app_id,
+        event=event,
+        event_id=new_id("Ev"),
+        event_time=int(time.time()),
+        authorizations=[like("authorization", team_id=named.team_id, user_id=named.bot_user_id)],
+        is_ext_shared_channel=channel is not None and channel.shared,
+        event_context=f"4-{uuid.uuid4().hex}",
+    )
 
-    workspace: Workspace
-    manifest: Manifest
-    installation: Installation
-    deliveries: Deliveries
-    authorized: dict[str, Identity] = field(default_factory=dict)
-    viewed: dict[str, list[Json]] = field(default_factory=dict)
 
-    def wrap(self, event: Json, channel: Channel | None = None, team: str | None = None) -> Json:
-        """The outer body of an event.
+def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any) -> bool:
+    """Send an event of type `kind`; False when the app did not subscribe to it or cannot see it.
 
-        Where several workspaces that share a channel have the app, Slack sends one event with the
-        authorization of any of them: `authorized` says whose, by channel.
-        """
-        identity = self.workspace.identity
-        named = self.authorized.get(channel.id, identity) if channel else identity
-        shared = channel is not None and channel.shared
-        return {
-            "token": VERIFICATION_TOKEN,
-            "team_id": identity.team_id,
-            "context_team_id": team or identity.team_id,
-            "context_enterprise_id": None,
-            "api_app_id": identity.app_id,
-            "event": event,
-            "type": "event_callback",
-            "event_id": new_id("Ev"),
-            "event_time": int(time.time()),
-            "authorizations": [
-                {
-                    "enterprise_id": None,
-                    "team_id": named.team_id,
-                    "user_id": named.bot_user_id,
-                    "is_bot": True,
-                    "is_enterprise_install": False,
-                }
-            ],
-            "is_ext_shared_channel": shared,
-            "event_context": f"4-{uuid.uuid4().hex}",
-        }
+    An app that is not installed gets none. A field that is None is left out; without an `event_ts`
+    among its `fields` the event gets a new one.
+    """
+    subscription = kind
+    if kind == "message" and channel is not None:
+        subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
+    if not slack.installation.installed or subscription not in slack.manifest.events:
+        return False
+    if channel is not None and slack.workspace.identity.bot_user_id not in channel.members:
+        return False
+    place = None if channel is None else channel.id
+    fields = {"event_ts": slack.workspace.next_ts(), "channel": place, **fields, "type": kind}
+    event = {name: value for name, value in fields.items() if value is not None}
+    slack.deliveries.send_event(wrap(slack, event, channel, event.get("user_team", "")))
+    return True
 
-    def emit(self, event: Json, channel: Channel | None = None, team: str | None = None) -> bool:
-        """Send an event; False when the app did not subscribe to it or cannot see it.
 
-        An app that is not installed gets none.
-        """
-        subscription = str(event["type"])
-        if subscription == "message" and channel is not None:
-            subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
-        if not self.installation.installed or subscription not in self.manifest.events:
-            return False
-        if channel is not None and self.workspace.identity.bot_user_id not in channel.members:
-            return False
-        self.deliveries.send_event(self.wrap(event, channel, team))
-        return True
+def message(slack: Slack, channel: Channel, body: Json, **extra: Any) -> None:
+    """A `message` event for a message object, its metadata included."""
+    extra |= {"event_ts": body["ts"], "channel_type": channel.channel_type}
+    emit(slack, "message", channel, **{**as_read(body), **extra})
 
-    def message(self, channel: Channel, body: Json, **extra: Any) -> None:
-        """A `message` event for a message object, its metadata included."""
-        if channel.kind == "im" and (viewed := self.viewed.get(body.get("user", ""))):
-            extra["app_context"] = {"entities": viewed}
-        event = {
-            **as_read(body),
-            **extra,
-            "channel": channel.id,
-            "event_ts": body["ts"],
-            "channel_type": channel.channel_type,
-        }
-        self.emit(event, channel, body.get("user_team"))
 
-    def app_mention(self, channel: Channel, body: Json) -> None:
-        """An `app_mention` event; it carries no channel_type."""
-        event = {**body, "type": "app_mention", "channel": channel.id, "event_ts": body["ts"]}
-        event.pop("subtype", None)
-        self.emit(event, channel, body.get("user_team"))
+def app_mention(slack: Slack, channel: Channel, body: Json) -> None:
+    """An `app_mention` event; it carries no channel_type."""
+    emit(slack, "app_mention", channel, **{**body, "subtype": None, "event_ts": body["ts"]})
 
-    def message_changed(self, channel: Channel, now: Json, before: Json) -> None:
-        """A `message` event with subtype message_changed."""
-        self._hidden(channel, "message_changed", before, message=as_read(now))
 
-    def message_deleted(self, channel: Channel, before: Json) -> None:
-        """A `message` event with subtype message_deleted."""
-        self._hidden(channel, "message_deleted", before, deleted_ts=before["ts"])
+def message_changed(slack: Slack, channel: Channel, before: Json, now: Json | None) -> None:
+    """A `message` event with subtype message_changed, or without `now` message_deleted."""
+    ts = slack.workspace.next_ts()
+    what: Json = {"subtype": "message_deleted", "deleted_ts": before["ts"]}
+    if now is not None:
+        what = {"subtype": "message_changed", "message": as_read(now)}
+    emit(
+        slack,
+        "message",
+        channel,
+        **what,
+        previous_message=as_read(before),
+        hidden=True,
+        ts=ts,
+        event_ts=ts,
+        channel_type=channel.channel_type,
+    )
 
-    def _hidden(self, channel: Channel, subtype: str, before: Json, **extra: Any) -> None:
-        ts = self.workspace.next_ts()
-        event = {
-            "type": "message",
-            "subtype": subtype,
-            **extra,
-            "previous_message": as_read(before),
-            "channel": channel.id,
-            "hidden": True,
-            "ts": ts,
-            "event_ts": ts,
-            "channel_type": channel.channel_type,
-        }
-        self.emit(event, channel)
 
-    def member(self, channel: Channel, user: User, event: str) -> None:
-        """A `member_joined_channel` or `member_left_channel` event."""
-        self.notice(
-            channel,
-            event,
-            user=user.id,
-            channel_type="G" if channel.is_private else "C",
-            team=user.team,
-        )
-
-    def notice(self, channel: Channel, event: str, **extra: str) -> None:
-        """An event of this type about a conversation."""
-        ts = self.workspace.next_ts()
-        self.emit({"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel)
+def member(slack: Slack, channel: Channel, user: User, event: str) -> None:
+    """A `member_joined_channel` or `member_left_channel` event."""
+    kind = "G" if channel.is_private else "C"
+    emit(slack, event, channel, user=user.id, channel_type=kind, team=user.team)

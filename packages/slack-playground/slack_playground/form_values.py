@@ -2,31 +2,9 @@
 
 from typing import Any
 
-from slack_playground.blocks import elements_of
+from slack_playground.block_kit import HELD
+from slack_playground.blocks import elements_of, options_of
 from slack_playground.records import Json
-
-_SELECTS = {
-    "static_select": "option",
-    "external_select": "option",
-    "overflow": "option",
-    "radio_buttons": "option",
-    "users_select": "user",
-    "conversations_select": "conversation",
-    "channels_select": "channel",
-    "datepicker": "date",
-    "timepicker": "time",
-    "datetimepicker": "date_time",
-}
-_MULTI = {
-    "checkboxes": "options",
-    "multi_static_select": "options",
-    "multi_external_select": "options",
-    "multi_users_select": "users",
-    "multi_conversations_select": "conversations",
-    "multi_channels_select": "channels",
-}
-_TEXTS = {"plain_text_input", "email_text_input", "url_text_input", "number_input"}
-_HOLDING = {*_TEXTS, *_SELECTS, *_MULTI, "rich_text_input", "file_input"} - {"overflow"}
 
 
 def element_in(
@@ -38,60 +16,43 @@ def element_in(
             continue
         for element in elements_of(block):
             if element.get("action_id") == action_id:
-                return block, _action(element, value)
+                return block, {"type": element["type"], **_action(element, value)}
     raise ValueError(f"There is no element {action_id!r} to click there.")
 
 
 def _action(element: Json, value: Any) -> Json:
     kind = element["type"]
-    action: Json = {"type": kind}
-    if kind == "button":
-        action["text"] = element["text"]
-        if "value" in element or value is not None:
-            action["value"] = element.get("value") if value is None else value
-        if "style" in element:
-            action["style"] = element["style"]
-        return action
+    if kind in ("button", "icon_button"):
+        given = {} if value is None else {"value": value}
+        return {key: element[key] for key in ("text", "value", "style") if key in element} | given
     if kind == "feedback_buttons":
-        for side in ("positive_button", "negative_button"):
-            if value in (side.split("_", maxsplit=1)[0], element[side]["value"]):
-                return action | {"value": element[side]["value"], "text": element[side]["text"]}
+        for side in ("positive", "negative"):
+            button = element[f"{side}_button"]
+            if value in (side, button["value"]):
+                return {"value": button["value"], "text": button["text"]}
         raise ValueError('Feedback is "positive" or "negative".')
-    if kind == "icon_button":
-        return action | {"value": element.get("value"), "text": element["text"]}
-    return action | _held(element, value)
+    return _held(element, value)
 
 
 def _held(element: Json, value: Any) -> Json:
     """The part of an action, or of a form's state, that holds an element's value."""
-    kind = element["type"]
-    if kind in _TEXTS:
-        return {"value": element.get("initial_value") if value is None else str(value) or None}
-    if kind in _SELECTS:
-        what = _SELECTS[kind]
-        if value is None:
-            return {f"selected_{what}": element.get(f"initial_{what}")}
-        return {f"selected_{what}": _option(element, value) if what == "option" else value}
-    if kind in _MULTI:
-        what = _MULTI[kind]
-        if value is None:
-            return {f"selected_{what}": element.get(f"initial_{what}", [])}
-        values = value if isinstance(value, list) else [value]
-        if what == "options":
-            values = [_option(element, item) for item in values]
-        return {f"selected_{what}": values}
-    if kind == "file_input":
-        return {"files": []}
-    if kind == "rich_text_input":
-        return {"rich_text_value": value}
-    raise ValueError(f"An element of type {kind!r} holds no value.")
+    name = HELD.get(element["type"])
+    if name is None:
+        raise ValueError(f"An element of type {element['type']!r} holds no value.")
+    several = name.endswith("s")
+    if name == "files" or value is None:
+        value = element.get(f"initial_{name.removeprefix('selected_')}")
+        return {name: (value or []) if several else value}
+    if name == "value":
+        return {name: str(value) or None}
+    values = value if several and isinstance(value, list) else [value]
+    if name.startswith("selected_option"):
+        values = [_option(element, one) for one in values]
+    return {name: values if several else values[0]}
 
 
 def _option(element: Json, value: Any) -> Json:
-    options = list(element.get("options", []))
-    for group in element.get("option_groups", []):
-        options += group["options"]
-    for option in options:
+    for option in options_of(element):
         if option.get("value") == value:
             return dict(option)
     raise ValueError(f"{value!r} is not one of the options of {element['action_id']!r}.")
@@ -109,9 +70,11 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
     for block in blocks:
         elements = elements_of(block)
         action_ids = {element.get("action_id") for element in elements}
-        for element in (one for one in elements if one["type"] in _HOLDING):
-            kind, action_id = element["type"], element["action_id"]
-            block_id = block["block_id"]
+        for element in elements:
+            kind, block_id = element["type"], block["block_id"]
+            if kind not in HELD or kind == "overflow":
+                continue
+            action_id = element["action_id"]
             value = values.get(block_id, values.get(action_id))
             used |= {block_id, action_id} & values.keys()
             if isinstance(value, dict) and value.keys() <= action_ids:

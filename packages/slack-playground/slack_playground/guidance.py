@@ -6,15 +6,12 @@ chat.postMessage on `text`.
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
 
 from slack_playground.block_kit import Errors, fail
 from slack_playground.blocks import elements_of
 from slack_playground.records import Json
 
 MOST_INPUTS = 6
-_SPEAKING = ("L", "N")
 
 
 def message_advice(content: Json) -> Errors:
@@ -39,35 +36,28 @@ def block_advice(blocks: list[Json], pointer: str) -> Errors:
     """Return what blocks lack for users of a screen reader."""
     errors: Errors = []
     for index, block in enumerate(blocks):
-        place = f"{pointer}/{index}"
-        for element in elements_of(block):
-            _check_element(element, block, place, errors)
-        for image in _images(block):
-            if not str(image.get("alt_text", "")).strip():
-                fail(errors, "alt_text must say what the image shows", place)
+        for element in [block, *elements_of(block)]:
+            for what in _lacks(element, block):
+                fail(errors, what, f"{pointer}/{index}")
     return errors
 
 
-def _check_element(element: Json, block: Json, place: str, errors: Errors) -> None:
+def _lacks(element: Json, block: Json) -> list[str]:
     kind = element["type"]
-    if kind in ("button", "icon_button") and not _speaks(element):
-        fail(errors, "a button without words needs an accessibility_label", place)
+    buttons = [element[name] for name in ("positive_button", "negative_button") if name in element]
+    if kind in ("button", "icon_button"):
+        buttons = [element]
+    unnamed = "a button without words needs an accessibility_label"
+    lacks = [unnamed for button in buttons if not _speaks(button)]
     if kind.endswith("_select") and block["type"] != "input" and "placeholder" not in element:
-        fail(errors, "a menu outside an input block needs a placeholder", place)
-    if kind == "feedback_buttons":
-        for side in ("positive_button", "negative_button"):
-            if not _speaks(element[side]):
-                fail(errors, "a button without words needs an accessibility_label", place)
+        lacks.append("a menu outside an input block needs a placeholder")
+    if kind in ("image", "video") and not str(element.get("alt_text", "")).strip():
+        lacks.append("alt_text must say what the image shows")
+    return lacks
 
 
 def _speaks(button: Json) -> bool:
-    """Whether a screen reader has words to say for it."""
+    """Whether a screen reader has words to say for it: letters or numbers beside emoji codes."""
     said = button.get("accessibility_label") or button["text"]["text"]
     without_codes = re.sub(r":[^\s:]+:", "", said)
-    return any(unicodedata.category(letter)[0] in _SPEAKING for letter in without_codes)
-
-
-def _images(block: Json) -> Iterator[Any]:
-    if block["type"] in ("image", "video"):
-        yield block
-    yield from (element for element in elements_of(block) if element["type"] == "image")
+    return any(unicodedata.category(letter)[0] in "LN" for letter in without_codes)

@@ -6,72 +6,25 @@ Sources: docs.slack.dev, "Installing with OAuth", "Using token rotation".
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from slack_playground.records import Json
+from slack_playground.records import Json, Token
 
 ACTIVE_TOKENS = 2
 
 
 @dataclass(kw_only=True)
-class Token:
-    """A bot token, or a refresh token of an app with token rotation.
-
-    `expires` is in seconds since 1970, None for a token that does not; a refresh token that has
-    been used expires at the end of its grace period. `ended` is the error of a token that no longer
-    works.
-    """
-
-    value: str
-    kind: Literal["bot", "refresh"]
-    issued: float
-    expires: float | None = None
-    ended: str = ""
-
-    @property
-    def error(self) -> str:
-        """The error that a call with this token gets, "" for none."""
-        if self.ended:
-            return self.ended
-        if self.expires is not None and time.time() >= self.expires:
-            return "token_expired"
-        return ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Code:
-    """A person's consent: what oauth.v2.access gives tokens for, once.
-
-    `redirect_uri` is "" where the request named none; `born` is on the monotonic clock.
-    """
-
-    team_id: str
-    user: str
-    scopes: frozenset[str]
-    redirect_uri: str
-    born: float
-
-
 class Installation:
     """Whether the app is installed in a workspace, and with which scopes and tokens."""
 
-    def __init__(self, kept: Json | None) -> None:
-        """Begin with what was `kept`, else uninstalled."""
-        kept = kept or {"installed": False, "granted": [], "tokens": []}
-        self.installed: bool = kept["installed"]
-        self.granted: frozenset[str] = frozenset(kept["granted"])
-        self.tokens = {one["value"]: Token(**one) for one in kept["tokens"]}
-
-    def content(self) -> Json:
-        """Everything; as JSON it is what `kept` is made of."""
-        tokens = list(self.tokens.values())
-        return {"installed": self.installed, "granted": sorted(self.granted), "tokens": tokens}
+    installed: bool = False
+    granted: frozenset[str] = frozenset()
+    tokens: dict[str, Token] = field(default_factory=dict)
 
     def _add(self, value: str, kind: Literal["bot", "refresh"], seconds: float | None) -> Token:
-        now = time.time()
-        expires = None if seconds is None else now + seconds
-        self.tokens[value] = Token(value=value, kind=kind, issued=now, expires=expires)
+        expires = None if seconds is None else time.time() + seconds
+        self.tokens[value] = Token(value=value, kind=kind, expires=expires)
         return self.tokens[value]
 
     def restore(self, scopes: Iterable[str], value: str) -> None:
@@ -96,8 +49,11 @@ class Installation:
         if seconds is not None:
             return self._rotated(seconds)
         lasting = [token for token in self.active if token.expires is None]
-        token = lasting[0] if lasting else self._add(f"xoxb-{_digits()}", "bot", None)
-        return {"access_token": token.value}
+        numbers = "-".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
+        value = f"xoxb-{numbers}-{secrets.token_hex(12)}"
+        return {
+            "access_token": lasting[0].value if lasting else self._add(value, "bot", None).value
+        }
 
     def _rotated(self, seconds: float) -> Json:
         """Issue a new pair; of more than two bot tokens that work the oldest are revoked."""
@@ -119,8 +75,3 @@ class Installation:
         self.installed = False
         for token in self.tokens.values():
             token.ended = "account_inactive"
-
-
-def _digits() -> str:
-    numbers = "-".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
-    return f"{numbers}-{secrets.token_hex(12)}"

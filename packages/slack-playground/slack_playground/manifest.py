@@ -54,6 +54,12 @@ class Prompt(_Part):
     message: str
 
 
+class Agent(_Part):
+    """That the app is an agent, and the prompts it suggests."""
+
+    suggested_prompts: list[Prompt] = []
+
+
 def _at(default: Any, *path: str) -> Any:
     """A field that is at this path of the manifest."""
     return Field(default, validation_alias=AliasPath(*path))
@@ -80,17 +86,10 @@ class Manifest(_Part):
     interactivity: bool = _at(False, "settings", "interactivity", "is_enabled")
     socket_mode: bool = _at(False, "settings", "socket_mode_enabled")
     token_rotation: bool = _at(False, "settings", "token_rotation_enabled")
-    agent: dict[str, Any] | None = Field(
+    agent: Agent | None = Field(
         None,
         validation_alias=AliasChoices(
             AliasPath("features", "agent_view"), AliasPath("features", "assistant_view")
-        ),
-    )
-    suggested_prompts: list[Prompt] = Field(
-        [],
-        validation_alias=AliasChoices(
-            AliasPath("features", "agent_view", "suggested_prompts"),
-            AliasPath("features", "assistant_view", "suggested_prompts"),
         ),
     )
 

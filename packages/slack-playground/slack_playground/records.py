@@ -2,47 +2,23 @@
 
 import random
 import string
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 Kind = Literal["public", "private", "mpim", "im"]
+RequestKind = Literal["events_api", "slash_commands", "interactive"]
 Json = dict[str, Any]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine, the only one that the playground talks to."""
-
-_ALPHABET = string.ascii_uppercase + string.digits
-
-CHANNEL_TYPES: dict[Kind, str] = {
-    "public": "channel",
-    "private": "group",
-    "mpim": "mpim",
-    "im": "im",
-}
 SCOPE_PREFIXES: dict[Kind, str] = {
     "public": "channels",
     "private": "groups",
     "mpim": "mpim",
     "im": "im",
 }
-
-
-@dataclass(kw_only=True, frozen=True)
-class Identity:
-    """The ids of the team, and of the app and its bot in it."""
-
-    team_id: str
-    app_id: str
-    bot_id: str
-    bot_user_id: str
-    team_name: str = "Playground"
-    team_domain: str = "playground"
-
-
-def new_identity() -> Identity:
-    """The ids of a new app in a new team."""
-    return Identity(
-        team_id=new_id("T"), app_id=new_id("A"), bot_id=new_id("B"), bot_user_id=new_id("U")
-    )
+_ALPHABET = string.ascii_uppercase + string.digits
 
 
 def new_id(prefix: str) -> str:
@@ -50,11 +26,27 @@ def new_id(prefix: str) -> str:
     return prefix + "".join(random.choices(_ALPHABET, k=10))  # noqa: S311
 
 
+def _now() -> int:
+    return int(time.time())
+
+
+@dataclass(kw_only=True, frozen=True)
+class Identity:
+    """The ids of the team, and of the app and its bot in it."""
+
+    team_id: str = field(default_factory=partial(new_id, "T"))
+    app_id: str = field(default_factory=partial(new_id, "A"))
+    bot_id: str = field(default_factory=partial(new_id, "B"))
+    bot_user_id: str = field(default_factory=partial(new_id, "U"))
+    team_name: str = "Playground"
+    team_domain: str = "playground"
+
+
 @dataclass(kw_only=True)
 class User:
     """A person or a bot; another `team` than the workspace's means Slack Connect."""
 
-    id: str
+    id: str = field(default_factory=partial(new_id, "U"))
     name: str
     team: str
     locale: str = "en-US"
@@ -65,7 +57,7 @@ class User:
     is_ultra_restricted: bool = False
     bot_id: str = ""
     app_id: str = ""
-    updated: int = 0
+    updated: int = field(default_factory=_now)
 
 
 @dataclass(kw_only=True)
@@ -75,7 +67,7 @@ class Channel:
     id: str
     name: str
     kind: Kind
-    created: int
+    created: int = field(default_factory=_now)
     members: list[str] = field(default_factory=list)
     shared: bool = False
     archived: bool = False
@@ -90,7 +82,7 @@ class Channel:
     @property
     def channel_type(self) -> str:
         """The `channel_type` of message events in this conversation."""
-        return CHANNEL_TYPES[self.kind]
+        return SCOPE_PREFIXES[self.kind].removesuffix("s")
 
     @property
     def is_private(self) -> bool:
@@ -103,11 +95,10 @@ class Message:
     """A message as stored: `body` is the Slack message object, without its metadata.
 
     `only_for` is the one person who sees an ephemeral message. A streamed message keeps its
-    pieces; `stream` is "live", "stopped" (by the app), "stopped_by_user", "expired" or "".
+    chunks; `stream` is "live", "stopped" (by the app), "stopped_by_user", "expired" or "".
     `stream_mode` is the argument that the stream's first content came in, "markdown_text" or
     "chunks", "" before there is any. `stream_for` is the recipient of a stream in a channel;
-    until it ends everybody else sees it as `stream_opened`, what it was opened with. `unseen`: an
-    ephemeral message that Slack takes and shows to nobody.
+    until it ends everybody else sees it as `stream_opened`, what it was opened with.
     """
 
     channel: str
@@ -117,12 +108,9 @@ class Message:
     only_for: str = ""
     stream: str = ""
     stream_mode: str = ""
-    stream_started: float = 0.0
-    stream_text: str = ""
     stream_chunks: list[Json] = field(default_factory=list)
     stream_for: str = ""
     stream_opened: Json = field(default_factory=dict)
-    unseen: bool = False
 
     @property
     def thread_ts(self) -> str:
@@ -137,14 +125,11 @@ class Message:
 
 @dataclass(kw_only=True)
 class View:
-    """A modal in a person's stack, or their App Home tab."""
+    """An open modal in a person's stack, or their App Home tab."""
 
     id: str
     user: str
     body: Json
-    root: str
-    previous: str = ""
-    closed: bool = False
 
 
 @dataclass(kw_only=True)
@@ -175,10 +160,10 @@ class File:
     that the app has shared it.
     """
 
-    id: str
+    id: str = field(default_factory=partial(new_id, "F"))
     name: str
     owner: str
-    created: int
+    created: int = field(default_factory=_now)
     content: str | None = None
     size: int = 0
     title: str = ""
@@ -186,3 +171,65 @@ class File:
     announced: int = 0
     completed: bool = False
     channels: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Token:
+    """A bot token, or a refresh token of an app with token rotation.
+
+    `expires` is in seconds since 1970, None for a token that does not; a refresh token that has
+    been used expires at the end of its grace period. `ended` is the error of a token that no longer
+    works.
+    """
+
+    value: str
+    kind: Literal["bot", "refresh"]
+    expires: float | None = None
+    ended: str = ""
+
+    @property
+    def error(self) -> str:
+        """The error that a call with this token gets, "" for none."""
+        if self.ended:
+            return self.ended
+        if self.expires is not None and time.time() >= self.expires:
+            return "token_expired"
+        return ""
+
+
+@dataclass(kw_only=True)
+class Trigger:
+    """A trigger_id: lets the app open one modal for this person within three seconds.
+
+    `view` is the modal that it came from; `born` is on the monotonic clock, as of the two below.
+    """
+
+    user: str
+    view: str = ""
+    used: bool = False
+    born: float = field(default_factory=time.monotonic)
+
+
+@dataclass(kw_only=True)
+class ResponseUrl:
+    """The response_url of one interaction; `message` is the one that was clicked."""
+
+    channel: str
+    user: str
+    message: Message | None = None
+    uses: int = 0
+    born: float = field(default_factory=time.monotonic)
+
+
+@dataclass(kw_only=True)
+class Code:
+    """A person's consent: what oauth.v2.access gives tokens for, once.
+
+    `redirect_uri` is "" where the request named none.
+    """
+
+    team_id: str
+    user: str
+    scopes: frozenset[str]
+    redirect_uri: str
+    born: float = field(default_factory=time.monotonic)

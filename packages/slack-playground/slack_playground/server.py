@@ -1,18 +1,19 @@
 """The HTTP server: Slack's Web API, Socket Mode, the control API, the page."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from slack_playground.control import add_control_routes
-from slack_playground.files import FileRoutes
+from slack_playground.files import add_file_routes
 from slack_playground.manifest import Manifest
-from slack_playground.page_routes import AUTHORIZE, add_page_routes
 from slack_playground.records import LOOPBACK
-from slack_playground.response_urls import ResponseUrls
 from slack_playground.settings import Settings
 from slack_playground.slack import (
     APP_TOKEN,
@@ -20,12 +21,26 @@ from slack_playground.slack import (
     CLIENT_ID,
     CLIENT_SECRET,
     SIGNING_SECRET,
+    Kept,
     Slack,
-    open_slack,
+    Workspaces,
+    load,
 )
-from slack_playground.web_api import WebApi
+from slack_playground.web_api import answer_call
+from slack_playground.web_api.oauth import authorize
 
 BODY_BYTES = 24 * 1024 * 1024
+AUTHORIZE = "/oauth/v2/authorize"
+_KEEP_SECONDS = 1.0
+_PAGE = Path(__file__).parent / "page"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 AddRoutes = Callable[[web.Application], None]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,42 +50,52 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def serve(
     manifest: Manifest,
     *,
-    host: str = "127.0.0.1",
     port: int = 0,
     data_dir: Path | None = None,
     retry_delays: Sequence[float] = (0.0, 60.0, 300.0),
     add_model: AddRoutes | None = None,
 ) -> AsyncIterator[Slack]:
-    """Run a playground while the context is open; `slack.url` says where.
+    """Run a playground while the context is open; yields its first workspace, whose `url` it has.
 
-    `add_model` adds the routes of a model on loopback to the same server, if there is one.
-    Raises ValueError for a host other than this machine's loopback, OSError when the port is taken.
+    What it keeps is in `data_dir`, or in memory without one. `add_model` adds the routes of a model
+    on loopback to the same server, if there is one. Raises OSError when the port is taken or the
+    folder cannot be used.
     """
-    if host not in LOOPBACK:
-        raise ValueError(
-            f"The playground serves this machine only: use 127.0.0.1 as its host, not {host}."
-        )
-    settings = Settings(retry_delays=list(retry_delays))
-    async with open_slack(manifest, settings, data_dir=data_dir) as slack:
-        app = create_app(slack, add_model)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
+    file = None if data_dir is None else data_dir / "slack.json"
+    kept = Kept() if file is None else load(file)
+    workspaces = Workspaces(manifest, Settings(retry_delays=list(retry_delays)), kept)
+    runner = web.AppRunner(
+        _application(workspaces.first, add_model), access_log=None, shutdown_timeout=1.0
+    )
+    await runner.setup()
+    keeping = asyncio.create_task(_keep(workspaces, file))
+    try:
         try:
-            site = web.TCPSite(runner, host, port)
-            try:
-                await site.start()
-            except OSError as error:
-                raise OSError(f"Port {port} cannot be used: choose another --port.") from error
-            bound = runner.addresses[0][1]
-            slack.workspaces.listen_at(f"http://{'[::1]' if host == '::1' else host}:{bound}")
-            yield slack
-        finally:
-            await runner.cleanup()
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            raise OSError(f"Port {port} cannot be used: choose another --port.") from error
+        workspaces.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        workspaces.deliveries.resume(kept.pending)
+        yield workspaces.first
+    finally:
+        keeping.cancel()
+        await runner.cleanup()
+        await workspaces.http.close()
+        if file is not None:
+            workspaces.write(file)
+
+
+async def _keep(workspaces: Workspaces, file: Path | None) -> None:
+    """Write everything at most once a second, when something has changed."""
+    while file is not None:
+        await workspaces.updates.published.wait()
+        workspaces.updates.published.clear()
+        workspaces.write(file)
+        await asyncio.sleep(_KEEP_SECONDS)
 
 
 def facts(slack: Slack) -> dict[str, str | None]:
     """The addresses and tokens that an app needs; printed at start."""
-    identity = slack.workspace.identity
     return {
         "url": slack.url,
         "slack_api_url": f"{slack.url}/api/",
@@ -81,34 +106,38 @@ def facts(slack: Slack) -> dict[str, str | None]:
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "authorize_url": f"{slack.url}{AUTHORIZE}",
-        "team_id": identity.team_id,
-        "app_id": identity.app_id,
-        "bot_id": identity.bot_id,
-        "bot_user_id": identity.bot_user_id,
+        **asdict(slack.workspace.identity),
     }
 
 
-def create_app(slack: Slack, add_model: AddRoutes | None = None) -> web.Application:
-    """The aiohttp application of one playground."""
+def _application(slack: Slack, add_model: AddRoutes | None) -> web.Application:
     app = web.Application(middlewares=[_this_machine_only], client_max_size=BODY_BYTES)
-    web_api = WebApi(slack)
-    app.router.add_post("/api/{method}", web_api.handle)
-    app.router.add_get("/api/{method}", web_api.handle)
+    for method in ("GET", "POST"):
+        app.router.add_route(method, "/api/{method}", partial(answer_call, slack))
     app.router.add_get("/link/", slack.socket_mode.handle)
-    responses = ResponseUrls(slack)
-    app.router.add_post("/{path:commands|actions}/{team}/{key}", responses.handle)
-    FileRoutes(slack).add(app)
+    app.router.add_get(AUTHORIZE, partial(authorize, slack))
+    app.router.add_post("/{path:commands|actions}/{team}/{key}", partial(answer_call, slack))
+    add_file_routes(app, slack)
     add_control_routes(app, slack)
     slack.workspaces.with_model = add_model is not None
     if add_model is not None:
         add_model(app)
-    add_page_routes(app, slack)
+
+    async def index(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(_PAGE / "index.html")
+
+    async def guard(request: web.Request, response: web.StreamResponse) -> None:
+        if request.path == "/" or request.path.startswith("/page/"):
+            response.headers.update(_PAGE_HEADERS)
 
     async def close_slack(_app: web.Application) -> None:
         await slack.deliveries.close()
         await slack.socket_mode.close()
-        slack.workspaces.updates.publish({"changed": "stopped"})
+        slack.updates.publish("stopped")
 
+    app.router.add_get("/", index)
+    app.router.add_static("/page", _PAGE)
+    app.on_response_prepare.append(guard)
     app.on_shutdown.append(close_slack)
     return app
 
@@ -118,24 +147,9 @@ async def _this_machine_only(request: web.Request, handler: Handler) -> web.Stre
     """Refuse other hosts' names (DNS rebinding) and other sites' pages (cross-site requests)."""
     if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
         raise web.HTTPForbidden(text="The playground answers to 127.0.0.1 and localhost only.")
-    origin = request.headers.get("Origin")
-    if origin is not None and not _own_origin(origin, request):
-        raise web.HTTPForbidden(text="The playground answers its own page only.")
+    origin = request.headers.get("Origin", f"http://{request.host}")
     linked = request.path == AUTHORIZE and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    own = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-    if not (own or linked):
+    same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    if origin != f"http://{request.host}" or not (same_site or linked):
         raise web.HTTPForbidden(text="The playground answers its own page only.")
     return await handler(request)
-
-
-def _own_origin(origin: str, request: web.Request) -> bool:
-    parts = urlsplit(origin)
-    own = urlsplit(f"//{request.host}")
-    try:
-        return (
-            parts.scheme == "http"
-            and parts.hostname in LOOPBACK
-            and (parts.port or 80) == (own.port or 80)
-        )
-    except ValueError:
-        return False

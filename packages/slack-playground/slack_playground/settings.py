@@ -47,11 +47,6 @@ class Fault(BaseModel):
     retry_after: int | None = None
     chance: float = 1.0
 
-    @model_validator(mode="before")
-    @classmethod
-    def _lasting(cls, given: dict[str, object]) -> dict[str, object]:
-        return {"times": None, **given} if given.get("chance") is not None else given
-
     @model_validator(mode="after")
     def _one(self) -> Self:
         redirect = (self.method, self.status) == (DOWNLOAD, HTTPStatus.FOUND)

@@ -1,87 +1,86 @@
 """Everything that makes up one playground, put together."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections import defaultdict, deque
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from slack_playground.calls import Calls, Violations
 from slack_playground.delivery import Deliveries
-from slack_playground.events import Events
 from slack_playground.http_delivery import HttpDelivery
-from slack_playground.installation import Code, Installation, Token
-from slack_playground.interactions import Interactions
 from slack_playground.manifest import Manifest
-from slack_playground.posting import Posting
-from slack_playground.rate_limits import RateLimits
-from slack_playground.records import Json, new_identity
+from slack_playground.records import Code, Identity, Json, ResponseUrl, Token, Trigger
 from slack_playground.settings import Faults, Settings
 from slack_playground.socket_mode import SocketMode
-from slack_playground.storage import load, write
 from slack_playground.updates import Updates
-from slack_playground.views import Views
 from slack_playground.workspace import NotFoundError, Workspace
 
 BOT_TOKEN = "xoxb-playground"  # noqa: S105
 APP_TOKEN = "xapp-playground"  # noqa: S105
 SIGNING_SECRET = "playground-signing-secret"  # noqa: S105
-_KEEP_SECONDS = 1.0
-_NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 CLIENT_ID = "1000000000001.1000000000002"
 CLIENT_SECRET = "playground-client-secret"  # noqa: S105
+_NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 
 
 class Slack:
     """The parts of a running playground as seen from one workspace.
 
-    Workspace, installation, events, posting, interactions and rate limits are its own, everything
-    else is shared by all workspaces.
+    What the app may refer to there (`triggers`, `response_urls` by their path) and when each method
+    was `called` are its own; what comes from `workspaces` is shared by all.
+    `authorized` says for a shared channel whose authorization its events carry: where several of
+    its workspaces have the app, Slack sends one event with that of any of them.
     """
 
-    def __init__(
-        self, workspaces: "Workspaces", workspace: Workspace, installation: Json | None = None
-    ) -> None:
+    def __init__(self, workspaces: "Workspaces", workspace: Workspace) -> None:
         self.workspaces = workspaces
         self.manifest, self.settings = workspaces.manifest, workspaces.settings
         self.socket_mode, self.http = workspaces.socket_mode, workspaces.http
         self.deliveries, self.violations = workspaces.deliveries, workspaces.violations
         self.calls, self.faults = workspaces.calls, workspaces.faults
-        self.workspace = workspace
-        self.updates = workspaces.updates.of(workspace.identity.team_id)
-        self.installation = Installation(installation)
-        self.rate_limits = RateLimits()
-        self.events = Events(
-            workspace=workspace,
-            manifest=self.manifest,
-            installation=self.installation,
-            deliveries=self.deliveries,
-        )
-        self.posting = Posting(workspace=workspace, events=self.events, updates=self.updates)
-        self.views = Views(workspace=workspace, updates=self.updates)
-        self.interactions = Interactions(
-            workspace=workspace,
-            deliveries=self.deliveries,
-            posting=self.posting,
-            views=self.views,
-            violations=self.violations,
-            base_url=workspaces.url,
-        )
+        self.updates = workspaces.updates
+        self.workspace, self.installation = workspace, workspace.installation
+        self.called: defaultdict[str, deque[float]] = defaultdict(deque)
+        self.triggers: dict[str, Trigger] = {}
+        self.response_urls: dict[str, ResponseUrl] = {}
+        self.authorized: dict[str, Identity] = {}
 
     @property
     def url(self) -> str:
         """The address of the playground, "" before it listens."""
         return self.workspaces.url
 
-    @property
-    def granted(self) -> frozenset[str]:
-        """The scopes of the bot token."""
-        return self.installation.granted
 
-    def answers_to(self, token: str) -> bool:
-        """Whether this is a bot token of the workspace that works."""
-        return any(one.value == token for one in self.installation.active)
+@dataclass
+class Kept:
+    """What a playground keeps over a restart, as JSON; `pending` are events without an ack."""
+
+    pending: list[Json] = field(default_factory=list)
+    workspaces: list[Workspace] = field(default_factory=list)
+
+
+@cache
+def _adapter() -> TypeAdapter[Kept]:
+    return TypeAdapter(Kept)
+
+
+def load(file: Path) -> Kept:
+    """Return what was written, nothing if nothing was.
+
+    Raises OSError for a folder or file that cannot be used.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _adapter().validate_json(file.read_bytes()) if file.exists() else Kept()
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(
+            f"The playground cannot keep its data in {file.parent} ({reason}): choose another"
+            " --data-dir."
+        ) from error
 
 
 class Workspaces:
@@ -91,50 +90,29 @@ class Workspaces:
     a person of it installs it.
     """
 
-    def __init__(self, manifest: Manifest, settings: Settings, kept: Json) -> None:
-        """Begin with what was `kept`, {} for nothing."""
-        self.manifest = manifest
-        self.violations = Violations()
-        self.calls = Calls()
-        self.faults = Faults()
-        self.settings = settings
+    def __init__(self, manifest: Manifest, settings: Settings, kept: Kept) -> None:
+        """Begin with what was `kept`."""
+        self.manifest, self.settings = manifest, settings
+        self.violations, self.calls, self.faults = Violations(), Calls(), Faults()
         self.updates = Updates()
-        parts = kept.get("workspaces") or [{}]
-        made = [Workspace(bot_name=manifest.bot_name, kept=part.get("workspace")) for part in parts]
-        self._app_id = made[0].identity.app_id
-        self.socket_mode = SocketMode(self._app_id, self.updates)
+        stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
+        self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)
         self.http = HttpDelivery(SIGNING_SECRET)
-        self.deliveries = Deliveries(
-            {"socket": self.socket_mode, "http": self.http},
-            self.updates,
-            settings,
-        )
+        self.deliveries = Deliveries(self.socket_mode, self.http, self.updates, settings)
         self.url = ""
         self.with_model = False
         self.links: dict[str, str | None] = {}
         self.codes: dict[str, Code] = {}
-        self._all: dict[str, Slack] = {}
-        for workspace, part in zip(made, parts, strict=True):
-            opened = Slack(self, workspace, part.get("installation"))
-            self._all[workspace.identity.team_id] = opened
-        self.first = self._all[made[0].identity.team_id]
+        self._all = {one.identity.team_id: Slack(self, one) for one in stored}
+        self.first = self.all[0]
         self.first.installation.restore(manifest.scopes, BOT_TOKEN)
 
-    def content(self) -> Json:
-        """Everything; as JSON it is what `kept` is made of."""
-        return {
-            "pending": list(self.deliveries.pending.values()),
-            "workspaces": [
-                {"workspace": one.workspace.content(), "installation": one.installation.content()}
-                for one in self.all
-            ],
-        }
-
-    def listen_at(self, url: str) -> None:
-        """Note the address that the server listens at."""
-        self.url = url
-        for slack in self.all:
-            slack.interactions.base_url = url
+    def write(self, file: Path) -> None:
+        """Write everything that is kept; a stop in between leaves what was there."""
+        kept = Kept([*self.deliveries.pending.values()], [one.workspace for one in self.all])
+        new = file.with_suffix(".new")
+        new.write_bytes(_adapter().dump_json(kept))
+        new.replace(file)
 
     @property
     def all(self) -> list[Slack]:
@@ -146,24 +124,22 @@ class Workspaces:
         if not team_id:
             return self.first
         if team_id not in self._all:
-            raise NotFoundError(f"There is no workspace {team_id!r}.")
+            raise NotFoundError("workspace", team_id)
         return self._all[team_id]
 
     def add(self, name: str, *, like: Slack | None = None) -> Slack:
         """Add a workspace; with `like` its people and channels have the ids they have there."""
-        identity = replace(
-            new_identity(),
-            app_id=self._app_id,
-            team_name=name,
-            team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
+        app_id = self.first.workspace.identity.app_id
+        domain = _NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace"
+        added = Workspace(
+            identity=replace(Identity(), app_id=app_id, team_name=name, team_domain=domain)
         )
-        workspace = Workspace(
-            bot_name=self.manifest.bot_name,
-            identity=identity,
-            like=None if like is None else like.workspace,
-        )
-        self._all[identity.team_id] = Slack(self, workspace)
-        return self._all[identity.team_id]
+        if like is None:
+            added.with_sample(self.manifest.bot_name)
+        else:
+            added.with_copy(self.manifest.bot_name, like.workspace)
+        self._all[added.identity.team_id] = Slack(self, added)
+        return self._all[added.identity.team_id]
 
     def caller(self, token: str) -> tuple[Slack, Token | None]:
         """The workspace of a token, and the token; the first and None for an unknown one."""
@@ -171,36 +147,3 @@ class Workspaces:
             if token in slack.installation.tokens:
                 return slack, slack.installation.tokens[token]
         return self.first, None
-
-
-@asynccontextmanager
-async def open_slack(
-    manifest: Manifest, settings: Settings, *, data_dir: Path | None
-) -> AsyncIterator[Slack]:
-    """Put a playground together; what it keeps is in `data_dir`, or in memory without one.
-
-    Yields its first workspace.
-    """
-    file = None if data_dir is None else data_dir / "slack.json"
-    kept = {} if file is None else load(file)
-    workspaces = Workspaces(manifest, settings, kept)
-    workspaces.deliveries.resume(kept.get("pending", []))
-    keeping = asyncio.create_task(_keep(workspaces, file))
-    try:
-        yield workspaces.first
-    finally:
-        keeping.cancel()
-        await workspaces.deliveries.close()
-        await workspaces.socket_mode.close()
-        await workspaces.http.close()
-        if file is not None:
-            write(file, workspaces.content())
-
-
-async def _keep(workspaces: Workspaces, file: Path | None) -> None:
-    """Write everything at most once a second, when something has changed."""
-    while file is not None:
-        await workspaces.updates.published.wait()
-        workspaces.updates.published.clear()
-        write(file, workspaces.content())
-        await asyncio.sleep(_KEEP_SECONDS)

@@ -5,42 +5,26 @@ import itertools
 import json
 import logging
 import secrets
-import time
 import uuid
 from contextlib import suppress
 
 from aiohttp import WSMsgType, web
 
-from slack_playground.delivery import Answer, Kind
-from slack_playground.records import Json
+from slack_playground.records import Json, RequestKind
 from slack_playground.updates import Updates
 
 logger = logging.getLogger(__name__)
-
-MAX_CONNECTIONS = 10
-TICKET_SECONDS = 30.0
 
 
 class Connection:
     """One open WebSocket, with the envelopes that wait for their ack on it."""
 
-    def __init__(
-        self,
-        number: int,
-        socket: web.WebSocketResponse,
-        transport: asyncio.Transport | None,
-    ) -> None:
+    def __init__(self, number: int, socket: web.WebSocketResponse, request: web.Request) -> None:
         self.number = number
         self.socket = socket
-        self.transport = transport
+        self.transport = request.transport
         self.retiring = False
         self.waiting: dict[str, asyncio.Future[Json]] = {}
-
-    def fail_pending(self) -> None:
-        """Fail every pending envelope: the app can no longer ack on this connection."""
-        for future in self.waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError())
 
 
 class SocketMode:
@@ -49,10 +33,10 @@ class SocketMode:
     def __init__(self, app_id: str, updates: Updates) -> None:
         self._app_id = app_id
         self._updates = updates
-        self._tickets: dict[str, float] = {}
+        self._tickets: set[str] = set()
         self._connections: list[Connection] = []
         self._numbers = itertools.count(1)
-        self._turn = 0
+        self._turn = itertools.count(1)
         self._opened = asyncio.Event()
 
     @property
@@ -61,23 +45,20 @@ class SocketMode:
         return len(self._connections)
 
     def ticket(self) -> str:
-        """A one-time ticket for apps.connections.open, good for 30 seconds."""
+        """A ticket for one connection, for apps.connections.open."""
         ticket = secrets.token_hex(16)
-        self._tickets[ticket] = time.monotonic()
+        self._tickets.add(ticket)
         return ticket
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket until it closes."""
-        issued = self._tickets.pop(request.query.get("ticket", ""), None)
-        if issued is None or time.monotonic() - issued > TICKET_SECONDS:
-            raise web.HTTPForbidden(text="This connection URL is used up or too old.")
+        ticket = request.query.get("ticket", "")
+        if ticket not in self._tickets:
+            raise web.HTTPForbidden(text="This connection URL is used up.")
+        self._tickets.remove(ticket)
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024)
         await socket.prepare(request)
-        if len(self._connections) >= MAX_CONNECTIONS:
-            await socket.send_json(self._disconnect_message("too_many_websockets"))
-            await socket.close()
-            return socket
-        connection = Connection(next(self._numbers), socket, request.transport)
+        connection = Connection(next(self._numbers), socket, request)
         await socket.send_json(
             {
                 "type": "hello",
@@ -114,9 +95,12 @@ class SocketMode:
                 future.set_result(message)
 
     def _forget(self, connection: Connection) -> None:
+        """Drop a connection; no ack can come for the envelopes that wait on it."""
         if connection in self._connections:
             self._connections.remove(connection)
-        connection.fail_pending()
+        for future in connection.waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionResetError())
         self._look()
 
     def _usable(self) -> list[Connection]:
@@ -124,63 +108,51 @@ class SocketMode:
 
     def _look(self) -> None:
         """Note whether there is a connection for new envelopes, and tell the page."""
-        self._updates.publish({"changed": "state"})
+        self._updates.publish("state")
         if self._usable():
             self._opened.set()
         else:
             self._opened.clear()
 
-    def _disconnect_message(self, reason: str) -> Json:
-        return {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
+    async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
+        """Send one envelope to the connection whose turn it is, and wait for its ack.
 
-    async def _next(self, patience: float) -> Connection | None:
-        """The connection whose turn it is, waiting for one to open if there is none."""
+        Returns what the record of the attempt says of the ack. With no connection, an event waits
+        for one as long as it would wait for its ack; a command or interaction fails at once, as in
+        Slack.
+        """
+        is_event = kind == "events_api"
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience if is_event else 0):
                 await self._opened.wait()
         usable = self._usable()
         if not usable:
-            return None
-        self._turn += 1
-        return usable[self._turn % len(usable)]
-
-    async def send(
-        self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
-    ) -> Answer:
-        """Send one envelope to one connection and wait for its ack.
-
-        With no connection, an event waits for one as long as it would wait for its ack; a
-        command or interaction fails at once, as in Slack.
-        """
-        connection = await self._next(patience if kind == "events_api" else 0)
-        if connection is None:
-            return Answer(ok=False, reason="no_connection")
+            return {"reason": "no_connection"}
+        connection = usable[next(self._turn) % len(usable)]
         envelope_id = str(uuid.uuid4())
         envelope: Json = {
             "envelope_id": envelope_id,
             "payload": body,
             "type": kind,
-            "accepts_response_payload": kind != "events_api",
+            "accepts_response_payload": not is_event,
         }
-        if kind == "events_api":
-            envelope |= {"retry_attempt": retry_num, "retry_reason": retry_reason}
+        if is_event:
+            envelope["retry_attempt"] = retry["retry_num"]
+            envelope["retry_reason"] = retry["retry_reason"]
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope_id] = future
         detail = {"envelope_id": envelope_id, "connection": connection.number}
         try:
             await connection.socket.send_json(envelope)
             async with asyncio.timeout(patience):
-                ack = await future
+                payload = (await future).get("payload")
         except TimeoutError:
-            return Answer(ok=False, reason="timeout", detail=detail)
+            return {"reason": "timeout", **detail}
         except ConnectionError:
-            return Answer(ok=False, reason="connection_failed", detail=detail)
+            return {"reason": "connection_failed", **detail}
         finally:
-            connection.waiting.pop(envelope_id, None)
-        payload = ack.get("payload")
-        return Answer(
-            ok=True, payload=payload if isinstance(payload, dict) else None, detail=detail
-        )
+            del connection.waiting[envelope_id]
+        return {"ok": True, "answer": payload if isinstance(payload, dict) else None, **detail}
 
     async def disconnect(self, reason: str) -> int:
         """Make every connection go: "drop" cuts it, else Slack's polite `disconnect` message.
@@ -191,12 +163,17 @@ class SocketMode:
         for connection in told:
             connection.retiring = True
             self._look()
-            if reason == "drop":
-                self._forget(connection)
-                if connection.transport is not None:
-                    connection.transport.abort()
-            else:
-                await connection.socket.send_json(self._disconnect_message(reason))
+            if reason != "drop":
+                polite = {
+                    "type": "disconnect",
+                    "reason": reason,
+                    "debug_info": {"host": "playground"},
+                }
+                await connection.socket.send_json(polite)
+                continue
+            self._forget(connection)
+            if connection.transport is not None:
+                connection.transport.abort()
         return len(told)
 
     async def close(self) -> None:

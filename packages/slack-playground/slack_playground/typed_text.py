@@ -1,7 +1,8 @@
 """Turns what a person types into what Slack stores: escaped text and rich text blocks."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from itertools import groupby
 
 from slack_playground.records import Channel, Json, User, new_id
 
@@ -16,6 +17,8 @@ _TOKEN = re.compile(
     r"|(?P<strike>(?<!\w)~[^~\n]+~(?!\w))"
     r"|:(?P<emoji>[a-z+-][a-z0-9_+'-]*):",
 )
+_MARKS = {"code": "`", "bold": "*", "italic": "_", "strike": "~"}
+_CHANNEL_NAME = re.compile(r"(?<!\S)#([\w-]+)")
 _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 
 
@@ -33,10 +36,7 @@ class TypedText:
 
     def __init__(self, typed: str, users: Iterable[User], channels: Iterable[Channel]) -> None:
         self._users = {user.id: user for user in users}
-        self._channels = {channel.id for channel in channels}
-        self._names = sorted(
-            ((user.name, user.id) for user in self._users.values()), key=lambda pair: -len(pair[0])
-        )
+        self._channels = {channel.id: channel for channel in channels}
         self.mentions: list[str] = []
         self._texts: list[str] = []
         self._elements: list[Json] = []
@@ -61,20 +61,13 @@ class TypedText:
             )
 
     def _lines(self, typed: str) -> None:
-        """Split into runs of quoted and plain lines."""
+        """Take the runs of quoted and of plain lines."""
         if not typed:
             return
-        runs: list[tuple[bool, list[str]]] = []
-        for line in typed.split("\n"):
-            quoted = line.startswith(">")
-            if not runs or runs[-1][0] != quoted:
-                runs.append((quoted, []))
-            runs[-1][1].append(line)
         texts = []
-        for quoted, lines in runs:
-            if quoted:
-                lines = [line.removeprefix(">").removeprefix(" ") for line in lines]
-            text, elements = self._inline("\n".join(lines))
+        for quoted, lines in groupby(typed.split("\n"), lambda line: line.startswith(">")):
+            plain = [line.removeprefix(">").removeprefix(" ") if quoted else line for line in lines]
+            text, elements = self._inline("\n".join(plain))
             if quoted:
                 text = "\n".join(f"&gt; {line}" for line in text.split("\n"))
             texts.append(text)
@@ -101,55 +94,37 @@ class TypedText:
             plain(typed[position : token.start()])
             position = token.end()
             kind, value = next((k, v) for k, v in token.groupdict().items() if v is not None)
-            convert = _CONVERSIONS.get(kind)
-            if kind == "user" and value in self._users:
-                texts.append(f"<@{value}>")
-                elements.append({"type": "user", "user_id": value})
-                self.mentions.append(value)
-            elif kind == "channel" and value in self._channels:
-                texts.append(f"<#{value}>")
-                elements.append({"type": "channel", "channel_id": value})
-            elif convert is not None:
-                text, element = convert(value)
-                texts.append(text)
-                elements.append(element)
+            text, element = escape(token.group()), Json(type=kind)
+            if kind in _MARKS:
+                element = {"type": "text", "text": value.strip(_MARKS[kind]), "style": {kind: True}}
+            elif kind == "emoji":
+                element["name"] = value
+            elif kind == "url":
+                text, element = f"<{escape(value)}>", {"type": "link", "url": value}
+            elif kind == "email":
+                text = f"<mailto:{value}|{value}>"
+                element = {"type": "link", "url": f"mailto:{value}", "text": value}
+            elif value in (self._users if kind == "user" else self._channels):
+                text, element[f"{kind}_id"] = token.group(), value
+                self.mentions += [value] if kind == "user" else []
             else:
                 plain(token.group())
+                continue
+            texts.append(text)
+            elements.append(element)
         plain(typed[position:])
         return "".join(texts), elements
 
     def _names_to_ids(self, typed: str) -> str:
-        """Replace @Name by <@ID> outside inline code."""
-        if "@" not in typed:
-            return typed
+        """Replace @Name by <@ID> and #channel by <#ID> outside inline code."""
         pieces = re.split(r"(`[^`\n]+`)", typed)
+        ids = {one.name: one.id for one in self._channels.values() if one.kind == "public"}
         for index in range(0, len(pieces), 2):
-            for name, user_id in self._names:
-                pieces[index] = re.sub(
-                    rf"(?<![A-Za-z0-9_<@])@{re.escape(name)}(?![A-Za-z0-9_])",
-                    f"<@{user_id}>",
-                    pieces[index],
-                )
+            if "@" in typed:
+                for user in sorted(self._users.values(), key=lambda one: -len(one.name)):
+                    name = rf"(?<![A-Za-z0-9_<@])@{re.escape(user.name)}(?![A-Za-z0-9_])"
+                    pieces[index] = re.sub(name, f"<@{user.id}>", pieces[index])
+            pieces[index] = _CHANNEL_NAME.sub(
+                lambda found: f"<#{ids[found[1]]}>" if found[1] in ids else found[0], pieces[index]
+            )
         return "".join(pieces)
-
-
-def _styled(mark: str, style: str) -> Callable[[str], tuple[str, Json]]:
-    def convert(value: str) -> tuple[str, Json]:
-        inner = value.strip(mark)
-        return escape(value), {"type": "text", "text": inner, "style": {style: True}}
-
-    return convert
-
-
-_CONVERSIONS: dict[str, Callable[[str], tuple[str, Json]]] = {
-    "code": _styled("`", "code"),
-    "bold": _styled("*", "bold"),
-    "italic": _styled("_", "italic"),
-    "strike": _styled("~", "strike"),
-    "emoji": lambda name: (f":{name}:", {"type": "emoji", "name": name}),
-    "url": lambda url: (f"<{escape(url)}>", {"type": "link", "url": url}),
-    "email": lambda mail: (
-        f"<mailto:{mail}|{mail}>",
-        {"type": "link", "url": f"mailto:{mail}", "text": mail},
-    ),
-}

@@ -1,96 +1,64 @@
-"""The part of the control API that creates and changes people and conversations."""
+"""The part of the control API that changes people, conversations, workspaces, installations."""
 
+import random
 import zoneinfo
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
+from slack_playground import posting
+from slack_playground.control.queries import workspace_summary
+from slack_playground.events import emit, member
+from slack_playground.objects import user_object
 from slack_playground.records import Json, User, new_id
-from slack_playground.slack import Slack
-from slack_playground.web_api.people import is_external, user_object
+from slack_playground.slack import BOT_TOKEN, Slack
+from slack_playground.web_api.oauth import decide
+
+_FIELDS = {"name", "locale", "tz", "deleted", "is_restricted", "is_ultra_restricted"}
 
 
-def _time_zone(tz: str) -> str:
-    if tz not in zoneinfo.available_timezones():
-        raise ValueError(f"{tz!r} is not a time zone.")
-    return tz
+def _set(user: User, fields: Json) -> None:
+    """Set fields of a person; raises ValueError for one of another type, or a wrong time zone."""
+    for name, value in fields.items():
+        if value is None:
+            continue
+        if name not in _FIELDS or type(value) is not type(getattr(user, name)) or value == "":
+            raise ValueError(f"{name} cannot be {value!r}.")
+        if name == "tz" and value not in zoneinfo.available_timezones():
+            raise ValueError(f"{value!r} is not a time zone.")
+        setattr(user, name, value)
 
 
-async def add_user(
-    slack: Slack,
-    name: str,
-    locale: str = "en-US",
-    tz: str = "America/Los_Angeles",
-    team: str | None = None,
-    external: bool = False,
-    is_bot: bool = False,
+def add_user(
+    slack: Slack, name: str, team: str | None = None, external: bool = False, **fields: Any
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
-    if not name.strip():
-        raise ValueError("name must not be empty.")
-    user = slack.workspace.add_user(
-        name.strip(),
-        locale=locale,
-        tz=_time_zone(tz),
-        team=(team or new_id("T")) if external else None,
-        is_bot=is_bot,
-    )
-    _changed(slack)
+    home = {"team": team or new_id("T")} if external else {}
+    user = slack.workspace.add_user(name, is_bot=fields.pop("is_bot", False), **home)
+    _set(user, {"name": name.strip(), **fields})
+    slack.updates.publish("state")
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
 
-def _changed(slack: Slack) -> None:
-    slack.updates.publish({"changed": "state"})
-
-
-async def update_user(
-    slack: Slack,
-    user: str,
-    name: str | None = None,
-    locale: str | None = None,
-    tz: str | None = None,
-    deleted: bool | None = None,
-    is_restricted: bool | None = None,
-    is_ultra_restricted: bool | None = None,
-) -> Json:
+def update_user(slack: Slack, user: User, **fields: Any) -> Json:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
-    person = slack.workspace.user(user)
-    changes = {
-        "name": name,
-        "locale": locale,
-        "tz": None if tz is None else _time_zone(tz),
-        "deleted": deleted,
-        "is_restricted": is_restricted,
-        "is_ultra_restricted": is_ultra_restricted,
-    }
-    for field, value in changes.items():
-        if value is not None:
-            setattr(person, field, value)
-    slack.events.emit(
-        {
-            "type": "user_change",
-            "user": user_object(person, locale=not is_external(slack, person)),
-            "cache_ts": person.updated,
-            "event_ts": slack.workspace.next_ts(),
-        }
-    )
-    _changed(slack)
-    return {"id": user}
+    _set(user, fields)
+    shown = user_object(user, slack.workspace.identity.team_id)
+    emit(slack, "user_change", user=shown, cache_ts=user.updated)
+    slack.updates.publish("state")
+    return {"id": user.id}
 
 
-def _people(slack: Slack, ids: list[str] | None) -> list[User]:
-    return [slack.workspace.user(user) for user in ids or ()]
-
-
-async def add_channel(
+def add_channel(
     slack: Slack,
     kind: Literal["public", "private", "mpim", "connect"],
-    members: list[str] | None = None,
+    members: list[str],
     name: str | None = None,
     app: bool = True,
 ) -> Json:
     """Add a conversation; the app is a member unless "app" is false."""
-    inside = [user.id for user in _people(slack, members)]
+    inside = [slack.workspace.user(user).id for user in members]
     if not inside:
-        raise ValueError("members is missing: a conversation has people in it.")
+        raise ValueError("members is empty: a conversation has people in it.")
     if app:
         inside.append(slack.workspace.identity.bot_user_id)
     channel = slack.workspace.add_channel(
@@ -99,11 +67,11 @@ async def add_channel(
         inside,
         shared=kind == "connect",
     )
-    _changed(slack)
+    slack.updates.publish("state")
     return {"id": channel.id, "name": channel.name, "channel": channel.id}
 
 
-async def update_channel(
+def update_channel(
     slack: Slack,
     channel: str,
     authorized: str | None = None,
@@ -118,39 +86,93 @@ async def update_channel(
     The app can be removed too: it gets `channel_left` or `group_left`. `authorized` is the
     workspace whose authorization the channel's events carry.
     """
-    workspace, events = slack.workspace, slack.events
+    workspace = slack.workspace
     place = workspace.channel(channel)
     if authorized is not None:
-        events.authorized[place.id] = slack.workspaces.of(authorized).workspace.identity
-    joining = [user for user in _people(slack, add) if user.id not in place.members]
-    leaving = [user for user in _people(slack, remove) if user.id in place.members]
+        slack.authorized[place.id] = slack.workspaces.of(authorized).workspace.identity
+    joining, leaving = ([workspace.user(user) for user in ids or ()] for ids in (add, remove))
     open_to_all = place.kind in ("public", "private")
     if private is not None and open_to_all and private != (place.kind == "private"):
         place.kind = "private" if private else "public"
-        done = f"channel_convert_to_{place.kind}"
         text = f"made this channel *{place.kind}*."
-        slack.posting.system(place, done, place.members[0], text)
-    if archived is not None and archived != place.archived:
-        place.archived = archived
-        events.notice(place, "channel_archive" if archived else "channel_unarchive")
+        posting.system(slack, place, f"channel_convert_to_{place.kind}", place.members[0], text)
+    if archived not in (None, place.archived):
+        place.archived = bool(archived)
+        emit(slack, "channel_archive" if archived else "channel_unarchive", place)
     if shared is not None and shared != place.shared:
         place.shared = shared
         other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}
-        events.notice(place, "channel_shared" if shared else "channel_unshared", **other)
-    slack.posting.join(place, joining)
-    for user in leaving:
+        emit(slack, "channel_shared" if shared else "channel_unshared", place, **other)
+    posting.join(slack, place, [user for user in joining if user.id not in place.members])
+    for user in [user for user in leaving if user.id in place.members]:
         if user.id == workspace.identity.bot_user_id:
             left = "channel_left" if place.kind == "public" else "group_left"
-            events.notice(place, left, actor_id=user.id)
-        events.member(place, user, "member_left_channel")
+            emit(slack, left, place, actor_id=user.id)
+        member(slack, place, user, "member_left_channel")
         place.members.remove(user.id)
-    _changed(slack)
+    slack.updates.publish("state")
     return {"id": place.id}
 
 
-POSTS = {
+def authorize(
+    slack: Slack,
+    query: Json,
+    allow: bool = False,
+    team: str = "",
+    user: str = "",
+    declined: list[str] | None = None,
+) -> Json:
+    """Allow or refuse an installation as a person of `team`; return where they go to."""
+    chosen = slack.workspaces.of(team)
+    return {"redirect": decide(chosen, query, user if allow else None, declined or [])}
+
+
+def add_workspace(slack: Slack, name: str, like: str | None = None) -> Json:
+    """Add a workspace without the app; `like` names one whose ids it gets."""
+    workspaces = slack.workspaces
+    added = workspaces.add(name, like=None if like is None else workspaces.of(like))
+    slack.updates.publish("state")
+    return workspace_summary(added)
+
+
+def uninstall(
+    slack: Slack, events: list[Literal["tokens_revoked", "app_uninstalled"]] | None = None
+) -> Json:
+    """Uninstall the app: its tokens stop working and it gets both events, in any order.
+
+    `events` names those that are sent instead, in their order.
+    """
+    revoked = [token.value for token in slack.installation.active]
+    tokens = {"oauth": [], "bot": [slack.workspace.identity.bot_user_id]}
+    departures: dict[str, Json] = {"tokens_revoked": {"tokens": tokens}, "app_uninstalled": {}}
+    for name in random.sample([*departures], len(departures)) if events is None else events:
+        emit(slack, name, event_ts=None, **departures[name])
+    slack.installation.uninstall()
+    slack.updates.publish("state")
+    return {"revoked": revoked}
+
+
+def install(slack: Slack, declined: list[str] | None = None) -> Json:
+    """Install the app without OAuth, without the optional scopes in `declined`."""
+    refused = frozenset(declined or ())
+    if needed := sorted(refused - slack.manifest.optional_scopes):
+        raise ValueError(f"{needed[0]} is not an optional scope of the manifest.")
+    scopes, token = slack.manifest.scopes - refused, BOT_TOKEN
+    if slack is slack.workspaces.first:
+        slack.installation.restore(scopes, token)
+    else:
+        token = slack.installation.install(scopes, seconds=None)["access_token"]
+    slack.updates.publish("state")
+    return {"token": token}
+
+
+POSTS: dict[str, Callable[..., object]] = {
     "users": add_user,
     "users/update": update_user,
     "channels": add_channel,
     "channels/update": update_channel,
+    "workspaces": add_workspace,
+    "authorization": authorize,
+    "install": install,
+    "uninstall": uninstall,
 }

@@ -7,9 +7,8 @@ from slack_playground.web_api import (  # noqa: F401
     files,
     oauth,
     people,
-    streams,
     views,
 )
-from slack_playground.web_api.dispatch import WebApi
+from slack_playground.web_api.dispatch import answer_call
 
-__all__ = ["WebApi"]
+__all__ = ["answer_call"]

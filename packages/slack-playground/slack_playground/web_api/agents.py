@@ -1,43 +1,136 @@
-"""assistant.threads.setStatus and agents.sessions.*: status line, sessions."""
+"""Streams, messages that grow while people read them; status lines; sessions of agents."""
 
+import copy
 import time
-from typing import Any
 
-from slack_playground.block_kit import Errors, check
-from slack_playground.records import Channel, Json, Thread
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground import posting
+from slack_playground.block_kit import MARKDOWN_CHARACTERS
+from slack_playground.records import Channel, Json, Message
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.chat import check_blocks, read_blocks, read_metadata
+from slack_playground.web_api.methods import SlackError
 
 STATUSES = ("active", "processing", "suspended", "closed")
+# A card counts with the text. Source: https://github.com/paradigmxyz/centaur/pull/505
+_CARD_CHARACTERS = 300
 
 
-def _thread(call: Call, channel: Channel) -> Thread:
-    thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
-    return call.slack.workspace.thread(channel.id, thread_ts)
+@serves("chat.startStream")
+def _start(call: Call) -> Json:
+    channel = call.open_channel()
+    thread_ts = call.thread(channel) or ""
+    if channel.kind != "im":
+        _check_recipient(call)
+    call.check("task_display_mode", "one:timeline|plan")
+    slack, recipient = call.slack, call.text("recipient_user_id")
+    message = posting.new_of_app(slack, channel, {}, thread_ts, stream="live")
+    text, chunks = _pieces(call, message)
+    posting.extend_stream(slack, message, text, chunks)
+    if channel.kind != "im":
+        message.stream_for, message.stream_opened = recipient, copy.deepcopy(message.body)
+    posting.add(slack, channel, message)
+    root = slack.workspace.find(channel.id, thread_ts)
+    author = "" if root is None else str(root.body.get("user", ""))
+    posting.set_session(slack, channel.id, thread_ts, "processing", initiator=author)
+    return {"channel": channel.id, "ts": message.ts}
 
 
-def _check(spec: str, value: Any, pointer: str) -> None:
-    errors: Errors = []
-    check(spec, value, pointer, errors)
-    if errors:
-        raise SlackError("invalid_arguments", *errors)
+def _check_recipient(call: Call) -> None:
+    for name in ("recipient_user_id", "recipient_team_id"):
+        if not call.args.get(name):
+            raise SlackError(f"missing_{name}")
+    users, team = call.slack.workspace.users, call.text("recipient_team_id")
+    if team not in {user.team for user in users.values()}:
+        raise SlackError("team_not_found")
+    if call.slack.workspace.user(call.text("recipient_user_id")).team != team:
+        raise SlackError("user_not_found")
+
+
+def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
+    """The text this call adds to a streamed message, and its other chunks; raises SlackError.
+
+    Each stream takes its content in one argument only, the one its first content came in.
+    """
+    if "markdown_text" in call.args and "chunks" in call.args:
+        raise SlackError("invalid_arguments", "markdown_text and chunks exclude each other")
+    call.check("chunks", "list0:1000:@chunks", "invalid_chunks")
+    text = call.text("markdown_text")
+    chunks: list[Json] = []
+    for chunk in call.args.get("chunks", []):
+        if chunk["type"] == "markdown_text":
+            text += chunk["text"]
+            continue
+        if chunk["type"] == "blocks":
+            check_blocks(chunk["blocks"], "invalid_chunks")
+        chunks.append(chunk)
+    named = "".join(name for name in ("markdown_text", "chunks") if call.args.get(name))
+    if named and message.stream_mode not in ("", named):
+        raise SlackError("streaming_mode_mismatch")
+    whole = message.body["text"] + text
+    every = [*message.stream_chunks, *chunks]
+    cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
+    length = len(whole) + _CARD_CHARACTERS * len(cards)
+    if len(text) > MARKDOWN_CHARACTERS or length > call.slack.settings.stream_characters:
+        raise SlackError("msg_too_long")
+    message.stream_mode = message.stream_mode or named
+    return text, chunks
+
+
+@serves("chat.appendStream")
+def _append(call: Call) -> Json:
+    channel = call.channel()
+    message = call.own_message(channel, "message_not_owned_by_app")
+    if message.stream == "stopped_by_user":
+        raise SlackError("stopped_by_user")
+    if message.stream != "live":
+        raise SlackError("message_not_in_streaming_state")
+    text, chunks = _pieces(call, message)
+    if not text and not chunks:
+        raise SlackError("no_text")
+    posting.extend_stream(call.slack, message, text, chunks)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+@serves("chat.stopStream")
+def stop(call: Call) -> Json:
+    """chat.stopStream.
+
+    After the person pressed Stop it still takes blocks, metadata and session_status once, but no
+    more text.
+    """
+    channel = call.channel()
+    message = call.own_message(channel, "message_not_owned_by_app")
+    call.check("session_status", f"one:{'|'.join(STATUSES)}")
+    if message.stream not in ("live", "stopped_by_user"):
+        raise SlackError("message_not_in_streaming_state")
+    text, chunks = _pieces(call, message)
+    if message.stream == "stopped_by_user" and (text or chunks):
+        raise SlackError("stopped_by_user")
+    blocks = read_blocks(call) if "blocks" in call.args else []
+    message.metadata = read_metadata(call) or message.metadata
+    before = copy.deepcopy(message.body)
+    posting.end_stream(call.slack, message, "stopped", call.text("session_status") or "active")
+    posting.extend_stream(call.slack, message, text, chunks, blocks)
+    posting.changed(call.slack, message, before)
+    return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
 
 
 @serves("assistant.threads.setStatus")
 def set_status(call: Call) -> Json:
     """assistant.threads.setStatus; an empty status clears the line."""
-    loading = call.args.get("loading_messages", [])
-    if "loading_messages" in call.args:
-        _check("list:10:str:50", loading, "/loading_messages")
-    thread = _thread(call, call.channel("channel_id"))
-    thread.status = call.text("status")
-    thread.loading_messages = list(loading) if thread.status else []
-    thread.status_set = time.time()
-    call.slack.posting.set_thread(thread)
+    call.check("loading_messages", "list:10:str:50")
+    channel = call.channel("channel_id")
+    thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
+    thread = call.slack.workspace.thread(channel.id, thread_ts)
+    thread.status, thread.status_set = call.text("status"), time.time()
+    thread.loading_messages = call.args.get("loading_messages", []) if thread.status else []
+    posting.published(call.slack, thread)
     return {}
 
 
 def _session_channel(call: Call) -> Channel:
     """The conversation of a session: the app is in it, and the call names a thread of it."""
+    call.check("title", "str0:200")
     channel = call.channel("channel_id", member=False)
     if call.bot.id not in channel.members:
         raise SlackError("not_authorized")
@@ -50,36 +143,30 @@ def _session_channel(call: Call) -> Channel:
 def session_status(call: Call) -> Json:
     """agents.sessions.setStatus; makes the session when it is new."""
     channel = _session_channel(call)
-    status = call.text("status")
+    status, title = call.text("status"), call.text("title")
     if status not in STATUSES:
         raise SlackError("invalid_status")
-    _check("str0:200", call.text("title"), "/title")
     initiator = call.text("initiator_user_id")
     if initiator and initiator not in channel.members:
         raise SlackError("user_not_found")
-    thread = call.slack.posting.set_session(
-        channel, call.text("thread_ts"), status, title=call.text("title"), initiator=initiator
+    thread = posting.set_session(
+        call.slack, channel.id, call.text("thread_ts"), status, title=title, initiator=initiator
     )
-    answer: Json = {
-        "status": thread.session,
-        "agent_status": thread.session,
-        "title": thread.session_title,
-    }
+    answer: Json = {"status": status, "agent_status": status, "title": thread.session_title}
     if "agent_session_stopped" not in call.slack.manifest.events:
         answer["warning"] = "missing_agent_session_stopped_event_subscription"
     return answer
 
 
 @serves("agents.sessions.rename")
-def rename(call: Call) -> Json:
-    """agents.sessions.rename."""
+def _rename(call: Call) -> Json:
     channel = _session_channel(call)
+    call.check("title", "str:200")
     if channel.archived:
         raise SlackError("is_archived")
-    _check("str:200", call.text("title"), "/title")
     thread = call.slack.workspace.thread(channel.id, call.text("thread_ts"))
     if not thread.session:
         raise SlackError("session_not_found")
     thread.session_title = call.text("title")
-    call.slack.posting.set_thread(thread)
+    posting.published(call.slack, thread)
     return {"title": thread.session_title}

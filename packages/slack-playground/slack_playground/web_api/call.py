@@ -4,41 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from slack_playground import posting
+from slack_playground.block_kit import Errors, check
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
+from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
-from slack_playground.web_api.methods import Method
-from slack_playground.workspace import NotFoundError
-
-
-class SlackError(Exception):
-    """The call is refused with Slack's name of the error."""
-
-    def __init__(self, error: str, *messages: str, **extra: Any) -> None:
-        super().__init__(error)
-        self.error = error
-        self.messages = list(messages)
-        self.extra = extra
-
-    def body(self) -> Json:
-        """The answer: ok false, the error, and what it says about it."""
-        body: Json = {"ok": False, "error": self.error, **self.extra}
-        if self.messages:
-            body["response_metadata"] = {"messages": [f"[ERROR] {m}" for m in self.messages]}
-        if self.error == "invalid_blocks":
-            body["errors"] = self.messages
-        return body
-
+from slack_playground.web_api.methods import Method, SlackError
 
 Handler = Callable[["Call"], Json]
 HANDLERS: dict[str, Handler] = {}
 """The function that carries out each method."""
 
 
-def serves(method: str) -> Callable[[Handler], Handler]:
-    """Register a function as that of a method."""
+def serves(*methods: str) -> Callable[[Handler], Handler]:
+    """Register a function as that of some methods."""
 
     def register(handler: Handler) -> Handler:
-        HANDLERS[method] = handler
+        HANDLERS.update(dict.fromkeys(methods, handler))
         return handler
 
     return register
@@ -46,32 +28,39 @@ def serves(method: str) -> Callable[[Handler], Handler]:
 
 def need_scope(slack: Slack, scope: str) -> None:
     """Raise SlackError("missing_scope") unless this scope was granted."""
-    if scope not in slack.granted:
-        provided = ",".join(sorted(slack.granted))
-        raise SlackError("missing_scope", needed=scope, provided=provided)
+    granted = slack.installation.granted
+    if scope not in granted:
+        raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(granted)))
 
 
 @dataclass(kw_only=True)
 class Call:
     """A checked call: every argument is known, present if required, and of its type.
 
-    `slack` is the workspace that the `token` belongs to.
+    `slack` is the workspace that the token belongs to; `path` that of a response URL.
     """
 
     slack: Slack
-    token: str
+    path: str
     method: Method
     args: dict[str, Any]
 
     @property
     def bot(self) -> User:
         """The app's bot user."""
-        workspace = self.slack.workspace
-        return workspace.user(workspace.identity.bot_user_id)
+        return self.slack.workspace.bot
 
     def text(self, name: str, default: str = "") -> str:
         """A string argument."""
         return str(self.args.get(name, default))
+
+    def check(self, name: str, spec: str, error: str = "invalid_arguments") -> None:
+        """Refuse an argument that is given and not as `spec` says, in Block Kit's notation."""
+        errors: Errors = []
+        if name in self.args:
+            check(spec, self.args[name], f"/{name}", errors)
+        if errors:
+            raise SlackError(error, *errors)
 
     def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
         """The conversation an argument names.
@@ -79,11 +68,9 @@ class Call:
         `scope` is "read" or "history": the scope of that kind of conversation is needed. With
         `member` the app must be in it. A private conversation the app is not in does not exist.
         """
-        channel = self.slack.workspace.channels.get(self.text(name))
-        if channel is None:
-            raise SlackError("channel_not_found")
+        channel = self.slack.workspace.channel(self.text(name))
         inside = self.bot.id in channel.members
-        if not inside and channel.is_private:
+        if channel.is_private and not inside:
             raise SlackError("channel_not_found")
         if scope:
             need_scope(self.slack, f"{SCOPE_PREFIXES[channel.kind]}:{scope}")
@@ -91,42 +78,48 @@ class Call:
             raise SlackError("not_in_channel")
         return channel
 
-    def message(self, channel: Channel, name: str = "ts") -> Message:
-        """The message an argument names."""
-        try:
-            return self.slack.workspace.message(channel.id, self.text(name))
-        except NotFoundError:
-            raise SlackError("message_not_found") from None
+    def open_channel(self, name: str = "channel") -> Channel:
+        """The conversation that is written to: not archived, and no DM without Messages tab."""
+        channel = self.channel(name)
+        if channel.archived:
+            raise SlackError("is_archived")
+        if channel.kind == "im" and not self.slack.manifest.messages_tab:
+            raise SlackError("messages_tab_disabled")
+        return channel
 
     def own_message(self, channel: Channel, error: str) -> Message:
         """The message of the app that `ts` names; `error` is that of anybody else's."""
-        message = self.message(channel)
+        message = self.slack.workspace.message(channel.id, self.text("ts"))
         if message.body.get("user") != self.bot.id:
             raise SlackError(error)
-        self.slack.posting.settle(message, self.slack.settings.stream_seconds)
+        posting.settle(self.slack, message)
         return message
 
-    def thread(self, channel: Channel, *, missing: str) -> str | None:
+    def thread(self, channel: Channel, *, missing: str = "thread_not_found") -> str | None:
         """The thread_ts argument: None without one; it must be a message with no parent.
 
         `missing` is the error for a timestamp that is no message of the channel.
         """
-        thread_ts = self.args.get("thread_ts")
-        if thread_ts is None:
+        if "thread_ts" not in self.args:
             return None
+        thread_ts = self.text("thread_ts")
         seconds, _, fraction = thread_ts.partition(".")
         if not (seconds.isdigit() and fraction.isdigit()):
             raise SlackError("invalid_thread_ts")
-        message = self.slack.workspace.messages.get(channel.id, {}).get(thread_ts)
-        if message is None:
-            if self.slack.workspace.replies(channel.id, thread_ts):
-                return str(thread_ts)
+        message = self.slack.workspace.find(channel.id, thread_ts)
+        if message is None and not self.slack.workspace.replies(channel.id, thread_ts):
             raise SlackError(missing)
-        if message.is_reply:
-            raise SlackError(
-                missing if missing == "invalid_thread_ts" else "cannot_reply_to_message"
-            )
-        return str(thread_ts)
+        if message is not None and message.is_reply:
+            reply = "cannot_reply_to_message"
+            raise SlackError(missing if missing == "invalid_thread_ts" else reply)
+        return thread_ts
+
+    def shown(self, message: Message, *, metadata: bool = True) -> Json:
+        """A message object as Slack returns it."""
+        body = {**as_read(message.body), **self.slack.workspace.thread_facts(message)}
+        if message.metadata is not None and metadata:
+            body["metadata"] = message.metadata
+        return body
 
     def page(self, items: list[Any], *, default: int, most: int = 1000) -> tuple[list[Any], Json]:
         """The slice of `items` that limit and cursor ask for, and its response_metadata."""
@@ -137,7 +130,6 @@ class Call:
         cursor = self.text("cursor") or "c0"
         if not (cursor.startswith("c") and cursor[1:].isdigit()):
             raise SlackError("invalid_cursor")
-        start = int(cursor[1:])
-        end = start + limit
+        end = int(cursor[1:]) + limit
         following = f"c{end}" if end < len(items) else ""
-        return items[start:end], {"next_cursor": following}
+        return items[int(cursor[1:]) : end], {"next_cursor": following}

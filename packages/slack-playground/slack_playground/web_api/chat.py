@@ -1,71 +1,145 @@
-"""chat.*: posting, updating and deleting messages."""
+"""chat.*: posting, updating and deleting messages; their text, blocks, attachments, metadata."""
 
+import json
+import time
+from typing import Any
+
+from slack_playground import interactions, posting
+from slack_playground.block_kit import MARKDOWN_CHARACTERS, MESSAGE_BLOCKS
+from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters, with_ids
 from slack_playground.calls import STREAMED, UNSEEN
-from slack_playground.message_objects import added
-from slack_playground.records import Channel, Json, Message
-from slack_playground.rich_text import as_read
-from slack_playground.web_api.call import Call, SlackError, serves
-from slack_playground.web_api.content import read_content, read_metadata
+from slack_playground.interactions import RESPONSE_URL
+from slack_playground.objects import added
+from slack_playground.records import Json
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
+
+CUT = 40_000
+"""chat.postMessage cuts a longer text."""
+TEXT_CHARACTERS = {"chat.update": 4_000, "chat.postEphemeral": CUT}
+RESPONSE_URL_SECONDS = 1800.0
+RESPONSE_URL_USES = 5
+METADATA_BYTES = 16_384
+ATTACHMENTS = 100
 
 
-def _target(call: Call) -> Channel:
-    """Return the conversation to post to: by its id, or a person's DM by their user id."""
-    workspace = call.slack.workspace
-    if call.text("channel").startswith(("U", "W")):
-        user = workspace.users.get(call.text("channel"))
-        if user is None or user.deleted:
-            raise SlackError("user_not_found")
-        return workspace.open_dm(user.id)
-    return call.channel()
+def read_content(call: Call) -> Json:
+    """`text`, `blocks` and `attachments` of a posted message; raises SlackError.
+
+    What the call does not mention is absent.
+    """
+    args = call.args
+    content: Json = {}
+    if "markdown_text" in args:
+        if "text" in args or "blocks" in args:
+            raise SlackError("markdown_text_conflict")
+        content["text"] = args["markdown_text"]
+        if len(content["text"]) > MARKDOWN_CHARACTERS:
+            raise SlackError("msg_too_long")
+        content["blocks"] = with_ids([{"type": "markdown", "text": content["text"]}])
+    if "text" in args:
+        if len(call.text("text")) > TEXT_CHARACTERS.get(call.method.name, len(call.text("text"))):
+            raise SlackError("msg_too_long")
+        content["text"] = call.text("text")[:CUT]
+    if "blocks" in args:
+        content["blocks"] = read_blocks(call)
+    if "attachments" in args:
+        content["attachments"] = _attachments(args["attachments"])
+    if not any(content.values()) or args.get("markdown_text") == "":
+        raise SlackError("no_text")
+    return content
 
 
-def check_open(call: Call, channel: Channel) -> None:
-    """Refuse an archived conversation, and the Messages tab if the manifest has none."""
-    if channel.archived:
-        raise SlackError("is_archived")
-    if channel.kind == "im" and not call.slack.manifest.messages_tab:
-        raise SlackError("messages_tab_disabled")
+def read_blocks(call: Call) -> list[Json]:
+    """The checked `blocks` argument; more than 50 have an error of their own in some methods."""
+    blocks, too_many = call.args["blocks"], "msg_blocks_too_many"
+    if too_many in call.method.errors and len(blocks) > MESSAGE_BLOCKS:
+        raise SlackError(too_many)
+    check_blocks(blocks)
+    return with_ids(blocks)
+
+
+def check_blocks(blocks: Any, error: str = "invalid_blocks") -> None:
+    """Refuse blocks that break Block Kit's rules, with this error."""
+    if errors := block_errors(blocks):
+        raise SlackError(error, *errors)
+    if characters(blocks) > ALL_CHARACTERS:
+        raise SlackError("msg_blocks_too_long")
+
+
+def _attachments(attachments: list[Any]) -> list[Json]:
+    if len(attachments) > ATTACHMENTS:
+        raise SlackError("too_many_attachments")
+    if not all(isinstance(attachment, dict) for attachment in attachments):
+        raise SlackError("invalid_attachments")
+    for attachment in attachments:
+        check_blocks(attachment.get("blocks", []))
+    return attachments
+
+
+def read_metadata(call: Call) -> Json | None:
+    """The checked `metadata` argument."""
+    metadata = call.args.get("metadata")
+    if not isinstance(metadata, dict | None):
+        raise SlackError("invalid_metadata_format")
+    if metadata and metadata.keys() != {"entities"}:
+        call.check("metadata", "metadata", "invalid_metadata_schema")
+        if len(json.dumps(metadata).encode()) > METADATA_BYTES:
+            raise SlackError("metadata_too_large")
+    return metadata or None
 
 
 @serves("chat.postMessage")
 def post_message(call: Call) -> Json:
-    """chat.postMessage."""
+    """chat.postMessage; a person's id as `channel` is their DM."""
     if call.args.get("as_user"):
         raise SlackError("as_user_not_supported")
-    channel = _target(call)
-    check_open(call, channel)
-    thread_ts = call.thread(channel, missing="thread_not_found")
-    content = read_content(call)
+    workspace = call.slack.workspace
+    if call.text("channel").startswith(("U", "W")):
+        person = workspace.user(call.text("channel"))
+        if person.deleted:
+            raise SlackError("user_not_found")
+        call.args["channel"] = workspace.open_dm(person.id).id
+    channel = call.open_channel()
+    thread_ts, content, metadata = call.thread(channel), read_content(call), read_metadata(call)
     if thread_ts is not None and call.args.get("reply_broadcast"):
         content["subtype"] = "thread_broadcast"
-    message = call.slack.posting.by_app(
-        channel, content, thread_ts=thread_ts, metadata=read_metadata(call)
-    )
-    return {"channel": channel.id, "ts": message.ts, "message": shown(message)}
-
-
-def shown(message: Message) -> Json:
-    """The message object in an answer."""
-    body = dict(as_read(message.body))
-    if message.metadata is not None:
-        body["metadata"] = message.metadata
-    return body
+    message = posting.by_app(call.slack, channel, content, thread_ts=thread_ts, metadata=metadata)
+    return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
 
 
 @serves("chat.postEphemeral")
 def post_ephemeral(call: Call) -> Json:
     """chat.postEphemeral: in a thread it is shown only if that has a reply already."""
-    channel = call.channel()
-    check_open(call, channel)
+    channel = call.open_channel()
     if call.text("user") not in channel.members:
         raise SlackError("user_not_in_channel")
-    thread_ts = call.thread(channel, missing="thread_not_found")
-    message = call.slack.posting.ephemeral(
-        channel, call.text("user"), read_content(call), thread_ts=thread_ts
+    thread_ts, content = call.thread(channel), read_content(call)
+    message = posting.ephemeral(
+        call.slack, channel, call.text("user"), content, thread_ts=thread_ts
     )
-    if message.unseen:
+    if message is None:
         call.slack.violations.add_all(call.method.name, [UNSEEN])
-    return {"message_ts": message.ts}
+    return {"message_ts": call.slack.workspace.next_ts() if message is None else message.ts}
+
+
+@serves(RESPONSE_URL)
+def respond(call: Call) -> Json:
+    """An answer to a command or a click: five within half an hour."""
+    target = call.slack.response_urls.get(call.path)
+    if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
+        raise SlackError("expired_url")
+    if target.uses >= RESPONSE_URL_USES:
+        raise SlackError("used_url")
+    args, needed = call.args, ("text", "blocks", "attachments", "delete_original")
+    if not any(args.get(name) for name in needed):
+        raise SlackError("no_text")
+    if errors := block_errors(args.get("blocks", [])):
+        raise SlackError("invalid_blocks", *errors)
+    call.check("response_type", "one:ephemeral|in_channel")
+    target.uses += 1
+    interactions.respond(call.slack, target, args)
+    return {}
 
 
 @serves("chat.update")
@@ -88,13 +162,9 @@ def update(call: Call) -> Json:
     if "metadata" in call.args:
         message.metadata = read_metadata(call)
     editor = None if "blocks" in content else call.bot.id
-    call.slack.posting.change(message, changes, editor=editor)
-    return {
-        "channel": channel.id,
-        "ts": message.ts,
-        "text": message.body["text"],
-        "message": shown(message),
-    }
+    posting.change(call.slack, message, changes, editor=editor)
+    answer = {"channel": channel.id, "ts": message.ts, "text": message.body["text"]}
+    return {**answer, "message": call.shown(message)}
 
 
 @serves("chat.delete")
@@ -104,22 +174,16 @@ def delete(call: Call) -> Json:
     message = call.own_message(channel, "cant_delete_message")
     if message.stream == "live":
         raise SlackError("cant_delete_message")
-    call.slack.posting.delete(message)
+    posting.delete(call.slack, message)
     return {"channel": channel.id, "ts": message.ts}
 
 
 @serves("chat.getPermalink")
-def get_permalink(call: Call) -> Json:
-    """chat.getPermalink."""
+def _get_permalink(call: Call) -> Json:
     channel = call.channel(member=False)
-    message = call.message(channel, "message_ts")
-    return {"channel": channel.id, "permalink": permalink(call, channel, message)}
-
-
-def permalink(call: Call, channel: Channel, message: Message) -> str:
-    """Return a message's permalink."""
+    message = call.slack.workspace.message(channel.id, call.text("message_ts"))
     domain = call.slack.workspace.identity.team_domain
     link = f"https://{domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
-    return link
+    return {"channel": channel.id, "permalink": link}

@@ -1,59 +1,29 @@
 """conversations.* and users.conversations."""
 
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
-from slack_playground.rich_text import as_read
-from slack_playground.web_api.call import Call, SlackError, need_scope, serves
-from slack_playground.workspace import Workspace
+from collections.abc import Sequence
 
-_TYPES = {"public_channel": "public", "private_channel": "private", "mpim": "mpim", "im": "im"}
+from slack_playground import posting
+from slack_playground.objects import channel_object
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Kind, Message
+from slack_playground.web_api.call import Call, need_scope, serves
+from slack_playground.web_api.methods import SlackError
+
+_TYPES: dict[str, Kind] = {
+    "public_channel": "public",
+    "private_channel": "private",
+    "mpim": "mpim",
+    "im": "im",
+}
 
 
-def channel_object(workspace: Workspace, channel: Channel) -> Json:
-    """The conversation object Slack returns."""
-    identity = workspace.identity
-    bot = identity.bot_user_id
-    common: Json = {
-        "id": channel.id,
-        "created": channel.created,
-        "is_archived": channel.archived,
-        "is_im": channel.kind == "im",
-        "is_mpim": channel.kind == "mpim",
-        "is_org_shared": False,
-        "context_team_id": identity.team_id,
-        "updated": channel.created * 1000,
-    }
-    if channel.kind == "im":
-        others = [member for member in channel.members if member != bot]
-        return {**common, "user": others[0] if others else bot, "is_user_deleted": False}
-    return {
-        **common,
-        "name": channel.name,
-        "name_normalized": channel.name,
-        "is_channel": channel.kind != "mpim",
-        "is_group": channel.kind == "mpim",
-        "is_private": channel.is_private,
-        "is_general": channel.name == "general",
-        "is_shared": channel.shared,
-        "is_ext_shared": channel.shared,
-        "is_pending_ext_shared": False,
-        "unlinked": 0,
-        "creator": channel.creator,
-        "is_member": bot in channel.members,
-        "shared_team_ids": sorted({workspace.user(m).team for m in channel.members}),
-        "pending_shared": [],
-        "pending_connected_team_ids": [],
-        "topic": {"value": "", "creator": "", "last_set": 0},
-        "purpose": {"value": "", "creator": "", "last_set": 0},
-        "previous_names": [],
-        "num_members": len(channel.members),
-    }
+def _object(call: Call, channel: Channel) -> Json:
+    return channel_object(channel, call.slack.workspace.users, call.bot)
 
 
 @serves("conversations.info")
-def info(call: Call) -> Json:
-    """conversations.info."""
+def _info(call: Call) -> Json:
     channel = call.channel(scope="read", member=False)
-    shown = channel_object(call.slack.workspace, channel)
+    shown = _object(call, channel)
     if channel.kind == "im":
         # A list of direct messages does not contain these.
         shown |= {"is_shared": channel.shared, "is_ext_shared": channel.shared}
@@ -64,46 +34,31 @@ def info(call: Call) -> Json:
     return {"channel": shown}
 
 
-def _listed(call: Call, channels: list[Channel]) -> Json:
+@serves("conversations.list", "users.conversations")
+def list_(call: Call) -> Json:
+    """conversations.list, and users.conversations of a person or the app."""
     wanted = [kind.strip() for kind in call.text("types", "public_channel").split(",")]
     if any(kind not in _TYPES for kind in wanted):
         raise SlackError("invalid_types")
     kinds = {_TYPES[kind] for kind in wanted}
-    for kind, prefix in SCOPE_PREFIXES.items():
-        if kind in kinds:
-            need_scope(call.slack, f"{prefix}:read")
+    for kind in sorted(kinds):
+        need_scope(call.slack, f"{SCOPE_PREFIXES[kind]}:read")
+    workspace, user = call.slack.workspace, call.text("user", call.bot.id)
     found = [
         channel
-        for channel in channels
+        for channel in workspace.channels.values()
         if channel.kind in kinds
         and (not channel.is_private or call.bot.id in channel.members)
         and not (channel.archived and call.args.get("exclude_archived"))
+        and (call.method.name == "conversations.list" or user in channel.members)
     ]
     page, metadata = call.page(found, default=100)
-    workspace = call.slack.workspace
-    return {
-        "channels": [channel_object(workspace, channel) for channel in page],
-        "response_metadata": metadata,
-    }
-
-
-@serves("conversations.list")
-def list_(call: Call) -> Json:
-    """conversations.list."""
-    return _listed(call, list(call.slack.workspace.channels.values()))
-
-
-@serves("users.conversations")
-def of_user(call: Call) -> Json:
-    """users.conversations."""
-    user = call.text("user", call.bot.id)
-    channels = call.slack.workspace.channels.values()
-    return _listed(call, [channel for channel in channels if user in channel.members])
+    shown = [_object(call, channel) for channel in page]
+    return {"channels": shown, "response_metadata": metadata}
 
 
 @serves("conversations.members")
-def members(call: Call) -> Json:
-    """conversations.members."""
+def _members(call: Call) -> Json:
     channel = call.channel(scope="read", member=False)
     page, metadata = call.page(channel.members, default=100)
     return {"members": page, "response_metadata": metadata}
@@ -121,9 +76,7 @@ def open_(call: Call) -> Json:
     ids = [user for user in call.text("users").replace(" ", "").split(",") if user]
     if not ids:
         raise SlackError("users_list_not_supplied")
-    if any(user not in workspace.users for user in ids):
-        raise SlackError("user_not_found")
-    if any(workspace.users[user].deleted for user in ids):
+    if any(workspace.user(user).deleted for user in ids):
         raise SlackError("user_disabled")
     need_scope(call.slack, "im:write" if len(ids) == 1 else "mpim:write")
     if len(ids) == 1:
@@ -134,55 +87,52 @@ def open_(call: Call) -> Json:
         same = [c for c in known if sorted(c.members) == everyone]
         channel = same[0] if same else workspace.add_channel("group", "mpim", everyone)
     if call.args.get("return_im"):
-        return {"channel": channel_object(workspace, channel)}
+        return {"channel": _object(call, channel)}
     return {"channel": {"id": channel.id}}
 
 
 @serves("conversations.join")
-def join(call: Call) -> Json:
-    """conversations.join."""
+def _join(call: Call) -> Json:
     channel = call.channel(member=False)
     if channel.kind != "public":
         raise SlackError("method_not_supported_for_channel_type")
     if channel.archived:
         raise SlackError("is_archived")
     if call.bot.id not in channel.members:
-        call.slack.posting.join(channel, [call.bot])
-    return {"channel": channel_object(call.slack.workspace, channel)}
+        posting.join(call.slack, channel, [call.bot])
+    return {"channel": _object(call, channel)}
 
 
 def _between(call: Call, messages: list[Message]) -> list[Message]:
     """Only the messages that oldest, latest and inclusive allow."""
-    inclusive = bool(call.args.get("inclusive"))
-    bounds: dict[str, float | None] = {"oldest": None, "latest": None}
+    bounds = {"oldest": 0.0, "latest": float("inf")}
     for name in bounds:
-        if call.args.get(name):
-            try:
-                bounds[name] = float(call.args[name])
-            except ValueError:
-                raise SlackError(f"invalid_ts_{name}") from None
-    oldest, latest = bounds["oldest"], bounds["latest"]
-
-    def fits(message: Message) -> bool:
-        ts = float(message.ts)
-        after = oldest is None or ts > oldest or (inclusive and ts == oldest)
-        before = latest is None or ts < latest or (inclusive and ts == latest)
-        return after and before
-
-    return [message for message in messages if fits(message)]
+        try:
+            bounds[name] = float(call.args.get(name) or bounds[name])
+        except ValueError:
+            raise SlackError(f"invalid_ts_{name}") from None
+    edges = bounds.values() if not call.args.get("inclusive") else ()
+    return [
+        message
+        for message in messages
+        if bounds["oldest"] <= (ts := float(message.ts)) <= bounds["latest"] and ts not in edges
+    ]
 
 
-def _objects(call: Call, messages: list[Message]) -> list[Json]:
-    shown = []
-    for message in messages:
-        body = {**as_read(message.body), **call.slack.workspace.thread_facts(message)}
-        if message.metadata is not None and call.args.get("include_all_metadata"):
-            body["metadata"] = message.metadata
-        shown.append(body)
-    return shown
+def _messages(
+    call: Call, found: list[Message], first: Sequence[Message] = (), **limits: int
+) -> Json:
+    """A page of messages, below those that are on each."""
+    page, metadata = call.page(found, **limits)
+    with_metadata = bool(call.args.get("include_all_metadata"))
+    return {
+        "messages": [call.shown(one, metadata=with_metadata) for one in (*first, *page)],
+        "has_more": bool(metadata["next_cursor"]),
+        "response_metadata": metadata,
+    }
 
 
-def shows_in_channel(message: Message) -> bool:
+def _shows_in_channel(message: Message) -> bool:
     """Whether a message is in the conversation itself: not a reply, or a broadcast one."""
     return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
 
@@ -191,14 +141,8 @@ def shows_in_channel(message: Message) -> bool:
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
-    found = [m for m in call.slack.workspace.history(channel.id) if shows_in_channel(m)]
-    page, metadata = call.page(_between(call, found)[::-1], default=100, most=999)
-    return {
-        "messages": _objects(call, page),
-        "has_more": bool(metadata["next_cursor"]),
-        "pin_count": 0,
-        "response_metadata": metadata,
-    }
+    found = [m for m in call.slack.workspace.history(channel.id) if _shows_in_channel(m)]
+    return {**_messages(call, _between(call, found)[::-1], default=100, most=999), "pin_count": 0}
 
 
 @serves("conversations.replies")
@@ -206,17 +150,11 @@ def replies(call: Call) -> Json:
     """conversations.replies: a thread, its parent first, then oldest first."""
     channel = call.channel(scope="history")
     workspace = call.slack.workspace
-    message = workspace.messages.get(channel.id, {}).get(call.text("ts"))
+    message = workspace.find(channel.id, call.text("ts"))
     thread_ts = call.text("ts") if message is None else message.thread_ts
     answers = workspace.replies(channel.id, thread_ts)
-    parent = workspace.messages.get(channel.id, {}).get(thread_ts)
+    parent = workspace.find(channel.id, thread_ts)
     if parent is None and not answers:
         raise SlackError("thread_not_found")
-    found = _between(call, answers)
-    page, metadata = call.page(found, default=1000)
     first = [parent] if parent is not None else []
-    return {
-        "messages": _objects(call, [*first, *page]),
-        "has_more": bool(metadata["next_cursor"]),
-        "response_metadata": metadata,
-    }
+    return _messages(call, _between(call, answers), first, default=1000)

@@ -1,28 +1,61 @@
-"""Slack's reference of each method, with the overlay's differences applied."""
+"""Slack's reference of each method, with an overlay of differences, and arguments checked by it."""
 
 import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
+
+from aiohttp import web
+
+from slack_playground.records import Json
+
+# The reference gives some arguments no type.
+_STRUCTURED = {"attachments", "blocks", "chunks", "metadata", "view"}
+_TEXTS = {"text", "thread_ts", "ts", "channel", "user"}
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "t", "yes"), True),
+    **dict.fromkeys(("false", "0", "f", "no"), False),
+}
+_NOT_JSON = {
+    "attachments": "invalid_attachments",
+    "blocks": "invalid_blocks_format",
+    "metadata": "invalid_metadata_format",
+}
 
 
-@dataclass(kw_only=True)
-class Argument:
-    """An argument of a method; `type` is string, boolean, integer, number, array or any."""
+class SlackError(Exception):
+    """The call is refused with Slack's name of the error."""
 
-    type: str
-    required: bool
+    def __init__(self, error: str, *messages: str, **extra: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.messages = list(messages)
+        self.extra = extra
+
+    def body(self) -> Json:
+        """The answer: ok false, the error, and what it says about it."""
+        body: Json = {"ok": False, "error": self.error, **self.extra}
+        if self.messages:
+            body["response_metadata"] = {"messages": [f"[ERROR] {m}" for m in self.messages]}
+        if self.error == "invalid_blocks":
+            body["errors"] = self.messages
+        return body
 
 
 @dataclass(kw_only=True)
 class Method:
-    """One Web API method. `tier` is 1 to 4, or "special"."""
+    """One Web API method, as the reference describes it.
+
+    `args` is by name `{"type": string, boolean, integer, number, array or any, "required": bool}`;
+    `tier` is 1 to 4, or "special".
+    """
 
     name: str
-    args: dict[str, Argument] = field(default_factory=dict)
-    scopes: list[str] = field(default_factory=list)
-    tier: int | str = "special"
-    errors: set[str] = field(default_factory=set)
+    args: dict[str, dict[str, Any]]
+    scopes: list[str]
+    tier: int | str
+    errors: set[str]
 
 
 def load_methods() -> dict[str, Method]:
@@ -32,19 +65,88 @@ def load_methods() -> dict[str, Method]:
     overlay = tomllib.loads(here.joinpath("slack_methods_overlay.toml").read_text(encoding="utf-8"))
     methods = {
         name: Method(
-            name=name,
-            args={key: Argument(**argument) for key, argument in content["args"].items()},
-            scopes=content["scopes"],
-            tier=content["tier"],
-            errors={*content["errors"], *reference["common_errors"]},
+            name=name, **{**listed, "errors": {*listed["errors"], *reference["common_errors"]}}
         )
-        for name, content in reference["methods"].items()
+        for name, listed in {**reference["methods"], **overlay["method"]}.items()
     }
     for difference in overlay["difference"]:
         for name in methods if difference["methods"] == ["*"] else difference["methods"]:
             methods[name].errors |= set(difference.get("errors", ()))
             if argument := difference.get("argument"):
-                methods[name].args[argument["name"]] = Argument(
-                    type=argument["type"], required=argument["required"]
-                )
+                methods[name].args[argument["name"]] = argument
     return methods
+
+
+async def read_arguments(request: web.Request) -> dict[str, Any]:
+    """All arguments, the token among them; null means absent. Raises SlackError."""
+    arguments: dict[str, Any] = dict(request.query)
+    if request.method != "POST" or not request.can_read_body:
+        return arguments
+    if request.content_type == "application/json":
+        try:
+            body = json.loads(await request.text())
+        except ValueError:
+            raise SlackError("invalid_json") from None
+        if not isinstance(body, dict):
+            raise SlackError("json_not_object")
+        arguments |= body
+    elif request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        arguments |= dict(await request.post())
+    elif request.headers.get("Content-Type") is None:
+        raise SlackError("missing_post_type")
+    else:
+        raise SlackError("invalid_post_type")
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments in their types; raises SlackError("invalid_arguments") naming each fault."""
+    faults = [
+        f"missing required field: {name}"
+        for name, argument in method.args.items()
+        if argument["required"] and name not in arguments
+    ]
+    checked: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name not in method.args:
+            faults.append(f"unknown argument: {name}")
+            continue
+        try:
+            checked[name] = _convert(name, method.args[name]["type"], value)
+        except ValueError as error:
+            faults.append(f"{error} [json-pointer:/{name}]")
+    if faults:
+        raise SlackError("invalid_arguments", *faults)
+    return checked
+
+
+def _convert(name: str, kind: str, value: Any) -> Any:
+    text = str(value)
+    if kind == "array" or name in _STRUCTURED:
+        return _structured(name, kind, value)
+    if kind == "boolean":
+        if text.lower() not in _BOOLEANS:
+            raise ValueError("must be a boolean")
+        return _BOOLEANS[text.lower()]
+    if kind in ("integer", "number"):
+        if isinstance(value, bool) or not text.lstrip("-").isdecimal():
+            raise ValueError("must be an integer")
+        return int(text)
+    if kind == "string" or name in _TEXTS:
+        if isinstance(value, bool | dict | list):
+            raise ValueError("must be a string")
+        return text
+    return value
+
+
+def _structured(name: str, kind: str, value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            if name in _NOT_JSON:
+                raise SlackError(_NOT_JSON[name]) from None
+            raise ValueError("must be valid JSON") from None
+    if (kind == "array" or name in ("attachments", "chunks")) and not isinstance(value, list):
+        raise ValueError("must be an array")
+    return value

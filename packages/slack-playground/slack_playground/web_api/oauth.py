@@ -1,17 +1,98 @@
-"""oauth.v2.access: tokens of an installation."""
+"""OAuth: a person's consent to an installation, and oauth.v2.access, which gives its tokens."""
 
 import hmac
+import secrets
+import time
+from collections.abc import Sequence
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from slack_playground.installing import AuthorizeError, take_code
-from slack_playground.records import Json
+from aiohttp import web
+
+from slack_playground.objects import like
+from slack_playground.records import LOOPBACK, Code, Json
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
+from slack_playground.workspace import NotFoundError
+
+
+class AuthorizeError(ValueError):
+    """The address of consent is wrong; the message begins with Slack's error."""
+
+
+def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] = ()) -> str:
+    """Take a person's consent, or without `user` a refusal; return the address they go to.
+
+    `query` are the parameters of the address of consent. Optional scopes that are `declined` are
+    left out. Raises AuthorizeError.
+    """
+    if query.get("client_id") != CLIENT_ID:
+        raise AuthorizeError("invalid_client_id: no app has this client_id.")
+    scopes = [scope for scope in str(query.get("scope", "")).split(",") if scope]
+    if not scopes:
+        raise AuthorizeError("no_scopes: the app asks for no scope.")
+    wanted = [*scopes, *filter(None, str(query.get("user_scope", "")).split(","))]
+    if unknown := sorted(set(wanted) - slack.manifest.scopes):
+        raise AuthorizeError(f"invalid_scope: {unknown[0]} is not a bot scope of the manifest.")
+    if refused := sorted(set(declined) - slack.manifest.optional_scopes.intersection(scopes)):
+        raise AuthorizeError(f"invalid_scope: {refused[0]} cannot be declined.")
+    back, answer = urlsplit(_redirect_uri(slack, query)), {"error": "access_denied"}
+    if user is not None:
+        numbers = ".".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
+        answer = {"code": f"{numbers}.{secrets.token_hex(32)}"}
+        slack.workspaces.codes[answer["code"]] = Code(
+            team_id=slack.workspace.identity.team_id,
+            user=slack.workspace.user(user).id,
+            scopes=frozenset(scopes) - frozenset(declined),
+            redirect_uri=str(query.get("redirect_uri", "")),
+        )
+    added = urlencode({**answer, "state": str(query.get("state", ""))})
+    return urlunsplit(back._replace(query="&".join(filter(None, (back.query, added)))))
+
+
+def _redirect_uri(slack: Slack, query: Json) -> str:
+    """The address to send the person back to: on this machine, below a path of the manifest."""
+    uri = str(query.get("redirect_uri") or next(iter(slack.manifest.redirect_urls), ""))
+    parts = urlsplit(uri)
+    if parts.hostname not in LOOPBACK or parts.fragment:
+        raise AuthorizeError(
+            "bad_redirect_uri: redirect_uri must be an address of this machine, without #."
+        )
+    paths = [urlsplit(one).path.rstrip("/") for one in slack.manifest.redirect_urls]
+    if paths and not any(f"{parts.path}/".startswith(f"{path}/") for path in paths):
+        raise AuthorizeError("bad_redirect_uri: redirect_uri matches no redirect URL of the app.")
+    return uri
+
+
+async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
+    """The address of consent, where the first person of a workspace allows the installation.
+
+    It is the workspace that `team` names, else the first one without the app. In the control API
+    somebody else consents, declines scopes, or refuses.
+    """
+    query: Json = dict(request.query)
+    try:
+        without = [one for one in slack.workspaces.all if not one.installation.installed]
+        team = str(query.get("team", ""))
+        chosen = without[0] if without and not team else slack.workspaces.of(team)
+        own = chosen.workspace.identity.team_id
+        people = (one for one in chosen.workspace.users.values() if one.team == own)
+        user = next(one.id for one in people if not (one.is_bot or one.deleted))
+        raise web.HTTPFound(decide(chosen, query, user))
+    except (AuthorizeError, NotFoundError) as error:
+        return web.Response(text=str(error), status=400)
 
 
 @serves("oauth.v2.access")
 def access(call: Call) -> Json:
-    """oauth.v2.access: tokens for a code, or for a refresh token."""
-    _check_client(call)
+    """oauth.v2.access: tokens for a code, or for a refresh token.
+
+    The client id and secret come as arguments or by HTTP Basic authentication.
+    """
+    if call.text("client_id") != CLIENT_ID:
+        raise SlackError("invalid_client_id")
+    if not hmac.compare_digest(call.text("client_secret").encode(), CLIENT_SECRET.encode()):
+        raise SlackError("bad_client_secret")
     match call.text("grant_type", "authorization_code"):
         case "authorization_code":
             return _for_code(call)
@@ -20,26 +101,18 @@ def access(call: Call) -> Json:
     raise SlackError("invalid_grant_type")
 
 
-def _check_client(call: Call) -> None:
-    """Check the client id and secret, which come as arguments or by HTTP Basic authentication."""
-    if call.text("client_id") != CLIENT_ID:
-        raise SlackError("invalid_client_id")
-    if not hmac.compare_digest(call.text("client_secret").encode(), CLIENT_SECRET.encode()):
-        raise SlackError("bad_client_secret")
-
-
 def _for_code(call: Call) -> Json:
     workspaces = call.slack.workspaces
-    try:
-        code = take_code(workspaces, call.text("code"), call.text("redirect_uri"))
-    except AuthorizeError:
-        raise SlackError("bad_redirect_uri") from None
-    if code is None:
+    settings, code = call.slack.settings, workspaces.codes.get(call.text("code"))
+    if code is None or time.monotonic() - code.born > settings.code_seconds:
         raise SlackError("invalid_code")
+    if code.redirect_uri != call.text("redirect_uri"):
+        raise SlackError("bad_redirect_uri")
+    del workspaces.codes[call.text("code")]
     slack = workspaces.of(code.team_id)
-    seconds = slack.settings.token_seconds if slack.manifest.token_rotation else None
+    seconds = settings.token_seconds if slack.manifest.token_rotation else None
     grant = slack.installation.install(code.scopes, seconds=seconds)
-    workspaces.updates.publish({"changed": "state"})
+    slack.updates.publish("state")
     return {**_installed(slack, grant), "authed_user": {"id": code.user}}
 
 
@@ -55,13 +128,11 @@ def _for_refresh_token(call: Call) -> Json:
 
 def _installed(slack: Slack, grant: Json) -> Json:
     identity = slack.workspace.identity
-    return {
-        "app_id": identity.app_id,
-        "scope": ",".join(sorted(slack.granted)),
-        "token_type": "bot",
+    return like(
+        "installation",
+        app_id=identity.app_id,
+        scope=",".join(sorted(slack.installation.granted)),
+        bot_user_id=identity.bot_user_id,
+        team={"id": identity.team_id, "name": identity.team_name},
         **grant,
-        "bot_user_id": identity.bot_user_id,
-        "team": {"id": identity.team_id, "name": identity.team_name},
-        "enterprise": None,
-        "is_enterprise_install": False,
-    }
+    )

@@ -5,16 +5,17 @@ import time
 from typing import Any
 
 from slack_playground.blocks import view_errors
-from slack_playground.interactions import TRIGGER_SECONDS, Trigger
-from slack_playground.records import Json, View
-from slack_playground.views import STACK
-from slack_playground.web_api.call import Call, SlackError, serves
+from slack_playground.interactions import TRIGGER_SECONDS, close_views, open_view, replace_view
+from slack_playground.records import Json, Trigger, View
+from slack_playground.web_api.call import Call, serves
+from slack_playground.web_api.methods import SlackError
 
+STACK = 3
 _VIEW_BYTES = 250_000
 
 
-def read_view(call: Call, kind: str) -> Json:
-    """The checked `view` argument, of type "modal" or "home"."""
+def _read_view(call: Call, kind: str, same: View | None = None) -> Json:
+    """The checked `view` argument, of type "modal" or "home", to put in place of `same`."""
     view: Any = call.args["view"]
     if errors := view_errors(view):
         raise SlackError("invalid_arguments", *errors)
@@ -22,19 +23,17 @@ def read_view(call: Call, kind: str) -> Json:
         raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
-    external = view.get("external_id")
-    others = call.slack.workspace.views.values()
-    same = call.args.get("view_id")
-    if external and any(
-        v.body.get("external_id") == external and v.id != same and not v.closed for v in others
-    ):
+    external, others = view.get("external_id"), call.slack.workspace.views.values()
+    if external and any(v.body["external_id"] == external and v is not same for v in others):
         raise SlackError("duplicate_external_id")
+    if same is not None and call.args.get("hash") not in (None, same.body["hash"]):
+        raise SlackError("hash_conflict")
     return dict(view)
 
 
 def _trigger(call: Call) -> Trigger:
-    """The trigger of the call, used up by it."""
-    trigger = call.slack.interactions.triggers.get(call.text("trigger_id"))
+    """The trigger of the call."""
+    trigger = call.slack.triggers.get(call.text("trigger_id"))
     if trigger is None:
         raise SlackError("invalid_trigger_id")
     if time.monotonic() - trigger.born > TRIGGER_SECONDS:
@@ -44,72 +43,50 @@ def _trigger(call: Call) -> Trigger:
     return trigger
 
 
-@serves("views.open")
+@serves("views.open", "views.push")
 def open_(call: Call) -> Json:
-    """views.open: a new stack, in place of the one that is open."""
+    """views.open: a new stack, in place of the one that is open; views.push: on top of it."""
     trigger = _trigger(call)
-    view = read_view(call, "modal")
-    trigger.used = True
-    call.slack.views.close_all(trigger.user)
-    return {"view": call.slack.views.open(trigger.user, view).body}
-
-
-@serves("views.push")
-def push(call: Call) -> Json:
-    """views.push."""
-    trigger = _trigger(call)
-    view = read_view(call, "modal")
+    view = _read_view(call, "modal")
     stack = call.slack.workspace.open_views(trigger.user)
-    if not stack or trigger.view not in {open_view.id for open_view in stack}:
-        raise SlackError("not_found")
-    if len(stack) >= STACK:
-        raise SlackError("push_limit_reached")
+    on = None
+    if call.method.name == "views.push":
+        if trigger.view not in {one.id for one in stack}:
+            raise SlackError("not_found")
+        if len(stack) >= STACK:
+            raise SlackError("push_limit_reached")
+        on = stack[-1]
+    else:
+        close_views(call.slack, *stack)
     trigger.used = True
-    return {"view": call.slack.views.open(trigger.user, view, on=stack[-1]).body}
+    return {"view": open_view(call.slack, trigger.user, view, on=on).body}
 
 
 @serves("views.update")
 def update(call: Call) -> Json:
     """views.update, by view_id or external_id."""
-    found = _find(call)
-    if found is None or found.closed:
-        raise SlackError("not_found")
-    call.args.setdefault("view_id", found.id)
-    view = read_view(call, found.body["type"])
-    _check_hash(call, found)
-    call.slack.views.replace(found, view)
-    return {"view": found.body}
-
-
-def _find(call: Call) -> View | None:
-    views = call.slack.workspace.views
-    if "view_id" in call.args:
-        return views.get(call.text("view_id"))
-    external = call.args.get("external_id")
-    if external is None:
+    if not {"view_id", "external_id"} & call.args.keys():
         raise SlackError("invalid_arguments", "missing required field: view_id")
-    return next((v for v in views.values() if v.body.get("external_id") == external), None)
-
-
-def _check_hash(call: Call, view: View) -> None:
-    if call.args.get("hash") not in (None, view.body["hash"]):
-        raise SlackError("hash_conflict")
+    name, key = ("view_id", "id") if "view_id" in call.args else ("external_id", "external_id")
+    views = call.slack.workspace.views.values()
+    found = next((view for view in views if view.body[key] == call.text(name)), None)
+    if found is None:
+        raise SlackError("not_found")
+    replace_view(call.slack, found, _read_view(call, found.body["type"], found))
+    return {"view": found.body}
 
 
 @serves("views.publish")
 def publish(call: Call) -> Json:
     """views.publish: a person's Home tab."""
-    if not call.slack.manifest.home_tab:
+    slack = call.slack
+    if not slack.manifest.home_tab:
         raise SlackError("not_enabled")
-    user = call.text("user_id")
-    if user not in call.slack.workspace.users:
-        raise SlackError("user_not_found")
-    home = call.slack.workspace.homes.get(user)
+    user = slack.workspace.user(call.text("user_id")).id
+    home = slack.workspace.home(user)
+    view = _read_view(call, "home", home)
     if home is None:
-        view = read_view(call, "home")
-        return {"view": call.slack.views.open(user, view).body}
-    call.args["view_id"] = home.id
-    view = read_view(call, "home")
-    _check_hash(call, home)
-    call.slack.views.replace(home, view)
+        home = open_view(slack, user, view)
+    else:
+        replace_view(slack, home, view)
     return {"view": home.body}

@@ -29,12 +29,12 @@ export function say(channel, text, thread_ts, files = []) {
   const id = crypto.randomUUID();
   const entry = { files, id, key: `pending-${id}`, channel, text, thread_ts, user: store.me };
   conversation(channel).pending.push(entry);
-  changed("messages");
   return send(entry);
 }
 
-async function send(entry) {
+export async function send(entry) {
   entry.problem = "";
+  changed("messages");
   try {
     await post("messages", { user: entry.user, channel: entry.channel, text: entry.text, thread_ts: entry.thread_ts, client_msg_id: entry.id, ...(entry.files.length ? { file_ids: entry.files.map((file) => file.id) } : {}) });
     if (store.me === entry.user) await loadConversation(entry.channel);
@@ -42,11 +42,6 @@ async function send(entry) {
     entry.problem = error.message;
     changed("messages");
   }
-}
-
-export function retry(entry) {
-  changed("messages");
-  return send(entry);
 }
 
 export function discard(entry) {
@@ -71,9 +66,8 @@ export async function command(channel, text, inThread) {
 
 export const upload = async (file) => post("files", { user: store.me, name: file.name, content: await base64(file) });
 export const edit = (message, channel, text) => attempt(() => post("messages/edit", { user: store.me, channel, ts: message.ts, text }));
-export const forward = (message, channel) => attempt(() => post("messages/forward", { user: store.me, channel, ts: message.ts, to: "dm" }));
+export const forward = (message, channel) => attempt(() => post("messages/forward", { user: store.me, channel, ts: message.ts }));
 export const remove = (message, channel) => attempt(() => post("messages/delete", { user: store.me, channel, ts: message.ts }));
 export const stop = (channel, thread_ts) => attempt(() => post("stop", { user: store.me, channel, thread_ts }));
 export const shortcut = (callback_id, where = {}) => attempt(() => post("shortcuts", { user: store.me, callback_id, ...where }));
-export const lookAt = (channel, ts) => attempt(() => post("context", { user: store.me, channel, ...(ts ? { ts } : {}) }));
 export const openTab = (tab) => attempt(() => post("home/open", { user: store.me, tab }));

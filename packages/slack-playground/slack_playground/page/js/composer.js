@@ -1,10 +1,9 @@
 // @ts-check
-// The message box: Enter sends, never while a Japanese input method composes; one draft per place.
+// The message box: Enter sends, never while a Japanese input method composes.
 
 import { button, icon, make } from "./dom.js";
 import { attempt, command, say, upload } from "./acts.js";
 import { completion } from "./completion.js";
-import { keep, recall, store } from "./store.js";
 import { sizeOf, t } from "./words.js";
 
 // `where()` → {channel, thread_ts}, `label()` the placeholder.
@@ -18,15 +17,10 @@ export function createComposer({ id, where, label, onSent = () => {}, lastOwn = 
   const attach = button({ class: "quiet tool", onclick: () => picker.click() }, icon("clip"));
   const chosen = make("ul", { class: "chosen-files", role: "list", hidden: true });
   let files = [];
-  const hint = make("span", { class: "hint" });
   const element = make("div", { class: "composer" }, options,
-    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, picker, hint, sendButton)), problem);
+    make("div", { class: "composer-box" }, box, chosen, make("div", { class: "composer-foot" }, attach, picker, sendButton)), problem);
   const complete = completion(box, options, () => !where().thread_ts);
 
-  const draftKey = () => {
-    const { channel, thread_ts } = where();
-    return `draft.${store.workspace.team_id}.${store.me}.${channel}.${thread_ts ?? ""}`;
-  };
   const grow = () => {
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, window.innerHeight / 3)}px`;
@@ -65,18 +59,11 @@ export function createComposer({ id, where, label, onSent = () => {}, lastOwn = 
     const text = box.value.trim();
     if (!text && !files.length) return;
     const { channel, thread_ts } = where();
-    const key = draftKey();
-    const clear = () => {
-      keep(key, null);
-      if (draftKey() === key) {
-        box.value = "";
-        grow();
-      }
-    };
     complete.close();
+    box.value = "";
+    grow();
     problem.textContent = "";
     if (/^\/[a-z]/i.test(text) && !files.length) {
-      clear();
       onSent();
       const complaint = await command(channel, text, Boolean(thread_ts));
       if (complaint) {
@@ -85,7 +72,6 @@ export function createComposer({ id, where, label, onSent = () => {}, lastOwn = 
         grow();
       }
     } else {
-      clear();
       say(channel, text, thread_ts, files);
       setFiles([]);
       onSent();
@@ -94,7 +80,6 @@ export function createComposer({ id, where, label, onSent = () => {}, lastOwn = 
 
   box.addEventListener("input", () => {
     problem.textContent = "";
-    keep(draftKey(), box.value);
     grow();
     complete.update();
   });
@@ -117,14 +102,12 @@ export function createComposer({ id, where, label, onSent = () => {}, lastOwn = 
     refresh() {
       box.placeholder = label();
       box.setAttribute("aria-label", label());
-      hint.textContent = t("enter");
       sendButton.setAttribute("aria-label", t("send"));
       sendButton.title = t("send");
       options.setAttribute("aria-label", t("commands"));
       attach.setAttribute("aria-label", t("attach"));
       attach.title = t("attach");
-      const draft = recall(draftKey()) ?? "";
-      if (box.value !== draft) box.value = draft;
+      box.value = "";
       complete.close();
       problem.textContent = "";
       setFiles([]);

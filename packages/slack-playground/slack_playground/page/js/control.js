@@ -27,12 +27,7 @@ export async function post(path, body) {
 export const journal = async ({ since }) => answerOf(await fetch(`/_model/journal?since=${since}`));
 
 async function answerOf(response) {
-  let answer;
-  try {
-    answer = await response.json();
-  } catch {
-    throw new Error(`The playground answered with status ${response.status}.`);
-  }
+  const answer = await response.json().catch(() => ({ error: `The playground answered with status ${response.status}.` }));
   if (!response.ok) throw new Error(answer.error ?? `Status ${response.status}.`);
   return answer;
 }

@@ -7,8 +7,8 @@ import { say } from "./acts.js";
 import { drawHome } from "./views.js";
 import { avatar, faceOf, installNotice, nativeName, placeName, titleOf } from "./faces.js";
 import { editing, startEdit } from "./messages.js";
-import { app, changed, conversation, here, isDm, keep, nameOf, recall, store } from "./store.js";
-import { anyWorking, items, messagePane, preview } from "./timeline.js";
+import { app, conversation, here, isDm, nameOf, store } from "./store.js";
+import { items, messagePane, preview } from "./timeline.js";
 import { t } from "./words.js";
 import { goTo, setTab, showPane, toggleSent } from "./going.js";
 
@@ -17,8 +17,7 @@ const head = make("header", { class: "pane-head" });
 const tabs = make("div", { class: "tabs", role: "tablist" });
 const notices = make("div", { class: "notices" });
 const intro = make("div", { class: "intro" });
-const earlier = button({ class: "text earlier", hidden: true, onclick: showEarlier });
-const { list, scroller, follow, draw } = messagePane(earlier, intro);
+const { list, scroller, follow, draw } = messagePane(intro);
 const page = make("div", { class: "page", hidden: true });
 
 const composer = createComposer({
@@ -72,13 +71,7 @@ export function drawNotices() {
   const shown = [];
   if (!store.online) shown.push(make("p", { class: "notice problem", role: "alert" }, icon("warning", 16), t("offline")));
   else if (store.workspace?.delivery === "socket" && !store.workspace.connections) shown.push(make("p", { class: "notice problem", role: "status" }, icon("info", 16), t("noApp")));
-  if (store.workspace?.stand_in_model && recall("standIn") !== "hidden") {
-    shown.push(make("p", { class: "notice stand-in" }, icon("info", 16), make("span", {}, make("strong", {}, t("standIn")), " ", t("standInNote")),
-      button({ class: "quiet", "aria-label": t("hide"), title: t("hide"), onclick: () => {
-        keep("standIn", "hidden");
-        drawNotices();
-      } }, icon("close", 15))));
-  }
+  if (store.workspace?.stand_in_model) shown.push(make("p", { class: "notice" }, icon("info", 16), make("span", {}, make("strong", {}, t("standIn")), " ", t("standInNote"))));
   fill(notices, store.workspace ? installNotice() : null, shown);
 }
 
@@ -108,9 +101,7 @@ export function drawConversation() {
     return;
   }
   const kept = conversation();
-  const { found, earlier: hidden } = items(kept, entry, { shown: kept.shown, open: (ts) => goTo({ thread: ts }) });
-  earlier.hidden = !hidden;
-  earlier.textContent = t("earlier");
+  const found = items(kept, entry, { open: (ts) => goTo({ thread: ts }) });
   drawIntro(entry, kept, found.length);
   draw(found);
 }
@@ -127,7 +118,7 @@ function drawIntro(entry, kept, count) {
       entry.has_app ? make("p", {}, t("emptyChannelNote", { app: app().name })) : null);
     return;
   }
-  const prompts = store.workspace.suggested_prompts;
+  const prompts = store.workspace.agent?.suggested_prompts ?? [];
   const sign = JSON.stringify([prompts, store.me]);
   if (intro.sign === sign && intro.childElementCount) return;
   intro.sign = sign;
@@ -138,21 +129,6 @@ function drawIntro(entry, kept, count) {
       composer.focus();
     } }, make("strong", {}, prompt.title), make("span", {}, prompt.message))))));
 }
-
-function showEarlier() {
-  const kept = conversation();
-  const height = scroller.scrollHeight;
-  kept.shown += 150;
-  drawConversation();
-  scroller.scrollTop += scroller.scrollHeight - height;
-}
-
-scroller.addEventListener("scroll", () => scroller.scrollTop < 60 && !earlier.hidden && showEarlier());
-
-// Loading lines change while the app works.
-setInterval(() => {
-  if (store.workspace && store.channel && anyWorking(conversation())) changed("messages");
-}, 800);
 
 export function tell(message) {
   if (message.user === store.me || message.streaming) return;

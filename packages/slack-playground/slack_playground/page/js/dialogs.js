@@ -1,10 +1,8 @@
 // @ts-check
-// The page's own dialogs and menus.
+// The page's own dialogs, native ones, which trap the focus and give it back, and menus.
 
 import { button, icon, make } from "./dom.js";
 import { t } from "./words.js";
-
-// The page's own dialogs. Native ones: they trap focus, Escape closes them, focus goes back.
 
 let counter = 0;
 export const newId = (name) => `${name}-${(counter += 1)}`;

@@ -6,8 +6,6 @@ import { icon, make } from "./dom.js";
 import { isDm, nameOf, store, user } from "./store.js";
 import { languageOf, t } from "./words.js";
 
-// People and conversations as they look: avatars, names.
-
 const COLOURS = 8;
 
 // The app's picture, in the place of its icon: a manifest holds none.
@@ -57,10 +55,6 @@ export function workspaceHead() {
 }
 
 export function installNotice() {
-  const { app_name: app, install_url, installed, team_id } = store.workspace;
-  if (installed) return null;
-  const href = install_url && `${install_url}?${new URLSearchParams({ team: team_id })}`;
-  return make("p", { class: "notice", role: "status" }, icon("info", 16),
-    make("span", {}, t(install_url ? "notInstalled" : "notInstallable", { app, workspace: workspaceName() })),
-    href && make("a", { class: "primary", href, target: "_blank", rel: "noopener" }, t("install", { app })));
+  const { app_name: app, installed } = store.workspace;
+  return installed ? null : make("p", { class: "notice", role: "status" }, icon("info", 16), make("span", {}, t("notInstalled", { app, workspace: workspaceName() })));
 }

@@ -65,7 +65,7 @@ function choices(element, changed, several) {
 function textual(element, changed) {
   const lines = element.multiline;
   const control = make(lines ? "textarea" : "input", {
-    type: lines ? null : INPUTS[element.type], rows: lines ? "4" : null, placeholder: element.placeholder?.text,
+    type: lines ? null : INPUTS[element.type], rows: lines ? "4" : null, placeholder: element.placeholder?.text, minlength: element.min_length, maxlength: element.max_length,
     inputmode: element.type === "number_input" ? "decimal" : null, step: element.is_decimal_allowed ? "any" : null, autocomplete: "off",
   });
   control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
@@ -86,15 +86,8 @@ function whenTyped(element, control, tell) {
 }
 
 // What is wrong with a value, as one sentence, or "".
-export function problemOf(block, value) {
-  const { element } = block;
+export function problemOf(block, made) {
+  const value = made.read();
   const empty = value === null || value === "" || (Array.isArray(value) && !value.length);
-  if (empty) return block.optional ? "" : t("required");
-  const text = String(value);
-  if (element.min_length && text.length < element.min_length) return t("tooShort", { count: element.min_length });
-  if (element.max_length && text.length > element.max_length) return t("tooLong", { count: element.max_length });
-  if (element.type === "email_text_input" && !/^\S+@\S+\.\S+$/.test(text)) return t("badEmail");
-  if (element.type === "url_text_input" && !/^https?:\/\/\S+$/.test(text)) return t("badUrl");
-  if (element.type === "number_input" && Number.isNaN(Number(text))) return t("badNumber");
-  return "";
+  return empty ? (block.optional ? "" : t("required")) : made.control.validationMessage ?? "";
 }

@@ -1,9 +1,9 @@
 // @ts-check
 // Where the page is: person, conversation, tab, thread, panel. Kept for the next visit.
 
-import { lookAt, openTab } from "./acts.js";
+import { openTab } from "./acts.js";
 import { forgetAnnounced } from "./dom.js";
-import { changed, here, isDm, keep, loadConversation, markRead, mine, people, recall, store } from "./store.js";
+import { changed, here, isDm, keep, loadConversation, mine, people, store } from "./store.js";
 import { speak } from "./words.js";
 
 const frame = document.getElementById("app");
@@ -25,7 +25,7 @@ export async function bePerson(id) {
   store.thread = null;
   if (store.side === "thread") store.side = null;
   changed("workspace", "views");
-  await goTo({ channel: (same ?? own.find((entry) => entry.id === recall(`channel.${id}`)) ?? own.find(isDm) ?? own[0]).id }, false);
+  await goTo({ channel: (same ?? own.find(isDm) ?? own[0]).id }, false);
 }
 
 /** @param {{channel?: string, thread?: string}} place */
@@ -35,26 +35,17 @@ export async function goTo({ channel, thread }, show = true) {
     store.side = thread ? "thread" : null;
     if (thread) showPane("side");
     changed("side");
-    if (thread) look(thread);
     return;
   }
   store.channel = channel;
   store.tab = "messages";
   store.thread = null;
   if (store.side === "thread") store.side = null;
-  keep(`channel.${store.me}`, channel);
   if (show) showPane("conversation");
   opened();
   changed("side");
   await loadConversation(channel);
-  markRead(channel);
-  if (!isDm(here())) await look();
-  else if (store.workspace.messages_tab) await openTab("messages");
-}
-
-// The app is told what the person looks at beside it, if it asked for that.
-async function look(ts) {
-  if (store.workspace.context_events && here().has_app) await lookAt(store.channel, ts);
+  if (isDm(here()) && store.workspace.messages_tab) await openTab("messages");
 }
 
 export async function setTab(name) {

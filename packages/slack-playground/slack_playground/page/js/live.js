@@ -2,14 +2,11 @@
 // Server-Sent Events: what changed is fetched again. Comes back by itself when the server does.
 
 import { at } from "./control.js";
-import { isDm, changed, channel, here, loadConversation, loadWorkspace, markRead, store } from "./store.js";
+import { changed, channel, loadConversation, loadWorkspace, store } from "./store.js";
 import { tell } from "./conversation.js";
 import { bePerson } from "./going.js";
 import { loadViews } from "./views.js";
 import { refreshSent } from "./sent.js";
-
-const due = new Set(); // channels
-let timer = null;
 
 // The browser connects again by itself; what changed meanwhile, or since the page was loaded, is fetched.
 export function listen() {
@@ -41,8 +38,7 @@ async function everything() {
 function heard(update) {
   switch (update.changed) {
     case "messages":
-      due.add(update.channel);
-      timer ??= setTimeout(fetchDue, 40);
+      quietly(() => fetchChannel(update.channel));
       break;
     case "views":
       if (update.user === store.me) {
@@ -52,9 +48,6 @@ function heard(update) {
       break;
     case "state":
       quietly(loadWorkspace);
-      break;
-    case "everything":
-      quietly(everything);
       break;
     default:
       refreshSent();
@@ -70,24 +63,11 @@ async function quietly(work) {
   }
 }
 
-async function fetchDue() {
-  const ids = [...due];
-  due.clear();
-  timer = null;
-  await quietly(() => Promise.all(ids.map(fetchChannel)));
-}
-
-// Of another conversation the workspace says how new it is.
+// Loads run one at a time for each conversation, however many changes come.
 async function fetchChannel(id) {
-  if (id !== store.channel) await loadWorkspace();
+  if (!channel(id)) await loadWorkspace();
   if (!store.conversations.has(id)) return;
   await loadConversation(id);
   const news = store.conversations.get(id)?.news.splice(0) ?? [];
-  if (id !== store.channel) return;
-  news.forEach(tell);
-  if (!document.hidden && (store.tab === "messages" || !isDm(here()))) markRead(id);
+  if (id === store.channel) news.forEach(tell);
 }
-
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && store.channel) markRead(store.channel);
-});

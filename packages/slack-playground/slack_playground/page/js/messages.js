@@ -19,13 +19,13 @@ const typedOf = (message) => unescaped((message.text ?? "")
   .replace(/<@([A-Z0-9]+)(?:\|[^>]*)?>/g, (_, id) => `@${nameOf(id)}`)
   .replace(/<(?:mailto:[^|>]+\|([^>]+)|((?!#)[^|>@!]+)(?:\|[^>]*)?)>/g, (_, mail, url) => mail ?? url));
 
-/** @param {any} message @param {string} channel @param {{grouped?: boolean, inThread?: boolean, replies?: any[], open?: (ts: string) => any}} look */
-export function messageItem(message, channel, { grouped = false, inThread = false, replies = [], open } = {}) {
+/** @param {any} message @param {string} channel @param {{inThread?: boolean, replies?: any[], open?: (ts: string) => any}} look */
+export function messageItem(message, channel, { inThread = false, replies = [], open } = {}) {
   const author = message.user ?? message.bot_id;
   const only = Boolean(message.is_ephemeral);
   const deleted = message.subtype === "tombstone";
   const item = make("li", {
-    class: `message${grouped ? " grouped" : ""}${only ? " only" : ""}${deleted ? " tombstone" : ""}`,
+    class: `message${only ? " only" : ""}${deleted ? " tombstone" : ""}`,
     tabindex: "-1", id: `m-${inThread ? "t-" : ""}${message.ts}`,
   });
   item.message = message;
@@ -36,9 +36,9 @@ export function messageItem(message, channel, { grouped = false, inThread = fals
   }
   const body = make("div", { class: "message-body" },
     only ? make("div", { class: "only-note" }, icon("eye", 14), t("onlyYou")) : null,
-    grouped ? make("span", { class: "unseen" }, `${nameOf(author)} `) : deleted ? make("div", { class: "message-head" }, time(message)) : head(message, author),
+    deleted ? make("div", { class: "message-head" }, time(message)) : head(message, author),
     content(message, channel, item, inThread));
-  item.append(grouped ? make("span", { class: "gutter" }, time(message)) : deleted ? make("span", { class: "gutter" }) : avatar(author), body);
+  item.append(deleted ? make("span") : avatar(author), body);
   if (replies.length && open) body.append(repliesButton(message, replies, open));
   if (!only && !deleted) item.append(tools(message, channel, open, inThread));
   return item;
@@ -179,5 +179,5 @@ export function pendingItem(entry) {
     make("div", { class: "message-head" }, make("span", { class: "author" }, nameOf(entry.user)), make("span", { class: "time" }, entry.problem ? "" : t("sending"))),
     make("div", { class: "content", lang: languageOf(entry.text, user(entry.user)) }, make("div", { class: "lines" }, entry.text), entry.files.map((file) => fileItem({ name: file.name }))),
     entry.problem ? make("div", { class: "problem", role: "alert" }, icon("warning", 15), `${t("notSent")} ${entry.problem} `,
-      button({ class: "text", onclick: () => acts.retry(entry) }, t("retry")), button({ class: "text", onclick: () => acts.discard(entry) }, t("discard"))) : null));
+      button({ class: "text", onclick: () => acts.send(entry) }, t("retry")), button({ class: "text", onclick: () => acts.discard(entry) }, t("discard"))) : null));
 }

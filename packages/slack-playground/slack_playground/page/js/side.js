@@ -66,5 +66,5 @@ export function drawThread() {
     closeSide();
     return;
   }
-  draw(items(kept, here(), { root: store.thread, open: () => composer.focus() }).found);
+  draw(items(kept, here(), { root: store.thread, open: () => composer.focus() }));
 }

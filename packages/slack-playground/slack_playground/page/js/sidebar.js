@@ -4,7 +4,7 @@
 import { button, fill, icon, make, sync } from "./dom.js";
 import { avatar, faceOf, seal, titleOf, workspaceHead } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
-import { isDm, isUnread, me, mine, people, store } from "./store.js";
+import { isDm, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
 
 const rail = document.getElementById("rail");
@@ -31,7 +31,7 @@ export function drawSidebar() {
     ["channels", own.filter((entry) => !entry.is_im && !entry.is_mpim).sort((a, b) => Number(a.is_private) - Number(b.is_private) || a.name.localeCompare(b.name))],
     ["groups", own.filter((entry) => entry.is_mpim)],
   ].filter(([, entries]) => entries.length);
-  sync(places, groups.map(([name, entries]) => ({ key: name, sign: JSON.stringify([t(name), entries.map((entry) => [entry.id, titleOf(entry), isUnread(entry), entry.id === store.channel])]), build: () => group(name, entries) })));
+  sync(places, groups.map(([name, entries]) => ({ key: name, sign: JSON.stringify([t(name), entries.map((entry) => [entry.id, titleOf(entry), entry.id === store.channel])]), build: () => group(name, entries) })));
   const { create_app_url: create, setup_command: command } = store.workspace;
   fill(foot,
     create ? make("a", { class: "side-add", href: create, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack")) : null,
@@ -45,11 +45,9 @@ function group(name, entries) {
 
 function place(entry) {
   const current = entry.id === store.channel;
-  const unread = !current && isUnread(entry);
   return make("li", {}, button({
-    class: `place${current ? " current" : ""}${unread ? " unread" : ""}`, "aria-current": current ? "page" : null, "data-focus": entry.id, onclick: () => goTo({ channel: entry.id }),
-  }, faceOf(entry), make("span", { class: "place-name" }, titleOf(entry)), isDm(entry) && store.workspace.is_agent ? make("span", { class: "badge" }, t("badge")) : null,
-  unread ? make("span", { class: "dot" }, make("span", { class: "unseen" }, t("unread"))) : null));
+    class: `place${current ? " current" : ""}`, "aria-current": current ? "page" : null, "data-focus": entry.id, onclick: () => goTo({ channel: entry.id }),
+  }, faceOf(entry), make("span", { class: "place-name" }, titleOf(entry)), isDm(entry) && store.workspace.agent ? make("span", { class: "badge" }, t("badge")) : null));
 }
 
 function drawRail() {

@@ -66,7 +66,7 @@ export const rootOf = (message) => message.thread_ts ?? message.ts;
 export const isReply = (message) => rootOf(message) !== message.ts;
 
 export function mine() {
-  return store.workspace.channels.filter((entry) => !entry.is_archived && entry.members.includes(store.me));
+  return store.workspace.channels.filter((entry) => !entry.archived && entry.members.includes(store.me));
 }
 
 // Returns `work` run one at a time, so that no answer overtakes another: what asks meanwhile has it run once more.
@@ -104,7 +104,7 @@ export const loadWorkspace = oneAtATime(async () => {
 
 export function conversation(id = store.channel) {
   if (!store.conversations.has(id)) {
-    const kept = { messages: new Map(), threads: new Map(), pending: [], news: [], loaded: false, shown: 80, load: null };
+    const kept = { messages: new Map(), threads: new Map(), pending: [], news: [], loaded: false, load: null };
     kept.load = oneAtATime(() => load(id, kept));
     store.conversations.set(id, kept);
   }
@@ -137,19 +137,4 @@ export const recall = (name) => JSON.parse(localStorage.getItem(remembered(name)
 export function keep(name, value) {
   if (value === null || value === "") localStorage.removeItem(remembered(name));
   else localStorage.setItem(remembered(name), JSON.stringify(value));
-}
-
-// What each person has read: a dot marks a conversation with newer messages.
-const readKey = (id) => `read.${store.workspace.team_id}.${store.me}.${id}`;
-
-export function markRead(id) {
-  const latest = [...conversation(id).messages.keys()].at(-1);
-  if (!latest || (recall(readKey(id)) ?? "") >= latest) return;
-  keep(readKey(id), latest);
-  changed("workspace");
-}
-
-export function isUnread(entry) {
-  if (!entry.latest || entry.latest.user === store.me) return false;
-  return (recall(readKey(entry.id)) ?? "") < entry.latest.ts;
 }

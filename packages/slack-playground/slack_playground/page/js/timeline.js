@@ -1,5 +1,5 @@
 // @ts-check
-// The order of a conversation: days, groups, status lines; the same for the main pane and a thread.
+// The order of a conversation: days, status lines; the same for the main pane and a thread.
 
 import { icon, make, sync } from "./dom.js";
 import { avatar } from "./faces.js";
@@ -8,52 +8,36 @@ import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
 import { isDm, isReply, nameOf, rootOf, store } from "./store.js";
 import { dayKey, dayOf, t } from "./words.js";
 
-const GROUP_SECONDS = 300;
 const STATUS_SECONDS = 120;
-const LOADING_SECONDS = 2.4;
 
 // [{key, sign, build}] of what is shown. A DM shows each thread whole, below what began it.
-/** @param {any} kept @param {any} channel @param {{root?: string, shown?: number, open: (ts: string) => any}} look */
-export function items(kept, channel, { root, shown = Infinity, open }) {
+/** @param {any} kept @param {any} channel @param {{root?: string, open: (ts: string) => any}} look */
+export function items(kept, channel, { root, open }) {
   const all = [...kept.messages.values()];
   const replies = Map.groupBy(all.filter(isReply), rootOf);
   const whole = isDm(channel) || Boolean(root);
   const list = root
     ? all.filter((message) => rootOf(message) === root)
     : whole ? inThreads(all, replies) : all.filter((message) => !isReply(message) || message.is_ephemeral && !kept.messages.has(rootOf(message)));
-  const from = Math.max(0, list.length - shown);
   const found = [];
-  let last = null;
   for (const [index, message] of list.entries()) {
-    if (index < from) continue;
     const day = dayKey(message.ts);
-    if (!root && (!last || dayKey(last.ts) !== day)) found.push(divider(day, message.ts));
-    const title = titleBeside(kept, message);
-    if (whole && !root && title) found.push({ key: `title-${message.ts}`, sign: title, build: () => make("li", { class: "thread-title" }, icon("reply", 14), make("span", {}, title)) });
-    const grouped = Boolean(last) && !title && dayKey(last.ts) === day && together(last, message);
-    found.push(entry(message, channel.id, { grouped, inThread: Boolean(root), replies: whole ? [] : replies.get(message.ts) ?? [], open }));
-    last = message;
+    if (!root && (!index || dayKey(list[index - 1].ts) !== day)) found.push(divider(day, message.ts));
+    found.push(entry(message, channel.id, { inThread: Boolean(root), replies: whole ? [] : replies.get(message.ts) ?? [], open }));
     const next = list[index + 1];
-    if (whole && (!next || rootOf(next) !== rootOf(message))) found.push(...status(kept, channel.id, rootOf(message)));
+    if (!whole || !next || rootOf(next) !== rootOf(message)) found.push(...status(kept, channel.id, whole ? rootOf(message) : message.ts));
   }
-  if (!whole) for (const message of list.slice(from)) insertStatus(found, kept, channel.id, message.ts);
   for (const waiting of kept.pending) {
     if (root ? waiting.thread_ts === root : whole || !waiting.thread_ts) {
       found.push({ key: waiting.key, sign: `${waiting.problem}`, build: () => pendingItem(waiting) });
     }
   }
-  return { found, earlier: from };
+  return found;
 }
 
 export function titleOfThread(kept, message) {
   const thread = isReply(message) ? null : kept.threads.get(message.ts);
   return thread?.session_title || "";
-}
-
-// A title that only repeats the beginning of the message it would be above is left out there.
-function titleBeside(kept, message) {
-  const title = titleOfThread(kept, message);
-  return asPlain(message.text ?? "").replace(/\s+/g, " ").startsWith(title.replace(/…$/, "").trim()) ? "" : title;
 }
 
 function inThreads(all, replies) {
@@ -63,18 +47,13 @@ function inThreads(all, replies) {
   return [...roots, ...orphans].sort((a, b) => (a.ts < b.ts ? -1 : 1)).flatMap((message) => [message, ...(known.has(message.ts) ? replies.get(message.ts) ?? [] : [])]);
 }
 
-function together(before, message) {
-  return before.user === message.user && !before.is_ephemeral && !message.is_ephemeral && !before.subtype && !message.subtype
-    && message.ts - before.ts < GROUP_SECONDS && message.ts >= before.ts && !before.blocks?.some((block) => block.type === "context_actions");
-}
-
 function divider(day, ts) {
   return { key: `day-${day}`, sign: `${day}${dayOf(ts)}`, build: () => make("li", { class: "day" }, make("span", {}, dayOf(ts))) };
 }
 
 function entry(message, channel, options) {
   const latest = options.replies.at(-1)?.ts ?? "";
-  const sign = JSON.stringify([message, options.grouped, options.replies.length, latest, editing.key === message.ts, store.me]);
+  const sign = JSON.stringify([message, options.replies.length, latest, editing.key === message.ts, store.me]);
   return { key: message.ts, sign, build: () => messageItem(message, channel, options) };
 }
 
@@ -91,23 +70,14 @@ function status(kept, channel, root) {
   const thread = working(kept, root);
   if (!thread) return [];
   const processing = thread.session === "processing";
-  const lines = thread.loading_messages.length ? thread.loading_messages : [thread.status];
-  const line = lines[Math.floor((Date.now() / 1000 - thread.status_set) / LOADING_SECONDS) % lines.length];
   const bot = store.workspace.bot_user_id;
-  const label = processing ? t("working") : thread.loading_messages.length ? line : t("thinking", { name: nameOf(bot), status: line });
+  const label = processing ? t("working") : thread.loading_messages[0] ?? t("thinking", { name: nameOf(bot), status: thread.status });
   return [{
     key: `status-${root}`, sign: `${root}`,
     build: () => make("li", { class: "message status" }, avatar(bot), make("div", { class: "message-body" }, stopRow(channel, root, label, true, processing))),
     label,
   }];
 }
-
-function insertStatus(found, kept, channel, ts) {
-  const line = status(kept, channel, ts);
-  if (line.length) found.splice(found.findIndex((one) => one.key === ts) + 1, 0, ...line);
-}
-
-export const anyWorking = (kept) => [...kept.threads.keys()].some((ts) => working(kept, ts));
 
 // A list of messages that stays at its end while the person reads there; `before` is above it.
 export function messagePane(...before) {

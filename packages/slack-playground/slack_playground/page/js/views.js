@@ -66,7 +66,7 @@ function inputRow(block, made) {
     complain(made.control, error, message);
     return Boolean(message);
   };
-  return { element: make("div", { class: "field", dataset: { block: block.block_id } }, label, made.node, hint, error), say };
+  return { element: make("div", { class: "field" }, label, made.node, hint, error), say };
 }
 
 // The app's Home tab.
@@ -154,7 +154,7 @@ function show(view) {
   const submit = async (event) => {
     event.preventDefault();
     trouble.hidden = true;
-    const wrong = inputs.filter(({ block, made, say }) => say(problemOf(block, made.read())));
+    const wrong = inputs.filter(({ block, made, say }) => say(problemOf(block, made)));
     if (wrong.length) return focusOn(wrong[0].made.control);
     submitButton.setAttribute("aria-busy", "true");
     try {
@@ -175,7 +175,6 @@ function show(view) {
     make("div", { class: "dialog-body" }, trouble, nodes),
     make("footer", { class: "dialog-foot" }, button({ class: "plain", onclick: () => close(view) }, view.close?.text ?? (submitButton ? t("cancel") : t("close"))), submitButton));
   const element = dialog({ title: withEmoji(view.title.text), body: form, className: "view", onCancel: () => close(view) });
-  element.dataset.view = view.id;
   shown = { id: view.id, hash: view.hash, element, values };
   const first = inputs.find(({ block }) => block.element.focus_on_load) ?? inputs[0];
   if (first) focusOn(first.made.control);

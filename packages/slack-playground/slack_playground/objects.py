@@ -1,0 +1,171 @@
+"""Slack's objects: conversations, people, files, parts of messages; constants in objects.json."""
+
+import json
+import mimetypes
+import zoneinfo
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from slack_playground.blocks import with_ids
+from slack_playground.records import Channel, File, Json, Message, User
+
+_CONSTANTS = json.loads(files("slack_playground").joinpath("objects.json").read_text("utf-8"))
+
+
+def like(kind: str, **fields: Any) -> Json:
+    """An object of this kind: its constant fields and these."""
+    return {**_CONSTANTS[kind], **fields}
+
+
+def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
+    """The conversation object Slack returns to the app that `bot` belongs to."""
+    common: Json = {
+        "id": channel.id,
+        "created": channel.created,
+        "is_archived": channel.archived,
+        "is_im": channel.kind == "im",
+        "is_mpim": channel.kind == "mpim",
+        "context_team_id": bot.team,
+        "updated": channel.created * 1000,
+    }
+    if channel.kind == "im":
+        others = [member for member in channel.members if member != bot.id]
+        return like("im", **common, user=others[0] if others else bot.id)
+    return like(
+        "channel",
+        **common,
+        name=channel.name,
+        name_normalized=channel.name,
+        is_channel=channel.kind != "mpim",
+        is_group=channel.kind == "mpim",
+        is_private=channel.is_private,
+        is_general=channel.name == "general",
+        is_shared=channel.shared,
+        is_ext_shared=channel.shared,
+        creator=channel.creator,
+        is_member=bot.id in channel.members,
+        shared_team_ids=sorted({users[member].team for member in channel.members}),
+        num_members=len(channel.members),
+    )
+
+
+def user_object(user: User, team: str, *, locale: bool = True) -> Json:
+    """The user object Slack returns to an app in workspace `team`.
+
+    Of people known by Slack Connect it never has the locale.
+    """
+    now = datetime.now(tz=zoneinfo.ZoneInfo(user.tz))
+    offset = now.utcoffset()
+    names = dict.fromkeys(
+        ("real_name", "real_name_normalized", "display_name", "display_name_normalized"), user.name
+    )
+    app = {"api_app_id": user.app_id, "bot_id": user.bot_id} if user.is_bot else {}
+    shown = like(
+        "user",
+        id=user.id,
+        team_id=user.team,
+        name=user.name.lower(),
+        deleted=user.deleted,
+        real_name=user.name,
+        tz=user.tz,
+        tz_label=now.tzname(),
+        tz_offset=int(offset.total_seconds()) if offset is not None else 0,
+        profile={"title": "", "team": user.team, **names, **app},
+        is_restricted=user.is_restricted,
+        is_ultra_restricted=user.is_ultra_restricted,
+        is_bot=user.is_bot,
+        updated=user.updated,
+    )
+    return {**shown, "locale": user.locale} if locale and user.team == team else shown
+
+
+def mimetype(file: File) -> str:
+    """The type of a file's content, by its name."""
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
+def file_object(file: File, url: str, team: str) -> Json:
+    """The file object of messages; `url` is the address of the playground."""
+    extension = file.name.rpartition(".")[2].lower() if "." in file.name else "text"
+    private, name = f"{url}/files-pri/{team}-{file.id}", quote(file.name.lower())
+    return like(
+        "file",
+        id=file.id,
+        created=file.created,
+        timestamp=file.created,
+        name=file.name,
+        title=file.title or file.name,
+        mimetype=mimetype(file),
+        filetype=extension,
+        pretty_type=extension.upper(),
+        user=file.owner,
+        user_team=team,
+        size=file.size,
+        url_private=f"{private}/{name}",
+        url_private_download=f"{private}/download/{name}",
+        permalink=f"https://playground.slack.com/files/{file.owner}/{file.id}/{name}",
+    )
+
+
+def added(message: Message, changes: Json) -> Json:
+    """Return an update of a message that was streamed: what it shows, and the new below it."""
+    text, blocks = str(changes.get("text") or ""), changes.get("blocks")
+    shown = blocks or ([{"type": "markdown", "text": text}] if text else [])
+    return {
+        **changes,
+        "text": message.body["text"] + text,
+        "blocks": [*message.body.get("blocks", []), *with_ids(shown)],
+    }
+
+
+def forwarded(message: Message, author: User, channel: Channel) -> Json:
+    """Return a forwarded message as the attachment of another one, as recorded from Slack.
+
+    Source: https://github.com/slackapi/java-slack-sdk/issues/1179
+    """
+    body = message.body
+    names = {"im": "Direct Message", "mpim": "Group Message"}
+    origin = {"team": author.team, "channel": channel.id, "ts": message.ts}
+    place = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
+    return like(
+        "forwarded",
+        ts=message.ts,
+        author_id=author.id,
+        author_name=author.name,
+        author_subname=author.name,
+        channel_id=channel.id,
+        channel_team=author.team,
+        channel_name=names.get(channel.kind, channel.name),
+        message_blocks=[{**origin, "message": {"blocks": body.get("blocks", [])}}],
+        from_url=f"https://playground.slack.com/{place}",
+        fallback=f"{author.name}: {body.get('text', '')}",
+        text=body.get("text", ""),
+        **({"files": body["files"]} if body.get("files") else {}),
+    )
+
+
+def bot_profile(bot: User) -> Json:
+    """The `bot_profile` of a bot's messages."""
+    return like(
+        "bot_profile",
+        id=bot.bot_id,
+        deleted=bot.deleted,
+        name=bot.name,
+        updated=bot.updated,
+        app_id=bot.app_id,
+        team_id=bot.team,
+    )
+
+
+def user_profile(user: User) -> Json:
+    """The `user_profile` Slack adds to messages of people from another workspace."""
+    return {
+        "name": user.name.lower(),
+        "real_name": user.name,
+        "display_name": user.name,
+        "team": user.team,
+        "is_restricted": user.is_restricted,
+        "is_ultra_restricted": user.is_ultra_restricted,
+    }
