@@ -52,7 +52,7 @@ def call(url: str, body: Any = None, method: str | None = None, *, token: str | 
         try:
             connection = idle.pop()
         except IndexError:
-            known, connection = False, http.client.HTTPConnection(address, timeout=20)
+            known, connection = False, http.client.HTTPConnection(address, timeout=60)
         try:
             connection.request(method, slash + path, data, headers)
             answer = connection.getresponse()

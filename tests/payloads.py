@@ -11,7 +11,7 @@ from tests.loopback import call
 
 CALLS, EXPECTED, VIOLATIONS = "slack_calls", "slack_failures", "slack_violations"
 _KINDS = ("violations", "failures")
-_SETTLE_SECONDS = 5
+_SETTLE_SECONDS = 30
 
 
 class Payloads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 from playwright.async_api import Locator, Page, expect
 
 # A busy machine takes longer than the five seconds that Playwright waits otherwise.
-expect.set_options(timeout=30_000)
+_SECONDS = 60
+expect.set_options(timeout=_SECONDS * 1_000)
 _SHOW = re.compile("^(Show|表示する)$")
 _numbers = itertools.count(1)
 
@@ -103,7 +105,8 @@ class Visitor:
 
     async def remembered(self, *words: str, without: str = "\0") -> Locator:
         """Look at /memories until these words are there, and `without` is not."""
-        for _ in range(20):
+        end = time.monotonic() + _SECONDS
+        while time.monotonic() < end:
             answer = await self.command("/memories")
             text = await answer.inner_text()
             if all(word in text for word in words) and without not in text:

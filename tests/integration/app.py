@@ -371,9 +371,10 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[BoltApp, 
 
 @asynccontextmanager
 async def receiving(app: App) -> AsyncIterator[None]:
-    """Let the playground deliver to the app over signed HTTP; it retries once, at once."""
+    """Let the playground deliver to the app over signed HTTP; no slow machine makes it give up."""
     async with served(app, app.slack.info["signing_secret"]) as (_, url):
-        app.slack.control("settings", {"retry_delays": [0.0]})
+        patient = {"ack_seconds": 30.0, "retry_delays": [0.0, 0.5, 1.0]}
+        app.slack.control("settings", patient)
         app.slack.control("delivery", {"mode": "http", "url": url})
         try:
             yield

@@ -84,7 +84,7 @@ class SlackPerson:
 
     async def delivered(self) -> None:
         """Wait until the app has acknowledged everything that happened."""
-        assert (await self.control("settle", {}))["settled"]
+        assert (await self.control("settle", {"seconds": 50}))["settled"]
 
     async def open_home(self) -> Place:
         """Open the Home tab; it is published."""

@@ -81,5 +81,5 @@ class Driver:
 
     async def settled(self) -> list[Json]:
         """The deliveries, once none is on its way any more."""
-        assert await self.post("settle", seconds=15) == {"settled": True}
+        assert await self.post("settle", seconds=50) == {"settled": True}
         return await self.deliveries()
