@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds: an answer comes whole, and a model on modest hardware that reasons takes minutes.
 MODEL_TIMEOUT = 180.0
-# Parts of a request that the OpenAI client does not convert: it compares each tool with each type of
-# tool that there is, which takes 5 ms.
+# Parts of a request that the OpenAI client does not convert: it compares each tool with each type
+# of tool that there is, which takes 5 ms.
 _UNTYPED = frozenset({"input", "model", "store", "tools"})
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
