@@ -297,12 +297,11 @@ class ReplyStream:
     async def _show(self) -> None:
         await self.check()
         waits = time.monotonic() - self._shown_at < FLUSH_SECONDS
-        if waits or not (self.received_text[self._shown :].strip() or self._tasks):
+        if waits or not (self._may_stream and self._is_sure):
             return
-        if not (self._may_stream and self._is_sure):
-            return
-        await self._flush()
-        self._shown_at = time.monotonic()
+        if self.received_text[self._shown :].strip() or self._tasks:
+            await self._flush()
+            self._shown_at = time.monotonic()
 
     async def _end_stream(self, text: str, footer_blocks: list[Block]) -> bool:
         """End the stream with the whole reply; False if there is none, or it has another text.
