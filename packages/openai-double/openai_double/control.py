@@ -241,8 +241,8 @@ class Control:
 def take(rules: list[_Rule], exchange: Exchange, text: str) -> _Rule | None:
     """Return the first rule for a request with this last user text; one use of it is gone."""
     for rule in rules:
-        about = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
-        if about and rule.fits(text):
+        fits = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
+        if fits and rule.fits(text):
             rule.times -= rule.times != FOREVER
             if rule.times == 0:
                 rules.remove(rule)

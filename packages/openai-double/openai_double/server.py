@@ -119,14 +119,9 @@ class _Server:
                 if isinstance(response, web.Response):
                     self._control.record("object", endpoint, response.text or "")
             finally:
-                self._control.journal.add(
-                    endpoint=endpoint,
-                    kind=exchange.kind,
-                    started=started,
-                    status=status,
-                    body=exchange.raw,
-                    answer=exchange.answer,
-                )
+                told = {"endpoint": endpoint, "kind": exchange.kind, "status": status}
+                told["answer"] = exchange.answer
+                self._control.journal.add(started=started, body=exchange.raw, **told)
             return response
 
         return handle

@@ -31,10 +31,10 @@ _MODALITIES: Final = {"UserInstruction": "request", "Promise": "promised"}
 
 def json_list(text: str) -> list[Any]:
     """Return the JSON list in `text`, an empty one for any other text."""
+    value = None
     with suppress(ValueError):
         value = json.loads(text)
-        return value if isinstance(value, list) else []
-    return []
+    return value if isinstance(value, list) else []
 
 
 def framed(text: str, frame: str) -> list[Any]:
