@@ -185,8 +185,7 @@ class Inbox:
 
         `edited`: its edit came first; it must be newer than the bot's part in the thread.
 
-        Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
-        Slack then delivers the event again.
+        Raises `psycopg.OperationalError` when the database cannot be reached.
         """
         values = {**_values(message), "before": message.ts if edited else _AT_ANY_TIME}
         with self.threads.place(message.thread) as worker:
