@@ -6,6 +6,22 @@
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
 -- ids and numbers only; kioku_app alone may call them.
 
+-- The role that may use the queue's tables, as kioku_app may: the login inherits it, because
+-- procrastinate sets no role. Roles belong to the cluster: another database may create it just now.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kioku_queue') THEN
+        CREATE ROLE kioku_queue NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+GRANT USAGE ON SCHEMA public TO kioku_queue;
+GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events,
+    procrastinate_periodic_defers, procrastinate_workers TO kioku_queue, kioku_app;
+GRANT USAGE, SELECT ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq,
+    procrastinate_periodic_defers_id_seq, procrastinate_workers_id_seq TO kioku_queue, kioku_app;
+
 -- A job waits for others of its lock; without the index each fetch reads all waiting jobs.
 CREATE INDEX procrastinate_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
 -- The table is empty most of the time and full within minutes after an outage.
