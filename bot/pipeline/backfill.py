@@ -62,19 +62,15 @@ async def mark(app: App, teams: Sequence[str]) -> None:
         return
     async with transaction(app.pool) as connection:
         found = await connection.execute(
-            "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
-            " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
-            " WHERE team_id = ANY(%s) ORDER BY team_id FOR UPDATE",
-            (list(teams),),
+            "WITH earlier AS (SELECT * FROM listening WHERE team_id = ANY(%(teams)s)"
+            " ORDER BY team_id FOR UPDATE), heard AS (INSERT INTO listening (team_id, heard_at)"
+            " SELECT team, now() FROM unnest(%(teams)s::text[]) AS team ORDER BY team"
+            " ON CONFLICT (team_id) DO UPDATE SET heard_at = now())"
+            " SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
+            " extract(epoch FROM now() - heard_at)::float AS gap FROM earlier",
+            {"teams": list(teams)},
         )
-        rows = await found.fetchall()
-        await connection.execute(
-            "INSERT INTO listening (team_id, heard_at)"
-            " SELECT team, now() FROM unnest(%s::text[]) AS team ORDER BY team"
-            " ON CONFLICT (team_id) DO UPDATE SET heard_at = now()",
-            (list(teams),),
-        )
-        for row in rows:
+        for row in await found.fetchall():
             if row["gap"] > GAP_SECONDS:
                 log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
                 await invalidate_kinds(connection, row["team_id"])

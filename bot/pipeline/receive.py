@@ -55,14 +55,6 @@ class ThreadWorker:
         self._open_reply_sink = open_reply_sink
         self._turn = create_turn(dependencies, open_reply_sink)
 
-    async def run(self, thread: str) -> None:
-        """Do `drain` in this process's place for `thread`; what fails in it `beat` gives back."""
-        try:
-            await self.drain(thread)
-        except Exception as error:
-            count("errors", kind="database_away" if is_unavailable(error) else "turn")
-            log.exception("a thread is begun again")
-
     @step("drain")
     async def drain(self, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written.

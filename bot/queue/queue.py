@@ -34,8 +34,7 @@ BACKGROUND = "background"
 _POLL_SECONDS = 30.0
 _HEARTBEAT_SECONDS = 5.0  # `beat` takes a worker without one for 15 seconds for dead
 _PATIENCE_SECONDS = 3.0  # that running jobs get to end when the queue is stopped
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
 _NEVER_SECONDS = 86_400.0
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
@@ -102,7 +101,6 @@ class _Jobs(procrastinate.manager.JobManager):
         await self._stored(partial(super().finish_job, job, status, delete_job))
 
     async def _stored(self, store: Callable[[], Awaitable[None]]) -> None:
-        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await store()
@@ -111,8 +109,7 @@ class _Jobs(procrastinate.manager.JobManager):
                 if closed or not is_unavailable(error.__cause__) or self._stopping.is_set():
                     raise
                 log.warning("the end of a job is noted again: %s", fault(error))
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 class Queue:
@@ -223,9 +220,7 @@ class Queue:
 
     async def _work(self, at_once: int, poll_seconds: float) -> None:
         # A fault in one of procrastinate's side tasks ends its worker: start it again.
-        loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
-            begun = loop.time()
             try:
                 await self.app.run_worker_async(
                     concurrency=at_once,
@@ -238,8 +233,5 @@ class Queue:
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("the queue's worker stopped and starts again: %s", fault(error))
-                if loop.time() - begun > _LONGEST_PAUSE_SECONDS:
-                    pause = _FIRST_PAUSE_SECONDS
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                    await asyncio.wait_for(self._stopping.wait(), _PAUSE_SECONDS)

@@ -65,7 +65,7 @@ async def open_worker(dependencies: TurnDependencies) -> AsyncIterator[None]:
     app = dependencies.app
     app.queue.start(at_once=_JOBS_AT_ONCE)
     threads = app.inbox.threads
-    await threads.start(create_thread_worker(dependencies).run, at_once=_THREADS_AT_ONCE)
+    await threads.start(create_thread_worker(dependencies).drain, at_once=_THREADS_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
