@@ -18,8 +18,7 @@ import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import Replier
-from bot.pipeline.web_search import DEFINITION, SEARCH_TOOL
+from bot.pipeline.reply import DEFINITION, SEARCH_TOOL, Replier
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

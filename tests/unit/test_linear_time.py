@@ -17,7 +17,7 @@ from bot.pipeline import links
 from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
-from bot.pipeline.web_search import query_in
+from bot.pipeline.reply import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
 from bot.slack.messages import attached_to
