@@ -139,7 +139,7 @@ async def check_database(settings: Settings) -> str:
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
     from bot.runtime.database import database
-    from bot.runtime.operating_state import read_operating_state
+    from bot.runtime.metrics import read_operating_state
     from bot.runtime.wiring import create_openai_client, open_pool
     from memory import embedding_space
     from memory.postgres import check_access

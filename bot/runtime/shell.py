@@ -1,4 +1,4 @@
-"""The app of procrastinate's own shell: ``procrastinate --app=bot.queue.shell.app shell``."""
+"""The app of procrastinate's own shell: ``procrastinate --app=bot.runtime.shell.app shell``."""
 
 from __future__ import annotations
 
