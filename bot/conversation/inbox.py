@@ -180,12 +180,9 @@ class Inbox:
 
         A message is not stored if it is already known: the same (team, channel, ts), as for a
         mention that comes both as ``message`` and ``app_mention``. Nor is one that does not address
-        the bot, except in a thread in which its author has asked the bot, the bot was asked or
-        answered in the last 30 minutes, and was not asked to be quiet.
-
-        `edited`: its edit came first; it must be newer than the bot's part in the thread.
-
-        Raises `psycopg.OperationalError` when the database cannot be reached.
+        the bot, except in a thread in which its author has asked the bot, and the bot was asked or
+        answered in the last 30 minutes. `edited`: its edit came first; it must be newer than the
+        bot's part in the thread. Raises `psycopg.OperationalError`.
         """
         values = {**_values(message), "before": message.ts if edited else _AT_ANY_TIME}
         with self.threads.place(message.thread) as worker:

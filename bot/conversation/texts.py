@@ -10,10 +10,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import Message, split_thread_key
-from memory import DM, Person, Pool
-from memory.formation import sources_among
-from memory.postgres import person_transaction
+from bot.slack.messages import Message
+from memory import DM, Person
 
 UPDATE_FROM_MESSAGE = "follow_message"
 DELETE_TEXTS: LiteralString = (
@@ -21,25 +19,6 @@ DELETE_TEXTS: LiteralString = (
     " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
 )
 """Blanks texts, at the beginning of a statement; no memory is formed from them."""
-
-
-async def check_changed_sources(pool: Pool, queue: Queue, person: Person) -> None:
-    """Schedule an update from each edited or deleted message that a memory comes from.
-
-    For an Undo that has restored memories: while they were gone, an edit or a deletion of their
-    messages found nothing to update.
-    """
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            "SELECT channel_id, ts, thread FROM messages"
-            " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
-            person.ids,
-        )
-        rows = await found.fetchall()
-        threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
-        for channel, ts in await sources_among(connection, person, threads):
-            _, _, root = split_thread_key(threads[channel, ts])
-            await read_message_later(connection, queue, person, channel, ts, root)
 
 
 async def read_message_later(

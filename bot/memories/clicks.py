@@ -15,12 +15,11 @@ from uuid import UUID
 
 from bot.access import admit
 from bot.app import App
-from bot.conversation.texts import check_changed_sources
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
 from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
-from bot.memories.forgetting import forget_selected, undo_forgotten
+from bot.memories.forgetting import check_changed_sources, forget_selected, undo_forgotten
 from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -196,7 +195,7 @@ async def _undo(app: App, click: Click) -> Done:
     if not undone:
         return Done(line=reader.say("undo_gone"), beside=True)
     log.info("a person undid a change")
-    await check_changed_sources(app.pool, app.queue, click.person)
+    await check_changed_sources(app, click.person)
     return await _changed(app, click, undone)
 
 

@@ -12,11 +12,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.texts import check_changed_sources
+from bot.conversation.texts import read_message_later
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.slack.messages import MessageKey
+from bot.slack.messages import MessageKey, split_thread_key
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
@@ -31,7 +31,8 @@ from memory import (
     forget,
     undo_forgetting,
 )
-from memory.postgres import transaction_timeout
+from memory.formation import sources_among
+from memory.postgres import person_transaction, transaction_timeout
 from memory.store import embed_missing, selected
 
 log = logging.getLogger(__name__)
@@ -199,8 +200,27 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
             count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)
     except (ChangeGone, ValueError):
         return Done(line=reader.say("undo_gone"), beside=True)
-    await check_changed_sources(app.pool, app.queue, person)
+    await check_changed_sources(app, person)
     return Done(line=reader.say("undone", count=count))
+
+
+async def check_changed_sources(app: App, person: Person) -> None:
+    """Schedule an update from each edited or deleted message that a memory comes from.
+
+    For an Undo that has restored memories: while they were gone, an edit or a deletion of their
+    messages found nothing to update.
+    """
+    async with person_transaction(app.pool, person) as connection:
+        found = await connection.execute(
+            "SELECT channel_id, ts, thread FROM messages"
+            " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
+            person.ids,
+        )
+        rows = await found.fetchall()
+        threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
+        for channel, ts in await sources_among(connection, person, threads):
+            _, _, root = split_thread_key(threads[channel, ts])
+            await read_message_later(connection, app.queue, person, channel, ts, root)
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:
