@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from bot.locale import say
 from bot.memories.feedback import comment
 from bot.slack.messages import Message
@@ -83,6 +85,10 @@ async def test_only_who_asked_can_rate(app: App) -> None:
     assert stored(app, other) == stored(app, asked.person) == []
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message",
+    because="On a busy machine a part of the long answer is streamed before it is posted in parts.",
+)
 async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     """Errors, sentences of the app's own and the first parts of an answer have no buttons."""
     place = app.slack.place()
