@@ -48,6 +48,7 @@ class Ground:
     model_url: str
     http: aiohttp.ClientSession
     folder: Path
+    doubles: Mapping[str, Running]
 
     async def slack(self, path: str, body: Json | None = None) -> Any:
         """Call the playground's control API: GET without a body, else POST."""
@@ -216,7 +217,12 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
             model_url = json.loads(await model.line())["url"]
             async with aiohttp.ClientSession() as http:
                 ground = Ground(
-                    postgres=postgres, info=info, model_url=model_url, http=http, folder=folder
+                    postgres=postgres,
+                    info=info,
+                    model_url=model_url,
+                    http=http,
+                    folder=folder,
+                    doubles={"Slack": slack, "model": model},
                 )
                 await ground.model("settings", PACE)
                 yield ground

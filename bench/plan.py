@@ -12,7 +12,6 @@ class Plan:
 
     name: str = "usual"
     rounds: int = 5
-    singles: int = 3  # in a round, one person after the other
     people: int = 100  # the largest number at once
     counted: int = 6  # messages whose calls and statements are counted
     replicas: tuple[int, ...] = (1, 2, 4)
@@ -27,7 +26,6 @@ class Plan:
 QUICK = Plan(
     name="quick",
     rounds=1,
-    singles=2,
     people=20,
     counted=2,
     replicas=(1,),

@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings it
 
-from bench.ground import PACE, open_ground
+from bench.ground import PACE, Ground, open_ground
 from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
 from bench.results import quantile
@@ -87,19 +87,12 @@ def profiled(path: Path, arguments: list[str]) -> int:
         ledger.write(path)
 
 
-def _cpu() -> Counter[str]:
+def _cpu(ground: Ground) -> Counter[str]:
     """Return the CPU seconds so far of the processes beside the app."""
-    found: Counter[str] = Counter()
+    found = Counter({name: one.cpu_seconds() for name, one in ground.doubles.items()})
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # as a connection of PostgreSQL that was closed
-            words = " ".join([one.name(), *one.cmdline()])
-            names = {
-                "postgres": "PostgreSQL",
-                "slack_playground": "Slack",
-                "kioku_stand_in": "model",
-            }
-            if name := next((names[word] for word in names if word in words), ""):
-                found[name] += sum(one.cpu_times()[:2])
+            found["PostgreSQL"] += sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
     return found
 
 
@@ -117,16 +110,16 @@ async def run(turns: int) -> None:
             ):
                 people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
                 ready: list[float] = []
-                before = _cpu()
+                before = _cpu(ground)
                 for number in range(_PEOPLE + turns):
                     if number == _PEOPLE:
                         await ground.formed(address)
                         app.process.send_signal(signal.SIGUSR1)
-                        ready, before = [], _cpu()
+                        ready, before = [], _cpu(ground)
                     reply = await replies.ask(people[number % _PEOPLE], QUESTION)
                     ready.append(reply.ready or 0.0)
                 await ground.formed(address)
-                beside = _cpu() - before
+                beside = _cpu(ground) - before
         steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
     print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
     for step, seconds in {"reply ready": [one / 1000 for one in ready], **steps}.items():

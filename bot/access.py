@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import LiteralString
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -77,6 +77,28 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> None:
         values = {**person.ids, "limit": limit}
         if not await person_statement(pool, person, _ADMIT, values):
             raise QuotaExceeded(limit)
+
+
+async def claim_refusal(
+    pool: Pool, person: Person, message_id: UUID, refusal: str, seconds: float
+) -> bool:
+    """Return whether to show `refusal` to the person; start its period of `seconds`.
+
+    `refusal` is the key of a quota's sentence (``quota_messages``), ``model_away`` for an interim
+    reply, or what the policy refuses with the conversation. Until the period ends only the same
+    message gets True again, because an earlier attempt at it may have failed before the sentence
+    was sent.
+    """
+    async with person_transaction(pool, person) as connection:
+        inserted = await connection.execute(
+            "INSERT INTO notices AS known (team_id, user_id, kind, message_id, expires_at)"
+            " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
+            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET message_id = excluded.message_id,"
+            " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
+            " WHERE known.expires_at < now() OR known.message_id = excluded.message_id RETURNING 1",
+            (person.team_id, person.user_id, refusal, str(message_id), seconds),
+        )
+        return await inserted.fetchone() is not None
 
 
 def count_tokens(team_id: str, used: TokenUse) -> None:

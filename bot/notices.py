@@ -27,13 +27,13 @@ from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
 from bot.ui.reader import Reader
-from memory import DM, Person, Pool, list_changes, open_questions
+from memory import DM, FormationResult, Person, Pool, list_changes, open_questions
 from memory.postgres import person_statement
 
 log = logging.getLogger(__name__)
 
 SHOW_NOTICE = "show_notice"
-RETRY_SECONDS = 60.0
+_RETRY_SECONDS = 60.0
 """Seconds after which the job shows a notice that `show_now` has not shown."""
 _LATER_SECONDS = (4.0, 12.0)
 
@@ -43,23 +43,23 @@ async def add_notice(
     connection: AsyncConnection[DictRow],
     person: Person,
     turn: UUID,
-    *,
-    delay: float = 0.0,
+    formed: FormationResult | None = None,
 ) -> bool:
     """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
 
-    With a `delay` the caller shows it by `show_now` after the commit, and the job, after so many
-    seconds, is for a process that dies in between. False for callers of POST /ask, who are in no
-    conversation of Slack.
+    Of what was `formed` the caller shows it by `show_now` after the commit, and the job, a minute
+    later, is for a process that dies in between. False where that is confirmations alone, and for
+    callers of POST /ask, who are in no conversation of Slack.
     """
-    if person.team_id == API_TEAM:
+    told = formed is None or formed.questions or notable_changes(formed.changes)
+    if person.team_id == API_TEAM or not told:
         return False
     await connection.execute(
         "INSERT INTO change_notices (turn_id, team_id, user_id) VALUES (%s, %s, %s)"
         " ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL",
         (turn, person.team_id, person.user_id),
     )
-    lock = _retry_lock(turn) if delay else _lock(turn)
+    lock, delay = (_retry_lock(turn), _RETRY_SECONDS) if formed else (_lock(turn), 0.0)
     await _show_later(app.queue, connection, person, turn, lock=lock, delay=delay)
     return True
 

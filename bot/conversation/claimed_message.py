@@ -10,8 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.slack.messages import Message
-from memory import Pool
-from memory.postgres import NO_FORGETTING, person_transaction
+from memory.postgres import NO_FORGETTING
 
 OPEN: LiteralString = "status IN ('waiting', 'answering')"
 """Condition: a message is still to be answered, by this or another worker."""
@@ -106,18 +105,13 @@ async def check_ownership(connection: AsyncConnection[DictRow], claimed: Claimed
     raise_if_changed(await found.fetchone(), claimed)
 
 
-def superseded() -> Superseded:
-    """Return the exception that ends this attempt because another worker answers the message."""
-    return Superseded("Another worker answers the message now.")
-
-
 def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
     """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
     # No row: it was erased meanwhile, and no other worker has it.
     if row is None:
         return
     if row["attempts"] != claimed.attempt_number:
-        raise superseded()
+        raise Superseded
     if row["status"] == "gone":
         raise Withdrawn("The person deleted the message.")
     if row["status"] not in ("waiting", "answering"):
@@ -126,27 +120,6 @@ def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
         raise Edited("The person edited the message.")
     if row["interrupted"]:
         raise Stopped("The person pressed Stop.")
-
-
-async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
-    """Return whether to show `refusal` to the person; start its period of `seconds`.
-
-    `refusal` is the key of a quota's sentence (``quota_messages``), ``model_away`` for an interim
-    reply, or what the policy refuses with the conversation. Until the period ends only the same
-    message gets True again, because an earlier attempt at it may have failed before the sentence
-    was sent.
-    """
-    person = claimed.message.person
-    async with person_transaction(pool, person) as connection:
-        inserted = await connection.execute(
-            "INSERT INTO notices AS known (team_id, user_id, kind, message_id, expires_at)"
-            " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
-            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET message_id = excluded.message_id,"
-            " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
-            " WHERE known.expires_at < now() OR known.message_id = excluded.message_id RETURNING 1",
-            (person.team_id, person.user_id, refusal, str(claimed.id), seconds),
-        )
-        return await inserted.fetchone() is not None
 
 
 def key_of(message: Message) -> dict[str, Any]:
@@ -194,7 +167,7 @@ async def begin(
     row = await stored.fetchone()
     if row is None:
         await check_ownership(connection, claimed)
-        raise superseded()
+        raise Superseded
     if row["again"]:
         await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
     return row

@@ -11,11 +11,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from bot.people import SETTINGS, SETTINGS_JOIN, read_settings, settings_of
+from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
 from bot.queue.queue import BACKGROUND, Queue
 from bot.types import PersonSettings
 from memory import DM, Namespace, Person, PersonMessage, Pool
-from memory.postgres import person_statement, person_transaction
+from memory.postgres import person_statement
 
 FORM_MEMORIES = "form_memories"
 MAX_DELAY_FACTOR = 15
@@ -123,28 +123,6 @@ async def schedule_formation(
     if settings.formation != "off":
         quiet = 0.0 if settings.formation == "hot" else settings.formation_delay
         await form_after(connection, queue, namespace, quiet, at_most=quiet * MAX_DELAY_FACTOR)
-
-
-async def form_now(pool: Pool, queue: Queue, settings: Settings, person: Person) -> int:
-    """Schedule immediate formation of all unformed words; return the number of their messages.
-
-    0 while memory is off for them.
-    """
-    if settings.formation == "off":
-        return 0
-    async with person_transaction(pool, person) as connection:
-        if (await read_settings(connection, person)).off(settings.consent):
-            return 0
-        found = await connection.execute(
-            "SELECT audience, count(*) AS messages FROM messages WHERE team_id = %(team)s AND"
-            " user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
-            " GROUP BY audience",
-            person.ids,
-        )
-        rows = await found.fetchall()
-        for row in rows:
-            await form_after(connection, queue, person.namespace(row["audience"]), 0.0)
-    return sum(row["messages"] for row in rows)
 
 
 async def form_after(

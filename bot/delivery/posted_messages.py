@@ -23,7 +23,6 @@ from bot.conversation.claimed_message import (
     THREAD_SETTING,
     Interrupted,
     Superseded,
-    superseded,
 )
 from bot.conversation.turns import Turn
 from bot.logs import fault
@@ -316,7 +315,7 @@ class PostedMessages:
             prepare=True,
         )
         if not rows:
-            raise superseded()
+            raise Superseded
 
 
 def turn_metadata(turn_id: UUID) -> dict[str, Any]:

@@ -179,8 +179,8 @@ class ReplyStream:
         self.received_text, self._shown = "", 0
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
-        # When the flags were last asked for, and whether the database answered: then this worker
-        # owns the message. `Turns.begin` has read them.
+        # When the flags were last asked for, and whether they said that this worker owns the
+        # message. `Turns.begin` has read them.
         self._checked_at = float("-inf") if turn.changed else time.monotonic()
         self._is_sure = True
         self._shown_at = float("-inf")
@@ -205,7 +205,8 @@ class ReplyStream:
         """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
         if time.monotonic() - self._checked_at < FLUSH_SECONDS:
             return
-        self._checked_at = time.monotonic()
+        # Until the database answers it is not known: a process may have been suspended.
+        self._checked_at, self._is_sure = time.monotonic(), False
         try:
             self._is_sure = await self._read_flags(self._turn.claimed)
         except Stopped:
@@ -296,12 +297,11 @@ class ReplyStream:
     async def _show(self) -> None:
         await self.check()
         waits = time.monotonic() - self._shown_at < FLUSH_SECONDS
-        if waits or not (self.received_text[self._shown :].strip() or self._tasks):
+        if waits or not (self._may_stream and self._is_sure):
             return
-        if not (self._may_stream and self._is_sure):
-            return
-        await self._flush()
-        self._shown_at = time.monotonic()
+        if self.received_text[self._shown :].strip() or self._tasks:
+            await self._flush()
+            self._shown_at = time.monotonic()
 
     async def _end_stream(self, text: str, footer_blocks: list[Block]) -> bool:
         """End the stream with the whole reply; False if there is none, or it has another text.

@@ -121,9 +121,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> BoltApp:
 
     async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
         with transaction_timeout(_DATABASE_SECONDS):
-            found = await app.slack.find(context[_TEAM])
-        if found is None:
-            raise LookupError("The app is not installed there: the request is acknowledged.")
+            found = await app.slack.get(context[_TEAM])
         return AuthorizeResult(
             enterprise_id=None,
             team_id=found.team_id,
@@ -159,14 +157,11 @@ def create_bolt_app(app: App, interactions: Interactions) -> BoltApp:
 async def store_event(app: App, body: dict[str, Any]) -> None:
     """Store an event for each installation that it is for.
 
-    What is raised here becomes an answer other than 200, and Slack delivers the event again. Slack
-    sends an event of a shared channel once, however many workspaces have the app.
+    What is raised here becomes an answer other than 200, and Slack delivers the event again;
+    `NotInstalled` does not: the event is dropped. Slack sends an event of a shared channel once,
+    however many workspaces have the app.
     """
-    installation = await app.slack.find(installation_team(body))
-    if installation is None:
-        log.info("an event of a workspace without the app was dropped")
-        return
-    await _store(app, body, installation.bot_user_id)
+    await _store(app, body, await app.slack.bot_user_id(installation_team(body)))
     if body.get("is_ext_shared_channel"):
         for team in (await app.workspaces.with_message(body))[1:]:
             bot_user_id = await app.slack.bot_user_id(team)

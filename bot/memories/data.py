@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, LiteralString
 
+import aiohttp
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.access import begin_request, check_request
 from bot.app import App
 from bot.config import Settings
+from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
 from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, Installations, error_code
-from bot.slack.files import FileNotSent, FilesForbidden, send_file
+from bot.slack.client import (
+    NOTICE_METADATA,
+    PATIENCE_SECONDS,
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+)
 from bot.types import PersonErased
 from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
@@ -33,7 +43,20 @@ log = logging.getLogger(__name__)
 DELETE_FILE = "delete_file"
 _DATABASE_SECONDS = 30.0
 _UPLOAD_SECONDS = 30.0
+_TIMEOUT = aiohttp.ClientTimeout(total=60.0)
+# Without the scope for files, or in a workspace that takes no such files from apps.
+_FORBIDDEN = frozenset(
+    {
+        "file_type_not_allowed",
+        "file_upload_size_restricted",
+        "file_uploads_disabled",
+        "file_uploads_except_images_disabled",
+        "missing_scope",
+        "storage_limit_reached",
+    }
+)
 _GONE = frozenset({"file_not_found", "file_deleted"})
+
 
 # The parts of an export that are read here: a statement without its WHERE, and the order of rows.
 _READ: dict[str, tuple[LiteralString, LiteralString]] = {
@@ -192,14 +215,10 @@ async def send_export(app: App, click: Click) -> Done:
     name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
     noted = partial(_note_file, app.pool, person, request)
     try:
-        await send_file(app.slack, person, name, content.encode(), text, noted=noted)
+        key = await _send_file(app.slack, person, name, content.encode(), text, noted=noted)
     except MemoryOff:
-        return Done(line=reader.say("export_erased"))
-    except FilesForbidden:
-        return Done(line=reader.say("export_no_scope"))
-    except FileNotSent:
-        return Done(line=reader.say("export_failed"))
-    return Done(line=reader.say("exported"))
+        key = "export_erased"
+    return Done(line=reader.say(key))
 
 
 async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
@@ -240,3 +259,55 @@ async def delete_file(slack: Installations, team: str, file: str) -> None:
     except SlackApiError as error:
         if error_code(error) not in _GONE:
             raise
+
+
+async def _send_file(
+    slack: Installations,
+    person: Person,
+    name: str,
+    content: bytes,
+    text: str,
+    *,
+    noted: Callable[[str], Awaitable[None]],
+) -> str:
+    """Send a file to a person's direct messages with the app, below a message with `text`.
+
+    `noted` is awaited with its id before anybody can see it; what it raises ends the transfer. No
+    step is repeated that may have been carried out. Returns the key of the sentence for the person.
+    """
+    client = slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    sent: AsyncSlackResponse | None = None
+    try:
+        file = await _upload(client, name, content)
+        await noted(file)
+        sent = await client.chat_postMessage(
+            channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
+        )
+        await client.files_completeUploadExternal(
+            files=[{"id": file, "title": name}],
+            channel_id=str(sent["channel"]),
+            thread_ts=str(sent["ts"]),
+        )
+    except SLACK_FAULTS as error:
+        code = error_code(error)
+        log.warning("a file was not sent: %s", code or fault(error))
+        if code and sent:
+            await _take_back(client, sent)
+        return "export_no_scope" if code in _FORBIDDEN else "export_failed"
+    return "exported"
+
+
+async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
+    begun = await client.files_getUploadURLExternal(filename=name, length=len(content))
+    async with aiohttp.request(
+        "POST", str(begun["upload_url"]), data=content, proxy=client.proxy, timeout=_TIMEOUT
+    ) as answer:
+        answer.raise_for_status()
+    return str(begun["file_id"])
+
+
+async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:
+    try:
+        await client.chat_delete(channel=str(sent["channel"]), ts=str(sent["ts"]))
+    except SLACK_FAULTS as error:
+        log.warning("a message about a file stayed: %s", error_code(error) or fault(error))

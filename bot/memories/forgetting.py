@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from functools import partial
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.texts import check_changed_sources, delete_forgotten_texts
+from bot.conversation.texts import check_changed_sources
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
@@ -40,6 +41,34 @@ FORGETTING_SECONDS = 60.0
 MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 EMBED = "embed_memories"
+_IN_SELECTION: LiteralString = (
+    "(%(everything)s OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
+)
+# Messages of which no attempt has begun.
+_NOT_BEGUN: LiteralString = (
+    "SELECT channel_id, ts FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND status = 'waiting' AND begun_at IS NULL"
+)
+_DELETE_TEXTS: LiteralString = (
+    f"WITH meant AS (SELECT id, {_IN_SELECTION} OR (channel_id, ts) IN (SELECT * FROM"
+    " unnest(%(channels)s::text[], %(times)s::text[])) AS whole FROM messages"
+    " WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE),"
+    " gone AS (SELECT id, whole OR says(question, %(subjects)s) AS question,"
+    " whole OR says(words, %(subjects)s) AS words,"
+    " whole OR says(COALESCE(reply, ''), %(subjects)s) AS reply"
+    " FROM messages JOIN meant USING (id)),"
+    # What people said of an answer may repeat it.
+    " comments AS (UPDATE feedback SET comment = '' WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND comment <> '' AND (%(everything)s OR says(comment, %(subjects)s) OR turn_id IN"
+    " (SELECT id FROM gone WHERE question OR words OR reply)))"
+    " UPDATE messages SET question = CASE WHEN gone.question THEN '' ELSE messages.question END,"
+    " words = CASE WHEN gone.words THEN '' ELSE messages.words END,"
+    " reply = CASE WHEN gone.reply THEN NULL ELSE messages.reply END"
+    " FROM gone WHERE messages.id = gone.id AND (gone.question OR gone.words OR gone.reply)"
+    " RETURNING channel_id, CASE WHEN gone.question OR gone.words THEN ts END AS asked,"
+    " CASE WHEN gone.reply THEN reply_ts ELSE '{}' END AS answered"
+)
 
 
 def selection_of(value: str) -> Selection:
@@ -126,6 +155,38 @@ async def _delete_texts(
     if publish:
         await publish_later(connection, app.queue, person)
     return await delete_forgotten_texts(connection, gone, person=person)
+
+
+async def delete_forgotten_texts(
+    connection: AsyncConnection[DictRow], gone: Gone, *, person: Person
+) -> list[MessageKey]:
+    """Delete the texts of the turns that are sources of what is forgotten, and texts that name it.
+
+    Comments on answers are deleted if they name it or are about a deleted text. Returns the
+    messages whose texts were deleted or that wait without a turn.
+    """
+    selection = gone.selection
+    sources = [*gone.messages, *selection.messages]
+    values = {
+        **person.ids,
+        "everything": selection.everything,
+        "ranged": selection.is_ranged,
+        "since": selection.since.timestamp() if selection.since else 0.0,
+        "until": selection.until.timestamp() if selection.until else float("inf"),
+        "channels": [channel for channel, _ in sources],
+        "times": [ts for _, ts in sources],
+        "subjects": list(gone.subjects),
+    }
+    messages: list[MessageKey] = []
+    if selection.everything or selection.is_ranged:
+        # First: a turn that begins meanwhile is found by the next statement.
+        found = await connection.execute(f"{_NOT_BEGUN} AND {_IN_SELECTION}", values)
+        messages += [(row["channel_id"], row["ts"]) for row in await found.fetchall()]
+    found = await connection.execute(_DELETE_TEXTS, values)
+    for row in await found.fetchall():
+        times = [*filter(None, [row["asked"]]), *row["answered"]]
+        messages += [(row["channel_id"], ts) for ts in times]
+    return messages
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.app import App
 from bot.config import Settings
-from bot.conversation.unformed import form_now
+from bot.conversation.unformed import form_after
 from bot.people import read_off_conversations, read_settings
 from bot.slack.messages import MessageKey
 from bot.types import PersonSettings
@@ -35,7 +35,7 @@ async def read_panel(
     app: App, person: Person, reader: Reader, position: Position, *, home: bool
 ) -> Content:
     """Return what the panel shows at a position; unread messages of the person are formed now."""
-    unformed = await form_now(app.pool, app.queue, app.settings, person)
+    unformed = await _form_now(app, person)
     # Read here and now: what another process knows of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
@@ -144,3 +144,25 @@ def data_flows(settings: Settings) -> dict[str, str]:
         flows["fallback"] = f"{settings.fallback_model} ({host})"
     flows["memories"] = f"{model} ({host if provider == 'openai' else provider})"
     return {**flows, "search": f"{settings.embedding_model} ({host})"}
+
+
+async def _form_now(app: App, person: Person) -> int:
+    """Schedule immediate formation of all unformed words; return the number of their messages.
+
+    0 while memory is off for them.
+    """
+    if app.settings.formation == "off":
+        return 0
+    async with person_transaction(app.pool, person) as connection:
+        if (await read_settings(connection, person)).off(app.settings.consent):
+            return 0
+        found = await connection.execute(
+            "SELECT audience, count(*) AS messages FROM messages WHERE team_id = %(team)s AND"
+            " user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
+            " GROUP BY audience",
+            person.ids,
+        )
+        rows = await found.fetchall()
+        for row in rows:
+            await form_after(connection, app.queue, person.namespace(row["audience"]), 0.0)
+    return sum(row["messages"] for row in rows)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.texts import discard_words
+from bot.conversation.texts import DELETE_TEXTS
 from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
 from bot.types import Off, PersonSettings
 from bot.ui.messages import off_button, off_done
@@ -37,7 +40,7 @@ async def turn_off(
     """
     async with person_transaction(app.pool, person, locked=True) as connection:
         begins = await switch_off(connection, person, scope, until=until, since=since)
-        await discard_words(connection, person, scope, begins)
+        await _discard_words(connection, person, scope, begins)
     log.info("a person switched memory off")
     return Off(until=until, here=scope != EVERYWHERE)
 
@@ -76,3 +79,25 @@ async def change_settings(app: App, person: Person, **chosen: Any) -> PersonSett
         settings = replace(await read_settings(connection, person), **chosen)
         await choose(connection, person, settings)
     return settings
+
+
+async def _discard_words(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> None:
+    """Blank what was said since memory was switched off, and words that were not formed yet.
+
+    `scope` is a conversation, or '' for all; `since` is in seconds of the epoch.
+    """
+    in_scope: LiteralString = (
+        "team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')"
+    )
+    values = {**person.ids, "scope": scope, "since": since}
+    await connection.execute(
+        f"{DELETE_TEXTS} WHERE {in_scope} AND ts::float8 >= %(since)s AND begun_at IS NOT NULL",
+        values,
+    )
+    await connection.execute(
+        "UPDATE messages SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
+        f" WHERE {in_scope} AND formed_at IS NULL AND begun_at IS NOT NULL",
+        values,
+    )

@@ -22,7 +22,6 @@ from bot.slack.client import (
     Installations,
     error_code,
     find_message,
-    is_passing,
 )
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import FORWARDED_CHARACTERS, THUMBNAILS, Message, attached_to, excerpt
@@ -165,7 +164,7 @@ class Attachments:
         if number >= MOST_FILES:
             return AttachedFile(name=name, trouble="files_many")
         try:
-            one = planned(await self._whole(team_id, file), ALL_BYTES - sum(held))
+            one = planned(file, ALL_BYTES - sum(held))
             if not one.url:
                 return one
             if one.size > self._free:
@@ -187,25 +186,6 @@ class Attachments:
             return (), ()
         return attached_to(found or {})
 
-    async def _whole(self, team_id: str, file: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what is known of a file; from another organization Slack sends its id alone.
-
-        Source: https://docs.slack.dev/apis/slack-connect/#files
-        """
-        if file.get("file_access") != "check_file_info":
-            return file
-        try:
-            client = self._slack.client(team_id, patience=TURN_PATIENCE_SECONDS)
-            answer = await client.files_info(file=str(file.get("id")))
-        except SLACK_FAULTS as error:
-            log.warning("a shared file was not found: %s", error_code(error) or fault(error))
-            if is_passing(error):
-                raise FileUnreadable("files_not_now") from error
-            missing = error_code(error) == "missing_scope"
-            raise FileUnreadable("files_scope" if missing else "files_connect") from error
-        _, [whole] = attached_to({"files": [answer.get("file") or {}]})
-        return whole
-
 
 def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:
     """Return what was forwarded without credentials, `FORWARDED_CHARACTERS` of all at the most."""
@@ -221,7 +201,8 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
     """Return how a file is read: from its download or thumbnail, or already from what is known."""
     mode, access = file.get("mode"), file.get("file_access")
     mimetype, name = str(file.get("mimetype") or ""), file_name(file)
-    if access == "access_denied":
+    # From another organization Slack sends a file's id alone.
+    if access in ("access_denied", "check_file_info"):
         raise FileUnreadable("files_connect")
     if access == "file_not_found" or mode in ("tombstone", "hidden_by_limit"):
         raise FileUnreadable("files_gone")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from functools import partial
 
 from psycopg import AsyncConnection
@@ -18,7 +17,7 @@ from bot.conversation.unformed import (
     read_unformed,
 )
 from bot.logs import log_fields
-from bot.notices import RETRY_SECONDS, add_notice, show_now
+from bot.notices import add_notice, show_now
 from memory import (
     FormationResult,
     FormationUnavailable,
@@ -73,9 +72,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         now = await mark_formed(connection, person, ids, words)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
-        changed = any(change.action != "confirmed" for change in formed.changes)
-        if changed or formed.questions:
-            noticed = await add_notice(app, connection, person, ids[-1], delay=RETRY_SECONDS)
+        noticed = await add_notice(app, connection, person, ids[-1], formed)
 
     with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
         try:
@@ -108,18 +105,12 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
 
 
 def _report(formed: FormationResult, messages: int) -> None:
-    """Count and log what came of a formation, refusals by reason: ``2 past, 1 unsupported``."""
+    """Count and log what came of a formation."""
     count("formations", outcome="changed" if formed.changes else "unchanged")
     for change in formed.changes:
         count("proposals", outcome=change.action)
     for refusal in formed.refused:
         count("proposals", outcome=refusal.reason)
     count("proposals", len(formed.questions), outcome="asked")
-    reasons = Counter(one.reason for one in formed.refused)
-    refused = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
-    log.info(
-        "formed memories from %d message(s): %d change(s), refused: %s",
-        messages,
-        len(formed.changes),
-        refused or "none",
-    )
+    numbers = messages, len(formed.changes), len(formed.refused)
+    log.info("formed memories from %d message(s): %d change(s), %d refused", *numbers)

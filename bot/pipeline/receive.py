@@ -12,13 +12,12 @@ from contextlib import suppress
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import QuotaExceeded
+from bot.access import QuotaExceeded, claim_refusal
 from bot.conversation.claimed_message import (
     ClaimedMessage,
     Edited,
     Superseded,
     Withdrawn,
-    claim_refusal,
 )
 from bot.conversation.inbox import MAX_ATTEMPTS, MAX_FAILURES
 from bot.conversation.running import MAX_CRASHES
@@ -157,13 +156,15 @@ class ThreadWorker:
             log.error("message %s was given up: no model answered in time", claimed.id)
             await self._reply(claimed, "held_too_long", form_words=True)
             return True
-        if not claimed.replied and await claim_refusal(
-            self.app.pool, claimed, "model_away", _INTERIM_SECONDS
-        ):
+        if not claimed.replied and await self._may_tell(claimed, "model_away", _INTERIM_SECONDS):
             await self._reply(claimed, "held", outcome=None, form_words=True)
         delay = min(_HELD_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_HELD_SECONDS)
         await self.app.inbox.release(claimed, delay)
         return False
+
+    async def _may_tell(self, claimed: ClaimedMessage, what: str, seconds: float) -> bool:
+        person = claimed.message.person
+        return await claim_refusal(self.app.pool, person, claimed.id, what, seconds)
 
     async def _give_up(self, claimed: ClaimedMessage) -> None:
         """End a message as failed, unless it was edited or deleted. Raises `Superseded`."""
@@ -186,9 +187,7 @@ class ThreadWorker:
             return
         app, message = self.app, claimed.message
         here, in_dm = f"{refusal} {message.channel_id}", message.audience == DM
-        if in_dm or (
-            message.addressed and await claim_refusal(app.pool, claimed, here, _DAY_SECONDS)
-        ):
+        if in_dm or (message.addressed and await self._may_tell(claimed, here, _DAY_SECONDS)):
             reader = await app.people.reader(message.person, message.text)
             try:
                 await show_privately(
@@ -212,7 +211,7 @@ class ThreadWorker:
         Further ones that have an unfinished reply, such as an interim reply, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
-        told = not await claim_refusal(self.app.pool, claimed, "quota_messages", seconds)
+        told = not await self._may_tell(claimed, "quota_messages", seconds)
         if told and not claimed.begun:
             self._activate(claimed)
             await self.app.inbox.finish_without_turn(claimed, "skipped")

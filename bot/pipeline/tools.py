@@ -25,10 +25,11 @@ from bot.conversation.unformed import final_question
 from bot.memories.cards import ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about
 from bot.memories.switches import MORNING, turn_off
-from bot.notices import RETRY_SECONDS, add_notice
+from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.ui.blocks import Payload, payload
+from bot.ui.lines import notable_changes
 from bot.ui.messages import (
     PayloadMaker,
     consent_question,
@@ -133,8 +134,7 @@ class Toolbox:
     @property
     def noticed(self) -> bool:
         """Whether memories were changed, or the words left a question open: a notice says so."""
-        changes = [change for change in self._memory.changes if change.action != "confirmed"]
-        return bool(changes or self._memory.questions)
+        return bool(notable_changes(self._memory.changes) or self._memory.questions)
 
     @property
     def acted(self) -> bool:
@@ -195,9 +195,7 @@ class Toolbox:
         # It has other words after an edit, and none after it was deleted, forgotten or erased.
         if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
-        changed = any(change.action != "confirmed" for change in formed.changes)
-        if changed or formed.questions:
-            await add_notice(app, connection, message.person, turn.id, delay=RETRY_SECONDS)
+        await add_notice(app, connection, message.person, turn.id, formed)
 
     async def _settings(self, given: Arguments) -> Definition:
         match given.get("action"):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import LiteralString
 
 from bot.config import Settings
-from bot.conversation.texts import delete_forgotten_texts
 from bot.memories.data import EXPORTED, erase_person, export_person
+from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
 from memory import Person

@@ -209,10 +209,11 @@ FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
 """A function that returns the installation of a team; None where the app is not installed."""
 
 
-class NotInstalled(SlackApiError):
+class NotInstalled(SlackApiError, LookupError):
     """The app is not installed in a workspace: nothing was sent to Slack.
 
-    It has the form of Slack's answer to a call without a token, for callers that handle those.
+    It has the form of Slack's answer to a call without a token, for callers that handle those. A
+    request of Slack's for that workspace is acknowledged as one that cannot be read.
     """
 
     def __init__(self, team_id: str) -> None:
@@ -242,22 +243,18 @@ class Installations:
         self.limits = RateLimits()
 
     async def get(self, team_id: str) -> Installation:
-        """Return the installation of a team; raises `NotInstalled`."""
-        found = await self.find(team_id)
-        if found is None:
-            raise NotInstalled(team_id)
-        return found
+        """Return the installation of a team, as it was in the last ten seconds.
 
-    async def find(self, team_id: str) -> Installation | None:
-        """Return the installation of a team, as it was in the last ten seconds; None for none."""
+        Raises `NotInstalled`.
+        """
         known = self._known.get(team_id)
         if known is not None and time.monotonic() < known[0]:
             return known[1]
         found = await self._find(team_id)
         if found is None:
             self.invalidate(team_id)
-        else:
-            self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
+            raise NotInstalled(team_id)
+        self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
         return found
 
     def invalidate(self, team_id: str) -> None:

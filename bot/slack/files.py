@@ -1,28 +1,23 @@
-"""Files in Slack: one sent to a person, one read that a person chose in a form."""
+"""Files in Slack, read with the token of their workspace."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
 from bot.slack.client import (
-    NOTICE_METADATA,
-    PATIENCE_SECONDS,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
     error_code,
     is_passing,
 )
-from memory import Person
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +26,6 @@ _CHUNK_BYTES = 65_536
 _MOST_REDIRECTS = 3
 # Where Slack keeps files. Source: `url_private` at https://docs.slack.dev/reference/objects/file-object
 _HOSTS = (".slack.com", ".slack-gov.com", ".slack-edge.com", ".slack-files.com")
-_FORBIDDEN = frozenset(
-    {
-        "file_type_not_allowed",
-        "file_upload_size_restricted",
-        "file_uploads_disabled",
-        "file_uploads_except_images_disabled",
-        "missing_scope",
-        "storage_limit_reached",
-    }
-)
-
-
 FileTrouble: TypeAlias = Literal[
     "files_scope",
     "files_kind",
@@ -56,57 +39,12 @@ FileTrouble: TypeAlias = Literal[
 ]
 
 
-class FilesForbidden(Exception):
-    """The app lacks the scope for files, or this workspace takes no such files from apps."""
-
-
-class FileNotSent(Exception):
-    """Slack did not take the file, or did not say so: try again."""
-
-
 class FileUnreadable(Exception):
     """A file cannot be shown to the model; `trouble` names the sentence that says why."""
 
     def __init__(self, trouble: FileTrouble) -> None:
         super().__init__(f"A file is not shown: {trouble}.")
         self.trouble: FileTrouble = trouble
-
-
-async def send_file(
-    slack: Installations,
-    person: Person,
-    name: str,
-    content: bytes,
-    text: str,
-    *,
-    noted: Callable[[str], Awaitable[None]],
-) -> None:
-    """Send a file to a person's direct messages with the app, below a message with `text`.
-
-    `noted` is awaited with its id before anybody can see it; what it raises ends the transfer. No
-    step is repeated that may have been carried out. Raises `FilesForbidden` and `FileNotSent`.
-    """
-    client = slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    sent: AsyncSlackResponse | None = None
-    try:
-        file = await _upload(client, name, content)
-        await noted(file)
-        sent = await client.chat_postMessage(
-            channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
-        )
-        await client.files_completeUploadExternal(
-            files=[{"id": file, "title": name}],
-            channel_id=str(sent["channel"]),
-            thread_ts=str(sent["ts"]),
-        )
-    except SLACK_FAULTS as error:
-        code = error_code(error)
-        log.warning("a file was not sent: %s", code or fault(error))
-        if code and sent:
-            await _take_back(client, sent)
-        if code in _FORBIDDEN:
-            raise FilesForbidden from error
-        raise FileNotSent("Slack did not take the file.") from error
 
 
 async def read_file(slack: Installations, team_id: str, url: str, *, most: int) -> bytes:
@@ -162,22 +100,6 @@ async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
         if len(content) > most:
             raise FileUnreadable("files_gone")
     return bytes(content)
-
-
-async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
-    begun = await client.files_getUploadURLExternal(filename=name, length=len(content))
-    async with aiohttp.request(
-        "POST", str(begun["upload_url"]), data=content, proxy=client.proxy, timeout=_TIMEOUT
-    ) as answer:
-        answer.raise_for_status()
-    return str(begun["file_id"])
-
-
-async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:
-    try:
-        await client.chat_delete(channel=str(sent["channel"]), ts=str(sent["ts"]))
-    except SLACK_FAULTS as error:
-        log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
 
 
 def _is_slacks(client: AsyncWebClient, url: str) -> bool:

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.decide import Decisions, decide, messages_of
+from memory.formation.decide import Decisions, decide
 from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.questions import Question, ask
@@ -78,7 +78,7 @@ async def commit(
     keys = {key for row in targets for key in (row.key, *row.supersedes)}
     async with writing(pool, embedder, person) as connection:
         if proposals:
-            said = {key for one in proposals for key in messages_of(one)}
+            said = {key for one in proposals if (key := one.evidence.key)}
             values = reread_values(person, keys, own, [one.kind for one in proposals])
             found = await connection.execute(_CURRENT, {**values, **message_columns(said)})
             [current] = await found.fetchall()

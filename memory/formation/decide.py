@@ -62,7 +62,7 @@ def decide(
     refused, accepted, removals = list[Refusal](), list[PersonMessage](), 0
     for proposal in proposals:
         reason = refusal(proposal, at, sensitive)
-        if any(one in forgotten for one in messages_of(proposal)):
+        if proposal.evidence.key in forgotten:
             reason = "unusable"
         if reason is None:
             removals += proposal.removes
@@ -73,12 +73,6 @@ def decide(
         else:
             refused.append(proposal.refused(reason))
     return Decisions(run.steps(), run.questions, refused, tuple(dict.fromkeys(accepted)))
-
-
-def messages_of(proposal: Proposal) -> tuple[MessageKey, ...]:
-    """Return the message that a proposal quotes; empty if it has no channel and ts."""
-    said = proposal.evidence.original
-    return ((said.channel, said.ts),) if said.channel and said.ts else ()
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:
@@ -220,7 +214,7 @@ class _Run:
                 batch=self._batch,
                 ends_at=end,
                 narrow_key=narrow_key,
-                messages=messages_of(proposal),
+                message=proposal.evidence.key,
             )
         )
 
@@ -253,7 +247,7 @@ class _Run:
             before=stored,
             after=row.value if row else None,
             expires_at=row.expires_at if row else None,
-            message=next(iter(messages_of(said)), None),
+            message=said.evidence.key,
         )
 
 

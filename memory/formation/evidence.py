@@ -21,6 +21,7 @@ import regex
 
 from memory.model.dates import is_slack_ts
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
+from memory.store.memories import MessageKey, message_of
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
@@ -143,6 +144,11 @@ class Evidence:
     def original(self) -> PersonMessage:
         """The message that contains the evidence, with its channel and time."""
         return self.message.original
+
+    @property
+    def key(self) -> MessageKey | None:
+        """The channel and ts of that message; None if it has none."""
+        return message_of(self.source())
 
     def source(self) -> dict[str, object]:
         """Return the evidence as an entry of a memory's `sources`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
@@ -18,7 +18,16 @@ from memory.model.namespace import Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement
 from memory.store.edits import kept_end
-from memory.store.memories import OF_IDS, Keyed, Memory, MessageKey, person_range, reread, room
+from memory.store.memories import (
+    OF_IDS,
+    Keyed,
+    Memory,
+    MessageKey,
+    message_of,
+    person_range,
+    reread,
+    room,
+)
 from memory.store.versions import Change, Step, write, writing
 
 OPEN_DAYS = 14
@@ -28,19 +37,23 @@ _COLUMNS: LiteralString = (
     "id, kind AS asks, audience, key, narrow_key, before, after, ends_at, batch, at, messages"
 )
 _OPEN: LiteralString = f"{OF_IDS} AND expires_at > now()"
-_DROP: LiteralString = f"DELETE FROM memory_questions WHERE {OF_IDS} AND id = %(id)s"
+_TAKE: LiteralString = (
+    f"DELETE FROM memory_questions WHERE {_OPEN} AND id = %(id)s RETURNING {_COLUMNS}"
+)
 # One question of a kind about a memory is open at a time; the same one again stays as it is.
 _ASK: LiteralString = (
-    f"WITH same AS (SELECT {_COLUMNS} FROM memory_questions WHERE {_OPEN} AND kind = %(kind)s"
+    f"WITH same AS (SELECT {_COLUMNS} FROM memory_questions WHERE {_OPEN} AND kind = %(asks)s"
     " AND audience = %(audience)s AND (key = %(key)s OR kind = 'store')"
     " AND (before->'content', after->'content') IS NOT DISTINCT FROM"
     " (%(before)s::jsonb->'content', %(after)s::jsonb->'content') LIMIT 1),"
-    f" gone AS (DELETE FROM memory_questions WHERE {OF_IDS} AND kind = %(kind)s"
+    f" gone AS (DELETE FROM memory_questions WHERE {OF_IDS} AND kind = %(asks)s"
     " AND audience = %(audience)s AND key = %(key)s AND id NOT IN (SELECT id FROM same)),"
     " new AS (INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, narrow_key,"
     " before, after, ends_at, batch, messages, expires_at) SELECT %(id)s, %(team)s, %(user)s,"
-    " %(kind)s, %(audience)s, %(key)s, %(narrow_key)s, %(before)s, %(after)s, %(ends_at)s,"
-    " %(batch)s, %(messages)s, %(expires_at)s WHERE NOT EXISTS (SELECT FROM same)"
+    " %(asks)s, %(audience)s, %(key)s, %(narrow_key)s, %(before)s, %(after)s, %(ends_at)s,"
+    " %(batch)s, jsonb_build_array(jsonb_build_object('channel', %(channel)s::text, 'ts',"
+    f" %(ts)s::text)), %(at)s + make_interval(days => {OPEN_DAYS})"
+    " WHERE NOT EXISTS (SELECT FROM same)"
     f" RETURNING {_COLUMNS}) SELECT * FROM same UNION ALL SELECT * FROM new"
 )
 
@@ -51,8 +64,8 @@ class Question(Keyed):
 
     ``replace``: replace `before` with `after`? ``remove``: remove it? ``widen``: apply a change
     made in a narrower audience, of the memory `narrow_key`, to this memory too? ``store``: remember
-    `after` (`before` has empty content)? `before` and `after` are whole stored values. `messages`
-    are those that it was asked because of, `batch` is that of its notice.
+    `after` (`before` has empty content)? `before` and `after` are whole stored values. `message`
+    is the one that it was asked because of, `batch` is that of its notice.
     """
 
     id: UUID
@@ -63,12 +76,7 @@ class Question(Keyed):
     batch: UUID
     ends_at: datetime | None = None
     narrow_key: str | None = None
-    messages: tuple[MessageKey, ...] = ()
-
-    @property
-    def message(self) -> MessageKey | None:
-        """The message that the change comes from."""
-        return next(iter(self.messages), None)
+    message: MessageKey | None = None
 
 
 async def ask(
@@ -77,31 +85,19 @@ async def ask(
     """Store questions and return them; a question that is already open is returned unchanged."""
     made: list[Question] = []
     for one in questions:
-        found = await connection.execute(
-            _ASK,
-            {
-                **person.ids,
-                "id": one.id,
-                "kind": one.asks,
-                "audience": one.namespace.audience,
-                "key": one.key,
-                "narrow_key": one.narrow_key,
-                "before": Jsonb(one.before),
-                "after": Jsonb(one.after) if one.after else None,
-                "ends_at": one.ends_at,
-                "batch": one.batch,
-                "messages": Jsonb([{"channel": channel, "ts": ts} for channel, ts in one.messages]),
-                "expires_at": one.at + timedelta(days=OPEN_DAYS),
-            },
-        )
+        channel, ts = one.message or (None, None)
+        json = {"before": Jsonb(one.before), "after": Jsonb(one.after) if one.after else None}
+        place = {"audience": one.namespace.audience, "channel": channel, "ts": ts}
+        values = {**asdict(one), **person.ids, **place, **json}
+        found = await connection.execute(_ASK, values)
         made += [_question(person, record) for record in await found.fetchall()]
     return made
 
 
 def _question(person: Person, record: DictRow) -> Question:
     others = {name: one for name, one in record.items() if name not in ("audience", "messages")}
-    messages = tuple((str(one["channel"]), str(one["ts"])) for one in record["messages"])
-    return Question(namespace=person.namespace(record["audience"]), messages=messages, **others)
+    message = next(map(message_of, record["messages"]), None)
+    return Question(namespace=person.namespace(record["audience"]), message=message, **others)
 
 
 async def open_questions(
@@ -134,25 +130,16 @@ async def answer_question(
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
     values = {**person.ids, "id": question_id}
-    found = await person_statement(
-        pool,
-        person,
-        f"SELECT {_COLUMNS} FROM memory_questions WHERE {_OPEN} AND id = %(id)s",
-        values,
-    )
-    gone = ChangeGone("The question was answered already or has expired.")
-    if not found:
-        raise gone
-    question = _question(person, found[0])
-
     try:
         async with writing(pool, embedder, person) as connection:
-            if not (await connection.execute(_DROP, values)).rowcount:
-                raise gone
+            found = await (await connection.execute(_TAKE, values)).fetchall()
+            if not found:
+                raise ChangeGone("The question was answered already or has expired.")
+            question = _question(person, found[0])
             steps = await _steps(connection, question, answer)
             return await write(connection, person, steps, batch=question.batch)
     except ChangedSince:
-        await person_statement(pool, person, _DROP, values)
+        await person_statement(pool, person, _TAKE, values)
         raise
 
 

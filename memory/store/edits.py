@@ -19,7 +19,7 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subject
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
-from memory.store.memories import Memory, MessageKey, reread, room
+from memory.store.memories import Memory, message_of, reread, room
 from memory.store.versions import (
     Action,
     Actor,
@@ -133,7 +133,7 @@ async def add_memories(
                 key=key,
                 before=None,
                 after=value,
-                message=_message(source),
+                message=message_of(source),
             )
         new = sum(step.before is None for step in steps.values())
         if new and new > await room(connection, person):
@@ -217,12 +217,7 @@ def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any])
     }
     action: Action = "confirmed" if content == current.content else "updated"
     actor, end = actor_of(str(source.get("kind")), "command"), kept_end(current, content)
-    return Step.on(current, action, actor, value, expires_at=end, message=_message(source))
-
-
-def _message(source: Mapping[str, Any]) -> MessageKey | None:
-    channel, ts = source.get("channel"), source.get("ts")
-    return (str(channel), str(ts)) if channel and ts else None
+    return Step.on(current, action, actor, value, expires_at=end, message=message_of(source))
 
 
 def _now() -> str:

@@ -90,11 +90,13 @@ class Memory(Keyed):
     @property
     def source_messages(self) -> list[MessageKey]:
         """The messages it comes from, oldest first: of each source that has a channel and a ts."""
-        return [
-            (str(source["channel"]), str(source["ts"]))
-            for source in self.sources
-            if source.get("channel") and source.get("ts")
-        ]
+        return [key for one in self.sources if (key := message_of(one))]
+
+
+def message_of(source: Mapping[str, Any]) -> MessageKey | None:
+    """Return the message of an entry of `sources`; None for words without one."""
+    channel, ts = source.get("channel"), source.get("ts")
+    return (str(channel), str(ts)) if channel and ts else None
 
 
 def person_range(person: Person) -> dict[str, Any]:

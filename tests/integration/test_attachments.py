@@ -248,7 +248,6 @@ async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
 
 LIMITED = {"error": "ratelimited", "retry_after": 600}
 BUSY: dict[str, tuple[str, dict[str, Any]]] = {
-    "what the file is": ("files.info", LIMITED),
     "the file": ("url_private", {"status": 429, "retry_after": 600}),
     "the file, without Slack": ("url_private", {"status": 503}),
 }
@@ -261,14 +260,8 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
     """A rate limit or an outage of Slack's is said to pass, to the person and to the model."""
     place = app.slack.place()
     identity = uploaded(app, place, "cat.png", PNG)
-    more: dict[str, Any] = {"file_ids": [identity]}
-    if method == "files.info":
-        # Its bytes are there, but Slack sends nothing but its id.
-        await sent(app, place, "First.", file_ids=[identity])
-        shared = {"id": identity, "name": "cat.png", "file_access": "check_file_info"}
-        more = {"files": [shared]}
     app.slack.fault(method, **fault)
-    message = await sent(app, place, "What is in it?", **more)
+    message = await sent(app, place, "What is in it?", file_ids=[identity])
     names = "`cat.png`"
     assert reply(app, message).endswith(say("en", "files_not_now", names=names))
     assert say("en", "files_gone", names=names) not in reply(app, message)

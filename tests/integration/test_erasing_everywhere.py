@@ -11,7 +11,6 @@ from bot.locale import say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
 from bot.memories.home import publish_later
-from bot.slack import files
 from bot.ui.forms import receipt_view
 from bot.ui.panel import EXPORT
 from bot.ui.reader import Reader
@@ -144,7 +143,7 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
     """Erased while Slack takes the file, a person is sent none, and no row says that they were."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    upload = files._upload
+    upload = data._upload
 
     async def erased(*about: Any) -> str:
         file = await upload(*about)
@@ -152,7 +151,7 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
         await app.wiring.app.people.settings(message.person)  # as App Home does
         return file
 
-    monkeypatch.setattr(files, "_upload", erased)
+    monkeypatch.setattr(data, "_upload", erased)
     before = seen(app, place)
     told = await app.click(message.person, EXPORT)
     assert told.line == say("en", "export_erased")

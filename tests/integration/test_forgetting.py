@@ -14,8 +14,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.texts import delete_forgotten_texts
 from bot.conversation.unformed import read_unformed
+from bot.memories.forgetting import delete_forgotten_texts
 from bot.pipeline.formation import form_memories
 from memory import (
     DM,

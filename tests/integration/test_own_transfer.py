@@ -92,7 +92,7 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
             self.end_headers()
 
     with closing(ThreadServer(Elsewhere)) as elsewhere, closing(ThreadServer(Slacks)) as slack:
-        installations = Installations(app.slack.installations().find, base_url=f"{slack.url}/api/")
+        installations = Installations(app.slack.installations().get, base_url=f"{slack.url}/api/")
         for path in ("out", "in", "page"):
             with pytest.raises(FileUnreadable, match="files_scope"):
                 await read_file(installations, app.slack.team_id, f"{slack.url}/{path}", most=99)

@@ -415,7 +415,7 @@ async def test_a_deleted_message_takes_the_questions_that_it_led_to(
             await meanwhile_edited(ledger, asks)
     [question] = await open_questions(ledger.pool, ALICE)
     said = [("D1", "2.0")]
-    assert (question.asks, list(question.messages)) == (asks, said)
+    assert (question.asks, [question.message]) == (asks, said)
     async with person_transaction(ledger.pool, ALICE) as connection:
         assert await sources_among(connection, ALICE, said) == said
     await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "3.0", None)

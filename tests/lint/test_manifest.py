@@ -133,7 +133,6 @@ def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: se
     assert lost == {
         "files.getUploadURLExternal",
         "files.completeUploadExternal",
-        "files.info",
         "files.delete",
     }
 

@@ -14,7 +14,7 @@ from openai_double.tokens import count_tokens, cut_to_tokens
 class ChatWriter:
     """One answer as a chat completion and as the chunks that build it up."""
 
-    def __init__(self, body: dict[str, Any], answer: Answer, *, input_tokens: int) -> None:
+    def __init__(self, body: dict[str, Any], answer: Answer, input_tokens: int) -> None:
         self._body = body
         self._id = f"chatcmpl-{secrets.token_hex(14)}"
         self._created = int(time.time())

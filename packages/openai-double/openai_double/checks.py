@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 from aiohttp import web
 
-from openai_double.errors import ApiError
+from openai_double.errors import ApiError, refused
 from openai_double.prompt import Prompt
 
 MODELS: Final[Mapping[str, int]] = {
@@ -27,11 +27,6 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 # Whether gpt-6 models refuse a temperature is not documented: LangMem sends one to them.
 _NO_TEMPERATURE: Final = re.compile(r"o\d|gpt-5(?!\.|-chat)|gpt-5\.[6-9]")
 _TOOLS_WITHOUT_REASONING: Final = re.compile(r"gpt-5\.[6-9]|gpt-[6-9]")
-
-
-def refused(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
-    """Return the error of a request that is answered with 400."""
-    return ApiError(status=400, message=message, code=code, param=param)
 
 
 def check_bearer(request: web.Request) -> None:

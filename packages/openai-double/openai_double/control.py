@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 from aiohttp import web
@@ -107,6 +108,13 @@ class Fault(Rule):
         return ApiError(status=status, message=message, code=code, headers=headers)
 
     @property
+    def event_error(self) -> ApiError:
+        """The HTTP error that stands for an ``error`` event where nothing is streamed."""
+        code = self.error_code or "server_error"
+        message = f"The request failed: {code}."
+        return ApiError(status=STATUS_OF_CODE.get(code, 400), message=message, code=code)
+
+    @property
     def response_error(self) -> dict[str, Any]:
         """The ``error`` of a response that failed."""
         code = self.error_code or "server_error"
@@ -153,6 +161,17 @@ class Script(Rule):
 _Rule = TypeVar("_Rule", Fault, Script)
 
 
+@dataclass
+class Exchange:
+    """One request on its way through: what the journal will say about it, and its fault."""
+
+    endpoint: Endpoint
+    kind: str = "reply"
+    raw: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
+    fault: Fault | None = None
+
+
 class Control:
     """The settings, faults, scripts and journal of one server."""
 
@@ -179,20 +198,11 @@ class Control:
         if self.settings.record_traffic:
             self.traffic.add(what, endpoint, body)
 
-    def take_fault(self, endpoint: Endpoint, kind: str, text: str) -> Fault | None:
-        """The first fault for such a request; one use of it is gone."""
-        return _take(self.faults, endpoint, kind, text)
-
-    def take_script(self, endpoint: Endpoint, kind: str, text: str) -> Answer | None:
-        """The first scripted answer for such a request; one use of it is gone."""
-        script = _take(self.scripts, endpoint, kind, text)
-        return None if script is None else script.answer(text)
-
     def add_routes(self, app: web.Application) -> None:
         """Add the routes under ``/_model``; a mistake gets 400 and one sentence."""
 
-        def journal(since: int) -> str | dict[str, Any]:
-            entries = self.journal.since(since)
+        def journal(since: str) -> dict[str, Any]:
+            entries = self.journal.since(_number(since))
             return {"entries": entries, "last": self.journal.last, "held": self.held}
 
         def change_settings(given: str) -> None:
@@ -216,52 +226,52 @@ class Control:
             self.faults[:] = [fault for fault in self.faults if not fault.hold]
 
         router = app.router
-        router.add_get("/_model/settings", _reading(lambda _: self.settings.model_dump()))
-        router.add_get("/_model/journal", _reading(journal))
-        router.add_get("/_model/traffic", _reading(self.traffic.after))
-        router.add_post("/_model/settings", _changing(change_settings))
-        router.add_post("/_model/faults", _changing(add(Fault, self.faults)))
-        router.add_post("/_model/script", _changing(add(Script, self.scripts)))
-        router.add_post("/_model/release", _changing(release))
-        router.add_delete("/_model/faults", _changing(lambda _: self.faults.clear()))
-        router.add_delete("/_model/script", _changing(lambda _: self.scripts.clear()))
-        router.add_delete("/_model/journal", _changing(lambda _: self.journal.clear()))
+        router.add_get("/_model/settings", _route(lambda _: self.settings.model_dump()))
+        router.add_get("/_model/journal", _route(journal))
+        router.add_get("/_model/traffic", _route(lambda since: self.traffic.after(_number(since))))
+        router.add_post("/_model/settings", _route(change_settings))
+        router.add_post("/_model/faults", _route(add(Fault, self.faults)))
+        router.add_post("/_model/script", _route(add(Script, self.scripts)))
+        router.add_post("/_model/release", _route(release))
+        router.add_delete("/_model/faults", _route(lambda _: self.faults.clear()))
+        router.add_delete("/_model/script", _route(lambda _: self.scripts.clear()))
+        router.add_delete("/_model/journal", _route(lambda _: self.journal.clear()))
 
 
-def _take(rules: list[_Rule], endpoint: Endpoint, kind: str, text: str) -> _Rule | None:
+def take(rules: list[_Rule], exchange: Exchange, text: str) -> _Rule | None:
+    """Return the first rule for a request with this last user text; one use of it is gone."""
     for rule in rules:
-        if rule.endpoint == endpoint and rule.kind in {None, kind} and rule.fits(text):
-            if rule.times != FOREVER:
-                rule.times -= 1
-                if rule.times <= 0:
-                    rules.remove(rule)
+        fits = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
+        if fits and rule.fits(text):
+            rule.times -= rule.times != FOREVER
+            if rule.times == 0:
+                rules.remove(rule)
             return rule
     return None
 
 
-def _reading(read: Callable[[int], str | dict[str, Any]]) -> Handler:
+def _number(since: str) -> int:
+    if not since.isdecimal():
+        raise ValueError("since must be a number.")
+    return int(since)
+
+
+def _route(act: Callable[[str], str | dict[str, Any] | None]) -> Handler:
+    """Return a handler that calls `act` with the body, or with the number in ``?since=``."""
+
     async def handle(request: web.Request) -> web.Response:
-        since = request.query.get("since", "0")
-        if not since.isdecimal():
-            return web.json_response({"error": "since must be a number."}, status=400)
-        told = read(int(since))
-        if isinstance(told, str):
-            return web.Response(text=told, content_type="application/json")
-        return web.json_response(told)
-
-    return handle
-
-
-def _changing(change: Callable[[str], None]) -> Handler:
-    async def handle(request: web.Request) -> web.Response:
+        reads = request.method == "GET"
+        given = request.query.get("since", "0") if reads else await request.text()
         try:
-            change(await request.text())
+            told = act(given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"ok": True})
+        if isinstance(told, str):
+            return web.Response(text=told, content_type="application/json")
+        return web.json_response({"ok": True} if told is None else told)
 
     return handle

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from openai_double.errors import ApiError
+from openai_double.errors import ApiError, refused
 from openai_double.tokens import count_tokens
 
 MAX_INPUTS: Final = 2_048
@@ -74,42 +74,32 @@ def answer(body: dict[str, Any], full: int) -> tuple[dict[str, Any], int]:
     model = body["model"]
     dimensions = body.get("dimensions", full)
     if not 1 <= dimensions <= full:
-        raise ApiError(
-            status=400,
-            message=f"Invalid value for 'dimensions': must be between 1 and {full} for {model}.",
-            code="invalid_value",
-            param="dimensions",
-        )
+        message = f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
+        raise refused(message, code="invalid_value", param="dimensions")
     texts = list(_texts(body["input"]))
+    counts = [tokens for _, tokens in texts]
     if not texts:
         raise _bad_input("it must hold at least one text")
     if len(texts) > MAX_INPUTS:
-        raise _bad_input(
-            f"at most {MAX_INPUTS} texts are allowed, there are {len(texts)}",
-            code="array_above_max_length",
+        many = f"at most {MAX_INPUTS} texts are allowed, there are {len(texts)}"
+        raise _bad_input(many, code="array_above_max_length")
+    if not min(counts):
+        raise _bad_input("input cannot be an empty string")
+    if max(counts) > MAX_TOKENS:
+        message = (
+            f"This model's maximum context length is {MAX_TOKENS} tokens, however you requested"
+            f" {max(counts)} tokens. Please reduce your prompt."
         )
-    total = 0
-    for _, tokens in texts:
-        if not tokens:
-            raise _bad_input("input cannot be an empty string")
-        if tokens > MAX_TOKENS:
-            raise ApiError(
-                status=400,
-                message=(
-                    f"This model's maximum context length is {MAX_TOKENS} tokens, however you "
-                    f"requested {tokens} tokens. Please reduce your prompt."
-                ),
-                code="context_length_exceeded",
-                param="input",
-            )
-        total += tokens
+        raise refused(message, code="context_length_exceeded", param="input")
+    total = sum(counts)
     if total > MAX_TOKENS_IN_ALL:
         raise _bad_input(f"holds {total} tokens, {MAX_TOKENS_IN_ALL} are allowed in a request")
-    encode = _as_base64 if body.get("encoding_format") == "base64" else _as_floats
-    data = [
-        {"object": "embedding", "index": index, "embedding": encode(embed(text, dimensions))}
-        for index, (text, _) in enumerate(texts)
-    ]
+    encoded = body.get("encoding_format") == "base64"
+    data = []
+    for index, (text, _) in enumerate(texts):
+        vector = embed(text, dimensions)
+        shown = base64.b64encode(vector).decode() if encoded else array("f", vector).tolist()
+        data.append({"object": "embedding", "index": index, "embedding": shown})
     usage = {"prompt_tokens": total, "total_tokens": total}
     return {"object": "list", "data": data, "model": model, "usage": usage}, total
 
@@ -136,12 +126,4 @@ def most_tokens(text: str) -> int:
 
 
 def _bad_input(why: str, *, code: str = "invalid_value") -> ApiError:
-    return ApiError(status=400, message=f"Invalid 'input': {why}.", code=code, param="input")
-
-
-def _as_base64(vector: bytes) -> str:
-    return base64.b64encode(vector).decode("ascii")
-
-
-def _as_floats(vector: bytes) -> list[float]:
-    return array("f", vector).tolist()
+    return refused(f"Invalid 'input': {why}.", code=code, param="input")

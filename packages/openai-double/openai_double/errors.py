@@ -32,13 +32,6 @@ STATUS_OF_CODE: Final = {
 }
 """The HTTP status OpenAI sends with an error code."""
 
-_TYPE_OF_STATUS: Final = {
-    401: "invalid_request_error",
-    403: "invalid_request_error",
-    404: "invalid_request_error",
-    429: "requests",
-}
-
 
 def error_type(code: str | None, status: int = 400) -> str:
     """Return the ``type`` that OpenAI sends with an error's code and HTTP status."""
@@ -46,7 +39,7 @@ def error_type(code: str | None, status: int = 400) -> str:
         return "insufficient_quota"
     if status >= 500 or code == "server_error":
         return "server_error"
-    return _TYPE_OF_STATUS.get(status, "invalid_request_error")
+    return "requests" if status == 429 else "invalid_request_error"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -78,3 +71,8 @@ class ApiError(Exception):
             content_type="application/json",
             headers=self.headers,
         )
+
+
+def refused(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
+    """Return the error of a request that is answered with 400."""
+    return ApiError(status=400, message=message, code=code, param=param)

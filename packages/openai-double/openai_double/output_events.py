@@ -6,13 +6,14 @@ Source: https://platform.openai.com/docs/api-reference/responses-streaming
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from openai_double.answer import Call, Item, Message, Reasoning, Search
 from openai_double.checks import encrypted_content
 
 Event = dict[str, Any]
+Status = Literal["completed", "incomplete"]
 
 
 class OutputEvents:
@@ -33,9 +34,7 @@ class OutputEvents:
         self._sequence += 1
         return event
 
-    def of_item(
-        self, item: Item, *, status: Literal["completed", "incomplete"] | None = "completed"
-    ) -> Iterator[Event]:
+    def of_item(self, item: Item, status: Status | None = "completed") -> Iterator[Event]:
         """Yield the events of one item. A message without `status` is left before it is done."""
         match item:
             case Reasoning():
@@ -75,63 +74,40 @@ class OutputEvents:
             )
         yield self._item("done", {**item, "status": "completed"})
 
-    def _message(
-        self, message: Message, status: Literal["completed", "incomplete"] | None
-    ) -> Iterator[Event]:
+    def _message(self, message: Message, status: Status | None) -> Iterator[Event]:
         phase = {"phase": message.phase} if message.phase else {}
         item = {"id": _id("msg"), "type": "message", "role": "assistant", **phase}
         yield self._item("added", {**item, "status": "in_progress", "content": []})
-        content: list[dict[str, Any]] = []
+        kind, name = ("refusal", "refusal") if message.refuses else ("output_text", "text")
+        more: dict[str, Any] = {} if message.refuses else {"logprobs": []}
         *others, last = message.parts
-        for text in others:
-            yield from self._part(item, content, text, [], refuses=message.refuses)
-        annotations = [{"type": "url_citation", **one} for one in message.annotations]
-        yield from self._part(
-            item,
-            content,
-            last,
-            annotations,
-            done=status is not None,
-            refuses=message.refuses,
-        )
-        if status is not None:
-            yield self._item("done", {**item, "status": status, "content": content})
-
-    def _part(
-        self,
-        item: dict[str, Any],
-        content: list[dict[str, Any]],
-        text: str,
-        annotations: Sequence[dict[str, Any]],
-        *,
-        done: bool = True,
-        refuses: bool = False,
-    ) -> Iterator[Event]:
-        where = {
-            "item_id": item["id"],
-            "output_index": len(self.output),
-            "content_index": len(content),
-        }
-        kind = "refusal" if refuses else "output_text"
-        name = "refusal" if refuses else "text"
-        more: dict[str, Any] = {} if refuses else {"logprobs": []}
-        part = {"type": kind, name: "", **more, **({} if refuses else {"annotations": []})}
-        yield self.emit("response.content_part.added", **where, part=part)
-        for piece in self._pieces(text):
-            yield self.emit(f"response.{kind}.delta", **where, delta=piece, **more)
-        if not done:
-            return
-        for number, annotation in enumerate(annotations):
-            yield self.emit(
-                "response.output_text.annotation.added",
-                **where,
-                annotation_index=number,
-                annotation=annotation,
-            )
-        part = {**part, name: text, **({} if refuses else {"annotations": list(annotations)})}
-        yield self.emit(f"response.{kind}.done", **where, **{name: text}, **more)
-        yield self.emit("response.content_part.done", **where, part=part)
-        content.append(part)
+        cited = [{"type": "url_citation", **one} for one in message.annotations]
+        content: list[dict[str, Any]] = []
+        for text, notes in [*((one, []) for one in others), (last, cited)]:
+            where = {
+                "item_id": item["id"],
+                "output_index": len(self.output),
+                "content_index": len(content),
+            }
+            noted = {} if message.refuses else {"annotations": notes}
+            begun = {"type": kind, name: "", **more, **{key: [] for key in noted}}
+            yield self.emit("response.content_part.added", **where, part=begun)
+            for piece in self._pieces(text):
+                yield self.emit(f"response.{kind}.delta", **where, delta=piece, **more)
+            if status is None and len(content) == len(others):
+                return
+            for number, annotation in enumerate(notes):
+                yield self.emit(
+                    "response.output_text.annotation.added",
+                    **where,
+                    annotation_index=number,
+                    annotation=annotation,
+                )
+            part = {"type": kind, name: text, **more, **noted}
+            yield self.emit(f"response.{kind}.done", **where, **{name: text}, **more)
+            yield self.emit("response.content_part.done", **where, part=part)
+            content.append(part)
+        yield self._item("done", {**item, "status": status, "content": content})
 
     def _call(self, call: Call) -> Iterator[Event]:
         item = {

@@ -36,7 +36,6 @@ class Tool:
 class ToolResult:
     """An earlier call: `arguments` as sent, `output` as answered."""
 
-    call_id: str
     name: str
     arguments: str
     output: str
@@ -52,8 +51,8 @@ class Prompt:
     OpenAI's own web search is the only tool.
     """
 
-    instructions: str
-    turns: tuple[Turn, ...]
+    instructions: str = ""
+    turns: tuple[Turn, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     parallel: bool = True
@@ -94,14 +93,8 @@ def from_responses(body: dict[str, Any]) -> Prompt:
             calls[item["call_id"]] = (item["name"], item["arguments"])
         elif kind == "function_call_output":
             name, arguments = calls.get(item["call_id"], ("", "{}"))
-            results.append(
-                ToolResult(
-                    call_id=item["call_id"],
-                    name=name,
-                    arguments=arguments,
-                    output=_text(item["output"]),
-                )
-            )
+            output = _text(item["output"])
+            results.append(ToolResult(name=name, arguments=arguments, output=output))
     given_tools = body.get("tools") or []
     tools = tuple(_tool(tool) for tool in given_tools if tool["type"] == "function")
     choice = body.get("tool_choice") or "auto"
@@ -167,21 +160,15 @@ def _add_message(role: str, content: Any, instructions: list[str], turns: list[T
 
 def _files(content: Any) -> tuple[str, ...]:
     """Name the images and files of a message's content: what was sent, not what it shows."""
-    parts = content if isinstance(content, list) else []
-    return tuple(
-        _described(
-            str(part.get("filename") or "image"),
-            str(part.get("image_url") or part.get("file_data") or ""),
-        )
-        for part in parts
-        if part.get("type") in {"input_image", "input_file"}
-    )
-
-
-def _described(name: str, data: str) -> str:
-    kind, _, encoded = data.removeprefix("data:").partition(";base64,")
-    size = len(encoded.rstrip("=")) * 3 // 4
-    return f"{name} ({kind}, {size} bytes)" if encoded else f"{name} (by its address)"
+    named = []
+    for part in content if isinstance(content, list) else []:
+        if part.get("type") in {"input_image", "input_file"}:
+            data = str(part.get("image_url") or part.get("file_data") or "")
+            kind, _, encoded = data.removeprefix("data:").partition(";base64,")
+            size = len(encoded.rstrip("=")) * 3 // 4
+            about = f"{kind}, {size} bytes" if encoded else "by its address"
+            named.append(f"{part.get('filename') or 'image'} ({about})")
+    return tuple(named)
 
 
 def _tool(tool: dict[str, Any]) -> Tool:

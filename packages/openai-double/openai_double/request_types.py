@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from openai_double.errors import ApiError
+from openai_double.errors import ApiError, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,15 +86,11 @@ def check(request_type: RequestType, body: Any) -> dict[str, Any]:
     from pydantic_core import ValidationError
 
     if not isinstance(body, dict):
-        raise ApiError(status=400, message="We expected a JSON object in the request body.")
+        raise refused("We expected a JSON object in the request body.")
     unknown = sorted(set(body) - request_type.names)
     if unknown:
-        raise ApiError(
-            status=400,
-            message=f"Unknown parameter: '{unknown[0]}'.",
-            code="unknown_parameter",
-            param=unknown[0],
-        )
+        message = f"Unknown parameter: '{unknown[0]}'."
+        raise refused(message, code="unknown_parameter", param=unknown[0])
     try:
         request_type.validator.validate_python(body, strict=True)
     except ValidationError as error:
@@ -103,25 +99,14 @@ def check(request_type: RequestType, body: Any) -> dict[str, Any]:
 
 
 def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
-    found = max(error.errors(include_url=False), key=lambda e: _depth(e["loc"], body))
+    errors = error.errors(include_url=False)
+    found = max(errors, key=lambda one: len([*_path(one["loc"], body)]))
     param = "".join(_path(found["loc"], body)) or None
     if found["type"] == "missing":
-        return ApiError(
-            status=400,
-            message=f"Missing required parameter: '{param}'.",
-            code="missing_required_parameter",
-            param=param,
-        )
-    return ApiError(
-        status=400,
-        message=f"Invalid value for '{param}': {found['msg']}.",
-        code="invalid_type" if found["type"].endswith("_type") else "invalid_value",
-        param=param,
-    )
-
-
-def _depth(loc: tuple[int | str, ...], body: dict[str, Any]) -> int:
-    return len(list(_path(loc, body)))
+        message = f"Missing required parameter: '{param}'."
+        return refused(message, code="missing_required_parameter", param=param)
+    code = "invalid_type" if found["type"].endswith("_type") else "invalid_value"
+    return refused(f"Invalid value for '{param}': {found['msg']}.", code=code, param=param)
 
 
 def _path(loc: tuple[int | str, ...], body: Any) -> Iterator[str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
-from openai_double.answer import Answer, Call, Message, Reasoning
+from openai_double.answer import Answer, Call, Item, Message, Reasoning
 from openai_double.checks import ENCRYPTED
 from openai_double.control import Fault
-from openai_double.output_events import OutputEvents
+from openai_double.output_events import OutputEvents, Status
 from openai_double.tokens import count_tokens, cut_to_tokens
 
 _ECHOED: Final[dict[str, Any]] = {
@@ -53,8 +53,8 @@ class ResponseWriter:
         self,
         body: dict[str, Any],
         answer: Answer,
-        *,
         input_tokens: int,
+        *,
         fault: Fault | None = None,
         reasons: bool = False,
     ) -> None:
@@ -79,11 +79,17 @@ class ResponseWriter:
             room = len(cut_to_tokens(whole, limit))
             self._event = "incomplete"
         self.text = whole[:room]
-        calls = self._event is None
-        self._items = [item for item in items if calls or not isinstance(item, Call)]
+        self._items: list[tuple[Item, Status | None]]
+        if self._event is None:
+            self._items = [(item, "completed") for item in items]
+        else:
+            status: Status | None = "incomplete" if self._event == "incomplete" else None
+            self._items = [*_cut(items, room, status)]
 
     def whole(self) -> dict[str, Any]:
-        """The response object that a request without ``stream`` gets."""
+        """The response object for a request without ``stream``; raises the error of an event."""
+        if self._fault and self._event == "error":
+            raise self._fault.event_error
         *_, last = self.events(chunk_chars=max(len(self.text), 1))
         response: dict[str, Any] = last["response"]
         return response
@@ -96,22 +102,8 @@ class ResponseWriter:
         self._output = writer.output
         for name in ("created", "in_progress"):
             yield writer.emit(f"response.{name}", response=self._response("in_progress"))
-        room = len(self.text)
-        for item in self._items:
-            if not isinstance(item, Message):
-                yield from writer.of_item(item)
-                continue
-            length = sum(map(len, item.parts))
-            if self._event is None or length < room:
-                room -= length
-                yield from writer.of_item(item)
-                continue
-            if room:
-                status: Literal["incomplete"] | None = (
-                    "incomplete" if self._event == "incomplete" else None
-                )
-                yield from writer.of_item(_cut(item, room), status=status)
-            break
+        for item, status in self._items:
+            yield from writer.of_item(item, status)
         if self._fault and self._fault.event == "error":
             yield writer.emit("error", **self._fault.error_fields)
             return
@@ -142,8 +134,9 @@ class ResponseWriter:
         }
 
     def _usage(self) -> dict[str, Any]:
-        calls = [item for item in self._items if isinstance(item, Call)]
-        reasoning = _REASONING_TOKENS * sum(isinstance(item, Reasoning) for item in self._items)
+        items = [item for item, _ in self._items]
+        calls = [item for item in items if isinstance(item, Call)]
+        reasoning = _REASONING_TOKENS * sum(isinstance(item, Reasoning) for item in items)
         written = sum(count_tokens(call.arguments) + 8 for call in calls)
         output = count_tokens(self.text) + written + reasoning
         return {
@@ -155,15 +148,31 @@ class ResponseWriter:
         }
 
 
-def _cut(message: Message, room: int) -> Message:
-    """Return the first `room` characters of a message; citations come with its end only."""
-    parts: list[str] = []
-    for part in message.parts:
-        if not room:
-            break
-        parts.append(part[:room])
-        room -= len(parts[-1])
-    return message.model_copy(update={"parts": tuple(parts), "annotations": ()})
+def _cut(
+    items: Iterable[Item], room: int, status: Status | None
+) -> Iterator[tuple[Item, Status | None]]:
+    """Yield what comes before a response ends badly, after `room` characters, and its state.
+
+    No call comes, and of a message that is cut no citation.
+    """
+    for item in items:
+        if not isinstance(item, Message):
+            if not isinstance(item, Call):
+                yield item, "completed"
+            continue
+        parts: list[str] = []
+        left = room
+        for part in item.parts:
+            parts += [part[:left]] if left else []
+            left -= len(part[:left])
+        if left:
+            yield item, "completed"
+        elif parts:
+            cut = {"parts": tuple(parts), "annotations": ()}
+            yield item.model_copy(update=cut), status
+        if not left:
+            return
+        room = left
 
 
 def _echoed(tool: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -15,15 +16,16 @@ from openai_double import checks, embeddings, prompt, request_types
 from openai_double.answer import Answer, said
 from openai_double.chat import ChatWriter
 from openai_double.checks import MODELS
-from openai_double.control import WATCHABLE, Control
-from openai_double.errors import STATUS_OF_CODE, ApiError
+from openai_double.control import WATCHABLE, Control, Exchange, take
+from openai_double.errors import ApiError, refused
 from openai_double.prompt import Prompt
 from openai_double.request_types import Endpoint, RequestType
 from openai_double.responses import ResponseWriter
-from openai_double.streaming import Dropped, Exchange, pause, reset, stream
+from openai_double.streaming import Dropped, pause, reset, stream
 
 _MAX_BODY: Final = 32 * 1024 * 1024
 _CREATED: Final = 1_767_225_600
+_PROMPTS: Final = {"responses": prompt.from_responses, "chat": prompt.from_chat}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -66,12 +68,9 @@ def add_routes(
         control.settings = WATCHABLE
     server = _Server(control, answer, kind_of, {**MODELS, **models})
     app.cleanup_ctx.append(server.lifetime)
-    for endpoint, path, handler in (
-        ("responses", "/v1/responses", server.responses),
-        ("chat", "/v1/chat/completions", server.chat),
-        ("embeddings", "/v1/embeddings", server.embeddings),
-    ):
-        app.router.add_post(path, server.exchange(endpoint, handler))  # type: ignore[arg-type]
+    app.router.add_post("/v1/responses", server.exchange("responses", server.text))
+    app.router.add_post("/v1/chat/completions", server.exchange("chat", server.text))
+    app.router.add_post("/v1/embeddings", server.exchange("embeddings", server.embeddings))
     app.router.add_get("/v1/models", server.exchange("models", server.models))
     app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
     control.add_routes(app)
@@ -80,21 +79,15 @@ def add_routes(
 Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
 
 
+@dataclass
 class _Server:
     """The handlers, around one `Control`."""
 
-    def __init__(
-        self,
-        control: Control,
-        answer: Callable[[Prompt], Answer],
-        kind_of: Callable[[Prompt], str],
-        models: Mapping[str, int],
-    ) -> None:
-        self._control = control
-        self._answer = answer
-        self._kind_of = kind_of
-        self._models = models
-        self._types: dict[Endpoint, RequestType] | None = None
+    _control: Control
+    _answer: Callable[[Prompt], Answer]
+    _kind_of: Callable[[Prompt], str]
+    _models: Mapping[str, int]
+    _types: dict[Endpoint, RequestType] | None = None
 
     async def lifetime(self, _app: web.Application) -> AsyncIterator[None]:
         """Load the request types in a thread while the server already listens."""
@@ -126,50 +119,39 @@ class _Server:
                 if isinstance(response, web.Response):
                     self._control.record("object", endpoint, response.text or "")
             finally:
-                self._control.journal.add(
-                    endpoint=endpoint,
-                    kind=exchange.kind,
-                    started=started,
-                    status=status,
-                    body=exchange.raw,
-                    answer=exchange.answer,
-                )
+                told = {"endpoint": endpoint, "kind": exchange.kind, "status": status}
+                told["answer"] = exchange.answer
+                self._control.journal.add(started=started, body=exchange.raw, **told)
             return response
 
         return handle
 
-    async def responses(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
-        """`POST /v1/responses`."""
-        body, asked, answer = await self._think(request, exchange, prompt.from_responses)
-        fault = exchange.fault
-        writer = ResponseWriter(
-            body,
-            answer,
-            input_tokens=asked.tokens,
-            fault=fault,
-            reasons=self._control.settings.reasoning,
-        )
+    async def text(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        """`POST /v1/responses` and `POST /v1/chat/completions`."""
+        body, asked = await self._read(request, exchange)
+        checks.check_model(body, self._models, embeddings=False)
+        checks.check_parameters(body)
+        checks.check_reasoning(body)
+        checks.check_tool_choice(asked)
+        script = take(self._control.scripts, exchange, asked.last_user_text)
+        answer = script.answer(asked.last_user_text) if script else self._answer(asked)
+        exchange.answer = answer.summary()
+        settings = self._control.settings
+        writer: ResponseWriter | ChatWriter
+        if exchange.endpoint == "chat":
+            writer = ChatWriter(body, answer, asked.tokens)
+        else:
+            fault, reasons = exchange.fault, settings.reasoning
+            writer = ResponseWriter(body, answer, asked.tokens, fault=fault, reasons=reasons)
         if body.get("stream"):
-            return await stream(request, exchange, writer, self._control, named=True)
-        if fault and fault.event == "error":
-            code = fault.error_code or "server_error"
-            status = STATUS_OF_CODE.get(code, 400)
-            raise ApiError(status=status, message=f"The request failed: {code}.", code=code)
-        await pause(self._control.settings.first_token_ms)
-        return web.json_response(writer.whole())
-
-    async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
-        """`POST /v1/chat/completions`."""
-        body, asked, answer = await self._think(request, exchange, prompt.from_chat)
-        writer = ChatWriter(body, answer, input_tokens=asked.tokens)
-        if body.get("stream"):
-            return await stream(request, exchange, writer, self._control, named=False)
-        await pause(self._control.settings.first_token_ms)
-        return web.json_response(writer.whole())
+            return await stream(request, exchange, writer, self._control)
+        whole = writer.whole()
+        await pause(settings.first_token_ms)
+        return web.json_response(whole)
 
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
-        body = await self._read(request, exchange)
+        body, _ = await self._read(request, exchange)
         checks.check_model(body, self._models, embeddings=True)
         answer, tokens = embeddings.answer(body, self._models[body["model"]])
         exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
@@ -202,59 +184,33 @@ class _Server:
             "shutdown_date": None,
         }
 
-    async def _think(
-        self,
-        request: web.Request,
-        exchange: Exchange,
-        read_prompt: Callable[[dict[str, Any]], Prompt],
-    ) -> tuple[dict[str, Any], Prompt, Answer]:
-        body = await self._read(request, exchange, read_prompt)
-        checks.check_model(body, self._models, embeddings=False)
-        checks.check_parameters(body)
-        checks.check_reasoning(body)
-        asked = read_prompt(body)
-        checks.check_tool_choice(asked)
-        answer = self._control.take_script(
-            exchange.endpoint, exchange.kind, asked.last_user_text
-        ) or self._answer(asked)
-        exchange.answer = answer.summary()
-        return body, asked, answer
-
     async def _read(
-        self,
-        request: web.Request,
-        exchange: Exchange,
-        read_prompt: Callable[[dict[str, Any]], Prompt] | None = None,
-    ) -> dict[str, Any]:
-        """The checked body, after the faults for it had their turn."""
+        self, request: web.Request, exchange: Exchange
+    ) -> tuple[dict[str, Any], Prompt]:
+        """The checked body and its prompt, after the faults for it had their turn."""
         exchange.raw = (await _read_all(request)).decode("utf-8", "replace")
         try:
             body = json.loads(exchange.raw)
         except ValueError:
-            raise ApiError(
-                status=400,
-                message="We could not parse the JSON body of your request.",
-            ) from None
+            raise refused("We could not parse the JSON body of your request.") from None
         self._control.record("request", exchange.endpoint, exchange.raw)
         if self._types is None:
             self._types = await asyncio.to_thread(request_types.load)
-        refused, text = None, ""
+        asked, problem = Prompt(), None
         try:
             request_types.check(self._types[exchange.endpoint], body)
-            if read_prompt is not None:
+            if read_prompt := _PROMPTS.get(exchange.endpoint):
                 asked = read_prompt(body)
-                exchange.kind, text = self._kind_of(asked), asked.last_user_text
+                exchange.kind = self._kind_of(asked)
         except ApiError as error:
-            refused = error
-        await self._fail_or_wait(request, exchange, text)
-        if refused is not None:
-            raise refused
-        checked: dict[str, Any] = body
-        return checked
+            problem = error
+        await self._fail_or_wait(request, exchange, asked.last_user_text)
+        if problem is not None:
+            raise problem
+        return body, asked
 
     async def _fail_or_wait(self, request: web.Request, exchange: Exchange, text: str) -> None:
-        fault = self._control.take_fault(exchange.endpoint, exchange.kind, text)
-        exchange.fault = fault
+        fault = exchange.fault = take(self._control.faults, exchange, text)
         if fault is None:
             return
         await pause(fault.delay_ms)

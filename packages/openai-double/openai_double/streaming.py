@@ -11,24 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from openai_double.chat import ChatWriter
-from openai_double.control import Control, Fault
-from openai_double.request_types import Endpoint
+from openai_double.control import Control, Exchange
 from openai_double.responses import ResponseWriter
 
 
 class Dropped(Exception):
     """The connection was reset on purpose."""
-
-
-class Exchange:
-    """One request on its way through: what the journal will say about it."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint: Endpoint = endpoint
-        self.kind = "reply"
-        self.raw = ""
-        self.answer: dict[str, Any] = {}
-        self.fault: Fault | None = None
 
 
 async def pause(milliseconds: float) -> None:
@@ -42,11 +30,9 @@ async def stream(
     exchange: Exchange,
     writer: ResponseWriter | ChatWriter,
     control: Control,
-    *,
-    named: bool,
 ) -> web.StreamResponse:
     """Send an answer as server-sent events, at the pace and with the fault that are set."""
-    settings, fault = control.settings, exchange.fault
+    settings, fault, named = control.settings, exchange.fault, exchange.endpoint == "responses"
     limit = fault.break_after_chars if fault and fault.event is None else None
     response = web.StreamResponse(headers={"cache-control": "no-cache"})
     response.content_type = "text/event-stream"

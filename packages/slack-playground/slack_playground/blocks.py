@@ -93,7 +93,7 @@ def with_ids(blocks: list[Json]) -> list[Json]:
     """The blocks as Slack stores them: a block_id on each, an action_id on each element."""
     stored = []
     for block in blocks:
-        kept = {**block, "block_id": block.get("block_id") or _short_id()}
+        kept = {**block, "block_id": block.get("block_id") or secrets.token_urlsafe(4)}
         stored.append(kept)
         if kept["type"] in ("actions", "context_actions"):
             kept["elements"] = [_with_action_id(element) for element in kept["elements"]]
@@ -106,8 +106,4 @@ def with_ids(blocks: list[Json]) -> list[Json]:
 def _with_action_id(element: Json) -> Json:
     if element["type"] == "image":
         return element
-    return {**element, "action_id": element.get("action_id") or _short_id()}
-
-
-def _short_id() -> str:
-    return secrets.token_urlsafe(4)
+    return {**element, "action_id": element.get("action_id") or secrets.token_urlsafe(4)}

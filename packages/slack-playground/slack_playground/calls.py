@@ -74,21 +74,6 @@ class Failure(Numbered):
     messages: list[str]
 
 
-class Calls(Record[CallRecord]):
-    """Every call, and its failures."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failures: Record[Failure] = Record()
-
-    def finish(self, call: CallRecord) -> None:
-        """End the record of a call that has its outcome."""
-        call.ms = round((time.time() - call.time) * 1000, 2)
-        if call.outcome != "ok" and not call.ordered:
-            said = (call.result or {}).get("response_metadata", {}).get("messages", [])
-            self.failures.add(Failure(method=call.method, error=call.outcome, messages=said))
-
-
 @dataclass(kw_only=True)
 class Violation(Numbered):
     """One payload that is not as it must be; `where` is a method, or what it answered."""

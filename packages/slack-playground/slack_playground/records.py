@@ -12,7 +12,7 @@ RequestKind = Literal["events_api", "slash_commands", "interactive"]
 Json = dict[str, Any]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine, the only one that the playground talks to."""
-SCOPE_PREFIXES: dict[Kind, str] = {
+SCOPE_PREFIXES = {
     "public": "channels",
     "private": "groups",
     "mpim": "mpim",

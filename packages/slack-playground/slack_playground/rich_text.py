@@ -15,9 +15,14 @@ _TABLE = re.compile(r"(?=[^|]*\|)\|?:?-+:?(?:\|:?-+:?)*\|?")
 
 def as_read(body: Json) -> Json:
     """A message object as Slack returns it; every other block stays as it is, with its id."""
-    if not any(block["type"] == "markdown" for block in body.get("blocks", [])):
-        return body
-    return {**body, "blocks": [_read(block) for block in body["blocks"]]}
+    blocks = list(body.get("blocks", []))
+    for index, block in enumerate(blocks):
+        if block["type"] == "markdown":
+            text = {"type": "text", "text": block["text"]}
+            section = {"type": "rich_text_section", "elements": [text]}
+            blocks[index] = {**block, "type": "rich_text", "elements": [section]}
+            del blocks[index]["text"]
+    return {**body, "blocks": blocks} if blocks else body
 
 
 def translated(markdown: str) -> int:
@@ -46,13 +51,3 @@ def translated(markdown: str) -> int:
         count += kind == "own" or kind != inside
         inside = kind
     return max(count, 1)
-
-
-def _read(block: Json) -> Json:
-    if block["type"] != "markdown":
-        return block
-    section = {
-        "type": "rich_text_section",
-        "elements": [{"type": "text", "text": block["text"]}],
-    }
-    return {"type": "rich_text", "block_id": block["block_id"], "elements": [section]}

@@ -26,7 +26,7 @@ from slack_playground.slack import (
     Workspaces,
     load,
 )
-from slack_playground.web_api import answer_call
+from slack_playground.web_api.dispatch import answer_call
 from slack_playground.web_api.oauth import authorize
 
 BODY_BYTES = 24 * 1024 * 1024
@@ -80,7 +80,6 @@ async def serve(
     finally:
         keeping.cancel()
         await runner.cleanup()
-        await workspaces.http.close()
         if file is not None:
             workspaces.write(file)
 

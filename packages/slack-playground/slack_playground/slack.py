@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from slack_playground.calls import Calls, Violations
+from slack_playground.calls import CallRecord, Failure, Record, Violations
 from slack_playground.delivery import Deliveries
 from slack_playground.http_delivery import HttpDelivery
 from slack_playground.manifest import Manifest
@@ -40,13 +40,21 @@ class Slack:
         self.manifest, self.settings = workspaces.manifest, workspaces.settings
         self.socket_mode, self.http = workspaces.socket_mode, workspaces.http
         self.deliveries, self.violations = workspaces.deliveries, workspaces.violations
-        self.calls, self.faults = workspaces.calls, workspaces.faults
+        self.calls, self.failures = workspaces.calls, workspaces.failures
+        self.faults = workspaces.faults
         self.updates = workspaces.updates
         self.workspace, self.installation = workspace, workspace.installation
         self.called: defaultdict[str, deque[float]] = defaultdict(deque)
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.authorized: dict[str, Identity] = {}
+
+    @property
+    def summary(self) -> Json:
+        """The workspace as lists show it."""
+        identity, installed = self.workspace.identity, self.installation.installed
+        names = {"name": identity.team_name, "domain": identity.team_domain}
+        return {"team_id": identity.team_id, **names, "installed": installed}
 
     @property
     def url(self) -> str:
@@ -93,7 +101,8 @@ class Workspaces:
     def __init__(self, manifest: Manifest, settings: Settings, kept: Kept) -> None:
         """Begin with what was `kept`."""
         self.manifest, self.settings = manifest, settings
-        self.violations, self.calls, self.faults = Violations(), Calls(), Faults()
+        self.violations, self.faults = Violations(), Faults()
+        self.calls, self.failures = Record[CallRecord](), Record[Failure]()
         self.updates = Updates()
         stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
         self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)

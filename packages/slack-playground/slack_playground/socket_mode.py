@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from aiohttp import WSMsgType, web
 
+from slack_playground.objects import like
 from slack_playground.records import Json, RequestKind
 from slack_playground.updates import Updates
 
@@ -59,18 +60,8 @@ class SocketMode:
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024)
         await socket.prepare(request)
         connection = Connection(next(self._numbers), socket, request)
-        await socket.send_json(
-            {
-                "type": "hello",
-                "num_connections": len(self._connections) + 1,
-                "debug_info": {
-                    "host": f"playground-{connection.number}",
-                    "build_number": 1,
-                    "approximate_connection_time": 18060,
-                },
-                "connection_info": {"app_id": self._app_id},
-            }
-        )
+        count, info = len(self._connections) + 1, {"app_id": self._app_id}
+        await socket.send_json(like("hello", num_connections=count, connection_info=info))
         self._connections.append(connection)
         self._look()
         try:
@@ -164,11 +155,7 @@ class SocketMode:
             connection.retiring = True
             self._look()
             if reason != "drop":
-                polite = {
-                    "type": "disconnect",
-                    "reason": reason,
-                    "debug_info": {"host": "playground"},
-                }
+                polite = like("disconnect", reason=reason)
                 await connection.socket.send_json(polite)
                 continue
             self._forget(connection)

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from slack_playground.manifest import read_manifest
+from slack_playground.records import Json
 from slack_playground.server import facts, serve
-
-Json = dict[str, Any]
 
 
 class Playground:

@@ -31,10 +31,10 @@ _MODALITIES: Final = {"UserInstruction": "request", "Promise": "promised"}
 
 def json_list(text: str) -> list[Any]:
     """Return the JSON list in `text`, an empty one for any other text."""
+    value = None
     with suppress(ValueError):
         value = json.loads(text)
-        return value if isinstance(value, list) else []
-    return []
+    return value if isinstance(value, list) else []
 
 
 def framed(text: str, frame: str) -> list[Any]:
@@ -81,11 +81,13 @@ def new_memory(said: Said, kinds: Iterable[str]) -> Memory | None:
     Its kind is that of its rule, else that of the thing it names, else a fact, else LangMem's own.
     """
     rule = said.rule
-    own = rule.get("kind") or ("level" in rule and kind_of(said.parts["subject"])) or "UserFact"
+    own = rule.get("kind") or ("topic" not in rule and kind_of(said.parts["subject"])) or "UserFact"
     kind = next((one for one in (own, "UserFact", "Memory") if one in kinds), "")
     if not said.states or not kind:
         return None
-    parts = {"level": rule.get("level"), **said.parts}
+    parts: dict[str, Any] = {**said.parts}
+    parts |= {"level": rule["level"]} if "level" in rule else {}
+    parts |= {"subject": parts["x"]} if "renames" in rule else {}
     parts |= {"topic": rule["topic"][is_japanese(said.quote)]} if "topic" in rule else {}
     parts |= {"detail": parts["clause"]} if "detailed" in rule else {}
     fields = {field: parts[held] for field, held in KINDS[kind].items() if held in parts}

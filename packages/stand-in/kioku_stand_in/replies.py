@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from kioku_stand_in.memories import (
     KINDS,
@@ -66,13 +66,14 @@ def _period(said: Said, instructions: str) -> dict[str, str]:
 
 def _remember(change: Tool, said: Said) -> list[Call]:
     """Return the call that creates a memory: of a kind that the tool lists, or as a text."""
-    content: Any = said.parts["clause"]
-    quoted = {}
-    if "evidence" in change.fields:
-        listed = re.findall(r"\w+", change.parameters["properties"]["content"]["description"])
-        content = new_memory(said, listed)
-        quoted = {"evidence": content.pop("evidence")}
-    return [call(change.name, {"action": "create", **quoted, "content": content})]
+    if "evidence" not in change.fields:
+        return [call(change.name, {"action": "create", "content": said.parts["clause"]})]
+    listed = re.findall(r"\w+", change.parameters["properties"]["content"]["description"])
+    memory = new_memory(said, listed)
+    if memory is None:
+        return []
+    quote = memory.pop("evidence")
+    return [call(change.name, {"action": "create", "evidence": quote, "content": memory})]
 
 
 def _forget(change: Tool, search: Tool, said: Said, prompt: Prompt) -> list[Call]:
@@ -153,7 +154,8 @@ def _text(memory: Memory, say: dict[str, str]) -> str:
     """Return a memory as it is told to the person."""
     subject = part(memory, "subject")
     if not subject:
-        return next(str(text) for name, text in memory.items() if name not in {"kind", "evidence"})
+        texts = (text for name, text in memory.items() if name not in {"kind", "evidence"})
+        return str(next(filter(None, texts), ""))
     detail = changes_in(str(part(memory, "detail")))
     if memory["kind"] == "UserFoodPreference" and level_of(memory) < 50:
         return say["dislike"].format(subject)

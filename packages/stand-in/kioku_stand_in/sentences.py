@@ -32,7 +32,7 @@ class Said:
     @property
     def states(self) -> bool:
         """Whether it is a statement of the person about themselves."""
-        return not {"level", "topic", "kind"}.isdisjoint(self.rule)
+        return not {"level", "topic", "kind", "renames"}.isdisjoint(self.rule)
 
     @property
     def to_remember(self) -> bool:

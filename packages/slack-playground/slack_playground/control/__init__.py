@@ -19,16 +19,23 @@ from slack_playground.updates import Updates
 from slack_playground.workspace import NotFoundError
 
 PREFIX = "/_playground"
+_OTHERS = {
+    "channel_messages": ("GET", "channels/{id}/messages"),
+    "clear_faults": ("DELETE", "faults"),
+}
 Act = Callable[..., Any]
 
 
 def add_control_routes(app: web.Application, slack: Slack) -> None:
-    """Add every route of the control API; the query's `team` names a workspace, or the first."""
-    for path, look in queries.GETS.items():
-        app.router.add_get(f"{PREFIX}/{path}", partial(_answer, slack, look))
-    for path, act in {**people.POSTS, **actions.POSTS, **admin.POSTS}.items():
-        app.router.add_post(f"{PREFIX}/{path}", partial(_answer, slack, act))
-    app.router.add_delete(f"{PREFIX}/faults", partial(_answer, slack, admin.clear_faults))
+    """Add every route of the control API; the query's `team` names a workspace, or the first.
+
+    The functions of each module are named as their paths are, with "_" for "/", but for two.
+    """
+    for method, module in (("GET", queries), ("POST", people), ("POST", actions), ("POST", admin)):
+        for name, act in inspect.getmembers(module, inspect.isfunction):
+            if act.__module__ == module.__name__ and not name.startswith("_"):
+                verb, path = _OTHERS.get(name, (method, name.replace("_", "/")))
+                app.router.add_route(verb, f"{PREFIX}/{path}", partial(_answer, slack, act))
     app.router.add_get(f"{PREFIX}/updates", partial(_stream, slack.updates))
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import Callable
 from typing import Any
 
 from slack_playground import events, interactions, posting
@@ -27,7 +26,7 @@ def _message(slack: Slack, channel: Channel, ts: str | None, user: User) -> Mess
     return message
 
 
-def say(
+def messages(
     slack: Slack,
     user: User,
     channel: Channel,
@@ -78,13 +77,13 @@ def _unsent(slack: Slack, user: User, file_id: str) -> File:
     return file
 
 
-def edit(slack: Slack, user: User, channel: Channel, ts: str, text: str) -> Json:
+def messages_edit(slack: Slack, user: User, channel: Channel, ts: str, text: str) -> Json:
     """Edit a person's own message."""
     posting.edit(slack, _own(slack, channel, ts, user), text)
     return {"channel": channel.id, "ts": ts}
 
 
-def delete(slack: Slack, user: User, channel: Channel, ts: str) -> Json:
+def messages_delete(slack: Slack, user: User, channel: Channel, ts: str) -> Json:
     """Delete a person's own message."""
     posting.delete(slack, _own(slack, channel, ts, user))
     return {"channel": channel.id, "ts": ts}
@@ -97,7 +96,7 @@ def _own(slack: Slack, channel: Channel, ts: str, user: User) -> Message:
     return message
 
 
-def forward(slack: Slack, user: User, channel: Channel, ts: str, text: str = "") -> Json:
+def messages_forward(slack: Slack, user: User, channel: Channel, ts: str, text: str = "") -> Json:
     """Forward a message that a person can see to their direct messages with the app."""
     workspace = slack.workspace
     message, place = _message(slack, channel, ts, user), workspace.open_dm(user.id)
@@ -108,7 +107,7 @@ def forward(slack: Slack, user: User, channel: Channel, ts: str, text: str = "")
     return {"channel": place.id, "ts": posted.ts}
 
 
-async def command(
+async def commands(
     slack: Slack,
     user: User,
     channel: Channel,
@@ -129,7 +128,7 @@ async def command(
     return _outcome(await interactions.command(slack, user, channel, command, text))
 
 
-async def action(
+async def actions(
     slack: Slack,
     user: User,
     channel: Channel,
@@ -174,7 +173,7 @@ def _view(slack: Slack, view_id: str, user: User | None) -> View:
     return view
 
 
-def upload(slack: Slack, user: User, name: str, content: str) -> Json:
+def files(slack: Slack, user: User, name: str, content: str) -> Json:
     """Upload a person's file (base64) for a message."""
     try:
         data = base64.b64decode(content, validate=True)
@@ -190,7 +189,7 @@ def upload(slack: Slack, user: User, name: str, content: str) -> Json:
     return {"id": file.id, "name": file.name, "size": file.size}
 
 
-async def shortcut(
+async def shortcuts(
     slack: Slack, user: User, channel: Channel, callback_id: str, ts: str | None = None
 ) -> Json:
     """Use a global shortcut or a message shortcut."""
@@ -202,7 +201,7 @@ async def shortcut(
     return _outcome(await interactions.shortcut(slack, user, callback_id, message))
 
 
-async def submit(
+async def views_submit(
     slack: Slack, view_id: str, user: str | None = None, values: Json | None = None
 ) -> Json:
     """Submit a modal, as its owner if no `user` is named."""
@@ -212,7 +211,7 @@ async def submit(
     return _outcome(await interactions.submit(slack, person, view, values or {}))
 
 
-async def close(slack: Slack, user: User, view_id: str) -> Json:
+async def views_close(slack: Slack, user: User, view_id: str) -> Json:
     """Close a modal."""
     delivery = await interactions.close(slack, user, _view(slack, view_id, user))
     return {"ok": True} if delivery is None else _outcome(delivery)
@@ -235,7 +234,7 @@ def stop(slack: Slack, user: User, channel: Channel, thread_ts: str) -> Json:
     return {"streaming_message_ts": stopped}
 
 
-def open_home(slack: Slack, user: User, tab: str = "home") -> Json:
+def home_open(slack: Slack, user: User, tab: str = "home") -> Json:
     """Open the app's Home or Messages tab."""
     enabled = {"home": slack.manifest.home_tab, "messages": slack.manifest.messages_tab}
     if not enabled.get(tab):
@@ -259,19 +258,3 @@ def _outcome(delivery: Delivery) -> Json:
         "ms": last.get("ms"),
         "delivery": delivery.number,
     }
-
-
-POSTS: dict[str, Callable[..., object]] = {
-    "messages": say,
-    "messages/edit": edit,
-    "messages/delete": delete,
-    "messages/forward": forward,
-    "commands": command,
-    "actions": action,
-    "shortcuts": shortcut,
-    "files": upload,
-    "views/submit": submit,
-    "views/close": close,
-    "stop": stop,
-    "home/open": open_home,
-}

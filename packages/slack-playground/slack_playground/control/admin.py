@@ -1,7 +1,7 @@
 """The part of the control API for faults, raw events, delivery and settings."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat
@@ -16,13 +16,13 @@ _LOOK_SECONDS = 0.02
 Copies = Annotated[int, Field(ge=1)]
 
 
-def event(slack: Slack, raw: Json) -> Json:
+def events(slack: Slack, raw: Json) -> Json:
     """Deliver a raw event body; a body without an envelope gets one."""
     body = raw if "event" in raw or "type" not in raw else wrap(slack, raw)
     return {"event_id": body.get("event_id"), "deliveries": slack.deliveries.send_event(body)}
 
 
-def add_fault(slack: Slack, **fault: Any) -> Json:
+def faults(slack: Slack, **fault: Any) -> Json:
     """Configure a fault of Web API calls."""
     lasting = {"times": None} if "chance" in fault else {}
     slack.faults.waiting.append(Fault(**{**lasting, **fault}))
@@ -35,7 +35,7 @@ def clear_faults(slack: Slack) -> Json:
     return {"faults": 0}
 
 
-def set_delivery(
+def delivery(
     slack: Slack,
     mode: Literal["socket", "http", "both"] | None = None,
     url: str | None = None,
@@ -58,7 +58,7 @@ def set_delivery(
     return {"mode": sent.mode, "url": slack.http.url, "deliveries": list(sent.copies)}
 
 
-def set_settings(slack: Slack, **given: Any) -> Json:
+def settings(slack: Slack, **given: Any) -> Json:
     """Change settings; what is not named stays."""
     changed = Settings(**{**slack.settings.model_dump(), **given})
     for name in given:
@@ -71,14 +71,14 @@ async def settle(slack: Slack, seconds: float = 10) -> Json:
     return {"settled": await slack.deliveries.settle(seconds)}
 
 
-async def disconnect(
+async def socket_disconnect(
     slack: Slack, reason: Literal["warning", "refresh_requested", "drop"] = "refresh_requested"
 ) -> Json:
     """End every Socket Mode connection."""
     return {"connections": await slack.socket_mode.disconnect(reason)}
 
 
-async def settle_sessions(
+async def sessions_settle(
     slack: Slack, seconds: float = 10, known: list[str] | None = None
 ) -> Json:
     """Wait until the app has set the sessions of all threads it answered to `active`.
@@ -120,14 +120,3 @@ def _was_asked(slack: Slack, thread: Thread) -> bool:
         and call.time >= thread.session_set
         for call in slack.calls.since(0)
     )
-
-
-POSTS: dict[str, Callable[..., object]] = {
-    "events": event,
-    "faults": add_fault,
-    "delivery": set_delivery,
-    "settings": set_settings,
-    "socket/disconnect": disconnect,
-    "settle": settle,
-    "sessions/settle": settle_sessions,
-}

@@ -2,53 +2,51 @@
 
 import random
 import zoneinfo
-from collections.abc import Callable
 from typing import Any, Literal
 
 from slack_playground import posting
-from slack_playground.control.queries import workspace_summary
 from slack_playground.events import emit, member
 from slack_playground.objects import user_object
 from slack_playground.records import Json, User, new_id
 from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.web_api.oauth import decide
 
-_FIELDS = {"name", "locale", "tz", "deleted", "is_restricted", "is_ultra_restricted"}
+_FIELDS = {"deleted": bool, "is_restricted": bool, "is_ultra_restricted": bool, "is_bot": bool}
 
 
-def _set(user: User, fields: Json) -> None:
-    """Set fields of a person; raises ValueError for one of another type, or a wrong time zone."""
-    for name, value in fields.items():
-        if value is None:
-            continue
-        if name not in _FIELDS or type(value) is not type(getattr(user, name)) or value == "":
+def _checked(fields: Json) -> Json:
+    """The fields of a person that are given; raises ValueError for what cannot be one."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    for name, value in given.items():
+        known = name in ("name", "locale", "tz", *_FIELDS)
+        if not known or type(value) is not _FIELDS.get(name, str) or value == "":
             raise ValueError(f"{name} cannot be {value!r}.")
         if name == "tz" and value not in zoneinfo.available_timezones():
             raise ValueError(f"{value!r} is not a time zone.")
-        setattr(user, name, value)
+    return given
 
 
-def add_user(
+def users(
     slack: Slack, name: str, team: str | None = None, external: bool = False, **fields: Any
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
     home = {"team": team or new_id("T")} if external else {}
-    user = slack.workspace.add_user(name, is_bot=fields.pop("is_bot", False), **home)
-    _set(user, {"name": name.strip(), **fields})
+    user = slack.workspace.add_user(**_checked({**fields, "name": name.strip()}), **home)
     slack.updates.publish("state")
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
 
-def update_user(slack: Slack, user: User, **fields: Any) -> Json:
+def users_update(slack: Slack, user: User, **fields: Any) -> Json:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
-    _set(user, fields)
+    for name, value in _checked(fields).items():
+        setattr(user, name, value)
     shown = user_object(user, slack.workspace.identity.team_id)
     emit(slack, "user_change", user=shown, cache_ts=user.updated)
     slack.updates.publish("state")
     return {"id": user.id}
 
 
-def add_channel(
+def channels(
     slack: Slack,
     kind: Literal["public", "private", "mpim", "connect"],
     members: list[str],
@@ -71,7 +69,7 @@ def add_channel(
     return {"id": channel.id, "name": channel.name, "channel": channel.id}
 
 
-def update_channel(
+def channels_update(
     slack: Slack,
     channel: str,
     authorized: str | None = None,
@@ -114,7 +112,7 @@ def update_channel(
     return {"id": place.id}
 
 
-def authorize(
+def authorization(
     slack: Slack,
     query: Json,
     allow: bool = False,
@@ -127,12 +125,12 @@ def authorize(
     return {"redirect": decide(chosen, query, user if allow else None, declined or [])}
 
 
-def add_workspace(slack: Slack, name: str, like: str | None = None) -> Json:
+def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
     """Add a workspace without the app; `like` names one whose ids it gets."""
     workspaces = slack.workspaces
     added = workspaces.add(name, like=None if like is None else workspaces.of(like))
     slack.updates.publish("state")
-    return workspace_summary(added)
+    return added.summary
 
 
 def uninstall(
@@ -164,15 +162,3 @@ def install(slack: Slack, declined: list[str] | None = None) -> Json:
         token = slack.installation.install(scopes, seconds=None)["access_token"]
     slack.updates.publish("state")
     return {"token": token}
-
-
-POSTS: dict[str, Callable[..., object]] = {
-    "users": add_user,
-    "users/update": update_user,
-    "channels": add_channel,
-    "channels/update": update_channel,
-    "workspaces": add_workspace,
-    "authorization": authorize,
-    "install": install,
-    "uninstall": uninstall,
-}

@@ -1,6 +1,5 @@
 """The part of the control API that reads: people, messages, views, calls, deliveries."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,17 +9,6 @@ from slack_playground.records import Channel, Json, Message, User
 from slack_playground.slack import Slack
 
 _FROM_MANIFEST = {"description", "home_tab", "messages_tab", "interactivity"}
-
-
-def workspace_summary(slack: Slack) -> Json:
-    """A workspace as lists show it."""
-    identity = slack.workspace.identity
-    return {
-        "team_id": identity.team_id,
-        "name": identity.team_name,
-        "domain": identity.team_domain,
-        "installed": slack.installation.installed,
-    }
 
 
 def state(slack: Slack) -> Json:
@@ -38,7 +26,7 @@ def state(slack: Slack) -> Json:
         "stop_button": "agent_session_stopped" in manifest.events,
         "stand_in_model": slack.workspaces.with_model,
         "installed": slack.installation.installed,
-        "workspaces": [workspace_summary(one) for one in slack.workspaces.all],
+        "workspaces": [one.summary for one in slack.workspaces.all],
         "delivery": slack.deliveries.mode,
         "connections": slack.socket_mode.connections,
         "deliveries_waiting": slack.deliveries.waiting,
@@ -58,7 +46,7 @@ def _listed(slack: Slack, channel: Channel) -> Json:
     }
 
 
-def messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 - as in the path
+def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 - as in the path
     """A conversation as one person sees it: replies and their ephemerals in order of time."""
     workspace = slack.workspace
     channel = workspace.open_dm(user.id) if id == "dm" else workspace.channel(id)
@@ -122,16 +110,4 @@ def violations(slack: Slack, since: int = 0) -> Json:
 
 def failures(slack: Slack, since: int = 0) -> Json:
     """Failed calls after failure number `since` that no configured fault caused."""
-    return _journal("failures", slack.calls.failures, since)
-
-
-GETS: dict[str, Callable[..., object]] = {
-    "state": state,
-    "channels/{id}/messages": messages,
-    "home": home,
-    "views": views,
-    "calls": calls,
-    "deliveries": deliveries,
-    "violations": violations,
-    "failures": failures,
-}
+    return _journal("failures", slack.failures, since)

@@ -4,16 +4,11 @@ from collections.abc import Sequence
 
 from slack_playground import posting
 from slack_playground.objects import channel_object
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Kind, Message
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
 from slack_playground.web_api.call import Call, need_scope, serves
 from slack_playground.web_api.methods import SlackError
 
-_TYPES: dict[str, Kind] = {
-    "public_channel": "public",
-    "private_channel": "private",
-    "mpim": "mpim",
-    "im": "im",
-}
+_TYPES = {"public_channel", "private_channel", "mpim", "im"}
 
 
 def _object(call: Call, channel: Channel) -> Json:
@@ -38,9 +33,9 @@ def _info(call: Call) -> Json:
 def list_(call: Call) -> Json:
     """conversations.list, and users.conversations of a person or the app."""
     wanted = [kind.strip() for kind in call.text("types", "public_channel").split(",")]
-    if any(kind not in _TYPES for kind in wanted):
+    if not _TYPES.issuperset(wanted):
         raise SlackError("invalid_types")
-    kinds = {_TYPES[kind] for kind in wanted}
+    kinds = {kind.removesuffix("_channel") for kind in wanted}
     for kind in sorted(kinds):
         need_scope(call.slack, f"{SCOPE_PREFIXES[kind]}:read")
     workspace, user = call.slack.workspace, call.text("user", call.bot.id)

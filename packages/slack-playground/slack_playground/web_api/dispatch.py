@@ -11,12 +11,21 @@ from typing import Any
 
 from aiohttp import web
 
-from slack_playground.calls import CallRecord
+from slack_playground.calls import CallRecord, Failure
 from slack_playground.guidance import block_advice, message_advice, view_advice
 from slack_playground.interactions import RESPONSE_URL
 from slack_playground.records import Json
 from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack
+from slack_playground.web_api import (  # noqa: F401 - they register their methods
+    agents,
+    chat,
+    conversations,
+    files,
+    oauth,
+    people,
+    views,
+)
 from slack_playground.web_api.call import HANDLERS, Call, need_scope
 from slack_playground.web_api.methods import (
     Method,
@@ -59,7 +68,7 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
         headers["x-oauth-scopes"] = ",".join(sorted(slack.installation.granted))
         run = problem.body() if problem else _run(request.path, record, slack, token, headers)
         record.result, record.outcome = run, "ok" if run["ok"] else str(run["error"])
-        if name == RESPONSE_URL and not run["ok"]:
+        if name == RESPONSE_URL and not (run["ok"] or record.ordered):
             record.status = 404 if record.outcome.endswith("_url") else 400
         if fault is not None and fault.drop == "after":
             record.outcome, record.ordered = "dropped after", True
@@ -71,7 +80,10 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
         record.status, record.outcome = 500, "status 500"
         raise
     finally:
-        slack.calls.finish(record)
+        record.ms = round((time.time() - record.time) * 1000, 2)
+        if record.outcome != "ok" and not record.ordered:
+            said = (record.result or {}).get("response_metadata", {}).get("messages", [])
+            slack.failures.add(Failure(method=name, error=record.outcome, messages=said))
         slack.updates.publish("calls")
 
 
