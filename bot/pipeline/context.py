@@ -5,8 +5,7 @@ formed. It is read where the bot is mentioned in a thread for the first time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from bot.conversation.turns import Turn
 from bot.logs import fault
@@ -29,16 +28,10 @@ _KEPT = 50
 _CHARACTERS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """Messages in order, ``{from, text}``; `unread`: some of them could not be read just now."""
-
-    messages: Sequence[dict[str, str]] = ()
-    unread: bool = False
-
-
-async def thread_before(slack: Installations, turn: Turn) -> Thread:
+async def thread_before(slack: Installations, turn: Turn) -> tuple[list[dict[str, str]], bool]:
     """Return the messages of the thread before the turn's that are not in its history.
+
+    In order, ``{from, text}``; and whether some of them could not be read just now.
 
     None in a direct message, whose threads are the bot's own, and in a thread that has a turn
     already or just begins. Where memory is off there is no history, and the thread is read.
@@ -46,13 +39,13 @@ async def thread_before(slack: Installations, turn: Turn) -> Thread:
     message = turn.message
     known = message.audience == DM or any(e.thread == message.thread for e in turn.exchanges)
     if message.opens_thread or (known and not turn.memory_state.off):
-        return Thread()
+        return [], False
     return await read_thread(slack, message, forgotten=turn.forgotten_messages)
 
 
 async def read_thread(
     slack: Installations, message: Message, *, forgotten: Collection[str] = ()
-) -> Thread:
+) -> tuple[list[dict[str, str]], bool]:
     """Return the newest fifty messages of the thread before `message`, without those `forgotten`.
 
     Slack returns a thread oldest first, 1,000 replies at most: what is beyond them counts as
@@ -69,7 +62,7 @@ async def read_thread(
         )
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", error_code(error) or fault(error))
-        return Thread(unread=is_passing(error))
+        return [], is_passing(error)
     # Notices tell of memories, which may be off for this message.
     left_out, notice = {message.ts, *forgotten}, NOTICE_METADATA["event_type"]
     found = [
@@ -87,4 +80,4 @@ async def read_thread(
         }
         for one in found[-_KEPT:]
     ]
-    return Thread(lines, unread=bool(next_cursor(answer)))
+    return lines, bool(next_cursor(answer))

@@ -28,6 +28,7 @@ from memory import (
 )
 from memory.metrics import count, step
 from memory.postgres import person_transaction
+from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,15 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     Nothing happens while the person has memory switched off. Of somebody who wants to be
     remembered only when they ask for it, nothing is formed. If the model refuses every request,
     which only the operator can change, they stay until the next attempt, in an hour. Raises
-    `memory.FormationUnavailable` while the model is unavailable: the words stay, and the job is
-    tried again.
+    `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is unavailable:
+    the words, or memories without vectors, stay, and the job is tried again.
     """
     namespace = Person(team, user).namespace(audience)
     view = memory_view(namespace, shared=await app.audiences.is_shared(namespace))
     while await _form_oldest(app, view):
         pass
+    # What an outage, or a crash after the commit, left without a vector.
+    await embed_missing(app.pool, app.embedder, view.person)
 
 
 async def _form_oldest(app: App, view: MemoryView) -> bool:

@@ -202,7 +202,7 @@ async def _answer(
 async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prompt:
     message, off = turn.message, turn.memory_state.off
     # Where memory is off there are no first memories, so nothing is searched for either.
-    recalled, thread = await asyncio.gather(
+    recalled, (thread, thread_unread) = await asyncio.gather(
         recall_memories(
             app.pool,
             app.embedder,
@@ -219,8 +219,8 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
         newest_only=recalled.newest_only,
         recent_words=turn.recent_words,
         exchanges=turn.exchanges,
-        thread=thread.messages,
-        thread_unread=thread.unread,
+        thread=thread,
+        thread_unread=thread_unread,
         memory_off=off is not None,
         in_dm=message.audience == DM,
         files=brought.files,

@@ -168,7 +168,7 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.installations(), message)).messages
+    found, _ = await read_thread(slack.installations(), message)
     assert [line["from"] for line in found] == [place.user, other]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
