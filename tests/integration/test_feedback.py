@@ -86,12 +86,7 @@ async def test_only_who_asked_can_rate(app: App) -> None:
 
 
 @pytest.mark.failed_calls(
-<<<<<<< HEAD
-    "chat.delete: cant_delete_message",
-    because="On a busy machine a part of the long answer is streamed before it is posted in parts.",
-=======
     "chat.delete: cant_delete_message", because="A half answer is deleted while its stream runs."
->>>>>>> main
 )
 async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     """Errors, sentences of the app's own and the first parts of an answer have no buttons."""
