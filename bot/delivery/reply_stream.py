@@ -113,7 +113,10 @@ class Sessions:
         if after is not None:
             await asyncio.wait({after})
         elif status == "processing":
+            begun = time.monotonic()
             await asyncio.sleep(_MODEL_FIRST_SECONDS)
+            if time.monotonic() - begun > _SESSION_SECONDS:
+                return  # suspended meanwhile: another process may have ended the session
         limits, ends = self._slack.limits, status == "active"
         team_id, channel_id, thread_ts = split_thread_key(thread)
         wait = limits.wait(team_id, SESSION)
