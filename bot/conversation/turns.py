@@ -157,9 +157,8 @@ class Turns:
         Recent words are the person's own that no formation has taken up, of turns that `view` may
         see. Where memory is off there is neither, and there are no memories.
 
-        What is not to be kept is not stored, and credentials never are. Raises `Superseded` when
-        another worker answers the message and, if it is `limited`,
-        `bot.access.QuotaExceeded`: then nothing is stored.
+        What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
+        it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
         """
         message = claimed.message
         redacted_question, redacted_words = redact_texts(question, words)
@@ -211,11 +210,10 @@ class Turns:
         words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
         is shown now. `model` made the reply, if it can be rated.
 
-        All in one transaction: a turn has ended with all of this or has not ended. Raises
-        `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
-        credential of the reply is stored, neither one that it repeats nor any other. No reply is
-        stored if the person forgot the message before the turn began, or anything since: the reply
-        may repeat it. The words of a message that was forgotten while its turn began are blanked.
+        All in one transaction. Raises `Interrupted` where the message was edited or deleted
+        meanwhile. No credential of the reply is stored, and no reply if the person forgot the
+        message before the turn began, or anything since: it may repeat that. The words of a message
+        that was forgotten while its turn began are blanked.
         """
         message, person = turn.message, turn.view.person
         [kept] = redact_texts(reply or "", known=turn.removed)

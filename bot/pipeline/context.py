@@ -1,6 +1,4 @@
-"""The thread of a message, read from Slack: context without credentials, of which no memory is
-formed. It is read where the bot is mentioned in a thread for the first time.
-"""
+"""The thread of a message, read from Slack: context without credentials, never a memory."""
 
 from __future__ import annotations
 

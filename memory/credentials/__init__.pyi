@@ -1,5 +1,5 @@
-from .detection import Credential as Credential
 from .redaction import (
+    Credential as Credential,
     redact as redact,
     redact_json as redact_json,
     redact_texts as redact_texts,

@@ -15,8 +15,7 @@ from typing import Any, Literal, TypeAlias
 from langgraph.store.base import PutOp
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory.credentials.detection import find_credentials
-from memory.credentials.redaction import is_redacted
+from memory.credentials.redaction import find_credentials, is_redacted
 from memory.formation.evidence import (
     Evidence,
     TypedMessage,

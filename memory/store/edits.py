@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ValidationError
 
-from memory.credentials.detection import find_credentials
+from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import Namespace, Person

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.credentials.detection import find_credentials
+from memory.credentials.redaction import find_credentials
 
 # Every secret is made here at run time: no scanner finds one in the repository.
 _RANDOM = random.Random(13)

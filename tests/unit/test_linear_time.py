@@ -27,7 +27,7 @@ from bot.ui.lines import describe, memory_line
 from bot.ui.panel import Position
 from bot.ui.reader import Reader
 from memory.credentials import redact
-from memory.credentials.detection import find_credentials
+from memory.credentials.redaction import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model.text import clean, folded, lettered, letters, name_of, parse_json
 from tests.link_readers import HOSTILE as LINKS

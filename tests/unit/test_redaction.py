@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.credentials import Credential, redact, redact_json
-from memory.credentials.detection import find_credentials
-from memory.credentials.redaction import is_redacted, redact_texts
+from memory.credentials.redaction import find_credentials, is_redacted, redact_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY
 
 EVERYDAY = (Path(__file__).parents[1] / "data" / "everyday_sentences.txt").read_text("utf-8")
