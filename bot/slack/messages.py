@@ -332,8 +332,8 @@ def _compared(address: str, scheme: str) -> str:
 def typed(text: str, bot_user_id: str = "") -> str:
     """Return only what the person typed: no quoted lines, no code, nothing struck out.
 
-    Only this may form a memory. Between two typed parts `memory.OMITTED` takes the place of what
-    was left out, so that no quote joins them.
+    Only this may form a memory. Between two typed parts `memory.formation.OMITTED` takes the place
+    of what was left out, so that no quote joins them.
     """
     text = _FENCE.sub(f"\n{_CUT}\n", text.replace(_CUT, ""))
     text = _INTRODUCTION.sub("", text)
