@@ -146,9 +146,8 @@ _WITHDRAW: LiteralString = (
 class MessageChange:
     """An edit of a message, or with `text` None its deletion, as Slack's event tells it.
 
-    `author` wrote the message; "" is nobody whose memories may come from it. `event_id` and
-    `changed_ts` are the id and the ts of the event. `again` is the edited message, if it is one to
-    answer.
+    `author` wrote the message; "" where Slack does not say who. `event_id` and `changed_ts` are the
+    id and the ts of the event. `again` is the edited message, if it is one to answer.
     """
 
     team_id: str

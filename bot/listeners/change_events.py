@@ -92,6 +92,9 @@ async def _message_changed(
     team, event, inbox = installation_team(body), body["event"], app.inbox
     channel, event_id = str(event.get("channel")), str(body.get("event_id"))
     changed = before if edited is None else edited
+    # From a message of an app nothing follows: the app's own change while they are streamed.
+    if before.get("bot_id") or changed.get("bot_id"):
+        return
     ts, text = str(changed.get("ts")), None if edited is None else str(edited.get("text") or "")
     unknown = await _message(app, body, before)
     if unknown is not None and time.time() - float(unknown.ts) <= _ON_ITS_WAY_SECONDS:
@@ -99,11 +102,7 @@ async def _message_changed(
             await inbox.store_withdrawn(unknown)
         else:
             await inbox.store(replace(unknown, text=text), edited=True)
-    again, author = None, ""
-    if edited is not None and "text" in before:
-        again = await _message(app, body, edited)
-    if not before.get("bot_id"):
-        author = author_key(before, team, shared=bool(body.get("is_ext_shared_channel")))
+    again = await _message(app, body, edited) if edited and "text" in before else None
     await follow_change(
         app,
         MessageChange(
@@ -111,7 +110,7 @@ async def _message_changed(
             channel_id=channel,
             ts=ts,
             thread=thread_key(team, channel, str(changed.get("thread_ts") or ts)),
-            author=author,
+            author=author_key(before, team, shared=bool(body.get("is_ext_shared_channel"))),
             text=text,
             event_id=event_id,
             changed_ts=str(event.get("ts") or ""),
