@@ -18,6 +18,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
@@ -103,9 +104,13 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     Direct messages come first, then the threads that the app took part in, then channels.
     """
     oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
-    answer = await app.slack.client(team).users_conversations(
-        types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
+    answer = await _answer_of(
+        app.slack.client(team).users_conversations(
+            types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
+        )
     )
+    if answer is None:
+        return
     followed = await execute_statement(
         app.pool,
         "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
@@ -141,15 +146,11 @@ async def read(
         return
     client = app.slack.client(team)
     page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
-    try:
-        if thread:
-            answer = await client.conversations_replies(channel=channel, ts=thread, **page)
-        else:
-            answer = await client.conversations_history(channel=channel, **page)
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.info("a conversation could not be read: %s", error_code(error) or fault(error))
+    if thread:
+        call = client.conversations_replies(channel=channel, ts=thread, **page)
+    else:
+        call = client.conversations_history(channel=channel, **page)
+    if (answer := await _answer_of(call)) is None:
         return
     # A thread is returned with its first message, however old.
     found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
@@ -172,6 +173,17 @@ async def read(
         if one.get("reply_count") and not thread and addressed:
             later.append(_reading(team, channel, str(one["ts"]), oldest))
     await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
+
+
+async def _answer_of(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:
+    """Return Slack's answer; None where Slack refuses, and would again. Raises what may pass."""
+    try:
+        return await call
+    except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise
+        log.info("what was missed could not be read: %s", error_code(error) or fault(error))
+        return None
 
 
 async def _later(
