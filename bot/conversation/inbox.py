@@ -1,6 +1,6 @@
-"""The inbox: every change of a message's `status`, from its event to its end.
+"""The inbox: a message is stored, claimed, changed and given up.
 
-docs/explanation/one-message.md lists them, with the functions of bot/schema.sql that change others.
+docs/explanation/one-message.md lists every change of its `status`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -35,13 +34,11 @@ async def read_message_later(
     await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 
-async def delete_texts(
-    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
-) -> None:
-    """Blank the texts of a person's turns; no memory is formed from them."""
+async def delete_texts(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+    """Blank the texts of a person's turn; no memory is formed from them."""
     await connection.execute(
-        f"{DELETE_TEXTS} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
-        (list(turns), person.team_id, person.user_id),
+        f"{DELETE_TEXTS} WHERE id = %s AND team_id = %s AND user_id = %s",
+        (turn, person.team_id, person.user_id),
     )
 
 

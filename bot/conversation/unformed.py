@@ -50,12 +50,7 @@ async def read_unformed(
         " AND ended_at IS NOT NULL AND words <> ''"
         " ORDER BY ts LIMIT %(limit)s) found) AS unformed"
         f" FROM (SELECT) always {SETTINGS_JOIN}",
-        {
-            "dm": DM,
-            **namespace.person.ids,
-            "audience": namespace.audience,
-            "limit": limit,
-        },
+        {**namespace.person.ids, "dm": DM, "audience": namespace.audience, "limit": limit},
     )
     settings, turns = settings_of(row), row["unformed"] or []
     ends = accumulate(len(turn["words"]) for turn in turns)
@@ -102,11 +97,7 @@ async def mark_formed(
         " AND messages.formed_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
         f" FROM (SELECT) always {SETTINGS_JOIN}",
-        {
-            "ids": list(ids),
-            "words": [one.text for one in words],
-            **person.ids,
-        },
+        {**person.ids, "ids": list(ids), "words": [one.text for one in words]},
     )
     [row] = await marked.fetchall()
     return settings_of(row) if row["marked"] == len(ids) else None

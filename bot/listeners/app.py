@@ -84,12 +84,8 @@ class BoltApp(AsyncApp):
             made.body = body
             made.context[_TEAM] = installation_team(body)
             response = await super().async_dispatch(made)
-        except UNREADABLE as error:
-            log.warning("a request from Slack could not be read: %s", fault(error))
-            return BoltResponse(status=HTTPStatus.OK)
-        except OperationalError as error:
-            log.warning("PostgreSQL did not take an event from Slack in time: %s", fault(error))
-            return BoltResponse(status=503, body="Please send it again.\n")
+        except (OperationalError, *UNREADABLE) as error:
+            return answer_to(error)
         if response.status == HTTPStatus.NOT_FOUND:
             return BoltResponse(status=HTTPStatus.OK)
         return response
@@ -140,18 +136,27 @@ def create_bolt_app(app: App, interactions: Interactions) -> BoltApp:
 
     @bolt.error
     async def failed(error: Exception, response: BoltResponse | None) -> None:
+        answer = answer_to(error)
         # No response: a listener has acknowledged.
-        if response is not None and isinstance(error, OperationalError):
-            response.status, response.body = 503, "Please send it again.\n"
-        elif response is not None and isinstance(error, UNREADABLE):
-            response.status, response.body = HTTPStatus.OK, ""
-        # By its type alone: the text of an exception may quote the request.
-        expected = isinstance(error, (OperationalError, *UNREADABLE))
-        level = logging.WARNING if expected else logging.ERROR
-        log.log(level, "a request from Slack was not carried out: %s", fault(error))
+        if response is not None:
+            response.status, response.body = answer.status, answer.body
 
     interactions.register(bolt)
     return bolt
+
+
+def answer_to(error: Exception) -> BoltResponse:
+    """Log a failed request; return the answer to Slack: what cannot be read is acknowledged.
+
+    503 lets Slack send it again; 500 is an error of the app.
+    """
+    expected = isinstance(error, (OperationalError, *UNREADABLE))
+    level = logging.WARNING if expected else logging.ERROR
+    # By its type alone: the text of an exception may quote the request.
+    log.log(level, "a request from Slack was not carried out: %s", fault(error))
+    if isinstance(error, OperationalError):
+        return BoltResponse(status=503, body="Please send it again.\n")
+    return BoltResponse(status=HTTPStatus.OK if expected else HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def store_event(app: App, body: dict[str, Any]) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, LiteralString
 
 import aiohttp
@@ -213,9 +211,8 @@ async def send_export(app: App, click: Click) -> Done:
     )
     content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
-    noted = partial(_note_file, app.pool, person, request)
     try:
-        key = await _send_file(app.slack, person, name, content.encode(), text, noted=noted)
+        key = await _send_file(app, person, request, name, content.encode(), text)
     except MemoryOff:
         key = "export_erased"
     return Done(line=reader.say(key))
@@ -262,24 +259,18 @@ async def delete_file(slack: Installations, team: str, file: str) -> None:
 
 
 async def _send_file(
-    slack: Installations,
-    person: Person,
-    name: str,
-    content: bytes,
-    text: str,
-    *,
-    noted: Callable[[str], Awaitable[None]],
+    app: App, person: Person, request: str, name: str, content: bytes, text: str
 ) -> str:
     """Send a file to a person's direct messages with the app, below a message with `text`.
 
-    `noted` is awaited with its id before anybody can see it; what it raises ends the transfer. No
-    step is repeated that may have been carried out. Returns the key of the sentence for the person.
+    No step is repeated that may have been carried out. Returns the key of the sentence for the
+    person; raises `MemoryOff` if they were erased since the `request` began.
     """
-    client = slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None
     try:
         file = await _upload(client, name, content)
-        await noted(file)
+        await _note_file(app.pool, person, request, file)
         sent = await client.chat_postMessage(
             channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
         )

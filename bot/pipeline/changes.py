@@ -14,10 +14,7 @@ from bot.access import note_message_changed
 from bot.app import App
 from bot.conversation.claimed_message import THREAD_SETTING
 from bot.conversation.inbox import MessageChange
-from bot.conversation.texts import (
-    delete_texts,
-    read_message_later,
-)
+from bot.conversation.texts import delete_texts, read_message_later
 from bot.conversation.turns import WORDS_LIMIT
 from bot.conversation.unformed import schedule_formation
 from bot.delivery.reply_stream import Sessions
@@ -66,7 +63,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
             formed = row["formed"]
             state = await read_memory_state(connection, person, *here, app.settings.consent)
             if state.off or app.refuses(person, change.channel_id, row["audience"]):
-                await delete_texts(connection, person, [row["id"]])
+                await delete_texts(connection, person, row["id"])
             elif words:
                 namespace = person.namespace(row["audience"])
                 await schedule_formation(connection, app.queue, app.settings, namespace)
@@ -107,9 +104,7 @@ async def update_from_message(
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     changed = await source_changed(
-        *(app.pool, app.embedder, person, channel, ts, said),
-        batch=turn,
-        in_commit=in_commit,
+        *(app.pool, app.embedder, person, channel, ts, said), batch=turn, in_commit=in_commit
     )
     log.info("a message was edited or deleted: %d memories updated", len(changed))
 

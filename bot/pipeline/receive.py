@@ -133,7 +133,6 @@ class ThreadWorker:
                 await self._turn.ainvoke(claimed)
             except QuotaExceeded as exceeded:
                 await self._refuse_quota(claimed, exceeded)
-                return True
             except ReplyFailed:
                 return await self._postpone(claimed)
         return True

@@ -41,7 +41,7 @@ MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
 CHECK_SECONDS = 1.0
 SEARCH_TOOL = "search_web"
-DEFINITION = function_tool(
+SEARCH_DEFINITION = function_tool(
     SEARCH_TOOL,
     "Search the web, for what is recent or you do not know. The search sees the query alone:"
     " put nothing personal into it.",
@@ -101,7 +101,8 @@ class Replier:
                 model=model,
                 person=person,
                 prompt=prompt,
-                tools=[DEFINITION] * self.may_search + [*(toolbox.definitions if toolbox else ())],
+                tools=[SEARCH_DEFINITION] * self.may_search
+                + [*(toolbox.definitions if toolbox else ())],
                 toolbox=toolbox,
                 written=StreamedAnswer(LinkFilter(prompt.links), sink),
                 deadline=asyncio.get_running_loop().time() + self.answer_seconds,
@@ -196,7 +197,7 @@ class _Attempt:
         """Run a tool call of the model and return its output."""
         identity, name, arguments = call["call_id"], call["name"], call["arguments"]
         self.calls += 1
-        if name == SEARCH_TOOL and DEFINITION in self.tools:
+        if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
             if self.searches == MAX_SEARCHES:
                 return json.dumps({"error": "Too many searches for one answer. Answer now."})
             self.searches += 1

@@ -150,7 +150,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             await app.click(said.person, FORGET, f"keys {sushi[0].key}")
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:
-                await delete_texts(connection, said.person, [app.turn(said)["id"]])
+                await delete_texts(connection, said.person, app.turn(said)["id"])
     assert app.turn(said)["question"] == ""
     await app.change(said, None)
     assert await app.memories(said.person) == []

@@ -18,7 +18,7 @@ import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import DEFINITION, SEARCH_TOOL, Replier
+from bot.pipeline.reply import SEARCH_DEFINITION, SEARCH_TOOL, Replier
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
@@ -43,7 +43,7 @@ async def test_what_is_asked_of_the_model(replier: Replier, stand_in: Server) ->
     assert body["model"] == STAND_IN_MODEL
     assert body["stream"] is True
     assert body["store"] is False
-    assert body["tools"] == [DEFINITION]
+    assert body["tools"] == [SEARCH_DEFINITION]
     assert body["safety_identifier"] == hashlib.sha256(b"T1.U1").hexdigest()[:40]
     assert [m["role"] for m in body["input"]] == ["system", "user"]
     assert body["input"][-1]["content"] == "What shall I eat?"
