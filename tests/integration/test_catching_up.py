@@ -172,8 +172,12 @@ async def test_what_slack_refuses_for_now_is_read_again_where_it_was(
 
 
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
-    """What Slack refuses for good is left out."""
+    """What Slack refuses for good is left out, and so is a list that it refuses."""
     places = [app.slack.place(text=f"number {number}") for number in range(2)]
+    await missed(app)
+    app.slack.fault("users.conversations", error="account_inactive")
+    await caught_up(app)
+    assert waiting(app) == []
     await missed(app)
     await plan(app, *places)
     app.slack.fault("conversations.history", error="channel_not_found")
