@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kioku_stand_in.sentences import SCRIPT
 from tests.conftest import ROOT, Server
 
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -124,20 +125,22 @@ KINDS = ("prompt_memory", "metaprompt", "gradient")
 
 
 @plain_langmem
-@pytest.mark.parametrize("comment", ["The style: name one dish.", ""], ids=["complaint", "none"])
-def test_prompt_optimizer_follows_the_feedback(run: Run, tmp_path: Path, comment: str) -> None:
-    """Each kind adds what a comment asks for to the style, and without one changes nothing."""
-    rating = "bad" if comment else "good"
-    row = {"question": "Lunch?", "answer": "It depends.", "rating": rating, "comment": comment}
+def test_prompt_optimizer_prints_what_each_kind_proposes(
+    run: Run, stand_in: Server, tmp_path: Path
+) -> None:
+    """Each kind sends the style and the comment; what the model answers is the proposal."""
+    style, comment = "Answer briefly.", "Name exactly one dish."
+    row = {"question": "Lunch?", "answer": "It depends.", "rating": "bad", "comment": comment}
     feedback = tmp_path / "feedback.jsonl"
     feedback.write_text(json.dumps(row) + "\n", "utf-8")
-    style = "Answer {user_name} briefly."
     printed = parts(run("prompt_optimizer", str(feedback), KIOKU_STYLE=style))
-    after = f"{style}\n{comment}\n" if comment else f"{style}\n"
+    proposed = f"{SCRIPT['replies']['form'][0]}\n"
     assert printed == {
         "before": f"{style}\n",
-        **{f"style, by {kind}": after for kind in KINDS},
+        **{f"style, by {kind}": proposed for kind in KINDS},
     }
+    requests = map(json.dumps, stand_in.call("/_model/journal")["entries"])
+    assert sum(style in one and comment in one for one in requests) >= len(KINDS)
 
 
 def test_hot_path_suggests_what_was_said_in_another_conversation(

@@ -66,7 +66,7 @@ async def test_a_server_that_refuses_to_be_told_which_tool_to_call(stand_in: Ser
     async with model_server(VLLM, stand_in.openai_base_url) as server:
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
         assert await calls_memory_tools(chat)
-        await verdict_model(chat).ainvoke("I live in Osaka")
+        await verdict_model(chat).ainvoke('<now>\n{"date": "2026-11-20"}\n</now>')
     assert [one.get("tool_choice") for one in server.requests] == [None, None]
 
 

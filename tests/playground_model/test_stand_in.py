@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from kioku_stand_in.sentences import SCRIPT, read
+from memory.formation.proposal import Verdict
 from tests.conftest import ROOT
 from tests.playground_model.controls import Controls
 
@@ -17,22 +18,13 @@ MODEL = "gpt-6-luna"
 HONEST_EN, HONEST_JA = SCRIPT["replies"]["unknown"]
 NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
 PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
-KINDS = (
-    '{"kind": KIND, ...its fields}; kinds: UserTechInterest(topic, interest_level? 1-100);'
-    " UserFoodPreference(food_name, preference? 1-100); UserFact(fact, topic?)."
-)
 TEXT = {"type": "string"}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "memory_search": {"query": TEXT},
-    "memory_change": {
-        "action": TEXT,
-        "evidence": TEXT,
-        "id": TEXT,
-        "content": {"type": "object", "description": KINDS},
-    },
-    "memory_settings": {"action": TEXT, "until": TEXT},
-    "read_current_view": {},
+    "memory_change": {"action": TEXT, "evidence": TEXT, "id": TEXT, "content": {"type": "object"}},
+    "memory_settings": {"action": TEXT, "until": TEXT, "since": TEXT, "words": TEXT},
     "ask_about_colleague": {"name": TEXT},
+    "search_web": {"query": TEXT},
 }
 TOOLS: list[Any] = [
     {
@@ -96,19 +88,20 @@ def output(response: Any, value: Any) -> dict[str, Any]:
     [
         (
             "what shall I eat?",
-            [food("soba", 90), food("natto", 5), fact("I'm allergic to peanuts")],
-            "You like **soba**, so how about that?\n\n"
-            "You also told me: “I'm allergic to peanuts”, “I don't like natto”.",
+            [food("soba", 90), food("natto", 5), fact("I'm allergic to peanuts", "allergy")],
+            "You like **soba**, so how about that?\n"
+            "You also told me: “I don't like natto”.\n"
+            "You also told me: “I'm allergic to peanuts”.",
         ),
         (
             "今日は何を食べよう？",
-            [food("ラーメン", 100, "ラーメンは味噌ラーメンが好き"), food("納豆", 5)],
-            "**味噌ラーメン**がお好きでしたね。いかがでしょうか？\n\n次のことも伺っています：「納豆は苦手です」",
+            [food("ラーメン", 100, "味噌ラーメン"), food("納豆", 5)],
+            "**味噌ラーメン**がお好きでしたね。いかがでしょうか？\n次のことも伺っています：「納豆は苦手です」",
         ),
         (
             "what do you know about me?",
             [food("natto", 5), fact("I live in Osaka")],
-            "- **I live in Osaka**\n- **I don't like natto**",
+            "- **I don't like natto**\n- **I live in Osaka**",
         ),
     ],
 )
@@ -149,10 +142,11 @@ async def test_what_fits_no_form_gets_one_honest_sentence(
         (
             "forget what I said today",
             "memory_settings",
-            {"action": "forget", "since": "2026-11-20", "until": "2026-11-21"},
+            {"action": "forget", "since": "2026-11-20"},
         ),
+        ("forget that I like ramen", "memory_settings", {"action": "forget", "words": "ramen"}),
         ("How does Aya like reviews?", "ask_about_colleague", {"name": "Aya"}),
-        ("what is going on in this channel?", "read_current_view", {}),
+        ("search the web for ramen", "search_web", {"query": "ramen"}),
         (
             "remember that I live in Osaka",
             "memory_change",
@@ -171,28 +165,13 @@ async def test_a_request_calls_the_tool_that_is_for_it(
     assert calls(await respond(client, text)) == [(tool, arguments)]
 
 
-async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI) -> None:
-    """Of what a search brings only the memory that was meant is deleted, by its id."""
-    question = "forget that I like ramen"
-    searched = await respond(client, question)
-    assert calls(searched) == [("memory_search", {"query": "ramen"})]
-    entries = [{"id": "a1", **food("sushi")}, {"id": "a2", **food("ramen")}]
-    found = [question, *searched.output, output(searched, entries)]
-    deleting = await respond(client, *found)
-    deletion = {"action": "delete", "evidence": question, "id": "a2"}
-    assert calls(deleting) == [("memory_change", deletion)]
-    proposed = output(deleting, {"proposed": True, "done": False, "id": "a2"})
-    done = await respond(client, *found, *deleting.output, proposed)
-    assert calls(done) == []
-    assert "confirm it below" in done.output_text
-
-
 @pytest.mark.parametrize(
     ("value", "words"),
     [
         ({"error": "Memory stays off."}, "could not"),
         ({"shown_privately": True}, "Here it is"),
-        ({"done": False, "refused": "not_asserted", "shown": "."}, "did not remember"),
+        ({"proposed": True, "done": False}, "confirm it below"),
+        ({"done": True}, "Done"),
     ],
 )
 async def test_the_words_fit_what_came_of_it(
@@ -229,9 +208,7 @@ PLAIN = {
     "supported": True,
     "about": "speaker",
     "modality": "asserted",
-    "valid_until": None,
     "conflict": "none",
-    "sensitive": "none",
 }
 
 
@@ -252,7 +229,12 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
     [
         (proposal("I like ramen"), {}),
         (proposal("I don't think I like ramen"), {"supported": False}),
-        (proposal("I meant miso ramen, not ramen", old=RAMEN), {"conflict": "replaces"}),
+        (
+            proposal(
+                "I meant miso ramen, not ramen", old=RAMEN, values={"food_name": "miso ramen"}
+            ),
+            {"conflict": "replaces"},
+        ),
         (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
         (
             proposed_fact("I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}),
@@ -279,13 +261,15 @@ async def test_a_verdict_says_what_the_sentence_says(
     proposed: dict[str, Any],
     expected: dict[str, Any],
 ) -> None:
-    """Supported or not, whether it is a request, until when, and whether it is about health."""
+    """Supported or not, whether it is a promise, until when, and whether it is about health."""
     frames = {"now": TODAY, "proposals": proposed}
     request = "\n".join(f"<{name}>\n{as_line(one)}\n</{name}>" for name, one in frames.items())
-    answer = await client.responses.create(
-        model="kioku-stand-in", instructions="Answer as MemoryVerdicts.", input=request
-    )
-    assert json.loads(answer.output_text) == {"verdicts": [PLAIN | expected]}
+    tools: Any = [{"type": "function", "name": "MemoryVerdicts", "strict": False, "parameters": {}}]
+    answer = await client.responses.create(model="kioku-stand-in", input=request, tools=tools)
+    [(name, given)] = calls(answer)
+    assert name == "MemoryVerdicts"
+    [verdict] = map(Verdict.model_validate, given["verdicts"])
+    assert verdict == Verdict.model_validate(PLAIN | expected)
     assert [one["kind"] for one in await controls.journal()] == ["verdict"]
 
 
@@ -301,5 +285,5 @@ async def test_a_verdict_says_what_the_sentence_says(
 def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -> None:
     """Each is a memory of its own, and quotes the whole sentence."""
     said = read(text)
-    assert [one.parts["subject"] for one in said] == subjects
-    assert {one.quote for one in said if one.states} == {text}
+    assert [one.parts["x"] for one in said] == subjects
+    assert {one.parts["quote"] for one in said if one.states} == {text}

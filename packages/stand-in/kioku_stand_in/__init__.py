@@ -4,11 +4,9 @@ It answers Kioku's own prompts without a key, for `kioku up` and for the tests
 (docs/reference/stand-in-model.md).
 """
 
-from typing import get_args
-
 from aiohttp import web
 
-from kioku_stand_in.answers import Kind, answer_to, kind_of
+from kioku_stand_in.answers import KINDS, answer_to, kind_of
 from openai_double import add_routes
 
 __all__ = ["add_model_routes", "create_model_app"]
@@ -24,4 +22,4 @@ def create_model_app() -> web.Application:
 def add_model_routes(app: web.Application, *, paced: bool = False) -> None:
     """Add the stand-in model to `app`; see `openai_double.add_routes`."""
     models = {"kioku-stand-in": 0, "kioku-stand-in-embedding": 256}
-    add_routes(app, answer_to, kind_of=kind_of, kinds=get_args(Kind), models=models, paced=paced)
+    add_routes(app, answer_to, kind_of=kind_of, kinds=KINDS, models=models, paced=paced)

@@ -1,27 +1,35 @@
-"""From a prompt to an answer: formation, a verdict, a search, a filled form, calls, or a reply."""
+"""From a prompt to an answer: formation, a verdict, a search, calls, a filled form, or a reply."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from kioku_stand_in.memories import formed, verdicts
-from kioku_stand_in.replies import calls_for, outcome_of, reply_to
-from kioku_stand_in.sentences import SCRIPT, is_japanese
-from openai_double.answer import Answer, call, said
+from kioku_stand_in.memories import (
+    Memory,
+    content_of,
+    formed,
+    framed,
+    json_list,
+    learn,
+    memory_of,
+    verdicts,
+)
+from kioku_stand_in.sentences import SCRIPT, Said, is_japanese, read
+from openai_double.answer import Answer, Call, call, said
 from openai_double.prompt import Prompt
 
-Kind = Literal["reply", "formation", "verdict", "search"]
+KINDS: Final = ("reply", "formation", "verdict", "search")
 _VERDICTS: Final = "MemoryVerdicts"
-_FEEDBACK: Final = re.compile(r"<(feedback|recommendations)(?: \d+)?>\s*(.*?)\s*</\1", re.S | re.I)
+_SEARCH: Final = "search_memory"  # of LangMem: its output is a list of memories
 
 
-def kind_of(prompt: Prompt) -> Kind:
+def kind_of(prompt: Prompt) -> str:
     """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
-    if prompt.tool_choice == _VERDICTS or _VERDICTS in prompt.instructions:
+    if any(tool.name == _VERDICTS for tool in prompt.tools):
         return "verdict"
     if prompt.searches_only and not prompt.instructions:
         return "search"
@@ -30,49 +38,114 @@ def kind_of(prompt: Prompt) -> Kind:
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
-    words, kind, choice = prompt.last_user_text, kind_of(prompt), prompt.tool_choice
+    words, kind = prompt.last_user_text, kind_of(prompt)
+    say = {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
     if kind == "verdict":
-        judged = verdicts(words)
-        return said("", call(_VERDICTS, judged)) if prompt.tools else said(_json(judged))
+        return said("", call(_VERDICTS, verdicts(words)))
     if kind == "search":
-        text = SCRIPT["replies"]["searched"][is_japanese(words)]
-        cited = {"url": "https://example.com/", "title": words, "start_index": 0}
-        return said(text, annotations=({**cited, "end_index": len(text)},), web_search=True)
-    if calls := formed(prompt) if kind == "formation" else calls_for(prompt):
+        return said(say["searched"], web_search=True)
+    if calls := formed(prompt) if kind == "formation" else _calls(prompt):
         return said("", *calls)
-    if choice not in {"auto", "none"}:
-        tool = next((one for one in prompt.tools if one.name == choice), prompt.tools[-1])
-        return said("", call(tool.name, _filled(tool.parameters, prompt)))
+    if prompt.tool_choice not in {"auto", "none"}:
+        named = (one for one in prompt.tools if one.name == prompt.tool_choice)
+        tool = next(named, prompt.tools[-1])
+        return said("", call(tool.name, _filled(tool.parameters, say["form"])))
     if prompt.schema is not None:
-        return said(_json(_filled(prompt.schema, prompt)))
+        return said(json.dumps(_filled(prompt.schema, say["form"])))
     if kind == "formation":
-        return said("There is nothing here to remember.")
-    if text := outcome_of(prompt):
-        return said(text)
+        return said(say["nothing"])
+    told = _outcomes(prompt, say) or _replies(prompt, say)
     # A sentence that it does not understand is no answer: it is neither rated nor made of memories.
-    text, unknown = reply_to(prompt)
-    return said(text, refuses=unknown)
+    return said("\n\n".join(dict.fromkeys(told)), refuses={*told} == {say["unknown"]})
 
 
-def _filled(schema: Mapping[str, Any], prompt: Prompt) -> dict[str, Any]:
-    """Return a value for each field of a tool or of a structured answer.
+def _filled(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return a value for each field of a tool or of a structured answer: true, or a text."""
+    fields = schema.get("properties", {}).items()
+    return {name: field.get("type") == "boolean" or text for name, field in fields}
 
-    LangMem's prompt optimizers (0.0.30) ask for the current prompt with the feedback on it.
-    """
-    asked = next((turn.text for turn in prompt.turns if turn.role == "user"), "")
-    advice = []
-    for _, text in _FEEDBACK.findall(asked):
-        value = ast.literal_eval(text) if text.startswith("{") else text
-        advice.append(value.get("feedback", "") if isinstance(value, dict) else value)
-    old = "".join(re.findall(r"<current_prompt>\n(.*?)\n</current_prompt>", asked, re.S))
-    new = "\n".join(dict.fromkeys([old, *filter(None, advice)]))
-    text = "\n".join(filter(None, advice)) or "Nothing changes."
-    named = {"new_prompt": new if new != old else "", "improved_prompt": new}
+
+def _calls(prompt: Prompt) -> list[Call]:
+    """Return for each clause its next call that is possible; all are calls of the same tool."""
+    tools = {tool.name for tool in prompt.tools} - {one.name for one in prompt.fresh_results}
+    calls: list[Call] = []
+    for clause in read(prompt.last_user_text):
+        values = _values(clause, prompt)
+        remember = SCRIPT["remember"] if clause.to_remember else {}
+        for tool, arguments in clause.rule.get("calls", remember).items():
+            given = {name: values.get(value, value) for name, value in arguments.items()}
+            if tool in tools and None not in given.values():
+                calls.append(call(tool, given))
+                break
+    return [one for one in calls if one.name == calls[0].name]
+
+
+def _values(said: Said, prompt: Prompt) -> dict[str, Any]:
+    """Return what the arguments of a call may name; None for what there is none of."""
+    stated = re.search(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)", prompt.instructions)
+    now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
+    later = now + timedelta(hours=int(said.parts.get("hours", 0)))
+    about = said.parts["about"].casefold()
+    found = (one["key"] for one in _found(prompt) if about in str(one["value"]).casefold())
     return {
-        name: named.get(name, new != old if field.get("type") == "boolean" else text)
-        for name, field in schema.get("properties", {}).items()
+        **{f"={name}": part for name, part in said.parts.items()},
+        "=content": {"kind": said.parts["kind"], **content_of(said.parts)},
+        "=today": f"{now.date()}",
+        "=later": later.isoformat(timespec="minutes"),
+        "=id": next(found, None),
     }
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _found(prompt: Prompt) -> list[dict[str, Any]]:
+    """Return what searches for memories have just found, as LangMem has it."""
+    outputs = [one.output for one in prompt.fresh_results if one.name == _SEARCH]
+    return [entry for output in outputs for entry in json_list(output)]
+
+
+def _outcomes(prompt: Prompt, say: dict[str, str]) -> list[str]:
+    """Return what is said of the outputs of the calls."""
+    outputs = [one.output for one in prompt.fresh_results if one.name != _SEARCH]
+    outcomes = SCRIPT["outcomes"].items()
+    return [say[next(name for mark, name in outcomes if mark in output)] for output in outputs]
+
+
+def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
+    """Return the replies to the files or else to the sentences of the message."""
+    turns = [turn for turn in prompt.turns if turn.role == "user"]
+    if files := [f"- {file}" for turn in turns[-1:] for file in turn.files]:
+        return [say["files"].format("\n".join(files))]
+    shown = framed(prompt.instructions, "memories")
+    known = {str(one): memory_of(one["kind"], one["content"]) for one in shown}
+    # A frame is what others wrote.
+    typed = [turn.text for turn in turns if not re.match(r"<\w+>\n", turn.text)]
+    found = [str(one["value"]["content"]) for one in _found(prompt)]
+    recent = map(str, framed(prompt.instructions, "recent_words"))
+    learn(known, "\n".join([*found, *recent, *typed]))
+    told = [_reply(one, [*known.values()], say) for one in read(prompt.last_user_text)]
+    return told or [say["unknown"]]
+
+
+def _reply(said: Said, known: list[Memory], say: dict[str, str]) -> str:
+    if said.states:
+        return say["said"].format(said.parts["whole"])
+    if "recalls" not in said.rule:
+        return say.get(said.name, say["cannot"])
+    kind, minds = said.rule["recalls"], said.rule.get("minds", ())
+    asked = [one for one in known if not kind or (one["kind"] == kind and _likes(one))]
+    names = [*(_text(one, say) for one in asked), *said.rule.get("otherwise", ())]
+    if not names:
+        return say["nothing"]
+    listed = "\n".join(f"- **{name}**" for name in names)
+    minded = [one for one in known if minds and (one.get("topic") in minds or not _likes(one))]
+    told = [say["mind"].format(_text(one, say)) for one in minded]
+    return "\n".join([say.get(said.name, say["recall"]).format(*names, listed=listed), *told])
+
+
+def _likes(memory: Memory) -> bool:
+    return int(memory.get("level", 100)) >= 50
+
+
+def _text(memory: Memory, say: dict[str, str]) -> str:
+    """Return a memory as it is told to the person."""
+    told = (str(memory[one]) for one in ("detail", "thing", "clause") if one in memory)
+    return next(told, "") if _likes(memory) else say["dislike"].format(memory["thing"])
