@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import costs, load, plan, public, report, results, search, side_by_side, starts
-from bench.forgetting import measure as measure_forgetting
 from bench.ground import ROOT, Ground, open_ground
 from bench.plan import Plan
 
@@ -24,7 +23,6 @@ PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
     "costs": costs.measure,
     "search": search.measure,
-    "forgetting": measure_forgetting,
     "load": load.measure,
     "starts": starts.measure,
 }

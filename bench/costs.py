@@ -7,15 +7,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 
 from bench.ground import Ground
 from bench.plan import Plan
 from bench.side_by_side import prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
-from bench.wire import Said, counted
 
-SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
 # Else the answers of a burst may come further apart than this, and it is formed in parts.
 _DELAY_SECONDS = 3
@@ -47,26 +44,17 @@ def work(count: int) -> list[str]:
 
 async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
     """Count for every system: messages, the first ones of somebody new, a burst, and thanks."""
-    async with AsyncExitStack() as stack:
-        said: dict[str, Said] = {}
-        addresses: dict[str, str] = {}
-        for name in SYSTEMS:
-            direct = ground.app_database("app_costs") if name == "app" else ""
-            direct = direct or ground.database(f"{name}_costs")
-            counting = counted(direct, ground.folder / name[:2])
-            addresses[name], said[name] = await stack.enter_async_context(counting)
-        opened = open_systems(ground, "costs", addresses=addresses, delay=_DELAY_SECONDS)
-        systems = await stack.enter_async_context(opened)
+    found: dict[str, float] = {}
+    async with open_systems(ground, "costs", counting=True, delay=_DELAY_SECONDS) as systems:
         await systems.warm(1)
         await _until_second(_BETWEEN_JOBS[0])
-        before = {name: Counter(one) for name, one in said.items()}
+        before = {name: Counter(one) for name, one in systems.said.items()}
         seconds = _BETWEEN_JOBS[1] - _BETWEEN_JOBS[0]
         await asyncio.sleep(seconds)
-        rest = {name: one - before[name] for name, one in said.items()}
-        found: dict[str, float] = {}
-        for name in SYSTEMS:
+        rest = {name: one - before[name] for name, one in systems.said.items()}
+        for name in ("app", *PEERS):
             idle = {what: sent / seconds for what, sent in rest[name].items()}
-            counts = await _count(systems, name, said[name], idle, plan.counted)
+            counts = await _count(systems, name, idle, plan.counted)
             found |= {f"{prefix(name)}{metric}": value for metric, value in counts.items()}
     return found
 
@@ -76,14 +64,14 @@ async def _until_second(second: float) -> None:
 
 
 async def _count(
-    systems: Systems, name: str, said: Said, idle: Mapping[str, float], count: int
+    systems: Systems, name: str, idle: Mapping[str, float], count: int
 ) -> dict[str, float]:
     """Count for `count` messages one by one, each with its formation before the next, and others.
 
     `idle` is what the system sends to PostgreSQL in a second with nothing to do. Of the
     requests to models replies and memories count, each with its tools; a token is four characters.
     """
-    ground, person = systems.ground, systems.people[0]
+    ground, person, said = systems.ground, systems.people[0], systems.said[name]
 
     async def say(*texts: str, by: str = person) -> Counter[str]:
         """Say these at the same moment; return what the model was asked for them."""

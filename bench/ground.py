@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
@@ -113,17 +112,15 @@ class Ground:
     ) -> AsyncIterator[list[Running]]:
         """Run the app on a database, in `replicas` processes of `command`."""
         settings = self.app_settings(address, **more)
-        started: list[Running] = []
-        try:
+        async with AsyncExitStack() as stack:
+            started = []
             for number in range(replicas):
                 log = self.folder / f"app-{number}.log"
-                started.append(await start(*command, settings=settings, log=log))
-            for process in started:
-                await process.line()
+                process = running(*command, settings=settings, log=log)
+                started.append(await stack.enter_async_context(process))
+            for one in started:
+                await one.line()
             yield started
-        finally:
-            for process in started:
-                await process.stop()
 
     async def formed(self, address: str, *, seconds: float = 120.0) -> None:
         """Return when the app's queue is empty: all answers and formations have ended."""
@@ -153,6 +150,12 @@ class Running:
 
     process: asyncio.subprocess.Process
 
+    async def ask(self, line: str, seconds: float) -> str:
+        """Write a line to it; return the next line it prints, as `line` does."""
+        if self.process.stdin is not None:
+            self.process.stdin.write(line.encode() + b"\n")
+        return await self.line(seconds)
+
     async def line(self, seconds: float = _READY_SECONDS) -> str:
         """Return the next line it prints; raises `RuntimeError` when there is none.
 
@@ -172,21 +175,19 @@ class Running:
         """Return the processor time it has used."""
         return float(sum(psutil.Process(self.process.pid).cpu_times()[:2]))
 
-    async def stop(self) -> None:
-        """End it and wait until it has ended."""
-        if self.process.returncode is None:
-            self.process.terminate()
-        await self.process.communicate()
 
-
-async def start(
+@asynccontextmanager
+async def running(
     *arguments: str,
     settings: Mapping[str, str],
     log: Path,
     python: str = sys.executable,
     cwd: Path = ROOT,
-) -> Running:
-    """Start a Python process with only these settings of its own; it complains into `log`."""
+) -> AsyncIterator[Running]:
+    """Run a Python process with only these settings of its own; its errors are written to `log`.
+
+    The end of the context ends it.
+    """
     inherited = {n: v for n, v in os.environ.items() if not n.startswith(_KEPT_OUT)}
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
@@ -199,39 +200,31 @@ async def start(
             cwd=cwd,
             limit=2**24,
         )
-    return Running(process)
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
 
 
 @asynccontextmanager
 async def open_ground(folder: Path) -> AsyncIterator[Ground]:
     """Run PostgreSQL, a Slack and a model below `folder`."""
+    playground = ("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml"))
     with EmbeddedPostgres(folder / "postgres") as postgres:
-        slack = await start(
-            *("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml")),
-            settings={},
-            log=folder / "slack.log",
-        )
-        model = await start("-m", "kioku_stand_in", settings={}, log=folder / "model.log")
-        try:
-            info = json.loads(await slack.line())
-            model_url = json.loads(await model.line())["url"]
-            async with aiohttp.ClientSession() as http:
-                ground = Ground(
-                    postgres=postgres,
-                    info=info,
-                    model_url=model_url,
-                    http=http,
-                    folder=folder,
-                    doubles={"Slack": slack, "model": model},
-                )
-                await ground.model("settings", PACE)
-                yield ground
-        finally:
-            await slack.stop()
-            await model.stop()
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+        async with (
+            running(*playground, settings={}, log=folder / "slack.log") as slack,
+            running("-m", "kioku_stand_in", settings={}, log=folder / "model.log") as model,
+            aiohttp.ClientSession() as http,
+        ):
+            ground = Ground(
+                postgres=postgres,
+                info=json.loads(await slack.line()),
+                model_url=json.loads(await model.line())["url"],
+                http=http,
+                folder=folder,
+                doubles={"Slack": slack, "model": model},
+            )
+            await ground.model("settings", PACE)
+            yield ground

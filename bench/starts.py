@@ -7,7 +7,7 @@ import statistics
 import time
 from pathlib import Path
 
-from bench.ground import Ground, free_port, start
+from bench.ground import Ground, running
 from bench.plan import Plan
 
 _REST_SECONDS = 5.0
@@ -31,12 +31,9 @@ async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
 
 async def _ready_after(folder: Path) -> float:
     """Return the seconds from the command to its word that it is ready."""
-    settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": str(free_port())}
-    began = time.monotonic()
-    up = await start("-m", "bot", "up", settings=settings, log=folder.parent / "up.log", cwd=folder)
-    try:
+    settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": "0"}
+    log, began = folder.parent / "up.log", time.monotonic()
+    async with running("-m", "bot", "up", settings=settings, log=log, cwd=folder) as up:
         while "is ready" not in await up.line():
             pass
         return time.monotonic() - began
-    finally:
-        await up.stop()

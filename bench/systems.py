@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench import mem0_venv
-from bench.ground import FORMATION_DELAY_SECONDS, Ground, Running
-from bench.peer import Peer, open_peer
+from bench.ground import FORMATION_DELAY_SECONDS, Ground, Running, running
 from bench.replies import Replies, Reply
+from bench.wire import counted
 
 TOPIC = "Rust"
 TOLD = f"技術トピックでは{TOPIC}に興味があります。ラーメンが大好きです。"
 QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 PEERS = ("articles", "mem0")
 _AT_ONCE_WHILE_WARMING = 20
+_PEER_SECONDS = 300.0
 # What mem0 asks of its model for its memory: here what the person said, if it teaches.
 _FOR_MEM0 = {
     "endpoint": "chat",
@@ -28,13 +32,16 @@ _FOR_MEM0 = {
 
 @dataclass(slots=True)
 class Systems:
-    """The app, the peers and the floor, on one ground."""
+    """The app, the peers and the floor, on one ground, by name.
+
+    `said` has what the app and the peers sent to PostgreSQL, if it is counted.
+    """
 
     ground: Ground
-    app: list[Running]
     app_address: str
-    peers: dict[str, Peer]
+    processes: dict[str, Running]
     replies: Replies
+    said: dict[str, Counter[str]]
     people: list[str] = field(default_factory=list)
 
     async def turns(self, system: str, turns: Sequence[tuple[str, str]]) -> list[Reply]:
@@ -42,16 +49,12 @@ class Systems:
 
         Returns when the app has nothing more to do, so that it disturbs nobody after it.
         """
-        if system != "app":
-            return await self.peers[system].turns(turns)
-        found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
-        await self.ground.formed(self.app_address)
-        return found
-
-    def cpu_seconds(self, system: str) -> float:
-        """Return the processor time that a system's own process has used."""
-        process = self.app[0] if system == "app" else self.peers[system].running
-        return process.cpu_seconds()
+        if system == "app":
+            found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
+            await self.ground.formed(self.app_address)
+            return found
+        answer = await self.processes[system].ask(json.dumps(turns), _PEER_SECONDS)
+        return [Reply(**one) for one in json.loads(answer)]
 
     async def warm(self, people: int) -> None:
         """Add people, let each tell every system the same, and see that all of them recall it.
@@ -76,38 +79,47 @@ async def open_systems(
     ground: Ground,
     name: str,
     *,
-    addresses: dict[str, str] | None = None,
+    counting: bool = False,
     delay: int = FORMATION_DELAY_SECONDS,
 ) -> AsyncIterator[Systems]:
     """Start all systems, each in its own process on a database of its own.
 
-    `addresses` lead to those databases by another way than directly; `delay` is the
-    app's, of formation, in seconds.
+    `counting` leads them to their databases through `bench.wire`; `delay` is the app's, of
+    formation, in seconds.
     """
-    direct = {
-        "app": ground.app_database(f"app_{name}"),
-        **{peer: ground.database(f"{peer}_{name}") for peer in PEERS},
-    }
-    given = addresses or direct
+    addresses = {peer: ground.database(f"{peer}_{name}") for peer in PEERS}
+    addresses["app"] = app_address = ground.app_database(f"app_{name}")
     mem0_python = await asyncio.to_thread(mem0_venv.python)
     await ground.model("script", _FOR_MEM0)
     async with AsyncExitStack() as stack:
-        floor = await stack.enter_async_context(open_peer(ground, "floor"))
-        articles = await stack.enter_async_context(
-            open_peer(ground, "articles", DATABASE_URL=given["articles"])
-        )
-        alone = {"MEM0_TELEMETRY": "False", "MEM0_DIR": str(ground.folder / f"mem0-{name}")}
-        opened = open_peer(
-            ground, "mem0_peer", python=mem0_python, DATABASE_URL=given["mem0"], **alone
-        )
-        mem0 = await stack.enter_async_context(opened)
-        app = await stack.enter_async_context(
-            ground.app(given["app"], KIOKU_FORMATION_DELAY=str(delay))
-        )
-        yield Systems(
-            ground=ground,
-            app=app,
-            app_address=direct["app"],
-            peers={"floor": floor, "articles": articles, "mem0": mem0},
-            replies=await stack.enter_async_context(Replies.opened(ground)),
-        )
+        said = {}
+        for system in addresses if counting else ():
+            between = counted(addresses[system], ground.folder / system[:2])
+            addresses[system], said[system] = await stack.enter_async_context(between)
+
+        async def peer(module: str, python: str = sys.executable, **settings: str) -> Running:
+            opened = running(
+                *("-m", f"bench.peers.{module}"),
+                settings={**ground.model_settings(), **settings},
+                log=ground.folder / f"{module}.log",
+                python=python,
+            )
+            process = await stack.enter_async_context(opened)
+            await process.line()
+            return process
+
+        processes = {
+            "floor": await peer("floor"),
+            "articles": await peer("articles", DATABASE_URL=addresses["articles"]),
+            "mem0": await peer(
+                "mem0_peer",
+                mem0_python,
+                DATABASE_URL=addresses["mem0"],
+                MEM0_TELEMETRY="False",
+                MEM0_DIR=str(ground.folder / f"mem0-{name}"),
+            ),
+        }
+        app = ground.app(addresses["app"], KIOKU_FORMATION_DELAY=str(delay))
+        [processes["app"]] = await stack.enter_async_context(app)
+        replies = await stack.enter_async_context(Replies.opened(ground))
+        yield Systems(ground, app_address, processes, replies, said)

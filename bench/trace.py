@@ -65,10 +65,10 @@ def report(title: str, trace: Trace) -> Iterator[str]:
     """Yield the lines that tell of a message."""
     functions = sum(len(names) for names in trace.files.values())
     yield f"\n== {title}"
-    yield f"{len(trace.files)} files, {functions} functions; {len(trace.own)} statements"
+    yield f"{len(trace.files)} files, {functions} functions; {len(trace.statements)} statements"
     for file, names in trace.files.items():
         yield f"  {file}: {', '.join(names)}"
-    for one in trace.own:
+    for one in trace.statements:
         yield f"  {one.connection % 9973:4d} {one.caller}\n       {one.text[:_SHOWN_CHARACTERS]}"
 
 

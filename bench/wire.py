@@ -28,16 +28,13 @@ async def message(reader: asyncio.StreamReader, head: int = 5) -> bytes:
         return b""
 
 
-class Said(Counter[str]):
-    """Counts of `connections`, `statements` and `round_trips` to PostgreSQL."""
-
-
 @asynccontextmanager
 async def counted(
     address: str, folder: Path, answers: Read = message
-) -> AsyncIterator[tuple[str, Said]]:
-    """Yield an address that leads to the database of `address`, and what is said to it.
+) -> AsyncIterator[tuple[str, Counter[str]]]:
+    """Yield an address that leads to the database of `address`, and counts of what is sent to it.
 
+    The counts are of `connections`, `statements` and `round_trips`.
     `folder` takes the socket; its path must be short (sockets allow about a hundred characters).
     `answers` reads what PostgreSQL sends, and may change it.
     """
@@ -45,7 +42,7 @@ async def counted(
     socket_name = f".s.PGSQL.{parts['port']}"
     there = Path(str(parts["host"])) / socket_name
     await asyncio.to_thread(folder.mkdir, mode=0o700)
-    said = Said()
+    said = Counter[str]()
     pumps: set[asyncio.Task[None]] = set()
 
     async def asked(reader: asyncio.StreamReader) -> bytes:
