@@ -1,7 +1,7 @@
 """``python -m bench``: run every measurement, write the metrics and their page, print a table.
 
-``QUICK=1`` takes about two minutes. With names of parts only these run, and nothing is written.
-``python -m bench public FOLDER`` is `bench.public`.
+``QUICK=1`` takes about four minutes. With names of parts only these run, and nothing is written.
+``python -m bench public FOLDER`` runs `bench.public`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARTS: dict[str, Part] = {
     "load": load.measure,
     "starts": starts.measure,
 }
-"""Each returns its metrics; all run on one ground, on databases of their own."""
+"""Each returns its metrics. All share one `Ground`, and each has databases of its own."""
 
 
 async def run(names: list[str], chosen: Plan) -> dict[str, float]:

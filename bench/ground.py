@@ -1,4 +1,4 @@
-"""The environment of measurements: PostgreSQL, playground and model on loopback, as processes."""
+"""The processes that a measurement needs: PostgreSQL, the playground and the stand-in model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """The environment of the systems: all databases on one PostgreSQL, all calls to one model."""
+    """One PostgreSQL for all databases, one playground and one stand-in model for all systems."""
 
     postgres: EmbeddedPostgres
     info: Json
@@ -54,7 +54,7 @@ class Ground:
         return await self._call(f"{self.info['url']}/_playground/{path}", body)
 
     async def model(self, path: str, body: Json | None = None, *, method: str = "") -> Any:
-        """Call the stand-in model's controls: GET without a body, else POST."""
+        """Call the stand-in model's control API: GET without a body, else POST."""
         return await self._call(f"{self.model_url}/_model/{path}", body, method)
 
     async def _call(self, url: str, body: Json | None, method: str = "") -> Any:
@@ -64,23 +64,23 @@ class Ground:
             return await answer.json()
 
     async def person(self, name: str) -> str:
-        """Add somebody to the workspace; return the id."""
+        """Add a person to the workspace; return the id."""
         return str((await self.slack("users", {"name": name}))["id"])
 
     def database(self, name: str) -> str:
-        """Return the address of a database, made where it is missing."""
+        """Return the owner's address of a database, which is created if it is missing."""
         self.postgres.ensure_database(name)
         return self.postgres.dsn(name)
 
     def app_database(self, name: str) -> str:
-        """Return the address of a database with the app's tables."""
+        """Return the owner's address of a database with the app's tables."""
         address = self.database(name)
         login = _served(address)
         migrate(address, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         return address
 
     def app_settings(self, address: str, **more: str) -> dict[str, str]:
-        """Return the settings of an app as its operator would write them."""
+        """Return the settings of an app, as an operator would set them."""
         return {
             "DATABASE_URL": _served(address),
             "SLACK_API_URL": self.info["slack_api_url"],
@@ -98,7 +98,7 @@ class Ground:
         }
 
     def model_settings(self) -> dict[str, str]:
-        """Return what leads an OpenAI client to the stand-in."""
+        """Return the settings that point an OpenAI client at the stand-in model."""
         return {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{self.model_url}/v1"}
 
     @asynccontextmanager
@@ -127,26 +127,26 @@ class Ground:
         deadline, calm = time.monotonic() + seconds, 0
         while calm < 2:
             if time.monotonic() > deadline:
-                raise TimeoutError("The app did not finish what it had begun.")
+                raise TimeoutError("The app still has messages or jobs to process.")
             await asyncio.sleep(0.15)
             calm = calm + 1 if await asyncio.to_thread(value, address, _WAITING) == 0 else 0
 
 
 def value(address: str, query: LiteralString, *parameters: str) -> Any:
-    """Return the one value of a query; `bench.trace` does not count it."""
+    """Return the one value of a query, by a connection that `bench.recording` does not record."""
     with psycopg.connect(address, autocommit=True) as connection:
         row = connection.execute(query, parameters).fetchone()
     return row[0] if row else None
 
 
 def _served(address: str) -> str:
-    """Return the address of the user that serves a database, made from its owner's."""
+    """Return the address for the serving login of a database, made from its owner's."""
     return make_conninfo(address, user="kioku_login")
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process that was started, and what it prints."""
+    """A process that was started, and its standard input and output."""
 
     process: asyncio.subprocess.Process
 
@@ -210,7 +210,7 @@ async def running(
 
 @asynccontextmanager
 async def open_ground(folder: Path) -> AsyncIterator[Ground]:
-    """Run PostgreSQL, a Slack and a model below `folder`."""
+    """Run PostgreSQL, the playground and the stand-in model, with their data in `folder`."""
     playground = ("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml"))
     with EmbeddedPostgres(folder / "postgres") as postgres:
         async with (

@@ -1,4 +1,4 @@
-"""Sustained messages per second, by number of replicas; Slack's limits are off."""
+"""Replies per second by number of replicas, without Slack's rate limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.2
 _SETTLING_SECONDS = 60.0
 _SUSTAINED_REPLICAS = 2
 _OFFERED_SHARE = 0.75
-# What people say is remembered once they pause, as it is unless an operator sets it otherwise.
+# The default of the app, where the other measurements set a shorter delay.
 DEFAULT_DELAY = "4"
 
 
@@ -41,9 +41,9 @@ class Crowd:
             self.waits.append(reply.ready or 0.0)
 
     async def at_once(self, writers: int, seconds: float) -> float:
-        """Let so many write, each again as soon as they are answered; return answers a second.
+        """Let so many people write, each again after each answer; return the answers per second.
 
-        Counts from a quarter of the time on.
+        The first quarter of `seconds` is not counted.
         """
         end = time.monotonic() + seconds
 
@@ -60,7 +60,7 @@ class Crowd:
         return (done - before) / (seconds * 3 / 4)
 
     async def steadily(self, a_second: float, seconds: float) -> float:
-        """Write at a steady rate; return answers a second until the last has come."""
+        """Write at a steady rate; return the answers per second until the last has come."""
         began, first = time.monotonic(), len(self.waits)
         asking: list[asyncio.Task[None]] = []
         for number in range(round(a_second * seconds)):
@@ -73,7 +73,7 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(ground: Ground, people: int) -> AsyncIterator[Crowd]:
-    """Add people who have met the app before."""
+    """Add people, each of whom has already had an answer."""
     made = [await ground.person(f"Crowd{n}") for n in range(people)]
     async with Replies.opened(ground, poll_seconds=_POLL_SECONDS) as replies:
         gathered = Crowd(replies, made)

@@ -1,4 +1,4 @@
-"""Sizes of the measurements: ``QUICK=1``, and the default."""
+"""The sizes of the measurements: by default, and with ``QUICK=1``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """``python -m bench public FOLDER``: the evidence rule and recall on data that others published.
 
-`FOLDER` holds checkouts of the repositories in `SOURCES`; nothing of them is in this repository.
-Recall runs through the app's own `recall_memories` on PostgreSQL, with the small multilingual model
-of ``bench/public-requirements.lock``, whose weights are in its package. No model judges anything.
+`FOLDER` holds checkouts of the repositories in `SOURCES`; this repository has none of their data.
+Recall is measured with the app's own `recall_memories` on PostgreSQL and the small multilingual
+model of ``bench/public-requirements.lock``, whose weights are in its package. No model judges.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
-    """Return LoCoMo's turns as the memories of ten people, with the evidence that the audit mends.
+    """Return LoCoMo's turns as ten people's memories, with the evidence as the audit corrects it.
 
     Questions without evidence, or without an answer (category 5), are left out.
     """
-    mended = {one["question_id"]: one for one in _json(audit / "errors.json")}
+    corrected = {one["question_id"]: one for one in _json(audit / "errors.json")}
     memories: Memories = []
     questions = []
     for number, sample in enumerate(_json(folder / "data" / "locomo10.json")):
@@ -102,7 +102,7 @@ def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
             numbers[turn] = len(memories)
             memories.append((user, text))
         for index, asked in enumerate(sample["qa"]):
-            error = mended.get(f"locomo_{number}_qa{index}", {})
+            error = corrected.get(f"locomo_{number}_qa{index}", {})
             cited = error.get("correct_evidence") or asked.get("evidence") or []
             ids = {turn for one in cited for turn in _TURN.findall(str(one))}
             answers = frozenset(numbers[turn] for turn in ids if turn in numbers)

@@ -23,7 +23,7 @@ _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
 _BY_THE_CLOCK = frozenset(
     {"_beat", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"}
 )
-# A check of the tests, and what is sent in one message with the statement after it.
+# A check of the tests, and a statement that is sent in one message with the next one.
 _NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config('role'")
 
 
@@ -58,9 +58,10 @@ class Trace:
 def traced(
     *, calls: bool = True, carried_out: Callable[[Statement], object] = lambda _: None
 ) -> Iterator[Callable[[], Trace]]:
-    """Record what this process does; the function returns, and ends, the trace so far.
+    """Record what this process does.
 
-    `carried_out` is called after each statement.
+    The yielded function returns the trace so far and begins a new one. `carried_out` is called
+    after each statement; without `calls` no functions are recorded.
     """
     recorder = _Recorder()
     cursor: Any = psycopg.AsyncCursor

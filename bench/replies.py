@@ -30,7 +30,7 @@ Asked = tuple[str, str]
 
 
 class Replies:
-    """Reads the record on while a reply is waited for; one reader for all questions of a system."""
+    """Polls the playground's record of calls while any reply is waited for."""
 
     def __init__(self, ground: Ground, since: int) -> None:
         self._ground = ground
@@ -43,7 +43,7 @@ class Replies:
     @classmethod
     @asynccontextmanager
     async def opened(cls, ground: Ground, *, poll_seconds: float = 0.05) -> AsyncIterator[Replies]:
-        """Yield a reader of what comes after this moment."""
+        """Yield a reader of the calls from now on."""
         replies = cls(ground, (await ground.slack("calls?since=999999999"))["last"])
 
         async def read_on() -> None:
@@ -74,7 +74,7 @@ class Replies:
 
     async def _read(self) -> None:
         record = await self._ground.slack(f"calls?since={self._since}")
-        # A call that is still carried out has no outcome yet: it is read again.
+        # A call that is still being carried out has no outcome yet: it is read again.
         for call in record["calls"]:
             if not call["outcome"]:
                 break
@@ -94,7 +94,7 @@ class Replies:
             return
         reply = self._found[asked]
         passed = (call["time"] + call["ms"] / 1000 - float(asked[1] or 0)) * 1000
-        # A notice comes below the reply, which is ready.
+        # A message that is posted after the reply is ready is a notice.
         if text := "" if reply.ready and method == "chat.postMessage" else _text(args):
             reply.first = reply.first or passed
             reply.text += text

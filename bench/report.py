@@ -34,23 +34,23 @@ def _met(goal: str, value: float) -> bool:
     return value <= float(bound) if kind == "≤" else value >= float(bound)
 
 
-def goals(metrics: Metrics) -> list[tuple[str, str, str, str]]:
-    """Return metric, goal, measured and met or missed."""
+def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
+    """Return metric, description, goal, measured value, and whether it is met."""
     rows = []
-    for name, goal in TEXTS["goals"].items():
+    for name, (goal, text) in TEXTS["goals"].items():
         value = metrics.get(name)
         verdict = "not measured"
         if value is not None:
             verdict = "met" if _met(goal, value) else "missed"
-        rows.append((f"`{name}`", goal, number(value), verdict))
+        rows.append((f"`{name}`", text, goal, number(value), verdict))
     return rows
 
 
 def _to_explain(metrics: Metrics) -> list[str]:
-    """Return the metrics that miss their goal, and those in which a peer is better (is less)."""
+    """Return the metrics that miss their goal, and those that are less, so better, for a peer."""
     found = [
         name
-        for name, goal in TEXTS["goals"].items()
+        for name, (goal, _) in TEXTS["goals"].items()
         if name in metrics and not _met(goal, metrics[name])
     ]
     for name in {**TEXTS["side_by_side"], **TEXTS["costs"]}:
@@ -75,24 +75,23 @@ def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
             times = f" ({value / own:.1f}×)" if value is not None and own else ""
             shown.append(number(value) + times)
         lines.append(shown)
-    return table(("", "Kioku", "Articles (of Kioku's)", "mem0 (of Kioku's)"), lines)
+    return table(("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)"), lines)
 
 
 def _search(metrics: Metrics) -> str:
+    def cell(way: str, size: str) -> str:
+        recall = metrics.get(f"{way}search_recall_at_10_{size}")
+        if recall is None:
+            return number(None)
+        return f"{number(recall)} in {number(metrics[f'{way}search_ms_p95_{size}'])} ms"
+
     rows = [
-        (
-            f"{own} of {rows}",
-            *(
-                f"{number(metrics.get(f'{way}search_recall_at_10_{rows}_{own}'))} in"
-                f" {number(metrics.get(f'{way}search_ms_p95_{rows}_{own}'))} ms"
-                for way in ("", "mem0_")
-            ),
-        )
-        for rows in ("10k", "100k", "1m")
+        (f"{own} of {every}", cell("", size), cell("mem0_", size))
+        for every in ("10k", "100k", "1m")
         for own in (100, 5_000)
-        if f"search_recall_at_10_{rows}_{own}" in metrics
+        if f"search_recall_at_10_{(size := f'{every}_{own}')}" in metrics
     ]
-    return table(("A person's memories, of all", "Kioku", "mem0's statement"), rows)
+    return table(("The person's memories, of all", "Kioku", "mem0's statement"), rows)
 
 
 def _public() -> dict[str, str]:
@@ -134,7 +133,7 @@ def page(result: Mapping[str, Any]) -> str:
         processor=machine["processor"],
         cores=machine["cores"],
         python=machine["python"],
-        goals=table(("Metric", "Goal", "Measured", ""), goals(metrics)),
+        goals=table(("Metric", "What it is", "Goal", "Measured", ""), goals(metrics)),
         first_token=FIRST_TOKEN_MS,
         embedding=EMBEDDING_MS,
         floor=number(metrics["floor_ms_p50"]),

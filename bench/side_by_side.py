@@ -1,4 +1,4 @@
-"""The same work for every system, in shuffled order: how long until the reply is there."""
+"""The time until a reply is ready, with the same messages to every system in shuffled order."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bench.systems import PEERS, QUESTION, open_systems
 
 SYSTEMS = ("floor", "app", *PEERS)
 CROWDS = (1, 1, 1, 20, 100)
-"""The people who ask at once, in the order of a round."""
+"""The numbers of people who ask at once, in the order of a round."""
 _CPU_CROWD = 20
 
 
 def prefix(system: str) -> str:
-    """Return what the metrics of a system begin with; the app's own have none."""
+    """Return the prefix of a system's metrics, which is empty for the app."""
     return "" if system == "app" else f"{system}_"
 
 
@@ -54,7 +54,7 @@ def _ready(replies: Iterable[Reply]) -> list[float]:
 
 
 async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
-    """Let one, twenty and a hundred people ask each system at once; the first question warms up."""
+    """Let 1, 20 and 100 people ask each system at once; the first question is not counted."""
     rounds = defaultdict[tuple[str, int], list[list[Reply]]](list)
     cpu_ms = defaultdict[str, list[float]](list)
     async with open_systems(ground, "side") as systems:

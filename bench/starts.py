@@ -30,7 +30,7 @@ async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
 
 
 async def _ready_after(folder: Path) -> float:
-    """Return the seconds from the command to its word that it is ready."""
+    """Return the seconds until the command prints that it is ready."""
     settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": "0"}
     log, began = folder.parent / "up.log", time.monotonic()
     async with running("-m", "bot", "up", settings=settings, log=log, cwd=folder) as up:

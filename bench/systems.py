@@ -1,4 +1,4 @@
-"""The systems of one run, side by side: warmed, with the same people in each."""
+"""The systems of a measurement: the app, its peers and the floor, with the same people in each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめ�
 PEERS = ("articles", "mem0")
 _AT_ONCE_WHILE_WARMING = 20
 _PEER_SECONDS = 300.0
-# What mem0 asks of its model for its memory: here what the person said, if it teaches.
+# The answer to mem0's extraction prompt: a message that states an interest or a liking.
 _FOR_MEM0 = {
     "endpoint": "chat",
     "times": -1,
@@ -34,20 +34,21 @@ _FOR_MEM0 = {
 class Systems:
     """The app, the peers and the floor, on one ground, by name.
 
-    `said` has what the app and the peers sent to PostgreSQL, if it is counted.
+    `traffic` counts what the app and the peers send to PostgreSQL, where `bench.wire` counts it.
     """
 
     ground: Ground
     app_address: str
     processes: dict[str, Running]
     replies: Replies
-    said: dict[str, Counter[str]]
+    traffic: dict[str, Counter[str]]
     people: list[str] = field(default_factory=list)
 
     async def turns(self, system: str, turns: Sequence[tuple[str, str]]) -> list[Reply]:
-        """Let `system` take these turns at the same moment.
+        """Send these texts, each with its person, to `system` at the same moment.
 
-        Returns when the app has nothing more to do, so that it disturbs nobody after it.
+        Returns the replies; for the app when its formations have ended, so that they do not slow
+        down the next system.
         """
         if system == "app":
             found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
@@ -57,9 +58,9 @@ class Systems:
         return [Reply(**one) for one in json.loads(answer)]
 
     async def warm(self, people: int) -> None:
-        """Add people, let each tell every system the same, and see that all of them recall it.
+        """Add people, send the same message from each to every system, and check its recall.
 
-        Raises `RuntimeError` if one does not: its times would mean nothing.
+        Raises `RuntimeError` if a system does not recall it: its times would mean nothing.
         """
         self.people = [await self.ground.person(f"Person{n}") for n in range(people)]
         await self.turns("floor", [(self.people[0], TOLD)])
@@ -84,18 +85,18 @@ async def open_systems(
 ) -> AsyncIterator[Systems]:
     """Start all systems, each in its own process on a database of its own.
 
-    `counting` leads them to their databases through `bench.wire`; `delay` is the app's, of
-    formation, in seconds.
+    With `counting` they are connected to their databases through `bench.wire`. `delay` is the
+    app's delay of formation in seconds.
     """
     addresses = {peer: ground.database(f"{peer}_{name}") for peer in PEERS}
     addresses["app"] = app_address = ground.app_database(f"app_{name}")
     mem0_python = await asyncio.to_thread(mem0_venv.python)
     await ground.model("script", _FOR_MEM0)
     async with AsyncExitStack() as stack:
-        said = {}
+        traffic = {}
         for system in addresses if counting else ():
             between = counted(addresses[system], ground.folder / system[:2])
-            addresses[system], said[system] = await stack.enter_async_context(between)
+            addresses[system], traffic[system] = await stack.enter_async_context(between)
 
         async def peer(module: str, python: str = sys.executable, **settings: str) -> Running:
             opened = running(
@@ -122,4 +123,4 @@ async def open_systems(
         app = ground.app(addresses["app"], KIOKU_FORMATION_DELAY=str(delay))
         [processes["app"]] = await stack.enter_async_context(app)
         replies = await stack.enter_async_context(Replies.opened(ground))
-        yield Systems(ground, app_address, processes, replies, said)
+        yield Systems(ground, app_address, processes, replies, traffic)

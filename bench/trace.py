@@ -1,6 +1,6 @@
-"""``python -m bench.trace``: the files, functions and SQL statements that a message runs through.
+"""``python -m bench.trace``: the files, functions and SQL statements that carry out a message.
 
-Runs the whole app in this process, beside embedded PostgreSQL, a playground and the stand-in model.
+It runs the whole app in this process, with PostgreSQL, playground and stand-in model beside it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _ANSWERED = "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS N
 async def played(
     ground: Ground, address: str, take: Callable[[], Trace]
 ) -> AsyncIterator[tuple[str, Trace]]:
-    """Let people write, and yield what the app in this process did for each message.
+    """Send messages, and yield a title and the trace of what the app did for each.
 
-    `address` is that of the database's owner, `take` ends the trace so far.
+    `address` is that of the database's owner; `take` returns the trace so far and begins a new one.
     """
     user, other = await ground.person("Aoi"), await ground.person("Ren")
 
@@ -62,7 +62,7 @@ async def _answered(address: str, ts: str) -> None:
 
 
 def report(title: str, trace: Trace) -> Iterator[str]:
-    """Yield the lines that tell of a message."""
+    """Yield the lines of the report of one message."""
     functions = sum(len(names) for names in trace.files.values())
     yield f"\n== {title}"
     yield f"{len(trace.files)} files, {functions} functions; {len(trace.statements)} statements"
