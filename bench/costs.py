@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.side_by_side import prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
+from bench.testbed import Testbed
 
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
 # Long enough for all answers of a burst to come before its formation, so that it is formed once.
@@ -21,10 +21,10 @@ BURST = 10
 _BETWEEN_JOBS = (10.0, 55.0)
 
 
-async def asked(ground: Ground) -> Counter[str]:
+async def asked(testbed: Testbed) -> Counter[str]:
     """Return the counts of model calls, embedding calls and characters sent since this last ran."""
-    entries = (await ground.model("journal"))["entries"]
-    await ground.model("journal", method="DELETE")
+    entries = (await testbed.model("journal"))["entries"]
+    await testbed.model("journal", method="DELETE")
     calls = [entry for entry in entries if entry["endpoint"] in ("responses", "chat")]
     return Counter(
         calls=len(calls),
@@ -42,10 +42,10 @@ def work(count: int) -> list[str]:
     return [text if n % 2 == 0 else QUESTION for n, text in enumerate(told)]
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Count what every system sends at rest, for messages, for a burst and for thanks."""
     found: dict[str, float] = {}
-    async with open_systems(ground, "costs", counting=True, delay=_DELAY_SECONDS) as systems:
+    async with open_systems(testbed, "costs", counting=True, delay=_DELAY_SECONDS) as systems:
         await systems.warm(1)
         await _until_second(_BETWEEN_JOBS[0])
         before = {name: Counter(one) for name, one in systems.traffic.items()}
@@ -72,25 +72,25 @@ async def _count(
     a second at rest, which is subtracted. The tokens of a request are its characters divided by
     four, tools included; requests for embeddings do not count.
     """
-    ground, person, traffic = systems.ground, systems.people[0], systems.traffic[name]
+    testbed, person, traffic = systems.testbed, systems.people[0], systems.traffic[name]
 
     async def say(*texts: str, by: str = person) -> Counter[str]:
         """Send these at the same moment; return what `asked` counts for them."""
         replies = await systems.turns(name, [(by, text) for text in texts])
         if any(one.ready is None for one in replies):
             raise RuntimeError(f"A turn of {name} failed: see its log.")
-        return await asked(ground)
+        return await asked(testbed)
 
     async def one_by_one(texts: Sequence[str]) -> Counter[str]:
         return sum([await say(text) for text in texts], Counter[str]())
 
     if name == "app":
         await _until_second(_BETWEEN_JOBS[0])
-    await asked(ground)
+    await asked(testbed)
     began, before = time.monotonic(), Counter(traffic)
     model = await one_by_one(work(count))
     seconds, used = time.monotonic() - began, traffic - before
-    somebody = await ground.person(f"New{name}")
+    somebody = await testbed.person(f"New{name}")
     teaching = await say(f"{TOPICS[0]}に興味があります", by=somebody)
     plain = await say(QUESTION, by=somebody)
     burst = await (say(*work(BURST)) if name == "app" else one_by_one(work(BURST)))

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
+from bench.testbed import Testbed
 
 _POLL_SECONDS = 0.2
 _SETTLING_SECONDS = 60.0
@@ -72,10 +72,10 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(ground: Ground, people: int) -> AsyncIterator[Crowd]:
+async def crowd(testbed: Testbed, people: int) -> AsyncIterator[Crowd]:
     """Add people, each of whom has already had an answer."""
-    made = [await ground.person(f"Crowd{n}") for n in range(people)]
-    async with Replies.opened(ground, poll_seconds=_POLL_SECONDS) as replies:
+    made = [await testbed.person(f"Crowd{n}") for n in range(people)]
+    async with Replies.opened(testbed, poll_seconds=_POLL_SECONDS) as replies:
         gathered = Crowd(replies, made)
         for begin in range(0, people, 16):
             await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
@@ -83,20 +83,20 @@ async def crowd(ground: Ground, people: int) -> AsyncIterator[Crowd]:
         yield gathered
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Find the most that each number of replicas answers; let two hold three quarters of theirs."""
     found: dict[str, float] = {}
     lost = 0
     for replicas in plan.replicas:
-        address = ground.app_database(f"load_{replicas}")
+        address = testbed.app_database(f"load_{replicas}")
         async with (
-            ground.app(address, replicas=replicas, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as app,
-            crowd(ground, max(plan.writers)) as people,
+            testbed.app(address, replicas=replicas, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as app,
+            crowd(testbed, max(plan.writers)) as people,
         ):
             rates = []
             for writers in plan.writers:
                 rates.append(await people.at_once(writers, plan.load_seconds))
-                await ground.formed(address)
+                await testbed.formed(address)
             found[f"saturation_msgs_per_s_r{replicas}"] = round(max(rates), 1)
             if replicas == 1:
                 found["rss_mb_under_load"] = round(app[0].rss_mb(), 1)

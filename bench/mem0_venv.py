@@ -7,7 +7,7 @@ import subprocess
 import sys
 import venv
 
-from bench.ground import ROOT
+from bench.testbed import ROOT
 
 LOCK = ROOT / "bench" / "mem0-requirements.lock"
 FOLDER = ROOT / "build" / "bench" / "mem0"

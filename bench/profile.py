@@ -23,11 +23,11 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings it
 
-from bench.ground import PACE, Ground, open_ground
 from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
+from bench.testbed import PACE, Testbed, open_testbed
 from memory.metrics import recorded
 
 _PEOPLE = 6
@@ -88,9 +88,9 @@ def profiled(path: Path, arguments: list[str]) -> int:
         ledger.write(path)
 
 
-def _cpu(ground: Ground) -> Counter[str]:
+def _cpu(testbed: Testbed) -> Counter[str]:
     """Return the CPU seconds so far of the processes beside the app."""
-    found = Counter({name: one.cpu_seconds() for name, one in ground.doubles.items()})
+    found = Counter({name: one.cpu_seconds() for name, one in testbed.doubles.items()})
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # such as a process of a connection that was closed
             found["PostgreSQL"] += sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
@@ -102,25 +102,25 @@ async def run(turns: int) -> None:
     with tempfile.TemporaryDirectory(prefix="kb-") as name:
         told = Path(name) / "profile.json"
         command = ("-m", "bench.profile", str(told), "run")
-        async with open_ground(Path(name)) as ground:
-            await ground.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
-            address = ground.app_database("profile")
+        async with open_testbed(Path(name)) as testbed:
+            await testbed.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
+            address = testbed.app_database("profile")
             async with (
-                ground.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
-                Replies.opened(ground) as replies,
+                testbed.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
+                Replies.opened(testbed) as replies,
             ):
-                people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
+                people = [await testbed.person(f"P{number}") for number in range(_PEOPLE)]
                 ready: list[float] = []
-                before = _cpu(ground)
+                before = _cpu(testbed)
                 for number in range(_PEOPLE + turns):
                     if number == _PEOPLE:
-                        await ground.formed(address)
+                        await testbed.formed(address)
                         app.process.send_signal(signal.SIGUSR1)
-                        ready, before = [], _cpu(ground)
+                        ready, before = [], _cpu(testbed)
                     reply = await replies.ask(people[number % _PEOPLE], QUESTION)
                     ready.append(reply.ready or 0.0)
-                await ground.formed(address)
-                beside = _cpu(ground) - before
+                await testbed.formed(address)
+                beside = _cpu(testbed) - before
         steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
     print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
     for step, seconds in {"reply ready": [one / 1000 for one in ready], **steps}.items():

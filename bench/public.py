@@ -21,9 +21,9 @@ import openai
 import psycopg
 from psycopg.types.json import Jsonb
 
-from bench.ground import open_ground
 from bench.results import PUBLIC, write
 from bench.search import TEAM
+from bench.testbed import open_testbed
 from bot.queue.migrations import migrations
 from memory import (
     DM,
@@ -202,8 +202,8 @@ def _found(spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str
 async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str, float]:
     metrics = evidence(folders["LoCoMo"], folders["locomo-audit"])
     with tempfile.TemporaryDirectory(prefix="kb-") as place:
-        async with open_ground(Path(place)) as ground:
-            address = ground.database("public")
+        async with open_testbed(Path(place)) as testbed:
+            address = testbed.database("public")
             migrate(address, SPACE, migrations())
             for name, data in (
                 ("prefeval", preferences(folders["PrefEval"])),

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from bench.ground import ROOT
+from bench.testbed import ROOT
 
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
 # Coroutines of the app and of procrastinate that run at intervals, not for a message.

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 from bench.peers.articles import DEVIATIONS as ARTICLES
 from bench.peers.mem0_peer import DEVIATIONS as MEM0
 from bench.results import LATEST, PUBLIC
+from bench.testbed import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 TEXTS: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "bench/texts.toml").read_text("utf-8"))

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import openai
 import psycopg
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.results import quantile
+from bench.testbed import Testbed
 from bot.queue.migrations import migrations
 from memory import (
     DM,
@@ -83,9 +83,9 @@ def _load(address: str, first: int, last: int) -> None:
         owner.execute("VACUUM ANALYZE")
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Load memories up to each size, and measure the app's whole recall and mem0's statement."""
-    found, loaded, address = dict[str, float](), 0, ground.database("search")
+    found, loaded, address = dict[str, float](), 0, testbed.database("search")
     migrate(address, _SPACE, migrations())
     for count in plan.memories:
         await asyncio.to_thread(_load, address, loaded + 1, count)

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from statistics import median
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.replies import Reply
 from bench.results import spread
 from bench.systems import PEERS, QUESTION, open_systems
+from bench.testbed import Testbed
 
 SYSTEMS = ("floor", "app", *PEERS)
 CROWDS = (1, 1, 1, 20, 100)
@@ -53,11 +53,11 @@ def _ready(replies: Iterable[Reply]) -> list[float]:
     return [one.ready for one in replies if one.ready is not None]
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Let 1, 20 and 100 people ask each system at once; the first question is not counted."""
     rounds = defaultdict[tuple[str, int], list[list[Reply]]](list)
     cpu_ms = defaultdict[str, list[float]](list)
-    async with open_systems(ground, "side") as systems:
+    async with open_systems(testbed, "side") as systems:
         await systems.warm(plan.people)
         shuffled, people = random.Random(plan.rounds), itertools.cycle(systems.people)
         crowds = [crowd for crowd in CROWDS * plan.rounds if crowd <= plan.people]

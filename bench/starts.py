@@ -7,19 +7,19 @@ import statistics
 import time
 from pathlib import Path
 
-from bench.ground import Ground, running
 from bench.plan import Plan
+from bench.testbed import Testbed, running
 
 _REST_SECONDS = 5.0
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Time ``kioku up`` from nothing and again, and read the memory of ``kioku run``."""
-    folder = ground.folder / "up"
+    folder = testbed.folder / "up"
     folder.mkdir()
     cold = await _ready_after(folder)
     again = [await _ready_after(folder) for _ in range(plan.second_starts)]
-    async with ground.app(ground.app_database("rest")) as [app]:
+    async with testbed.app(testbed.app_database("rest")) as [app]:
         await asyncio.sleep(_REST_SECONDS)
         memory = app.rss_mb()
     return {

@@ -11,8 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench import mem0_venv
-from bench.ground import FORMATION_DELAY_SECONDS, Ground, Running, running
 from bench.replies import Replies, Reply
+from bench.testbed import FORMATION_DELAY_SECONDS, Running, Testbed, running
 from bench.wire import counted
 
 TOPIC = "Rust"
@@ -32,12 +32,12 @@ _FOR_MEM0 = {
 
 @dataclass(slots=True)
 class Systems:
-    """The app, the peers and the floor, on one ground, by name.
+    """The app, the peers and the floor, on one testbed, by name.
 
     `traffic` counts what the app and the peers send to PostgreSQL, where `bench.wire` counts it.
     """
 
-    ground: Ground
+    testbed: Testbed
     app_address: str
     processes: dict[str, Running]
     replies: Replies
@@ -52,7 +52,7 @@ class Systems:
         """
         if system == "app":
             found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
-            await self.ground.formed(self.app_address)
+            await self.testbed.formed(self.app_address)
             return found
         answer = await self.processes[system].ask(json.dumps(turns), _PEER_SECONDS)
         return [Reply(**one) for one in json.loads(answer)]
@@ -62,7 +62,7 @@ class Systems:
 
         Raises `RuntimeError` if a system does not recall it: its times would mean nothing.
         """
-        self.people = [await self.ground.person(f"Person{n}") for n in range(people)]
+        self.people = [await self.testbed.person(f"Person{n}") for n in range(people)]
         await self.turns("floor", [(self.people[0], TOLD)])
         for system in ("app", *PEERS):
             for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
@@ -77,7 +77,7 @@ class Systems:
 
 @asynccontextmanager
 async def open_systems(
-    ground: Ground,
+    testbed: Testbed,
     name: str,
     *,
     counting: bool = False,
@@ -88,21 +88,21 @@ async def open_systems(
     With `counting` they are connected to their databases through `bench.wire`. `delay` is the
     app's delay of formation in seconds.
     """
-    addresses = {peer: ground.database(f"{peer}_{name}") for peer in PEERS}
-    addresses["app"] = app_address = ground.app_database(f"app_{name}")
+    addresses = {peer: testbed.database(f"{peer}_{name}") for peer in PEERS}
+    addresses["app"] = app_address = testbed.app_database(f"app_{name}")
     mem0_python = await asyncio.to_thread(mem0_venv.python)
-    await ground.model("script", _FOR_MEM0)
+    await testbed.model("script", _FOR_MEM0)
     async with AsyncExitStack() as stack:
         traffic = {}
         for system in addresses if counting else ():
-            between = counted(addresses[system], ground.folder / system[:2])
+            between = counted(addresses[system], testbed.folder / system[:2])
             addresses[system], traffic[system] = await stack.enter_async_context(between)
 
         async def peer(module: str, python: str = sys.executable, **settings: str) -> Running:
             opened = running(
                 *("-m", f"bench.peers.{module}"),
-                settings={**ground.model_settings(), **settings},
-                log=ground.folder / f"{module}.log",
+                settings={**testbed.model_settings(), **settings},
+                log=testbed.folder / f"{module}.log",
                 python=python,
             )
             process = await stack.enter_async_context(opened)
@@ -117,10 +117,10 @@ async def open_systems(
                 mem0_python,
                 DATABASE_URL=addresses["mem0"],
                 MEM0_TELEMETRY="False",
-                MEM0_DIR=str(ground.folder / f"mem0-{name}"),
+                MEM0_DIR=str(testbed.folder / f"mem0-{name}"),
             ),
         }
-        app = ground.app(addresses["app"], KIOKU_FORMATION_DELAY=str(delay))
+        app = testbed.app(addresses["app"], KIOKU_FORMATION_DELAY=str(delay))
         [processes["app"]] = await stack.enter_async_context(app)
-        replies = await stack.enter_async_context(Replies.opened(ground))
-        yield Systems(ground, app_address, processes, replies, traffic)
+        replies = await stack.enter_async_context(Replies.opened(testbed))
+        yield Systems(testbed, app_address, processes, replies, traffic)

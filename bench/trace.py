@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from bench.ground import Ground, open_ground, value
 from bench.recording import Trace, traced
+from bench.testbed import Testbed, open_testbed, value
 from bot.config import load_settings
 from bot.runtime.service import open_service
 
@@ -22,27 +22,27 @@ _ANSWERED = "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS N
 
 
 async def played(
-    ground: Ground, address: str, take: Callable[[], Trace]
+    testbed: Testbed, address: str, take: Callable[[], Trace]
 ) -> AsyncIterator[tuple[str, Trace]]:
     """Send messages, and yield a title and the trace of what the app did for each.
 
     `address` is that of the database's owner; `take` returns the trace so far and begins a new one.
     """
-    user, other = await ground.person("Aoi"), await ground.person("Ren")
+    user, other = await testbed.person("Aoi"), await testbed.person("Ren")
 
     async def say(who: str, channel: str, text: str, **more: str) -> str:
         body = {"user": who, "channel": channel, "text": text, **more}
-        return str((await ground.slack("messages", body))["ts"])
+        return str((await testbed.slack("messages", body))["ts"])
 
     async def settled() -> Trace:
         await asyncio.sleep(_CALM_SECONDS)
-        await ground.formed(address)
+        await testbed.formed(address)
         await asyncio.sleep(_CALM_SECONDS)
         return take()
 
     for known in ("I like sushi", "I am learning Rust", "I live in Osaka"):
         await say(user, "dm", known)
-    channel = (await ground.slack("channels", {"kind": "public", "members": [user, other]}))["id"]
+    channel = (await testbed.slack("channels", {"kind": "public", "members": [user, other]}))["id"]
     root = await say(user, channel, "Lunch at noon?")
     await settled()
     plain = await say(user, "dm", "What is the capital of France?")
@@ -75,13 +75,13 @@ def report(title: str, trace: Trace) -> Iterator[str]:
 async def main() -> None:
     """Print the report."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_ground(Path(folder)) as ground:
-            address = ground.app_database("trace")
-            environment = ground.app_settings(address, KIOKU_FORMATION_DELAY="2")
+        async with open_testbed(Path(folder)) as testbed:
+            address = testbed.app_database("trace")
+            environment = testbed.app_settings(address, KIOKU_FORMATION_DELAY="2")
             settings = load_settings(environment, dotenv=None)
             with traced() as take:
                 async with open_service(settings, environment["DATABASE_URL"]):
-                    async for title, trace in played(ground, address, take):
+                    async for title, trace in played(testbed, address, take):
                         print("\n".join(report(title, trace)), flush=True)
 
 

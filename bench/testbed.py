@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Testbed:
     """One PostgreSQL for all databases, one playground and one stand-in model for all systems."""
 
     postgres: EmbeddedPostgres
@@ -209,7 +209,7 @@ async def running(
 
 
 @asynccontextmanager
-async def open_ground(folder: Path) -> AsyncIterator[Ground]:
+async def open_testbed(folder: Path) -> AsyncIterator[Testbed]:
     """Run PostgreSQL, the playground and the stand-in model, with their data in `folder`."""
     playground = ("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml"))
     with EmbeddedPostgres(folder / "postgres") as postgres:
@@ -218,7 +218,7 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
             running("-m", "kioku_stand_in", settings={}, log=folder / "model.log") as model,
             aiohttp.ClientSession() as http,
         ):
-            ground = Ground(
+            testbed = Testbed(
                 postgres=postgres,
                 info=json.loads(await slack.line()),
                 model_url=json.loads(await model.line())["url"],
@@ -226,5 +226,5 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
                 folder=folder,
                 doubles={"Slack": slack, "model": model},
             )
-            await ground.model("settings", PACE)
-            yield ground
+            await testbed.model("settings", PACE)
+            yield testbed
