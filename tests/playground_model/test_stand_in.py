@@ -114,6 +114,14 @@ async def test_an_answer_is_built_on_the_memories(
     assert "soba" not in (await respond(client, question, tools=[])).output_text
 
 
+async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) -> None:
+    """Words of the conversation count as memories, and the newer ones of two."""
+    told = ["I like natto. I hate Emacs. I live in Osaka", "I don't like natto. I moved to Tokyo"]
+    answer = await respond(client, *told, "what do you remember about me?", tools=[])
+    lines = "- **I don't like natto**\n- **I hate Emacs**\n- **I moved to Tokyo**"
+    assert answer.output_text.endswith(lines)
+
+
 @pytest.mark.parametrize(
     ("message", "reply"),
     [

@@ -136,8 +136,8 @@ def _reply(said: Said, known: list[Memory], say: dict[str, str]) -> str:
     if not names:
         return say["nothing"]
     listed = "\n".join(f"- **{name}**" for name in names)
-    minded = [one for one in known if minds and (one.get("topic") in minds or not _likes(one))]
-    told = [say["mind"].format(_text(one, say)) for one in minded]
+    minded = [one for one in known if one["kind"] == kind or one.get("topic") in minds]
+    told = [say["mind"].format(_text(one, say)) for one in minded if one not in asked]
     return "\n".join([say.get(said.name, say["recall"]).format(*names, listed=listed), *told])
 
 
@@ -147,5 +147,6 @@ def _likes(memory: Memory) -> bool:
 
 def _text(memory: Memory, say: dict[str, str]) -> str:
     """Return a memory as it is told to the person."""
-    told = (str(memory[one]) for one in ("detail", "thing", "clause") if one in memory)
-    return next(told, "") if _likes(memory) else say["dislike"].format(memory["thing"])
+    if "thing" in memory and not _likes(memory):
+        return say["dislike"].format(memory["thing"])
+    return next((str(memory[one]) for one in ("detail", "thing", "clause") if one in memory), "")
