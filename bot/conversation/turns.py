@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, LiteralString, TypeAlias
@@ -12,25 +13,37 @@ from psycopg.rows import DictRow
 
 from bot.access import BEFORE, QuotaExceeded
 from bot.config import Settings
-from bot.conversation.claimed_message import OPEN, THREAD_SETTING, ClaimedMessage, begin, finish
-from bot.conversation.unformed import schedule_formation
+from bot.conversation.inbox import (
+    OPEN,
+    THREAD_SETTING,
+    ClaimedMessage,
+    Superseded,
+    check_ownership,
+    finish,
+    key_of,
+)
 from bot.people import (
     MEMORY_STATE,
     memory_state_of,
     note_informed,
     off_record,
 )
-from bot.queue.queue import Queue
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
 from bot.types import MemoryState
-from memory import DM, MemoryView, Person, Pool
+from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
 from memory.recall import first_memories
 
+FORM_MEMORIES = "form_memories"
+MAX_DELAY_FACTOR = 15
+"""The longest wait for formation, as a multiple of the seconds of quiet."""
 WORDS_LIMIT = 8_000
 HISTORY_TURNS = 10
+_MAX_QUESTION = 300  # characters
+_SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 _THREAD: LiteralString = "thread = %(thread)s"
 # People do not think in threads, and Slack opens one for every top-level direct message.
@@ -51,6 +64,25 @@ _UNFORMED: LiteralString = (
     " ORDER BY ts DESC LIMIT 100"
 )
 
+# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
+_KEPT: LiteralString = "ended_at IS NOT NULL AND %(kept)s AND %(question)s = '' AND %(words)s = ''"
+_BEGIN: LiteralString = (
+    "WITH earlier AS (SELECT begun_at AS begun, extract(epoch FROM now() - posting_since)::float8"
+    "  AS asked FROM messages WHERE id = %(id)s)"
+    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
+    " begun_at = COALESCE(begun_at, now()), posting_since = now(), model = NULL,"
+    f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
+    f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
+    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
+    " RETURNING reply_ts, begun IS NOT NULL AS again, asked,"
+    " interrupted OR revision <> %(revision)s AS changed"
+)
+_BEGIN_ASKED: LiteralString = (
+    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
+    " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
+    " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
+    " RETURNING reply_ts, false AS again, NULL::float8 AS asked, false AS changed"
+)
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = messages.team_id"
     " AND f.user_id = messages.user_id AND f.what = 'forgetting'"
@@ -169,7 +201,7 @@ class Turns:
                 raise QuotaExceeded(limit)
             memory_state = memory_state_of(row, self.settings.consent)
             forgotten = message.ts in row["forgotten"]
-            stored = await begin(
+            stored = await _begin(
                 connection,
                 claimed,
                 view.own.audience,
@@ -298,6 +330,45 @@ async def _read(
     return row
 
 
+async def _begin(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    audience: str,
+    question: str,
+    words: str,
+    *,
+    kept: bool,
+) -> DictRow:
+    """Store that the turn begins, or begins again: without the rating of its earlier answer.
+
+    Texts that are not to be `kept` are not stored. A message without an event, of POST /ask, is
+    stored here. Raises `Interrupted` if the message was deleted or erased, or if another worker
+    answers it.
+    """
+    message = claimed.message
+    stored = await connection.execute(
+        _BEGIN_ASKED if not message.event_id else _BEGIN,
+        {
+            **key_of(message),
+            "id": claimed.id,
+            "attempt": claimed.attempt_number,
+            "revision": claimed.revision,
+            "audience": audience,
+            "question": question if kept else "",
+            "words": words if kept else "",
+            "kept": kept,
+        },
+        prepare=True,
+    )
+    row = await stored.fetchone()
+    if row is None:
+        await check_ownership(connection, claimed)
+        raise Superseded
+    if row["again"]:
+        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
+    return row
+
+
 def _context(row: DictRow) -> dict[str, Any]:
     """Return `exchanges`, `recent_words` and `memories` of a turn."""
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
@@ -309,3 +380,47 @@ def _context(row: DictRow) -> dict[str, Any]:
 
 def _scope(message: Message) -> dict[str, str]:
     return {PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
+
+
+def final_question(reply: str) -> str | None:
+    """Return the last sentence of a reply if it ends with a question mark, else None."""
+    sentences = [one for one in _SENTENCES.split(reply.strip().rstrip("*_~` ")) if one]
+    if not sentences or not sentences[-1].endswith(("?", "？", "؟")):
+        return None
+    return sentences[-1][-_MAX_QUESTION:]
+
+
+async def schedule_formation(
+    connection: AsyncConnection[DictRow], queue: Queue, settings: Settings, namespace: Namespace
+) -> None:
+    """Schedule formation of unformed words, in the transaction that stores them.
+
+    A waiting job is postponed: a burst of messages is one formation that sees all of them. It waits
+    at most `MAX_DELAY_FACTOR` times the seconds of quiet.
+    """
+    if settings.formation != "off":
+        quiet = 0.0 if settings.formation == "hot" else settings.formation_delay
+        await form_after(connection, queue, namespace, quiet, at_most=quiet * MAX_DELAY_FACTOR)
+
+
+async def form_after(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    namespace: Namespace,
+    delay: float,
+    *,
+    at_most: float = 0.0,
+) -> None:
+    """Let a job form memories after `delay` seconds; postponed, `at_most` so many in all."""
+    person = namespace.person
+    await queue.debounce(
+        connection,
+        FORM_MEMORIES,
+        queue=BACKGROUND,
+        lock=f"{BACKGROUND}:{namespace.prefix}",
+        delay=delay,
+        at_most=max(delay, at_most),
+        team=person.team_id,
+        user=person.user_id,
+        audience=namespace.audience,
+    )

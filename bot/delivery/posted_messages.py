@@ -18,12 +18,7 @@ from uuid import UUID
 
 from psycopg import OperationalError
 
-from bot.conversation.claimed_message import (
-    STILL_OURS,
-    THREAD_SETTING,
-    Interrupted,
-    Superseded,
-)
+from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, Interrupted, Superseded
 from bot.conversation.turns import Turn
 from bot.logs import fault
 from bot.slack.client import (

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, Self
 
-from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
+from bot.conversation.inbox import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.posted_messages import PostedMessages, carried_out
 from bot.logs import fault

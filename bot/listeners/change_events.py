@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.app import App
-from bot.conversation.inbox import MessageChange
+from bot.conversation.edits import MessageChange
 from bot.memories.home import publish_later
 from bot.pipeline.changes import follow_change
 from bot.slack.messages import (

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.app import App
 from bot.config import Settings
-from bot.conversation.unformed import form_after
+from bot.conversation.turns import form_after
 from bot.people import read_off_conversations, read_settings
 from bot.slack.messages import MessageKey
 from bot.types import PersonSettings

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.texts import DELETE_TEXTS
+from bot.conversation.edits import DELETE_TEXTS
 from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
 from bot.types import Off, PersonSettings
 from bot.ui.messages import off_button, off_done

@@ -26,7 +26,7 @@ _CALL = ("type", "call_id", "name", "arguments")
 class AnswerSink(Protocol):
     """What an answer is written to while the model gives it: a stream in Slack, or a buffer.
 
-    Each method may raise `bot.conversation.claimed_message.Interrupted`: the answer must end.
+    Each method may raise `bot.conversation.inbox.Interrupted`: the answer must end.
     """
 
     async def check(self) -> None:

@@ -13,13 +13,14 @@ from contextlib import suppress
 from slack_sdk.errors import SlackApiError
 
 from bot.access import QuotaExceeded, claim_refusal
-from bot.conversation.claimed_message import (
+from bot.conversation.inbox import (
+    MAX_ATTEMPTS,
+    MAX_FAILURES,
     ClaimedMessage,
     Edited,
     Superseded,
     Withdrawn,
 )
-from bot.conversation.inbox import MAX_ATTEMPTS, MAX_FAILURES
 from bot.conversation.running import MAX_CRASHES
 from bot.conversation.turns import Outcome
 from bot.delivery.posted_messages import DeliveryFailed

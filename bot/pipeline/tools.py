@@ -19,9 +19,8 @@ from pydantic import BaseModel
 
 from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.texts import message_before
-from bot.conversation.turns import WORDS_LIMIT, Turn
-from bot.conversation.unformed import final_question
+from bot.conversation.edits import message_before
+from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.memories.cards import ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about
 from bot.memories.switches import MORNING, turn_off

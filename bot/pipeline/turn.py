@@ -13,7 +13,7 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
 from bot.app import App
-from bot.conversation.claimed_message import ClaimedMessage, Stopped
+from bot.conversation.inbox import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, Turn, Turns
 from bot.logs import add_log_field
 from bot.pipeline.answer import AnswerSink

@@ -12,7 +12,7 @@ from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.access import QuotaExceeded, admit
-from bot.conversation.claimed_message import ClaimedMessage
+from bot.conversation.inbox import ClaimedMessage
 from bot.locale import language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.messages import API_TEAM, Message, storable

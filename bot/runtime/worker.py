@@ -11,8 +11,8 @@ from functools import partial
 
 from procrastinate.retry import RetryStrategy
 
-from bot.conversation.texts import UPDATE_FROM_MESSAGE
-from bot.conversation.unformed import FORM_MEMORIES
+from bot.conversation.edits import UPDATE_FROM_MESSAGE
+from bot.conversation.turns import FORM_MEMORIES
 from bot.delivery.reply_stream import ReplyStream
 from bot.locale import LANGUAGES, say
 from bot.memories.data import DELETE_FILE, delete_file

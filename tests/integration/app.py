@@ -18,10 +18,9 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.edits import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import Inbox
-from bot.conversation.texts import UPDATE_FROM_MESSAGE
-from bot.conversation.turns import Turns
-from bot.conversation.unformed import FORM_MEMORIES
+from bot.conversation.turns import FORM_MEMORIES, Turns
 from bot.listeners.app import BoltApp, create_bolt_app
 from bot.listeners.change_events import note_event
 from bot.listeners.interactions import Interactions

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.config import Settings
-from bot.conversation.claimed_message import THREAD_SETTING, ClaimedMessage, Stopped
+from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, Stopped
 from bot.conversation.turns import Turn, Turns
 from bot.delivery.reply_stream import ReplyStream, Sessions
 from bot.locale import Language, say

@@ -13,10 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.unformed import read_unformed
+from bot.conversation.inbox import ClaimedMessage
 from bot.memories.forgetting import delete_forgotten_texts
-from bot.pipeline.formation import form_memories
+from bot.pipeline.formation import form_memories, read_unformed
 from memory import (
     DM,
     ChangeGone,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access import begin_request
-from bot.conversation.texts import delete_texts
+from bot.conversation.edits import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.runtime.maintenance import end_history

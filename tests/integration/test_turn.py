@@ -9,8 +9,7 @@ from functools import partial
 
 import pytest
 
-from bot.conversation.claimed_message import Edited
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_FAILURES, Edited
 from bot.conversation.running import MAX_CRASHES
 from bot.locale import say
 from bot.slack.messages import Message

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from bot.conversation.unformed import final_question
+from bot.conversation.turns import final_question
 from bot.delivery import reply_stream
 from bot.delivery.reply_stream import title_of
 from bot.pipeline import links
