@@ -24,13 +24,13 @@ from bot.conversation.inbox import (
 )
 from bot.people import (
     MEMORY_STATE,
+    MemoryState,
     memory_state_of,
     note_informed,
     off_record,
 )
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
-from bot.types import MemoryState
 from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step

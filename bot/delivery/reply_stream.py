@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 from bot.conversation.inbox import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.posted_messages import PostedMessages, carried_out
+from bot.locale import Reader
 from bot.logs import fault
 from bot.people import People
 from bot.slack.client import (
@@ -34,7 +35,6 @@ from bot.slack.messages import Message, split_thread_key
 from bot.types import Task
 from bot.ui.blocks import Block
 from bot.ui.messages import PayloadMaker
-from bot.ui.reader import Reader
 from bot.ui.reply import PART_LIMIT, Chunk, footer, task_chunk
 from memory import DM, Pool
 

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from bot.app import App
 from bot.conversation.edits import read_message_later
+from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
@@ -21,7 +22,6 @@ from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
-from bot.ui.reader import Reader
 from memory import (
     ChangeGone,
     Forgotten,

@@ -11,14 +11,13 @@ from uuid import UUID
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
-from bot.people import read_off_conversations, read_settings
+from bot.locale import Reader
+from bot.people import PersonSettings, person_refusal, read_off_conversations, read_settings
 from bot.slack.messages import MessageKey
-from bot.types import PersonSettings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content, Position
-from bot.ui.reader import Reader
 from memory import (
     Change,
     Person,
@@ -46,7 +45,7 @@ async def read_panel(
         off=settings.off(app.settings.consent),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
-        refusal=app.refuses_person(person),
+        refusal=person_refusal(app.settings, person),
         questions=questions,
         unformed=unformed,
         handling=data_handling(app, reader, settings) if home else (),

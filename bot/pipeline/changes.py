@@ -18,7 +18,7 @@ from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.delivery.reply_stream import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
-from bot.people import read_memory_state
+from bot.people import read_memory_state, refusal_in
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -60,7 +60,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
         if row is not None and row["reworded"]:
             formed = row["formed"]
             state = await read_memory_state(connection, person, *here, app.settings.consent)
-            if state.off or app.refuses(person, change.channel_id, row["audience"]):
+            if state.off or refusal_in(app.settings, person, change.channel_id, row["audience"]):
                 await delete_texts(connection, person, row["id"])
             elif words:
                 namespace = person.namespace(row["audience"])

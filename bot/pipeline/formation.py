@@ -11,13 +11,11 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import count_tokens
 from bot.app import App
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, show_now
-from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
-from bot.types import PersonSettings
+from bot.people import SETTINGS, SETTINGS_JOIN, PersonSettings, settings_of
 from memory import (
     DM,
     FormationResult,
@@ -30,7 +28,7 @@ from memory import (
     Pool,
     memory_view,
 )
-from memory.metrics import count, step
+from memory.metrics import count, count_tokens, step
 from memory.postgres import person_statement, person_transaction
 from memory.store import embed_missing
 

@@ -25,12 +25,12 @@ from bot.conversation.running import MAX_CRASHES
 from bot.conversation.turns import Outcome
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.logs import fault, log_fields
+from bot.people import Refusal, refusal_in
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.turn import OpenReplySink, TurnDependencies, create_turn
 from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
 from bot.slack.messages import plain, typed
-from bot.types import Refusal
 from bot.ui.blocks import payload
 from memory import DM
 from memory.metrics import count, step
@@ -123,7 +123,9 @@ class ThreadWorker:
             log.error("message %s was given up: even the apology ends the process", claimed.id)
             self._activate(claimed)
             await self._give_up(claimed)
-        elif refusal := self.app.refuses(message.person, message.channel_id, message.audience):
+        elif refusal := refusal_in(
+            self.app.settings, message.person, message.channel_id, message.audience
+        ):
             await self._refuse_access(claimed, refusal)
         elif claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
             await self._reply(claimed, "turn_failed")

@@ -19,7 +19,6 @@ from typing import Any
 import openai
 from babel.core import get_global
 
-from bot.access import count_tokens
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.pipeline.answer import AnswerSink, StreamedAnswer, printable, sent_back, text_of
@@ -31,7 +30,7 @@ from bot.slack.messages import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, Reply, Task, TaskState
 from memory import Person
 from memory.formation import TokenUse
-from memory.metrics import count, step, step_ended
+from memory.metrics import count, count_tokens, step, step_ended
 from memory.tools import function_tool, read_arguments
 
 log = logging.getLogger(__name__)

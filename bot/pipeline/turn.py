@@ -15,6 +15,7 @@ from langgraph.pregel import Pregel
 from bot.app import App
 from bot.conversation.inbox import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, Turn, Turns
+from bot.locale import Reader
 from bot.logs import add_log_field
 from bot.pipeline.answer import AnswerSink
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
@@ -25,7 +26,6 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message, plain, typed
 from bot.ui.messages import PayloadMaker
-from bot.ui.reader import Reader
 from bot.ui.reply import reply_text, with_notes
 from memory import DM, Memory, recall_memories
 from memory.metrics import step_ended

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from bot.types import Off
+from bot.locale import Reader
+from bot.people import Off
 from bot.ui.blocks import (
     LINE_LIMIT,
     VALUE_LIMIT,
@@ -42,7 +43,6 @@ from bot.ui.panel import (
     undo_button,
 )
 from bot.ui.promises import due_of, is_open, remind_at
-from bot.ui.reader import Reader
 from memory import Change, Memory, Person, Question, Reason, Refusal
 from memory.store import MAX_MEMORIES
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, cast, get_args
 
-from bot.types import Off, Refusal
+from bot.locale import Reader
+from bot.people import Off, Refusal
 from bot.ui.blocks import (
     BLOCK_ID_LIMIT,
     Block,
@@ -39,7 +40,6 @@ from bot.ui.lines import (
     question_line,
 )
 from bot.ui.promises import is_open
-from bot.ui.reader import Reader
 from memory import COLLEAGUES, Change, Memory, Person, Question
 
 # The ids of everything that can be clicked; `ACTIONS` of bot/memories/clicks.py does what they say.

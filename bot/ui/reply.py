@@ -6,11 +6,12 @@ import re
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task
+from bot.locale import Reader
+from bot.people import MemoryState
+from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
 from bot.ui.blocks import Block, button, note, plain_text, shortened
 from bot.ui.lines import off_line
 from bot.ui.panel import FEEDBACK, SHOW, Position
-from bot.ui.reader import Reader
 
 # A markdown block takes 12,000 characters a message.
 PART_LIMIT = 11_500

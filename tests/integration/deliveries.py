@@ -15,11 +15,10 @@ from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, Stopped
 from bot.conversation.turns import Turn, Turns
 from bot.delivery.reply_stream import ReplyStream, Sessions
 from bot.locale import Language, say
-from bot.people import People
+from bot.people import MemoryState, People, PersonSettings
 from bot.queue.queue import Queue
 from bot.slack.client import Installations
 from bot.slack.messages import Message
-from bot.types import MemoryState, PersonSettings
 from memory import DM, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows

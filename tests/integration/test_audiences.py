@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from bot.listeners.interactions import person_of
+from bot.locale import Reader
 from bot.slack.messages import read_message
 from bot.ui.panel import Content, Position, panel
-from bot.ui.reader import Reader
 from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread

@@ -13,6 +13,7 @@ import pytest
 from bot.conversation.turns import final_question
 from bot.delivery import reply_stream
 from bot.delivery.reply_stream import title_of
+from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter
@@ -25,7 +26,6 @@ from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from bot.ui.panel import Position
-from bot.ui.reader import Reader
 from memory.credentials import redact
 from memory.credentials.redaction import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
