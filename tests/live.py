@@ -29,7 +29,7 @@ from bot.slack.client import (
     delete_message,
     error_code,
 )
-from bot.ui.reply import footer, text_chunk
+from bot.ui.blocks import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
 _retry = partial(RateLimits().retry, "", "")

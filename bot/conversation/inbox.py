@@ -64,11 +64,10 @@ _STORE: LiteralString = (
     f"WITH place AS MATERIALIZED (SELECT {_BEGINS} AS begins),"
     f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, worker)"
     f" SELECT {_VALUES}, %(message)s, begins::int, CASE WHEN begins THEN %(worker)s::bigint END"
-    f" FROM place WHERE %(addressed)s OR {_FOLLOWED}"
+    f" FROM place WHERE (%(addressed)s OR {_FOLLOWED}) AND NOT EXISTS"
+    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY})"
     " ON CONFLICT (team_id, channel_id, ts) DO NOTHING RETURNING id, worker IS NOT NULL AS begins)"
-    " SELECT stored.*, EXISTS"
-    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY}) AS unserved"
-    " FROM stored"
+    " SELECT * FROM stored"
 )
 # Nothing else than that it is known can keep a message that waits from being stored.
 _STORE_WAITING: LiteralString = _STORE.replace(
@@ -173,8 +172,9 @@ class Inbox:
         A message is not stored if it is already known: the same (team, channel, ts), as for a
         mention that comes both as ``message`` and ``app_mention``. Nor is one that does not address
         the bot, except in a thread in which its author has asked the bot, and the bot was asked or
-        answered in the last 30 minutes. `edited`: its edit came first; it must be newer than the
-        bot's part in the thread. Raises `psycopg.OperationalError`.
+        answered in the last 30 minutes; nor one of a workspace that has removed the app. `edited`:
+        its edit came first; it must be newer than the bot's part in the thread. Raises
+        `psycopg.OperationalError`.
         """
         values = {**values_of(message), "before": message.ts if edited else _AT_ANY_TIME}
         with self.threads.place(message.thread) as worker:
@@ -188,7 +188,7 @@ class Inbox:
                     self.threads.look()
                 elif self.threads.run(message.thread):
                     self._begun[message.thread] = ClaimedMessage(
-                        id=row["id"], message=message, more=False, unserved=row["unserved"]
+                        id=row["id"], message=message, more=False
                     )
         return bool(stored)
 

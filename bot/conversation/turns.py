@@ -31,7 +31,7 @@ from bot.people import (
 )
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
-from memory import DM, MemoryView, Namespace, Person, Pool
+from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
@@ -92,6 +92,7 @@ _FORGOTTEN_SINCE: LiteralString = (
 _OFF_RECORD: LiteralString = off_record("messages")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
+ReadView: TypeAlias = Callable[[Message], Awaitable[MemoryView]]
 RepeatNotice: TypeAlias = Callable[[Queue, AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 """Shows the notice of a turn, if it has one, once the caller's transaction is committed."""
 
@@ -157,6 +158,17 @@ class Turn:
         return self.memory_state.on_record and self.message.ts not in self.forgotten_messages
 
     @property
+    def lacks_thread(self) -> bool:
+        """Whether messages of its thread are not in its history, and are to be read from Slack.
+
+        Not of a direct message, whose threads are the bot's own, nor of a thread that has a turn
+        already or just begins. Where memory is off there is no history, and the thread is read.
+        """
+        message = self.message
+        known = message.audience == DM or any(e.thread == message.thread for e in self.exchanges)
+        return not message.opens_thread and (not known or self.memory_state.off is not None)
+
+    @property
     def last_reply(self) -> str | None:
         """The app's last reply to the person."""
         own = [one.reply for one in self.exchanges if one.user_id == self.message.user_id]
@@ -165,19 +177,28 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
+    """Reads and writes of one turn; each is one transaction in the person's and thread's scope.
+
+    `read_view` returns what may be seen in the conversation of a message that is not direct.
+    """
 
     pool: Pool
     _: KW_ONLY
+    read_view: ReadView
     queue: Queue
     settings: Settings
     repeat_notice: RepeatNotice
+
+    async def view(self, message: Message) -> MemoryView:
+        """Return what may be seen, and where it is remembered, in the message's conversation."""
+        if message.audience == DM:
+            return memory_view(message.person.namespace(DM))
+        return await self.read_view(message)
 
     @step("begin")
     async def begin(
         self,
         claimed: ClaimedMessage,
-        view: MemoryView,
         *,
         question: str,
         words: str,
@@ -186,13 +207,13 @@ class Turns:
         """Store the turn of a message that is about to be answered; read what it begins with.
 
         Exchanges are the thread's (in a direct message also the last day's across its threads).
-        Recent words are the person's own that no formation has taken up, of turns that `view` may
+        Recent words are the person's own that no formation has taken up, of turns that the view may
         see. Where memory is off there is neither, and there are no memories.
 
         What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
         it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
         """
-        message = claimed.message
+        message, view = claimed.message, await self.view(claimed.message)
         redacted_question, redacted_words = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
             limit = self.settings.person_messages_per_hour if limited else 0

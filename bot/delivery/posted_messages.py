@@ -32,8 +32,16 @@ from bot.slack.client import (
     error_code,
     is_passing,
 )
-from bot.ui.blocks import Block, escaped, shortened
-from bot.ui.reply import FALLBACK_LIMIT, MESSAGE_TEXT_LIMIT, Chunk, markdown, text_chunk
+from bot.ui.blocks import (
+    FALLBACK_LIMIT,
+    MESSAGE_TEXT_LIMIT,
+    Block,
+    Chunk,
+    escaped,
+    markdown,
+    shortened,
+    text_chunk,
+)
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement

@@ -37,7 +37,8 @@ from bot.slack.messages import UNREADABLE, installation_team, plain, user_key
 from bot.ui.blocks import Payload, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
-from bot.ui.panel import Click, Done, Position, panel, position_in
+from bot.ui.panel import Click, Done, panel
+from bot.ui.positions import Position, position_in
 from memory import Person
 from memory.postgres import transaction_timeout
 

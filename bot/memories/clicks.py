@@ -28,11 +28,11 @@ from bot.ui import forms
 from bot.ui.blocks import SlackView
 from bot.ui.lines import changes_line
 from bot.ui.messages import forget_button
-from bot.ui.panel import (
+from bot.ui.panel import EVERYTHING, Click, Done
+from bot.ui.positions import (
     ADD,
     ANSWER,
     DELETE,
-    EVERYTHING,
     EXPORT,
     FEEDBACK,
     FORGET,
@@ -44,8 +44,6 @@ from bot.ui.panel import (
     SHOW,
     SWITCH,
     UNDO,
-    Click,
-    Done,
     Position,
 )
 from memory import (

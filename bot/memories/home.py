@@ -15,7 +15,8 @@ from bot.people import PersonSettings
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.ui.panel import Content, Done, Position, panel
+from bot.ui.panel import Content, Done, panel
+from bot.ui.positions import Position
 from memory import Person, Pool
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from bot.slack.messages import MessageKey
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
-from bot.ui.panel import PAGE_SIZE, Content, Position
+from bot.ui.panel import PAGE_SIZE, Content
+from bot.ui.positions import Position
 from memory import (
     Change,
     Person,

@@ -133,7 +133,8 @@ class Toolbox:
     @property
     def noticed(self) -> bool:
         """Whether memories were changed, or the words left a question open: a notice says so."""
-        return bool(notable_changes(self._memory.changes) or self._memory.questions)
+        memory = self._memory
+        return bool(memory.questions or (memory.changes and notable_changes(memory.changes)))
 
     @property
     def acted(self) -> bool:

@@ -84,7 +84,13 @@ def create_turn_dependencies(
         people=People(pool, slack),
         audiences=Audiences(pool, slack),
     )
-    turns = Turns(pool, queue=queue, settings=settings, repeat_notice=repeat_notice)
+    turns = Turns(
+        pool,
+        read_view=app.audiences.view,
+        queue=queue,
+        settings=settings,
+        repeat_notice=repeat_notice,
+    )
     models = [ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)]
     if settings.fallback_model is not None:
         models.append(ModelRequests(model, model=settings.fallback_model, effort=None))

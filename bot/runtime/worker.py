@@ -23,8 +23,7 @@ from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline import backfill
 from bot.pipeline.changes import update_from_message
 from bot.pipeline.formation import form_memories
-from bot.pipeline.receive import ThreadWorker
-from bot.pipeline.turn import TurnDependencies
+from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
 from memory import Former

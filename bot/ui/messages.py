@@ -29,19 +29,8 @@ from bot.ui.lines import (
     question_line,
     value_line,
 )
-from bot.ui.panel import (
-    FORGET,
-    MENU,
-    PROMISE,
-    REMEMBER,
-    SHOW,
-    SWITCH,
-    Done,
-    Position,
-    answer_buttons,
-    consent_buttons,
-    undo_button,
-)
+from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
+from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import due_of, is_open, remind_at
 from memory import Change, Memory, Person, Question, Reason, Refusal
 from memory.store import MAX_MEMORIES

@@ -7,7 +7,7 @@ import pytest
 from bot.locale import Reader
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.reply import Replier
-from bot.ui.reply import task_chunk
+from bot.ui.blocks import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

@@ -47,17 +47,8 @@ from bot.ui.messages import (
     open_payload,
     refusal_done,
 )
-from bot.ui.panel import (
-    EVERYTHING,
-    PAGE_SIZE,
-    WORDS_LIMIT,
-    Content,
-    Done,
-    List,
-    Position,
-    panel,
-    position_in,
-)
+from bot.ui.panel import EVERYTHING, PAGE_SIZE, Content, Done, panel
+from bot.ui.positions import WORDS_LIMIT, List, Position, position_in
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from slack_playground.blocks import (
     ALL_CHARACTERS,
