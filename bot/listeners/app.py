@@ -205,7 +205,7 @@ async def _store(app: App, body: dict[str, Any], bot_user_id: str) -> None:
     message, event = read_message(body, bot_user_id), body["event"]
     if message is not None:
         await store_message(app, message)
-    elif _changes_message_of_app(event):
+    elif _is_of_an_app(event):
         return
     elif event.get("type") in DEPARTURES or await app.workspaces.serves(installation_team(body)):
         await note_event(app, body)
@@ -225,10 +225,10 @@ async def store_message(app: App, message: Message) -> bool:
     return stored
 
 
-def _changes_message_of_app(event: Mapping[str, Any]) -> bool:
-    """Return whether a message of an app changed: those of this one do while they are streamed."""
-    versions = (event.get("message"), event.get("previous_message"))
-    return any(one.get("bot_id") for one in versions if isinstance(one, dict))
+def _is_of_an_app(event: Mapping[str, Any]) -> bool:
+    """Return whether an app's message came or changed; this app's come and change as it answers."""
+    messages = (event, event.get("message"), event.get("previous_message"))
+    return any(one.get("bot_id") for one in messages if isinstance(one, dict))
 
 
 async def note_event(app: App, body: Mapping[str, Any]) -> None:
