@@ -1,1 +1,1 @@
-"""Measurements, side by side in one run."""
+"""Measurements of Kioku and its peers."""

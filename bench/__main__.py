@@ -1,7 +1,7 @@
 """``python -m bench``: run every measurement, write the metrics and their page, print a table.
 
-``QUICK=1`` takes about two minutes. With names of parts only these run, and nothing is written.
-``python -m bench public FOLDER`` is `bench.public`.
+``QUICK=1`` takes about four minutes. With names of parts only these run, and nothing is written.
+``python -m bench public FOLDER`` runs `bench.public`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import costs, load, plan, public, report, results, search, side_by_side, starts
-from bench.forgetting import measure as measure_forgetting
-from bench.ground import ROOT, Ground, open_ground
 from bench.plan import Plan
+from bench.testbed import ROOT, Testbed, open_testbed
 
-Part = Callable[[Ground, Plan], Awaitable[dict[str, float]]]
+Part = Callable[[Testbed, Plan], Awaitable[dict[str, float]]]
 
 PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
     "costs": costs.measure,
     "search": search.measure,
-    "forgetting": measure_forgetting,
     "load": load.measure,
     "starts": starts.measure,
 }
-"""Each returns its metrics; all run on one ground, on databases of their own."""
+"""Each returns its metrics. All share one `Testbed`, and each has databases of its own."""
 
 
 async def run(names: list[str], chosen: Plan) -> dict[str, float]:
@@ -36,10 +34,10 @@ async def run(names: list[str], chosen: Plan) -> dict[str, float]:
     found: dict[str, float] = {}
     # A short name: PostgreSQL's sockets lie below it.
     with tempfile.TemporaryDirectory(prefix="kb-") as folder:
-        async with open_ground(Path(folder)) as ground:
+        async with open_testbed(Path(folder)) as testbed:
             for name in names:
                 began = time.monotonic()
-                found |= await PARTS[name](ground, chosen)
+                found |= await PARTS[name](testbed, chosen)
                 print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 

@@ -7,27 +7,24 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.side_by_side import prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
-from bench.wire import Said, counted
+from bench.testbed import Testbed
 
-SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
-# Else the answers of a burst may come further apart than this, and it is formed in parts.
+# Long enough for all answers of a burst to come before its formation, so that it is formed once.
 _DELAY_SECONDS = 3
 BURST = 10
-# The app's maintenance job begins with each minute: between these seconds of it none runs.
+# The app's maintenance job begins with each minute and does not run between these seconds of it.
 _BETWEEN_JOBS = (10.0, 55.0)
 
 
-async def asked(ground: Ground) -> Counter[str]:
-    """Return the calls of models, of embeddings, and the characters sent since the last call."""
-    entries = (await ground.model("journal"))["entries"]
-    await ground.model("journal", method="DELETE")
+async def asked(testbed: Testbed) -> Counter[str]:
+    """Return the counts of model calls, embedding calls and characters sent since this last ran."""
+    entries = (await testbed.model("journal"))["entries"]
+    await testbed.model("journal", method="DELETE")
     calls = [entry for entry in entries if entry["endpoint"] in ("responses", "chat")]
     return Counter(
         calls=len(calls),
@@ -37,7 +34,7 @@ async def asked(ground: Ground) -> Counter[str]:
 
 
 def work(count: int) -> list[str]:
-    """Return messages: something to remember and a question, by turns."""
+    """Return messages, alternately something to remember and a question."""
     told = (
         f"{TOPICS[n % len(TOPICS)]}に興味があります。技術トピックの{n}番目です。"
         for n in range(count)
@@ -45,28 +42,19 @@ def work(count: int) -> list[str]:
     return [text if n % 2 == 0 else QUESTION for n, text in enumerate(told)]
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
-    """Count for every system: messages, the first ones of somebody new, a burst, and thanks."""
-    async with AsyncExitStack() as stack:
-        said: dict[str, Said] = {}
-        addresses: dict[str, str] = {}
-        for name in SYSTEMS:
-            direct = ground.app_database("app_costs") if name == "app" else ""
-            direct = direct or ground.database(f"{name}_costs")
-            counting = counted(direct, ground.folder / name[:2])
-            addresses[name], said[name] = await stack.enter_async_context(counting)
-        opened = open_systems(ground, "costs", addresses=addresses, delay=_DELAY_SECONDS)
-        systems = await stack.enter_async_context(opened)
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
+    """Count what every system sends at rest, for messages, for a burst and for thanks."""
+    found: dict[str, float] = {}
+    async with open_systems(testbed, "costs", counting=True, delay=_DELAY_SECONDS) as systems:
         await systems.warm(1)
         await _until_second(_BETWEEN_JOBS[0])
-        before = {name: Counter(one) for name, one in said.items()}
+        before = {name: Counter(one) for name, one in systems.traffic.items()}
         seconds = _BETWEEN_JOBS[1] - _BETWEEN_JOBS[0]
         await asyncio.sleep(seconds)
-        rest = {name: one - before[name] for name, one in said.items()}
-        found: dict[str, float] = {}
-        for name in SYSTEMS:
+        rest = {name: one - before[name] for name, one in systems.traffic.items()}
+        for name in ("app", *PEERS):
             idle = {what: sent / seconds for what, sent in rest[name].items()}
-            counts = await _count(systems, name, said[name], idle, plan.counted)
+            counts = await _count(systems, name, idle, plan.counted)
             found |= {f"{prefix(name)}{metric}": value for metric, value in counts.items()}
     return found
 
@@ -76,32 +64,33 @@ async def _until_second(second: float) -> None:
 
 
 async def _count(
-    systems: Systems, name: str, said: Said, idle: Mapping[str, float], count: int
+    systems: Systems, name: str, idle: Mapping[str, float], count: int
 ) -> dict[str, float]:
-    """Count for `count` messages one by one, each with its formation before the next, and others.
+    """Return the metrics of a system; `count` messages are sent one by one.
 
-    `idle` is what the system sends to PostgreSQL in a second with nothing to do. Of the
-    requests to models replies and memories count, each with its tools; a token is four characters.
+    Each message is formed before the next is sent. `idle` is what the system sends to PostgreSQL in
+    a second at rest, which is subtracted. The tokens of a request are its characters divided by
+    four, tools included; requests for embeddings do not count.
     """
-    ground, person = systems.ground, systems.people[0]
+    testbed, person, traffic = systems.testbed, systems.people[0], systems.traffic[name]
 
     async def say(*texts: str, by: str = person) -> Counter[str]:
-        """Say these at the same moment; return what the model was asked for them."""
+        """Send these at the same moment; return what `asked` counts for them."""
         replies = await systems.turns(name, [(by, text) for text in texts])
         if any(one.ready is None for one in replies):
             raise RuntimeError(f"A turn of {name} failed: see its log.")
-        return await asked(ground)
+        return await asked(testbed)
 
     async def one_by_one(texts: Sequence[str]) -> Counter[str]:
         return sum([await say(text) for text in texts], Counter[str]())
 
     if name == "app":
         await _until_second(_BETWEEN_JOBS[0])
-    await asked(ground)
-    began, before = time.monotonic(), Counter(said)
+    await asked(testbed)
+    began, before = time.monotonic(), Counter(traffic)
     model = await one_by_one(work(count))
-    seconds, used = time.monotonic() - began, said - before
-    somebody = await ground.person(f"New{name}")
+    seconds, used = time.monotonic() - began, traffic - before
+    somebody = await testbed.person(f"New{name}")
     teaching = await say(f"{TOPICS[0]}に興味があります", by=somebody)
     plain = await say(QUESTION, by=somebody)
     burst = await (say(*work(BURST)) if name == "app" else one_by_one(work(BURST)))

@@ -1,4 +1,4 @@
-"""The environment that mem0 runs in: its own, from pinned and hashed packages."""
+"""The virtual environment of mem0, made from pinned and hashed packages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import subprocess
 import sys
 import venv
 
-from bench.ground import ROOT
+from bench.testbed import ROOT
 
 LOCK = ROOT / "bench" / "mem0-requirements.lock"
 FOLDER = ROOT / "build" / "bench" / "mem0"
 
 
 def python() -> str:
-    """Return the interpreter of mem0's environment, which is created when the lock changes.
+    """Return the interpreter of mem0's environment, which is made again when the lock changes.
 
     Raises `subprocess.CalledProcessError` if pip reaches no package index.
     """

@@ -1,4 +1,4 @@
-"""Sizes of the measurements: ``QUICK=1``, and the default."""
+"""The sizes of the measurements: by default, and with ``QUICK=1``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = Plan(
     rounds=1,
     people=20,
     counted=2,
-    replicas=(1,),
+    replicas=(1, 2),
     writers=(32,),
     load_seconds=3,
     sustained_seconds=4,

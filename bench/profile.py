@@ -1,7 +1,8 @@
-"""``python -m bench.profile``: where the time of a turn goes, by step, process and function.
+"""``python -m bench.profile``: the time of a turn by step, process and function.
 
-``TURNS`` (60) people's messages come one after the other. The app's process is this module again,
-with a file to write to and the arguments of `kioku`; SIGUSR1 makes it begin to count.
+``TURNS`` messages (60 unless set) of a few people are sent one after the other. The app's process
+runs this module too, with a file to write to and the arguments of `kioku`; SIGUSR1 makes it begin
+to count.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings it
 
-from bench.ground import PACE, Ground, open_ground
 from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
 from bench.results import quantile
 from bench.systems import QUESTION
+from bench.testbed import PACE, Testbed, open_testbed
 from memory.metrics import recorded
 
 _PEOPLE = 6
@@ -34,7 +35,7 @@ _SAMPLE_SECONDS = 0.001
 
 
 class Ledger:
-    """Steps of the app, and samples of its main thread by its CPU time."""
+    """Durations of the app's steps, and samples of its main thread, one each ms of CPU time."""
 
     def __init__(self) -> None:
         self.steps: defaultdict[str, list[float]] = defaultdict(list)
@@ -69,12 +70,12 @@ class Ledger:
 
 
 def profiled(path: Path, arguments: list[str]) -> int:
-    """Run `kioku` and write where its time went; return its exit code."""
+    """Run `kioku` and write what was counted to `path`; return its exit code."""
     from bot.runtime.cli import main as kioku
 
     ledger = Ledger()
     wakeup: Any = signal.set_wakeup_fd
-    # asyncio would complain of each signal that it has no room to note.
+    # asyncio would log a warning for each signal that does not fit into its buffer.
     setattr(signal, "set_wakeup_fd", lambda fd, **_: wakeup(fd, warn_on_full_buffer=False))  # noqa: B010
     signal.signal(signal.SIGUSR1, ledger.begin)
     signal.signal(signal.SIGPROF, ledger.sample)
@@ -87,39 +88,39 @@ def profiled(path: Path, arguments: list[str]) -> int:
         ledger.write(path)
 
 
-def _cpu(ground: Ground) -> Counter[str]:
+def _cpu(testbed: Testbed) -> Counter[str]:
     """Return the CPU seconds so far of the processes beside the app."""
-    found = Counter({name: one.cpu_seconds() for name, one in ground.doubles.items()})
+    found = Counter({name: one.cpu_seconds() for name, one in testbed.doubles.items()})
     for one in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # as a connection of PostgreSQL that was closed
+        with suppress(psutil.NoSuchProcess):  # such as a process of a connection that was closed
             found["PostgreSQL"] += sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
     return found
 
 
 async def run(turns: int) -> None:
-    """Let people ask one after the other, and print the tables."""
+    """Send the messages one after the other, and print the tables."""
     with tempfile.TemporaryDirectory(prefix="kb-") as name:
         told = Path(name) / "profile.json"
         command = ("-m", "bench.profile", str(told), "run")
-        async with open_ground(Path(name)) as ground:
-            await ground.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
-            address = ground.app_database("profile")
+        async with open_testbed(Path(name)) as testbed:
+            await testbed.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
+            address = testbed.app_database("profile")
             async with (
-                ground.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
-                Replies.opened(ground) as replies,
+                testbed.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
+                Replies.opened(testbed) as replies,
             ):
-                people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
+                people = [await testbed.person(f"P{number}") for number in range(_PEOPLE)]
                 ready: list[float] = []
-                before = _cpu(ground)
+                before = _cpu(testbed)
                 for number in range(_PEOPLE + turns):
                     if number == _PEOPLE:
-                        await ground.formed(address)
+                        await testbed.formed(address)
                         app.process.send_signal(signal.SIGUSR1)
-                        ready, before = [], _cpu(ground)
+                        ready, before = [], _cpu(testbed)
                     reply = await replies.ask(people[number % _PEOPLE], QUESTION)
                     ready.append(reply.ready or 0.0)
-                await ground.formed(address)
-                beside = _cpu(ground) - before
+                await testbed.formed(address)
+                beside = _cpu(testbed) - before
         steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
     print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
     for step, seconds in {"reply ready": [one / 1000 for one in ready], **steps}.items():

@@ -1,8 +1,8 @@
 """``python -m bench public FOLDER``: the evidence rule and recall on data that others published.
 
-`FOLDER` holds checkouts of the repositories in `SOURCES`; nothing of them is in this repository.
-Recall runs through the app's own `recall_memories` on PostgreSQL, with the small multilingual model
-of ``bench/public-requirements.lock``, whose weights are in its package. No model judges anything.
+`FOLDER` holds checkouts of the repositories in `SOURCES`; this repository has none of their data.
+Recall is measured with the app's own `recall_memories` on PostgreSQL and the small multilingual
+model of ``bench/public-requirements.lock``, whose weights are in its package. No model judges.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import openai
 import psycopg
 from psycopg.types.json import Jsonb
 
-from bench.ground import open_ground
 from bench.results import PUBLIC, write
 from bench.search import TEAM
+from bench.testbed import open_testbed
 from bot.queue.migrations import migrations
 from memory import (
     DM,
@@ -53,6 +53,9 @@ _VECTOR = (
     " VALUES (%s, %s, 'content', %s::real[]::vector)"
 )
 
+Memories: TypeAlias = list[tuple[str, str]]
+"""User and text of each memory, by number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -63,31 +66,18 @@ class Question:
     answers: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
-    """Memories (user, text) by number, and the questions about them."""
-
-    name: str
-    memories: Sequence[tuple[str, str]]
-    questions: Sequence[Question]
-
-
 def _json(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-def preferences(folder: Path) -> Set:
+def preferences(folder: Path) -> tuple[Memories, list[Question]]:
     """Return PrefEval's explicit preferences as one person's memories, each with its question."""
     files = sorted((folder / "benchmark_dataset" / "explicit_preference").glob("*.json"))
     pairs = [pair for file in files for pair in _json(file)]
-    return Set(
-        name="prefeval",
-        memories=[("UPREF", str(pair["preference"])) for pair in pairs],
-        questions=[
-            Question(user="UPREF", text=str(pair["question"]), answers=frozenset({number}))
-            for number, pair in enumerate(pairs)
-        ],
-    )
+    return [("UPREF", str(pair["preference"])) for pair in pairs], [
+        Question(user="UPREF", text=str(pair["question"]), answers=frozenset({number}))
+        for number, pair in enumerate(pairs)
+    ]
 
 
 def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -98,13 +88,13 @@ def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield turn["dia_id"], f"{turn['speaker']}: {turn['text']}"
 
 
-def conversations(folder: Path, audit: Path) -> Set:
-    """Return LoCoMo's turns as the memories of ten people, with the evidence that the audit mends.
+def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
+    """Return LoCoMo's turns as ten people's memories, with the evidence as the audit corrects it.
 
     Questions without evidence, or without an answer (category 5), are left out.
     """
-    mended = {one["question_id"]: one for one in _json(audit / "errors.json")}
-    memories: list[tuple[str, str]] = []
+    corrected = {one["question_id"]: one for one in _json(audit / "errors.json")}
+    memories: Memories = []
     questions = []
     for number, sample in enumerate(_json(folder / "data" / "locomo10.json")):
         user, numbers = f"ULOCOMO{number}", dict[str, int]()
@@ -112,13 +102,13 @@ def conversations(folder: Path, audit: Path) -> Set:
             numbers[turn] = len(memories)
             memories.append((user, text))
         for index, asked in enumerate(sample["qa"]):
-            error = mended.get(f"locomo_{number}_qa{index}", {})
+            error = corrected.get(f"locomo_{number}_qa{index}", {})
             cited = error.get("correct_evidence") or asked.get("evidence") or []
             ids = {turn for one in cited for turn in _TURN.findall(str(one))}
             answers = frozenset(numbers[turn] for turn in ids if turn in numbers)
             if answers and asked["category"] != _ADVERSARIAL:
                 questions.append(Question(user=user, text=asked["question"], answers=answers))
-    return Set(name="locomo", memories=memories, questions=questions)
+    return memories, questions
 
 
 class _SentenceEncoder(Embedder):
@@ -142,27 +132,29 @@ class _SentenceEncoder(Embedder):
         return found
 
 
-async def recall(address: str, embedder: Embedder, data: Set) -> dict[str, float]:
+async def recall(
+    address: str, embedder: Embedder, name: str, memories: Memories, questions: Sequence[Question]
+) -> dict[str, float]:
     """Return the share of the answering memories among the first that the app recalls."""
-    vectors = await embedder.embed([text for _, text in data.memories])
-    prefixes = [f"chat.{TEAM}.{user}.dm" for user, _ in data.memories]
-    values = [Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in data.memories]
-    keys = [f"{data.name} {number}" for number in range(len(vectors))]
+    vectors = await embedder.embed([text for _, text in memories])
+    prefixes = [f"chat.{TEAM}.{user}.dm" for user, _ in memories]
+    values = [Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in memories]
+    keys = [f"{name} {number}" for number in range(len(vectors))]
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
         await owner.cursor().executemany(_STORE, zip(prefixes, keys, values, strict=True))
         await owner.cursor().executemany(_VECTOR, zip(prefixes, keys, vectors, strict=True))
         await owner.execute("VACUUM ANALYZE")
     shares: dict[int, list[float]] = {first: [] for first in _FIRST}
     async with create_pool(address, min_size=1, max_size=2, timeout=60) as pool:
-        for asked in data.questions:
+        for asked in questions:
             view = memory_view(Person(TEAM, asked.user).namespace(DM))
             recalled = await recall_memories(pool, embedder, view, asked.text)
             first_keys = [memory.key for memory in recalled.memories]
             wanted = {keys[number] for number in asked.answers}
             for first, found in shares.items():
                 found.append(len(wanted & set(first_keys[:first])) / len(wanted))
-    return {f"{data.name}_questions": len(data.questions)} | {
-        f"{data.name}_recall_at_{first}": round(statistics.fmean(found), 3)
+    return {f"{name}_questions": len(questions)} | {
+        f"{name}_recall_at_{first}": round(statistics.fmean(found), 3)
         for first, found in shares.items()
     }
 
@@ -210,13 +202,14 @@ def _found(spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str
 async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str, float]:
     metrics = evidence(folders["LoCoMo"], folders["locomo-audit"])
     with tempfile.TemporaryDirectory(prefix="kb-") as place:
-        async with open_ground(Path(place)) as ground:
-            address = ground.database("public")
+        async with open_testbed(Path(place)) as testbed:
+            address = testbed.database("public")
             migrate(address, SPACE, migrations())
-            metrics |= await recall(address, embedder, preferences(folders["PrefEval"]))
-            metrics |= await recall(
-                address, embedder, conversations(folders["LoCoMo"], folders["locomo-audit"])
-            )
+            for name, data in (
+                ("prefeval", preferences(folders["PrefEval"])),
+                ("locomo", conversations(folders["LoCoMo"], folders["locomo-audit"])),
+            ):
+                metrics |= await recall(address, embedder, name, *data)
     return metrics
 
 

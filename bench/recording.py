@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -16,18 +16,14 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from bench.ground import ROOT
+from bench.testbed import ROOT
 
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
-# What runs by the clock, for no message: these coroutines of the queue and of its worker, and the
-# row of the workspace, which is trusted for ten seconds.
+# Coroutines of the app and of procrastinate that run at intervals, not for a message.
 _BY_THE_CLOCK = frozenset(
-    {
-        *("_beat", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"),
-        "departures",
-    }
+    {"_beat", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"}
 )
-# A check of the tests, and what is sent in one message with the statement after it.
+# A check of the tests, and a statement that is sent in one message with the next one.
 _NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config('role'")
 
 
@@ -38,7 +34,6 @@ class Statement:
     text: str
     connection: int
     caller: str
-    by_the_clock: bool
 
 
 @dataclass(slots=True)
@@ -47,11 +42,6 @@ class Trace:
 
     statements: list[Statement] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def own(self) -> list[Statement]:
-        """The statements that were sent for a message, not by the clock."""
-        return [one for one in self.statements if not one.by_the_clock]
 
     @property
     def files(self) -> dict[str, list[str]]:
@@ -68,9 +58,10 @@ class Trace:
 def traced(
     *, calls: bool = True, carried_out: Callable[[Statement], object] = lambda _: None
 ) -> Iterator[Callable[[], Trace]]:
-    """Record what this process does; the function returns, and ends, the trace so far.
+    """Record what this process does.
 
-    `carried_out` is called after each statement.
+    The yielded function returns the trace so far and begins a new one. `carried_out` is called
+    after each statement; without `calls` no functions are recorded.
     """
     recorder = _Recorder()
     cursor: Any = psycopg.AsyncCursor
@@ -118,13 +109,11 @@ class _Recorder:
 
     def statement(self, connection: Any, query: Any) -> Statement | None:
         text = query.decode() if isinstance(query, bytes) else str(query)
-        if text.startswith(_NOT_COUNTED):
-            return None
         frames = list(_frames(sys._getframe(2)))
+        if text.startswith(_NOT_COUNTED) or _by_the_clock(frames):
+            return None
         sender = next((known for one in frames if (known := self._known(one.f_code))), ("", ""))
-        by_the_clock = any(one.f_code.co_name in _BY_THE_CLOCK for one in frames)
-        shown = " ".join(text.split())
-        sent = Statement(shown, id(connection), " ".join(sender), by_the_clock)
+        sent = Statement(" ".join(text.split()), id(connection), " ".join(sender))
         self._trace.statements.append(sent)
         return sent
 
@@ -135,7 +124,7 @@ class _Recorder:
         # A coroutine is entered again after each wait: that is no further call.
         if event == "call" and self._begun.get(id(frame)) is not frame:
             self._begun[id(frame)] = frame
-            if not any(one.f_code.co_name in _BY_THE_CLOCK for one in _frames(frame)):
+            if not _by_the_clock(_frames(frame)):
                 self._trace.calls.append(known)
 
     def _known(self, code: CodeType) -> tuple[str, str] | None:
@@ -144,6 +133,10 @@ class _Recorder:
             file = os.path.relpath(code.co_filename, ROOT) if ours else ""
             self._names[code] = (file, code.co_qualname) if ours else None
         return self._names[code]
+
+
+def _by_the_clock(frames: Iterable[FrameType]) -> bool:
+    return any(one.f_code.co_name in _BY_THE_CLOCK for one in frames)
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bench.ground import Ground, Json
+from bench.testbed import Json, Testbed
 
 
 @dataclass(slots=True)
@@ -30,10 +30,10 @@ Asked = tuple[str, str]
 
 
 class Replies:
-    """Reads the record on while a reply is waited for; one reader for all questions of a system."""
+    """Polls the playground's record of calls while any reply is waited for."""
 
-    def __init__(self, ground: Ground, since: int) -> None:
-        self._ground = ground
+    def __init__(self, testbed: Testbed, since: int) -> None:
+        self._testbed = testbed
         self._since = since
         self._streams: dict[tuple[str, str], Asked] = {}
         self._found: defaultdict[Asked, Reply] = defaultdict(Reply)
@@ -42,9 +42,11 @@ class Replies:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, ground: Ground, *, poll_seconds: float = 0.05) -> AsyncIterator[Replies]:
-        """Yield a reader of what comes after this moment."""
-        replies = cls(ground, (await ground.slack("calls?since=999999999"))["last"])
+    async def opened(
+        cls, testbed: Testbed, *, poll_seconds: float = 0.05
+    ) -> AsyncIterator[Replies]:
+        """Yield a reader of the calls from now on."""
+        replies = cls(testbed, (await testbed.slack("calls?since=999999999"))["last"])
 
         async def read_on() -> None:
             while True:
@@ -65,7 +67,7 @@ class Replies:
         self._waiting += 1
         try:
             message = {"user": person, "channel": "dm", "text": text}
-            sent = await self._ground.slack("messages", message)
+            sent = await self._testbed.slack("messages", message)
             asked = (str(sent["channel"]), str(sent["ts"]))
             await asyncio.wait_for(self._ended[asked].wait(), seconds)
         finally:
@@ -73,8 +75,8 @@ class Replies:
         return self._found[asked]
 
     async def _read(self) -> None:
-        record = await self._ground.slack(f"calls?since={self._since}")
-        # A call that is still carried out has no outcome yet: it is read again.
+        record = await self._testbed.slack(f"calls?since={self._since}")
+        # A call that is still being carried out has no outcome yet: it is read again.
         for call in record["calls"]:
             if not call["outcome"]:
                 break
@@ -94,7 +96,7 @@ class Replies:
             return
         reply = self._found[asked]
         passed = (call["time"] + call["ms"] / 1000 - float(asked[1] or 0)) * 1000
-        # A notice comes below the reply, which is ready.
+        # A message that is posted after the reply is ready is a notice.
         if text := "" if reply.ready and method == "chat.postMessage" else _text(args):
             reply.first = reply.first or passed
             reply.text += text

@@ -8,23 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 from bench.peers.articles import DEVIATIONS as ARTICLES
 from bench.peers.mem0_peer import DEVIATIONS as MEM0
 from bench.results import LATEST, PUBLIC
+from bench.testbed import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-TEXTS = ROOT / "bench" / "texts.toml"
+TEXTS: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "bench/texts.toml").read_text("utf-8"))
 SYSTEMS = ("", "articles_", "mem0_")
 _WHOLE_SIZE = 100
 _MARK = "<!-- measured -->", "<!-- /measured -->"
 
 Metrics: TypeAlias = Mapping[str, float]
-
-
-def _texts() -> dict[str, dict[str, Any]]:
-    """Return goals, rows of the tables, reasons and the READMEs' lines."""
-    return tomllib.loads(TEXTS.read_text("utf-8"))
 
 
 def number(value: float | None) -> str:
@@ -39,39 +34,30 @@ def _met(goal: str, value: float) -> bool:
     return value <= float(bound) if kind == "≤" else value >= float(bound)
 
 
-def goals(metrics: Metrics) -> list[tuple[str, str, str, str]]:
-    """Return metric, goal, measured and met or missed."""
+def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
+    """Return metric, description, goal, measured value, and whether it is met."""
     rows = []
-    for name, goal in _texts()["goals"].items():
+    for name, (goal, text) in TEXTS["goals"].items():
         value = metrics.get(name)
         verdict = "not measured"
         if value is not None:
             verdict = "met" if _met(goal, value) else "missed"
-        rows.append((f"`{name}`", goal, number(value), verdict))
+        rows.append((f"`{name}`", text, goal, number(value), verdict))
     return rows
 
 
 def _to_explain(metrics: Metrics) -> list[str]:
-    """Return the metrics that miss their goal, and those in which a peer is better (is less)."""
-    texts = _texts()
+    """Return the metrics that miss their goal, and those that are less, so better, for a peer."""
     found = [
         name
-        for name, goal in texts["goals"].items()
+        for name, (goal, _) in TEXTS["goals"].items()
         if name in metrics and not _met(goal, metrics[name])
     ]
-    for name in {**texts["side_by_side"], **texts["costs"]}:
+    for name in {**TEXTS["side_by_side"], **TEXTS["costs"]}:
         peers = [metrics[peer + name] for peer in SYSTEMS[1:] if peer + name in metrics]
         if name in metrics and name not in found and any(one < metrics[name] for one in peers):
             found.append(name)
     return found
-
-
-def _reason(metric: str) -> str | None:
-    """Return the reason for a metric, or for the family that its name begins with."""
-    written = _texts()["reasons"]
-    while metric and metric not in written:
-        metric = metric.rpartition("_")[0]
-    return str(written[metric]) if metric else None
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -89,30 +75,29 @@ def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
             times = f" ({value / own:.1f}×)" if value is not None and own else ""
             shown.append(number(value) + times)
         lines.append(shown)
-    return table(("", "Kioku", "Articles (of Kioku's)", "mem0 (of Kioku's)"), lines)
+    return table(("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)"), lines)
 
 
 def _search(metrics: Metrics) -> str:
+    def cell(way: str, size: str) -> str:
+        recall = metrics.get(f"{way}search_recall_at_10_{size}")
+        if recall is None:
+            return number(None)
+        return f"{number(recall)} in {number(metrics[f'{way}search_ms_p95_{size}'])} ms"
+
     rows = [
-        (
-            f"{own} of {rows}",
-            *(
-                f"{number(metrics.get(f'{way}search_recall_at_10_{rows}_{own}'))} in"
-                f" {number(metrics.get(f'{way}search_ms_p95_{rows}_{own}'))} ms"
-                for way in ("", "mem0_")
-            ),
-        )
-        for rows in ("10k", "100k", "1m")
+        (f"{own} of {every}", cell("", size), cell("mem0_", size))
+        for every in ("10k", "100k", "1m")
         for own in (100, 5_000)
-        if f"search_recall_at_10_{rows}_{own}" in metrics
+        if f"search_recall_at_10_{(size := f'{every}_{own}')}" in metrics
     ]
-    return table(("A person's memories, of all", "Kioku", "mem0's statement"), rows)
+    return table(("The person's memories, of all", "Kioku", "mem0's statement"), rows)
 
 
 def _public() -> dict[str, str]:
     """Return the tables of `bench.public`'s newest results, and their date."""
     result = json.loads(PUBLIC.read_text("utf-8"))
-    metrics, texts = result["metrics"], _texts()["public"]
+    metrics, texts = result["metrics"], TEXTS["public"]
     answers = [
         (text, *(number(metrics.get(f"{name}_{row}")) for row in texts["answers"]))
         for name, text in texts["kinds"].items()
@@ -139,21 +124,21 @@ def _list(items: Sequence[str]) -> str:
 def page(result: Mapping[str, Any]) -> str:
     """Return ``docs/benchmarks.md``."""
     metrics: Metrics = result["metrics"]
-    machine, texts = result["machine"], _texts()
-    reasons = [f"`{name}`: {_reason(name) or 'not explained yet'}" for name in _to_explain(metrics)]
-    own = [(text, number(metrics.get(name))) for name, text in texts["own"].items()]
-    written = str(texts["page"]["text"]).format(
+    machine, why = result["machine"], TEXTS["reasons"]
+    reasons = [f"`{name}`: {why.get(name, 'not explained yet')}" for name in _to_explain(metrics)]
+    own = [(text, number(metrics.get(name))) for name, text in TEXTS["own"].items()]
+    written = str(TEXTS["page"]["text"]).format(
         date=result["measured_at"][:10],
         plan=result["plan"],
         processor=machine["processor"],
         cores=machine["cores"],
         python=machine["python"],
-        goals=table(("Metric", "Goal", "Measured", ""), goals(metrics)),
+        goals=table(("Metric", "What it is", "Goal", "Measured", ""), goals(metrics)),
         first_token=FIRST_TOKEN_MS,
         embedding=EMBEDDING_MS,
         floor=number(metrics["floor_ms_p50"]),
-        side_by_side=_compared(metrics, texts["side_by_side"]),
-        costs=_compared(metrics, texts["costs"]),
+        side_by_side=_compared(metrics, TEXTS["side_by_side"]),
+        costs=_compared(metrics, TEXTS["costs"]),
         reasons=_list(reasons),
         search=_search(metrics),
         own=table(("", "Kioku"), own),
@@ -175,10 +160,10 @@ def _readme(path: Path, lines: Mapping[str, Any], result: Mapping[str, Any]) -> 
 
 def write() -> None:
     """Write the page and the READMEs' lines from the newest results."""
-    result, texts = json.loads(LATEST.read_text("utf-8")), _texts()
+    result = json.loads(LATEST.read_text("utf-8"))
     PAGE.write_text(page(result), "utf-8")
     for language, path in (("en", ROOT / "README.md"), ("ja", ROOT / "docs" / "README.ja.md")):
-        path.write_text(_readme(path, texts[language], result), "utf-8")
+        path.write_text(_readme(path, TEXTS[language], result), "utf-8")
 
 
 if __name__ == "__main__":

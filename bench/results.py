@@ -1,4 +1,4 @@
-"""Medians, and the flat `metrics` file."""
+"""Statistics, and the files of results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def spread(name: str, values: Sequence[float]) -> dict[str, float]:
 
 
 def machine() -> dict[str, str | int | None]:
-    """Return what the measurements were made on."""
+    """Return the processor, the number of its cores, and the version of Python."""
     found = Path("/proc/cpuinfo")
     lines = found.read_text("utf-8").splitlines() if found.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

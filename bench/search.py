@@ -1,4 +1,4 @@
-"""Searching one person's memories among many people's: what is found, and how long it takes."""
+"""Recall and duration of a search in one person's memories among those of many people."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import openai
 import psycopg
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.results import quantile
+from bench.testbed import Testbed
 from bot.queue.migrations import migrations
 from memory import (
     DM,
@@ -28,10 +28,13 @@ from memory import (
 )
 
 TEAM = "TBENCH"
-OWNERS = {"U100": 100, "U5000": 5_000}  # the people who are asked about, and their memories
+OWNERS = {
+    "U100": 100,
+    "U5000": 5_000,
+}  # people to search for, and how many memories they have
 WANTED = 10
 _SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
-_INDEXED = 100_000  # rows up to which mem0's index is built: a million take half an hour
+_INDEXED = 100_000  # rows up to which mem0's index is built, which takes half an hour for a million
 _NAMES = {10_000: "10k", 100_000: "100k", 1_000_000: "1m"}
 # Memories by number, in the shape that LangMem stores, with random vectors.
 _LOAD = """
@@ -80,9 +83,9 @@ def _load(address: str, first: int, last: int) -> None:
         owner.execute("VACUUM ANALYZE")
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
-    """Load, ask, and load more; the app's whole recall and mem0's one statement."""
-    found, loaded, address = dict[str, float](), 0, ground.database("search")
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
+    """Load memories up to each size, and measure the app's whole recall and mem0's statement."""
+    found, loaded, address = dict[str, float](), 0, testbed.database("search")
     migrate(address, _SPACE, migrations())
     for count in plan.memories:
         await asyncio.to_thread(_load, address, loaded + 1, count)

@@ -1,85 +1,77 @@
-"""The same work for every system, in shuffled order: how long until the reply is there."""
+"""The time until a reply is ready, with the same messages to every system in shuffled order."""
 
 from __future__ import annotations
 
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from statistics import median
 
-from bench.ground import Ground
 from bench.plan import Plan
 from bench.replies import Reply
 from bench.results import spread
 from bench.systems import PEERS, QUESTION, open_systems
+from bench.testbed import Testbed
 
 SYSTEMS = ("floor", "app", *PEERS)
 CROWDS = (1, 1, 1, 20, 100)
-"""The people who ask at once, in the order of a round."""
+"""The numbers of people who ask at once, in the order of a round."""
 _CPU_CROWD = 20
 
 
 def prefix(system: str) -> str:
-    """Return what the metrics of a system begin with; the app's own have none."""
+    """Return the prefix of a system's metrics, which is empty for the app."""
     return "" if system == "app" else f"{system}_"
 
 
-@dataclass(slots=True)
-class Measured:
-    """All replies by system and number of people at once, and the processor time of messages."""
-
-    rounds: defaultdict[tuple[str, int], list[list[Reply]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    cpu_ms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def metrics(self) -> dict[str, float]:
-        """Return everything that follows from these."""
-        found: dict[str, float] = {}
-        for (system, people), rounds in self.rounds.items():
-            start, end = prefix(system), "" if people == 1 else f"_{people}"
-            replies = [*itertools.chain(*rounds)]
-            ready = _ready(replies)
-            if system == "floor":
-                found |= spread(f"floor_ms{end}", ready)
-                continue
-            found[f"{start}failed_share{end}"] = round(1 - len(ready) / len(replies), 4)
-            if first := [one.first for one in replies if one.first is not None]:
-                found |= spread(f"{start}first_text_ms{end}", first)
-            floors = [median(_ready(some)) for some in self.rounds["floor", people]]
-            pairs = zip(rounds, floors, strict=True)
-            if ready:
-                found |= spread(f"{start}reply_ready_ms{end}", ready)
-                over = [one - floor for some, floor in pairs for one in _ready(some)]
-                found |= spread(f"{start}turn_overhead_ms{end}", over)
-                ratio = median(ready) / median(floors)
-                found[f"{start}reply_ready_ratio_{people}"] = round(ratio, 3)
-        for system, spent in self.cpu_ms.items():
-            found[f"{prefix(system)}cpu_ms_per_message"] = round(median(spent), 2)
-        return found
+def _times(rounds: Mapping[tuple[str, int], list[list[Reply]]]) -> dict[str, float]:
+    """Return the metrics of all replies, given by system and people at once, in rounds."""
+    found: dict[str, float] = {}
+    for (system, people), some_rounds in rounds.items():
+        start, end = prefix(system), "" if people == 1 else f"_{people}"
+        replies = [*itertools.chain(*some_rounds)]
+        ready = _ready(replies)
+        if system == "floor":
+            found |= spread(f"floor_ms{end}", ready)
+            continue
+        found[f"{start}failed_share{end}"] = round(1 - len(ready) / len(replies), 4)
+        if first := [one.first for one in replies if one.first is not None]:
+            found |= spread(f"{start}first_text_ms{end}", first)
+        floors = [median(_ready(some)) for some in rounds["floor", people]]
+        pairs = zip(some_rounds, floors, strict=True)
+        if ready:
+            found |= spread(f"{start}reply_ready_ms{end}", ready)
+            over = [one - floor for some, floor in pairs for one in _ready(some)]
+            found |= spread(f"{start}turn_overhead_ms{end}", over)
+            ratio = median(ready) / median(floors)
+            found[f"{start}reply_ready_ratio_{people}"] = round(ratio, 3)
+    return found
 
 
 def _ready(replies: Iterable[Reply]) -> list[float]:
     return [one.ready for one in replies if one.ready is not None]
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
-    """Let one, twenty and a hundred people ask each system at once; the first question warms up."""
-    measured = Measured()
-    async with open_systems(ground, "side") as systems:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
+    """Let 1, 20 and 100 people ask each system at once; the first question is not counted."""
+    rounds = defaultdict[tuple[str, int], list[list[Reply]]](list)
+    cpu_ms = defaultdict[str, list[float]](list)
+    async with open_systems(testbed, "side") as systems:
         await systems.warm(plan.people)
         shuffled, people = random.Random(plan.rounds), itertools.cycle(systems.people)
         crowds = [crowd for crowd in CROWDS * plan.rounds if crowd <= plan.people]
         for number, crowd in enumerate([1, *crowds]):
             asking = [(next(people), QUESTION) for _ in range(crowd)]
             for system in shuffled.sample(SYSTEMS, len(SYSTEMS)):
-                before = systems.cpu_seconds(system)
+                before = systems.processes[system].cpu_seconds()
                 replies = await systems.turns(system, asking)
-                spent = systems.cpu_seconds(system) - before
+                spent = systems.processes[system].cpu_seconds() - before
                 if number:
-                    measured.rounds[system, crowd].append(replies)
+                    rounds[system, crowd].append(replies)
                 if crowd == _CPU_CROWD:
-                    measured.cpu_ms[system].append(spent * 1000 / crowd)
-    return measured.metrics()
+                    cpu_ms[system].append(spent * 1000 / crowd)
+    return _times(rounds) | {
+        f"{prefix(system)}cpu_ms_per_message": round(median(spent), 2)
+        for system, spent in cpu_ms.items()
+    }

@@ -7,19 +7,19 @@ import statistics
 import time
 from pathlib import Path
 
-from bench.ground import Ground, free_port, start
 from bench.plan import Plan
+from bench.testbed import Testbed, running
 
 _REST_SECONDS = 5.0
 
 
-async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Time ``kioku up`` from nothing and again, and read the memory of ``kioku run``."""
-    folder = ground.folder / "up"
+    folder = testbed.folder / "up"
     folder.mkdir()
     cold = await _ready_after(folder)
     again = [await _ready_after(folder) for _ in range(plan.second_starts)]
-    async with ground.app(ground.app_database("rest")) as [app]:
+    async with testbed.app(testbed.app_database("rest")) as [app]:
         await asyncio.sleep(_REST_SECONDS)
         memory = app.rss_mb()
     return {
@@ -30,13 +30,10 @@ async def measure(ground: Ground, plan: Plan) -> dict[str, float]:
 
 
 async def _ready_after(folder: Path) -> float:
-    """Return the seconds from the command to its word that it is ready."""
-    settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": str(free_port())}
-    began = time.monotonic()
-    up = await start("-m", "bot", "up", settings=settings, log=folder.parent / "up.log", cwd=folder)
-    try:
+    """Return the seconds until the command prints that it is ready."""
+    settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": "0"}
+    log, began = folder.parent / "up.log", time.monotonic()
+    async with running("-m", "bot", "up", settings=settings, log=log, cwd=folder) as up:
         while "is ready" not in await up.line():
             pass
         return time.monotonic() - began
-    finally:
-        await up.stop()

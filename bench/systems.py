@@ -1,23 +1,27 @@
-"""The systems of one run, side by side: warmed, with the same people in each."""
+"""The systems of a measurement: the app, its peers and the floor, with the same people in each."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench import mem0_venv
-from bench.ground import FORMATION_DELAY_SECONDS, Ground, Running
-from bench.peer import Peer, open_peer
 from bench.replies import Replies, Reply
+from bench.testbed import FORMATION_DELAY_SECONDS, Running, Testbed, running
+from bench.wire import counted
 
 TOPIC = "Rust"
 TOLD = f"技術トピックでは{TOPIC}に興味があります。ラーメンが大好きです。"
 QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 PEERS = ("articles", "mem0")
 _AT_ONCE_WHILE_WARMING = 20
-# What mem0 asks of its model for its memory: here what the person said, if it teaches.
+_PEER_SECONDS = 300.0
+# The answer to mem0's extraction prompt: a message that states an interest or a liking.
 _FOR_MEM0 = {
     "endpoint": "chat",
     "times": -1,
@@ -28,37 +32,37 @@ _FOR_MEM0 = {
 
 @dataclass(slots=True)
 class Systems:
-    """The app, the peers and the floor, on one ground."""
+    """The app, the peers and the floor, on one testbed, by name.
 
-    ground: Ground
-    app: list[Running]
+    `traffic` counts what the app and the peers send to PostgreSQL, where `bench.wire` counts it.
+    """
+
+    testbed: Testbed
     app_address: str
-    peers: dict[str, Peer]
+    processes: dict[str, Running]
     replies: Replies
+    traffic: dict[str, Counter[str]]
     people: list[str] = field(default_factory=list)
 
     async def turns(self, system: str, turns: Sequence[tuple[str, str]]) -> list[Reply]:
-        """Let `system` take these turns at the same moment.
+        """Send these texts, each with its person, to `system` at the same moment.
 
-        Returns when the app has nothing more to do, so that it disturbs nobody after it.
+        Returns the replies; for the app when its formations have ended, so that they do not slow
+        down the next system.
         """
-        if system != "app":
-            return await self.peers[system].turns(turns)
-        found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
-        await self.ground.formed(self.app_address)
-        return found
-
-    def cpu_seconds(self, system: str) -> float:
-        """Return the processor time that a system's own process has used."""
-        process = self.app[0] if system == "app" else self.peers[system].running
-        return process.cpu_seconds()
+        if system == "app":
+            found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
+            await self.testbed.formed(self.app_address)
+            return found
+        answer = await self.processes[system].ask(json.dumps(turns), _PEER_SECONDS)
+        return [Reply(**one) for one in json.loads(answer)]
 
     async def warm(self, people: int) -> None:
-        """Add people, let each tell every system the same, and see that all of them recall it.
+        """Add people, send the same message from each to every system, and check its recall.
 
-        Raises `RuntimeError` if one does not: its times would mean nothing.
+        Raises `RuntimeError` if a system does not recall it: its times would mean nothing.
         """
-        self.people = [await self.ground.person(f"Person{n}") for n in range(people)]
+        self.people = [await self.testbed.person(f"Person{n}") for n in range(people)]
         await self.turns("floor", [(self.people[0], TOLD)])
         for system in ("app", *PEERS):
             for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
@@ -73,41 +77,50 @@ class Systems:
 
 @asynccontextmanager
 async def open_systems(
-    ground: Ground,
+    testbed: Testbed,
     name: str,
     *,
-    addresses: dict[str, str] | None = None,
+    counting: bool = False,
     delay: int = FORMATION_DELAY_SECONDS,
 ) -> AsyncIterator[Systems]:
     """Start all systems, each in its own process on a database of its own.
 
-    `addresses` lead to those databases by another way than directly; `delay` is the
-    app's, of formation, in seconds.
+    With `counting` they are connected to their databases through `bench.wire`. `delay` is the
+    app's delay of formation in seconds.
     """
-    direct = {
-        "app": ground.app_database(f"app_{name}"),
-        **{peer: ground.database(f"{peer}_{name}") for peer in PEERS},
-    }
-    given = addresses or direct
+    addresses = {peer: testbed.database(f"{peer}_{name}") for peer in PEERS}
+    addresses["app"] = app_address = testbed.app_database(f"app_{name}")
     mem0_python = await asyncio.to_thread(mem0_venv.python)
-    await ground.model("script", _FOR_MEM0)
+    await testbed.model("script", _FOR_MEM0)
     async with AsyncExitStack() as stack:
-        floor = await stack.enter_async_context(open_peer(ground, "floor"))
-        articles = await stack.enter_async_context(
-            open_peer(ground, "articles", DATABASE_URL=given["articles"])
-        )
-        alone = {"MEM0_TELEMETRY": "False", "MEM0_DIR": str(ground.folder / f"mem0-{name}")}
-        opened = open_peer(
-            ground, "mem0_peer", python=mem0_python, DATABASE_URL=given["mem0"], **alone
-        )
-        mem0 = await stack.enter_async_context(opened)
-        app = await stack.enter_async_context(
-            ground.app(given["app"], KIOKU_FORMATION_DELAY=str(delay))
-        )
-        yield Systems(
-            ground=ground,
-            app=app,
-            app_address=direct["app"],
-            peers={"floor": floor, "articles": articles, "mem0": mem0},
-            replies=await stack.enter_async_context(Replies.opened(ground)),
-        )
+        traffic = {}
+        for system in addresses if counting else ():
+            between = counted(addresses[system], testbed.folder / system[:2])
+            addresses[system], traffic[system] = await stack.enter_async_context(between)
+
+        async def peer(module: str, python: str = sys.executable, **settings: str) -> Running:
+            opened = running(
+                *("-m", f"bench.peers.{module}"),
+                settings={**testbed.model_settings(), **settings},
+                log=testbed.folder / f"{module}.log",
+                python=python,
+            )
+            process = await stack.enter_async_context(opened)
+            await process.line()
+            return process
+
+        processes = {
+            "floor": await peer("floor"),
+            "articles": await peer("articles", DATABASE_URL=addresses["articles"]),
+            "mem0": await peer(
+                "mem0_peer",
+                mem0_python,
+                DATABASE_URL=addresses["mem0"],
+                MEM0_TELEMETRY="False",
+                MEM0_DIR=str(testbed.folder / f"mem0-{name}"),
+            ),
+        }
+        app = testbed.app(addresses["app"], KIOKU_FORMATION_DELAY=str(delay))
+        [processes["app"]] = await stack.enter_async_context(app)
+        replies = await stack.enter_async_context(Replies.opened(testbed))
+        yield Systems(testbed, app_address, processes, replies, traffic)

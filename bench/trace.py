@@ -1,6 +1,6 @@
-"""``python -m bench.trace``: the files, functions and SQL statements that a message runs through.
+"""``python -m bench.trace``: the files, functions and SQL statements that carry out a message.
 
-Runs the whole app in this process, beside embedded PostgreSQL, a playground and the stand-in model.
+It runs the whole app in this process, with PostgreSQL, playground and stand-in model beside it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from bench.ground import Ground, open_ground, value
 from bench.recording import Trace, traced
+from bench.testbed import Testbed, open_testbed, value
 from bot.config import load_settings
 from bot.runtime.service import open_service
 
@@ -22,27 +22,27 @@ _ANSWERED = "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS N
 
 
 async def played(
-    ground: Ground, address: str, take: Callable[[], Trace]
+    testbed: Testbed, address: str, take: Callable[[], Trace]
 ) -> AsyncIterator[tuple[str, Trace]]:
-    """Let people write, and yield what the app in this process did for each message.
+    """Send messages, and yield a title and the trace of what the app did for each.
 
-    `address` is that of the database's owner, `take` ends the trace so far.
+    `address` is that of the database's owner; `take` returns the trace so far and begins a new one.
     """
-    user, other = await ground.person("Aoi"), await ground.person("Ren")
+    user, other = await testbed.person("Aoi"), await testbed.person("Ren")
 
     async def say(who: str, channel: str, text: str, **more: str) -> str:
         body = {"user": who, "channel": channel, "text": text, **more}
-        return str((await ground.slack("messages", body))["ts"])
+        return str((await testbed.slack("messages", body))["ts"])
 
     async def settled() -> Trace:
         await asyncio.sleep(_CALM_SECONDS)
-        await ground.formed(address)
+        await testbed.formed(address)
         await asyncio.sleep(_CALM_SECONDS)
         return take()
 
     for known in ("I like sushi", "I am learning Rust", "I live in Osaka"):
         await say(user, "dm", known)
-    channel = (await ground.slack("channels", {"kind": "public", "members": [user, other]}))["id"]
+    channel = (await testbed.slack("channels", {"kind": "public", "members": [user, other]}))["id"]
     root = await say(user, channel, "Lunch at noon?")
     await settled()
     plain = await say(user, "dm", "What is the capital of France?")
@@ -62,26 +62,26 @@ async def _answered(address: str, ts: str) -> None:
 
 
 def report(title: str, trace: Trace) -> Iterator[str]:
-    """Yield the lines that tell of a message."""
+    """Yield the lines of the report of one message."""
     functions = sum(len(names) for names in trace.files.values())
     yield f"\n== {title}"
-    yield f"{len(trace.files)} files, {functions} functions; {len(trace.own)} statements"
+    yield f"{len(trace.files)} files, {functions} functions; {len(trace.statements)} statements"
     for file, names in trace.files.items():
         yield f"  {file}: {', '.join(names)}"
-    for one in trace.own:
+    for one in trace.statements:
         yield f"  {one.connection % 9973:4d} {one.caller}\n       {one.text[:_SHOWN_CHARACTERS]}"
 
 
 async def main() -> None:
     """Print the report."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_ground(Path(folder)) as ground:
-            address = ground.app_database("trace")
-            environment = ground.app_settings(address, KIOKU_FORMATION_DELAY="2")
+        async with open_testbed(Path(folder)) as testbed:
+            address = testbed.app_database("trace")
+            environment = testbed.app_settings(address, KIOKU_FORMATION_DELAY="2")
             settings = load_settings(environment, dotenv=None)
             with traced() as take:
                 async with open_service(settings, environment["DATABASE_URL"]):
-                    async for title, trace in played(ground, address, take):
+                    async for title, trace in played(testbed, address, take):
                         print("\n".join(report(title, trace)), flush=True)
 
 

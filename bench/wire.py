@@ -1,7 +1,7 @@
-"""Counts what a system says to PostgreSQL, by standing between them.
+"""A proxy that counts what a system sends to PostgreSQL.
 
-Reads PostgreSQL's own protocol (version 3, "Message Flow"), so it counts the same for every driver:
-an Execute or a simple Query is a statement, a Sync or a simple Query is a round trip.
+It reads PostgreSQL's own protocol (version 3, "Message Flow"), so it counts the same for every
+driver: an Execute or a simple Query is a statement, a Sync or a simple Query is a round trip.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Read = Callable[[asyncio.StreamReader], Awaitable[bytes]]
-"""Reads the next message to pass on; none at the end."""
+"""Reads the next message to pass on; empty at the end."""
 
 
 async def message(reader: asyncio.StreamReader, head: int = 5) -> bytes:
-    """Read the next message; a client's first one has a `head` of 4 bytes: no letter."""
+    """Read the next message. A client's first one has no type letter: its `head` has 4 bytes."""
     try:
         start = await reader.readexactly(head)
         return start + await reader.readexactly(int.from_bytes(start[-4:], "big") - 4)
@@ -28,30 +28,27 @@ async def message(reader: asyncio.StreamReader, head: int = 5) -> bytes:
         return b""
 
 
-class Said(Counter[str]):
-    """Counts of `connections`, `statements` and `round_trips` to PostgreSQL."""
-
-
 @asynccontextmanager
 async def counted(
     address: str, folder: Path, answers: Read = message
-) -> AsyncIterator[tuple[str, Said]]:
-    """Yield an address that leads to the database of `address`, and what is said to it.
+) -> AsyncIterator[tuple[str, Counter[str]]]:
+    """Yield an address that leads to the database of `address`, and counts of what is sent to it.
 
+    The counts are of `connections`, `statements` and `round_trips`.
     `folder` takes the socket; its path must be short (sockets allow about a hundred characters).
     `answers` reads what PostgreSQL sends, and may change it.
     """
     parts = conninfo_to_dict(address)
     socket_name = f".s.PGSQL.{parts['port']}"
-    there = Path(str(parts["host"])) / socket_name
+    upstream = Path(str(parts["host"])) / socket_name
     await asyncio.to_thread(folder.mkdir, mode=0o700)
-    said = Said()
+    sent = Counter[str]()
     pumps: set[asyncio.Task[None]] = set()
 
     async def asked(reader: asyncio.StreamReader) -> bytes:
         data = await message(reader)
-        said["statements"] += data[:1] in (b"Q", b"E")
-        said["round_trips"] += data[:1] in (b"Q", b"S")
+        sent["statements"] += data[:1] in (b"Q", b"E")
+        sent["round_trips"] += data[:1] in (b"Q", b"S")
         return data
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,14 +56,14 @@ async def counted(
         if task is not None:
             pumps.add(task)
             task.add_done_callback(pumps.discard)
-        said["connections"] += 1
-        up_reader, up_writer = await asyncio.open_unix_connection(str(there))
+        sent["connections"] += 1
+        up_reader, up_writer = await asyncio.open_unix_connection(str(upstream))
         up_writer.write(await message(reader, head=4))
         await asyncio.gather(_pump(reader, up_writer, asked), _pump(up_reader, writer, answers))
 
     server = await asyncio.start_unix_server(serve, str(folder / socket_name))
     try:
-        yield make_conninfo(address, host=str(folder)), said
+        yield make_conninfo(address, host=str(folder)), sent
     finally:
         server.close()
         for task in [*pumps]:
@@ -80,7 +77,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, read
             writer.write(data)
             await writer.drain()
     except (ConnectionError, BrokenPipeError):
-        return  # the other side has gone, which is how it ends
+        return  # a connection ends when one side closes it
     finally:
         with contextlib.suppress(ConnectionError):
             writer.close()

@@ -1,1 +1,1 @@
-"""Peer systems of the benchmark: each in its own process, driven by JSON lines."""
+"""The peers of the benchmark: each is a process that is controlled by lines of JSON."""

@@ -1,4 +1,4 @@
-"""A turn as two articles about LangMem design it: everything within one request.
+"""The design of two articles about LangMem: each request does all the work of a message.
 
 The design: 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 (noboru-kudo, 2025-03-12),
 "Lambda関数", which builds on 「LangMemの長期記憶の概要と使い方を理解する」 (2025-02-26).
@@ -23,14 +23,14 @@ MODEL = "gpt-6-luna"
 
 DEVIATIONS = (
     "The model is `gpt-6-luna`: `gpt-4o-2024-11-20` is being shut down.",
-    "`OpenAIEmbeddings(check_embedding_ctx_length=False)`: otherwise a tokenizer's files are"
-    " downloaded at the first call.",
-    "The manager is made in the request: it keeps the first store it sees, whose connection is"
-    " closed when the next request comes.",
-    "One warm process with a thread for each request, where Lambda starts an instance for each: the"
-    " start of an instance is not counted, but requests share one interpreter.",
+    "`OpenAIEmbeddings` gets `check_embedding_ctx_length=False`. Otherwise it downloads a"
+    " tokenizer's files at the first call.",
+    "The memory manager is made in the request. It keeps the first store that it sees, whose"
+    " connection is closed when the next request comes.",
+    "One warm process serves all requests, each in a thread, where Lambda starts an instance for"
+    " each. The start of an instance is not counted, but requests share one interpreter.",
     "The database URL comes from the environment, not from Secrets Manager at the start.",
-    "Prompts and field descriptions have about the length of the articles' but other words.",
+    "Prompts and field descriptions are about as long as the articles', but worded differently.",
 )
 
 GUIDANCE = "会話から、本人が興味を持つ技術とその背景をもれなく書き出す"

@@ -1,7 +1,7 @@
 """mem0 on pgvector, with the steps of the quickstart in its README (mem0ai 2.2.1).
 
-A turn searches three memories, replies with them, and adds the exchange before it returns. Runs in
-an environment of its own, made from ``bench/mem0-requirements.lock``.
+A turn searches three memories, replies with them, and adds the exchange before it returns. The
+process has an environment of its own, made from ``bench/mem0-requirements.lock``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DEVIATIONS = (
     " pool (5 connections), in place of a Qdrant file.",
     "The prompt frames the memories as `<memories>`, one JSON string a line.",
     "The model is `gpt-6-luna` for replies and memories; telemetry is off.",
-    "Without the optional spaCy: no entities are linked, which saves mem0 work.",
+    "The optional spaCy is not installed, so mem0 links no entities, which saves it work.",
 )
 
 

@@ -1,6 +1,6 @@
 """The process of a peer: batches of turns on standard input, their times on standard output.
 
-Needs nothing but the standard library, because mem0 runs in an environment of its own.
+It needs only the standard library, because mem0 runs in an environment of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 THREADS = 128
 
 Turn = Callable[[str, str], str]
-"""Called with the person's id and what they say; returns the reply when the request is done."""
+"""Called with the person's id and their message; returns the reply when the request is done."""
 
 
 def serve(turn: Turn) -> None:

@@ -1,15 +1,14 @@
-"""The environment of measurements: PostgreSQL, playground and model on loopback, as processes."""
+"""The processes that a measurement needs: PostgreSQL, the playground and the stand-in model."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
@@ -40,8 +39,8 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """The environment of the systems: all databases on one PostgreSQL, all calls to one model."""
+class Testbed:
+    """One PostgreSQL for all databases, one playground and one stand-in model for all systems."""
 
     postgres: EmbeddedPostgres
     info: Json
@@ -55,7 +54,7 @@ class Ground:
         return await self._call(f"{self.info['url']}/_playground/{path}", body)
 
     async def model(self, path: str, body: Json | None = None, *, method: str = "") -> Any:
-        """Call the stand-in model's controls: GET without a body, else POST."""
+        """Call the stand-in model's control API: GET without a body, else POST."""
         return await self._call(f"{self.model_url}/_model/{path}", body, method)
 
     async def _call(self, url: str, body: Json | None, method: str = "") -> Any:
@@ -65,23 +64,23 @@ class Ground:
             return await answer.json()
 
     async def person(self, name: str) -> str:
-        """Add somebody to the workspace; return the id."""
+        """Add a person to the workspace; return the id."""
         return str((await self.slack("users", {"name": name}))["id"])
 
     def database(self, name: str) -> str:
-        """Return the address of a database, made where it is missing."""
+        """Return the owner's address of a database, which is created if it is missing."""
         self.postgres.ensure_database(name)
         return self.postgres.dsn(name)
 
     def app_database(self, name: str) -> str:
-        """Return the address of a database with the app's tables."""
+        """Return the owner's address of a database with the app's tables."""
         address = self.database(name)
         login = _served(address)
         migrate(address, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         return address
 
     def app_settings(self, address: str, **more: str) -> dict[str, str]:
-        """Return the settings of an app as its operator would write them."""
+        """Return the settings of an app, as an operator would set them."""
         return {
             "DATABASE_URL": _served(address),
             "SLACK_API_URL": self.info["slack_api_url"],
@@ -99,7 +98,7 @@ class Ground:
         }
 
     def model_settings(self) -> dict[str, str]:
-        """Return what leads an OpenAI client to the stand-in."""
+        """Return the settings that point an OpenAI client at the stand-in model."""
         return {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{self.model_url}/v1"}
 
     @asynccontextmanager
@@ -113,45 +112,49 @@ class Ground:
     ) -> AsyncIterator[list[Running]]:
         """Run the app on a database, in `replicas` processes of `command`."""
         settings = self.app_settings(address, **more)
-        started: list[Running] = []
-        try:
+        async with AsyncExitStack() as stack:
+            started = []
             for number in range(replicas):
                 log = self.folder / f"app-{number}.log"
-                started.append(await start(*command, settings=settings, log=log))
-            for process in started:
-                await process.line()
+                process = running(*command, settings=settings, log=log)
+                started.append(await stack.enter_async_context(process))
+            for one in started:
+                await one.line()
             yield started
-        finally:
-            for process in started:
-                await process.stop()
 
     async def formed(self, address: str, *, seconds: float = 120.0) -> None:
         """Return when the app's queue is empty: all answers and formations have ended."""
         deadline, calm = time.monotonic() + seconds, 0
         while calm < 2:
             if time.monotonic() > deadline:
-                raise TimeoutError("The app did not finish what it had begun.")
+                raise TimeoutError("The app still has messages or jobs to process.")
             await asyncio.sleep(0.15)
             calm = calm + 1 if await asyncio.to_thread(value, address, _WAITING) == 0 else 0
 
 
 def value(address: str, query: LiteralString, *parameters: str) -> Any:
-    """Return the one value of a query; `bench.trace` does not count it."""
+    """Return the one value of a query, by a connection that `bench.recording` does not record."""
     with psycopg.connect(address, autocommit=True) as connection:
         row = connection.execute(query, parameters).fetchone()
     return row[0] if row else None
 
 
 def _served(address: str) -> str:
-    """Return the address of the user that serves a database, made from its owner's."""
+    """Return the address for the serving login of a database, made from its owner's."""
     return make_conninfo(address, user="kioku_login")
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process that was started, and what it prints."""
+    """A process that was started, and its standard input and output."""
 
     process: asyncio.subprocess.Process
+
+    async def ask(self, line: str, seconds: float) -> str:
+        """Write a line to it; return the next line it prints, as `line` does."""
+        if self.process.stdin is not None:
+            self.process.stdin.write(line.encode() + b"\n")
+        return await self.line(seconds)
 
     async def line(self, seconds: float = _READY_SECONDS) -> str:
         """Return the next line it prints; raises `RuntimeError` when there is none.
@@ -172,21 +175,19 @@ class Running:
         """Return the processor time it has used."""
         return float(sum(psutil.Process(self.process.pid).cpu_times()[:2]))
 
-    async def stop(self) -> None:
-        """End it and wait until it has ended."""
-        if self.process.returncode is None:
-            self.process.terminate()
-        await self.process.communicate()
 
-
-async def start(
+@asynccontextmanager
+async def running(
     *arguments: str,
     settings: Mapping[str, str],
     log: Path,
     python: str = sys.executable,
     cwd: Path = ROOT,
-) -> Running:
-    """Start a Python process with only these settings of its own; it complains into `log`."""
+) -> AsyncIterator[Running]:
+    """Run a Python process with only these settings of its own; its errors are written to `log`.
+
+    The end of the context ends it.
+    """
     inherited = {n: v for n, v in os.environ.items() if not n.startswith(_KEPT_OUT)}
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
@@ -199,39 +200,31 @@ async def start(
             cwd=cwd,
             limit=2**24,
         )
-    return Running(process)
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
 
 
 @asynccontextmanager
-async def open_ground(folder: Path) -> AsyncIterator[Ground]:
-    """Run PostgreSQL, a Slack and a model below `folder`."""
+async def open_testbed(folder: Path) -> AsyncIterator[Testbed]:
+    """Run PostgreSQL, the playground and the stand-in model, with their data in `folder`."""
+    playground = ("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml"))
     with EmbeddedPostgres(folder / "postgres") as postgres:
-        slack = await start(
-            *("-m", "slack_playground", "--manifest", str(ROOT / "manifest.yml")),
-            settings={},
-            log=folder / "slack.log",
-        )
-        model = await start("-m", "kioku_stand_in", settings={}, log=folder / "model.log")
-        try:
-            info = json.loads(await slack.line())
-            model_url = json.loads(await model.line())["url"]
-            async with aiohttp.ClientSession() as http:
-                ground = Ground(
-                    postgres=postgres,
-                    info=info,
-                    model_url=model_url,
-                    http=http,
-                    folder=folder,
-                    doubles={"Slack": slack, "model": model},
-                )
-                await ground.model("settings", PACE)
-                yield ground
-        finally:
-            await slack.stop()
-            await model.stop()
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+        async with (
+            running(*playground, settings={}, log=folder / "slack.log") as slack,
+            running("-m", "kioku_stand_in", settings={}, log=folder / "model.log") as model,
+            aiohttp.ClientSession() as http,
+        ):
+            testbed = Testbed(
+                postgres=postgres,
+                info=json.loads(await slack.line()),
+                model_url=json.loads(await model.line())["url"],
+                http=http,
+                folder=folder,
+                doubles={"Slack": slack, "model": model},
+            )
+            await testbed.model("settings", PACE)
+            yield testbed
