@@ -22,13 +22,7 @@ from bot.conversation.inbox import (
     finish,
     key_of,
 )
-from bot.people import (
-    MEMORY_STATE,
-    MemoryState,
-    memory_state_of,
-    note_informed,
-    off_record,
-)
+from bot.people import MEMORY_STATE, MemoryState, memory_state_of, note_informed, off_record
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
 from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
@@ -121,10 +115,13 @@ class Turn:
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
     to post that message, which is then looked for in Slack.
 
-    `exchanges` are earlier turns, in order; `recent_words` the person's words that are not formed
-    yet; `memories` what `memory.recall_memories` reads first. `forgotten_messages` are the
-    timestamps of messages in this channel that the person had forgotten, those of other threads
-    too, since the thread began; `forgettings` the ids of what they forgot on that day before.
+    `exchanges` are earlier turns of the thread, in a direct message also of the last day, in order;
+    `recent_words` the person's words that are not formed yet; `memories` what
+    `memory.recall_memories` reads first. All three are empty where memory is off.
+
+    `forgotten_messages` are the timestamps of messages in this channel that the person had
+    forgotten, those of other threads too, since the thread began; `forgettings` the ids of what
+    they forgot on that day before.
     """
 
     claimed: ClaimedMessage
@@ -183,8 +180,8 @@ class Turns:
     """
 
     pool: Pool
-    _: KW_ONLY
     read_view: ReadView
+    _: KW_ONLY
     queue: Queue
     settings: Settings
     repeat_notice: RepeatNotice
@@ -205,10 +202,6 @@ class Turns:
         limited: bool = False,
     ) -> Turn:
         """Store the turn of a message that is about to be answered; read what it begins with.
-
-        Exchanges are the thread's (in a direct message also the last day's across its threads).
-        Recent words are the person's own that no formation has taken up, of turns that the view may
-        see. Where memory is off there is neither, and there are no memories.
 
         What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
         it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.

@@ -22,15 +22,7 @@ from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
-from memory import (
-    ChangeGone,
-    Forgotten,
-    Gone,
-    Person,
-    Selection,
-    forget,
-    undo_forgetting,
-)
+from memory import ChangeGone, Forgotten, Gone, Person, Selection, forget, undo_forgetting
 from memory.formation import sources_among
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import embed_missing, selected

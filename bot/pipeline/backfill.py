@@ -25,13 +25,7 @@ from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
 from bot.slack.audiences import invalidate_kinds
-from bot.slack.client import (
-    GAP_SECONDS,
-    SLACK_FAULTS,
-    error_code,
-    is_passing,
-    next_cursor,
-)
+from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, error_code, is_passing, next_cursor
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
 from memory import Pool
 from memory.postgres import execute_statement, transaction

@@ -14,11 +14,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.access import QuotaExceeded, claim_refusal
 from bot.app import App
-from bot.conversation.inbox import (
-    ClaimedMessage,
-    Edited,
-    Withdrawn,
-)
+from bot.conversation.inbox import ClaimedMessage, Edited, Withdrawn
 from bot.conversation.turns import Outcome, Turns
 from bot.people import Refusal
 from bot.pipeline.sink import OpenReplySink

@@ -1,4 +1,4 @@
-"""One turn: recall, reply, schedule formation. Start reading here."""
+"""One message: its turn recalls, replies and schedules formation. Start reading here."""
 
 from __future__ import annotations
 

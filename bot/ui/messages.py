@@ -22,13 +22,7 @@ from bot.ui.blocks import (
     shortened,
 )
 from bot.ui.cards import sentence_of
-from bot.ui.lines import (
-    changes_line,
-    notable_changes,
-    off_line,
-    question_line,
-    value_line,
-)
+from bot.ui.lines import changes_line, notable_changes, off_line, question_line, value_line
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
 from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import due_of, is_open, remind_at

@@ -29,14 +29,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines, sentence_of
-from bot.ui.lines import (
-    as_mrkdwn,
-    audience_name,
-    change_line,
-    memory_line,
-    off_line,
-    question_line,
-)
+from bot.ui.lines import as_mrkdwn, audience_name, change_line, memory_line, off_line, question_line
 from bot.ui.positions import (
     ADD,
     ANSWER,

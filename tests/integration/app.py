@@ -35,10 +35,11 @@ from bot.queue.queue import Queue
 from bot.runtime.http import create_web_app
 from bot.runtime.wiring import create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
-from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
+from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message
 from bot.ui.panel import Click, Content, Done
 from bot.ui.positions import Position
+from bot.workspaces import installation_from, only
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows

@@ -19,7 +19,7 @@ from bot.people import MemoryState, People, PersonSettings
 from bot.queue.queue import Queue
 from bot.slack.client import Installations
 from bot.slack.messages import Message
-from memory import MemoryView, Pool, create_pool
+from memory import DM, MemoryView, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -58,16 +58,16 @@ async def nothing(*_: object) -> None:
     """Do nothing, for a callback that a test has no use for."""
 
 
-async def no_view(message: Message) -> MemoryView:
-    """Fail: nothing has to be read of a direct message's conversation."""
-    raise AssertionError(message.audience)
+async def direct_view(message: Message) -> MemoryView:
+    """Return what a direct message sees, whatever its conversation is."""
+    return memory_view(message.person.namespace(DM))
 
 
 def turns_alone(pool: Pool) -> Turns:
-    """Return turns of direct messages, without limits, formation and notices."""
+    """Return turns without limits, formation and notices."""
     return Turns(
         pool,
-        read_view=no_view,
+        direct_view,
         queue=Queue(pool),
         settings=Settings(formation="off", person_messages_per_hour=0),
         repeat_notice=nothing,
