@@ -26,7 +26,7 @@ from memory import (
 from memory.formation.commit import InCommit, commit
 from memory.formation.evidence import TypedMessage
 from memory.formation.extract import CollectingStore, known_memories
-from memory.formation.pair import pair
+from memory.formation.former import pair
 from memory.formation.proposal import Verdict, read_writes
 from tests.databases import SPACE, owner_rows
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import types
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -99,9 +98,14 @@ def memory_model(
             raise ValueError(f"{provider} takes its key and address from its own variables.")
         from langchain.chat_models import init_chat_model
 
-        chat = init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
-        return failing_once(chat, model)
+        return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
     from langchain_openai import ChatOpenAI
+
+    class OpenAI(ChatOpenAI):
+        def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+            payload = super()._get_request_payload(*args, **kwargs)
+            moved = {name: payload.pop(name) for name in _UNTYPED & payload.keys()}
+            return payload | {"extra_body": {**(payload.get("extra_body") or {}), **moved}}
 
     key = SecretStr(api_key) if isinstance(api_key, str) else api_key
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
@@ -111,7 +115,7 @@ def memory_model(
             api_key=secret, base_url=base_url, max_retries=0, timeout=MODEL_TIMEOUT
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
-    openai = ChatOpenAI(
+    return (OpenAI if api == "responses" else ChatOpenAI)(
         model=name,
         api_key=key,
         base_url=base_url,
@@ -122,7 +126,6 @@ def memory_model(
         store=False,
         **through,
     )
-    return failing_once(openai, model)
 
 
 def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
@@ -177,46 +180,36 @@ def _name(value: object) -> str:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
 
 
-def failing_once(chat: BaseChatModel, name: str = "") -> BaseChatModel:
-    """Return a copy of `chat` for trustcall; one that this function made, itself.
+class FormationModel:
+    """A chat model as formation and trustcall call it, with tools.
 
     It raises `ModelCallFailed`: trustcall takes any other error for a bad answer, asks again, and
     then drops the words. Tools get short definitions, and answers can be sent back. No request says
     which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
     (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
     """
-    own: Any = type(chat)
-    if own.__module__ == __name__:
-        return chat
-    name = name or str(getattr(chat, "model_name", None) or getattr(chat, "model", own.__name__))
-    strict = bool(getattr(chat, "use_responses_api", False))
 
-    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def __init__(self, chat: BaseChatModel, bound: Any = None) -> None:
+        self._chat, self._asked = chat, bound
+        self.bound = self  # trustcall binds more tools to it
+        self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Self:
+        """Return the model with these tools."""
+        strict = bool(getattr(self._chat, "use_responses_api", False))
+        definitions = [tool_definition(tool, strict) for tool in tools]
+        return type(self)(self._chat, self._chat.bind_tools(definitions))
+
+    async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> AIMessage:
+        """Return the model's answer."""
         try:
-            answer = await own.ainvoke(self, *args, **kwargs)
+            answer = await self._asked.ainvoke(messages, config)
         except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-            raise _down(fault, name) from None
+            raise _down(fault, self._name) from None
         if (used := TOKENS.get(None)) is not None and answer.usage_metadata:
-            model = answer.response_metadata.get("model_name", name)
+            model = answer.response_metadata.get("model_name", self._name)
             used.update(tokens_used(model, answer.usage_metadata))
         return _resendable(answer)
-
-    def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
-        kwargs.pop("tool_choice", None)
-        return own.bind_tools(self, [tool_definition(tool, strict) for tool in tools], **kwargs)
-
-    def request(self: Any, *args: Any, **kwargs: Any) -> Any:
-        payload = own._get_request_payload(self, *args, **kwargs)
-        moved = {name: payload.pop(name) for name in _UNTYPED & payload.keys()}
-        return payload | {"extra_body": {**(payload.get("extra_body") or {}), **moved}}
-
-    members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
-    if strict:
-        members["_get_request_payload"] = request
-    copy = chat.model_copy()
-    made = types.new_class(own.__name__, (own,), exec_body=lambda body: body.update(members))
-    object.__setattr__(copy, "__class__", made)
-    return copy
 
 
 def _resendable(answer: AIMessage) -> AIMessage:

@@ -17,7 +17,7 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, Searc
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import ModelCallFailed, failing_once
+from memory.formation.chat_model import FormationModel, ModelCallFailed
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.metrics import step
 from memory.model.namespace import DM, MemoryView, Namespace, Person
@@ -29,6 +29,7 @@ from memory.store.memories import Memory, current, newest
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
 
 _log = logging.getLogger(__name__)
 
@@ -97,12 +98,9 @@ class CollectingStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Keep writes, and answer searches."""
-        results: list[Result] = []
-        for op in ops:
-            if isinstance(op, PutOp):
-                self.writes.append(op)
-            results.append(self._items if isinstance(op, SearchOp) else None)
-        return results
+        given = [*ops]
+        self.writes += [op for op in given if isinstance(op, PutOp)]
+        return [self._items if isinstance(op, SearchOp) else None for op in given]
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Do as `batch` does."""
@@ -121,14 +119,16 @@ class Extractor:
 
     def __init__(self, model: BaseChatModel, schemas: Sequence[type[BaseModel]]) -> None:
         langmem, create_extractor = load()
-        model, kinds = failing_once(model), [with_evidence(schema) for schema in schemas]
+        kinds = [with_evidence(schema) for schema in schemas]
         asks: dict[str, Any] = {"enable_inserts": True, "enable_deletes": True}
         self._schemas = schemas
         # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
         self._manager = langmem.create_memory_store_manager(
             model, schemas=kinds, query_limit=NEIGHBOURS + 4, **asks
         )
-        self._extractor = create_extractor(model, tools=kinds, existing_schema_policy=False, **asks)
+        self._extractor = create_extractor(
+            _ProposingModel(model), tools=kinds, existing_schema_policy=False, **asks
+        )
 
     @step("extract")
     async def extract(
@@ -156,6 +156,8 @@ class Extractor:
         try:
             with tracing_context(enabled=False):
                 await manager.ainvoke(shown, config={"recursion_limit": RECURSION_LIMIT})
+        except _NothingProposed:
+            return []
         except ModelCallFailed as fault:
             if fault.error is not None:
                 raise fault.error from None
@@ -164,6 +166,19 @@ class Extractor:
             # trustcall raises these on some answers. Their texts may quote the person.
             _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
         return store.writes
+
+
+class _NothingProposed(BaseException):
+    """The model called no tool: trustcall would validate nothing, in three steps and threads."""
+
+
+class _ProposingModel(FormationModel):
+    async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> AIMessage:
+        answer = await super().ainvoke(messages, config)
+        # A request to repair one of several calls ends with a message of a tool.
+        if not answer.tool_calls and messages[-1].type == "human":
+            raise _NothingProposed
+        return answer
 
 
 class _OneStep:
@@ -177,18 +192,24 @@ class _OneStep:
         from langmem.knowledge.extraction import ExtractedMemory  # type: ignore[import-untyped]
 
         messages = self._manager._prepare_messages(input["messages"])
+        # trustcall creates a class for each set of ids, and numbers are short.
+        keys = [key for key, *_ in input["existing"]]
+        existing = [(str(number), *one[1:]) for number, one in enumerate(input["existing"])]
         answer = await self._extractor.ainvoke(
-            {"messages": messages, "existing": input["existing"]}, config=config
+            {"messages": messages, "existing": existing}, config=config
         )
         found: dict[str, BaseModel] = {}
         for content, about in zip(answer["responses"], answer["response_metadata"], strict=True):
             removes = type(content).__name__ == "RemoveDoc"
-            named = content.json_doc_id if removes else about.get("json_doc_id")
-            if named in found and not removes:
+            number = content.json_doc_id if removes else about.get("json_doc_id")
+            key = keys[int(number)] if number else None
+            if removes:
+                content.json_doc_id = key
+            elif key in found:
                 # A second patch of a memory has a quote of its own: it is proposed as a new memory,
                 # which is paired with the stored one by its name.
-                named = None
-            found[named or str(uuid.uuid4())] = content
+                key = None
+            found[key or str(uuid.uuid4())] = content
         return [ExtractedMemory(id=one, content=content) for one, content in found.items()]
 
 

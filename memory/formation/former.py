@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,18 +14,18 @@ from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import TOKENS, TokenUse
+from memory.formation.chat_model import TOKENS, FormationModel, TokenUse
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
-from memory.formation.pair import pair
 from memory.formation.proposal import Proposal, read_writes
-from memory.formation.verdict import SensitivePolicy, judge, verdict_model
+from memory.formation.verdict import MemoryVerdicts, SensitivePolicy, judge
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
-from memory.model.namespace import MemoryView
-from memory.model.schemas import SCHEMAS, register_schemas
-from memory.postgres.database import Pool
-from memory.store.memories import Memory
+from memory.model.namespace import MemoryView, Namespace
+from memory.model.schemas import SCHEMAS, register_schemas, thing
+from memory.postgres.database import Pool, person_transaction
+from memory.recall.search import SMALL_SET
+from memory.store.memories import Memory, reread
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -140,8 +140,8 @@ class Former:
         return Extractor(self._chat, self.schemas)
 
     @cached_property
-    def _verdicts(self) -> Any:
-        return verdict_model(self._chat)
+    def _verdicts(self) -> FormationModel:
+        return FormationModel(self._chat).bind_tools([MemoryVerdicts])
 
     @staticmethod
     def warm_up() -> None:
@@ -149,3 +149,27 @@ class Former:
         import langchain_openai  # noqa: F401
 
         load()
+
+
+async def pair(
+    pool: Pool, own: Namespace, proposals: Sequence[Proposal], known: Collection[Memory]
+) -> list[Proposal]:
+    """Give each new proposal the row about the same thing, if there is one.
+
+    `known` are the rows that the model was shown; of a large set the others are read. Of several
+    rows about a thing, one of the own namespace counts.
+    """
+    rows = sorted(known, key=lambda row: row.namespace != own)
+    kinds = [one.kind for one in proposals if one.target is None]
+    if kinds and len(rows) >= SMALL_SET:
+        async with person_transaction(pool, own.person) as connection:
+            rows[:0] = (await reread(connection, own.person, of=own, kinds=kinds)).values()
+    first: dict[tuple[str, str], Memory] = {}
+    for row in rows:
+        first.setdefault((row.kind, thing(row.kind, row.content)), row)
+    return [
+        one
+        if one.target
+        else replace(one, target=first.get((one.kind, thing(one.kind, one.content))))
+        for one in proposals
+    ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
-from memory.formation.chat_model import ModelCallFailed, failing_once
+from memory.formation.chat_model import FormationModel, ModelCallFailed
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
@@ -26,7 +26,6 @@ from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
 _log = logging.getLogger(__name__)
@@ -66,16 +65,11 @@ class MemoryVerdicts(BaseModel):
 _TOOL = MemoryVerdicts.__name__
 
 
-def verdict_model(model: BaseChatModel) -> Any:
-    """Return `model` for `judge`: it has the tool `MemoryVerdicts`, and fails at once."""
-    return failing_once(model).bind_tools([MemoryVerdicts])
-
-
 @step("verdict")
 async def judge(
-    model: Any, proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
+    model: FormationModel, proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
 ) -> list[Proposal]:
-    """Return the proposals, whose evidence is in `messages`, with the verdicts of `verdict_model`.
+    """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
     All are without one if the model declined, or both of its answers were malformed. No database
     connection is held. Raises `FormationUnavailable` if the model does not answer.

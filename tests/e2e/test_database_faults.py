@@ -30,8 +30,6 @@ def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPost
     """A crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
     ann = world.human()
     slowly(world)
-    # A turn that cannot go on is begun again, and asks the model again.
-    world.script(STORY, match="I love ramen", kind="reply")
     said = ann.say("I love ramen")
     world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream")
     server.stop(immediate=True)

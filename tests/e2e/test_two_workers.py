@@ -26,7 +26,6 @@ def test_a_worker_that_was_suspended_stops_when_it_resumes(own_world: World) -> 
     """What another took over meanwhile is answered by that one alone."""
     world = own_world
     ann = world.human()
-    world.script(STORY, times=-1)
     slowly(world)
     said = ann.say("I love ramen")
     live(world, said)

@@ -204,20 +204,14 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
     assert app.model_requests() == before
 
 
-def forwarded_by(app: App, place: PersonThread, said: dict[str, Any], text: str = "") -> Message:
-    """Let a person forward a message to the app; return it as the app reads it."""
-    forwarding = {"user": place.user, "text": text, **said}
-    ts = app.slack.control("messages/forward", forwarding)["ts"]
-    return written(app, place, ts)
-
-
 @pytest.mark.parametrize("comment", ["", "What does she want?"])
 async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, comment: str) -> None:
     """With or without a comment the question is about its words, which are somebody else's."""
     place, other = app.slack.place(), app.slack.person()[0]
     channel = app.slack.channel("public", place.user, other)
     said = app.slack.say(other, channel, "I love natto, and <ramen> & sk-" + "a1" * 24)
-    message = forwarded_by(app, place, said, comment)
+    forwarding = {"user": place.user, "text": comment, **said}
+    message = written(app, place, app.slack.control("messages/forward", forwarding)["ts"])
     assert await app.inbox.store(message)
     await app.answering.drain(message.thread)
     system, *_, others, asked = app.prompts()[-1]

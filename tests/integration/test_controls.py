@@ -248,6 +248,18 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     assert foods == ["tempura"]
 
 
+async def test_consent_asked_later_keeps_waiting_words_from_the_model(make_app: MakeApp) -> None:
+    """With KIOKU_CONSENT=ask set meanwhile, words that wait are formed after a Yes only."""
+    app = await make_app()
+    said = await app.ask(app.slack.place(), "I love ramen")
+    app = await make_app(consent="ask")
+    before = app.model_requests()
+    assert await app.form(said) == []
+    assert app.model_requests() == before
+    await app.click(said.person, SWITCH, "on")
+    assert [one["food_name"] for one in await app.form(said)] == ["ramen"]
+
+
 async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> None:
     """With *only when I ask* nothing is formed of what is said, also later; a tool stores it."""
     place = app.slack.place()
@@ -294,23 +306,17 @@ async def test_a_tool_stores_nothing_of_what_changed_meanwhile(app: App, how: st
     assert await app.memories(said.person) == []
 
 
-async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
-    """Let the process that answers a message end after a tool has stored a memory."""
-    app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
-    app.fault(delay_ms=1)
-    app.fault(delay_ms=30_000)
-    said = await app.receive(place, "I love natto")
-    task = asyncio.create_task(app.answering.drain(said.thread))
-    await until(lambda: app.rows("SELECT 1 FROM change_notices WHERE user_id = %s", place.user))
-    task.cancel()
-    await asyncio.wait([task])
-    app.stand_in.call("/_model/faults", method="DELETE")
-    return said
-
-
 async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
     """The next attempt leaves no trace of it after "don't remember this"."""
-    said = await interrupted(app, app.slack.place(), REMEMBER)
+    app.script_calls(REMEMBER)
+    app.fault(delay_ms=1)
+    app.fault(hold=True)
+    said = await app.receive(app.slack.place(), "I love natto")
+    task = asyncio.create_task(app.answering.drain(said.thread))
+    await until(lambda: app.stand_in.call("/_model/journal")["held"])
+    task.cancel()
+    await asyncio.wait([task])
+    app.stand_in.call("/_model/script", method="DELETE")
     assert len(await app.memories(said.person)) == 1
     app.script_calls(setting("do_not_remember"))
     await app.answering.drain(said.thread)

@@ -103,14 +103,6 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> 
     assert message["ts"] != ts
 
 
-async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
-    """Write first words, and cancel that while Slack begins the stream, as Stop does."""
-    writing = asyncio.create_task(answer.stream.write("Half of"))
-    await until(lambda: thread.slack.calls("chat.startStream"))
-    writing.cancel()
-    await asyncio.wait({writing})
-
-
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
@@ -121,7 +113,11 @@ async def test_a_stream_that_appears_after_stop_is_waited_for(
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
     thread.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
     async with thread.answering() as answer:
-        await cancelled_in_flight(thread, answer)
+        # As Stop does.
+        writing = asyncio.create_task(answer.stream.write("Half of"))
+        await until(lambda: thread.slack.calls("chat.startStream"))
+        writing.cancel()
+        await asyncio.wait({writing})
         finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
         await asyncio.sleep(0)
         ts = streamed_by_app(thread)

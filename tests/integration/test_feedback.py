@@ -43,14 +43,6 @@ async def submit(app: App, who: Person, value: str, text: str) -> dict[str, Any]
     return await comment(app.wiring.app, Click(person=who, reader=reader), view)
 
 
-async def commented(app: App, asked: Message, text: str) -> str:
-    """Let a person rate an answer as bad, with a comment; return the value of the button."""
-    _, bad = values(app, asked)
-    await app.click(asked.person, FEEDBACK, bad)
-    await submit(app, asked.person, bad, text)
-    return bad
-
-
 async def test_a_second_rating_replaces_the_first(app: App) -> None:
     """A good rating is stored without an answer; a bad one asks for a comment, which it keeps."""
     asked = await app.ask(app.slack.place(), "What shall I eat?")
@@ -112,7 +104,9 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None
     await app.form(told)
     for text in ("You forgot that I love ramen.", "Too long."):
         app.script("Hello.")
-        await commented(app, await app.ask(place, "Good morning"), text)
+        _, bad = values(app, await app.ask(place, "Good morning"))
+        await app.click(told.person, FEEDBACK, bad)
+        await submit(app, told.person, bad, text)
     [memory] = await app.memories(told.person)
     await app.click(told.person, FORGET, f"keys {memory.key}")
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}

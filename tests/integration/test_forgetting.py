@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -359,22 +358,15 @@ async def test_a_yes_is_read_with_the_question_it_answers(
     assert proposed["question"] == "Do you like soba?"
 
 
-@asynccontextmanager
-async def impatient(database: str) -> AsyncIterator[Pool]:
-    """Open a pool on which waiting for a lock is an error."""
-    address = make_conninfo(database, options="-c lock_timeout=200ms")
-    async with create_pool(address, min_size=1, max_size=1) as pool:
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            yield pool
-
-
 async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> None:
     """While memories are written none is forgotten, so none can slip through."""
     data.remember("ramen")
+    impatient = make_conninfo(data.database, options="-c lock_timeout=200ms")
     with psycopg.connect(data.database) as writing:
         writing.execute(
             "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (ALICE.prefix,)
         )
-        async with impatient(data.database) as pool:
-            await forget(pool, ALICE, Selection(everything=True))
+        async with create_pool(impatient, min_size=1, max_size=1) as pool:
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                await forget(pool, ALICE, Selection(everything=True))
     assert len(data.rows("SELECT 1 FROM store")) == 1

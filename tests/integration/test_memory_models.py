@@ -17,8 +17,8 @@ from memory import (
     memory_model,
 )
 from memory.formation import calls_memory_tools, provider_and_name
-from memory.formation.chat_model import Api
-from memory.formation.verdict import verdict_model
+from memory.formation.chat_model import Api, FormationModel
+from memory.formation.verdict import MemoryVerdicts
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
 from tests.integration.scripted_model import ScriptedModel, food
@@ -66,7 +66,7 @@ async def test_a_server_that_refuses_to_be_told_which_tool_to_call(stand_in: Ser
     async with model_server(VLLM, stand_in.openai_base_url) as server:
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
         assert await calls_memory_tools(chat)
-        await verdict_model(chat).ainvoke("I live in Osaka")
+        await FormationModel(chat).bind_tools([MemoryVerdicts]).ainvoke("I live in Osaka")
     assert [one.get("tool_choice") for one in server.requests] == [None, None]
 
 

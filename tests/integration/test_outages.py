@@ -57,11 +57,6 @@ async def held(app: App, text: str = "Hello", place: PersonThread | None = None)
     return message
 
 
-def try_often(app: App, message: Message) -> None:
-    """Let a held message have been tried for half an hour."""
-    app.rows("UPDATE messages SET attempts = %s WHERE ts = %s", MAX_HELD_ATTEMPTS, message.ts)
-
-
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
 )
@@ -127,7 +122,7 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
 async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
     asked = await held(app, "I like ramen")
-    try_often(app, asked)
+    app.rows("UPDATE messages SET attempts = %s WHERE ts = %s", MAX_HELD_ATTEMPTS, asked.ts)
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "held_too_long")]
     event = app.event(asked)
@@ -171,12 +166,6 @@ async def test_stop_ends_the_wait(app: App) -> None:
     assert app.turn(asked)["status"] == "stopped"
 
 
-def fail_after_the_tools(app: App, *, times: int) -> None:
-    """Let the model answer the next request, and refuse so many after it."""
-    app.fault(delay_ms=1)
-    app.fault(status=503, times=times)
-
-
 @pytest.mark.parametrize("action", ["pause", "incognito"])
 async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     app: App, action: str
@@ -184,7 +173,8 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     """The model calls a tool and then is away: the person is told, with the opposite button."""
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": action}))
-    fail_after_the_tools(app, times=-1)
+    app.fault(delay_ms=1)
+    app.fault(status=503, times=-1)
     asked = await app.receive(place, "Please keep nothing in mind today")
     await drain(app, asked)
     assert app.replies(asked)[0] == say("en", "model_down")

@@ -11,7 +11,7 @@ from bot.access import QuotaExceeded, admit
 from bot.locale import LANGUAGES, Reader, say
 from bot.runtime.ask import answer
 from memory import Person
-from tests.integration.app import App, MakeApp
+from tests.integration.app import MakeApp
 
 pytestmark = pytest.mark.usefixtures("within_an_hour")
 
@@ -42,11 +42,6 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert app.turn(again)["reply"]
 
 
-def requests_of(app: App) -> list[int]:
-    """Return the counts of requests."""
-    return [row["requests"] for row in app.rows("SELECT requests FROM person_requests")]
-
-
 def hourly(limit: int) -> list[str]:
     """Return every sentence about a person's limit."""
     return [say("en", "limit_requests", limit=limit, count=minutes) for minutes in range(61)]
@@ -66,7 +61,7 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
         assert any(one in done.line for one in hourly(3))
     refused = await app.ask(place, "Hello again")
     assert app.model_requests() == before
-    assert requests_of(app) == [2]
+    assert app.rows("SELECT requests FROM person_requests") == [{"requests": 2}]
     assert app.turn(refused)["words"] == ""
     assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
 

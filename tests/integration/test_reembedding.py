@@ -82,12 +82,6 @@ def silent(done: int, total: int) -> None:
     assert 0 < done <= total
 
 
-async def add_fact(pool: Pool, embedder: Embedder) -> None:
-    """Add a memory of Ann's, as by a form."""
-    fact = {"fact": "I moved"}
-    await add_memory(pool, embedder, ANN.namespace(DM), "UserFact", fact, {"kind": "modal"})
-
-
 async def test_every_memory_gets_a_vector_of_the_other_model(
     remembered: Pool, database: str, model_client: openai.AsyncOpenAI
 ) -> None:
@@ -183,7 +177,8 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     view = memory_view(ANN.namespace(DM))
     with pytest.raises(EmbeddingsUnavailable):
         await nearest_memories(remembered, embedder, view, ["a"], 9)
-    await add_fact(remembered, embedder)
+    fact = {"fact": "I moved"}
+    await add_memory(remembered, embedder, ANN.namespace(DM), "UserFact", fact, {"kind": "modal"})
     said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
     tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
     content = {"kind": "UserFact", "fact": said.text}

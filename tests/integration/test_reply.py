@@ -194,16 +194,11 @@ async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
     assert raised.value.cause == "model_down"
 
 
-def script_call(stand_in: Server) -> None:
-    """Say that the model calls the tool, then answers."""
-    script(stand_in, function_calls=[{"name": "look", "arguments": {}}])
-    script(stand_in, text="On Monday.")
-
-
 async def test_reasoning_goes_back_between_rounds(replier: Replier, stand_in: Server) -> None:
     """The encrypted item, which the host does not store, is sent back before the call it led to."""
     stand_in.call("/_model/settings", {"reasoning": True})
-    script_call(stand_in)
+    script(stand_in, function_calls=[{"name": "look", "arguments": {}}])
+    script(stand_in, text="On Monday.")
     assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
     first, second = requests(stand_in)
     assert first["include"] == second["include"] == INCLUDE

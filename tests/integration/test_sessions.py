@@ -96,14 +96,6 @@ def left_processing(app: App, asked: Message) -> None:
     )
 
 
-async def crashed(app: App) -> Message:
-    """Let a process die while it answers."""
-    asked = await app.receive(app.slack.place(), "Hello")
-    assert await app.inbox.claim(asked.thread)
-    left_processing(app, asked)
-    return asked
-
-
 def session_of(app: App, asked: Message) -> str:
     """Return the status of the agent session of a message's thread, "" where there is none."""
     where = (asked.user_id, asked.user_team_id, asked.channel_id, asked.ts, asked.thread_ts)
@@ -122,7 +114,9 @@ def session_of(app: App, asked: Message) -> str:
 )
 async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]) -> None:
     """After a crash the session ends `active`: answered, apologised for, or given up."""
-    asked = await crashed(app)
+    asked = await app.receive(app.slack.place(), "Hello")
+    assert await app.inbox.claim(asked.thread)
+    left_processing(app, asked)
     for name, value in columns.items():
         app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)
     await app.answering.drain(asked.thread)

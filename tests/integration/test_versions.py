@@ -41,7 +41,7 @@ from memory.postgres import person_transaction
 from memory.store import embed_missing, expire_due
 from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
-from tests.memories import ApprovedStore
+from tests.memories import ApprovedStore, add_memory
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -377,15 +377,35 @@ async def test_a_wider_memory_is_removed_by_a_yes(ledger: Ledger) -> None:
     assert {one.asks for one in formed.questions} == {"remove"}
 
 
-async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
-    ledger: Ledger,
-) -> None:
-    """The question that quotes a forgotten private memory goes."""
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=WIDE)
-    text = "I love soba with duck"
-    change = await ledger.change(text, ts="2.0", content=food("soba", 95, description="with duck"))
+@pytest.mark.parametrize("shares", ["memory", "message", "subject", "private version"])
+async def test_forgetting_deletes_a_question_that_quotes(ledger: Ledger, shares: str) -> None:
+    """A question goes with the memory it is about, and with another memory that it quotes."""
+    form, text = {"kind": "modal"}, "I love soba and duck" if shares == "message" else "I love soba"
+    seen = WIDE if shares == "private version" else None
+    asked = await ledger.change(text, ts="1.0", content=food("soba"), seen=seen)
+    match shares:
+        case "memory":  # without a message
+            given = (OWN, "UserFoodPreference", food("duck"), form)
+            gone = asked = await add_memory(ledger.pool, ledger.embedder, *given)
+        case "private version":
+            duck = food("soba", 95, description="duck")
+            gone = await ledger.change("I love soba with duck", ts="2.0", content=duck)
+        case _:
+            ts = "1.0" if shares == "message" else "3.0"
+            gone = await ledger.change("I love soba and duck", ts=ts, content=food("duck"))
+    if shares != "private version":
+        store = await ledger.run("Of soba: like duck", ts="2.0")
+        written = {**(asked.after or {})["content"], "preference": 60}
+        await edit_memory(ledger.pool, ledger.embedder, ALICE, asked.key, written, form)
+        if shares == "subject":
+            await ledger.propose(store, asked, "Of soba: like duck", description="like duck")
+        else:
+            await store.adelete(asked.namespace.parts, asked.key)
+        await store.commit()
     assert len(await open_questions(ledger.pool, ALICE)) == 1
-    await ledger.is_forgotten(change.key, "duck")
+    await ledger.forget(gone.key)
+    await ledger.purge()
+    assert "duck" not in str(ledger.printed())
 
 
 async def test_a_question_whether_to_remember_goes_with_the_memory_it_would_supersede(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import openai
@@ -14,6 +16,7 @@ from slack_sdk import WebClient
 from openai_double import testing as model
 from slack_playground import testing as slack
 from tests.readme import DOUBLES, written
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("distribution", DOUBLES)
@@ -43,20 +46,26 @@ def test_click_without_an_app_is_not_acknowledged() -> None:
 
 
 def test_held_request_is_answered_after_its_release() -> None:
-    """`hold` keeps a request, `release` lets it go on to its script; the journal has it then."""
+    """`release` lets a request go on to its script; one whose client has gone ends before."""
+    asked = '{"model": "gpt-6-luna", "input": "wait for it"}'
     with (
         model.running() as double,
         openai.OpenAI(base_url=double.base_url, api_key="any") as client,
+        closing(HTTPConnection(double.url.removeprefix("http://"))) as leaving,
         ThreadPoolExecutor(1) as threads,
     ):
-        double.hold(match="wait")
+        double.hold(match="wait", times=2)
         double.script("Done.")
-        asked = threads.submit(client.responses.create, model="gpt-6-luna", input="wait for it")
+        leaving.request("POST", "/v1/responses", asked, {"authorization": "Bearer any"})
         double.wait_for_held()
-        assert (asked.done(), double.requests) == (False, [])
+        leaving.close()
+        wait_until(lambda: not double.call("journal")["held"])
+        answered = threads.submit(client.responses.create, model="gpt-6-luna", input="wait for it")
+        double.wait_for_held()
+        assert (answered.done(), len(double.requests)) == (False, 1)
         double.release()
-        assert asked.result(30).output_text == "Done."
-        assert [one["body"]["input"] for one in double.requests] == ["wait for it"]
+        assert answered.result(30).output_text == "Done."
+        assert [one["status"] for one in double.requests] == [0, 200]
 
 
 def test_failed_request_has_the_status_of_its_fault() -> None:

@@ -105,7 +105,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     "split_markdown": lambda text: reply_stream.split_markdown(text, 3_000),
     "break_point": lambda text: reply_stream.break_point(text, len(text) - 1),
     "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
-    "shortened": lambda text: shortened(text, 1_000),
+    "shortened": lambda text: shortened(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
     "described": lambda text: describe(Reader("en"), "Pet", {"name": text}),
     "memory_line": lambda text: memory_line(Reader("en"), memory(fact=text)),

@@ -14,12 +14,12 @@ from openai_double.server import create_app
 
 
 async def serve(app: web.Application, host: str, port: int) -> None:
-    """Listen, print one JSON line with the addresses, and wait for a signal."""
+    """Print the addresses as JSON, and serve until a signal. A request ends with its client."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -188,7 +188,11 @@ class _Server:
         self, request: web.Request, exchange: Exchange
     ) -> tuple[dict[str, Any], Prompt]:
         """The checked body and its prompt, after the faults for it had their turn."""
-        exchange.raw = (await _read_all(request)).decode("utf-8", "replace")
+        # Not `request.read`: the application that holds these routes may allow less elsewhere.
+        data = await request.content.read()
+        if len(data) > _MAX_BODY:
+            raise ApiError(status=413, message="The request body is larger than 32 MiB.")
+        exchange.raw = data.decode("utf-8", "replace")
         try:
             body = json.loads(exchange.raw)
         except ValueError:
@@ -220,11 +224,3 @@ class _Server:
             reset(request)
         if fault.error is not None:
             raise fault.error
-
-
-async def _read_all(request: web.Request) -> bytes:
-    """The whole body: the application that holds these routes may allow less elsewhere."""
-    data = await request.content.read()
-    if len(data) > _MAX_BODY:
-        raise ApiError(status=413, message="The request body is larger than 32 MiB.")
-    return data

@@ -69,7 +69,9 @@ def running() -> Iterator[Double]:
 
     async def serving() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        runner = web.AppRunner(create_app(), access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(
+            create_app(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+        )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         double = Double(f"http://127.0.0.1:{runner.addresses[0][1]}")
