@@ -97,8 +97,9 @@ async def make_app(
     model_client: openai.AsyncOpenAI,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[MakeApp]:
-    """Wire the app with the settings a test names; no slow machine ends what it waits for."""
+    """Wire the app with the settings a test names; deadlines are long, and Slack is never late."""
     monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
+    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.5)
 
     async def make(**settings: Any) -> App:
         return await open_app(pool, database, slack, stand_in, model_client, **settings)

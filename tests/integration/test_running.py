@@ -214,15 +214,12 @@ async def test_a_crash_counts_against_messages_in_progress(pool: Pool, database:
     async with process(pool) as (other, answers):
         await other.store(message("lives"))
         await until(lambda: "lives" in answers.begun)
-        owner_rows(
-            database,
-            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
-            " WHERE id = %s",
-            dead["id"],
-        )
+        silent = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        owner_rows(database, f"{silent} WHERE id = %s", dead["id"])
         await until(lambda: {"dead", "pruned", "waits"} <= {*answers.begun})
         counted = {text: crashes for text, (_, crashes, _) in state(database).items()}
         assert counted == {"dead": 1, "waits": 0, "pruned": 1, "lives": 0}
+        answers.go_on.set()
 
 
 async def test_of_messages_with_two_crashes_one_is_answered_at_a_time(
