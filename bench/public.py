@@ -24,7 +24,7 @@ from psycopg.types.json import Jsonb
 from bench.results import PUBLIC, write
 from bench.search import TEAM
 from bench.testbed import open_testbed
-from bot.queue.migrations import migrations
+from bot.queue.queue import migrations
 from memory import (
     DM,
     Embedder,

@@ -15,7 +15,7 @@ import psycopg
 from bench.plan import Plan
 from bench.results import quantile
 from bench.testbed import Testbed
-from bot.queue.migrations import migrations
+from bot.queue.queue import migrations
 from memory import (
     DM,
     Embedder,

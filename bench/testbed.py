@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings i
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bot.queue.migrations import QUEUE_ROLE, migrations
+from bot.queue.queue import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,10 +10,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from bot.ui.reader import Reader
+from bot.locale import Reader
 from memory import MemoryOff, Person, Pool
-from memory.formation import TokenUse
-from memory.metrics import count, step
+from memory.metrics import step
 from memory.postgres import NO_FORGETTING, person_statement, person_transaction
 
 
@@ -99,12 +98,6 @@ async def claim_refusal(
             (person.team_id, person.user_id, refusal, str(message_id), seconds),
         )
         return await inserted.fetchone() is not None
-
-
-def count_tokens(team_id: str, used: TokenUse) -> None:
-    """Add a call of a model for a workspace to the metric ``kioku_model_tokens_total``."""
-    for (model, kind), tokens in used.items():
-        count("model_tokens", tokens, team=team_id, model=model, kind=kind)
 
 
 class NotRemembered(Exception):

@@ -26,7 +26,6 @@ from bot.slack.messages import API_TEAM, split_thread_key
 from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
-from bot.ui.reader import Reader
 from memory import DM, FormationResult, Person, Pool, list_changes, open_questions
 from memory.postgres import person_statement
 
@@ -172,7 +171,7 @@ async def _payload(app: App, person: Person, row: DictRow, turn: UUID) -> Payloa
         told = []
     if not (notable_changes(told) or questions):
         return None
-    return notice_payload(Reader.of(settings, row["reply"] or ""), turn, told, questions)
+    return notice_payload(settings.reader(row["reply"] or ""), turn, told, questions)
 
 
 async def _delete(app: App, person: Person, channel: str, ts: str) -> None:

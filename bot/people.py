@@ -1,4 +1,4 @@
-"""People: their settings, what Slack says of them, and when their memory is off.
+"""People: who may use Kioku, their settings, what Slack says of them, and when memory is off.
 
 The tables `person_settings` and `memory_off`. Functions with a connection run in the transaction of
 their caller, which is one of the person.
@@ -9,34 +9,148 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal, LiteralString, TypeAlias
+from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
+from bot.config import Settings
+from bot.locale import Language, Reader, language_of
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
-from bot.types import PROFILE_TRUSTED, ConsentMode, MemoryState, Off, PersonSettings
-from bot.ui.reader import Reader
-from memory import Person, Pool
+from memory import DM, Person, Pool
 from memory.postgres import person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
-EVERYWHERE = ""
-"""The scope of `switch_off` for all conversations; any other is the id of one."""
+ConsentMode: TypeAlias = Literal["notice", "ask"]
+Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
+Refusal: TypeAlias = Literal["policy_person", "policy_place"]
+
+PROFILE_TRUSTED = timedelta(hours=12)
+
+
+def person_refusal(settings: Settings, person: Person) -> Refusal | None:
+    """Return why a person may not use Kioku; None: they may, as all if there is no list."""
+    allowed = settings.allowed_users
+    return "policy_person" if allowed and person.user_id not in allowed else None
+
+
+def refusal_in(
+    settings: Settings, person: Person, channel_id: str, audience: str | None
+) -> Refusal | None:
+    """Return why nothing that a person says in a conversation is read; None: it is read.
+
+    Direct messages are in every list of conversations.
+    """
+    allowed = settings.allowed_channels
+    if audience != DM and allowed and channel_id not in allowed:
+        return "policy_place"
+    return person_refusal(settings, person)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Off:
+    """Memory is neither read nor written: until a time, or until the person switches it on.
+
+    `here`: in one conversation only, not everywhere.
+    """
+
+    until: datetime | None = None
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSettings:
+    """One person's choices, and what Slack last said of them.
+
+    `switched_off`: memory is off everywhere, `off_until` a time or until it is switched on.
+    `agreed`: the person agreed to memory, which `KIOKU_CONSENT=ask` needs. `deactivated`: their
+    account was. `language` overrides Slack's. `informed`: they were told that there is a memory.
+    `eagerness` is how much is remembered without being asked. `retention_days` is how long their
+    memories and conversations are kept; None: as long as the installation keeps them.
+    """
+
+    switched_off: bool = False
+    off_until: datetime | None = None
+    agreed: bool = False
+    notices: bool = True
+    eagerness: Eagerness = "balanced"
+    language: Language | None = None
+    informed: bool = False
+    retention_days: int | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    profile_at: datetime | None = None
+    deactivated: bool = False
+
+    @property
+    def zone(self) -> tzinfo:
+        """The person's time zone; UTC where Slack has not said it."""
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else UTC
+        except (LookupError, ValueError, OSError):  # no such zone on this machine
+            return UTC
+
+    @property
+    def profile_is_fresh(self) -> bool:
+        """Whether Slack need not be asked again for locale and time zone."""
+        at = self.profile_at
+        return at is not None and datetime.now(UTC) - at < PROFILE_TRUSTED
+
+    def reply_language(self, text: str = "") -> Language:
+        """Return the language to answer in: chosen, else Slack's, else that of `text`."""
+        return self.language or language_of(self.locale, text)
+
+    def reader(self, text: str = "") -> Reader:
+        """Return the person as the reader of an answer to `text`."""
+        return Reader(self.reply_language(text), self.zone)
+
+    def off(self, mode: ConsentMode) -> Off | None:
+        """Return whether memory is off for this person everywhere; None while it is on."""
+        if self.switched_off or self.deactivated or (mode == "ask" and not self.agreed):
+            return Off(until=self.off_until)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryState:
+    """Whether memory may be read and written for one message.
+
+    `off`: nothing is read and nothing is written while it is answered. `on_record`: its words may
+    be formed and its texts be kept, since memory was on when it was written and edited. `asks`:
+    memory needs this person's consent, and they have not agreed.
+    """
+
+    settings: PersonSettings
+    off: Off | None = None
+    on_record: bool = True
+    asks: bool = False
+
+    @property
+    def needs_introduction(self) -> bool:
+        """Whether this answer is the first to mention memory, which needs no consent here."""
+        return self.off is None and not self.settings.informed
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the answer is the first that tells the person about Kioku."""
+        return self.needs_introduction or self.needs_consent_question
+
+    @property
+    def needs_consent_question(self) -> bool:
+        """Whether the person is to be asked, for the first time, if they agree to memory."""
+        return self.asks and not self.settings.informed
+
 
 # --- off: the rows of `memory_off` -------------------------------------------------------------
 
-# Slack's clock and ours may differ: what was written right after a click belongs to it.
-_FROM: LiteralString = (
-    "LEAST(now(), COALESCE(to_timestamp(%(since)s::float8), now() - interval '2 seconds'))"
-)
-_NOW: LiteralString = "(o.until_at IS NULL OR o.until_at > now())"
-_OF_PERSON: LiteralString = "o.team_id = %(team)s AND o.user_id = %(user)s"
+IS_NOW: LiteralString = "(o.until_at IS NULL OR o.until_at > now())"
+OF_PERSON: LiteralString = "o.team_id = %(team)s AND o.user_id = %(user)s"
 # Whether memory was off when a message was written or edited.
 _COVERS_MESSAGE: LiteralString = (
     "o.scope IN ('', %(channel)s) AND (tstzrange(o.from_at, o.until_at) @>"
@@ -55,65 +169,10 @@ def off_record(row: LiteralString) -> LiteralString:
     )
 
 
-async def switch_off(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    scope: str = EVERYWHERE,
-    *,
-    until: datetime | None = None,
-    since: str | None = None,
-) -> float:
-    """Switch memory off: until a time or `switch_on`; from now, or from the message of ts `since`.
-
-    Returns when it began, in seconds of the epoch.
-    """
-    await _upsert(connection, person)
-    values = {**person.ids, "scope": scope, "until": until, "since": since}
-    await connection.execute(
-        "UPDATE memory_off o SET until_at = GREATEST(now(), o.from_at)"
-        f" WHERE {_OF_PERSON} AND o.scope = %(scope)s AND {_NOW}",
-        values,
-    )
-    found = await connection.execute(
-        "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
-        f" VALUES (%(team)s, %(user)s, %(scope)s, {_FROM}, CASE WHEN %(until)s::timestamptz IS NOT"
-        " NULL THEN GREATEST(%(until)s::timestamptz, now()) END)"
-        " ON CONFLICT (team_id, user_id, scope, from_at) DO UPDATE SET until_at = excluded.until_at"
-        " RETURNING extract(epoch FROM from_at)::float8 AS begins",
-        values,
-    )
-    [row] = await found.fetchall()
-    return float(row["begins"])
-
-
-async def switch_on(
-    connection: AsyncConnection[DictRow], person: Person, scope: str | None = None
-) -> bool:
-    """Switch memory on in one conversation, with None in all and everywhere: the person agrees.
-
-    Rows of the last month stay: what was written meanwhile is never remembered. Returns False where
-    it was on.
-    """
-    values = {**person.ids, "scope": scope}
-    ended = await connection.execute(
-        "UPDATE memory_off o SET until_at = GREATEST(now(), o.from_at)"
-        f" WHERE {_OF_PERSON} AND {_NOW}"
-        " AND (%(scope)s::text IS NULL OR o.scope = %(scope)s)",
-        values,
-    )
-    await connection.execute(
-        f"DELETE FROM memory_off o WHERE {_OF_PERSON} AND o.until_at < now() - interval '30 days'",
-        values,
-    )
-    if scope is None:
-        await _set(connection, person, "agreed_at = COALESCE(agreed_at, now())")
-    return ended.rowcount > 0
-
-
 async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
     """Return the ids of the conversations in which memory is off now."""
     found = await connection.execute(
-        f"SELECT DISTINCT scope FROM memory_off o WHERE {_OF_PERSON} AND {_NOW} AND o.scope <> ''"
+        f"SELECT DISTINCT scope FROM memory_off o WHERE {OF_PERSON} AND {IS_NOW} AND o.scope <> ''"
         " ORDER BY scope",
         person.ids,
     )
@@ -134,7 +193,7 @@ SETTINGS_JOIN: LiteralString = (
     " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s"
     " CROSS JOIN LATERAL (SELECT count(*) > 0 AS is_off, max(o.until_at) AS until_at,"
     " bool_and(o.until_at IS NOT NULL) AS ends FROM memory_off o"
-    f" WHERE {_OF_PERSON} AND o.scope = '' AND {_NOW}) everywhere"
+    f" WHERE {OF_PERSON} AND o.scope = '' AND {IS_NOW}) everywhere"
 )
 _NAMES = tuple(field.name for field in fields(PersonSettings))
 _DEFAULTS = PersonSettings()
@@ -156,8 +215,8 @@ def settings_of(row: Mapping[str, Any]) -> PersonSettings:
 
 MEMORY_STATE: LiteralString = (
     f"SELECT {SETTINGS},"
-    f" EXISTS (SELECT FROM memory_off o WHERE {_OF_PERSON} AND {_COVERS_MESSAGE}) AS said_off,"
-    f" EXISTS (SELECT FROM memory_off o WHERE {_OF_PERSON} AND {_NOW}"
+    f" EXISTS (SELECT FROM memory_off o WHERE {OF_PERSON} AND {_COVERS_MESSAGE}) AS said_off,"
+    f" EXISTS (SELECT FROM memory_off o WHERE {OF_PERSON} AND {IS_NOW}"
     " AND o.scope = %(channel)s) AS off_here"
     f" FROM (SELECT) always {SETTINGS_JOIN}"
 )
@@ -185,38 +244,27 @@ def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     )
 
 
-async def choose(
-    connection: AsyncConnection[DictRow], person: Person, chosen: PersonSettings
-) -> None:
-    """Store whether there are notices, the language, how eagerly is remembered, how long kept."""
-    await _set(
-        connection,
-        person,
-        "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s,"
-        " retention_days = %(retention_days)s",
-        **asdict(chosen),
-    )
-
-
 async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person was informed of memory, or asked whether they agree to it."""
-    await _set(connection, person, "told_at = now()")
+    await set_columns(connection, person, "told_at = now()")
 
 
-async def _set(
+async def set_columns(
     connection: AsyncConnection[DictRow],
     person: Person,
     assignments: LiteralString,
     **values: object,
 ) -> None:
-    await _upsert(connection, person)
+    """Update the person's row in `person_settings`, or insert it."""
+    await insert_person(connection, person)
     await connection.execute(
         f"UPDATE person_settings SET {assignments} WHERE team_id = %(team)s AND user_id = %(user)s",
         {**person.ids, **values},
     )
 
 
-async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
+async def insert_person(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Insert a person's row in `person_settings` if there is none."""
     await connection.execute(
         "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)"
         " ON CONFLICT DO NOTHING",
@@ -248,7 +296,7 @@ class People:
         It is the language they chose, else their Slack's, which Slack does not tell of people of
         other workspaces: then that of `text`. `settings` are theirs, if just read.
         """
-        return Reader.of(await self.settings(person, settings=settings), text)
+        return (await self.settings(person, settings=settings)).reader(text)
 
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None
@@ -266,7 +314,7 @@ class People:
                 async with person_transaction(self._pool, person) as connection:
                     # After a failure Slack is asked again soon, but not for each message.
                     at = now if user else now - PROFILE_TRUSTED + _FAILED
-                    await _set(connection, person, "profile_at = %(at)s", at=at)
+                    await set_columns(connection, person, "profile_at = %(at)s", at=at)
                     if user:
                         await _note_profile(connection, person, user, at)
                     return await read_settings(connection, person)

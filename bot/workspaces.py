@@ -14,8 +14,9 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import Installations, error_code
+from bot.slack.client import FindInstallation, Installation, Installations, error_code
 from bot.slack.messages import installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement
@@ -29,6 +30,25 @@ _TRUSTED_SECONDS = 10.0
 _EVENT_SECONDS = 1.0
 # `not_authed`: no token is stored.
 _REFUSED = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
+
+
+def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
+    """Return the installation of a bot token that ``auth.test`` was called with."""
+    return Installation(
+        team_id=str(answer.get("team_id") or ""),
+        bot_user_id=str(answer.get("user_id") or ""),
+        bot_id=answer.get("bot_id"),
+        bot_token=bot_token,
+    )
+
+
+def only(installation: Installation | None) -> FindInstallation:
+    """Return a function that finds this installation and no other."""
+
+    async def find(team_id: str) -> Installation | None:
+        return installation if installation and team_id == installation.team_id else None
+
+    return find
 
 
 class Workspaces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeAlias, TypeVar
@@ -53,6 +53,12 @@ def count(name: str, amount: float = 1.0, **labels: str) -> None:
     """
     if _counts is not None:
         _counts(name, amount, labels)
+
+
+def count_tokens(team_id: str, used: Mapping[tuple[str, str], int]) -> None:
+    """Count the tokens of a call of a model for a workspace, by model and kind of token."""
+    for (model, kind), tokens in used.items():
+        count("model_tokens", tokens, team=team_id, model=model, kind=kind)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.pq import ExecStatus
 from psycopg.rows import DictRow, Row, dict_row
 
-from bot.queue.migrations import QUEUE_ROLE, migrations
+from bot.queue.queue import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 from tests.temporary import MEMORY
 

@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import VERSION
 from bot.config import Settings, load_settings
+from bot.locale import Reader
 from bot.logs import fault
 from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack, token
 from bot.slack.client import (
@@ -28,8 +29,7 @@ from bot.slack.client import (
     delete_message,
     error_code,
 )
-from bot.ui.reader import Reader
-from bot.ui.reply import footer, text_chunk
+from bot.ui.blocks import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
 _retry = partial(RateLimits().retry, "", "")

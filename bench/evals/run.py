@@ -16,7 +16,7 @@ from bench.evals.cases import Case, chosen_cases, load_cases
 from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
 from bot.config import STAND_IN_MODEL, Settings
-from bot.queue.migrations import migrations
+from bot.queue.queue import migrations
 from bot.runtime.database import operators_pool, progress
 from bot.runtime.memory_models import create_former
 from bot.runtime.problems import Problem

@@ -8,32 +8,29 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, LiteralString
+from uuid import UUID
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.conversation.claimed_message import (
-    FLAGS,
-    OPEN,
-    STILL_OURS,
-    THREAD_SETTING,
-    ClaimedMessage,
-    check_ownership,
-    finish,
-    key_of,
-    raise_if_changed,
-)
 from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.logs import fault
 from bot.slack.messages import Message
 from bot.workspaces import AWAY
-from memory import PUBLIC, Pool
+from memory import Pool
 from memory.metrics import step
-from memory.postgres import PERSON_SETTING, execute_statement, transaction
+from memory.postgres import NO_FORGETTING, PERSON_SETTING, execute_statement, transaction
 
 log = logging.getLogger(__name__)
+
+OPEN: LiteralString = "status IN ('waiting', 'answering')"
+"""Condition: a message is still to be answered, by this or another worker."""
+STILL_OURS: LiteralString = "id = %s AND attempts = %s"
+"""Condition: no other worker answers the message; its parameters: `ClaimedMessage.ownership`."""
+THREAD_SETTING = "kioku.thread"
+FLAGS: LiteralString = "SELECT attempts, status, revision, interrupted FROM messages WHERE id = %s"
 
 MAX_FAILURES = 5
 """Attempts ended by an error after which a message is answered with an apology."""
@@ -67,11 +64,10 @@ _STORE: LiteralString = (
     f"WITH place AS MATERIALIZED (SELECT {_BEGINS} AS begins),"
     f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, worker)"
     f" SELECT {_VALUES}, %(message)s, begins::int, CASE WHEN begins THEN %(worker)s::bigint END"
-    f" FROM place WHERE %(addressed)s OR {_FOLLOWED}"
+    f" FROM place WHERE (%(addressed)s OR {_FOLLOWED}) AND NOT EXISTS"
+    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY})"
     " ON CONFLICT (team_id, channel_id, ts) DO NOTHING RETURNING id, worker IS NOT NULL AS begins)"
-    " SELECT stored.*, EXISTS"
-    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY}) AS unserved"
-    " FROM stored"
+    " SELECT * FROM stored"
 )
 # Nothing else than that it is known can keep a message that waits from being stored.
 _STORE_WAITING: LiteralString = _STORE.replace(
@@ -97,68 +93,64 @@ CLAIM: LiteralString = (
     " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = messages.team_id"
     f" AND {AWAY}) AS unserved"
 )
-_MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
-# Of a message that waits, of one that is `again` to be answered, and of one with stored texts.
-_EDIT: LiteralString = (
-    f"WITH old AS (SELECT id, {OPEN} AS open, formed_at IS NOT NULL AS formed,"
-    f" COALESCE({OPEN} AND message->>'text' <> %(text)s, false) AS waits,"
-    " %(message)s::jsonb IS NOT NULL AND event_id <> %(event)s AND reply_ts <> '{}'"
-    " AND status IN ('answered', 'stopped', 'failed')"
-    " AND received_at > now() - interval '1 day' AS again,"
-    " (question <> '' OR words <> '') AND (question, words) <> (%(question)s, %(words)s)"
-    " AS reworded,"
-    " audience = %(public)s AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id ="
-    " messages.team_id AND c.channel_id = messages.channel_id AND c.audience = messages.audience)"
-    f" AS narrower FROM messages WHERE {_MESSAGE} AND changed_ts <= %(changed)s FOR UPDATE)"
-    " UPDATE messages SET changed_ts = %(changed)s,"
-    " event_id = CASE WHEN open OR again THEN %(event)s ELSE event_id END,"
-    " message = CASE WHEN again THEN %(message)s::jsonb"
-    " ELSE jsonb_set(message, '{text}', to_jsonb(%(text)s::text)) END,"
-    " status = CASE WHEN again THEN 'waiting' ELSE status END,"
-    " revision = revision + (waits OR again)::int,"
-    " interrupted = interrupted AND NOT (waits OR again),"
-    " edited_at = CASE WHEN waits OR again OR reworded THEN now() ELSE edited_at END,"
-    " due_at = CASE WHEN again THEN now() ELSE due_at END,"
-    " failures = CASE WHEN again THEN 0 ELSE failures END,"
-    " crashes = CASE WHEN again THEN 0 ELSE crashes END,"
-    " question = CASE WHEN reworded THEN %(question)s ELSE question END,"
-    " words = CASE WHEN reworded THEN %(words)s ELSE words END,"
-    " formed_at = CASE WHEN NOT reworded THEN formed_at END,"
-    # What was said in public belongs to its channel alone if that is not known to be public now.
-    " audience = CASE WHEN reworded AND narrower THEN channel_id ELSE audience END"
-    " FROM old WHERE messages.id = old.id"
-    " RETURNING messages.id, user_id, audience, formed, reworded"
-)
-_WITHDRAW: LiteralString = (
-    f"WITH old AS (SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> ''"
-    f" AS reworded FROM messages WHERE {_MESSAGE} FOR UPDATE)"
-    " UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '',"
-    " words = '',"
-    f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
-    " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
-    " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
-    " FROM old WHERE messages.id = old.id"
-    " RETURNING messages.id, user_id, audience, formed, reworded"
-)
+
+
+class Interrupted(Exception):
+    """The running answer must end."""
+
+
+class Stopped(Interrupted):
+    """The person pressed Stop; the text written so far is kept."""
+
+
+class Withdrawn(Interrupted):
+    """The person deleted the message; its answer is deleted, too."""
+
+
+class Edited(Interrupted):
+    """The person edited the message; the answer is written again for the new text."""
+
+
+class Superseded(Interrupted):
+    """Another worker took the message over; this one must write nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageChange:
-    """An edit of a message, or with `text` None its deletion, as Slack's event tells it.
+class ClaimedMessage:
+    """A stored message that is to be answered, with the counts of its earlier attempts.
 
-    `author` wrote the message; "" where Slack does not say who. `event_id` and `changed_ts` are the
-    id and the ts of the event. `again` is the edited message, if it is one to answer.
+    Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died.
+    `revision` numbers the edits of the text. `begun`: an earlier attempt began its turn; `replied`:
+    it posted something. `unserved`: the workspace has removed the app since. `waited`: seconds
+    since it was stored, or edited last, when this attempt began.
+
+    `more`: its thread held other messages to handle when this attempt began.
     """
 
-    team_id: str
-    channel_id: str
-    ts: str
-    thread: str
-    author: str
-    text: str | None
-    event_id: str
-    changed_ts: str
-    again: Message | None = None
+    id: UUID
+    message: Message
+    earlier_attempts: int = 0
+    failures: int = 0
+    crashes: int = 0
+    revision: int = 0
+    begun: bool = False
+    replied: bool = False
+    more: bool = True
+    unserved: bool = False
+    waited: float = 0.0
+
+    @property
+    def attempt_number(self) -> int:
+        """The number of this attempt, which the row's `attempts` equals while this worker owns it.
+
+        A worker that finds another number there was superseded, and must write nothing more.
+        """
+        return self.earlier_attempts + 1
+
+    @property
+    def ownership(self) -> tuple[UUID, int]:
+        """The parameters of `STILL_OURS`."""
+        return self.id, self.attempt_number
 
 
 class Inbox:
@@ -180,10 +172,11 @@ class Inbox:
         A message is not stored if it is already known: the same (team, channel, ts), as for a
         mention that comes both as ``message`` and ``app_mention``. Nor is one that does not address
         the bot, except in a thread in which its author has asked the bot, and the bot was asked or
-        answered in the last 30 minutes. `edited`: its edit came first; it must be newer than the
-        bot's part in the thread. Raises `psycopg.OperationalError`.
+        answered in the last 30 minutes; nor one of a workspace that has removed the app. `edited`:
+        its edit came first; it must be newer than the bot's part in the thread. Raises
+        `psycopg.OperationalError`.
         """
-        values = {**_values(message), "before": message.ts if edited else _AT_ANY_TIME}
+        values = {**values_of(message), "before": message.ts if edited else _AT_ANY_TIME}
         with self.threads.place(message.thread) as worker:
             try:
                 stored = await self._store(_STORE, message, {**values, "worker": worker})
@@ -195,7 +188,7 @@ class Inbox:
                     self.threads.look()
                 elif self.threads.run(message.thread):
                     self._begun[message.thread] = ClaimedMessage(
-                        id=row["id"], message=message, more=False, unserved=row["unserved"]
+                        id=row["id"], message=message, more=False
                     )
         return bool(stored)
 
@@ -215,7 +208,7 @@ class Inbox:
         await execute_statement(
             self._pool,
             _STORE_WITHDRAWN,
-            _values(message),
+            values_of(message),
             scope={THREAD_SETTING: message.thread},
         )
 
@@ -239,37 +232,6 @@ class Inbox:
             return None
         [row] = rows
         return ClaimedMessage(**{**row, "message": Message(**row["message"])})
-
-    async def change(
-        self, connection: AsyncConnection[DictRow], change: MessageChange, question: str, words: str
-    ) -> DictRow | None:
-        """Edit or withdraw a message, in one statement in a transaction of its thread.
-
-        One that waits or is being answered gets the edited text; one that was received in the last
-        day and answered is answered `again`. Stored texts become `question` and `words`. A deleted
-        one is not answered, or its answer ends and is deleted; its texts are blanked. An event that
-        is older than the newest one of its message, or comes again, changes nothing.
-
-        Returns the row's id, user_id and audience, whether memories were `formed` from it, and
-        whether its texts were `reworded`; None where nothing is to be changed.
-        """
-        values = {"message": None, **(_values(change.again) if change.again else {})}
-        found = await connection.execute(
-            _WITHDRAW if change.text is None else _EDIT,
-            {
-                **values,
-                "team": change.team_id,
-                "channel": change.channel_id,
-                "ts": change.ts,
-                "event": change.event_id,
-                "changed": change.changed_ts,
-                "text": change.text,
-                "question": question,
-                "words": words,
-                "public": PUBLIC,
-            },
-        )
-        return await found.fetchone()
 
     async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
@@ -332,7 +294,65 @@ class Inbox:
             await finish(connection, claimed, status)
 
 
-def _values(message: Message) -> dict[str, Any]:
+async def check_ownership(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
+    """Read the message again; raise `Interrupted` if its state ends the answer."""
+    found = await connection.execute(FLAGS, (claimed.id,))
+    raise_if_changed(await found.fetchone(), claimed)
+
+
+def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
+    """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
+    # No row: it was erased meanwhile, and no other worker has it.
+    if row is None:
+        return
+    if row["attempts"] != claimed.attempt_number:
+        raise Superseded
+    if row["status"] == "gone":
+        raise Withdrawn("The person deleted the message.")
+    if row["status"] not in ("waiting", "answering"):
+        return
+    if row["revision"] != claimed.revision:
+        raise Edited("The person edited the message.")
+    if row["interrupted"]:
+        raise Stopped("The person pressed Stop.")
+
+
+def key_of(message: Message) -> dict[str, Any]:
+    """Return what names a message in statements: the ids of its event, author, place and thread."""
+    return {
+        "team": message.team_id,
+        "event": message.event_id,
+        "user": message.user_id,
+        "channel": message.channel_id,
+        "ts": message.ts,
+        "thread": message.thread,
+    }
+
+
+async def finish(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    status: Literal["answered", "failed", "stopped", "skipped"],
+) -> None:
+    """Mark a message as handled and blank its body, in the transaction that ends its turn.
+
+    Waits for a running write of its author's memories: the next statement sees its result.
+    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
+    worker: the turn must not end so.
+    """
+    finished = await connection.execute(
+        "UPDATE messages SET status = %s, message = NULL, worker = NULL, ended_at = now(),"
+        " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
+        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
+        (status, *claimed.ownership, claimed.revision, claimed.message.person.prefix),
+        prepare=True,
+    )
+    if not finished.rowcount:
+        await check_ownership(connection, claimed)
+
+
+def values_of(message: Message) -> dict[str, Any]:
+    """Return the columns of a message's row, and what decides whether its thread is followed."""
     return {
         **key_of(message),
         "before": _AT_ANY_TIME,

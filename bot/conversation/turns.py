@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, LiteralString, TypeAlias
@@ -12,25 +13,31 @@ from psycopg.rows import DictRow
 
 from bot.access import BEFORE, QuotaExceeded
 from bot.config import Settings
-from bot.conversation.claimed_message import OPEN, THREAD_SETTING, ClaimedMessage, begin, finish
-from bot.conversation.unformed import schedule_formation
-from bot.people import (
-    MEMORY_STATE,
-    memory_state_of,
-    note_informed,
-    off_record,
+from bot.conversation.inbox import (
+    OPEN,
+    THREAD_SETTING,
+    ClaimedMessage,
+    Superseded,
+    check_ownership,
+    finish,
+    key_of,
 )
-from bot.queue.queue import Queue
+from bot.people import MEMORY_STATE, MemoryState, memory_state_of, note_informed, off_record
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
-from bot.types import MemoryState
-from memory import DM, MemoryView, Person, Pool
+from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import PERSON_SETTING, transaction
 from memory.recall import first_memories
 
+FORM_MEMORIES = "form_memories"
+MAX_DELAY_FACTOR = 15
+"""The longest wait for formation, as a multiple of the seconds of quiet."""
 WORDS_LIMIT = 8_000
 HISTORY_TURNS = 10
+_MAX_QUESTION = 300  # characters
+_SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 _THREAD: LiteralString = "thread = %(thread)s"
 # People do not think in threads, and Slack opens one for every top-level direct message.
@@ -51,6 +58,25 @@ _UNFORMED: LiteralString = (
     " ORDER BY ts DESC LIMIT 100"
 )
 
+# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
+_KEPT: LiteralString = "ended_at IS NOT NULL AND %(kept)s AND %(question)s = '' AND %(words)s = ''"
+_BEGIN: LiteralString = (
+    "WITH earlier AS (SELECT begun_at AS begun, extract(epoch FROM now() - posting_since)::float8"
+    "  AS asked FROM messages WHERE id = %(id)s)"
+    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
+    " begun_at = COALESCE(begun_at, now()), posting_since = now(), model = NULL,"
+    f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
+    f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
+    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
+    " RETURNING reply_ts, begun IS NOT NULL AS again, asked,"
+    " interrupted OR revision <> %(revision)s AS changed"
+)
+_BEGIN_ASKED: LiteralString = (
+    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
+    " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
+    " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
+    " RETURNING reply_ts, false AS again, NULL::float8 AS asked, false AS changed"
+)
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = messages.team_id"
     " AND f.user_id = messages.user_id AND f.what = 'forgetting'"
@@ -60,6 +86,7 @@ _FORGOTTEN_SINCE: LiteralString = (
 _OFF_RECORD: LiteralString = off_record("messages")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
+ReadView: TypeAlias = Callable[[Message], Awaitable[MemoryView]]
 RepeatNotice: TypeAlias = Callable[[Queue, AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 """Shows the notice of a turn, if it has one, once the caller's transaction is committed."""
 
@@ -88,10 +115,13 @@ class Turn:
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
     to post that message, which is then looked for in Slack.
 
-    `exchanges` are earlier turns, in order; `recent_words` the person's words that are not formed
-    yet; `memories` what `memory.recall_memories` reads first. `forgotten_messages` are the
-    timestamps of messages in this channel that the person had forgotten, those of other threads
-    too, since the thread began; `forgettings` the ids of what they forgot on that day before.
+    `exchanges` are earlier turns of the thread, in a direct message also of the last day, in order;
+    `recent_words` the person's words that are not formed yet; `memories` what
+    `memory.recall_memories` reads first. All three are empty where memory is off.
+
+    `forgotten_messages` are the timestamps of messages in this channel that the person had
+    forgotten, those of other threads too, since the thread began; `forgettings` the ids of what
+    they forgot on that day before.
     """
 
     claimed: ClaimedMessage
@@ -125,6 +155,17 @@ class Turn:
         return self.memory_state.on_record and self.message.ts not in self.forgotten_messages
 
     @property
+    def lacks_thread(self) -> bool:
+        """Whether messages of its thread are not in its history, and are to be read from Slack.
+
+        Not of a direct message, whose threads are the bot's own, nor of a thread that has a turn
+        already or just begins. Where memory is off there is no history, and the thread is read.
+        """
+        message = self.message
+        known = message.audience == DM or any(e.thread == message.thread for e in self.exchanges)
+        return not message.opens_thread and (not known or self.memory_state.off is not None)
+
+    @property
     def last_reply(self) -> str | None:
         """The app's last reply to the person."""
         own = [one.reply for one in self.exchanges if one.user_id == self.message.user_id]
@@ -133,19 +174,28 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
+    """Reads and writes of one turn; each is one transaction in the person's and thread's scope.
+
+    `read_view` returns what may be seen in the conversation of a message that is not direct.
+    """
 
     pool: Pool
+    read_view: ReadView
     _: KW_ONLY
     queue: Queue
     settings: Settings
     repeat_notice: RepeatNotice
 
+    async def view(self, message: Message) -> MemoryView:
+        """Return what may be seen, and where it is remembered, in the message's conversation."""
+        if message.audience == DM:
+            return memory_view(message.person.namespace(DM))
+        return await self.read_view(message)
+
     @step("begin")
     async def begin(
         self,
         claimed: ClaimedMessage,
-        view: MemoryView,
         *,
         question: str,
         words: str,
@@ -153,14 +203,10 @@ class Turns:
     ) -> Turn:
         """Store the turn of a message that is about to be answered; read what it begins with.
 
-        Exchanges are the thread's (in a direct message also the last day's across its threads).
-        Recent words are the person's own that no formation has taken up, of turns that `view` may
-        see. Where memory is off there is neither, and there are no memories.
-
         What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
         it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
         """
-        message = claimed.message
+        message, view = claimed.message, await self.view(claimed.message)
         redacted_question, redacted_words = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
             limit = self.settings.person_messages_per_hour if limited else 0
@@ -169,7 +215,7 @@ class Turns:
                 raise QuotaExceeded(limit)
             memory_state = memory_state_of(row, self.settings.consent)
             forgotten = message.ts in row["forgotten"]
-            stored = await begin(
+            stored = await _begin(
                 connection,
                 claimed,
                 view.own.audience,
@@ -298,6 +344,45 @@ async def _read(
     return row
 
 
+async def _begin(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    audience: str,
+    question: str,
+    words: str,
+    *,
+    kept: bool,
+) -> DictRow:
+    """Store that the turn begins, or begins again: without the rating of its earlier answer.
+
+    Texts that are not to be `kept` are not stored. A message without an event, of POST /ask, is
+    stored here. Raises `Interrupted` if the message was deleted or erased, or if another worker
+    answers it.
+    """
+    message = claimed.message
+    stored = await connection.execute(
+        _BEGIN_ASKED if not message.event_id else _BEGIN,
+        {
+            **key_of(message),
+            "id": claimed.id,
+            "attempt": claimed.attempt_number,
+            "revision": claimed.revision,
+            "audience": audience,
+            "question": question if kept else "",
+            "words": words if kept else "",
+            "kept": kept,
+        },
+        prepare=True,
+    )
+    row = await stored.fetchone()
+    if row is None:
+        await check_ownership(connection, claimed)
+        raise Superseded
+    if row["again"]:
+        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
+    return row
+
+
 def _context(row: DictRow) -> dict[str, Any]:
     """Return `exchanges`, `recent_words` and `memories` of a turn."""
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
@@ -309,3 +394,47 @@ def _context(row: DictRow) -> dict[str, Any]:
 
 def _scope(message: Message) -> dict[str, str]:
     return {PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
+
+
+def final_question(reply: str) -> str | None:
+    """Return the last sentence of a reply if it ends with a question mark, else None."""
+    sentences = [one for one in _SENTENCES.split(reply.strip().rstrip("*_~` ")) if one]
+    if not sentences or not sentences[-1].endswith(("?", "？", "؟")):
+        return None
+    return sentences[-1][-_MAX_QUESTION:]
+
+
+async def schedule_formation(
+    connection: AsyncConnection[DictRow], queue: Queue, settings: Settings, namespace: Namespace
+) -> None:
+    """Schedule formation of unformed words, in the transaction that stores them.
+
+    A waiting job is postponed: a burst of messages is one formation that sees all of them. It waits
+    at most `MAX_DELAY_FACTOR` times the seconds of quiet.
+    """
+    if settings.formation != "off":
+        quiet = 0.0 if settings.formation == "hot" else settings.formation_delay
+        await form_after(connection, queue, namespace, quiet, at_most=quiet * MAX_DELAY_FACTOR)
+
+
+async def form_after(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    namespace: Namespace,
+    delay: float,
+    *,
+    at_most: float = 0.0,
+) -> None:
+    """Let a job form memories after `delay` seconds; postponed, `at_most` so many in all."""
+    person = namespace.person
+    await queue.debounce(
+        connection,
+        FORM_MEMORIES,
+        queue=BACKGROUND,
+        lock=f"{BACKGROUND}:{namespace.prefix}",
+        delay=delay,
+        at_most=max(delay, at_most),
+        team=person.team_id,
+        user=person.user_id,
+        audience=namespace.audience,
+    )

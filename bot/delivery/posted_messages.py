@@ -18,12 +18,7 @@ from uuid import UUID
 
 from psycopg import OperationalError
 
-from bot.conversation.claimed_message import (
-    STILL_OURS,
-    THREAD_SETTING,
-    Interrupted,
-    Superseded,
-)
+from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, Interrupted, Superseded
 from bot.conversation.turns import Turn
 from bot.logs import fault
 from bot.slack.client import (
@@ -37,8 +32,16 @@ from bot.slack.client import (
     error_code,
     is_passing,
 )
-from bot.ui.blocks import Block, escaped, shortened
-from bot.ui.reply import FALLBACK_LIMIT, MESSAGE_TEXT_LIMIT, Chunk, markdown, text_chunk
+from bot.ui.blocks import (
+    FALLBACK_LIMIT,
+    MESSAGE_TEXT_LIMIT,
+    Block,
+    Chunk,
+    escaped,
+    markdown,
+    shortened,
+    text_chunk,
+)
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement

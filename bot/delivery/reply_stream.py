@@ -16,9 +16,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, Self
 
-from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
+from bot.conversation.inbox import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.posted_messages import PostedMessages, carried_out
+from bot.locale import Reader
 from bot.logs import fault
 from bot.people import People
 from bot.slack.client import (
@@ -32,10 +33,9 @@ from bot.slack.client import (
 )
 from bot.slack.messages import Message, split_thread_key
 from bot.types import Task
-from bot.ui.blocks import Block
+from bot.ui.blocks import PART_LIMIT, Block, Chunk, footer, task_chunk
+from bot.ui.lines import off_line
 from bot.ui.messages import PayloadMaker
-from bot.ui.reader import Reader
-from bot.ui.reply import PART_LIMIT, Chunk, footer, task_chunk
 from memory import DM, Pool
 
 log = logging.getLogger(__name__)
@@ -250,11 +250,13 @@ class ReplyStream:
         every way, what the Slack client raises when Slack is unavailable for too long, and
         `Interrupted`, but not for Stop: its sentence is final.
         """
+        reader, memory_state = await self.reader(), self._turn.memory_state
         footer_blocks = footer(
-            await self.reader(),
+            reader,
             text,
             stand_in=self._stand_in,
-            memory_state=self._turn.memory_state,
+            memory_state=memory_state,
+            off=off_line(reader, memory_state.off) if memory_state.off else "",
             recalled_turn=self._turn.id if recalled else None,
             rated_turn=self._turn.id if can_be_rated else None,
         )

@@ -1,6 +1,7 @@
 """The Bolt app: an event is stored before its ack, and what cannot be read is acknowledged.
 
-The rest of the work on an event is the worker's.
+Other events than messages are edits, deletions, Stop, changed conversations and App Home. The rest
+of the work on an event is the worker's.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -23,17 +25,25 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.app import App
-from bot.listeners.change_events import note_event
+from bot.conversation.edits import MessageChange
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
+from bot.memories.home import publish_later
 from bot.pipeline.backfill import read_follow_ups
+from bot.pipeline.changes import follow_change
 from bot.slack.messages import (
     UNREADABLE,
+    Message,
+    author_key,
     for_installation,
+    found_message,
     installation_team,
     read_message,
     received,
+    thread_key,
+    user_key,
 )
+from memory import DM, Person
 from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -42,6 +52,23 @@ DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
+# Slack repeats a failed delivery after a minute.
+_LATE_DELIVERY_SECONDS = 60.0
+# A conversion is reported by a message in the channel, any other change by an event of its own.
+CONVERSATION_CHANGES = frozenset(
+    {
+        "channel_shared",
+        "channel_unshared",
+        "channel_archive",
+        "channel_unarchive",
+        "channel_left",
+        "group_left",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+    }
+)
+# Slack delivers events of the same moment in any order, and again what was not acknowledged.
+_ON_ITS_WAY_SECONDS = 120.0
 
 
 class BoltApp(AsyncApp):
@@ -175,13 +202,119 @@ async def store_event(app: App, body: dict[str, Any]) -> None:
 
 async def _store(app: App, body: dict[str, Any], bot_user_id: str) -> None:
     """Store an event for one installation: of one that is gone only what says so."""
-    event = body["event"]
-    message = read_message(body, bot_user_id)
-    departs = event.get("type") in DEPARTURES
-    if not (departs or await app.workspaces.serves(installation_team(body))):
-        log.info("an event of a workspace that is not served was dropped")
-    elif message is not None:
-        await app.inbox.store(message)
-        await read_follow_ups(app, message)
-    else:
+    message, event = read_message(body, bot_user_id), body["event"]
+    if message is not None:
+        await store_message(app, message)
+    elif _is_of_an_app(event):
+        return
+    elif event.get("type") in DEPARTURES or await app.workspaces.serves(installation_team(body)):
         await note_event(app, body)
+    else:
+        log.info("an event of a workspace that is not served was dropped")
+
+
+async def store_message(app: App, message: Message) -> bool:
+    """Store a message; return whether it was new. Of a late mention the thread is read, too.
+
+    What was written below the mention before it came is not stored: it addressed nobody.
+    """
+    stored = await app.inbox.store(message)
+    is_mention = message.addressed and message.audience != DM
+    if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
+        await read_follow_ups(app, message)
+    return stored
+
+
+def _is_of_an_app(event: Mapping[str, Any]) -> bool:
+    """Return whether an app's message came or changed; this app's come and change as it answers."""
+    messages = (event, event.get("message"), event.get("previous_message"))
+    return any(one.get("bot_id") for one in messages if isinstance(one, dict))
+
+
+async def note_event(app: App, body: Mapping[str, Any]) -> None:
+    """Take note of an ``event_callback`` that is no person's message."""
+    event = body["event"]
+    team, channel = installation_team(body), str(event.get("channel"))
+    match event.get("type"), event.get("subtype"):
+        case "message", "message_changed":
+            edited, before = event.get("message") or {}, event.get("previous_message") or {}
+            # Slack leaves a tombstone in the place of a deleted message that has replies.
+            if edited.get("subtype") == "tombstone":
+                await _message_changed(app, body, before or edited, None)
+            # Slack also says so when it adds a preview to a link.
+            elif before.get("text") != str(edited.get("text") or ""):
+                await _message_changed(app, body, before, edited)
+        case "message", "message_deleted":
+            deleted = event.get("previous_message") or {}
+            await _message_changed(app, body, {**deleted, "ts": event.get("deleted_ts")}, None)
+        case "agent_session_stopped", _:
+            await _stopped(app, event, team, channel)
+        case "app_home_opened", _:
+            if event.get("tab") == "home":
+                person = Person(team, str(event.get("user")))
+                await publish_later(app.pool, app.queue, person)
+        case "user_change", _:
+            user = event.get("user") or {}
+            person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
+            await app.people.changed(person, user)
+        case "app_uninstalled" | "tokens_revoked" as kind, _:
+            uninstalled = kind == "app_uninstalled"
+            if uninstalled or (event.get("tokens") or {}).get("bot"):
+                # In seconds since 1970, by Slack's clock.
+                at = float(body.get("event_time") or time.time())
+                await app.workspaces.left(team, at, uninstalled=uninstalled)
+        case "channel_id_changed", _:
+            for name in ("old_channel_id", "new_channel_id"):
+                await app.audiences.invalidate(team, str(event.get(name)))
+        case kind, subtype if {kind, subtype} & CONVERSATION_CHANGES:
+            await app.audiences.invalidate(team, channel)
+
+
+async def _stopped(app: App, event: Mapping[str, Any], team: str, channel: str) -> None:
+    """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
+    thread_ts, stopped_ts = str(event.get("thread_ts")), str(event.get("event_ts") or "")
+    thread = thread_key(team, channel, thread_ts)
+    if not await app.inbox.interrupt(thread, stopped_ts=stopped_ts):
+        app.sessions.activate(thread)
+
+
+async def _message_changed(
+    app: App, body: Mapping[str, Any], before: Mapping[str, Any], edited: Mapping[str, Any] | None
+) -> None:
+    """Follow an edit or, without `edited`, a deletion of a message that was as `before`."""
+    team, event, inbox = installation_team(body), body["event"], app.inbox
+    channel, event_id = str(event.get("channel")), str(body.get("event_id"))
+    changed = before if edited is None else edited
+    ts, text = str(changed.get("ts")), None if edited is None else str(edited.get("text") or "")
+    unknown = await _message(app, body, before)
+    if unknown is not None and time.time() - float(unknown.ts) <= _ON_ITS_WAY_SECONDS:
+        if text is None:
+            await inbox.store_withdrawn(unknown)
+        else:
+            await inbox.store(replace(unknown, text=text), edited=True)
+    again = await _message(app, body, edited) if edited and "text" in before else None
+    await follow_change(
+        app,
+        MessageChange(
+            team_id=team,
+            channel_id=channel,
+            ts=ts,
+            thread=thread_key(team, channel, str(changed.get("thread_ts") or ts)),
+            author=author_key(before, team, shared=bool(body.get("is_ext_shared_channel"))),
+            text=text,
+            event_id=event_id,
+            changed_ts=str(event.get("ts") or ""),
+            again=again and replace(again, event_id=event_id),
+        ),
+    )
+
+
+async def _message(app: App, body: Mapping[str, Any], found: Mapping[str, Any]) -> Message | None:
+    team = installation_team(body)
+    return found_message(
+        found,
+        team_id=team,
+        channel_id=str(body["event"].get("channel")),
+        bot_user_id=await app.slack.bot_user_id(team),
+        is_shared=bool(body.get("is_ext_shared_channel")),
+    )

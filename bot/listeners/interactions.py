@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.app import App
+from bot.locale import Reader
 from bot.logs import fault
 from bot.memories.adding import remember_message
 from bot.memories.clicks import (
@@ -36,8 +37,8 @@ from bot.slack.messages import UNREADABLE, installation_team, plain, user_key
 from bot.ui.blocks import Payload, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
-from bot.ui.panel import Click, Done, Position, panel, position_in
-from bot.ui.reader import Reader
+from bot.ui.panel import Click, Done, panel
+from bot.ui.positions import Position, position_in
 from memory import Person
 from memory.postgres import transaction_timeout
 

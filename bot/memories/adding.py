@@ -12,24 +12,16 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import (
-    NotRemembered,
-    QuotaExceeded,
-    admit,
-    begin_request,
-    check_request,
-    count_tokens,
-)
+from bot.access import NotRemembered, QuotaExceeded, admit, begin_request, check_request
 from bot.app import App
-from bot.people import read_memory_state
+from bot.locale import Reader
+from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
-from bot.types import Off
 from bot.ui.blocks import Block, escaped
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line
 from bot.ui.messages import on_button, promise_told, refusal_done, refusal_line
 from bot.ui.panel import Click, Done, answer_buttons
-from bot.ui.reader import Reader
 from memory import (
     DM,
     ChangedSince,
@@ -52,6 +44,7 @@ from memory import (
     open_questions,
 )
 from memory.credentials import redact
+from memory.metrics import count_tokens
 from memory.postgres import person_transaction
 from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
@@ -149,7 +142,7 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
 async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
     """Return why nothing may be stored of the person, or of a message of theirs; None if it may."""
     person, reader = click.person, click.reader
-    if refusal := app.refuses_person(person):
+    if refusal := person_refusal(app.settings, person):
         return Done(line=reader.say(refusal))
     async with person_transaction(app.pool, person) as connection:
         off, may_form = await _read_state(app, connection, person, channel, ts)

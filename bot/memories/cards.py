@@ -13,11 +13,12 @@ from typing import Any, LiteralString
 
 from bot.access import admit
 from bot.app import App
+from bot.locale import Reader
+from bot.people import person_refusal
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload, sentence_of
-from bot.ui.reader import Reader
 from memory import Memory, Person
 from memory.postgres import execute_statement, person_statement
 from memory.store import read_card
@@ -88,7 +89,7 @@ async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> 
     """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner)
     lines = []
-    if settings.off(app.settings.consent) is None and not app.refuses_person(owner):
+    if settings.off(app.settings.consent) is None and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
     return card_payload(reader, slack_user(owner.user_id), lines)
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from bot.access import admit
 from bot.app import App
+from bot.locale import Reader
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
 from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
@@ -27,11 +28,11 @@ from bot.ui import forms
 from bot.ui.blocks import SlackView
 from bot.ui.lines import changes_line
 from bot.ui.messages import forget_button
-from bot.ui.panel import (
+from bot.ui.panel import EVERYTHING, Click, Done
+from bot.ui.positions import (
     ADD,
     ANSWER,
     DELETE,
-    EVERYTHING,
     EXPORT,
     FEEDBACK,
     FORGET,
@@ -43,11 +44,8 @@ from bot.ui.panel import (
     SHOW,
     SWITCH,
     UNDO,
-    Click,
-    Done,
     Position,
 )
-from bot.ui.reader import Reader
 from memory import (
     COLLEAGUES,
     DM,
@@ -306,7 +304,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
 
 async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     settings = await change_settings(app, click.person, **forms.read_settings_form(view))
-    return Done(line=Reader.of(settings).say("settings_saved"))
+    return Done(line=settings.reader().say("settings_saved"))
 
 
 async def _submit_delete(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:

@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.texts import read_message_later
+from bot.conversation.edits import read_message_later
+from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
@@ -21,16 +22,7 @@ from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
-from bot.ui.reader import Reader
-from memory import (
-    ChangeGone,
-    Forgotten,
-    Gone,
-    Person,
-    Selection,
-    forget,
-    undo_forgetting,
-)
+from memory import ChangeGone, Forgotten, Gone, Person, Selection, forget, undo_forgetting
 from memory.formation import sources_among
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import embed_missing, selected

@@ -9,14 +9,14 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.app import App
-from bot.locale import known_language
+from bot.locale import Reader, known_language
 from bot.memories.panel import data_handling, read_panel
+from bot.people import PersonSettings
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.types import PersonSettings
-from bot.ui.panel import Content, Done, Position, panel
-from bot.ui.reader import Reader
+from bot.ui.panel import Content, Done, panel
+from bot.ui.positions import Position
 from memory import Person, Pool
 
 log = logging.getLogger(__name__)

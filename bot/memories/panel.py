@@ -10,22 +10,16 @@ from uuid import UUID
 
 from bot.app import App
 from bot.config import Settings
-from bot.conversation.unformed import form_after
-from bot.people import read_off_conversations, read_settings
+from bot.conversation.turns import form_after
+from bot.locale import Reader
+from bot.people import PersonSettings, person_refusal, read_off_conversations, read_settings
 from bot.slack.messages import MessageKey
-from bot.types import PersonSettings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
-from bot.ui.panel import PAGE_SIZE, Content, Position
-from bot.ui.reader import Reader
-from memory import (
-    Change,
-    Person,
-    list_changes,
-    list_memories,
-    open_questions,
-)
+from bot.ui.panel import PAGE_SIZE, Content
+from bot.ui.positions import Position
+from memory import Change, Person, list_changes, list_memories, open_questions
 from memory.formation import provider_and_name
 from memory.postgres import person_transaction
 from memory.store import memory_page, read_card
@@ -46,7 +40,7 @@ async def read_panel(
         off=settings.off(app.settings.consent),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
-        refusal=app.refuses_person(person),
+        refusal=person_refusal(app.settings, person),
         questions=questions,
         unformed=unformed,
         handling=data_handling(app, reader, settings) if home else (),

@@ -17,11 +17,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import App
-from bot.people import read_settings
+from bot.people import PersonSettings, person_refusal, read_settings
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import NOTICE_METADATA, PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.types import PersonSettings
 from bot.ui.blocks import Payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import reminder_payload
@@ -82,7 +81,7 @@ async def remind(app: App, team: str, user: str, key: str, due: str, number: int
     values = {**person.ids, "kind": f"{_KIND} {key} {due} {number}", "dm": DM}
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        if settings.off(app.settings.consent) or app.refuses_person(person):
+        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
             return
         [row] = await (await connection.execute(_INTEND, values)).fetchall()
     if row["message_id"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
@@ -11,18 +11,31 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.texts import DELETE_TEXTS
-from bot.people import EVERYWHERE, choose, read_settings, switch_off, switch_on
-from bot.types import Off, PersonSettings
+from bot.conversation.edits import DELETE_TEXTS
+from bot.locale import Reader
+from bot.people import (
+    IS_NOW,
+    OF_PERSON,
+    Off,
+    PersonSettings,
+    insert_person,
+    read_settings,
+    set_columns,
+)
 from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Click, Done
-from bot.ui.reader import Reader
 from memory import Person
 from memory.postgres import person_transaction
 
 log = logging.getLogger(__name__)
 
+EVERYWHERE = ""
+"""The scope of `turn_off` for all conversations; any other is the id of one."""
 MORNING = 8
+# Slack's clock and ours may differ: what was written right after a click belongs to it.
+_FROM: LiteralString = (
+    "LEAST(now(), COALESCE(to_timestamp(%(since)s::float8), now() - interval '2 seconds'))"
+)
 
 
 async def turn_off(
@@ -39,16 +52,34 @@ async def turn_off(
     discarded. Waits for memory writes that are under way.
     """
     async with person_transaction(app.pool, person, locked=True) as connection:
-        begins = await switch_off(connection, person, scope, until=until, since=since)
+        begins = await _switch_off(connection, person, scope, until=until, since=since)
         await _discard_words(connection, person, scope, begins)
     log.info("a person switched memory off")
     return Off(until=until, here=scope != EVERYWHERE)
 
 
 async def turn_on(app: App, person: Person, scope: str | None = None) -> bool:
-    """Switch memory on in one conversation, with None everywhere; False where it was on."""
+    """Switch memory on in one conversation, with None in all and everywhere: the person agrees.
+
+    Rows of the last month stay: what was written meanwhile is never remembered. Returns False where
+    it was on.
+    """
     async with person_transaction(app.pool, person) as connection:
-        return await switch_on(connection, person, scope)
+        values = {**person.ids, "scope": scope}
+        ended = await connection.execute(
+            "UPDATE memory_off o SET until_at = GREATEST(now(), o.from_at)"
+            f" WHERE {OF_PERSON} AND {IS_NOW}"
+            " AND (%(scope)s::text IS NULL OR o.scope = %(scope)s)",
+            values,
+        )
+        await connection.execute(
+            f"DELETE FROM memory_off o WHERE {OF_PERSON}"
+            " AND o.until_at < now() - interval '30 days'",
+            values,
+        )
+        if scope is None:
+            await set_columns(connection, person, "agreed_at = COALESCE(agreed_at, now())")
+        return ended.rowcount > 0
 
 
 async def switched(app: App, click: Click, value: str) -> Done:
@@ -77,8 +108,45 @@ async def change_settings(app: App, person: Person, **chosen: Any) -> PersonSett
     """Store these fields of `PersonSettings`; the others stay."""
     async with person_transaction(app.pool, person) as connection:
         settings = replace(await read_settings(connection, person), **chosen)
-        await choose(connection, person, settings)
+        await set_columns(
+            connection,
+            person,
+            "notices = %(notices)s, language = %(language)s, eagerness = %(eagerness)s,"
+            " retention_days = %(retention_days)s",
+            **asdict(settings),
+        )
     return settings
+
+
+async def _switch_off(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    scope: str = EVERYWHERE,
+    *,
+    until: datetime | None = None,
+    since: str | None = None,
+) -> float:
+    """Switch memory off: until a time or `turn_on`; from now, or from the message of ts `since`.
+
+    Returns when it began, in seconds of the epoch.
+    """
+    await insert_person(connection, person)
+    values = {**person.ids, "scope": scope, "until": until, "since": since}
+    await connection.execute(
+        "UPDATE memory_off o SET until_at = GREATEST(now(), o.from_at)"
+        f" WHERE {OF_PERSON} AND o.scope = %(scope)s AND {IS_NOW}",
+        values,
+    )
+    found = await connection.execute(
+        "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
+        f" VALUES (%(team)s, %(user)s, %(scope)s, {_FROM}, CASE WHEN %(until)s::timestamptz IS NOT"
+        " NULL THEN GREATEST(%(until)s::timestamptz, now()) END)"
+        " ON CONFLICT (team_id, user_id, scope, from_at) DO UPDATE SET until_at = excluded.until_at"
+        " RETURNING extract(epoch FROM from_at)::float8 AS begins",
+        values,
+    )
+    [row] = await found.fetchall()
+    return float(row["begins"])
 
 
 async def _discard_words(

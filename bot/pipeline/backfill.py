@@ -25,15 +25,9 @@ from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
 from bot.slack.audiences import invalidate_kinds
-from bot.slack.client import (
-    GAP_SECONDS,
-    SLACK_FAULTS,
-    error_code,
-    is_passing,
-    next_cursor,
-)
+from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, error_code, is_passing, next_cursor
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
-from memory import DM, Pool
+from memory import Pool
 from memory.postgres import execute_statement, transaction
 
 log = logging.getLogger(__name__)
@@ -42,8 +36,6 @@ CATCH_UP = "catch_up"
 READ_MISSED = "read_missed_messages"
 MARK_SECONDS = 20.0
 PAGE = 100
-# Slack repeats a failed delivery after a minute.
-_LATE_DELIVERY_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 _OVERLAP_SECONDS = 60.0
 _FOLLOWED_DAYS, _FOLLOWED_THREADS = 7, 500
@@ -128,11 +120,9 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
 
 
 async def read_follow_ups(app: App, message: Message) -> None:
-    """Schedule reading what was written below a mention, and not stored, if that comes late."""
-    is_mention = message.addressed and message.audience != DM
-    if is_mention and time.time() - float(message.ts) >= _LATE_DELIVERY_SECONDS:
-        job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
-        await _later(app, app.pool, READ_MISSED, [job])
+    """Schedule reading what was written below a mention that came late, and was not stored."""
+    job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
+    await _later(app, app.pool, READ_MISSED, [job])
 
 
 async def read(

@@ -12,15 +12,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import note_message_changed
 from bot.app import App
-from bot.conversation.claimed_message import THREAD_SETTING
-from bot.conversation.inbox import MessageChange
-from bot.conversation.texts import delete_texts, read_message_later
-from bot.conversation.turns import WORDS_LIMIT
-from bot.conversation.unformed import schedule_formation
+from bot.conversation.edits import MessageChange, change_message, delete_texts, read_message_later
+from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.delivery.reply_stream import Sessions
 from bot.logs import fault
 from bot.notices import add_notice
-from bot.people import read_memory_state
+from bot.people import read_memory_state, refusal_in
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -52,7 +50,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
     question, said = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
     words, here = said.text[:WORDS_LIMIT], (change.channel_id, change.ts)
     async with transaction(app.pool, {THREAD_SETTING: change.thread}) as connection:
-        row = await app.inbox.change(connection, change, question.text, words)
+        row = await change_message(connection, change, question.text, words)
         user = row["user_id"] if row else change.author
         if not user:
             return
@@ -62,7 +60,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
         if row is not None and row["reworded"]:
             formed = row["formed"]
             state = await read_memory_state(connection, person, *here, app.settings.consent)
-            if state.off or app.refuses(person, change.channel_id, row["audience"]):
+            if state.off or refusal_in(app.settings, person, change.channel_id, row["audience"]):
                 await delete_texts(connection, person, row["id"])
             elif words:
                 namespace = person.namespace(row["audience"])

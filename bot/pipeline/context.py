@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from bot.conversation.turns import Turn
 from bot.logs import fault
 from bot.slack.client import (
     NOTICE_METADATA,
@@ -17,28 +16,12 @@ from bot.slack.client import (
     next_cursor,
 )
 from bot.slack.messages import Message, excerpt
-from memory import DM
 
 log = logging.getLogger(__name__)
 
 _PAGE = 1_000
 _KEPT = 50
 _CHARACTERS = 1_000
-
-
-async def thread_before(slack: Installations, turn: Turn) -> tuple[list[dict[str, str]], bool]:
-    """Return the messages of the thread before the turn's that are not in its history.
-
-    In order, ``{from, text}``; and whether some of them could not be read just now.
-
-    None in a direct message, whose threads are the bot's own, and in a thread that has a turn
-    already or just begins. Where memory is off there is no history, and the thread is read.
-    """
-    message = turn.message
-    known = message.audience == DM or any(e.thread == message.thread for e in turn.exchanges)
-    if message.opens_thread or (known and not turn.memory_state.off):
-        return [], False
-    return await read_thread(slack, message, forgotten=turn.forgotten_messages)
 
 
 async def read_thread(

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
+from itertools import accumulate
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.unformed import (
-    MAX_CHARACTERS,
-    form_after,
-    mark_formed,
-    read_unformed,
-)
+from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, show_now
+from bot.people import SETTINGS, SETTINGS_JOIN, PersonSettings, settings_of
 from memory import (
+    DM,
     FormationResult,
     FormationUnavailable,
     MemoryModelRefused,
     MemoryView,
+    Namespace,
     Person,
+    PersonMessage,
+    Pool,
     memory_view,
 )
-from memory.metrics import count, step
-from memory.postgres import person_transaction
+from memory.metrics import count, count_tokens, step
+from memory.postgres import person_statement, person_transaction
 from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
 
 MODEL_REFUSED_RETRY_SECONDS = 3_600.0
 """Seconds until the next attempt, unless the person writes, where the model refuses requests."""
+MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _TURNS_AT_ONCE = 20
 
 
@@ -105,6 +108,76 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     # What was said since has a job of its own.
     characters = sum(len(one.text) for one in words)
     return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
+
+
+async def read_unformed(
+    pool: Pool, namespace: Namespace, limit: int
+) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
+    """Return a person's settings, and the ids and words of their oldest unformed turns.
+
+    Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
+    the one whose words reach `MAX_CHARACTERS`: a model's context is limited.
+    """
+    [row] = await person_statement(
+        pool,
+        namespace.person,
+        f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
+        "SELECT id, channel_id, ts, words, removal_proposed,"
+        # What we had said before: in a direct message, in whichever of its threads.
+        " (SELECT reply FROM messages earlier WHERE earlier.team_id = %(team)s"
+        " AND earlier.user_id = %(user)s AND earlier.channel_id = messages.channel_id"
+        " AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)"
+        " AND earlier.ts < messages.ts AND earlier.begun_at IS NOT NULL"
+        " AND earlier.ended_at > messages.begun_at - interval '1 day'"
+        " ORDER BY earlier.ts DESC LIMIT 1) AS before FROM messages"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
+        " AND formed_at IS NULL"
+        " AND ended_at IS NOT NULL AND words <> ''"
+        " ORDER BY ts LIMIT %(limit)s) found) AS unformed"
+        f" FROM (SELECT) always {SETTINGS_JOIN}",
+        {**namespace.person.ids, "dm": DM, "audience": namespace.audience, "limit": limit},
+    )
+    settings, turns = settings_of(row), row["unformed"] or []
+    ends = accumulate(len(turn["words"]) for turn in turns)
+    turns = turns[: 1 + sum(end < MAX_CHARACTERS for end in ends)]
+    words = [
+        PersonMessage(
+            text=turn["words"],
+            channel=turn["channel_id"],
+            ts=turn["ts"],
+            removal_proposed=turn["removal_proposed"],
+            reply_to=final_question(turn["before"] or ""),
+            # "Until Friday" is said where they are.
+            zone=settings.zone,
+        )
+        for turn in turns
+    ]
+    return settings, [UUID(turn["id"]) for turn in turns], words
+
+
+async def mark_formed(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    ids: Sequence[UUID],
+    words: Sequence[PersonMessage],
+) -> PersonSettings | None:
+    """Record that memories were formed from these turns; return the person's current settings.
+
+    None if the words of one have changed, because it was edited, deleted or forgotten, or if
+    memories were formed from it meanwhile.
+    """
+    marked = await connection.execute(
+        "WITH marked AS (UPDATE messages SET formed_at = now()"
+        " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
+        " WHERE messages.id = taken.id AND messages.team_id = %(team)s"
+        " AND messages.user_id = %(user)s AND messages.words = taken.words"
+        " AND messages.formed_at IS NULL"
+        f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
+        f" FROM (SELECT) always {SETTINGS_JOIN}",
+        {**person.ids, "ids": list(ids), "words": [one.text for one in words]},
+    )
+    [row] = await marked.fetchall()
+    return settings_of(row) if row["marked"] == len(ids) else None
 
 
 def _report(formed: FormationResult, messages: int) -> None:

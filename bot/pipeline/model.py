@@ -19,8 +19,10 @@ from typing import Any, Final, Literal, TypeAlias
 import openai
 
 from bot.logs import fault
+from bot.slack.messages import objects, storable
+from bot.types import COMMENTARY
 from memory.formation import TokenUse
-from memory.metrics import step
+from memory.metrics import count, step
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,9 @@ Cause: TypeAlias = Literal[
 
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_PHASES = (COMMENTARY, "final_answer")
+_CALL = ("type", "call_id", "name", "arguments")
 FAILURES = 3
 PROBE_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
@@ -355,3 +360,66 @@ def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
             }
             return +Counter(used)
     return Counter()
+
+
+def printable(text: str) -> str:
+    """Return a model's text without control characters; halves of characters become U+FFFD."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL.sub("", whole)
+
+
+def checked_item(item: object) -> Event:
+    """Return an output item, of a call the fields that are sent back. Raises `ReplyFailed`."""
+    given: Event = item if isinstance(item, dict) else {}
+    match given:
+        case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
+            return {name: storable(given[name]) for name in _CALL}
+        case {"type": str(kind)} if kind != "function_call":
+            return given
+    raise ReplyFailed("model_malformed")
+
+
+def text_of(item: Mapping[str, Any]) -> str:
+    """Return the text of a message item, its parts joined by blank lines."""
+    texts = [
+        part.get("text")
+        for part in objects(item.get("content"))
+        if part.get("type") == "output_text"
+    ]
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
+
+
+def sent_back(output: Sequence[Event]) -> list[Event]:
+    """Return the reasoning, messages and calls of a response as input for the next one, in order.
+
+    Messages keep their ``phase``. A reasoning item goes with its encrypted content only: the host
+    of the model stored nothing that an id could refer to.
+
+    Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
+    https://github.com/openai/openai-openapi
+    """
+    items: list[Event] = []
+    for item in output:
+        match item:
+            case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
+                encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
+                items.append({"type": "reasoning", **encrypted, "summary": []})
+            case {"type": "message"} if text := text_of(item):
+                phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
+                items.append({"role": "assistant", "content": storable(text), **phase})
+            case {"type": "function_call"}:
+                items.append(item)
+    return items
+
+
+def log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
+    """Log and count that a model gave no whole answer."""
+    count("errors", kind=failed.cause)
+    named = f" ({failed.code})" if failed.code else ""
+    if failed.needs_operator:
+        log.error(
+            "ALERT: the model %s refuses every request%s: check its key, name and quota",
+            model,
+            named,
+        )
+    log.warning("the model %s did not answer: %s%s", model, fault(error), named)

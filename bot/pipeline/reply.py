@@ -1,6 +1,7 @@
 """The model's answer: requests with tool calls between them, and the next model if one fails.
 
-A web search is a separate request to the Responses API that contains only the query.
+It is read from the events of one or more responses. Text goes to the person, commentary becomes a
+task, and links follow `bot.pipeline.links`.
 """
 
 from __future__ import annotations
@@ -10,29 +11,44 @@ import hashlib
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import openai
-from babel.core import get_global
 
-from bot.access import count_tokens
 from bot.cancellation import cancel_until_done
-from bot.logs import fault
-from bot.pipeline.answer import AnswerSink, StreamedAnswer, printable, sent_back, text_of
-from bot.pipeline.links import LinkFilter, is_web_address, links_in
-from bot.pipeline.model import ModelRequests, ReplyFailed, failure_of, tokens_of
-from bot.pipeline.prompt import Prompt, estimated_tokens, framed, shortened
+from bot.delivery.reply_stream import closing_fence, open_fence
+from bot.pipeline.links import LinkFilter, links_in, normal
+from bot.pipeline.model import (
+    Cause,
+    Event,
+    ModelRequests,
+    ReplyFailed,
+    checked_item,
+    failure_of,
+    failure_of_code,
+    log_failure,
+    printable,
+    sent_back,
+    text_of,
+    tokens_of,
+)
+from bot.pipeline.prompt import Prompt, estimated_tokens
+from bot.pipeline.sink import AnswerSink
 from bot.pipeline.tools import Toolbox
+from bot.pipeline.web_search import (
+    QUERY_CHARACTERS,
+    SEARCH_DEFINITION,
+    SEARCH_TOOL,
+    query_in,
+    search_web,
+)
 from bot.slack.messages import objects
-from bot.types import COMMENTARY, WEB_SEARCH, Citation, Reply, Task, TaskState
+from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
-from memory.formation import TokenUse
-from memory.metrics import count, step, step_ended
-from memory.tools import function_tool, read_arguments
+from memory.metrics import count_tokens, step, step_ended
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +56,10 @@ MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
 CHECK_SECONDS = 1.0
-SEARCH_TOOL = "search_web"
-SEARCH_DEFINITION = function_tool(
-    SEARCH_TOOL,
-    "Search the web, for what is recent or you do not know. The search sees the query alone:"
-    " put nothing personal into it.",
-    {"query": {"type": "string"}},
-    ["query"],
-)
-MAX_SOURCES = 10
-QUERY_CHARACTERS = 200  # as many as its task shows
-MAX_URL = 2_000  # characters of a cited address
-_RESULT_TOKENS = 3_000
-_SEARCH_SECONDS = 60.0  # for the whole search
-_MAX_OUTPUT_TOKENS = 8_000  # reasoning included
+
+
+MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
+MAX_ITEMS = 64  # output items of one response
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ class Replier:
                 reply = await _attended(attempt.answer(), sink)
             except (openai.OpenAIError, ReplyFailed) as error:
                 failed = error if isinstance(error, ReplyFailed) else failure_of(error)
-                _log_failure(model.model, failed, error)
+                log_failure(model.model, failed, error)
                 if failed.passes:
                     model.breaker.failed((person, prompt.question))
                 else:
@@ -253,107 +259,172 @@ async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Rep
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
-    count("errors", kind=failed.cause)
-    named = f" ({failed.code})" if failed.code else ""
-    if failed.needs_operator:
-        log.error(
-            "ALERT: the model %s refuses every request%s: check its key, name and quota",
-            model,
-            named,
-        )
-    log.warning("the model %s did not answer: %s%s", model, fault(error), named)
-
-
 def _pseudonym(person: Person) -> str:
     """Return the identifier of a person for the model's provider: a hash."""
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """The result of a search: `output` for the model, the cited pages, and the tokens used."""
+class StreamedAnswer:
+    """The text of one answer, over all responses of the model that it takes.
 
-    output: str
-    citations: tuple[Citation, ...] = ()
-    tokens: TokenUse = field(default_factory=Counter)
-    failed: bool = False
+    `characters` counts what the model wrote, commentary included; `is_full`: they have reached
+    `MAX_ANSWER`, and what follows is not taken. Of the response that is read, `output` holds the
+    items that are complete, `response` is the whole one when it has ended, else None.
 
+    Messages, and the text parts within one, become paragraphs of the answer. A message that begins
+    with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no
+    events of items: these are then read from the response that the last event contains.
 
-def location(zone: str) -> dict[str, str]:
-    """Return the country of a time zone as `user_location`; without one OpenAI assumes the USA."""
-    country = get_global("zone_territories").get(zone)
-    return {"type": "approximate"} | ({"country": country} if country else {})
-
-
-async def search_web(
-    model: ModelRequests, query: str, *, identifier: str, zone: str
-) -> SearchResult:
-    """Search the web; if the search fails, the output tells the model so.
-
-    `identifier` identifies the person to the provider, as in the request for the answer. `zone`
-    is the person's time zone: the search is told its country.
-
-    Source: https://platform.openai.com/docs/guides/tools-web-search
+    Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
+    ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
-    if not query:
-        return _failed("`query` is empty: write what to search for.")
-    body = {
-        "model": model.model,
-        "input": query,
-        "tools": [{"type": "web_search", "user_location": location(zone)}],
-        "max_output_tokens": _MAX_OUTPUT_TOKENS,
-        "store": False,
-        "safety_identifier": identifier,
-    }
-    try:
-        async with asyncio.timeout(_SEARCH_SECONDS):
-            response = await model.whole(body, seconds=_SEARCH_SECONDS)
-    except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
-        log.warning("a web search failed: %s", fault(error))
-        return _failed("The web search failed. Answer without it, and say so.")
-    response = response if isinstance(response, dict) else {}
-    tokens, items = tokens_of(response, model.model), objects(response.get("output"))
-    done = [(one.get("type"), one.get("status")) for one in items]
-    if ("web_search_call", "completed") not in done:
-        # The model answered without a search: what it says and cites is no result of one.
-        return _failed("No web search took place. Answer without it, and say so.", tokens)
-    # Commentary is no part of what was found.
-    messages = [
-        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
-    ]
-    text = printable("\n\n".join(filter(None, map(text_of, messages))))
-    if not text:
-        return _failed("The web search found nothing. Answer without it, and say so.", tokens)
-    kept = _cited(messages)[:MAX_SOURCES]
-    sources = [{"title": one.title, "url": one.url} for one in kept]
-    output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
-    return SearchResult(output=output, citations=kept, tokens=tokens)
 
+    def __init__(self, links: LinkFilter, sink: AnswerSink) -> None:
+        self.links = links
+        self.sink = sink
+        self.characters = 0
+        self._parts: list[str] = []
+        self._half = ""
+        self._citations: dict[str, Citation] = {}
+        self._comments = 0
+        self._gap = self._refused = False
+        self.begin_response()
 
-def query_in(arguments: str) -> str:
-    """Return the query in the arguments of a tool call, or "".
+    def begin_response(self) -> None:
+        """Begin to read another response."""
+        self.cut: CutReason | None = None
+        self.output: list[Event] = []
+        self.response: Event | None = None
+        self._part: object = None
+        self._is_comment = False
 
-    Without backticks: the filter of links leaves host names in inline code unchanged.
-    """
-    query = (read_arguments(arguments) or {}).get("query")
-    return query.replace("`", " ") if isinstance(query, str) else ""
+    @property
+    def is_full(self) -> bool:
+        """Whether the text has reached its limit."""
+        return self.characters >= MAX_ANSWER
 
+    async def read(self, event: Event) -> None:
+        """Take the next event of a response.
 
-def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
-    output = framed({"error": sentence})
-    return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
+        Raises `ReplyFailed` for a failure, and for what is not of the API's form.
+        """
+        match event:
+            case {"type": "response.output_text.delta" | "response.refusal.delta" as kind}:
+                self._refused |= kind == "response.refusal.delta"
+                await self._read_text(event)
+            case {"type": "response.output_item.added", "item": {"type": "message", **fields}}:
+                self._part, self._is_comment = None, fields.get("phase") == COMMENTARY
+            case {"type": "response.output_item.done"}:
+                item = self._add(event.get("item"))
+                if item["type"] == "message":
+                    if self._is_comment:
+                        await self._comment(text_of(item))
+                    self._is_comment = False
+            case {"type": "response.completed" | "response.incomplete" as kind}:
+                response = event.get("response")
+                self.response = response if isinstance(response, dict) else {}
+                await self._read_items(self.response)
+                await self.flush()
+                if kind == "response.incomplete":
+                    filtered = "content_filter" in str(self.response.get("incomplete_details"))
+                    self.cut = "cut_filtered" if filtered else "cut_short"
+            case {"type": "error"}:
+                raise failure_of_code(event.get("code"))
+            case {"type": "response.failed", "response": {"error": {"code": code}}}:
+                raise failure_of_code(code)
+            case {"type": "response.failed"}:
+                raise ReplyFailed("model_failed")
 
+    def cite(self, citations: Sequence[Citation]) -> None:
+        """Allow links to the pages that a web search cites in the text that follows."""
+        for citation in citations:
+            titled = replace(citation, title=self.line(citation.title))
+            self._citations.setdefault(citation.url, titled)
+            self.links.known.add(normal(citation.url))
 
-def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
-    """Return the pages that are cited, each once."""
-    cited: dict[str, Citation] = {}
-    for part in (part for one in messages for part in objects(one.get("content"))):
-        for annotation in objects(part.get("annotations")):
-            match annotation:
-                case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
-                    if is_web_address(url):
-                        title = annotation.get("title")
-                        named = printable(title) if isinstance(title, str) else ""
-                        cited.setdefault(url, Citation(url=url, title=named or url))
-    return tuple(cited.values())
+    def line(self, text: str) -> str:
+        """Return another text as one line; links in it follow the same rules."""
+        links = LinkFilter(self.links.known)
+        return " ".join((links.feed(printable(text)) + links.flush()).split())
+
+    async def flush(self) -> None:
+        """Show the text that was held back; a piece of text has ended."""
+        self._half = ""
+        await self._show(self.links.flush())
+
+    def whole(self, without_text: Cause = "model_empty") -> Reply:
+        """Return the whole answer; close a code block that was cut off.
+
+        Raises `ReplyFailed` with `without_text` for an answer without text.
+        """
+        text = "".join(self._parts)
+        if not text.strip():
+            raise ReplyFailed("model_policy" if self.cut == "cut_filtered" else without_text)
+        if self.cut and (fence := open_fence(text)):
+            text = f"{text.rstrip()}\n{closing_fence(fence)}"
+        citations = tuple(self._citations.values())
+        return Reply(text=text, citations=citations, cut=self.cut, refused=self._refused)
+
+    async def _read_text(self, event: Event) -> None:
+        piece = event.get("delta")
+        if not isinstance(piece, str):
+            raise ReplyFailed("model_malformed")
+        part = event.get("output_index"), event.get("content_index")
+        if part != self._part:
+            await self._new_paragraph()
+            self._part = part
+        await self._write(piece)
+
+    async def _read_items(self, response: Event) -> None:
+        """Read the items of a whole response, where no event has brought any."""
+        for one in [] if self.output else objects(response.get("output")):
+            item = self._add(one)
+            if item["type"] == "message" and self._part is None:
+                if item.get("phase") == COMMENTARY:
+                    await self._comment(text_of(item))
+                else:
+                    await self._new_paragraph()
+                    await self._write(text_of(item))
+
+    def _add(self, item: object) -> Event:
+        if len(self.output) == MAX_ITEMS:
+            raise ReplyFailed("model_malformed")
+        self.output.append(checked_item(item))
+        return self.output[-1]
+
+    async def _comment(self, text: str) -> None:
+        """Tell a whole message of commentary as a task."""
+        if shown := self.line(text):
+            self._comments += 1
+            identity = f"commentary-{self._comments}"
+            await self.sink.task(Task(id=identity, name=COMMENTARY, state="complete", detail=shown))
+
+    async def _new_paragraph(self) -> None:
+        """Separate the text that follows by a blank line: it is another message, or part of one."""
+        await self.flush()
+        self._gap = bool(self._parts)
+
+    async def _write(self, piece: str) -> None:
+        room = max(MAX_ANSWER - self.characters, 0)
+        self.characters += len(piece)
+        if self._is_comment:
+            return
+        if len(piece) > room:
+            piece = piece[: piece.rfind(" ", 0, room) + 1] or piece[:room]
+        piece = self._half + piece
+        # JSON can cut a character outside the basic plane into two escapes, one in each piece.
+        self._half = piece[-1:] if "\ud800" <= piece[-1:] < "\udc00" else ""
+        text = printable(piece.removesuffix(self._half))
+        if self._gap:
+            text = text.lstrip("\n")
+            if not text:
+                return
+            end = "".join(self._parts[-2:])[-2:]
+            text = "\n" * (2 - len(end) + len(end.rstrip("\n"))) + text
+            self._gap = False
+        await self._show(self.links.feed(text))
+
+    async def _show(self, text: str) -> None:
+        if text:
+            self._parts.append(text)
+            await self.sink.write(text)

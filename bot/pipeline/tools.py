@@ -17,11 +17,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.access import count_tokens
 from bot.app import App
-from bot.conversation.texts import message_before
-from bot.conversation.turns import WORDS_LIMIT, Turn
-from bot.conversation.unformed import final_question
+from bot.conversation.edits import message_before
+from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
+from bot.locale import Reader
 from bot.memories.cards import ask_about, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about
 from bot.memories.switches import MORNING, turn_off
@@ -40,7 +39,6 @@ from bot.ui.messages import (
     refusal_done,
 )
 from bot.ui.panel import Done
-from bot.ui.reader import Reader
 from memory import (
     PUBLIC,
     FormationResult,
@@ -52,6 +50,7 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact_json
+from memory.metrics import count_tokens
 from memory.postgres import person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
@@ -134,7 +133,8 @@ class Toolbox:
     @property
     def noticed(self) -> bool:
         """Whether memories were changed, or the words left a question open: a notice says so."""
-        return bool(notable_changes(self._memory.changes) or self._memory.questions)
+        memory = self._memory
+        return bool(memory.questions or (memory.changes and notable_changes(memory.changes)))
 
     @property
     def acted(self) -> bool:

@@ -1,65 +1,55 @@
-"""One turn: recall, reply, schedule formation. Start reading here."""
+"""One message: its turn recalls, replies and schedules formation. Start reading here."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any
 
 from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
+from bot.access import QuotaExceeded
 from bot.app import App
-from bot.conversation.claimed_message import ClaimedMessage, Stopped
+from bot.conversation.inbox import (
+    MAX_ATTEMPTS,
+    MAX_FAILURES,
+    ClaimedMessage,
+    Edited,
+    Stopped,
+    Superseded,
+    Withdrawn,
+)
+from bot.conversation.running import MAX_CRASHES
 from bot.conversation.turns import Outcome, Turn, Turns
-from bot.logs import add_log_field
-from bot.pipeline.answer import AnswerSink
+from bot.delivery.posted_messages import DeliveryFailed
+from bot.locale import Reader
+from bot.logs import add_log_field, fault, log_fields
+from bot.people import refusal_in
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
-from bot.pipeline.context import thread_before
+from bot.pipeline.changes import delete_withdrawn_answers
+from bot.pipeline.context import read_thread
+from bot.pipeline.fixed_replies import FixedReplies
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.prompt import FILES_ALONE, Prompt, kept_question, latest_brought
 from bot.pipeline.reply import Replier
+from bot.pipeline.sink import OpenReplySink, ReplySink
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message, plain, typed
-from bot.ui.messages import PayloadMaker
-from bot.ui.reader import Reader
-from bot.ui.reply import reply_text, with_notes
+from bot.ui.blocks import reply_text, with_notes
 from memory import DM, Memory, recall_memories
-from memory.metrics import step_ended
+from memory.metrics import count, step, step_ended
+from memory.postgres import is_unavailable
 
+log = logging.getLogger(__name__)
 
-class ReplySink(AnswerSink, Protocol):
-    """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
-
-    interactive: bool
-    """Whether the person can be shown lists and buttons there, and be answered later."""
-
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *_: object) -> None: ...
-
-    @property
-    def received_text(self) -> str:
-        """The text of the answer so far."""
-
-    async def reader(self) -> Reader:
-        """Return who reads the reply."""
-
-    def start_over(self) -> None:
-        """Discard the text so far; another attempt at the answer begins."""
-
-    async def finish(
-        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
-    ) -> None:
-        """Deliver the whole answer; `recalled`: the model was shown memories."""
-
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Send the messages that these functions return to the person only."""
-
-
-OpenReplySink: TypeAlias = Callable[[Turn], ReplySink]
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +60,100 @@ class TurnDependencies:
     turns: Turns
     replier: Replier
     attachments: Attachments
+
+
+class ThreadWorker:
+    """Answers the waiting messages of a thread, until none is left or the model is unavailable."""
+
+    def __init__(self, dependencies: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
+        self.app = dependencies.app
+        self._replier = dependencies.replier
+        self._fixed = FixedReplies(dependencies.app, dependencies.turns, open_reply_sink)
+        self._turn = create_turn(dependencies, open_reply_sink)
+
+    @step("drain")
+    async def drain(self, thread: str) -> None:
+        """Answer the waiting messages of `thread` in the order they were written.
+
+        If a message waits for the model, those behind it wait, too.
+        """
+        again, app = True, self.app
+        try:
+            while again and (claimed := await app.inbox.claim(thread)):
+                with log_fields(team=claimed.message.team_id):
+                    again = await self._answer(claimed)
+        except Superseded:
+            log.info("a thread was taken over by another process")
+            return
+        # What was stored meanwhile is found by `RunningThreads`.
+        if claimed is None or claimed.more:
+            await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
+
+    async def _answer(self, claimed: ClaimedMessage) -> bool:
+        """Answer a message, or hold it and its thread until the model is back.
+
+        Returns whether there may be more to answer in the thread now. Raises `Superseded`.
+        """
+        try:
+            return await self._attempt(claimed) and claimed.more
+        except Superseded:
+            raise
+        except Edited:
+            log.info("a message was edited while it was answered")
+        except Withdrawn:
+            log.info("a message was deleted while it was answered")
+        except DeliveryFailed as failed:
+            if failed.is_expected:
+                log.warning("a conversation takes no answer from the app: %s", failed.code)
+            else:
+                count("errors", kind="delivery")
+                log.exception("a reply could not be delivered: %s", failed.code)
+            await self._fixed.give_up(claimed)
+        except Exception as error:
+            away = is_unavailable(error) and claimed.earlier_attempts < MAX_ATTEMPTS
+            count("errors", kind="database_away" if away else "turn")
+            if away:
+                # It does not count as a failure of the message.
+                log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            elif claimed.failures > MAX_FAILURES:
+                log.exception("a message was given up after %d attempts", claimed.attempt_number)
+                await self._fixed.give_up(claimed)
+            else:
+                log.warning("a turn failed and is begun again: %s", fault(error))
+                pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
+                with suppress(Edited, Withdrawn):
+                    await self.app.inbox.release(claimed, pause, failed=True)
+                    return False
+        return True
+
+    @step("turn")
+    async def _attempt(self, claimed: ClaimedMessage) -> bool:
+        """Answer a message; return False if it is postponed until the model is back."""
+        inbox, message = self.app.inbox, claimed.message
+        if claimed.unserved:
+            log.info("a message of a workspace that is not served was passed over")
+            await inbox.finish_without_turn(claimed, "skipped")
+        elif claimed.crashes > MAX_CRASHES:
+            log.error("message %s was given up: even the apology ends the process", claimed.id)
+            self._fixed.activate(claimed)
+            await self._fixed.give_up(claimed)
+        elif refusal := refusal_in(
+            self.app.settings, message.person, message.channel_id, message.audience
+        ):
+            await self._fixed.refuse_access(claimed, refusal)
+        elif claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
+            await self._fixed.reply(claimed, "turn_failed")
+        elif self._replier.unavailable:
+            return await self._fixed.postpone(claimed)
+        else:
+            try:
+                await self._turn.ainvoke(claimed)
+            except QuotaExceeded as exceeded:
+                await self._fixed.refuse_quota(claimed, exceeded)
+            except ReplyFailed:
+                return await self._fixed.postpone(claimed)
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +186,7 @@ def create_turn(
         began = time.perf_counter()
         turn, question = await _begun(dependencies, claimed)
         add_log_field("turn", str(turn.id))
-        earlier = latest_brought(turn.exchanges, turn.message)
-        async with (
-            open_reply_sink(turn) as sink,
-            dependencies.attachments.read(turn.message, earlier=earlier) as brought,
-        ):
+        async with open_reply_sink(turn) as sink, _brought(dependencies, turn) as brought:
             answered = await _answer(dependencies, turn, question, brought, sink)
             reader, prompt = await sink.reader(), answered.prompt
             text, newest_only = answered.text, False
@@ -142,7 +222,6 @@ async def _begun(dependencies: TurnDependencies, claimed: ClaimedMessage) -> tup
     question = plain(message.text, bot_user_id)
     turn = await dependencies.turns.begin(
         claimed,
-        await app.audiences.view(message),
         question=kept_question(question, message),
         words=typed(message.text, bot_user_id),
         limited=True,
@@ -150,9 +229,18 @@ async def _begun(dependencies: TurnDependencies, claimed: ClaimedMessage) -> tup
     return turn, question
 
 
+def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContextManager[Brought]:
+    """Return what the message brings, or an earlier message of its thread that it may ask about."""
+    earlier = latest_brought(turn.exchanges, turn.message)
+    if earlier is None and not turn.message.brings:
+        return nullcontext(Brought())
+    return dependencies.attachments.read(turn.message, earlier=earlier)
+
+
 def _with_unread(reader: Reader, answered: _Answer) -> str:
     """Return the text of an answer and what says which files and messages were not read."""
-    unread = unseen_lines(reader.language, answered.prompt.files)
+    files = answered.prompt.files
+    unread = unseen_lines(reader.language, files) if files else []
     if answered.prompt.thread_unread:
         unread.append(reader.say("thread_not_now"))
     return "\n\n".join(filter(None, [answered.text, *unread])) or reader.say("nothing_said")
@@ -210,7 +298,7 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
             question or FILES_ALONE,
             first=turn.memories,
         ),
-        thread_before(app.slack, turn),
+        _thread(app, turn),
     )
     return Prompt(
         question=question,
@@ -228,6 +316,13 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
         now=datetime.now(turn.memory_state.settings.zone),
         style=app.settings.style,
     )
+
+
+async def _thread(app: App, turn: Turn) -> tuple[list[dict[str, str]], bool]:
+    """Return the messages of the thread that are not in the history, as `read_thread` does."""
+    if not turn.lacks_thread:
+        return [], False
+    return await read_thread(app.slack, turn.message, forgotten=turn.forgotten_messages)
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:

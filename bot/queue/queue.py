@@ -1,6 +1,8 @@
 """The queue of later work: procrastinate on the application's own PostgreSQL and pool.
 
-Messages are answered without it: see `bot.conversation.running`.
+Messages are answered without it: see `bot.conversation.running`. A newer procrastinate needs its
+own migrations as files of ``bot/migrations``. Source:
+https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import procrastinate
 from procrastinate import exceptions
 from procrastinate.jobs import Job, Status
 from procrastinate.retry import RetryStrategy
+from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -23,10 +26,13 @@ from psycopg_pool import PoolClosed
 
 from bot.logs import fault
 from memory import Pool
-from memory.postgres import execute_statement, is_unavailable
+from memory.postgres import Migration, execute_statement, is_unavailable, packaged_migrations
 
 log = logging.getLogger(__name__)
 
+QUEUE_ROLE = "kioku_queue"
+"""The role that may use the queue's tables, as kioku_app may. The login inherits it: procrastinate
+sets no role."""
 REPLIES = "replies"
 """Jobs whose result a person waits for: each begins before any job of `BACKGROUND`."""
 BACKGROUND = "background"
@@ -75,6 +81,12 @@ _DEBOUNCE: LiteralString = (
     f" SET scheduled_at = {_DUE} WHERE job.scheduled_at IS NULL OR {_DUE} NOT BETWEEN"
     " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
 )
+
+
+def migrations() -> list[Migration]:
+    """Return the schema steps of the bot: the queue's own, then ours."""
+    queue = Migration("procrastinate/3.10", SchemaManager.get_schema())
+    return [queue, *packaged_migrations("bot")]
 
 
 class _Jobs(procrastinate.manager.JobManager):

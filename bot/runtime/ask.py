@@ -12,12 +12,11 @@ from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.access import QuotaExceeded, admit
-from bot.conversation.claimed_message import ClaimedMessage
-from bot.locale import language_of
+from bot.conversation.inbox import ClaimedMessage
+from bot.locale import Reader, language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.messages import API_TEAM, Message, storable
 from bot.types import Task
-from bot.ui.reader import Reader
 from memory import DM
 
 

@@ -78,7 +78,7 @@ async def migrated(
     Memories that were embedded with the stand-in are embedded again; others with `embed_again`,
     without it `EmbeddingSpaceMismatch` is raised. Raises `psycopg.Error`, too.
     """
-    from bot.queue.migrations import QUEUE_ROLE, migrations
+    from bot.queue.queue import QUEUE_ROLE, migrations
     from bot.runtime.wiring import create_openai_client
     from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
     from memory import migrate as apply

@@ -9,8 +9,7 @@ from functools import partial
 from typing import LiteralString
 
 from bot.app import App
-from bot.conversation.claimed_message import OPEN
-from bot.conversation.inbox import MAX_ATTEMPTS
+from bot.conversation.inbox import MAX_ATTEMPTS, OPEN
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.promises import remind_of_due

@@ -23,14 +23,13 @@ from bot.pipeline.attachments import Attachments
 from bot.pipeline.model import ModelRequests
 from bot.pipeline.reply import Replier
 from bot.pipeline.turn import TurnDependencies
-from bot.queue.migrations import migrations
-from bot.queue.queue import Queue
+from bot.queue.queue import Queue, migrations
 from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installation, Installations, create_session, installation_from, only
-from bot.workspaces import Workspaces, purge_due, token_accepted
+from bot.slack.client import Installation, Installations, create_session
+from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
 from memory import (
     Embedder,
     EmbeddingSpace,
@@ -84,7 +83,9 @@ def create_turn_dependencies(
         people=People(pool, slack),
         audiences=Audiences(pool, slack),
     )
-    turns = Turns(pool, queue=queue, settings=settings, repeat_notice=repeat_notice)
+    turns = Turns(
+        pool, app.audiences.view, queue=queue, settings=settings, repeat_notice=repeat_notice
+    )
     models = [ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)]
     if settings.fallback_model is not None:
         models.append(ModelRequests(model, model=settings.fallback_model, effort=None))

@@ -11,10 +11,10 @@ from functools import partial
 
 from procrastinate.retry import RetryStrategy
 
-from bot.conversation.texts import UPDATE_FROM_MESSAGE
-from bot.conversation.unformed import FORM_MEMORIES
+from bot.conversation.edits import UPDATE_FROM_MESSAGE
+from bot.conversation.turns import FORM_MEMORIES
 from bot.delivery.reply_stream import ReplyStream
-from bot.locale import LANGUAGES, say
+from bot.locale import LANGUAGES, Reader, say
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
@@ -23,11 +23,9 @@ from bot.notices import SHOW_NOTICE, show_notice
 from bot.pipeline import backfill
 from bot.pipeline.changes import update_from_message
 from bot.pipeline.formation import form_memories
-from bot.pipeline.receive import ThreadWorker
-from bot.pipeline.turn import TurnDependencies
+from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
-from bot.ui.reader import Reader
 from memory import Former
 
 _THREADS_AT_ONCE, _JOBS_AT_ONCE = 64, 12

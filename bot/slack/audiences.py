@@ -55,14 +55,12 @@ class Audiences:
     async def view(self, message: Message) -> MemoryView:
         """Return what may be seen, and where it is remembered, in the message's conversation.
 
-        A conversation whose kind cannot be learned for certain sees and keeps only its own.
+        A conversation whose kind cannot be learned for certain sees and keeps only its own. Of a
+        message that is known to be direct nothing is looked up: see `bot.conversation.turns`.
         """
-        person = message.person
-        if message.audience == DM:
-            return memory_view(person.namespace(DM))
         if message.is_shared:
-            return memory_view(person.namespace(message.channel_id), shared=True)
-        return await self.view_of(person, message.channel_id, message.ts, None)
+            return memory_view(message.person.namespace(message.channel_id), shared=True)
+        return await self.view_of(message.person, message.channel_id, message.ts, None)
 
     async def view_of(
         self, person: Person, channel_id: str, ts: str, audience: str | None

@@ -332,25 +332,6 @@ class _TeamClient(AsyncWebClient):
         return await limits.retry(self.team_id, method, call, seconds=self.patience)
 
 
-def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
-    """Return the installation of a bot token that ``auth.test`` was called with."""
-    return Installation(
-        team_id=str(answer.get("team_id") or ""),
-        bot_user_id=str(answer.get("user_id") or ""),
-        bot_id=answer.get("bot_id"),
-        bot_token=bot_token,
-    )
-
-
-def only(installation: Installation | None) -> FindInstallation:
-    """Return a function that finds this installation and no other."""
-
-    async def find(team_id: str) -> Installation | None:
-        return installation if installation and team_id == installation.team_id else None
-
-    return find
-
-
 def next_cursor(answer: AsyncSlackResponse) -> str:
     """Return the cursor of a list's next page; ``""`` after the last."""
     return str((answer.get("response_metadata") or {}).get("next_cursor") or "")

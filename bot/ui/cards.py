@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.locale import Reader
 from bot.ui.blocks import LINE_LIMIT, Payload, bulleted, escaped, payload, shortened
-from bot.ui.reader import Reader
 from memory import Memory
 
 MOST_LINES = 12

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGE_NAMES, LANGUAGES, known_language, say
-from bot.types import Eagerness, PersonErased, PersonSettings
+from bot.locale import LANGUAGE_NAMES, LANGUAGES, Reader, known_language, say
+from bot.people import Eagerness, PersonSettings
+from bot.types import PersonErased
 from bot.ui.blocks import (
     Block,
     SlackView,
@@ -24,7 +25,6 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.lines import audience_name, kept_for
-from bot.ui.reader import Reader
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
 from memory.credentials import redact
 from memory.model import PROMISE_KIND

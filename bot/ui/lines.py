@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.types import Off
+from bot.locale import Reader
+from bot.people import Off
 from bot.ui.blocks import LINE_LIMIT, escaped, shortened
 from bot.ui.promises import due_line, due_of
-from bot.ui.reader import Reader
 from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
 from memory.model import EPISODE_KIND, PROMISE_KIND
 

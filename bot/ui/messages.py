@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from bot.types import Off
+from bot.locale import Reader
+from bot.people import Off
 from bot.ui.blocks import (
     LINE_LIMIT,
     VALUE_LIMIT,
@@ -21,28 +22,10 @@ from bot.ui.blocks import (
     shortened,
 )
 from bot.ui.cards import sentence_of
-from bot.ui.lines import (
-    changes_line,
-    notable_changes,
-    off_line,
-    question_line,
-    value_line,
-)
-from bot.ui.panel import (
-    FORGET,
-    MENU,
-    PROMISE,
-    REMEMBER,
-    SHOW,
-    SWITCH,
-    Done,
-    Position,
-    answer_buttons,
-    consent_buttons,
-    undo_button,
-)
+from bot.ui.lines import changes_line, notable_changes, off_line, question_line, value_line
+from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
+from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import due_of, is_open, remind_at
-from bot.ui.reader import Reader
 from memory import Change, Memory, Person, Question, Reason, Refusal
 from memory.store import MAX_MEMORIES
 

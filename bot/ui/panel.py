@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, cast, get_args
 
-from bot.types import Off, Refusal
+from bot.locale import Reader
+from bot.people import Off, Refusal
 from bot.ui.blocks import (
-    BLOCK_ID_LIMIT,
     Block,
     actions,
     bulleted,
@@ -30,26 +29,27 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines, sentence_of
-from bot.ui.lines import (
-    as_mrkdwn,
-    audience_name,
-    change_line,
-    memory_line,
-    off_line,
-    question_line,
+from bot.ui.lines import as_mrkdwn, audience_name, change_line, memory_line, off_line, question_line
+from bot.ui.positions import (
+    ADD,
+    ANSWER,
+    DELETE,
+    EXPORT,
+    FORGET,
+    MENU,
+    SEARCH,
+    SETTINGS,
+    SHOW,
+    SWITCH,
+    UNDO,
+    WORDS_LIMIT,
+    Position,
 )
 from bot.ui.promises import is_open
-from bot.ui.reader import Reader
 from memory import COLLEAGUES, Change, Memory, Person, Question
 
-# The ids of everything that can be clicked; `ACTIONS` of bot/memories/clicks.py does what they say.
-# A row of buttons adds a number, as ``show_2``.
-SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"
-FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "settings"
-EXPORT, DELETE, FEEDBACK, PROMISE = "export", "delete_all", "feedback", "promise"
 PAGE_SIZE = 15
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
-WORDS_LIMIT = 100
 EVERYTHING = "everything"
 _EXAMPLES = ("panel_example_fact", "panel_example_food", "panel_example_answer")
 _SWITCHES = {
@@ -65,46 +65,6 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
 _DIVIDER: Block = {"type": "divider"}
-
-List: TypeAlias = Literal["memories", "changes", "notice", "used"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """What a panel shows: a list, a page of it from 1, and what narrows the list.
-
-    `of`: of ``memories`` the words that are searched for, of ``changes`` the key of a memory, of
-    ``notice`` (the changes of one notice) its batch, of ``used`` (memories that an answer was given
-    with) its turn; empty: all.
-    """
-
-    list: List = "memories"
-    of: str = ""
-    page: int = 1
-
-    @property
-    def value(self) -> str:
-        """The position as the value of a button."""
-        return f"{self.list} {self.page} {self.of[:WORDS_LIMIT]}"
-
-    @classmethod
-    def parse(cls, value: str) -> Position:
-        """Return the position in a value; the first page of all memories for any other text."""
-        name, _, rest = value.partition(" ")
-        page, _, of = rest.partition(" ")
-        if name not in get_args(List) or not page.isdecimal():
-            return cls()
-        return cls(list=cast("List", name), of=of[:WORDS_LIMIT], page=max(int(page), 1))
-
-    def block_id(self, name: str) -> str:
-        """Return the id of a block: its name, which differs within a panel, and the position."""
-        return f"{name}|{self.value}"[:BLOCK_ID_LIMIT]
-
-
-def position_in(block_id: str) -> Position | None:
-    """Return the position in the id of a clicked block; None: it is not one of a panel."""
-    _, panel, value = block_id.partition("|")
-    return Position.parse(value) if panel else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from bot.ui.reader import Reader
+from bot.locale import Reader
 from memory.model import PROMISE_KIND
 
 _MORNING = time(9)

@@ -189,9 +189,7 @@ class _OneStep:
         self._extractor = extractor
 
     async def ainvoke(self, input: Mapping[str, Any], config: Any = None) -> list[Any]:  # noqa: A002 - LangChain's name
-        from langmem.knowledge.extraction import (  # type: ignore[import-untyped]
-            ExtractedMemory,
-        )
+        from langmem.knowledge.extraction import ExtractedMemory  # type: ignore[import-untyped]
 
         messages = self._manager._prepare_messages(input["messages"])
         # trustcall creates a class for each set of ids, and numbers are short.

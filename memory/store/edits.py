@@ -20,16 +20,7 @@ from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subje
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store.memories import Memory, message_of, reread, room
-from memory.store.versions import (
-    Action,
-    Actor,
-    AfterWrite,
-    Change,
-    Step,
-    actor_of,
-    write,
-    writing,
-)
+from memory.store.versions import Action, Actor, AfterWrite, Change, Step, actor_of, write, writing
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
 _CODES = {

@@ -12,14 +12,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import (
-    COLLEAGUES,
-    DM,
-    MemoryView,
-    Namespace,
-    Person,
-    memory_view,
-)
+from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import PERSON_SETTING, Pool, execute_statement, person_statement
 

@@ -18,12 +18,10 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
 from bot.config import STAND_IN_MODEL, Settings
+from bot.conversation.edits import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import Inbox
-from bot.conversation.texts import UPDATE_FROM_MESSAGE
-from bot.conversation.turns import Turns
-from bot.conversation.unformed import FORM_MEMORIES
-from bot.listeners.app import BoltApp, create_bolt_app
-from bot.listeners.change_events import note_event
+from bot.conversation.turns import FORM_MEMORIES, Turns
+from bot.listeners.app import BoltApp, create_bolt_app, note_event
 from bot.listeners.interactions import Interactions
 from bot.memories.adding import add_lines, remember_message
 from bot.memories.clicks import ACTIONS, carried_out
@@ -32,15 +30,16 @@ from bot.memories.switches import turn_off
 from bot.people import People
 from bot.pipeline.changes import follow_change, update_from_message
 from bot.pipeline.formation import form_memories
-from bot.pipeline.receive import ThreadWorker
-from bot.pipeline.turn import TurnDependencies
+from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import Queue
 from bot.runtime.http import create_web_app
 from bot.runtime.wiring import create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
-from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
+from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message
-from bot.ui.panel import Click, Content, Done, Position
+from bot.ui.panel import Click, Content, Done
+from bot.ui.positions import Position
+from bot.workspaces import installation_from, only
 from memory import DM, Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows

@@ -11,16 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from bot.config import Settings
-from bot.conversation.claimed_message import THREAD_SETTING, ClaimedMessage, Stopped
+from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, Stopped
 from bot.conversation.turns import Turn, Turns
 from bot.delivery.reply_stream import ReplyStream, Sessions
 from bot.locale import Language, say
-from bot.people import People
+from bot.people import MemoryState, People, PersonSettings
 from bot.queue.queue import Queue
 from bot.slack.client import Installations
 from bot.slack.messages import Message
-from bot.types import MemoryState, PersonSettings
-from memory import DM, Pool, create_pool, memory_view
+from memory import DM, MemoryView, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -59,10 +58,16 @@ async def nothing(*_: object) -> None:
     """Do nothing, for a callback that a test has no use for."""
 
 
+async def direct_view(message: Message) -> MemoryView:
+    """Return what a direct message sees, whatever its conversation is."""
+    return memory_view(message.person.namespace(DM))
+
+
 def turns_alone(pool: Pool) -> Turns:
-    """Return turns without limits, after which nothing is formed and no notice shown."""
+    """Return turns without limits, formation and notices."""
     return Turns(
         pool,
+        direct_view,
         queue=Queue(pool),
         settings=Settings(formation="off", person_messages_per_hour=0),
         repeat_notice=nothing,
@@ -143,7 +148,6 @@ class Thread:
             waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
         return await turns_alone(self.sender.pool).begin(
             waiting,
-            memory_view(message.person.namespace(DM)),
             question="",
             words="",
         )

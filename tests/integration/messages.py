@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from bot.conversation.inbox import MessageChange
+from bot.conversation.edits import MessageChange
 from bot.locale import say
 from bot.slack.messages import Message
 from memory import DM

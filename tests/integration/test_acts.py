@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 import pytest
 
+from bot.locale import Reader
 from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.people import read_memory_state
 from bot.slack.client import NOTICE_METADATA
-from bot.ui.panel import Click, Position, panel
-from bot.ui.reader import Reader
+from bot.ui.panel import Click, panel
+from bot.ui.positions import Position
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving

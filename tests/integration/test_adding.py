@@ -10,7 +10,8 @@ import pytest
 from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
-from bot.ui.panel import ANSWER, EVERYTHING, FORGET, REMEMBER, UNDO, Done
+from bot.ui.panel import EVERYTHING, Done
+from bot.ui.positions import ANSWER, FORGET, REMEMBER, UNDO
 from memory import Person
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from bot.listeners.interactions import person_of
+from bot.locale import Reader
 from bot.slack.messages import read_message
-from bot.ui.panel import Content, Position, panel
-from bot.ui.reader import Reader
+from bot.ui.panel import Content, panel
+from bot.ui.positions import Position
 from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -116,7 +117,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(panel(Reader("en"), await case.panel(case.person, used))) == case.seen
     assert (await case.panel(case.bystander, used)).memories == []
 
-    view = await app.wiring.app.audiences.view(message)
+    view = await app.turns.view(message)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(app.wiring.app.former, view, words)
     found = await tools.call("memory_search", {"query": "stew"})

@@ -11,7 +11,7 @@ from bot.memories.cards import QUESTIONS_AN_HOUR
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.slack.messages import Message
-from bot.ui.panel import MENU
+from bot.ui.positions import MENU
 from memory import COLLEAGUES, DM, Memory, Person, Selection, add_memories, forget
 from memory.formation import source_changed
 from memory.postgres import execute_statement

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.panel import FORGET
+from bot.ui.positions import FORGET
 from memory import Person, Pool, add_memories
 from memory.postgres import person_transaction
 from tests.integration.app import App

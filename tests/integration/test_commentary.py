@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bot.locale import Reader
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.reply import Replier
-from bot.ui.reader import Reader
-from bot.ui.reply import task_chunk
+from bot.ui.blocks import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

@@ -19,7 +19,7 @@ from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
-from bot.ui.panel import FORGET, SWITCH
+from bot.ui.positions import FORGET, SWITCH
 from memory import Selection, list_changes
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, says
@@ -275,10 +275,9 @@ async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> 
 
 async def begun(app: App, said: Message) -> Toolbox:
     """Begin the turn of a message; return its tools."""
-    view = await app.wiring.app.audiences.view(said)
     waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
-    turn = await app.turns.begin(waiting, view, question=said.text, words=said.text)
+    turn = await app.turns.begin(waiting, question=said.text, words=said.text)
     return Toolbox(app.wiring.app, turn)
 
 

@@ -16,6 +16,7 @@ from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
+from tests.integration.deliveries import turns_alone
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.waiting import until
 
@@ -58,11 +59,11 @@ def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
 
 
 async def test_a_direct_message_is_not_looked_up(
-    slack: PlaygroundSlack, audiences: Audiences
+    slack: PlaygroundSlack, audiences: Audiences, pool: Pool
 ) -> None:
     """A DM is known from its event, and not shared; a mention in one is looked up, and is one."""
     place = slack.place()
-    view = await audiences.view(slack.message(place))
+    view = await turns_alone(pool).view(slack.message(place))
     assert view.audiences is None
     assert not await audiences.is_shared(view.own)
     assert not slack.calls("conversations.info")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.queue.migrations import migrations
+from bot.queue.queue import migrations
 from memory import (
     EmbeddingSpace,
     EmbeddingSpaceMismatch,

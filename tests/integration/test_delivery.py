@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.locale import Language, say
 from bot.types import Task, TaskState
-from bot.ui.reply import PART_LIMIT
+from bot.ui.blocks import PART_LIMIT
 from tests.integration.deliveries import Answering, Thread, below, markdown
 
 

@@ -14,8 +14,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import load_settings
-from bot.conversation.unformed import mark_formed, read_unformed
 from bot.memories.data import TABLES, erase_person, export_person
+from bot.pipeline.formation import mark_formed, read_unformed
 from memory import (
     DM,
     Person,

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.locale import say
+from bot.locale import Reader, say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, delete_file, erase_person
 from bot.memories.home import publish_later
 from bot.ui.forms import receipt_view
-from bot.ui.panel import EXPORT
-from bot.ui.reader import Reader
+from bot.ui.positions import EXPORT
 from memory import Person
 from tests.databases import naming
 from tests.integration.app import App

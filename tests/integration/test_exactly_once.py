@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.conversation.claimed_message import Superseded
+from bot.conversation.inbox import Superseded
 from bot.pipeline.changes import delete_withdrawn_answers
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.locale import say
+from bot.locale import Reader, say
 from bot.memories.feedback import comment
 from bot.slack.messages import Message
 from bot.ui.forms import COMMENT_FORM, comment_form
-from bot.ui.panel import FEEDBACK, FORGET, Click
-from bot.ui.reader import Reader
+from bot.ui.panel import Click
+from bot.ui.positions import FEEDBACK, FORGET
 from memory import Person
 from tests.integration.app import App
 from tests.integration.messages import says

@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.memories.forgetting import EMBED, embed_memories, value_of
-from bot.ui.panel import FORGET, UNDO
+from bot.ui.positions import FORGET, UNDO
 from memory import Person, Selection, open_questions
 from tests.integration.app import App
 

@@ -12,10 +12,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.unformed import read_unformed
+from bot.conversation.inbox import ClaimedMessage
 from bot.memories.forgetting import delete_forgotten_texts
-from bot.pipeline.formation import form_memories
+from bot.pipeline.formation import form_memories, read_unformed
 from memory import (
     DM,
     ChangeGone,
@@ -26,7 +25,6 @@ from memory import (
     Selection,
     create_pool,
     forget,
-    memory_view,
     undo_forgetting,
 )
 from memory.postgres import person_transaction
@@ -84,8 +82,7 @@ class Data:
         """Let a person ask and be answered; `meanwhile` is awaited before the answer ends."""
         waiting = await waiting_for(self.pool, ts, question, person)
         turns = turns_alone(self.pool)
-        seen = memory_view(person.namespace(DM))
-        turn = await turns.begin(waiting, seen, question=question, words=question)
+        turn = await turns.begin(waiting, question=question, words=question)
         await record(self.pool, turn, f"{ts}9")
         await meanwhile()
         await turns.end(
@@ -296,7 +293,6 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     turns, claimed = turns_alone(data.pool), await waiting_for(data.pool, "1.3", "hello")
     turn = await turns.begin(
         replace(claimed, message=replace(claimed.message, thread_ts="1.1")),
-        memory_view(OWN),
         question="hello",
         words="hello",
     )

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.memories.data import erase_person
-from bot.ui.panel import FORGET, UNDO
+from bot.ui.positions import FORGET, UNDO
 from memory.postgres.embedded import find_binaries
 from tests.databases import login_of, naming, owner_rows
 from tests.integration.app import App

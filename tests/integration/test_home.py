@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.memories.data import erase_person
 from bot.memories.home import PUBLISH, publish_home
-from bot.ui.panel import MENU, SHOW, SWITCH
+from bot.ui.positions import MENU, SHOW, SWITCH
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
 from tests.person import shown

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded, Withdrawn, finish
-from bot.conversation.inbox import Inbox, MessageChange
+from bot.conversation.edits import MessageChange, change_message
+from bot.conversation.inbox import ClaimedMessage, Inbox, Stopped, Superseded, Withdrawn, finish
 from bot.conversation.running import RunningThreads
 from bot.slack.messages import Message
 from memory import Pool
@@ -35,10 +35,10 @@ async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
     return waiting
 
 
-async def follow(pool: Pool, inbox: Inbox, change: MessageChange) -> None:
+async def follow(pool: Pool, change: MessageChange) -> None:
     """Store an edit or a deletion."""
     async with transaction(pool, {"kioku.thread": change.thread}) as connection:
-        await inbox.change(connection, change, "", "")
+        await change_message(connection, change, "", "")
 
 
 async def begun(inbox: Inbox, asked: Message) -> ClaimedMessage:
@@ -103,7 +103,7 @@ async def test_a_deleted_message_is_not_answered(pool: Pool, inbox: Inbox, datab
     asked = message("SECRET")
     waiting = await begun(inbox, asked)
     await inbox.read_flags(waiting)
-    await follow(pool, inbox, change_of(asked, None))
+    await follow(pool, change_of(asked, None))
     with pytest.raises(Withdrawn):
         await inbox.read_flags(waiting)
     assert await inbox.claim(asked.thread) is None
@@ -121,7 +121,7 @@ async def test_edits_and_deletions_of_others_touch_nothing(
     asked = message("mine")
     await inbox.store(asked)
     for text in ("changed", None):
-        await follow(pool, inbox, change_of(asked, text, **changes))
+        await follow(pool, change_of(asked, text, **changes))
     [row] = stored(database, asked.thread)
     assert row["status"] == "waiting"
     assert row["message"]["text"] == "mine"

@@ -12,8 +12,7 @@ import psycopg
 import pytest
 
 from bot.conversation.running import RunningThreads
-from bot.queue.migrations import QUEUE_ROLE, migrations
-from bot.queue.queue import Queue
+from bot.queue.queue import QUEUE_ROLE, Queue, migrations
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction
 from tests.databases import SPACE, owner_rows

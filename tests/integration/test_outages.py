@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from bot.locale import say
+from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
 from bot.pipeline.model import FAILURES
-from bot.pipeline.receive import MAX_HELD_ATTEMPTS
 from bot.slack.messages import Message
-from bot.ui.panel import EVERYTHING, FORGET, SWITCH, Done
+from bot.ui.panel import EVERYTHING, Done
+from bot.ui.positions import FORGET, SWITCH
 from tests.integration.app import App
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread

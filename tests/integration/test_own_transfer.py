@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.locale import say
+from bot.locale import Reader, say
 from bot.memories.data import send_export
 from bot.slack.client import Installations
 from bot.slack.files import FileUnreadable, read_file
 from bot.ui.panel import Click
-from bot.ui.reader import Reader
 from tests.integration.app import App
 from tests.loopback import Handler, ThreadServer
 

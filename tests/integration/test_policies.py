@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
-from bot.ui.panel import ADD, EXPORT, FORGET, Position
+from bot.ui.positions import ADD, EXPORT, FORGET, Position
 from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack

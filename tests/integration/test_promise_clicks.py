@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.panel import PROMISE
+from bot.ui.positions import PROMISE
 from memory import DM, add_memories
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction

@@ -14,7 +14,7 @@ import pytest
 from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_off
 from bot.slack.client import SLACK_FAULTS
-from bot.ui.panel import PROMISE
+from bot.ui.positions import PROMISE
 from bot.ui.promises import remind_at
 from memory import DM, Memory, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND

@@ -8,9 +8,8 @@ import pytest
 from aiohttp import web
 
 from bot.access import QuotaExceeded, admit
-from bot.locale import LANGUAGES, say
+from bot.locale import LANGUAGES, Reader, say
 from bot.runtime.ask import answer
-from bot.ui.reader import Reader
 from memory import Person
 from tests.integration.app import MakeApp
 

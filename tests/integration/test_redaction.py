@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from bot.locale import Reader
 from bot.memories.feedback import comment
 from bot.pipeline.context import read_thread
-from bot.ui.panel import FEEDBACK, Click
-from bot.ui.reader import Reader
+from bot.ui.panel import Click
+from bot.ui.positions import FEEDBACK
 from tests.databases import naming
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED

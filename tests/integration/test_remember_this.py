@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from bot.access import begin_request
-from bot.conversation.texts import delete_texts
+from bot.conversation.edits import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.runtime.maintenance import end_history
-from bot.ui.panel import EVERYTHING, FORGET
+from bot.ui.panel import EVERYTHING
+from bot.ui.positions import FORGET
 from memory import PUBLIC
 from memory.postgres import person_transaction
 from tests.integration.app import App

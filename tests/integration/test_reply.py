@@ -18,7 +18,8 @@ import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.model import ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import SEARCH_DEFINITION, SEARCH_TOOL, Replier
+from bot.pipeline.reply import Replier
+from bot.pipeline.web_search import SEARCH_DEFINITION, SEARCH_TOOL
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
-from bot.pipeline.answer import MAX_ANSWER, MAX_ITEMS
+from bot.locale import Reader
 from bot.pipeline.model import MAX_OUTPUT_TOKENS, ReplyFailed
-from bot.pipeline.reply import SEARCH_TOOL
-from bot.ui.reader import Reader
-from bot.ui.reply import reply_text
+from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
+from bot.pipeline.web_search import SEARCH_TOOL
+from bot.ui.blocks import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
     DONE,

@@ -9,8 +9,7 @@ from typing import Any
 
 import psycopg
 
-from bot.conversation.claimed_message import THREAD_SETTING
-from bot.conversation.inbox import _FOLLOWED, CLAIM, Inbox
+from bot.conversation.inbox import _FOLLOWED, CLAIM, THREAD_SETTING, Inbox
 from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.queue.queue import REPLIES, Queue
 from memory import Pool

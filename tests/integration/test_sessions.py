@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.claimed_message import Withdrawn
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_FAILURES, Withdrawn
 from bot.conversation.running import MAX_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App

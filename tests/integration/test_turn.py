@@ -9,8 +9,7 @@ from functools import partial
 
 import pytest
 
-from bot.conversation.claimed_message import Edited
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_FAILURES, Edited
 from bot.conversation.running import MAX_CRASHES
 from bot.locale import say
 from bot.slack.messages import Message
@@ -151,8 +150,7 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     waiting = await app.inbox.claim(asked.thread)
     assert waiting is not None
     await app.edit(asked, "I like sushi")
-    view = await app.wiring.app.audiences.view(asked)
-    turn = await app.turns.begin(waiting, view, question="I like ramen", words="I like ramen")
+    turn = await app.turns.begin(waiting, question="I like ramen", words="I like ramen")
     with pytest.raises(Edited):
         await app.turns.end(turn, "answered", reply="Ramen!")
     assert app.turn(asked)["status"] == "answering"
@@ -178,8 +176,7 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     asked = await app.receive(place, "Hello")
     waiting = await app.inbox.claim(asked.thread)
     assert waiting is not None
-    view = await app.wiring.app.audiences.view(asked)
-    turn = await app.turns.begin(waiting, view, question="Hello", words="Hello")
+    turn = await app.turns.begin(waiting, question="Hello", words="Hello")
     posted = await app.slack.client().chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
@@ -242,7 +239,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.pipeline.receive"]
+    [line] = [one for one in caplog.records if one.name == "bot.pipeline.turn"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.slack.messages import Message
-from bot.ui.panel import EVERYTHING, FORGET, UNDO
+from bot.ui.panel import EVERYTHING
+from bot.ui.positions import FORGET, UNDO
 from memory import list_changes
 from tests.integration.app import App
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.queue.migrations import migrations
+from bot.queue.queue import migrations
 from memory import migrate
 from tests.databases import SPACE
 

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bot.queue.migrations import migrations
+from bot.queue.queue import migrations
 from memory import EmbeddedPostgres, migrate
 from tests import fork_server
 from tests.conftest import remove_settings

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from bot.conversation.unformed import FORM_MEMORIES
+from bot.conversation.turns import FORM_MEMORIES
 from tests.e2e.messages import Json
 from tests.e2e.workspace import Workspace
 from tests.person import Person, Said

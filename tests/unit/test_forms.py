@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGES, Language, say
+from bot.locale import LANGUAGES, Language, Reader, say
+from bot.people import PersonSettings
 from bot.slack.messages import UNREADABLE
-from bot.types import PersonSettings
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
     _HIDDEN,
@@ -27,7 +27,6 @@ from bot.ui.forms import (
     read_settings_form,
     settings_form,
 )
-from bot.ui.reader import Reader
 from memory import SCHEMAS, Promise, UserFact
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Pet, memory

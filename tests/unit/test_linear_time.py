@@ -10,22 +10,22 @@ from typing import TypeAlias
 
 import pytest
 
-from bot.conversation.unformed import final_question
+from bot.conversation.turns import final_question
 from bot.delivery import reply_stream
 from bot.delivery.reply_stream import title_of
+from bot.locale import Reader
 from bot.pipeline import links
-from bot.pipeline.answer import printable
 from bot.pipeline.links import LinkFilter
+from bot.pipeline.model import printable
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
-from bot.pipeline.reply import query_in
+from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
 from bot.slack.messages import attached_to
 from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
-from bot.ui.panel import Position
-from bot.ui.reader import Reader
+from bot.ui.positions import Position
 from memory.credentials import redact
 from memory.credentials.redaction import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.locale import LANGUAGES, Language
+from bot.locale import LANGUAGES, Language, Reader
 from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     change_line,
@@ -19,7 +19,6 @@ from bot.ui.lines import (
     notable_changes,
 )
 from bot.ui.messages import done_payload, notice_payload, refusal_done
-from bot.ui.reader import Reader
 from memory import Change
 from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
 

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.locale import LANGUAGES, Language, say
-from bot.types import Citation, MemoryState, PersonSettings, Reply
-from bot.ui.blocks import shortened
-from bot.ui.reader import Reader
-from bot.ui.reply import FALLBACK_LIMIT, PART_LIMIT, footer, markdown, reply_text
+from bot.locale import LANGUAGES, Language, Reader, say
+from bot.people import MemoryState, PersonSettings
+from bot.types import Citation, Reply
+from bot.ui.blocks import FALLBACK_LIMIT, PART_LIMIT, footer, markdown, reply_text, shortened
 from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters
 
 EN = Reader("en")

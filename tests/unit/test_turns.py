@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversation.unformed import final_question
+from bot.conversation.turns import final_question
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGES
+from bot.locale import LANGUAGES, Reader
 from bot.memories.clicks import ACTIONS
 from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
 from bot.memories.panel import data_handling
-from bot.types import Eagerness, Off, PersonErased, PersonSettings
+from bot.people import Eagerness, Off, PersonSettings
+from bot.types import PersonErased
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
 from bot.ui.forms import (
     COMMENT_LIMIT,
@@ -46,18 +47,8 @@ from bot.ui.messages import (
     open_payload,
     refusal_done,
 )
-from bot.ui.panel import (
-    EVERYTHING,
-    PAGE_SIZE,
-    WORDS_LIMIT,
-    Content,
-    Done,
-    List,
-    Position,
-    panel,
-    position_in,
-)
-from bot.ui.reader import Reader
+from bot.ui.panel import EVERYTHING, PAGE_SIZE, Content, Done, panel
+from bot.ui.positions import WORDS_LIMIT, List, Position, position_in
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from slack_playground.blocks import (
     ALL_CHARACTERS,

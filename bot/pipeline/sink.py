@@ -1,0 +1,58 @@
+"""What an answer is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TypeAlias
+
+from bot.conversation.turns import Turn
+from bot.locale import Reader
+from bot.types import Task
+from bot.ui.messages import PayloadMaker
+
+
+class AnswerSink(Protocol):
+    """What an answer is written to while the model gives it: a stream in Slack, or a buffer.
+
+    Each method may raise `bot.conversation.inbox.Interrupted`: the answer must end.
+    """
+
+    async def check(self) -> None:
+        """Do nothing but raise `Interrupted` if the answer must end."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer."""
+
+    async def task(self, task: Task) -> None:
+        """Show the state of a tool call, or commentary."""
+
+
+class ReplySink(AnswerSink, Protocol):
+    """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
+
+    interactive: bool
+    """Whether the person can be shown lists and buttons there, and be answered later."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+    @property
+    def received_text(self) -> str:
+        """The text of the answer so far."""
+
+    async def reader(self) -> Reader:
+        """Return who reads the reply."""
+
+    def start_over(self) -> None:
+        """Discard the text so far; another attempt at the answer begins."""
+
+    async def finish(
+        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+    ) -> None:
+        """Deliver the whole answer; `recalled`: the model was shown memories."""
+
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+        """Send the messages that these functions return to the person only."""
+
+
+OpenReplySink: TypeAlias = Callable[[Turn], ReplySink]

@@ -1,0 +1,128 @@
+"""A web search: a separate request to the Responses API that contains only the query."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import openai
+from babel.core import get_global
+
+from bot.logs import fault
+from bot.pipeline.links import is_web_address
+from bot.pipeline.model import ModelRequests, printable, text_of, tokens_of
+from bot.pipeline.prompt import framed, shortened
+from bot.slack.messages import objects
+from bot.types import COMMENTARY, Citation
+from memory.formation import TokenUse
+from memory.tools import function_tool, read_arguments
+
+log = logging.getLogger(__name__)
+
+SEARCH_TOOL = "search_web"
+SEARCH_DEFINITION = function_tool(
+    SEARCH_TOOL,
+    "Search the web, for what is recent or you do not know. The search sees the query alone:"
+    " put nothing personal into it.",
+    {"query": {"type": "string"}},
+    ["query"],
+)
+MAX_SOURCES = 10
+QUERY_CHARACTERS = 200  # as many as its task shows
+MAX_URL = 2_000  # characters of a cited address
+_RESULT_TOKENS = 3_000
+_SEARCH_SECONDS = 60.0  # for the whole search
+_MAX_OUTPUT_TOKENS = 8_000  # reasoning included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The result of a search: `output` for the model, the cited pages, and the tokens used."""
+
+    output: str
+    citations: tuple[Citation, ...] = ()
+    tokens: TokenUse = field(default_factory=Counter)
+    failed: bool = False
+
+
+def location(zone: str) -> dict[str, str]:
+    """Return the country of a time zone as `user_location`; without one OpenAI assumes the USA."""
+    country = get_global("zone_territories").get(zone)
+    return {"type": "approximate"} | ({"country": country} if country else {})
+
+
+async def search_web(
+    model: ModelRequests, query: str, *, identifier: str, zone: str
+) -> SearchResult:
+    """Search the web; if the search fails, the output tells the model so.
+
+    `identifier` identifies the person to the provider, as in the request for the answer. `zone`
+    is the person's time zone: the search is told its country.
+
+    Source: https://platform.openai.com/docs/guides/tools-web-search
+    """
+    if not query:
+        return _failed("`query` is empty: write what to search for.")
+    body = {
+        "model": model.model,
+        "input": query,
+        "tools": [{"type": "web_search", "user_location": location(zone)}],
+        "max_output_tokens": _MAX_OUTPUT_TOKENS,
+        "store": False,
+        "safety_identifier": identifier,
+    }
+    try:
+        async with asyncio.timeout(_SEARCH_SECONDS):
+            response = await model.whole(body, seconds=_SEARCH_SECONDS)
+    except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
+        log.warning("a web search failed: %s", fault(error))
+        return _failed("The web search failed. Answer without it, and say so.")
+    response = response if isinstance(response, dict) else {}
+    tokens, items = tokens_of(response, model.model), objects(response.get("output"))
+    done = [(one.get("type"), one.get("status")) for one in items]
+    if ("web_search_call", "completed") not in done:
+        # The model answered without a search: what it says and cites is no result of one.
+        return _failed("No web search took place. Answer without it, and say so.", tokens)
+    # Commentary is no part of what was found.
+    messages = [
+        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
+    ]
+    text = printable("\n\n".join(filter(None, map(text_of, messages))))
+    if not text:
+        return _failed("The web search found nothing. Answer without it, and say so.", tokens)
+    kept = _cited(messages)[:MAX_SOURCES]
+    sources = [{"title": one.title, "url": one.url} for one in kept]
+    output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
+    return SearchResult(output=output, citations=kept, tokens=tokens)
+
+
+def query_in(arguments: str) -> str:
+    """Return the query in the arguments of a tool call, or "".
+
+    Without backticks: the filter of links leaves host names in inline code unchanged.
+    """
+    query = (read_arguments(arguments) or {}).get("query")
+    return query.replace("`", " ") if isinstance(query, str) else ""
+
+
+def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
+    output = framed({"error": sentence})
+    return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
+
+
+def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
+    """Return the pages that are cited, each once."""
+    cited: dict[str, Citation] = {}
+    for part in (part for one in messages for part in objects(one.get("content"))):
+        for annotation in objects(part.get("annotations")):
+            match annotation:
+                case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
+                    if is_web_address(url):
+                        title = annotation.get("title")
+                        named = printable(title) if isinstance(title, str) else ""
+                        cited.setdefault(url, Citation(url=url, title=named or url))
+    return tuple(cited.values())
