@@ -180,7 +180,7 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
 
 
 async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
-    """A message that waited when the workspace left is neither answered nor kept."""
+    """What waited when it left is neither answered nor kept; what comes later is not stored."""
     place = app.slack.place()
     waiting = await app.receive(place, "I love ramen")
     owner.rows(
@@ -190,6 +190,7 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     )
     await app.answering.drain(waiting.thread)
     assert app.replies(waiting) == []
+    assert not await app.inbox.store(app.written(place, "I love soba"))
     row = app.event(waiting)
     assert (row["status"], row["message"]) == ("skipped", None)
     assert app.find_turn(waiting) is None
