@@ -76,14 +76,14 @@ async def open_worker(dependencies: TurnDependencies) -> AsyncIterator[None]:
 
 def _make_ready() -> None:
     """Read what the first message would wait for: both catalogues, how dates are written."""
-    now = datetime.now(UTC)
     for language in LANGUAGES:
-        Reader(language).plain_minute(now)
+        Reader(language).plain_minute(datetime.now(UTC))
         say(language, "stopped")
     Former.warm_up()
-    # A full collection would scan the app's own 200,000 objects and stop every answer for some
-    # tenths of a second. They live as long as the process and are left out of it.
+    # A full collection would scan the app's own 200,000 objects, which live as long as the process,
+    # and stop every answer for tenths of a second. A turn makes many times Python's 700 objects.
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:

@@ -19,7 +19,7 @@ from memory.formation.questions import Question, ask
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
 from memory.model.namespace import Namespace
-from memory.postgres.database import Pool
+from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import (
     OF_IDS,
     REREAD,
@@ -74,9 +74,9 @@ async def commit(
     forgotten are refused. `refused` is what the result has besides.
     """
     person, batch, decisions = own.person, batch or uuid4(), Decisions()
-    targets = [one.target for one in proposals if one.target]
-    keys = {key for row in targets for key in (row.key, *row.supersedes)}
-    async with writing(pool, embedder, person) as connection:
+    keys = {key for one in proposals if (row := one.target) for key in (row.key, *row.supersedes)}
+    locked = person_transaction(pool, person, locked=True)  # without embedding afterwards
+    async with writing(pool, embedder, person) if proposals else locked as connection:
         if proposals:
             said = {key for one in proposals if (key := one.evidence.key)}
             values = reread_values(person, keys, own, [one.kind for one in proposals])
