@@ -41,6 +41,7 @@ from bot.ui.messages import (
 from bot.ui.panel import Done
 from memory import (
     PUBLIC,
+    Forgotten,
     FormationResult,
     MemoryOff,
     MemoryTools,
@@ -115,6 +116,8 @@ class Toolbox:
         self._memory = MemoryTools(
             app.former, turn.view, said, batch_id=turn.id, in_commit=note, spend=spend, off=off
         )
+        formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
+        self._memory.words_wait = formed_later
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
@@ -312,9 +315,9 @@ class Toolbox:
             last = await message_before(connection, message)
         # The request itself repeats what is meant, so it is never remembered either.
         this = Selection(messages=[(message.channel_id, message.ts)])
-        await forget_all_of(self._app, person, this)
+        forgotten = await forget_all_of(self._app, person, this)
         self._switched_off = True
-        self._shown["not_remembered"] = _made(_not_remembered)
+        self._shown["not_remembered"] = _made(_not_remembered, forgotten)
         if given.get("which") != "previous_message":
             return {"not_remembered": "this_message", "done": True}
         if last is None:
@@ -343,8 +346,11 @@ def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:
     return made
 
 
-def _not_remembered(reader: Reader) -> Payload:
-    return payload(reader.say("not_remembered"))
+def _not_remembered(reader: Reader, forgotten: Forgotten) -> Done:
+    line = reader.say("not_remembered")
+    if not (forgotten.count and forgotten.can_undo):
+        return Done(line=line)
+    return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
 
 
 def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
