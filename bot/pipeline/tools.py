@@ -22,7 +22,7 @@ from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
 from bot.memories.cards import ask_about, shown_card
-from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about
+from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
 from bot.memories.switches import MORNING, turn_off
 from bot.notices import add_notice
 from bot.people import read_memory_state
@@ -41,7 +41,6 @@ from bot.ui.messages import (
 from bot.ui.panel import Done
 from memory import (
     PUBLIC,
-    Forgotten,
     FormationResult,
     MemoryOff,
     MemoryTools,
@@ -317,7 +316,7 @@ class Toolbox:
         this = Selection(messages=[(message.channel_id, message.ts)])
         forgotten = await forget_all_of(self._app, person, this)
         self._switched_off = True
-        self._shown["not_remembered"] = _made(_not_remembered, forgotten)
+        self._shown["not_remembered"] = _made(not_remembered, forgotten)
         if given.get("which") != "previous_message":
             return {"not_remembered": "this_message", "done": True}
         if last is None:
@@ -344,13 +343,6 @@ def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:
         return done_payload(reader, shown) if isinstance(shown, Done) else shown
 
     return made
-
-
-def _not_remembered(reader: Reader, forgotten: Forgotten) -> Done:
-    line = reader.say("not_remembered")
-    if not (forgotten.count and forgotten.can_undo):
-        return Done(line=line)
-    return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
 
 
 def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | None:
