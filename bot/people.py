@@ -216,6 +216,7 @@ def settings_of(row: Mapping[str, Any]) -> PersonSettings:
 MEMORY_STATE: LiteralString = (
     f"SELECT {SETTINGS},"
     f" EXISTS (SELECT FROM memory_off o WHERE {OF_PERSON} AND {_COVERS_MESSAGE}) AS said_off,"
+    " s.agreed_at > to_timestamp(%(ts)s::text::float8) AS agreed_later,"
     f" EXISTS (SELECT FROM memory_off o WHERE {OF_PERSON} AND {IS_NOW}"
     " AND o.scope = %(channel)s) AS off_here"
     f" FROM (SELECT) always {SETTINGS_JOIN}"
@@ -239,7 +240,7 @@ def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     return MemoryState(
         settings=settings,
         off=off,
-        on_record=off is None and not row["said_off"],
+        on_record=not (off or row["said_off"] or (mode == "ask" and row["agreed_later"])),
         asks=mode == "ask" and not settings.agreed and not settings.switched_off,
     )
 

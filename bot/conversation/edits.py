@@ -56,7 +56,7 @@ _WITHDRAW: LiteralString = (
     f"WITH old AS (SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> ''"
     f" AS reworded FROM messages WHERE {_MESSAGE} FOR UPDATE)"
     " UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '',"
-    " words = '',"
+    " words = '', reply = NULL,"
     f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
     " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
     " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"

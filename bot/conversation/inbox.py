@@ -85,7 +85,7 @@ CLAIM: LiteralString = (
     f" ORDER BY ts LIMIT 1) AND {OPEN} AND NOT EXISTS (SELECT FROM messages other"
     " WHERE other.thread = %(thread)s AND other.worker <> %(worker)s)"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes, revision,"
-    " status = 'answering' AS begun, reply_ts <> '{}' AS replied,"
+    " begun_at IS NOT NULL AS begun, reply_ts <> '{}' AS replied,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
     " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"

@@ -199,12 +199,9 @@ class PostedMessages:
         """Delete what earlier attempts posted, recorded or not; record that a message is begun."""
         await self._recorded()
         if self._asked_at is not None:
-            settled = self._asked_at + SETTLED_SECONDS
-            await asyncio.sleep(max(settled - time.monotonic(), 0.0))
-            self._replaced += await self._unrecorded(
-                time.time() - (time.monotonic() - self._asked_at)
-            )
-            self._asked_at = None
+            asked = time.time() - (time.monotonic() - self._asked_at)
+            self._replaced += await self._unrecorded(asked)
+            self._asked_at, self._intended = None, False
         while self._replaced:
             await self._delete(self._replaced[0])
             del self._replaced[0]
@@ -256,9 +253,11 @@ class PostedMessages:
     async def _unrecorded(self, since: float) -> list[str]:
         """Return the times of `messages_of_turn` in the thread, among the first 200 after it.
 
-        None where Slack refuses to show the thread.
+        Empty where Slack refuses to show the thread. A call that was under way has settled then.
         """
         message = self._message
+        if self._asked_at is not None:
+            await asyncio.sleep(max(self._asked_at + SETTLED_SECONDS - time.monotonic(), 0.0))
         look = partial(
             self._patient.conversations_replies,
             channel=message.channel_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -31,6 +32,7 @@ from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.changes import follow_change
+from bot.slack.client import NotInstalled
 from bot.slack.messages import (
     UNREADABLE,
     Message,
@@ -67,8 +69,8 @@ CONVERSATION_CHANGES = frozenset(
         "channel_convert_to_public",
     }
 )
-# Slack delivers events of the same moment in any order, and again what was not acknowledged.
-_ON_ITS_WAY_SECONDS = 120.0
+# Slack delivers events of the same moment in any order, and for six minutes again what failed.
+_ON_ITS_WAY_SECONDS = 420.0
 
 
 class BoltApp(AsyncApp):
@@ -193,11 +195,13 @@ async def store_event(app: App, body: dict[str, Any]) -> None:
     `NotInstalled` does not: the event is dropped. Slack sends an event of a shared channel once,
     however many workspaces have the app.
     """
-    await _store(app, body, await app.slack.bot_user_id(installation_team(body)))
-    if body.get("is_ext_shared_channel"):
-        for team in (await app.workspaces.with_message(body))[1:]:
+    if not body.get("is_ext_shared_channel"):
+        await _store(app, body, await app.slack.bot_user_id(installation_team(body)))
+        return
+    for number, team in enumerate(await app.workspaces.with_message(body)):
+        with suppress(NotInstalled):
             bot_user_id = await app.slack.bot_user_id(team)
-            await _store(app, for_installation(body, team), bot_user_id)
+            await _store(app, for_installation(body, team) if number else body, bot_user_id)
 
 
 async def _store(app: App, body: dict[str, Any], bot_user_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -157,7 +158,7 @@ async def _read_state(
 ) -> tuple[Off | None, bool]:
     """Return whether memory is off, and whether a memory may be formed from the message."""
     mode = app.settings.consent
-    state = await read_memory_state(connection, person, channel, ts or "0", mode)
+    state = await read_memory_state(connection, person, channel, ts or f"{time.time():.6f}", mode)
     forgotten = ts and ts in await forgotten_messages(connection, person, channel)
     return state.off, state.on_record and not forgotten
 

@@ -127,6 +127,16 @@ async def forget_selected(app: App, click: Click, value: str, *, in_home: bool =
         line = reader.say("forgotten_many", count=forgotten.count)
     else:
         line = reader.say("forgotten_words")
+    return _undoable(reader, line, forgotten)
+
+
+def not_remembered(reader: Reader, forgotten: Forgotten) -> Done:
+    """Return that a message is not remembered; with *Undo* if memories were forgotten for that."""
+    line = reader.say("not_remembered")
+    return _undoable(reader, line, forgotten) if forgotten.count else Done(line=line)
+
+
+def _undoable(reader: Reader, line: str, forgotten: Forgotten) -> Done:
     if not forgotten.can_undo:
         return Done(line=line)
     return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")

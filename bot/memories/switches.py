@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 
 from bot.app import App
 from bot.conversation.edits import DELETE_TEXTS
+from bot.conversation.inbox import OPEN
 from bot.locale import Reader
 from bot.people import (
     IS_NOW,
@@ -35,6 +36,11 @@ MORNING = 8
 # Slack's clock and ours may differ: what was written right after a click belongs to it.
 _FROM: LiteralString = (
     "LEAST(now(), COALESCE(to_timestamp(%(since)s::float8), now() - interval '2 seconds'))"
+)
+# What is still to be answered was said before, and nothing of it is kept.
+_OLDEST_OPEN: LiteralString = (
+    "SELECT to_timestamp(min(ts::float8)) FROM messages WHERE team_id = %(team)s"
+    f" AND user_id = %(user)s AND %(scope)s IN (channel_id, '') AND {OPEN}"
 )
 
 
@@ -139,10 +145,11 @@ async def _switch_off(
     )
     found = await connection.execute(
         "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
-        f" VALUES (%(team)s, %(user)s, %(scope)s, {_FROM}, CASE WHEN %(until)s::timestamptz IS NOT"
-        " NULL THEN GREATEST(%(until)s::timestamptz, now()) END)"
+        f" VALUES (%(team)s, %(user)s, %(scope)s, LEAST({_FROM}, ({_OLDEST_OPEN})),"
+        " CASE WHEN %(until)s::timestamptz IS NOT NULL"
+        " THEN GREATEST(%(until)s::timestamptz, now()) END)"
         " ON CONFLICT (team_id, user_id, scope, from_at) DO UPDATE SET until_at = excluded.until_at"
-        " RETURNING extract(epoch FROM from_at)::float8 AS begins",
+        f" RETURNING extract(epoch FROM {_FROM})::float8 AS begins",
         values,
     )
     [row] = await found.fetchall()

@@ -22,7 +22,7 @@ from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
 from bot.memories.cards import ask_about, shown_card
-from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about
+from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
 from bot.memories.switches import MORNING, turn_off
 from bot.notices import add_notice
 from bot.people import read_memory_state
@@ -115,6 +115,8 @@ class Toolbox:
         self._memory = MemoryTools(
             app.former, turn.view, said, batch_id=turn.id, in_commit=note, spend=spend, off=off
         )
+        formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
+        self._memory.words_wait = formed_later
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
@@ -312,9 +314,9 @@ class Toolbox:
             last = await message_before(connection, message)
         # The request itself repeats what is meant, so it is never remembered either.
         this = Selection(messages=[(message.channel_id, message.ts)])
-        await forget_all_of(self._app, person, this)
+        forgotten = await forget_all_of(self._app, person, this)
         self._switched_off = True
-        self._shown["not_remembered"] = _made(_not_remembered)
+        self._shown["not_remembered"] = _made(not_remembered, forgotten)
         if given.get("which") != "previous_message":
             return {"not_remembered": "this_message", "done": True}
         if last is None:
@@ -341,10 +343,6 @@ def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:
         return done_payload(reader, shown) if isinstance(shown, Done) else shown
 
     return made
-
-
-def _not_remembered(reader: Reader) -> Payload:
-    return payload(reader.say("not_remembered"))
 
 
 def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | None:

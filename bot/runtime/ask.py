@@ -12,7 +12,7 @@ from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.access import QuotaExceeded, admit
-from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.inbox import ClaimedMessage, Interrupted
 from bot.locale import Reader, language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.messages import API_TEAM, Message, storable
@@ -79,6 +79,8 @@ async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> s
         outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
     except QuotaExceeded as used_up:
         raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
+    except Interrupted:
+        raise web.HTTPConflict(text="The person was erased meanwhile.\n") from None
     except OperationalError:
         away = "The memory cannot be reached just now: please ask again in a minute.\n"
         raise web.HTTPServiceUnavailable(text=away) from None

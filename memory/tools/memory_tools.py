@@ -44,6 +44,10 @@ _LATER = (
     "Checking it was not possible now: the person's words wait and are remembered later. Say so,"
     " and do not claim that it is remembered already."
 )
+_NOT_NOW = (
+    "Checking it was not possible now, and nothing was stored: say so, and that the person can ask"
+    " again."
+)
 _REFUSED = (
     "The person is shown the reason privately and can store it anyway: say so in a few words, and"
     " do not claim that you remembered it."
@@ -63,6 +67,7 @@ class MemoryTools:
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
     that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. `spend` is
     called with the tokens that the verdicts have used. With `off` every call is an error.
+    `words_wait`: what could not be judged now is formed later, from the message's words.
 
     `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
     proposed, `questions` what the person is asked after the reply, and `refused` the proposals that
@@ -77,6 +82,7 @@ class MemoryTools:
     in_commit: InCommit | None = None
     spend: Callable[[TokenUse], None] | None = None
     off: bool = False
+    words_wait: bool = True
     shown: tuple[Memory, ...] = field(default=(), init=False)
     to_forget: tuple[Memory, ...] = field(default=(), init=False)
     changes: tuple[Change, ...] = field(default=(), init=False)
@@ -151,7 +157,7 @@ class MemoryTools:
                 " forgotten this message. Say so."
             )
         except FormationUnavailable:
-            return _json({"done": False, "later": _LATER})
+            return _json({"done": False, "later": _LATER}) if self.words_wait else _error(_NOT_NOW)
         self.changes += outcome.changes
         self.questions += outcome.questions
         return self._report(outcome)

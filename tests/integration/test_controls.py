@@ -19,7 +19,7 @@ from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
-from bot.ui.positions import FORGET, SWITCH
+from bot.ui.positions import FORGET, SWITCH, UNDO
 from memory import Selection, list_changes
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, says
@@ -153,6 +153,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     assert await app.form(formed)
     edited = await app.receive(place, "I love soba")
     answered = await app.ask(place, "I love udon")
+    waiting = await app.receive(place, "I love mochi")
     await app.off(place, place.channel)
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
@@ -162,7 +163,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     change = change_of(answered, "I love natto", event_id="Ev2", again=again)
     await follow_change(app.wiring.app, change)
     assert await turn_on(app.wiring.app, formed.person)
-    for message in (edited, answered, queued):
+    for message in (edited, answered, waiting, queued):
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
         assert say("en", "off_here") not in footer(app, message)
@@ -179,6 +180,11 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "error" in refused
     assert nothing_kept(app, said)
     assert says(app.shown(said), "not_remembered")
+    assert pressable(app, said, UNDO) == []
+    app.script_calls(REMEMBER, setting("do_not_remember", which="this_message"))
+    stored = await app.ask(place, "I love natto. Off the record, please.")
+    assert await app.memories(stored.person) == []
+    assert len(pressable(app, stored, UNDO)) == 1
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
@@ -242,7 +248,10 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     # In one conversation alone it is not switched on: that is no consent.
     await app.click(who, SWITCH, f"on {place.channel}")
     assert nothing_kept(app, await app.ask(place, f"{mention}I love udon"))
+    waiting = await app.receive(place, f"{mention}I love mochi")
     assert (await app.click(who, SWITCH, "on")).line == say("en", "switched_on")
+    await app.answering.drain(waiting.thread)
+    assert nothing_kept(app, waiting)
     third = await app.ask(place, f"{mention}I love tempura")
     foods = [one["food_name"] for one in await app.form(third, audience)]
     assert foods == ["tempura"]

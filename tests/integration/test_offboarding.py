@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from bot.listeners.app import store_event
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Person, Pool
 from memory.postgres import transaction
@@ -207,3 +208,15 @@ async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
     assert await workspaces.with_message(body) == [OTHER, GONE]
     await workspaces.left(GONE, time.time(), uninstalled=True)
     assert await workspaces.with_message(body) == [OTHER]
+
+
+async def test_an_event_that_names_a_workspace_that_left_is_stored_for_the_other(app: App) -> None:
+    """Slack names any of the workspaces of a shared channel; the bot of another one is meant."""
+    place = app.slack.place(channel="connect")
+    async with transaction(app.pool) as connection:
+        await token_accepted(connection, place.team, app.slack.bot_user_id)
+    text = f"<@{app.slack.bot_user_id}> hello"
+    event = {"type": "message", "user": place.user, "channel": place.channel, "ts": place.root}
+    body = {"team_id": GONE, "event_id": "Ev1", "is_ext_shared_channel": True}
+    await store_event(app.wiring.app, {**body, "event": {**event, "text": text}})
+    assert [row["team_id"] for row in app.rows("SELECT team_id FROM messages")] == [place.team]

@@ -100,7 +100,7 @@ async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: Ap
     await app.note(edited)
     event, turn = app.event(message), app.turn(message)
     assert (event["status"], event["message"]) == ("answered", None)
-    assert (turn["question"], turn["words"]) == ("", "")
+    assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
     await app.answering.drain(message.thread)
     assert asked(app) == ["hello"]
 

@@ -116,4 +116,5 @@ async def test_each_answered_edit_counts_and_beyond_the_quota_takes_nothing_away
     assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
         "ramen"
     ]
-    assert app.turn(message)["words"] == "I love ramen!"
+    turn = app.turn(message)
+    assert (turn["words"], turn["reply"]) == ("I love ramen!", None)

@@ -302,6 +302,8 @@ async def test_a_verdict_that_takes_too_long_waits(
     assert told["done"] is False
     assert "later" in told
     assert tools.refused == ()
+    tools.words_wait = False
+    assert "nothing was stored" in (await change(tools, RAMEN))["error"]
 
 
 async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: ToolTest) -> None:
