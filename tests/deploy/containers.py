@@ -25,7 +25,7 @@ _PULL_SECONDS = 90
 _BASE_SECONDS = 300
 _BUILD_SECONDS = 400
 _START_SECONDS = 90
-_STOP_SECONDS = 40  # as stop_grace_period in compose.yaml
+_STOP_SECONDS = 60  # as stop_grace_period in compose.yaml
 # As docker-library/python's slim images: Debian with Python, without recommended packages. The
 # release of Debian is that of the image's tag.
 _BASE_PACKAGES = "passwd,python3-venv,ca-certificates"
