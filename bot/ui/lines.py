@@ -43,8 +43,8 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
     if kind == PROMISE_KIND:
         return _one_line(_promise(reader, what, content))
     if kind in _DETAILS:
-        values = (str(content.get(name) or "") for name in _DETAILS[kind])
-        details = [value for value in values if value not in ("", what)]
+        values = (content.get(name) for name in _DETAILS[kind])
+        details = [str(value) for value in values if value not in (None, "", what)]
     else:
         details = _named_fields(content, what)
     line = sentence = _sentence(reader, kind, what, content)

@@ -43,6 +43,7 @@ _VERSIONS: LiteralString = (
     f"SELECT key, number, undoes, value, expires_at, channel, ts, {IS_FIRST} AS is_first"
     f" FROM memory_versions v WHERE {OF_IDS} AND key = ANY(%(keys)s) ORDER BY number"
 )
+_WIDER: LiteralString = f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND key = ANY(%(keys)s)"
 _UNQUOTE: LiteralString = (
     "UPDATE memory_versions SET value = without_quotes(value, %(channels)s, %(times)s)"
     f" WHERE {OF_IDS} AND key <> ALL(%(stay)s) AND {FROM_MESSAGES}"
@@ -107,7 +108,10 @@ async def source_changed(
             versions[record["key"]].append(record)
         stay = [row.key for row in all_rows if row not in rows]
         await connection.execute(_UNQUOTE, {**values, "stay": stay})
-        steps = [_step(row, gone, versions[row.key], (channel, ts)) for row in rows]
+        superseded = [key for row in rows for key in row.supersedes]
+        found = await connection.execute(_WIDER, {**values, "keys": superseded})
+        wider = {one.key: one for one in read_own(await found.fetchall(), person)}
+        steps = [_step(row, gone, versions[row.key], wider, (channel, ts)) for row in rows]
         changes = await write(connection, person, steps, batch=batch)
         if in_commit is not None:
             await in_commit(connection, changes)
@@ -118,10 +122,12 @@ def _step(
     row: Memory,
     gone: Callable[[Source], bool],
     versions: Sequence[DictRow],
+    wider: Mapping[str, Memory],
     message: MessageKey,
 ) -> Step:
     left = [source for source in row.sources if not gone(source)]
-    content, end = _supported(row, left, versions)
+    start = next((wider[key] for key in row.supersedes if key in wider), None)
+    content, end = _supported(row, left, versions, start)
     ended = end is not None and end <= datetime.now(UTC)
     after = {**row.value, "content": content, "sources": left} if left and not ended else None
     action: Action = "updated" if after else "removed"
@@ -129,9 +135,12 @@ def _step(
 
 
 def _supported(
-    row: Memory, left: Sequence[Source], versions: Sequence[DictRow]
+    row: Memory, left: Sequence[Source], versions: Sequence[DictRow], start: Memory | None
 ) -> tuple[dict[str, Any], datetime | None]:
-    """Return content and expiry, built again from the versions whose sources are left."""
+    """Return content and expiry, built again from the versions whose sources are left.
+
+    `start` is the memory of a wider audience that `row` supersedes, and was copied from.
+    """
     about = SUBJECT_FIELDS.get(row.kind)
     led: list[DictRow] = []  # the versions that led to the row, without undone ones
     before: dict[int, list[DictRow]] = {}  # those that led to the state before each version
@@ -142,9 +151,9 @@ def _supported(
     if about is None or not led or not led[0]["is_first"]:
         return row.content, row.expires_at  # the first versions are not kept
     messages = {(source.get("channel"), source.get("ts")) for source in left}
-    content: dict[str, Any] = {}
-    old: dict[str, Any] = {}
-    end = known = None
+    content = start.content if start else {}
+    old, end = dict(content), start.expires_at if start else None
+    known = end
     for version in led:
         new, until = (version["value"] or {}).get("content") or {}, version["expires_at"]
         message = (version["channel"], version["ts"])

@@ -285,6 +285,19 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     assert memory.content["preference"] == 50
 
 
+async def test_a_deleted_message_leaves_what_a_memory_has_of_the_one_it_supersedes(
+    ledger: Ledger,
+) -> None:
+    """What only the message changed goes back to the wider memory; other changes stay."""
+    await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
+    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("ramen", 50))
+    spicy = food("ramen", 50, description="spicy")
+    await ledger.change("I eat ramen spicy", ts="3.0", content=spicy, key=narrow.key)
+    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None)
+    [memory] = (await recall_memories(ledger.pool, ledger.embedder, memory_view(OWN), "?")).memories
+    assert (memory.content["preference"], memory.content["description"]) == (90, "spicy")
+
+
 async def test_an_edit_of_what_has_changed_since_is_refused(ledger: Ledger) -> None:
     """The person sees what the memory says now, and edits that."""
     liked = await ledger.like("ramen")
