@@ -242,8 +242,6 @@ def _named(one: Memory | Change, number: UUID) -> dict[str, Any]:
     return {"id": number} if isinstance(one, Change) else {"key": str(number)}
 
 
-_KINDS: list[type[BaseModel]] = [*SCHEMAS, Pet]
-
 # --- what is true of everything that is shown ----------------------------------------------------
 
 # What the app itself writes in mrkdwn: dates, names of people and channels, links to messages.
