@@ -1,4 +1,4 @@
-"""How often people may use Kioku; and requests that end when their person is erased."""
+"""How often people may use Kioku; and requests under way, which an erasing ends."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ async def add_notice(
 ) -> bool:
     """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
 
-    Of what was `formed` the caller shows it by `show_now` after the commit, and the job, a minute
-    later, is for a process that dies in between. False where that is confirmations alone, and for
-    callers of POST /ask, who are in no conversation of Slack.
+    With `formed` the caller shows it by `show_now` after the commit; the job, a minute later, shows
+    it if the process died in between. Returns False, without a notice, if confirmations alone were
+    `formed`, and for callers of POST /ask, who are in no conversation of Slack.
     """
     told = formed is None or formed.questions or notable_changes(formed.changes)
     if person.team_id == API_TEAM or not told:

@@ -68,7 +68,7 @@ class Off:
 class PersonSettings:
     """One person's choices, and what Slack last said of them.
 
-    `switched_off`: memory is off everywhere, `off_until` a time or until it is switched on.
+    `switched_off`: memory is off everywhere. `off_until`: when it ends by itself, if ever.
     `agreed`: the person agreed to memory, which `KIOKU_CONSENT=ask` needs. `deactivated`: their
     account was. `language` overrides Slack's. `informed`: they were told that there is a memory.
     `eagerness` is how much is remembered without being asked. `retention_days` is how long their

@@ -1,1 +1,1 @@
-"""The table of messages: events, turns and answers."""
+"""The table `messages`: one row is a message from its event to its answer."""

@@ -1,4 +1,4 @@
-"""Edits and deletions of stored messages, and of their texts."""
+"""Edits and deletions of stored messages, the job that follows, and the message before one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
 from memory import DM, PUBLIC, Person
 
-UPDATE_FROM_MESSAGE = "follow_message"
+UPDATE_FROM_MESSAGE = "update_from_message"
 DELETE_TEXTS: LiteralString = (
     "UPDATE messages SET question = '', words = '', reply = NULL,"
     " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
@@ -116,7 +116,7 @@ async def change_message(
     return await found.fetchone()
 
 
-async def read_message_later(
+async def update_from_message_later(
     connection: AsyncConnection[DictRow],
     queue: Queue,
     person: Person,
@@ -124,7 +124,7 @@ async def read_message_later(
     ts: str,
     root: str,
 ) -> None:
-    """Add the job that updates memories from what a message says in Slack then."""
+    """Add the job `update_from_message`, which updates memories from what a message then says."""
     lock = f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}"
     jobs = {lock: {**person.ids, "channel": channel, "ts": ts, "root": root}}
     await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)

@@ -1,4 +1,4 @@
-"""The inbox: a message is stored, claimed, changed and given up.
+"""The inbox: a message is stored, claimed, interrupted, released and given up.
 
 docs/explanation/one-message.md lists every change of its `status`.
 """
@@ -154,7 +154,7 @@ class ClaimedMessage:
 
 
 class Inbox:
-    """The rows of `messages` that are received, claimed, changed and given up."""
+    """The rows of `messages` that are stored, claimed, interrupted, released and given up."""
 
     def __init__(self, pool: Pool, threads: RunningThreads) -> None:
         self._pool = pool
@@ -214,7 +214,7 @@ class Inbox:
 
     @step("claim")
     async def claim(self, thread: str) -> ClaimedMessage | None:
-        """Return the oldest message of `thread` that waits, and count the attempt at it.
+        """Return the oldest waiting message of `thread`; `store` or this counts the attempt.
 
         None if there is none, or if another process answers one of the thread. The message is in
         progress in this process until its attempt ends.

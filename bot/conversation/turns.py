@@ -1,4 +1,4 @@
-"""How a turn begins and ends in its message's row; what it begins with, in one statement."""
+"""How a turn begins and ends in its message's row; what its reply asks; when words are formed."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ class ReplyStream:
         A stream that cannot be ended with all of it is deleted, and the reply posted in parts: how
         much of it Slack has is not always known. Raises `DeliveryFailed` when Slack refuses it in
         every way, what the Slack client raises when Slack is unavailable for too long, and
-        `Interrupted`, but not for Stop: its sentence is final.
+        `Interrupted`; Stop does not interrupt it, because the text is complete.
         """
         reader, memory_state = await self.reader(), self._turn.memory_state
         footer_blocks = footer(

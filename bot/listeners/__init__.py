@@ -1,1 +1,1 @@
-"""Bolt's listeners: thin, one job each."""
+"""What Slack sends: events are stored without Bolt; its listeners get commands, clicks, forms."""

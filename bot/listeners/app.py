@@ -1,7 +1,7 @@
 """The Bolt app: an event is stored before its ack, and what cannot be read is acknowledged.
 
-Other events than messages are edits, deletions, Stop, changed conversations and App Home. The rest
-of the work on an event is the worker's.
+Events are messages, their edits and deletions, Stop, App Home, changes of people, of conversations
+and of their ids, uninstalls and revoked tokens. Answers and later jobs are the worker's.
 """
 
 from __future__ import annotations
@@ -93,10 +93,10 @@ class BoltApp(AsyncApp):
     ) -> BoltResponse:
         """Store an event; let Bolt dispatch the `request` made of any other payload.
 
-        The return is the ack. An event that PostgreSQL does not take in two seconds is answered
-        503, and Slack, which waits for three, delivers it again. Bolt reads ids of the payload to
-        make the request. What has no listener, such as a button of an older version, is
-        acknowledged.
+        The return is the ack. If a transaction of an event takes more than two seconds, it is 503,
+        and Slack, which waits for three, delivers the event again. `request` is called once
+        `received` has checked the payload, because Bolt reads ids in it. What has no listener, such
+        as a button of an older version, is acknowledged.
         """
         # Slack left events out: more than 30,000 an hour were due.
         # Source: https://docs.slack.dev/apis/events-api/#rate-limiting

@@ -1,1 +1,1 @@
-"""Commands, forms, edits and export of a person's own memories."""
+"""What a person does: commands, Home, forms, cards, promises, switches, ratings, export."""

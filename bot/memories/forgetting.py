@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.edits import read_message_later
+from bot.conversation.edits import update_from_message_later
 from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
@@ -222,7 +222,7 @@ async def check_changed_sources(app: App, person: Person) -> None:
         threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
         for channel, ts in await sources_among(connection, person, threads):
             _, _, root = split_thread_key(threads[channel, ts])
-            await read_message_later(connection, app.queue, person, channel, ts, root)
+            await update_from_message_later(connection, app.queue, person, channel, ts, root)
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:

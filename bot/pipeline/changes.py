@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import note_message_changed
 from bot.app import App
-from bot.conversation.edits import MessageChange, change_message, delete_texts, read_message_later
+from bot.conversation import edits
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.delivery.reply_stream import Sessions
@@ -38,7 +38,7 @@ from memory.postgres import PERSON_SETTING, execute_statement, person_transactio
 log = logging.getLogger(__name__)
 
 
-async def follow_change(app: App, change: MessageChange) -> None:
+async def follow_change(app: App, change: edits.MessageChange) -> None:
     """Store an edit or deletion, and schedule what follows from it, in one transaction.
 
     Memories that were not formed yet are formed from the new words; those that were, and those
@@ -50,7 +50,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
     question, said = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
     words, here = said.text[:WORDS_LIMIT], (change.channel_id, change.ts)
     async with transaction(app.pool, {THREAD_SETTING: change.thread}) as connection:
-        row = await change_message(connection, change, question.text, words)
+        row = await edits.change_message(connection, change, question.text, words)
         user = row["user_id"] if row else change.author
         if not user:
             return
@@ -61,14 +61,14 @@ async def follow_change(app: App, change: MessageChange) -> None:
             formed = row["formed"]
             state = await read_memory_state(connection, person, *here, app.settings.consent)
             if state.off or refusal_in(app.settings, person, change.channel_id, row["audience"]):
-                await delete_texts(connection, person, row["id"])
+                await edits.delete_texts(connection, person, row["id"])
             elif words:
                 namespace = person.namespace(row["audience"])
                 await schedule_formation(connection, app.queue, app.settings, namespace)
         await note_message_changed(connection, person, *here)
         if formed or await sources_among(connection, person, [here]):
             root = split_thread_key(change.thread)[2] if words else ""
-            await read_message_later(connection, app.queue, person, *here, root)
+            await edits.update_from_message_later(connection, app.queue, person, *here, root)
     if row is not None:
         app.inbox.threads.look()
 

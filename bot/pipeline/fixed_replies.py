@@ -1,4 +1,4 @@
-"""Sentences of the catalogues in place of an answer: refusals, and messages that wait.
+"""Replies that need no model: refusals, and interim replies while it is unavailable.
 
 While the model is unavailable messages wait, and no place is held. The first one of each
 person gets an interim reply, which says so and is replaced by the answer.

@@ -1,4 +1,4 @@
-"""What an answer is written to."""
+"""The interface by which a turn writes its answer: to Slack, or to the caller of POST /ask."""
 
 from __future__ import annotations
 

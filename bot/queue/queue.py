@@ -201,7 +201,7 @@ class Queue:
         at_most: float,
         **arguments: str,
     ) -> None:
-        """Let one job of `lock` run after `delay` seconds of quiet, but `at_most` after the first.
+        """Let one job of `lock` run after `delay` seconds of quiet, `at_most` after it was added.
 
         A waiting one is postponed, to within a quarter of `delay`. One that has failed keeps
         its time: more words are no reason for more attempts. The job sees what the caller's

@@ -1,7 +1,7 @@
 """What Slack sends: a person's message to the bot, and its text as a model reads it.
 
-Of the text a memory may be formed from what the person typed. A message can hold more: forwarded
-messages, tables and files.
+Memories are formed only from what the person typed. A message can hold more: forwarded messages,
+tables and files.
 Sources: https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack
 does not document, recorded events (docs/reality.md).
 """
@@ -185,9 +185,9 @@ def user_key(user: object, home: object, team_id: str, enterprise: object = None
     """Return the id under which a person's rows are kept in a workspace.
 
     That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only. Where the workspace belongs to an
-    `enterprise`, its other workspaces are not told from those of others. Source:
-    https://docs.slack.dev/apis/slack-connect
+    ``U1-T2``. Slack's ids are unique within an organisation only. In a workspace of an `enterprise`
+    a `home` that is no enterprise may be another of its workspaces: people from there have the
+    plain id. Source: https://docs.slack.dev/apis/slack-connect
     """
     home, own = str(home or ""), (team_id, enterprise)
     same = not home or home in own or (enterprise and not home.startswith("E"))

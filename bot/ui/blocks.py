@@ -1,4 +1,4 @@
-"""Block Kit, in the few shapes that the app uses; an answer: its Markdown, footer and chunks."""
+"""Builds the Block Kit shapes that the app uses, and an answer's Markdown, footer and chunks."""
 
 from __future__ import annotations
 

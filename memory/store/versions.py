@@ -1,6 +1,6 @@
 """Versions: every write of memories, and their changes as the versions tell them.
 
-`write` is the only function that writes rows of `store` and versions of a memory that stays.
+`write` makes every change; only forgetting, its Undo and the removal of quotes write besides it.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ READERS = st.sampled_from([Reader(language) for language in LANGUAGES])
 MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 AUDIENCES = st.sampled_from(["dm", "public", "C0123456789"])
 _SCALARS = st.one_of(TEXTS, st.none(), st.integers(-10, 10**12), st.booleans())
-_FIELDS: dict[str, list[str]] = {kind.__name__: [*kind.model_fields] for kind in (*SCHEMAS, Pet)}
+_KINDS: list[type[BaseModel]] = [*SCHEMAS, Pet]
+_FIELDS = {kind.__name__: [*kind.model_fields] for kind in _KINDS}
 
 
 def contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
