@@ -26,7 +26,7 @@ from memory.postgres import check_database
 CASES = Path(__file__).parent
 TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
 _GIVE_UP_AFTER = 5
-_SOURCE = {"kind": "command", "channel": None, "ts": None, "permalink": None, "evidence": ""}
+_SOURCE = {"kind": "command", "channel": None, "ts": None, "evidence": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,6 @@ from memory import (
     open_questions,
 )
 from memory.credentials import redact
-from memory.metrics import count_tokens
 from memory.postgres import person_transaction
 from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
@@ -223,7 +222,6 @@ class _Request:
                 batch=self.batch,
                 in_commit=partial(self._in_commit, request),
                 deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(words) - 1),
-                spend=partial(count_tokens, self.click.person.team_id),
             )
         except FormationUnavailable:
             in_time = False

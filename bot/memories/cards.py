@@ -46,7 +46,7 @@ async def why_not_shown(app: App, person: Person, memory: Memory) -> str | None:
     if not sentence:
         return "card_no_sentence"
     await admit(app.pool, app.settings, person)
-    sensitive = await app.former.is_sensitive(memory.kind, memory.content, sentence)
+    sensitive = await app.former.is_sensitive(memory, sentence)
     return "card_sensitive" if sensitive else None
 
 

@@ -17,7 +17,7 @@ from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.slack.messages import MessageKey, split_thread_key
+from bot.slack.messages import split_thread_key
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
@@ -25,7 +25,7 @@ from bot.ui.panel import EVERYTHING, Click, Done
 from memory import ChangeGone, Forgotten, Gone, Person, Selection, forget, undo_forgetting
 from memory.formation import sources_among
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import embed_missing, selected
+from memory.store import MessageKey, embed_missing, selected
 
 log = logging.getLogger(__name__)
 

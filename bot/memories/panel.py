@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,6 @@ from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.people import PersonSettings, person_refusal, read_off_conversations, read_settings
-from bot.slack.messages import MessageKey
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
@@ -22,7 +21,7 @@ from bot.ui.positions import Position
 from memory import Change, Person, list_changes, list_memories, open_questions
 from memory.formation import provider_and_name
 from memory.postgres import person_transaction
-from memory.store import memory_page, read_card
+from memory.store import MessageKey, memory_page, message_of, read_card
 
 
 async def read_panel(
@@ -101,9 +100,8 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
 def _last_source(change: Change) -> MessageKey | None:
     """Return the newest message that a change's memory was said in, if it was in one."""
     value: Mapping[str, Any] = change.after or change.before or {}
-    sources: Sequence[Mapping[str, Any]] = value.get("sources") or []
-    said = [one for one in sources if one.get("channel") and one.get("ts")]
-    return (str(said[-1]["channel"]), str(said[-1]["ts"])) if said else None
+    said = filter(None, map(message_of, reversed(value.get("sources") or [])))
+    return next(said, None)
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:

@@ -145,7 +145,7 @@ async def read(
     # A thread is returned with its first message, however old.
     found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
     # A delivered event says whether its conversation is shared; one that is read does not.
-    kind = await app.audiences.look_up(team, channel) if found else None
+    is_shared = bool(found) and (await app.audiences.look_up(team, channel)).shared
     bot_user_id = await app.slack.bot_user_id(team)
     following = next_cursor(answer)
     later = [_reading(team, channel, thread, oldest, following)] if following else []
@@ -155,7 +155,7 @@ async def read(
             team_id=team,
             channel_id=channel,
             bot_user_id=bot_user_id,
-            is_shared=kind is None or kind.shared,
+            is_shared=is_shared,
         )
         if message is not None:
             await app.inbox.store(message)

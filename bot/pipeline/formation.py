@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate
 from uuid import UUID
 
@@ -28,7 +27,7 @@ from memory import (
     Pool,
     memory_view,
 )
-from memory.metrics import count, count_tokens, step
+from memory.metrics import count, step
 from memory.postgres import person_statement, person_transaction
 from memory.store import embed_missing
 
@@ -88,7 +87,6 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
                 batch=ids[-1],
                 in_commit=in_commit,
                 eager=settings.eagerness == "lot",
-                spend=partial(count_tokens, person.team_id),
             )
         except _Overtaken:
             return True

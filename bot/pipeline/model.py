@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 import openai
 
 from bot.logs import fault
-from bot.slack.messages import objects, storable
+from bot.slack.messages import CONTROL, objects, storable
 from bot.types import COMMENTARY
 from memory.formation import TokenUse
 from memory.metrics import count, step
@@ -43,7 +43,6 @@ Cause: TypeAlias = Literal[
 
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _PHASES = (COMMENTARY, "final_answer")
 _CALL = ("type", "call_id", "name", "arguments")
 FAILURES = 3
@@ -365,7 +364,7 @@ def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
 def printable(text: str) -> str:
     """Return a model's text without control characters; halves of characters become U+FFFD."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CONTROL.sub("", whole)
+    return CONTROL.sub("", whole)
 
 
 def checked_item(item: object) -> Event:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, tzinfo
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -50,7 +50,6 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact_json
-from memory.metrics import count_tokens
 from memory.postgres import person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
@@ -111,9 +110,8 @@ class Toolbox:
             zone=state.settings.zone,
             reply_to=final_question(turn.last_reply or ""),
         )
-        note, spend = self._note, partial(count_tokens, message.team_id)
         self._memory = MemoryTools(
-            app.former, turn.view, said, batch_id=turn.id, in_commit=note, spend=spend, off=off
+            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
         )
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later

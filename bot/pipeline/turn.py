@@ -81,7 +81,7 @@ class ThreadWorker:
         try:
             while again and (claimed := await app.inbox.claim(thread)):
                 with log_fields(team=claimed.message.team_id):
-                    again = await self._answer(claimed)
+                    again = await self._handle(claimed)
         except Superseded:
             log.info("a thread was taken over by another process")
             return
@@ -89,7 +89,7 @@ class ThreadWorker:
         if claimed is None or claimed.more:
             await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
 
-    async def _answer(self, claimed: ClaimedMessage) -> bool:
+    async def _handle(self, claimed: ClaimedMessage) -> bool:
         """Answer a message, or hold it and its thread until the model is back.
 
         Returns whether there may be more to answer in the thread now. Raises `Superseded`.
@@ -157,8 +157,8 @@ class ThreadWorker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """The answer to a message: `prompt` is what the model was given, `tools` what it could call.
+class _Result:
+    """What a message gets as its reply, the model's `prompt`, and the `tools` it could call.
 
     `model`: the model whose complete answer `text` is, if it is one.
     """
@@ -187,30 +187,30 @@ def create_turn(
         turn, question = await _begun(dependencies, claimed)
         add_log_field("turn", str(turn.id))
         async with open_reply_sink(turn) as sink, _brought(dependencies, turn) as brought:
-            answered = await _answer(dependencies, turn, question, brought, sink)
-            reader, prompt = await sink.reader(), answered.prompt
-            text, newest_only = answered.text, False
-            if answered.outcome == "answered":
-                text, newest_only = _with_unread(reader, answered), prompt.newest_only
+            result = await _ask_model(dependencies, turn, question, brought, sink)
+            reader, prompt = await sink.reader(), result.prompt
+            text, newest_only = result.text, False
+            if result.outcome == "answered":
+                text, newest_only = _with_unread(reader, result), prompt.newest_only
             left_out = bool(turn.removed) and turn.memory_state.on_record
             await sink.finish(
                 with_notes(reader, text, left_out=left_out, newest_only=newest_only),
-                recalled=bool(answered.recalled and answered.model),
-                can_be_rated=answered.model is not None,
+                recalled=bool(result.recalled and result.model),
+                can_be_rated=result.model is not None,
             )
-            if answered.outcome == "answered":
+            if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
-            await sink.show(answered.tools.shown)
+            await sink.show(result.tools.shown)
         await dependencies.turns.end(
             turn,
-            answered.outcome,
-            reply=None if answered.outcome == "failed" else text,
-            recalled=answered.recalled,
-            removal_proposed=answered.tools.removal_proposed,
-            noticed=answered.tools.noticed,
-            model=answered.model,
+            result.outcome,
+            reply=None if result.outcome == "failed" else text,
+            recalled=result.recalled,
+            removal_proposed=result.tools.removal_proposed,
+            noticed=result.tools.noticed,
+            model=result.model,
         )
-        return answered.outcome
+        return result.outcome
 
     return answer
 
@@ -237,18 +237,18 @@ def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContext
     return dependencies.attachments.read(turn.message, earlier=earlier)
 
 
-def _with_unread(reader: Reader, answered: _Answer) -> str:
+def _with_unread(reader: Reader, result: _Result) -> str:
     """Return the text of an answer and what says which files and messages were not read."""
-    files = answered.prompt.files
+    files = result.prompt.files
     unread = unseen_lines(reader.language, files) if files else []
-    if answered.prompt.thread_unread:
+    if result.prompt.thread_unread:
         unread.append(reader.say("thread_not_now"))
-    return "\n\n".join(filter(None, [answered.text, *unread])) or reader.say("nothing_said")
+    return "\n\n".join(filter(None, [result.text, *unread])) or reader.say("nothing_said")
 
 
-async def _answer(
+async def _ask_model(
     dependencies: TurnDependencies, turn: Turn, question: str, brought: Brought, sink: ReplySink
-) -> _Answer:
+) -> _Result:
     """Ask the model, once more where its answer broke off; a failure is a sentence as the text.
 
     Raises `ReplyFailed` where the message is to be answered later.
@@ -256,7 +256,7 @@ async def _answer(
     tools, person = Toolbox(dependencies.app, turn), turn.message.person
     if not (question or brought.asks):
         nothing = Prompt(question="", user_id=person.user_id, files=brought.files)
-        return _Answer(outcome="answered", text="", prompt=nothing, tools=tools)
+        return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     prompt = await _prompt(dependencies.app, turn, question, brought)
     offered = tools if sink.interactive else None
     try:
@@ -278,13 +278,13 @@ async def _answer(
             raise
         sink.start_over()
         text = (await sink.reader()).say(failed.cause)
-        return _Answer(outcome="failed", text=text, prompt=prompt, tools=tools)
+        return _Result(outcome="failed", text=text, prompt=prompt, tools=tools)
     except Stopped:
         note = (await sink.reader()).say("stopped")
         text = f"{sink.received_text.rstrip()}\n\n{note}".strip()
-        return _Answer(outcome="stopped", text=text, prompt=prompt, tools=tools)
+        return _Result(outcome="stopped", text=text, prompt=prompt, tools=tools)
     text, model = reply_text(await sink.reader(), reply), None if reply.refused else reply.model
-    return _Answer(outcome="answered", text=text, prompt=prompt, tools=tools, model=model)
+    return _Result(outcome="answered", text=text, prompt=prompt, tools=tools, model=model)
 
 
 async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prompt:

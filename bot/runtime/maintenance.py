@@ -97,13 +97,13 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
             log.info("%d memories and %d turns were too old", len(ended), turns.rowcount)
 
 
-async def end_history(pool: Pool, days: int, *, most: int = _AT_ONCE) -> None:
-    """Remove the texts of conversations older than `days`, of `most` rows a table.
+async def end_history(pool: Pool, days: int) -> None:
+    """Remove the texts of conversations older than `days`, of at most `_AT_ONCE` rows a table.
 
     Rows stay without their texts, so that a message delivered again is known and a thread is still
     followed.
     """
-    [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, most))
+    [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, _AT_ONCE))
     if any(row.values()):
         log.info("removed texts older than %d days: %s", days, dict(row))
 

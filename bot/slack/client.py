@@ -21,8 +21,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.slack.messages import API_TEAM, MessageKey, received, slack_user
+from bot.slack.messages import API_TEAM, received, slack_user
 from memory.metrics import count, step
+from memory.store import MessageKey
 
 _Answer = TypeVar("_Answer")
 

@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from psycopg import DataError
 
@@ -42,7 +42,7 @@ _INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.
 # ~struck out~ and _slanted_, as Slack's message box writes them.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CUT = "\ue000"
 # A run of white space is tried once, from its start.
 _CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
@@ -74,9 +74,6 @@ UNREADABLE = (
     *(InvalidNamespace, DataError),
 )
 """Exceptions of reading a payload of unexpected form."""
-
-
-MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 
 
 def thread_key(team_id: str, channel_id: str, thread_ts: str) -> str:
@@ -294,7 +291,7 @@ def plain(text: str, bot_user_id: str = "") -> str:
     text = _CHANNEL.sub(lambda m: f"#{m[2] or m[1]}", text)
     text = _LINK.sub(_as_typed, text)
     text = _SPECIAL.sub(lambda m: f"@{m[1]}", text)
-    return _CONTROL.sub("", html.unescape(text)).strip()
+    return CONTROL.sub("", html.unescape(text)).strip()
 
 
 def excerpt(text: str, bot_user_id: str, characters: int) -> str:

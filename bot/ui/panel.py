@@ -38,11 +38,11 @@ from bot.ui.positions import (
     FORGET,
     MENU,
     SEARCH,
+    SEARCH_LIMIT,
     SETTINGS,
     SHOW,
     SWITCH,
     UNDO,
-    WORDS_LIMIT,
     Position,
 )
 from bot.ui.promises import is_open
@@ -234,7 +234,7 @@ def _memories(reader: Reader, content: Content) -> list[Block]:
 
 def _search(reader: Reader, position: Position) -> Block:
     element = {
-        **text_input(WORDS_LIMIT, position.of, multiline=False),
+        **text_input(SEARCH_LIMIT, position.of, multiline=False),
         "action_id": SEARCH,
         "placeholder": plain_text(reader.say("search_example")),
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},

@@ -21,6 +21,7 @@ MAX_BYTES = 8_190
 # any context.
 _REFUSALS = (400, 413, 422)
 _SHORT_BYTES = 256
+_CACHE_SIZE = 1_000  # texts
 BATCH = 128  # texts of one request of `literals`; OpenAI takes 2,048 and 300,000 tokens
 # The client raises a plain ValueError for a response without vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
@@ -49,14 +50,11 @@ class Embedder:
     https://platform.openai.com/docs/api-reference/embeddings
     """
 
-    def __init__(
-        self, client: openai.AsyncOpenAI, space: EmbeddingSpace, *, cache_size: int = 1_000
-    ) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, space: EmbeddingSpace) -> None:
         self.space = space
         self.client = client
         # Vectors as float32 bytes: 1,536 dimensions take 6 kB, as a list of Python floats 49 kB.
         self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
-        self._cache_size = cache_size
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each text, in order; of a long text the `beginning` is embedded.
@@ -73,7 +71,7 @@ class Embedder:
             fresh = dict(zip(missing, vectors, strict=True))
             self._cache.update(fresh)
             found |= fresh
-        while len(self._cache) > self._cache_size:
+        while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
         return [list(found[key]) for key in keys]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, Field, SecretStr
 
+from memory.metrics import count_tokens
 from memory.model.errors import FormationUnavailable, MemoryModelRefused
 from memory.model.schemas import DECLARATION
 from memory.model.text import clean_content
@@ -37,8 +38,8 @@ Api: TypeAlias = Literal["responses", "chat"]
 TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
 (input that it had there) or output."""
-TOKENS: ContextVar[TokenUse] = ContextVar("tokens")
-"""Where the calls of a task count the tokens that the models report."""
+TEAM: ContextVar[str] = ContextVar("team")
+"""The team that the tokens of a task's calls are counted for."""
 
 # Error codes that concern the text of one request: the same text is always refused.
 _FINAL = frozenset(
@@ -206,9 +207,9 @@ class FormationModel:
             answer = await self._asked.ainvoke(messages, config)
         except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
             raise _down(fault, self._name) from None
-        if (used := TOKENS.get(None)) is not None and answer.usage_metadata:
+        if (team := TEAM.get(None)) is not None and answer.usage_metadata:
             model = answer.response_metadata.get("model_name", self._name)
-            used.update(tokens_used(model, answer.usage_metadata))
+            count_tokens(team, tokens_used(model, answer.usage_metadata))
         return _resendable(answer)
 
 

@@ -61,7 +61,6 @@ class PersonMessage:
     channel: str
     ts: str
     origin: str = "message"
-    permalink: str | None = None
     removal_proposed: bool = False
     zone: tzinfo = UTC
     reply_to: str | None = None
@@ -154,7 +153,6 @@ class Evidence:
         """Return the evidence as an entry of a memory's `sources`."""
         return {
             "kind": self.original.origin,
-            "permalink": self.original.permalink,
             "channel": self.original.channel,
             "ts": self.original.ts,
             "evidence": self.text,

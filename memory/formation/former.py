@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import TOKENS, FormationModel, TokenUse
+from memory.formation.chat_model import TEAM, FormationModel
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
@@ -58,7 +57,6 @@ class Former:
         batch: UUID | None = None,
         in_commit: InCommit | None = None,
         deadline: float | None = None,
-        spend: Callable[[TokenUse], None] | None = None,
         eager: bool = False,
         proposed: tuple[PutOp, Memory | None] | None = None,
     ) -> FormationResult:
@@ -69,14 +67,13 @@ class Former:
 
         `in_commit` is awaited with the result inside the writing transaction, also if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
-        embedding calls. `deadline` limits the model's time in seconds. `spend` is called with the
-        tokens that the models report, also if the run fails. `batch` is the notice's. `eager`:
-        details are recorded, too. `proposed` is a write of a tool call, with the memory that it
-        changes: the memory model proposes nothing then. Raises `FormationUnavailable`, with nothing
-        written, if the memory model or the embedding model does not answer in time.
+        embedding calls. `deadline` limits the model's time in seconds. `batch` is the notice's.
+        `eager`: details are recorded, too. `proposed` is a write of a tool call, with the memory
+        that it changes: the memory model proposes nothing then. `memory.metrics` counts the tokens
+        that the models report. Raises `FormationUnavailable`, with nothing written, if the memory
+        model or the embedding model does not answer in time.
         """
-        used: TokenUse = Counter()
-        TOKENS.set(used)
+        TEAM.set(view.person.team_id)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
         own, schemas = view.own, {schema.__name__: schema for schema in self.schemas}
         writes, known, kinds = list[PutOp](), dict[str, Memory](), [*schemas]
@@ -110,19 +107,17 @@ class Former:
             raise FormationUnavailable(
                 "The embedding model did not answer; the messages remain queued."
             ) from fault
-        finally:
-            if spend is not None and used:
-                spend(used)
 
-    async def is_sensitive(self, kind: str, content: Mapping[str, Any], sentence: str) -> bool:
+    async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
         """Return whether others should not see a memory that comes from a sentence.
 
         True where a verdict finds it sensitive or about somebody else, or there is no verdict. No
-        row is read. Raises `FormationUnavailable`.
+        row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
         """
+        TEAM.set(memory.namespace.person.team_id)
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""))
-        fields, evidence = dict(content), whole_message(said)
-        asked = Proposal(kind=kind, content=fields, said=fields, evidence=evidence)
+        fields, evidence = memory.content, whole_message(said)
+        asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
         [judged] = await judge(self._verdicts, [asked], [said])
         verdict = judged.verdict
         return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -187,11 +187,9 @@ def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
     now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": str(newest.zone)}
     typed: list[str] = []
     if any(one.removes for one in proposals):
-        typed = _framed(
-            "typed", [one.text for one in messages if not one.original.removal_proposed]
-        )
+        typed = _frame("typed", [one.text for one in messages if not one.original.removal_proposed])
     lines = [_line(index, one, today) for index, one in enumerate(proposals)]
-    return "\n".join([*_framed("now", [now]), *typed, *_framed("proposals", lines)])
+    return "\n".join([*_frame("now", [now]), *typed, *_frame("proposals", lines)])
 
 
 def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
@@ -213,8 +211,12 @@ def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
     return line if said_on == today.date() else {**line, "said_on": said_on.isoformat()}
 
 
-def _framed(name: str, values: Sequence[object]) -> list[str]:
-    """Return a frame with one JSON value per line; no value can close the frame."""
-    lines = [json.dumps(value, ensure_ascii=False, default=str) for value in values]
-    shut = [line.replace("<", "\\u003c").replace(">", "\\u003e") for line in lines]
-    return [f"<{name}>", *(line.replace("\u2028", " ") for line in shut), f"</{name}>"]
+def framed(value: object) -> str:
+    """Return one line of JSON that cannot close the frame around it."""
+    line = json.dumps(value, ensure_ascii=False, default=str)
+    return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
+
+
+def _frame(name: str, values: Iterable[object]) -> list[str]:
+    """Return a frame with one JSON value per line."""
+    return [f"<{name}>", *map(framed, values), f"</{name}>"]

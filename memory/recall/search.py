@@ -58,24 +58,22 @@ async def recall_memories(
     view: MemoryView,
     question: str,
     *,
-    whole: int = SMALL_SET,
     instructions: bool = True,
     first: Sequence[Mapping[str, Any]] | None = None,
 ) -> Recalled:
     """Return the memories in `view` that are relevant to `question`.
 
     With `instructions`, the person's instructions come first and are always included. Sets of up
-    to `whole` memories are returned whole, without an embedding call; of larger sets, the `NEAREST`
-    by exact cosine distance, without a cut-off. No connection is held while embedding.
-    `first` is the value of `first_memories`, where the caller has already read it for this view and
-    the default of `whole`.
+    to `SMALL_SET` memories are returned whole, without an embedding call; of larger sets, the
+    `NEAREST` by exact cosine distance, without a cut-off. No connection is held while embedding.
+    `first` is the value of `first_memories`, where the caller has already read it for this view.
     """
     if first is None:
-        select, parameters = _select_first(view, whole)
+        select, parameters = _select_first(view)
         rows = await person_statement(pool, view.person, select, parameters)
     else:
         rows = [from_json(row) for row in first]
-    if len(rows) <= whole:
+    if len(rows) <= SMALL_SET:
         newest = sorted(rows, key=lambda row: row["updated_at"], reverse=True)
         memories = current(read_within(newest, view))
         if instructions:
@@ -97,15 +95,15 @@ def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
 
     Its value is a JSON array, for `first`. Evaluate it in a transaction of `view.person`.
     """
-    select, parameters = _select_first(view, SMALL_SET)
+    select, parameters = _select_first(view)
     return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
 
 
-def _select_first(view: MemoryView, whole: int) -> tuple[LiteralString, dict[str, Any]]:
-    """Return a query for a small set; more than `whole` rows mean that the set is large."""
+def _select_first(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
+    """Return a query for a small set; more than `SMALL_SET` rows mean that the set is large."""
     where, parameters = in_view(view)
     return (
-        f"SELECT {COLUMNS} FROM store WHERE {where} AND {UNEXPIRED} LIMIT {whole + 1}",
+        f"SELECT {COLUMNS} FROM store WHERE {where} AND {UNEXPIRED} LIMIT {SMALL_SET + 1}",
         parameters,
     )
 

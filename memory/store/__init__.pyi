@@ -1,9 +1,6 @@
 from .edits import validated as validated
 from .erasing import count_each as count_each
-from .expiry import (
-    expire_due as expire_due,
-    expire_unconfirmed as expire_unconfirmed,
-)
+from .expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
 from .export import json_rows as json_rows
 from .forgetting import (
     forget_again as forget_again,
@@ -13,7 +10,9 @@ from .forgetting import (
 )
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,
+    MessageKey as MessageKey,
     find_memory as find_memory,
+    message_of as message_of,
     read_card as read_card,
 )
 from .pages import memory_page as memory_page

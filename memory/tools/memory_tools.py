@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -18,7 +18,6 @@ from uuid import UUID, uuid4
 from langgraph.store.base import PutOp
 from pydantic import ValidationError
 
-from memory.formation.chat_model import TokenUse
 from memory.formation.commit import FormationResult, InCommit
 from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
@@ -65,8 +64,8 @@ class MemoryTools:
 
     `view` determines which memories are readable; a tool stores only what `message` says. The model
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
-    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. `spend` is
-    called with the tokens that the verdicts have used. With `off` every call is an error.
+    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With
+    `off` every call is an error.
     `words_wait`: what could not be judged now is formed later, from the message's words.
 
     `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
@@ -80,7 +79,6 @@ class MemoryTools:
     _: KW_ONLY
     batch_id: UUID | None = None
     in_commit: InCommit | None = None
-    spend: Callable[[TokenUse], None] | None = None
     off: bool = False
     words_wait: bool = True
     shown: tuple[Memory, ...] = field(default=(), init=False)
@@ -148,7 +146,6 @@ class MemoryTools:
                 batch=self.batch_id,
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
-                spend=self.spend,
                 proposed=(write, target),
             )
         except MemoryOff:

@@ -18,6 +18,7 @@ from memory.postgres import execute_statement
 from memory.store import read_card
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.integration.responses_server import counted_tokens
 from tests.person import shown
 
 SENTENCE = "I like reviews as comments in the pull request"
@@ -130,8 +131,9 @@ async def test_a_line_that_cannot_be_shown_has_a_reason(app: App, why: str) -> N
     memory = await fact(app, aya, "I have asthma", evidence=sentence)
     if why == "memory_gone":
         await source_changed(app.pool, app.embedder, aya, "D1", "1.000001", None)
-    done = await app.click(aya, MENU, f"share {memory.key}")
-    assert done.line == say("en", why)
+    with counted_tokens() as spent:
+        done = await app.click(aya, MENU, f"share {memory.key}")
+    assert (done.line, bool(spent)) == (say("en", why), why == "card_sensitive")
     kept = [one.namespace.audience for one in await app.memories(aya)]
     assert kept == ([] if why == "memory_gone" else [DM])
 

@@ -10,13 +10,13 @@ import pytest
 from bot.runtime import memory_models
 from bot.runtime.memory_models import missing_extra
 from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
-from memory.formation import TokenUse
 from tests.integration.memory_providers import (
     PROVIDERS,
     Provider,
     ProviderServer,
     provider_server,
 )
+from tests.integration.responses_server import counted_tokens
 from tests.integration.scripted_model import food, patch, remove
 from tests.integration.test_formation import ALICE_DM, words
 
@@ -50,7 +50,6 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
     former: Former, server: ProviderServer
 ) -> None:
     """The same tools, schemas and memories in view as with OpenAI; tokens are counted."""
-    spent: list[TokenUse] = []
     udon = "うどんが好きです"
     for said, step, action in (
         ("ラーメンが好きです", lambda shown: [RAMEN], "remembered"),
@@ -62,9 +61,10 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
         ("うどんはやめました", lambda shown: [remove(shown.id_of("うどん"))], "removed"),
     ):
         server.steps.append(step)
-        formed = await former.form(ALICE_DM, words(said), spend=spent.append)
+        with counted_tokens() as spent:
+            formed = await former.form(ALICE_DM, words(said))
+        assert spent.total() > 0
         assert [change.action for change in formed.changes] == [action]
-    assert [used.total() > 0 for used in spent] == [True] * 3
     assert len(server.requests) == 6
     assert server.tools(-2)
 

@@ -14,7 +14,7 @@ from tests.kioku_process import ended
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
-SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "permalink": None, "evidence": "soba"}
+SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "evidence": "soba"}
 WHO = ("--team", "T1", "--user", "U1")
 
 

@@ -35,7 +35,7 @@ INSERT INTO store (prefix, key, value, created_at, updated_at)
 SELECT %(prefix)s, 'k' || n, jsonb_build_object(
     'kind', 'UserFact', 'content', jsonb_build_object('fact', 'fact number ' || n, 'topic', null),
     'sources', jsonb_build_array(jsonb_build_object('kind', 'message', 'channel', 'D1', 'ts',
-        (1763600000 + n) || '.000100', 'permalink', null, 'evidence', 'fact number ' || n)),
+        (1763600000 + n) || '.000100', 'evidence', 'fact number ' || n)),
     'confirmed_at', '2026-11-01T00:00:00+00:00'),
     now() - n * interval '1 second', now() - n * interval '1 second'
 FROM generate_series(1, %(memories)s) AS n;

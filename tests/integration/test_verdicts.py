@@ -13,7 +13,6 @@ from langchain_core.language_models import BaseChatModel
 
 from memory import ChangedSince, ChangeGone, Former, answer_question, memory_model
 from memory.embeddings.embedder import Embedder
-from memory.formation import TokenUse
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.formation.evidence import PersonMessage
@@ -21,6 +20,7 @@ from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from memory.postgres.database import Pool
 from tests.databases import owner_rows
+from tests.integration.responses_server import counted_tokens
 from tests.integration.scripted_model import (
     Call,
     ScriptedModel,
@@ -415,17 +415,13 @@ async def test_an_outage_leaves_the_words_waiting(trial: Trial) -> None:
     trial.model.answer([fact("I play chess", "I play chess")])
     trial.model.verdicts.append(503)
     ran: list[bool] = []
-    spent: list[int] = []
 
     async def note(*_: object) -> None:
         ran.append(True)
 
-    def spend(used: TokenUse) -> None:
-        spent.append(used.total())
-
-    with pytest.raises(FormationUnavailable):
-        await trial.form(typed("I play chess"), in_commit=note, spend=spend)
-    assert (ran, spent, len(trial.model.verdict_requests)) == ([], [100], 1)
+    with counted_tokens() as spent, pytest.raises(FormationUnavailable):
+        await trial.form(typed("I play chess"), in_commit=note)
+    assert (ran, spent.total(), len(trial.model.verdict_requests)) == ([], 100, 1)
     assert await trial.rows() == []
 
 

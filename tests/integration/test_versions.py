@@ -49,7 +49,7 @@ OWN = ALICE.namespace(DM)
 WIDE = memory_view(ALICE.namespace(PUBLIC))
 ROWS = ("store", "store_vectors")
 TABLES = (*ROWS, "memory_versions", "memory_questions")
-COMMAND = {"kind": "command", "channel": "D1", "ts": "900.1", "permalink": None, "evidence": ""}
+COMMAND = {"kind": "command", "channel": "D1", "ts": "900.1", "evidence": ""}
 
 
 class Ledger:

@@ -265,7 +265,6 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
     assert evidence.text == "Forget it. Thanks!"
     assert evidence.source() == {
         "kind": "message",
-        "permalink": None,
         "channel": "D1",
         "ts": "1.0",
         "evidence": "Forget it. Thanks!",
