@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,6 @@ from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.messages import Message
 from memory import Memory, subject
-from memory.formation import framed
 from memory.metrics import step
 from memory.model import EPISODE_KIND, INSTRUCTION_KIND
 
@@ -190,6 +190,12 @@ def estimated_tokens(text: str) -> int:
     """
     ascii_count = sum(character < "\x80" for character in text)
     return (ascii_count + 3) // 4 + len(text) - ascii_count
+
+
+def framed(value: object) -> str:
+    """Return one line of JSON that cannot close the frame around it."""
+    line = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+    return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
 
 
 def lines_within(lines: Iterable[str], budget: int) -> list[str]:

@@ -15,10 +15,10 @@ from babel.core import get_global
 from bot.logs import fault
 from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, printable, text_of, tokens_of
-from bot.pipeline.prompt import shortened
+from bot.pipeline.prompt import framed, shortened
 from bot.slack.messages import objects
 from bot.types import COMMENTARY, Citation
-from memory.formation import TokenUse, framed
+from memory.formation import TokenUse
 from memory.tools import function_tool, read_arguments
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,5 @@ from .sources import (
     source_changed as source_changed,
     sources_among as sources_among,
 )
-from .verdict import framed as framed
 
 __all__: list[str]

@@ -17,7 +17,7 @@ from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.model import printable
-from bot.pipeline.prompt import estimated_tokens, shortened
+from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
@@ -29,7 +29,6 @@ from bot.ui.positions import Position
 from memory.credentials import redact
 from memory.credentials.redaction import find_credentials
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
-from memory.formation.verdict import framed
 from memory.model.text import clean, folded, lettered, letters, name_of, parse_json
 from tests.link_readers import HOSTILE as LINKS
 from tests.link_readers import TOKENS as MARKDOWN

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import estimated_tokens, lines_within, shortened
+from bot.pipeline.prompt import estimated_tokens, framed, lines_within, shortened
 from memory import Memory, Person
-from memory.formation import framed
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
