@@ -38,9 +38,9 @@ from bot.ui.positions import (
     FORGET,
     MENU,
     PROMISE,
+    QUERY_LIMIT,
     REMEMBER,
     SEARCH,
-    SEARCH_LIMIT,
     SETTINGS,
     SHOW,
     SWITCH,
@@ -167,7 +167,7 @@ async def _show(app: App, click: Click) -> Position:
 
 async def _search(app: App, click: Click) -> Position:
     del app
-    return Position(of=" ".join(click.value.split())[:SEARCH_LIMIT])
+    return Position(of=" ".join(click.value.split())[:QUERY_LIMIT])
 
 
 async def _forget(app: App, click: Click) -> Done:
@@ -352,7 +352,7 @@ async def memories_typed(app: App, click: Click, channel: str) -> Result:
             return await switched(app, click, f"off {channel}")
         case "settings":
             return await _open_settings(app, click)
-    return Position(of=words[:SEARCH_LIMIT])
+    return Position(of=words[:QUERY_LIMIT])
 
 
 async def forget_typed(app: App, click: Click, channel: str) -> Result:
@@ -362,4 +362,4 @@ async def forget_typed(app: App, click: Click, channel: str) -> Result:
     if words.casefold() in _EVERYTHING:
         line = click.reader.say("forget_everything_ask")
         return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
-    return Done(line=click.reader.say("forget_what"), position=Position(of=words[:SEARCH_LIMIT]))
+    return Done(line=click.reader.say("forget_what"), position=Position(of=words[:QUERY_LIMIT]))

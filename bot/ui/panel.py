@@ -37,8 +37,8 @@ from bot.ui.positions import (
     EXPORT,
     FORGET,
     MENU,
+    QUERY_LIMIT,
     SEARCH,
-    SEARCH_LIMIT,
     SETTINGS,
     SHOW,
     SWITCH,
@@ -234,7 +234,7 @@ def _memories(reader: Reader, content: Content) -> list[Block]:
 
 def _search(reader: Reader, position: Position) -> Block:
     element = {
-        **text_input(SEARCH_LIMIT, position.of, multiline=False),
+        **text_input(QUERY_LIMIT, position.of, multiline=False),
         "action_id": SEARCH,
         "placeholder": plain_text(reader.say("search_example")),
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, cast, get_args
 SWITCH, ANSWER, SEARCH, MENU, SHOW = "memory_switch", "answer", "search", "memory_menu", "show"
 FORGET, UNDO, REMEMBER, ADD, SETTINGS = "forget", "undo", "remember", "add", "settings"
 EXPORT, DELETE, FEEDBACK, PROMISE = "export", "delete_all", "feedback", "promise"
-SEARCH_LIMIT = 100  # characters of the words that are searched for
+QUERY_LIMIT = 100  # characters of the words that are searched for
 # Source: https://docs.slack.dev/reference/block-kit/blocks
 _BLOCK_ID_LIMIT = 255
 
@@ -33,7 +33,7 @@ class Position:
     @property
     def value(self) -> str:
         """The position as the value of a button."""
-        return f"{self.list} {self.page} {self.of[:SEARCH_LIMIT]}"
+        return f"{self.list} {self.page} {self.of[:QUERY_LIMIT]}"
 
     @classmethod
     def parse(cls, value: str) -> Position:
@@ -42,7 +42,7 @@ class Position:
         page, _, of = rest.partition(" ")
         if name not in get_args(List) or not page.isdecimal():
             return cls()
-        return cls(list=cast("List", name), of=of[:SEARCH_LIMIT], page=max(int(page), 1))
+        return cls(list=cast("List", name), of=of[:QUERY_LIMIT], page=max(int(page), 1))
 
     def block_id(self, name: str) -> str:
         """Return the id of a block: its name, which differs within a panel, and the position."""

@@ -48,7 +48,7 @@ from bot.ui.messages import (
     refusal_done,
 )
 from bot.ui.panel import EVERYTHING, PAGE_SIZE, Content, Done, panel
-from bot.ui.positions import SEARCH_LIMIT, List, Position, position_in
+from bot.ui.positions import QUERY_LIMIT, List, Position, position_in
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from slack_playground.blocks import (
     ALL_CHARACTERS,
@@ -149,7 +149,7 @@ OFFS = st.builds(Off, until=st.none() | MOMENTS, here=st.booleans())
 POSITIONS = st.builds(
     Position,
     list=st.sampled_from(get_args(List)),
-    of=TEXTS.map(lambda text: text[:SEARCH_LIMIT]) | st.just(""),
+    of=TEXTS.map(lambda text: text[:QUERY_LIMIT]) | st.just(""),
     page=st.integers(1, 10**6),
 )
 SETTINGS = st.builds(
