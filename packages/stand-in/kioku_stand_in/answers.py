@@ -115,12 +115,13 @@ def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
     if files := [f"- {file}" for turn in turns[-1:] for file in turn.files]:
         return [say["files"].format("\n".join(files))]
     shown = framed(prompt.instructions, "memories")
-    known = {str(one): memory_of(one["kind"], one["content"]) for one in shown}
+    texts = [one for one in shown if isinstance(one, str)]  # as mem0 has them
+    known = {str(one): memory_of(one["kind"], one["content"]) for one in shown if one not in texts}
     # A frame is what others wrote.
     typed = [turn.text for turn in turns if not re.match(r"<\w+>\n", turn.text)]
     found = [str(one["value"]["content"]) for one in _found(prompt)]
     recent = map(str, framed(prompt.instructions, "recent_words"))
-    learn(known, "\n".join([*found, *recent, *typed]))
+    learn(known, "\n".join([*texts, *found, *recent, *typed]))
     told = [_reply(one, [*known.values()], say) for one in read(prompt.last_user_text)]
     return told or [say["unknown"]]
 

@@ -1,7 +1,4 @@
-"""Memories: as prompts show them, as statements change them, and verdicts on them.
-
-A memory is a dict of the parts of the clause that states it (`kinds` in script.toml).
-"""
+"""Memories, each the parts of the clause that states it (`kinds` in script.toml), and verdicts."""
 
 from __future__ import annotations
 
