@@ -230,9 +230,13 @@ async def store_message(app: App, message: Message) -> bool:
 
 
 def _is_of_an_app(event: Mapping[str, Any]) -> bool:
-    """Return whether an app's message came or changed; this app's come and change as it answers."""
+    """Return whether an app's message came or changed; this app's come and change as it answers.
+
+    An app that converts a conversation changes who hears it: that counts.
+    """
     messages = (event, event.get("message"), event.get("previous_message"))
-    return any(one.get("bot_id") for one in messages if isinstance(one, dict))
+    said = any(one.get("bot_id") for one in messages if isinstance(one, dict))
+    return said and event.get("subtype") not in CONVERSATION_CHANGES
 
 
 async def note_event(app: App, body: Mapping[str, Any]) -> None:

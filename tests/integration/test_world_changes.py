@@ -88,10 +88,10 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
 
 
 async def convert(app: App, channel: str, to: str) -> None:
-    """Make a channel private or public."""
+    """Let an app of an admin make a channel private or public."""
     app.slack.control("channels/update", {"channel": channel, "private": to == "private"})
     event = {"type": "message", "subtype": f"channel_convert_to_{to}", "channel": channel}
-    await app.note(told(app, **event))
+    assert await app.deliver({**event, "bot_id": "B0ADMIN"}) == 200
 
 
 async def test_what_was_said_in_public_stays_public(app: App) -> None:
