@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -155,10 +154,11 @@ async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -
 async def _read_state(
     app: App, connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> tuple[Off | None, bool]:
-    """Return whether memory is off, and whether a memory may be formed from the message."""
-    mode = app.settings.consent
-    state = await read_memory_state(connection, person, channel, ts or f"{time.time():.6f}", mode)
-    forgotten = ts and ts in await forgotten_messages(connection, person, channel)
+    """Return whether memory is off, and whether a memory may be formed from the message, if any."""
+    state = await read_memory_state(connection, person, channel, ts or "0", app.settings.consent)
+    if not ts:
+        return state.off, True
+    forgotten = ts in await forgotten_messages(connection, person, channel)
     return state.off, state.on_record and not forgotten
 
 
