@@ -28,6 +28,7 @@ from memory.store.memories import (
     message_columns,
     person_range,
     read_own,
+    reread,
 )
 from memory.store.versions import IS_FIRST, Action, AfterWrite, Change, Step, write, writing
 
@@ -43,7 +44,6 @@ _VERSIONS: LiteralString = (
     f"SELECT key, number, undoes, value, expires_at, channel, ts, {IS_FIRST} AS is_first"
     f" FROM memory_versions v WHERE {OF_IDS} AND key = ANY(%(keys)s) ORDER BY number"
 )
-_WIDER: LiteralString = f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND key = ANY(%(keys)s)"
 _UNQUOTE: LiteralString = (
     "UPDATE memory_versions SET value = without_quotes(value, %(channels)s, %(times)s)"
     f" WHERE {OF_IDS} AND key <> ALL(%(stay)s) AND {FROM_MESSAGES}"
@@ -109,8 +109,7 @@ async def source_changed(
         stay = [row.key for row in all_rows if row not in rows]
         await connection.execute(_UNQUOTE, {**values, "stay": stay})
         superseded = [key for row in rows for key in row.supersedes]
-        found = await connection.execute(_WIDER, {**values, "keys": superseded})
-        wider = {one.key: one for one in read_own(await found.fetchall(), person)}
+        wider = await reread(connection, person, keys=superseded)
         steps = [_step(row, gone, versions[row.key], wider, (channel, ts)) for row in rows]
         changes = await write(connection, person, steps, batch=batch)
         if in_commit is not None:
