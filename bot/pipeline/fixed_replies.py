@@ -73,8 +73,8 @@ class FixedReplies:
     async def refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
 
-        The sentence takes the place of an interim reply, or of another unfinished reply. None of
-        the message's text is stored.
+        The sentence takes the place of an interim or unfinished reply, and of the answer to an
+        earlier text of an edited message. None of the message's text is stored.
         """
         if claimed.begun:
             await self.reply(claimed, refusal, outcome="answered")
@@ -102,7 +102,8 @@ class FixedReplies:
     async def refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
         """Tell the author once an hour that their messages are used up; skip further messages.
 
-        Further ones that have an unfinished reply, such as an interim reply, are told, too.
+        Further ones that have a reply, such as an interim one or that to an earlier text, are told,
+        too.
         """
         seconds = max(used_up.seconds, 60.0)
         told = not await self._may_tell(claimed, "quota_messages", seconds)

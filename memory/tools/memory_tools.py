@@ -64,9 +64,9 @@ class MemoryTools:
 
     `view` determines which memories are readable; a tool stores only what `message` says. The model
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
-    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With
-    `off` every call is an error.
-    `words_wait`: what could not be judged now is formed later, from the message's words.
+    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With `off`
+    every call is an error. `words_wait`: what could not be judged now is formed later, from the
+    message's words.
 
     `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
     proposed, `questions` what the person is asked after the reply, and `refused` the proposals that
