@@ -13,9 +13,10 @@ from tests.soak.questions import MARKER, Question
 APOLOGIES = (
     *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
     *("model_malformed", "model_slow", "model_policy", "model_images", "model_too_long"),
-    *("model_quota", "model_failed"),
-    *("held", "held_too_long"),
+    *("model_quota", "model_failed", "held_too_long"),
 )
+# The answer takes the place of it.
+INTERIM = "held"
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Verdict:
     cut_short: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     apologies: list[str] = field(default_factory=list)
+    interim: list[str] = field(default_factory=list)
     continued: int = 0
 
     def rows(self) -> list[tuple[str, list[str]]]:
@@ -39,12 +41,13 @@ class Verdict:
             ("cut short or still streaming", self.cut_short),
             ("messages that answer nothing", self.stray),
             ("answered with an apology only", self.apologies),
+            ("interim replies", self.interim),
         ]
 
     @property
     def complete(self) -> bool:
-        """Whether every question has an answer, and each is whole."""
-        return not self.lost and not self.cut_short
+        """Whether every question has an answer, each is whole, and none is still to come."""
+        return not (self.lost or self.cut_short or self.interim)
 
 
 def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
@@ -52,6 +55,7 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     verdict = Verdict()
     known = {question.marker: question for question in questions}
     sentences = {sentence for key in APOLOGIES for sentence in error_sentences(key)}
+    interim = error_sentences(INTERIM)
     apologised: Counter[tuple[str, str]] = Counter()
     answered: Counter[str] = Counter()
     parts: defaultdict[str, list[str]] = defaultdict(list)
@@ -60,6 +64,8 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
         markers = set(MARKER.findall(text)) & set(known)
         if text in sentences:
             apologised[place] += 1
+        elif text in interim:
+            verdict.interim.append(f"in {place}")
         elif not markers:
             verdict.stray.append(f"{place} {text[:40]!r}")
         for marker in markers:
