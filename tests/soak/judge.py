@@ -75,7 +75,7 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
                 continue
             parts[marker].append(text)
             if message.get("streaming"):
-                verdict.cut_short.append(marker)
+                verdict.cut_short.append(f"{marker} streams in {message['ts']}")
     for marker, texts in parts.items():
         answer = known[marker].answer
         # A stream that breaks is ended where it is, and the answer goes on in the next message.
@@ -83,7 +83,7 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
         if answered[marker] == 1 < len(texts):
             verdict.continued += 1
         elif any(text != answer for text in texts):
-            verdict.cut_short.append(marker)
+            verdict.cut_short.append(f"{marker} has {sum(map(len, texts))} of {len(answer)}")
     for marker, question in known.items():
         place = (question.said.channel, question.said.thread_ts)
         if answered[marker] > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -142,6 +143,10 @@ def _acknowledged(deliveries: Sequence[Json]) -> set[str]:
     }
 
 
+def _replies(rows: Sequence[tuple[str]]) -> set[str]:
+    return {ts for (row,) in rows for ts in json.loads(row)["reply_ts"]}
+
+
 class Trouble:
     """One run: the trouble, the progress line, the waiting and the judgement."""
 
@@ -262,6 +267,7 @@ class Trouble:
         table.fact("answers that went on in a second message", verdict.continued)
         for name, found in verdict.rows():
             table.check(name, found)
+            self._trail(table, {marker for line in found for marker in MARKER.findall(line)})
         taken = sorted(set(verdict.lost) & _acknowledged(deliveries))
         table.fact("  of the lost ones Slack was told of", f"{len(taken)}  {'; '.join(taken[:6])}")
         table.check("another's words in a prompt", foreign_words(questions, record.asked))
@@ -275,6 +281,20 @@ class Trouble:
             ("prompts", len(record.asked), len(questions)),
         )
         table.check("less happened than was to", [n for n, had, least in wanted if had < least])
+
+    def _trail(self, table: Table, found: set[str]) -> None:
+        """Add the row of each question, and the calls of Slack that are about its answer."""
+        calls = self._stage.workspace.control("calls?since=0")["calls"] if found else []
+        for asked in [one for one in self._writers.questions if one.marker in found][:6]:
+            with psycopg.connect(self._stage.conninfo) as owner:
+                rows = owner.execute(
+                    "SELECT (to_jsonb(m) - 'message')::text FROM messages m WHERE ts = %s",
+                    (asked.said.ts,),
+                ).fetchall()
+            table.fact(f"  {asked.marker}", rows)
+            for call in calls:
+                if asked.marker in (text := str(call)) or any(ts in text for ts in _replies(rows)):
+                    table.fact("    call", text[:300])
 
     def _unformed(self) -> set[str]:
         """Return the markers in words that wait for formation and have a job for it."""
