@@ -543,6 +543,14 @@ CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
         GROUP BY said.thread ORDER BY max(said.begun_at) DESC LIMIT most
     $$;
 
+-- The thread of a message, which an event without the deleted message does not name.
+CREATE FUNCTION thread_of_message(team text, channel text, message_ts text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT thread FROM messages
+        WHERE team_id = team AND channel_id = channel AND ts = message_ts
+    $$;
+
 -- Slack sends an event of a shared channel once, however many organisations have the app. The
 -- workspaces it is for, of those that have the app: their bot is mentioned, or they have rows of the
 -- message or its thread.
@@ -603,14 +611,14 @@ CREATE FUNCTION purge_workspace(team text)
 REVOKE ALL ON FUNCTION
     claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, workspaces_with_message, promises_to_remind_of,
+    operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
     card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, workspaces_with_message, promises_to_remind_of,
+    operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
     card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

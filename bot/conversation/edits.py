@@ -11,8 +11,9 @@ from psycopg.rows import DictRow
 
 from bot.conversation.inbox import OPEN, values_of
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import Message
-from memory import DM, PUBLIC, Person
+from bot.slack.messages import Message, split_thread_key
+from memory import DM, PUBLIC, Person, Pool
+from memory.postgres import execute_statement
 
 UPDATE_FROM_MESSAGE = "update_from_message"
 DELETE_TEXTS: LiteralString = (
@@ -114,6 +115,14 @@ async def change_message(
         },
     )
     return await found.fetchone()
+
+
+async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
+    """Return the ts of the thread of a stored message; None of one that is not stored."""
+    found = await execute_statement(
+        pool, "SELECT thread_of_message(%s, %s, %s) AS thread", (team, channel, ts)
+    )
+    return split_thread_key(found[0]["thread"])[2] if found[0]["thread"] else None
 
 
 async def update_from_message_later(

@@ -48,10 +48,9 @@ _FOLLOWED: LiteralString = (
     "EXISTS (SELECT FROM (SELECT user_id, ts, GREATEST(ts,"
     " (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last FROM messages"
     " WHERE thread = %(thread)s AND (status <> 'gone' OR begun_at IS NOT NULL)) asked"
-    " WHERE ts < %(before)s"
+    " WHERE ts < %(ts)s"
     " HAVING bool_or(user_id = %(user)s) AND max(last) >= %(since)s)"
 )
-_AT_ANY_TIME = "9"  # as a text, greater than any ts
 # It begins at once if this process has a place for it, nothing of its thread waits or is answered,
 # and of its person few messages are.
 _BEGINS: LiteralString = (
@@ -85,7 +84,7 @@ CLAIM: LiteralString = (
     f" ORDER BY ts LIMIT 1) AND {OPEN} AND NOT EXISTS (SELECT FROM messages other"
     " WHERE other.thread = %(thread)s AND other.worker <> %(worker)s)"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes, revision,"
-    " begun_at IS NOT NULL AS begun, reply_ts <> '{}' AS replied,"
+    " begun_at IS NOT NULL AS begun, changed_ts < ANY(reply_ts) AS replied,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
     " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
@@ -121,8 +120,8 @@ class ClaimedMessage:
 
     Of the `earlier_attempts`, `failures` ended in an error; in `crashes` the process died.
     `revision` numbers the edits of the text. `begun`: an earlier attempt began its turn; `replied`:
-    it posted something. `unserved`: the workspace has removed the app since. `waited`: seconds
-    since it was stored, or edited last, when this attempt began.
+    it posted something, since the newest edit. `unserved`: the workspace has removed the app since.
+    `waited`: seconds since it was stored, or edited last, when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began.
     """
@@ -162,7 +161,7 @@ class Inbox:
         self._begun: dict[str, ClaimedMessage] = {}
 
     @step("inbox")
-    async def store(self, message: Message, *, edited: bool = False) -> bool:
+    async def store(self, message: Message) -> bool:
         """Store a message, in one statement; return whether it did.
 
         Its turn begins at once in this process if there is a place for it, nothing of its thread
@@ -171,12 +170,11 @@ class Inbox:
 
         A message is not stored if it is already known: the same (team, channel, ts), as for a
         mention that comes both as ``message`` and ``app_mention``. Nor is one that does not address
-        the bot, except in a thread in which its author has asked the bot, and the bot was asked or
-        answered in the last 30 minutes; nor one of a workspace that has removed the app. `edited`:
-        its edit came first; it must be newer than the bot's part in the thread. Raises
-        `psycopg.OperationalError`.
+        the bot, except in a thread in which its author had asked the bot before, and the bot was
+        asked or answered in the 30 minutes before; nor one of a workspace that has removed the app.
+        Raises `psycopg.OperationalError`.
         """
-        values = {**values_of(message), "before": message.ts if edited else _AT_ANY_TIME}
+        values = values_of(message)
         with self.threads.place(message.thread) as worker:
             try:
                 stored = await self._store(_STORE, message, {**values, "worker": worker})
@@ -355,7 +353,6 @@ def values_of(message: Message) -> dict[str, Any]:
     """Return the columns of a message's row, and what decides whether its thread is followed."""
     return {
         **key_of(message),
-        "before": _AT_ANY_TIME,
         "since": f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}",
         "audience": message.audience,
         "addressed": message.addressed,

@@ -266,7 +266,9 @@ class Turns:
         [kept] = redact_texts(reply or "", known=turn.removed)
         async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, turn.claimed, outcome)
-            if turn.memory_state.is_first:
+            # A sentence in place of an answer asks for no consent.
+            introduced = turn.memory_state.needs_introduction
+            if introduced or (turn.memory_state.is_first and reply is not None):
                 await note_informed(connection, message.person)
             ended = await connection.execute(
                 "UPDATE messages SET"

@@ -216,7 +216,7 @@ class PostedMessages:
             await carried_out(delete)
         except SLACK_FAULTS as error:
             log.warning("a message was not deleted: %s", error_code(error) or fault(error))
-            if not error_code(error):
+            if is_passing(error):
                 raise
             if error_code(error) != "message_not_found":
                 return

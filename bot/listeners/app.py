@@ -26,7 +26,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.app import App
-from bot.conversation.edits import MessageChange
+from bot.conversation.edits import MessageChange, root_of
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.memories.home import publish_later
@@ -253,8 +253,10 @@ async def note_event(app: App, body: Mapping[str, Any]) -> None:
             elif before.get("text") != str(edited.get("text") or ""):
                 await _message_changed(app, body, before, edited)
         case "message", "message_deleted":
-            deleted = event.get("previous_message") or {}
-            await _message_changed(app, body, {**deleted, "ts": event.get("deleted_ts")}, None)
+            before, ts = event.get("previous_message"), str(event.get("deleted_ts"))
+            # Slack's reference shows this event without the message.
+            before = before or {"thread_ts": await root_of(app.pool, team, channel, ts)}
+            await _message_changed(app, body, {**before, "ts": ts}, None)
         case "agent_session_stopped", _:
             await _stopped(app, event, team, channel)
         case "app_home_opened", _:
@@ -299,7 +301,7 @@ async def _message_changed(
         if text is None:
             await inbox.store_withdrawn(unknown)
         else:
-            await inbox.store(replace(unknown, text=text), edited=True)
+            await inbox.store(replace(unknown, text=text))
     again = await _message(app, body, edited) if edited and "text" in before else None
     await follow_change(
         app,

@@ -26,7 +26,7 @@ from memory import DM
 log = logging.getLogger(__name__)
 
 _DAY_SECONDS = 86_400.0
-MAX_HELD_ATTEMPTS = 121  # half an hour
+MAX_HELD_ATTEMPTS, MAX_HELD_SECONDS = 121, 1_800.0
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _HELD_SECONDS, _LONGEST_HELD_SECONDS = 5.0, 15.0
@@ -43,10 +43,10 @@ class FixedReplies:
     async def postpone(self, claimed: ClaimedMessage) -> bool:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
-        Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS` the author is
-        told that it stays unanswered.
+        Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS`, and half an
+        hour since it was stored or edited, the author is told that it stays unanswered.
         """
-        if claimed.earlier_attempts >= MAX_HELD_ATTEMPTS:
+        if claimed.earlier_attempts >= MAX_HELD_ATTEMPTS and claimed.waited >= MAX_HELD_SECONDS:
             log.error("message %s was given up: no model answered in time", claimed.id)
             await self.reply(claimed, "held_too_long", form_words=True)
             return True

@@ -23,6 +23,7 @@ def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
 @pytest.mark.parametrize(
     ("has_asked", "answered", "minutes", "followed"),
     [
+        (True, 0, -2, False),
         (True, 0, 0, True),
         (True, 0, 29, True),
         (True, 0, 31, False),
@@ -34,7 +35,7 @@ def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
 async def test_a_reply_in_a_thread_is_a_follow_up(
     app: App, has_asked: bool, answered: int, minutes: int, followed: bool
 ) -> None:
-    """A reply without a mention is for who asked in the thread, within 30 minutes of an answer."""
+    """A reply without a mention is for who asked before it, within 30 minutes of an answer."""
     place = app.slack.place(channel="public")
     mention = said_in(app, place, "<@BOT> hello", addressed=True)
     assert await app.inbox.store(mention)

@@ -13,11 +13,14 @@ from bot.pipeline.model import FAILURES
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING, Done
 from bot.ui.positions import FORGET, SWITCH
-from tests.integration.app import App
+from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held")
+HALF_AN_HOUR = (
+    "UPDATE messages SET attempts = %s, received_at = now() - interval '31 minutes' WHERE ts = %s"
+)
 
 
 def due_in(app: App, message: Message) -> float | None:
@@ -122,13 +125,40 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
 async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
     asked = await held(app, "I like ramen")
-    app.rows("UPDATE messages SET attempts = %s WHERE ts = %s", MAX_HELD_ATTEMPTS, asked.ts)
+    app.rows(HALF_AN_HOUR, MAX_HELD_ATTEMPTS, asked.ts)
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "held_too_long")]
     event = app.event(asked)
     assert (event["status"], event["message"]) == ("failed", None)
     assert due_in(app, asked) is None
     assert len(app.formations(asked.person)) == 1
+
+
+async def test_an_edited_message_waits_for_half_an_hour_of_its_own(app: App) -> None:
+    """The interim reply takes the place of the answer to the earlier text."""
+    asked = await held(app, "I like ramen")
+    app.rows(HALF_AN_HOUR, MAX_HELD_ATTEMPTS, asked.ts)
+    back(app)
+    app.script("Ramen is good.")
+    await drain(app, asked)
+    assert app.replies(asked) == ["Ramen is good."]
+    app.fault(status=500, times=-1)
+    await app.change(asked, "I like sushi")
+    for _ in range(2):
+        await drain(app, asked)
+        assert app.replies(asked) == [WAITING]
+
+
+async def test_a_person_agrees_to_memory_after_a_reply_that_did_not_ask(make_app: MakeApp) -> None:
+    """A sentence in place of an answer does not ask for consent; the next answer does, once."""
+    app = await make_app(consent="ask")
+    place = app.slack.place()
+    asked = await held(app, "Hello", place)
+    app.rows(HALF_AN_HOUR, MAX_HELD_ATTEMPTS, asked.ts)
+    await drain(app, asked)
+    back(app)
+    shown = [str(app.shown(await app.ask(place, "Hello again"))) for _ in range(2)]
+    assert [say("en", "consent_ask") in one for one in shown] == [True, False]
 
 
 async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> None:

@@ -15,7 +15,7 @@ from bot.locale import say
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import record
-from tests.integration.messages import LATER
+from tests.integration.messages import LATER, changed
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
@@ -122,6 +122,17 @@ async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> No
     assert turn["formed_at"] is not None
     assert app.formations(asked.person) == []
     assert app.event(asked)["status"] == "gone"
+
+
+async def test_a_deletion_that_does_not_show_the_message_deletes_its_words(app: App) -> None:
+    """Slack's reference has the event without `previous_message`: the row knows its thread."""
+    place = app.slack.place()
+    root = await app.ask(place, "Hello")
+    reply = await app.ask(place, "I love ramen", thread_ts=root.ts)
+    event = changed(reply, None)["event"]
+    del event["previous_message"]
+    assert await app.deliver(event) == 200
+    assert [app.turn(one)["words"] for one in (root, reply)] == ["Hello", ""]
 
 
 @pytest.mark.failed_calls(
