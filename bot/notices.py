@@ -85,7 +85,7 @@ async def repeat_notice(
         "SELECT FROM change_notices WHERE (turn_id, team_id, user_id) = (%s, %s, %s)",
         (turn, person.team_id, person.user_id),
     )
-    if await found.fetchone():
+    if await found.fetchone() is not None:
         await _show_later(queue, connection, person, turn, lock=_lock(turn))
 
 

@@ -88,6 +88,15 @@ async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
     assert app.jobs(SHOW_NOTICE) == []
 
 
+async def test_a_notice_of_a_tool_is_shown_when_the_answer_is_there(app: App) -> None:
+    """The end of the turn queues it; another job is for a process that dies before that."""
+    asked = await app.ask(app.slack.place(), "remember that I love ramen")
+    assert await app.memories(asked.person) != []
+    due = [job["due_in"] for job in app.jobs(SHOW_NOTICE)]
+    assert due[0] > 50
+    assert due[1:] == [0]
+
+
 async def test_a_notice_that_slack_refuses_is_shown_by_its_job(app: App) -> None:
     """What fails at the end of a formation is tried again within a minute.
 
