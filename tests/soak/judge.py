@@ -17,6 +17,8 @@ APOLOGIES = (
 )
 # The answer takes the place of it.
 INTERIM = "held"
+# It stands below an answer for which Slack did not show the thread.
+UNREAD = "thread_not_now"
 
 
 @dataclass(slots=True)
@@ -55,12 +57,14 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     verdict = Verdict()
     known = {question.marker: question for question in questions}
     sentences = {sentence for key in APOLOGIES for sentence in error_sentences(key)}
-    interim = error_sentences(INTERIM)
+    interim, unread = error_sentences(INTERIM), error_sentences(UNREAD)
     apologised: Counter[tuple[str, str]] = Counter()
     answered: Counter[str] = Counter()
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for message in sorted(messages, key=lambda message: float(message["ts"])):
         text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
+        for sentence in unread:
+            text = text.removesuffix(f"\n\n{sentence}")
         markers = set(MARKER.findall(text)) & set(known)
         if text in sentences:
             apologised[place] += 1
