@@ -192,9 +192,13 @@ async def store_event(app: App, body: dict[str, Any]) -> None:
     """Store an event for each installation that it is for.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again;
-    `NotInstalled` does not: the event is dropped. Slack sends an event of a shared channel once,
-    however many workspaces have the app.
+    `NotInstalled` does not: the event is dropped. An uninstall sends two events in any order, and
+    the first ends the installation, so no installation is looked up for them. Slack sends an event
+    of a shared channel once, however many workspaces have the app.
     """
+    if body["event"].get("type") in DEPARTURES:
+        await _left(app, body)
+        return
     if not body.get("is_ext_shared_channel"):
         await _store(app, body, await app.slack.bot_user_id(installation_team(body)))
         return
@@ -205,16 +209,25 @@ async def store_event(app: App, body: dict[str, Any]) -> None:
 
 
 async def _store(app: App, body: dict[str, Any], bot_user_id: str) -> None:
-    """Store an event for one installation: of one that is gone only what says so."""
+    """Store an event for one installation that is served."""
     message, event = read_message(body, bot_user_id), body["event"]
     if message is not None:
         await store_message(app, message)
     elif _is_of_an_app(event):
         return
-    elif event.get("type") in DEPARTURES or await app.workspaces.serves(installation_team(body)):
+    elif await app.workspaces.serves(installation_team(body)):
         await note_event(app, body)
     else:
         log.info("an event of a workspace that is not served was dropped")
+
+
+async def _left(app: App, body: Mapping[str, Any]) -> None:
+    """Record an uninstall, or that the bot's token was revoked."""
+    event, uninstalled = body["event"], body["event"]["type"] == "app_uninstalled"
+    if uninstalled or (event.get("tokens") or {}).get("bot"):
+        # In seconds since 1970, by Slack's clock.
+        at = float(body.get("event_time") or time.time())
+        await app.workspaces.left(installation_team(body), at, uninstalled=uninstalled)
 
 
 async def store_message(app: App, message: Message) -> bool:
@@ -265,12 +278,6 @@ async def note_event(app: App, body: Mapping[str, Any]) -> None:
             user = event.get("user") or {}
             person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
             await app.people.changed(person, user)
-        case "app_uninstalled" | "tokens_revoked" as kind, _:
-            uninstalled = kind == "app_uninstalled"
-            if uninstalled or (event.get("tokens") or {}).get("bot"):
-                # In seconds since 1970, by Slack's clock.
-                at = float(body.get("event_time") or time.time())
-                await app.workspaces.left(team, at, uninstalled=uninstalled)
         case "channel_id_changed", _:
             for name in ("old_channel_id", "new_channel_id"):
                 await app.audiences.invalidate(team, str(event.get(name)))
