@@ -16,8 +16,8 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import FindInstallation, Installation, Installations, error_code
-from bot.slack.messages import installation_team, mentions
+from bot.slack.client import FindInstallation, Installations, error_code
+from bot.slack.messages import Installation, installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement
 
@@ -39,6 +39,7 @@ def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Instal
         bot_user_id=str(answer.get("user_id") or ""),
         bot_id=answer.get("bot_id"),
         bot_token=bot_token,
+        enterprise_id=answer.get("enterprise_id"),
     )
 
 

@@ -25,7 +25,8 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.problems import Problem
-from bot.slack.client import Installation, create_client
+from bot.slack.client import create_client
+from bot.slack.messages import Installation
 from bot.workspaces import token_accepted
 from memory import Pool
 from memory.postgres import execute_statement, transaction
@@ -78,8 +79,13 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         # A refresh token is good once: a caller that is cancelled must not lose what it gave.
         if (found := await asyncio.shield(asyncio.ensure_future(self._rotated(team_id)))) is None:
             return None
-        user, token = str(found.bot_user_id), str(found.bot_token)
-        return Installation(team_id=team_id, bot_user_id=user, bot_id=found.bot_id, bot_token=token)
+        return Installation(
+            team_id=team_id,
+            bot_user_id=str(found.bot_user_id),
+            bot_id=found.bot_id,
+            bot_token=str(found.bot_token),
+            enterprise_id=found.enterprise_id,
+        )
 
     async def _rotated(self, team_id: str) -> Installed | None:
         """Rotate a token that ends within two hours; until then the old one works, too."""

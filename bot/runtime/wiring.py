@@ -28,7 +28,8 @@ from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installation, Installations, create_session
+from bot.slack.client import Installations, create_session
+from bot.slack.messages import Installation
 from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
 from memory import (
     Embedder,

@@ -13,8 +13,7 @@ from bot.config import Settings
 from bot.pipeline.formation import form_memories
 from bot.runtime.ask import answer, read_call
 from bot.runtime.wiring import connected
-from bot.slack.client import Installation
-from bot.slack.messages import API_TEAM
+from bot.slack.messages import API_TEAM, Installation
 from deploy.aws.secrets import read_settings
 from memory import DM
 

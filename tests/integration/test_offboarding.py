@@ -182,10 +182,10 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
 
 async def test_the_events_of_an_uninstall_count_in_either_order(app: App) -> None:
     """The first ends the installation, so that the second is of a workspace without one."""
-    events = [{"type": "tokens_revoked", "tokens": {"bot": [BOT]}}, {"type": "app_uninstalled"}]
+    events = ("tokens_revoked", "app_uninstalled")
     for team, sent in ((GONE, events), (OTHER, events[::-1])):
-        for event in sent:
-            await app.deliver(event, team_id=team)
+        for kind in sent:
+            await app.deliver({"type": kind, "tokens": {"bot": [BOT]}}, team_id=team)
     due = app.rows("SELECT team_id FROM workspaces WHERE purge_at IS NOT NULL ORDER BY team_id")
     assert [row["team_id"] for row in due] == [GONE, OTHER]
 
