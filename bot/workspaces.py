@@ -173,10 +173,10 @@ async def token_accepted(
 
 
 async def purge_due(pool: Pool, days: int = 36_500) -> None:
-    """Delete what is due of each workspace that removed the app, or did so in the last `days`.
+    """Delete the rows of each workspace whose `purge_at` passed within the last `days`.
 
-    Each minute for a day, because work may have been under way; and of all at a start, which
-    Slack may refuse.
+    That is repeated each minute for a day, because work may have been under way; at a start it is
+    done however long ago it was, because no process may have run on that day.
     """
     for row in await execute_statement(
         pool,

@@ -413,12 +413,22 @@ async def test_a_rotation_that_slack_refuses_changes_nothing(
 async def test_a_key_that_does_not_decrypt_ends_the_start(
     slack: Slack, stand_in: Server, database: str, pool: Pool
 ) -> None:
-    """With the old key behind the new one everything can be read."""
+    """With the old key behind the new one everything can be read.
+
+    Rows that were due while no process ran are deleted by any start, also one that ends so.
+    """
     team = slack.teams[1]
     token = await saved(store_over(slack, pool, KEYS[0]), await granted(slack, team))
+    owner_rows(
+        database,
+        "WITH gone AS (INSERT INTO workspaces (team_id, left_at, purge_at)"
+        " VALUES ('TGONE', now() - interval '3 days', now() - interval '2 days'))"
+        " INSERT INTO listening (team_id, heard_at) VALUES ('TGONE', now()) RETURNING 1",
+    )
     with pytest.raises(Problem, match="KIOKU_SECRET_KEY does not decrypt"):
         async with running(slack, stand_in, database, secret_key=SecretStr(KEYS[1])):
             pass
+    assert owner_rows(database, "SELECT 1 FROM listening WHERE team_id = 'TGONE'") == []
     found = await store_over(slack, pool, KEYS[1], KEYS[0]).find(team)
     assert found is not None
     assert found.bot_token == token
