@@ -410,6 +410,40 @@ async def test_a_rotation_that_slack_refuses_changes_nothing(
     assert "xoxe" not in caplog.text
 
 
+@pytest.mark.parametrize("how", [{"drop": "before"}, {"drop": "after"}, {"status": 502}], ids=str)
+async def test_a_rotation_that_fails_leaves_the_token_that_works(
+    slack: Slack, pool: Pool, how: dict[str, Any]
+) -> None:
+    """A lost connection and a proxy's error are no reason to answer nobody."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    token = await saved(store, await granted(slack, team, seconds=3_600))
+    slack.call(team, "faults", {"method": "oauth.v2.access", "times": 1, **how})
+    found = await store.find(team)
+    assert found is not None
+    assert found.bot_token == token
+
+
+async def test_a_rotation_that_hangs_holds_up_no_other_workspace(slack: Slack, pool: Pool) -> None:
+    """Each team's token is looked up by itself, and what waits for one makes one call."""
+    one, two = slack.teams
+    store = store_over(slack, pool)
+    other = await saved(store, await granted(slack, one))
+    await saved(store, await granted(slack, two, seconds=3_600))
+    fault = {"method": "oauth.v2.access", "status": 503, "delay_ms": 3_600_000, "times": 1}
+    slack.call(two, "faults", fault)
+    hanging = [asyncio.create_task(store.find(two)) for _ in range(2)]
+    try:
+        await until(lambda: slack.calls("oauth.v2.access")[-1]["outcome"] != "ok")
+        found = await store.find(one)
+        assert found is not None
+        assert found.bot_token == other
+        assert not any(task.done() for task in hanging)
+    finally:
+        for task in hanging:
+            task.cancel()
+
+
 async def test_a_key_that_does_not_decrypt_ends_the_start(
     slack: Slack, stand_in: Server, database: str, pool: Pool
 ) -> None:
