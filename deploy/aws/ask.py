@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from functools import cache
 from typing import Any
 
 from aiohttp import web
 
 from bot.config import Settings
+from bot.logs import fault
 from bot.pipeline.formation import form_memories
 from bot.runtime.ask import answer, read_call
 from bot.runtime.wiring import connected
 from bot.slack.messages import API_TEAM, Installation
 from deploy.aws.secrets import read_settings
-from memory import DM
+from memory import DM, EmbeddingsUnavailable, FormationUnavailable
 
+log = logging.getLogger(__name__)
+
+FORMATION_SECONDS = 120.0
 _settings = cache(read_settings)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
 
+    If no memory is formed within two minutes, the answer is returned all the same: the words stay,
+    and the person's next call forms memories from them. `LIMIT` of `functions` is longer than both.
     Everything is opened for the call and closed after it, so that Aurora can pause.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
@@ -51,5 +58,9 @@ async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
         await app.queue.open()
         text = await answer(wiring.turn_dependencies, user_id, prompt)
         if settings.formation != "off":
-            await form_memories(app, API_TEAM, user_id, DM)
+            try:
+                async with asyncio.timeout(FORMATION_SECONDS):
+                    await form_memories(app, API_TEAM, user_id, DM)
+            except (EmbeddingsUnavailable, FormationUnavailable, TimeoutError) as error:
+                log.warning("no memory was formed after an answer: %s", fault(error))
         return text

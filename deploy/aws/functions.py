@@ -15,6 +15,10 @@ from deploy.aws.credentials import Credentials
 from deploy.aws.database import Database
 from deploy.aws.network import Network, log_group
 
+# Half a minute until a database resumes that was paused for a day, five minutes for an answer with
+# a tool that takes longer, two for its memories.
+LIMIT = Duration.minutes(10)
+
 
 class Functions(Construct):
     """`url` answers ``POST /ask``; `migrated` is what has to run after the migration."""
@@ -48,9 +52,12 @@ class Functions(Construct):
             {**shared, "DATABASE_OWNER_SECRET": database.owner.secret_arn},
             (*served, database.owner),
         )
-        after, limit = [database.cluster], Duration.minutes(10)
         self.migrated = triggers.Trigger(
-            self, "Migrated", handler=migration, timeout=limit, execute_after=after
+            self,
+            "Migrated",
+            handler=migration,
+            timeout=LIMIT,
+            execute_after=[database.cluster],
         )
         ask = self._function("Ask", "deploy.aws.ask.handler", shared, served)
         self.migrated.execute_before(ask)
@@ -70,8 +77,7 @@ class Functions(Construct):
             architecture=lambda_.Architecture.ARM_64,
             code=self._code,
             handler=handler,
-            # A database that was paused for a day takes half a minute to resume.
-            timeout=Duration.minutes(5),
+            timeout=LIMIT,
             memory_size=1024,
             environment={**environment},
             log_group=log_group(self, f"{name}Logs"),

@@ -97,6 +97,22 @@ def test_ask_remembers_as_in_the_article(
     assert (status, "**AWS**" in general) == (200, False)
 
 
+def test_an_answer_is_returned_although_no_memory_can_be_formed(
+    on_lambda: pytest.MonkeyPatch, database: str, stand_in: Server
+) -> None:
+    """Its words stay, and the person's next call forms memories from them."""
+    _secret("login", _database(login_of(database)))
+    broken = {"endpoint": "responses", "kind": "formation", "status": 500, "times": -1}
+    stand_in.call("/_model/faults", broken)
+    try:
+        assert post(CLOUD)[0] == 200
+    finally:
+        stand_in.call("/_model/faults", method="DELETE")
+    assert owner_rows(database, "SELECT 1 FROM store") == []
+    assert post(TOPICS)[0] == 200
+    assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
+
+
 @pytest.mark.parametrize(
     ("prompt", "token", "status"), [("Hello", "wrong", 401), ("", TOKEN, 400), (7, TOKEN, 400)]
 )
