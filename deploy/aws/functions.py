@@ -1,4 +1,4 @@
-"""Two Lambda functions: the migration, which each deployment runs, and ``POST /ask``."""
+"""Lambda functions: the migration, which each deployment runs, ``POST /ask``, and the upkeep."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import Duration, triggers
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -21,7 +23,10 @@ LIMIT = Duration.minutes(10)
 
 
 class Functions(Construct):
-    """`url` answers ``POST /ask``; `migrated` is what has to run after the migration."""
+    """`url` answers ``POST /ask``; `migrated` is what has to run after the migration.
+
+    With `keeps_up` a third function does the upkeep once an hour, which a worker does otherwise.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class Functions(Construct):
         credentials: Credentials,
         package: Path,
         settings: Mapping[str, str],
+        keeps_up: bool,
     ) -> None:
         super().__init__(scope, name)
         self._network = network
@@ -61,6 +67,11 @@ class Functions(Construct):
         )
         ask = self._function("Ask", "deploy.aws.ask.handler", shared, served)
         self.migrated.execute_before(ask)
+        if keeps_up:
+            upkeep = self._function("Upkeep", "deploy.aws.ask.keep_up_handler", shared, served)
+            self.migrated.execute_before(upkeep)
+            hourly, run = events.Schedule.rate(Duration.hours(1)), targets.LambdaFunction(upkeep)
+            events.Rule(self, "Hourly", schedule=hourly, targets=[run])
         self.url = ask.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 
     def _function(

@@ -113,6 +113,18 @@ def test_an_answer_is_returned_although_no_memory_can_be_formed(
     assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
 
 
+def test_the_upkeep_deletes_what_is_past_its_retention(
+    on_lambda: pytest.MonkeyPatch, database: str
+) -> None:
+    """Without the service no worker does it: the function's hourly call does."""
+    _secret("login", _database(login_of(database)))
+    assert post(CLOUD)[0] == 200
+    old = "UPDATE messages SET begun_at = begun_at - interval '31 days' RETURNING question"
+    assert owner_rows(database, old)[0]["question"] != ""
+    ask.keep_up_handler({}, None)
+    assert owner_rows(database, "SELECT question FROM messages") == [{"question": ""}]
+
+
 @pytest.mark.parametrize(
     ("prompt", "token", "status"), [("Hello", "wrong", 401), ("", TOKEN, 400), (7, TOKEN, 400)]
 )
