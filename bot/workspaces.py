@@ -1,7 +1,8 @@
 """The `workspaces` table: which workspaces have the app, and the deletion of one that removed it.
 
 ``app_uninstalled`` ends the service at once; the rows are deleted after a grace period, unless the
-app is installed again. ``tokens_revoked`` ends it if Slack refuses the token, and deletes nothing.
+app is installed again. ``tokens_revoked`` ends it if Slack refuses the token. Either deletes the
+stored tokens, and the second nothing more.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ class Workspaces:
         left_at, purge_at = found[0]["left_at"], found[0]["purge_at"]
         what = "uninstalled the app" if purge_at else "revoked its bot token"
         return (
-            f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app,"
-            " set the new SLACK_BOT_TOKEN and restart."
+            f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app;"
+            " with SLACK_BOT_TOKEN also set the new token and restart."
         )
 
     async def with_message(self, body: Mapping[str, Any]) -> list[str]:

@@ -44,7 +44,7 @@ PATIENCE_SECONDS = 60.0
 """How long a job waits for Slack's rate limits in one call, where nothing else is said."""
 
 TURN_PATIENCE_SECONDS = 15.0
-"""The longest total wait of one turn for rate-limited reads of a thread or a file."""
+"""How long one call of a turn waits for rate limits, to read a page of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
 # A change of an installation by another process is seen here after this time.
