@@ -1,7 +1,8 @@
 """The `workspaces` table: which workspaces have the app, and the deletion of one that removed it.
 
 ``app_uninstalled`` ends the service at once; the rows are deleted after a grace period, unless the
-app is installed again. ``tokens_revoked`` ends it if Slack refuses the token, and deletes nothing.
+app is installed again. ``tokens_revoked`` ends it if Slack refuses the token. Either deletes the
+stored tokens, and the second nothing more.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import FindInstallation, Installation, Installations, error_code
-from bot.slack.messages import installation_team, mentions
+from bot.slack.client import FindInstallation, Installations, error_code
+from bot.slack.messages import Installation, installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement
 
@@ -39,6 +40,7 @@ def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Instal
         bot_user_id=str(answer.get("user_id") or ""),
         bot_id=answer.get("bot_id"),
         bot_token=bot_token,
+        enterprise_id=answer.get("enterprise_id"),
     )
 
 
@@ -81,8 +83,8 @@ class Workspaces:
         left_at, purge_at = found[0]["left_at"], found[0]["purge_at"]
         what = "uninstalled the app" if purge_at else "revoked its bot token"
         return (
-            f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app,"
-            " set the new SLACK_BOT_TOKEN and restart."
+            f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app;"
+            " with SLACK_BOT_TOKEN also set the new token and restart."
         )
 
     async def with_message(self, body: Mapping[str, Any]) -> list[str]:
@@ -172,10 +174,10 @@ async def token_accepted(
 
 
 async def purge_due(pool: Pool, days: int = 36_500) -> None:
-    """Delete what is due of each workspace that removed the app, or did so in the last `days`.
+    """Delete the rows of each workspace whose `purge_at` passed within the last `days`.
 
-    Each minute for a day, because work may have been under way; and of all at a start, which
-    Slack may refuse.
+    That is repeated each minute for a day, because work may have been under way; at a start it is
+    done however long ago it was, because no process may have run on that day.
     """
     for row in await execute_statement(
         pool,

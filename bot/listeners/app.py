@@ -35,9 +35,9 @@ from bot.pipeline.changes import follow_change
 from bot.slack.client import NotInstalled
 from bot.slack.messages import (
     UNREADABLE,
+    Installation,
     Message,
     author_key,
-    for_installation,
     found_message,
     installation_team,
     read_message,
@@ -192,29 +192,43 @@ async def store_event(app: App, body: dict[str, Any]) -> None:
     """Store an event for each installation that it is for.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again;
-    `NotInstalled` does not: the event is dropped. Slack sends an event of a shared channel once,
-    however many workspaces have the app.
+    `NotInstalled` does not: the event is dropped. An uninstall sends two events in any order, and
+    the first ends the installation, so no installation is looked up for them. Slack sends an event
+    of a channel that is shared with other organisations once, however many of them have the app,
+    and names any one of them. Source:
+    https://docs.slack.dev/reference/methods/apps.event.authorizations.list
     """
-    if not body.get("is_ext_shared_channel"):
-        await _store(app, body, await app.slack.bot_user_id(installation_team(body)))
+    if body["event"].get("type") in DEPARTURES:
+        await _left(app, body)
         return
-    for number, team in enumerate(await app.workspaces.with_message(body)):
+    if not body.get("is_ext_shared_channel"):
+        await _store(app, body, await app.slack.get(installation_team(body)))
+        return
+    for team in await app.workspaces.with_message(body):
         with suppress(NotInstalled):
-            bot_user_id = await app.slack.bot_user_id(team)
-            await _store(app, for_installation(body, team) if number else body, bot_user_id)
+            await _store(app, body, await app.slack.get(team))
 
 
-async def _store(app: App, body: dict[str, Any], bot_user_id: str) -> None:
-    """Store an event for one installation: of one that is gone only what says so."""
-    message, event = read_message(body, bot_user_id), body["event"]
+async def _store(app: App, body: dict[str, Any], installation: Installation) -> None:
+    """Store an event for one installation that is served."""
+    message = read_message(body, installation)
     if message is not None:
         await store_message(app, message)
-    elif _is_of_an_app(event):
+    elif _is_of_an_app(body["event"]):
         return
-    elif event.get("type") in DEPARTURES or await app.workspaces.serves(installation_team(body)):
-        await note_event(app, body)
+    elif await app.workspaces.serves(installation.team_id):
+        await note_event(app, body, installation)
     else:
         log.info("an event of a workspace that is not served was dropped")
+
+
+async def _left(app: App, body: Mapping[str, Any]) -> None:
+    """Record an uninstall, or that the bot's token was revoked."""
+    event, uninstalled = body["event"], body["event"]["type"] == "app_uninstalled"
+    if uninstalled or (event.get("tokens") or {}).get("bot"):
+        # In seconds since 1970, by Slack's clock.
+        at = float(body.get("event_time") or time.time())
+        await app.workspaces.left(installation_team(body), at, uninstalled=uninstalled)
 
 
 async def store_message(app: App, message: Message) -> bool:
@@ -239,24 +253,24 @@ def _is_of_an_app(event: Mapping[str, Any]) -> bool:
     return said and event.get("subtype") not in CONVERSATION_CHANGES
 
 
-async def note_event(app: App, body: Mapping[str, Any]) -> None:
+async def note_event(app: App, body: Mapping[str, Any], installation: Installation) -> None:
     """Take note of an ``event_callback`` that is no person's message."""
-    event = body["event"]
-    team, channel = installation_team(body), str(event.get("channel"))
+    event, team = body["event"], installation.team_id
+    channel, changed = str(event.get("channel")), partial(_message_changed, app, body, installation)
     match event.get("type"), event.get("subtype"):
         case "message", "message_changed":
             edited, before = event.get("message") or {}, event.get("previous_message") or {}
             # Slack leaves a tombstone in the place of a deleted message that has replies.
             if edited.get("subtype") == "tombstone":
-                await _message_changed(app, body, before or edited, None)
+                await changed(before or edited, None)
             # Slack also says so when it adds a preview to a link.
             elif before.get("text") != str(edited.get("text") or ""):
-                await _message_changed(app, body, before, edited)
+                await changed(before, edited)
         case "message", "message_deleted":
             before, ts = event.get("previous_message"), str(event.get("deleted_ts"))
             # Slack's reference shows this event without the message.
             before = before or {"thread_ts": await root_of(app.pool, team, channel, ts)}
-            await _message_changed(app, body, {**before, "ts": ts}, None)
+            await changed({**before, "ts": ts}, None)
         case "agent_session_stopped", _:
             await _stopped(app, event, team, channel)
         case "app_home_opened", _:
@@ -265,14 +279,8 @@ async def note_event(app: App, body: Mapping[str, Any]) -> None:
                 await publish_later(app.pool, app.queue, person)
         case "user_change", _:
             user = event.get("user") or {}
-            person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
-            await app.people.changed(person, user)
-        case "app_uninstalled" | "tokens_revoked" as kind, _:
-            uninstalled = kind == "app_uninstalled"
-            if uninstalled or (event.get("tokens") or {}).get("bot"):
-                # In seconds since 1970, by Slack's clock.
-                at = float(body.get("event_time") or time.time())
-                await app.workspaces.left(team, at, uninstalled=uninstalled)
+            key = user_key(user.get("id"), user.get("team_id"), installation)
+            await app.people.changed(Person(team, key), user)
         case "channel_id_changed", _:
             for name in ("old_channel_id", "new_channel_id"):
                 await app.audiences.invalidate(team, str(event.get(name)))
@@ -289,42 +297,37 @@ async def _stopped(app: App, event: Mapping[str, Any], team: str, channel: str) 
 
 
 async def _message_changed(
-    app: App, body: Mapping[str, Any], before: Mapping[str, Any], edited: Mapping[str, Any] | None
+    app: App,
+    body: Mapping[str, Any],
+    here: Installation,
+    before: Mapping[str, Any],
+    edited: Mapping[str, Any] | None,
 ) -> None:
     """Follow an edit or, without `edited`, a deletion of a message that was as `before`."""
-    team, event, inbox = installation_team(body), body["event"], app.inbox
+    event, inbox, shared = body["event"], app.inbox, bool(body.get("is_ext_shared_channel"))
     channel, event_id = str(event.get("channel")), str(body.get("event_id"))
     changed = before if edited is None else edited
     ts, text = str(changed.get("ts")), None if edited is None else str(edited.get("text") or "")
-    unknown = await _message(app, body, before)
+    unknown = found_message(before, here, channel_id=channel, is_shared=shared)
     if unknown is not None and time.time() - float(unknown.ts) <= _ON_ITS_WAY_SECONDS:
         if text is None:
             await inbox.store_withdrawn(unknown)
         else:
             await inbox.store(replace(unknown, text=text))
-    again = await _message(app, body, edited) if edited and "text" in before else None
+    again = None
+    if edited and "text" in before:
+        again = found_message(edited, here, channel_id=channel, is_shared=shared)
     await follow_change(
         app,
         MessageChange(
-            team_id=team,
+            team_id=here.team_id,
             channel_id=channel,
             ts=ts,
-            thread=thread_key(team, channel, str(changed.get("thread_ts") or ts)),
-            author=author_key(before, team, shared=bool(body.get("is_ext_shared_channel"))),
+            thread=thread_key(here.team_id, channel, str(changed.get("thread_ts") or ts)),
+            author=author_key(before, here, shared=shared),
             text=text,
             event_id=event_id,
             changed_ts=str(event.get("ts") or ""),
             again=again and replace(again, event_id=event_id),
         ),
-    )
-
-
-async def _message(app: App, body: Mapping[str, Any], found: Mapping[str, Any]) -> Message | None:
-    team = installation_team(body)
-    return found_message(
-        found,
-        team_id=team,
-        channel_id=str(body["event"].get("channel")),
-        bot_user_id=await app.slack.bot_user_id(team),
-        is_shared=bool(body.get("is_ext_shared_channel")),
     )

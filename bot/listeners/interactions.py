@@ -33,7 +33,7 @@ from bot.memories.clicks import (
 from bot.memories.home import show_home
 from bot.memories.panel import read_panel
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
-from bot.slack.messages import UNREADABLE, installation_team, plain, user_key
+from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.ui.blocks import Payload, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
@@ -86,15 +86,14 @@ class Request:
         return {"url": self.url, "where": self.position.value if self.position else ""}
 
 
-def person_of(body: Mapping[str, Any]) -> Person:
+def person_of(body: Mapping[str, Any], installation: Installation) -> Person:
     """Return who typed a command or clicked, from Slack's own ids.
 
     Raises `memory.InvalidNamespace` where one is missing.
     """
-    team, user = installation_team(body), body.get("user") or {}
-    enterprise = (body.get("enterprise") or {}).get("id")
-    key = user_key(body.get("user_id") or user.get("id"), user.get("team_id"), team, enterprise)
-    return Person(team, key)
+    user = body.get("user") or {}
+    key = user_key(body.get("user_id") or user.get("id"), user.get("team_id"), installation)
+    return Person(installation.team_id, key)
 
 
 class Interactions:
@@ -197,7 +196,8 @@ class Interactions:
             await self._show(request, click, result)
 
     async def _click(self, request: Request, value: str = "") -> Click:
-        person = person_of(request.body)
+        installation = await self._app.slack.get(installation_team(request.body))
+        person = person_of(request.body, installation)
         return Click(
             person=person,
             reader=await self._app.people.reader(person),

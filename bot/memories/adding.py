@@ -99,7 +99,7 @@ async def remember_message(
     off.
     """
     ts, person, reader = str(message.get("ts") or ""), click.person, click.reader
-    author = author_key(message, person.team_id, shared="user_team" in message)
+    author = author_key(message, await app.slack.get(person.team_id), shared="user_team" in message)
     if not (author == person.user_id and not message.get("bot_id") and ts and channel):
         return Done(line=reader.say("remember_not_own"))
     words = typed(str(message.get("text") or ""))

@@ -146,17 +146,11 @@ async def read(
     found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
     # A delivered event says whether its conversation is shared; one that is read does not.
     is_shared = bool(found) and (await app.audiences.look_up(team, channel)).shared
-    bot_user_id = await app.slack.bot_user_id(team)
+    installation = await app.slack.get(team)
     following = next_cursor(answer)
     later = [_reading(team, channel, thread, oldest, following)] if following else []
     for one in sorted(found, key=lambda one: float(one["ts"])):
-        message = found_message(
-            one,
-            team_id=team,
-            channel_id=channel,
-            bot_user_id=bot_user_id,
-            is_shared=is_shared,
-        )
+        message = found_message(one, installation, channel_id=channel, is_shared=is_shared)
         if message is not None:
             await app.inbox.store(message)
         addressed = is_direct(channel) or (message is not None and message.addressed)

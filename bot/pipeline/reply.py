@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
-ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
+ANSWER_SECONDS = 300.0  # until the last event of an answer's responses; a tool call is not cut off
 CHECK_SECONDS = 1.0
 
 

@@ -15,14 +15,16 @@ from bot.access import QuotaExceeded, admit
 from bot.conversation.inbox import ClaimedMessage, Interrupted
 from bot.locale import Reader, language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
-from bot.slack.messages import API_TEAM, Message, storable
+from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from bot.types import Task
 from memory import DM
 
 
 class _Call(BaseModel):
     user_id: str = Field(pattern=r"^[A-Z0-9]{1,64}$")
-    prompt: Annotated[str, AfterValidator(storable), Field(pattern=r"\S")]
+    prompt: Annotated[
+        str, AfterValidator(storable), Field(pattern=r"\S", max_length=MAX_CHARACTERS)
+    ]
 
 
 class _Collected:
@@ -103,7 +105,8 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
         sent = _Call.model_validate_json(body)
     except ValidationError:
         form = '{"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits'
-        raise web.HTTPBadRequest(text=f"Send JSON: {form}.\n") from None
+        limit = f"prompt has at most {MAX_CHARACTERS:,} characters"
+        raise web.HTTPBadRequest(text=f"Send JSON: {form}, {limit}.\n") from None
     return sent.user_id, sent.prompt
 
 

@@ -15,7 +15,6 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
-from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Installation as Installed
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
@@ -25,7 +24,8 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.problems import Problem
-from bot.slack.client import Installation, create_client
+from bot.slack.client import SLACK_FAULTS, create_client
+from bot.slack.messages import Installation
 from bot.workspaces import token_accepted
 from memory import Pool
 from memory.postgres import execute_statement, transaction
@@ -47,7 +47,8 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
     """
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
-        self._pool, self._one_rotates = pool, asyncio.Lock()
+        self._pool = pool
+        self._looked_up: dict[str, asyncio.Task[Installed | None]] = {}
         self._fernet = MultiFernet([Fernet(key) for key in settings.secret_keys()])
         secret = settings.slack_client_secret
         self.rotator = AsyncTokenRotator(
@@ -75,27 +76,35 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
 
         Raises `psycopg.OperationalError`, and `Problem` for a token of another key.
         """
-        # A refresh token is good once: a caller that is cancelled must not lose what it gave.
-        if (found := await asyncio.shield(asyncio.ensure_future(self._rotated(team_id)))) is None:
+        # A refresh token is good once: the callers of a team wait for the same task, and one that
+        # is cancelled does not lose what the token gave.
+        if (task := self._looked_up.get(team_id)) is None:
+            task = self._looked_up[team_id] = asyncio.create_task(self._rotated(team_id))
+            task.add_done_callback(lambda _: self._looked_up.pop(team_id))
+        if (found := await asyncio.shield(task)) is None:
             return None
-        user, token = str(found.bot_user_id), str(found.bot_token)
-        return Installation(team_id=team_id, bot_user_id=user, bot_id=found.bot_id, bot_token=token)
+        return Installation(
+            team_id=team_id,
+            bot_user_id=str(found.bot_user_id),
+            bot_id=found.bot_id,
+            bot_token=str(found.bot_token),
+            enterprise_id=found.enterprise_id,
+        )
 
     async def _rotated(self, team_id: str) -> Installed | None:
         """Rotate a token that ends within two hours; until then the old one works, too."""
-        async with self._one_rotates:
-            if (before := await self._stored(team_id)) is None:
-                return None
-            try:
-                after = await self.rotator.perform_token_rotation(installation=before)
-            except (SlackTokenRotationError, OSError, TimeoutError) as error:
-                after = await self._stored(team_id)  # perhaps another process rotated it
-                if after is not None and after.bot_token == before.bot_token:
-                    log.warning("workspace %s has no new token: %s", team_id, fault(error))
-                return after
-            if after is not None:
-                await execute_statement(self._pool, _STORE, (self._encrypted(after), team_id))
-            return after or before
+        if (before := await self._stored(team_id)) is None:
+            return None
+        try:
+            after = await self.rotator.perform_token_rotation(installation=before)
+        except SLACK_FAULTS as error:
+            after = await self._stored(team_id)  # perhaps another process rotated it
+            if after is not None and after.bot_token == before.bot_token:
+                log.warning("workspace %s has no new token: %s", team_id, fault(error))
+            return after
+        if after is not None:
+            await execute_statement(self._pool, _STORE, (self._encrypted(after), team_id))
+        return after or before
 
     async def _stored(self, team_id: str) -> Installed | None:
         for row in await execute_statement(self._pool, _STORED, (team_id,)):

@@ -28,7 +28,8 @@ from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
-from bot.slack.client import Installation, Installations, create_session
+from bot.slack.client import Installations, create_session
+from bot.slack.messages import Installation
 from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
 from memory import (
     Embedder,
@@ -132,7 +133,8 @@ async def connected(
 ) -> AsyncIterator[Wiring]:
     """Open and check all of it, and close it afterwards; create the objects of the application.
 
-    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. Raises what
+    First it deletes what is due of workspaces that removed the app. Slack is asked which workspace
+    SLACK_BOT_TOKEN is of, unless `installation` says so. Raises what
     `bot.runtime.problems.explained` explains.
     """
     several = settings.slack_client_id is not None
@@ -142,6 +144,8 @@ async def connected(
         model = await stack.enter_async_context(create_openai_client(settings))
         space = await embedding_space(model, settings.embedding_model)
         pool = await stack.enter_async_context(open_pool(conninfo, space, size=POOL_SIZE))
+        # Slack may refuse the token of a workspace that removed the app, and then no job would run.
+        await purge_due(pool)
         session = await stack.enter_async_context(create_session())
         store = None
         if several:
@@ -149,21 +153,14 @@ async def connected(
             for team in await store.teams():
                 await store.find(team)
         elif installation is None:
-            installation = await _identify(settings, pool)
+            answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
+            installation = installation_from(answer, token(settings, BOT_TOKEN))
+            async with transaction(pool) as connection:
+                await token_accepted(connection, installation.team_id, installation.bot_user_id)
         find = store.find if store else only(installation)
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
         dependencies = create_turn_dependencies(settings, model, space, pool, slack)
         yield Wiring(turn_dependencies=dependencies, installation=installation, store=store)
-
-
-async def _identify(settings: Settings, pool: Pool) -> Installation:
-    # Slack may refuse the token of a workspace that removed the app, and then no job would run.
-    await purge_due(pool)
-    answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
-    installation = installation_from(answer, token(settings, BOT_TOKEN))
-    async with transaction(pool) as connection:
-        await token_accepted(connection, installation.team_id, installation.bot_user_id)
-    return installation
 
 
 async def database_problem(app: App) -> str | None:

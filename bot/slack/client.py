@@ -11,7 +11,6 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -21,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.slack.messages import API_TEAM, received, slack_user
+from bot.slack.messages import API_TEAM, Installation, received, slack_user
 from memory.metrics import count, step
 from memory.store import MessageKey
 
@@ -45,7 +44,7 @@ PATIENCE_SECONDS = 60.0
 """How long a job waits for Slack's rate limits in one call, where nothing else is said."""
 
 TURN_PATIENCE_SECONDS = 15.0
-"""The longest total wait of one turn for rate-limited reads of a thread or a file."""
+"""How long one call of a turn waits for rate limits, to read a page of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
 # A change of an installation by another process is seen here after this time.
@@ -194,16 +193,6 @@ class RateLimits:
                 refused = self.note(team_id, method, error)
                 if not refused or waited + self.wait(team_id, method) > seconds:
                     raise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
-    """The app in one workspace."""
-
-    team_id: str
-    bot_user_id: str
-    bot_id: str | None = None
-    bot_token: str = field(default="", repr=False)
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]

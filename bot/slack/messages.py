@@ -88,6 +88,17 @@ def split_thread_key(thread: str) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to."""
+
+    team_id: str
+    bot_user_id: str
+    bot_id: str | None = None
+    bot_token: str = field(default="", repr=False)
+    enterprise_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message a person wrote, with everything from Slack's own envelope.
 
@@ -142,12 +153,7 @@ def is_direct(channel_id: str) -> bool:
 
 
 def found_message(
-    found: Mapping[str, Any],
-    *,
-    team_id: str,
-    channel_id: str,
-    bot_user_id: str,
-    is_shared: bool,
+    found: Mapping[str, Any], installation: Installation, *, channel_id: str, is_shared: bool
 ) -> Message | None:
     """Return a message of a conversation's history as `read_message` does that of an event.
 
@@ -157,12 +163,12 @@ def found_message(
     event = {"type": "message", **received(found), "channel": channel_id, "channel_type": kind}
     body = {
         "event_id": f"{channel_id}.{found.get('ts')}",
-        "team_id": team_id,
+        "team_id": installation.team_id,
         "is_ext_shared_channel": is_shared,
         "event": event,
     }
     try:
-        return read_message(body, bot_user_id)
+        return read_message(body, installation)
     except InvalidNamespace:
         return None
 
@@ -181,16 +187,17 @@ def installation_team(body: Mapping[str, Any]) -> str:
     return str(installed or named or "")
 
 
-def user_key(user: object, home: object, team_id: str, enterprise: object = None) -> str:
-    """Return the id under which a person's rows are kept in a workspace.
+def user_key(user: object, home: object, installation: Installation) -> str:
+    """Return the id under which a person's rows are kept in the workspace of an installation.
 
     That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only. In a workspace of an `enterprise`
+    ``U1-T2``. Slack's ids are unique within an organisation only. In a workspace of an enterprise
     a `home` that is no enterprise may be another of its workspaces: people from there have the
     plain id. Source: https://docs.slack.dev/apis/slack-connect
     """
-    home, own = str(home or ""), (team_id, enterprise)
-    same = not home or home in own or (enterprise and not home.startswith("E"))
+    home, enterprise = str(home or ""), installation.enterprise_id
+    same = home in ("", installation.team_id, enterprise)
+    same = same or bool(enterprise and not home.startswith("E"))
     return str(user or "") if same else f"{user}-{home}"
 
 
@@ -199,25 +206,13 @@ def slack_user(user_id: str) -> str:
     return user_id.partition("-")[0]
 
 
-def author_key(
-    message: Mapping[str, Any], team_id: str, *, shared: bool, enterprise: object = None
-) -> str:
+def author_key(message: Mapping[str, Any], installation: Installation, *, shared: bool) -> str:
     """Return the `user_key` of who wrote one of Slack's messages, maybe in a `shared` channel."""
     home = (message.get("user_team") or message.get("team")) if shared else None
-    return user_key(message.get("user"), home, team_id, enterprise)
+    return user_key(message.get("user"), home, installation)
 
 
-def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:
-    """Return an event as if Slack had sent it for this workspace.
-
-    Slack sends an event of a channel that is shared with other organisations once, however many of
-    them have the app, and names any one of them. Source:
-    https://docs.slack.dev/reference/methods/apps.event.authorizations.list
-    """
-    return {**body, "authorizations": [{"team_id": team_id, "is_bot": True}]}
-
-
-def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
+def read_message(body: Mapping[str, Any], installation: Installation) -> Message | None:
     """Return the message of an ``event_callback``; None unless a person wrote it, maybe to the bot.
 
     None are messages of bots and of the app itself, joins, edits and other subtypes. So are channel
@@ -226,9 +221,9 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     `InvalidNamespace` when Slack's envelope lacks the ids a memory is stored under.
     """
     event = body.get("event") or {}
-    if not _is_by_person(event, bot_user_id):
+    if not _is_by_person(event, installation.bot_user_id):
         return None
-    message = _message_of(body, event, bot_user_id)
+    message = _message_of(body, event, installation)
     among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
     if not message.addressed and (message.opens_thread or among_themselves):
         return None
@@ -251,26 +246,27 @@ def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
     return (event.get("user") or "") not in ("", "USLACK", "USLACKBOT", bot_user_id)
 
 
-def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: str) -> Message:
+def _message_of(
+    body: Mapping[str, Any], event: Mapping[str, Any], installation: Installation
+) -> Message:
     text = str(event.get("text") or "")
     ts = str(event.get("ts") or "")
     is_dm = event.get("channel_type") == "im"
     shared = bool(body.get("is_ext_shared_channel"))
     # In a shared channel the bot of another workspace may be meant.
     called = event["type"] == "app_mention" and not shared
-    team_id, first = installation_team(body), (body.get("authorizations") or [body])[0]
     forwarded, files = attached_to(event)
     return Message(
         event_id=str(body.get("event_id") or ""),
-        team_id=team_id,
-        user_id=author_key(event, team_id, shared=shared, enterprise=first.get("enterprise_id")),
+        team_id=installation.team_id,
+        user_id=author_key(event, installation, shared=shared),
         user_team_id=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
         channel_id=str(event.get("channel") or ""),
         ts=ts,
         thread_ts=str(event.get("thread_ts") or ts),
         text=text,
         audience=DM if is_dm and not shared else None,
-        addressed=is_dm or called or bot_user_id in mentions(text),
+        addressed=is_dm or called or installation.bot_user_id in mentions(text),
         files=files,
         forwarded=forwarded,
         is_shared=shared,

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
 from aiohttp import web
 
 from bot.config import Settings
+from bot.logs import fault
 from bot.pipeline.formation import form_memories
+from bot.pipeline.turn import TurnDependencies
 from bot.runtime.ask import answer, read_call
+from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import connected
-from bot.slack.client import Installation
-from bot.slack.messages import API_TEAM
+from bot.slack.messages import API_TEAM, Installation
 from deploy.aws.secrets import read_settings
-from memory import DM
+from memory import DM, EmbeddingsUnavailable, FormationUnavailable
 
+log = logging.getLogger(__name__)
+
+FORMATION_SECONDS = 120.0
 _settings = cache(read_settings)
+
+
+def keep_up_handler(event: object, context: object) -> None:
+    """Delete what has expired or is past its retention, as a worker of the service does."""
+    del event, context
+    asyncio.run(_keep_up(_settings()))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
 
+    If no memory is formed within two minutes, the answer is returned all the same: the words stay,
+    and the person's next call forms memories from them. `LIMIT` of `functions` is longer than both.
     Everything is opened for the call and closed after it, so that Aurora can pause.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
@@ -44,13 +60,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"statusCode": status, "headers": headers, "body": text}
 
 
-async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
+@asynccontextmanager
+async def _dependencies(settings: Settings) -> AsyncIterator[TurnDependencies]:
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     installation = Installation(team_id=API_TEAM, bot_user_id="")
     async with connected(settings, url, installation=installation) as wiring:
-        app = wiring.turn_dependencies.app
-        await app.queue.open()
-        text = await answer(wiring.turn_dependencies, user_id, prompt)
+        await wiring.turn_dependencies.app.queue.open()
+        yield wiring.turn_dependencies
+
+
+async def _keep_up(settings: Settings) -> None:
+    async with _dependencies(settings) as dependencies:
+        await keep_up(dependencies.app, timestamp=0)
+
+
+async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
+    async with _dependencies(settings) as dependencies:
+        text = await answer(dependencies, user_id, prompt)
         if settings.formation != "off":
-            await form_memories(app, API_TEAM, user_id, DM)
+            try:
+                async with asyncio.timeout(FORMATION_SECONDS):
+                    await form_memories(dependencies.app, API_TEAM, user_id, DM)
+            except (EmbeddingsUnavailable, FormationUnavailable, TimeoutError) as error:
+                log.warning("no memory was formed after an answer: %s", fault(error))
         return text

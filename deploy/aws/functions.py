@@ -1,4 +1,4 @@
-"""Two Lambda functions: the migration, which each deployment runs, and ``POST /ask``."""
+"""Lambda functions: the migration, which each deployment runs, ``POST /ask``, and the upkeep."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import Duration, triggers
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -15,9 +17,16 @@ from deploy.aws.credentials import Credentials
 from deploy.aws.database import Database
 from deploy.aws.network import Network, log_group
 
+# Half a minute until a database resumes that was paused for a day, five minutes for an answer with
+# a tool that takes longer, two for its memories.
+LIMIT = Duration.minutes(10)
+
 
 class Functions(Construct):
-    """`url` answers ``POST /ask``; `migrated` is what has to run after the migration."""
+    """`url` answers ``POST /ask``; `migrated` is what has to run after the migration.
+
+    With `keeps_up` a third function does the upkeep once an hour, which a worker does otherwise.
+    """
 
     def __init__(
         self,
@@ -29,6 +38,7 @@ class Functions(Construct):
         credentials: Credentials,
         package: Path,
         settings: Mapping[str, str],
+        keeps_up: bool,
     ) -> None:
         super().__init__(scope, name)
         self._network = network
@@ -48,12 +58,20 @@ class Functions(Construct):
             {**shared, "DATABASE_OWNER_SECRET": database.owner.secret_arn},
             (*served, database.owner),
         )
-        after, limit = [database.cluster], Duration.minutes(10)
         self.migrated = triggers.Trigger(
-            self, "Migrated", handler=migration, timeout=limit, execute_after=after
+            self,
+            "Migrated",
+            handler=migration,
+            timeout=LIMIT,
+            execute_after=[database.cluster],
         )
         ask = self._function("Ask", "deploy.aws.ask.handler", shared, served)
         self.migrated.execute_before(ask)
+        if keeps_up:
+            upkeep = self._function("Upkeep", "deploy.aws.ask.keep_up_handler", shared, served)
+            self.migrated.execute_before(upkeep)
+            hourly, run = events.Schedule.rate(Duration.hours(1)), targets.LambdaFunction(upkeep)
+            events.Rule(self, "Hourly", schedule=hourly, targets=[run])
         self.url = ask.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 
     def _function(
@@ -70,8 +88,7 @@ class Functions(Construct):
             architecture=lambda_.Architecture.ARM_64,
             code=self._code,
             handler=handler,
-            # A database that was paused for a day takes half a minute to resume.
-            timeout=Duration.minutes(5),
+            timeout=LIMIT,
             memory_size=1024,
             environment={**environment},
             log_group=log_group(self, f"{name}Logs"),

@@ -82,6 +82,7 @@ class KiokuStack(Stack):
             credentials=credentials,
             package=package,
             settings=choices.settings,
+            keeps_up=not choices.slack,
         )
         outputs = {
             "Url": functions.url.url,

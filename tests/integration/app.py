@@ -36,7 +36,7 @@ from bot.runtime.http import create_web_app
 from bot.runtime.wiring import create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
-from bot.slack.messages import Message
+from bot.slack.messages import Message, installation_team
 from bot.ui.panel import Click, Content, Done
 from bot.ui.positions import Position
 from bot.workspaces import installation_from, only
@@ -84,7 +84,8 @@ class App:
 
     async def note(self, event: dict[str, Any]) -> None:
         """Take note of an event that is no message of a person's."""
-        await note_event(self.wiring.app, event)
+        here = await self.wiring.app.slack.get(installation_team(event))
+        await note_event(self.wiring.app, event, here)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import Installation, Installations, create_client
-from bot.slack.messages import Message
+from bot.slack.client import Installations, create_client
+from bot.slack.messages import Installation, Message
 from memory import DM
 from tests.conftest import Server
 from tests.loopback import call

@@ -10,7 +10,7 @@ import pytest
 
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, Attachments
-from bot.slack.messages import Message, found_message
+from bot.slack.messages import Installation, Message, found_message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -44,9 +44,8 @@ def written(app: App, place: PersonThread, ts: str) -> Message:
     """Return a message as the app reads it."""
     message = found_message(
         posted(app, place, ts),
-        team_id=app.slack.team_id,
+        Installation(team_id=app.slack.team_id, bot_user_id="UBOT"),
         channel_id=place.channel,
-        bot_user_id="UBOT",
         is_shared=False,
     )
     assert message is not None

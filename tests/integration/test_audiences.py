@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
+from bot.listeners.app import store_event
 from bot.listeners.interactions import person_of
 from bot.locale import Reader
+from bot.slack.client import Installations
 from bot.slack.messages import read_message
 from bot.ui.panel import Content, panel
 from bot.ui.positions import Position
+from bot.workspaces import only
 from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
+from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 from tests.memories import put_memory
 
@@ -211,7 +215,8 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
         "is_ext_shared_channel": True,
         "event": event,
     }
-    foreign = read_message(body, app.slack.bot_user_id)
+    here = await app.wiring.app.slack.get(app.slack.team_id)
+    foreign = read_message(body, here)
     assert foreign is not None
     assert await app.inbox.store(foreign)
     await app.answering.drain(foreign.thread)
@@ -222,5 +227,28 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
     assert streamed["args"].get("recipient_user_id", place.user) == place.user
     user, team = {"id": place.user}, {"id": app.slack.team_id}
     for home_team, person in ((home, foreign.person), (app.slack.team_id, local.person)):
-        assert person_of({"user": {**user, "team_id": home_team}, "team": team}) == person
-    assert person_of({"user_id": place.user, "team_id": app.slack.team_id}) == local.person
+        assert person_of({"user": {**user, "team_id": home_team}, "team": team}, here) == person
+    assert person_of({"user_id": place.user, "team_id": app.slack.team_id}, here) == local.person
+
+
+@pytest.mark.failed_calls(
+    "chat.startStream: team_not_found", because="The playground has no enterprise."
+)
+async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
+    """A message and its edit are of one person: the enterprise is known of the installation."""
+    place, wired = app.slack.place(channel="connect"), app.wiring.app
+    here = replace(await wired.slack.get(app.slack.team_id), enterprise_id="E1")
+    grid = replace(wired, slack=Installations(only(here), base_url=wired.slack.base_url))
+    body = {"type": "event_callback", "team_id": here.team_id, "is_ext_shared_channel": True}
+    said = {"type": "message", "channel": place.channel, "user": place.user, "user_team": "E1"}
+    said |= {"ts": place.root, "text": f"<@{here.bot_user_id}> I love ramen"}
+    await store_event(grid, {**body, "event_id": "Ev1", "event": said})
+    [row] = app.rows("SELECT user_id, thread FROM messages")
+    assert row["user_id"] == place.user
+    await app.answering.drain(row["thread"])
+    await app.off(place)
+    edit = {"type": "message", "subtype": "message_changed", "channel": place.channel, "ts": LATER}
+    now = {"message": {**said, "text": f"{said['text']} and natto"}, "previous_message": said}
+    await store_event(grid, {**body, "event_id": "Ev2", "event": {**edit, **now}})
+    [row] = app.rows("SELECT question, words FROM messages")
+    assert "natto" not in f"{row}"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.listeners.interactions import person_of
+from bot.slack.messages import Installation
 from memory import InvalidNamespace
 from tests.databases import owner_rows
 from tests.integration.app import App, MakeApp, receiving
@@ -116,8 +117,10 @@ async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
     assert await ann.foods() == ["ramen"]
 
 
-@pytest.mark.parametrize("body", [{}, {"user_id": "U1"}, {"team_id": "T1"}, {"user": {}}])
-def test_a_request_without_both_ids_is_refused(body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("team", "body"), [("", {}), ("", {"user_id": "U1"}), ("T1", {}), ("T1", {"user": {}})]
+)
+def test_a_request_without_both_ids_is_refused(team: str, body: dict[str, Any]) -> None:
     """Without both ids nobody's memories are touched."""
     with pytest.raises(InvalidNamespace):
-        person_of(body)
+        person_of(body, Installation(team_id=team, bot_user_id="UBOT"))

@@ -180,6 +180,16 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
     assert owner.dump(GONE) == before
 
 
+async def test_the_events_of_an_uninstall_count_in_either_order(app: App) -> None:
+    """The first ends the installation, so that the second is of a workspace without one."""
+    events = ("tokens_revoked", "app_uninstalled")
+    for team, sent in ((GONE, events), (OTHER, events[::-1])):
+        for kind in sent:
+            await app.deliver({"type": kind, "tokens": {"bot": [BOT]}}, team_id=team)
+    due = app.rows("SELECT team_id FROM workspaces WHERE purge_at IS NOT NULL ORDER BY team_id")
+    assert [row["team_id"] for row in due] == [GONE, OTHER]
+
+
 async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
     """What waited when it left is neither answered nor kept; what comes later is not stored."""
     place = app.slack.place()

@@ -410,15 +410,59 @@ async def test_a_rotation_that_slack_refuses_changes_nothing(
     assert "xoxe" not in caplog.text
 
 
+@pytest.mark.parametrize("how", [{"drop": "before"}, {"drop": "after"}, {"status": 502}], ids=str)
+async def test_a_rotation_that_fails_leaves_the_token_that_works(
+    slack: Slack, pool: Pool, how: dict[str, Any]
+) -> None:
+    """A lost connection and a proxy's error are no reason to answer nobody."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    token = await saved(store, await granted(slack, team, seconds=3_600))
+    slack.call(team, "faults", {"method": "oauth.v2.access", "times": 1, **how})
+    found = await store.find(team)
+    assert found is not None
+    assert found.bot_token == token
+
+
+async def test_a_rotation_that_hangs_holds_up_no_other_workspace(slack: Slack, pool: Pool) -> None:
+    """Each team's token is looked up by itself, and what waits for one makes one call."""
+    one, two = slack.teams
+    store = store_over(slack, pool)
+    other = await saved(store, await granted(slack, one))
+    await saved(store, await granted(slack, two, seconds=3_600))
+    fault = {"method": "oauth.v2.access", "status": 503, "delay_ms": 3_600_000, "times": 1}
+    slack.call(two, "faults", fault)
+    hanging = [asyncio.create_task(store.find(two)) for _ in range(2)]
+    try:
+        await until(lambda: slack.calls("oauth.v2.access")[-1]["outcome"] != "ok")
+        found = await store.find(one)
+        assert found is not None
+        assert found.bot_token == other
+        assert not any(task.done() for task in hanging)
+    finally:
+        for task in hanging:
+            task.cancel()
+
+
 async def test_a_key_that_does_not_decrypt_ends_the_start(
     slack: Slack, stand_in: Server, database: str, pool: Pool
 ) -> None:
-    """With the old key behind the new one everything can be read."""
+    """With the old key behind the new one everything can be read.
+
+    Rows that were due while no process ran are deleted by any start, also one that ends so.
+    """
     team = slack.teams[1]
     token = await saved(store_over(slack, pool, KEYS[0]), await granted(slack, team))
+    owner_rows(
+        database,
+        "WITH gone AS (INSERT INTO workspaces (team_id, left_at, purge_at)"
+        " VALUES ('TGONE', now() - interval '3 days', now() - interval '2 days'))"
+        " INSERT INTO listening (team_id, heard_at) VALUES ('TGONE', now()) RETURNING 1",
+    )
     with pytest.raises(Problem, match="KIOKU_SECRET_KEY does not decrypt"):
         async with running(slack, stand_in, database, secret_key=SecretStr(KEYS[1])):
             pass
+    assert owner_rows(database, "SELECT 1 FROM listening WHERE team_id = 'TGONE'") == []
     found = await store_over(slack, pool, KEYS[1], KEYS[0]).find(team)
     assert found is not None
     assert found.bot_token == token

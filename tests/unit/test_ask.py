@@ -58,7 +58,7 @@ def test_wrong_user_id_is_refused(user_id: Any) -> None:
     assert refusal(body=json.dumps({"user_id": user_id, "prompt": "hello"})) == 400
 
 
-@pytest.mark.parametrize("prompt", [None, 7, "", "  ", "\x00"])
+@pytest.mark.parametrize("prompt", [None, 7, "", "  ", "\x00", "a" * 40_001])
 def test_wrong_prompt_is_refused(prompt: Any) -> None:
-    """A prompt has a character that can be stored."""
+    """A prompt has a character that can be stored, and no more than a message of Slack's."""
     assert refusal(body=json.dumps({"user_id": "MZ0001", "prompt": prompt})) == 400

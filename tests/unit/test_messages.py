@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.slack.messages import Message, installation_team, read_message, slack_user
+from bot.slack.messages import Installation, Message, installation_team, read_message, slack_user
 from memory import DM, InvalidNamespace, Person
 
 BOT = "UBOT"
+HERE = Installation(team_id="T1", bot_user_id=BOT)
 
 
 def body(event: dict[str, Any], **envelope: Any) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def in_channel(**event: Any) -> dict[str, Any]:
 
 def read(event: dict[str, Any], **envelope: Any) -> Message:
     """Read an event that is a message to the bot."""
-    message = read_message(body(event, **envelope), BOT)
+    message = read_message(body(event, **envelope), HERE)
     assert message is not None
     return message
 
@@ -89,7 +91,7 @@ UNREAD = [
 )
 def test_what_is_no_message_to_the_bot(event: dict[str, Any]) -> None:
     """Bots, the app itself, edits, joins and talk among others are nobody's question."""
-    assert read_message(body(event), BOT) is None
+    assert read_message(body(event), HERE) is None
 
 
 @pytest.mark.parametrize("subtype", ["file_share", "thread_broadcast", "me_message"])
@@ -120,7 +122,7 @@ def test_a_reply_in_a_thread_may_be_meant() -> None:
 def test_a_reply_that_calls_a_group_is_not_meant(text: str) -> None:
     """What opens by calling a group or everybody is for people; further on it may be meant."""
     thread = {"thread_ts": "1600000000.000100"}
-    assert read_message(body(in_channel(text=text, **thread)), BOT) is None
+    assert read_message(body(in_channel(text=text, **thread)), HERE) is None
     assert read(in_channel(text=f"tell me about {text}", **thread)).addressed is False
 
 
@@ -132,27 +134,28 @@ def test_a_shared_direct_message_is_of_unknown_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "envelope", "user"),
+    ("event", "shared", "enterprise", "user"),
     [
-        ({"user_team": "T7"}, {}, "U1-T7"),
-        ({"team": "T7"}, {}, "U1-T7"),
-        ({"user_team": "T2"}, {}, "U1"),
-        ({"team": "T7"}, {"is_ext_shared_channel": False}, "U1"),
-        ({"user_team": "E1"}, {"authorizations": [{"team_id": "T2", "enterprise_id": "E1"}]}, "U1"),
-        (
-            {"user_team": "E7"},
-            {"authorizations": [{"team_id": "T2", "enterprise_id": "E1"}]},
-            "U1-E7",
-        ),
+        ({"user_team": "T7"}, True, None, "U1-T7"),
+        ({"team": "T7"}, True, None, "U1-T7"),
+        ({"user_team": "T1"}, True, None, "U1"),
+        ({"team": "T7"}, False, None, "U1"),
+        ({"user_team": "E1"}, True, "E1", "U1"),
+        ({"user_team": "T7"}, True, "E1", "U1"),
+        ({"user_team": "E7"}, True, "E1", "U1-E7"),
     ],
 )
 def test_a_person_of_another_organisation_has_a_key_of_their_own(
-    event: dict[str, Any], envelope: dict[str, Any], user: str
+    event: dict[str, Any], shared: bool, enterprise: str | None, user: str
 ) -> None:
-    """Slack's id with the home team, where it differs; the installation's team stays the first."""
-    shared = {"authorizations": [{"team_id": "T2"}], "team_id": "T3", "is_ext_shared_channel": True}
-    message = read(dm(**event), **{**shared, **envelope})
-    assert message.person == Person("T2", user)
+    """Slack's id with the home team, where it differs; the installation's team stays the first.
+
+    The installation alone says of which enterprise it is: no event, message or request need.
+    """
+    here = replace(HERE, enterprise_id=enterprise)
+    message = read_message(body(dm(**event), team_id="T3", is_ext_shared_channel=shared), here)
+    assert message is not None
+    assert message.person == Person("T1", user)
     assert slack_user(message.user_id) == "U1"
     assert message.user_team_id == (event.get("user_team") or event.get("team"))
 
@@ -176,21 +179,23 @@ def test_installation_team(envelope: dict[str, Any], team: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "envelope"),
+    ("event", "envelope", "installed"),
     [
-        (dm(), {"team_id": ""}),
-        (dm(), {"team_id": "t1"}),
-        (dm(user="u_1"), {}),
-        (dm(user="U%"), {}),
-        (dm(), {"event_id": ""}),
-        (dm(ts=""), {}),
-        (dm(channel=""), {}),
+        (dm(), {}, {"team_id": ""}),
+        (dm(), {}, {"team_id": "t1"}),
+        (dm(user="u_1"), {}, {}),
+        (dm(user="U%"), {}, {}),
+        (dm(), {"event_id": ""}, {}),
+        (dm(ts=""), {}, {}),
+        (dm(channel=""), {}, {}),
     ],
 )
-def test_missing_ids_are_refused(event: dict[str, Any], envelope: dict[str, Any]) -> None:
+def test_missing_ids_are_refused(
+    event: dict[str, Any], envelope: dict[str, Any], installed: dict[str, str]
+) -> None:
     """A message without the ids it is kept under is an error, not somebody's message."""
     with pytest.raises(InvalidNamespace):
-        read_message(body(event, **envelope), BOT)
+        read_message(body(event, **envelope), replace(HERE, **installed))
 
 
 def test_a_message_without_words_is_read() -> None:

@@ -97,6 +97,34 @@ def test_ask_remembers_as_in_the_article(
     assert (status, "**AWS**" in general) == (200, False)
 
 
+def test_an_answer_is_returned_although_no_memory_can_be_formed(
+    on_lambda: pytest.MonkeyPatch, database: str, stand_in: Server
+) -> None:
+    """Its words stay, and the person's next call forms memories from them."""
+    _secret("login", _database(login_of(database)))
+    broken = {"endpoint": "responses", "kind": "formation", "status": 500, "times": -1}
+    stand_in.call("/_model/faults", broken)
+    try:
+        assert post(CLOUD)[0] == 200
+    finally:
+        stand_in.call("/_model/faults", method="DELETE")
+    assert owner_rows(database, "SELECT 1 FROM store") == []
+    assert post(TOPICS)[0] == 200
+    assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
+
+
+def test_the_upkeep_deletes_what_is_past_its_retention(
+    on_lambda: pytest.MonkeyPatch, database: str
+) -> None:
+    """Without the service no worker does it: the function's hourly call does."""
+    _secret("login", _database(login_of(database)))
+    assert post(CLOUD)[0] == 200
+    old = "UPDATE messages SET begun_at = begun_at - interval '31 days' RETURNING question"
+    assert owner_rows(database, old)[0]["question"] != ""
+    ask.keep_up_handler({}, None)
+    assert owner_rows(database, "SELECT question FROM messages") == [{"question": ""}]
+
+
 @pytest.mark.parametrize(
     ("prompt", "token", "status"), [("Hello", "wrong", 401), ("", TOKEN, 400), (7, TOKEN, 400)]
 )

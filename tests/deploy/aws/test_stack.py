@@ -157,6 +157,11 @@ def test_slack_is_served_by_one_task_without_rights(template: Template, other: T
     role = task["TaskRoleArn"]["Fn::GetAtt"][0]
     assert role not in json.dumps(template.all("AWS::IAM::Policy"))
     assert other.all("AWS::ECS::Service") == []
+    # Nothing but a worker of the service, or a call each hour, deletes what has expired.
+    assert template.all("AWS::Events::Rule") == []
+    rule, upkeep = other.one("AWS::Events::Rule"), "deploy.aws.ask.keep_up_handler"
+    assert rule["ScheduleExpression"] == "rate(1 hour)"
+    assert other.function(upkeep)["Timeout"] == 600
 
 
 @pytest.mark.parametrize(
