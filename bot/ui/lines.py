@@ -59,11 +59,11 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
 
 def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
     """Return a promise: to whom, until when, and what became of it."""
-    line = what
-    if to := content.get("to"):
-        line = reader.say("promise_to", what=line, who=to)
+    details = [reader.say("promise_to", who=to)] if (to := content.get("to")) else []
     if due := due_of(content):
-        line = reader.say("promise_by", what=line, when=due_line(reader, due))
+        details.append(reader.say("promise_by", when=due_line(reader, due)))
+    listed = reader.say("listed").join(details)
+    line = reader.say("detailed", what=what, details=listed) if details else what
     state = content.get("state")
     return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
 

@@ -27,7 +27,8 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
 WEEKLY |= {"description": "every week"}
-NOON_OF_2020 = {"promise": "slides", "due": "2020-11-27", "due_time": "12:00", "state": "open"}
+TO_MIA = {"promise": "notes", "to": "Mia", "state": "open"}
+NOON_OF_2020 = {**TO_MIA, "due": "2020-11-27", "due_time": "12:00"}
 STORY = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
 
 
@@ -55,8 +56,9 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
             "Rewrite (client: Acme, people on it: 3)",
         ),
         ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
-        ("en", "Promise", NOON_OF_2020, "Promised: slides, by Fri, Nov 27, 2020, 12:00 PM"),
-        ("ja", "Promise", NOON_OF_2020, "約束：slides（期日：2020年11月27日(金)12:00）"),
+        ("en", "Promise", NOON_OF_2020, "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)"),
+        ("ja", "Promise", NOON_OF_2020, "約束：notes（Miaさんへ、期日：2020年11月27日(金)12:00）"),
+        ("ja", "Promise", TO_MIA, "約束：notes（Miaさんへ）"),
     ],
 )
 def test_a_memory_is_described_in_one_plain_line(
