@@ -153,7 +153,7 @@ async def _promise(app: App, click: Click) -> Done:
     }
     content = {**memory.content, **changed[what]}
     # The message stays its only source: when that is deleted, the promise is, too.
-    source = memory.sources[-1] if memory.sources else {"kind": "command", "evidence": ""}
+    source = {"kind": "command", "evidence": ""}
     made = await edit_memory(
         app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
     )
@@ -280,8 +280,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     if changed:
         await admit(app.pool, app.settings, person)
         whole = {**memory.content, **changed}
-        texts = [one for one in whole.values() if isinstance(one, str) and one]
-        source = {"kind": "modal", "evidence": " ".join(texts)}
+        source = {"kind": "modal", "evidence": forms.typed_text(view, changed, app.schemas)}
         seen, schemas = datetime.fromisoformat(metadata["seen"]), app.schemas
         made.append(
             await edit_memory(

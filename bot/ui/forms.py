@@ -255,6 +255,14 @@ def entered_content(
     return {name: _entered(view, _block_id(name)) or None for name in shown}
 
 
+def typed_text(
+    view: Mapping[str, Any], changed: Mapping[str, str | None], schemas: Sequence[type[BaseModel]]
+) -> str:
+    """Return what the person typed of the fields that changed; choices and dates are not words."""
+    fields = _fields(_schema(view, schemas))
+    return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
+
+
 def _schema(view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]) -> type[BaseModel]:
     return {one.__name__: one for one in schemas}[metadata_of(view)["kind"]]
 

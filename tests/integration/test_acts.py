@@ -118,13 +118,14 @@ async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
 
 
 async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
-    """The form changes a memory; the panel says so, with *Undo*."""
+    """The form changes a memory, whose sentence is what was typed; the panel has *Undo*."""
     memory = await ann.memory("ramen")
     await ann.press(panel, "memory_menu", f"edit {memory.key}")
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.food_name": "udon"})
+    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
+    assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
     assert "Likes udon" in shown(panel)
     await ann.click(panel, "undo", "change")
     await ann.remembers("ramen", "sushi")

@@ -76,7 +76,7 @@ def day(ann: SlackPerson, later: int) -> str:
 async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     ann: SlackPerson,
 ) -> None:
-    """One line below the answer says when; *Edit* opens the form."""
+    """One line below the answer says when; *Edit* opens the form, where a day is no sentence."""
     notice = await told(ann, food="ramen", due="2099-11-27", due_time="10:00")
     assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)
@@ -85,6 +85,8 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     form = await ann.form_opens()
     await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
     await becomes(ann, ("2098-01-02", "11:30", "open"))
+    said = [one.sources for one in await ann.app.memories(ann.person) if "Mia" in str(one.content)]
+    assert [[one["evidence"] for one in sources] for sources in said] == [[SENTENCE]]
 
 
 async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
