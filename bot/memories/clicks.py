@@ -152,6 +152,8 @@ async def _promise(app: App, click: Click) -> Done:
         "tomorrow": {"state": "open", "due": tomorrow.isoformat()},
     }
     content = {**memory.content, **changed[what]}
+    if content == memory.content:
+        return Done(line=click.reader.say("nothing_changed"))
     # The message stays its only source: when that is deleted, the promise is, too.
     source = {"kind": "command", "evidence": ""}
     made = await edit_memory(
@@ -207,9 +209,9 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     async with person_transaction(app.pool, click.person) as connection:
         await update_notices(app, connection, click.person, batches)
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
-    line = changes_line(click.reader, made) or click.reader.say("undo_gone")
-    ids = " ".join(str(one.id) for one in made)
-    return Done(line=line, undo=f"change {ids}" if made else None)
+    if not (line := changes_line(click.reader, made)):
+        return Done(line=click.reader.say("nothing_changed"))
+    return Done(line=line, undo=f"change {' '.join(str(one.id) for one in made)}")
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:

@@ -381,7 +381,7 @@ def test_every_notice_fits(
     reader: Reader, changes: list[Change], questions: list[Question]
 ) -> None:
     """Whatever was remembered and is asked."""
-    payload = notice_payload(reader, TURN, changes, questions)
+    payload = notice_payload(reader, TURN, changes, questions, changes)
     if payload["blocks"]:
         message_fits(payload)
 
