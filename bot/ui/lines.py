@@ -178,18 +178,20 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
 def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
     """Return changes in one line: a single one in its words, several by their number.
 
-    Empty if none is worth telling.
+    Those that were undone only where no other can be. Empty if none is worth telling.
     """
     told = notable_changes(entries)
     if not told:
         return ""
+    undone = [entry for entry in told if entry.undone_at is not None]
     kept = [entry for entry in told if entry.undone_at is None]
-    shown = kept or told
+    over = bool(undone) and all(entry.changed_since for entry in kept)
+    shown = undone if over else kept
     if len(shown) == 1 and len(line := change_line(reader, shown[0])) <= LINE_LIMIT:
         return line
     remembered = all(entry.action == "remembered" for entry in shown)
     line = reader.say("notice_remembered" if remembered else "notice_changed", count=len(shown))
-    return line if kept else reader.say("change_undone", line=line)
+    return reader.say("change_undone", line=line) if over else line
 
 
 def notable_changes(entries: Sequence[Change]) -> list[Change]:

@@ -58,7 +58,7 @@ def notice_payload(
     lines: list[str] = []
     if told := notable_changes(changes):
         lines.append(changes_line(reader, told))
-        undoable = [one for one in told if one.undone_at is None]
+        undoable = [one for one in changes if one.undone_at is None and not one.changed_since]
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
         buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]

@@ -142,8 +142,22 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
             ],
             "Remembered 2 things (undone)",
         ),
+        (
+            [
+                change("remembered", None, OSAKA, undone_at=NOON),
+                change("remembered", None, TOKYO, number=2, changed_since=True),
+            ],
+            "Remembered: I live in Osaka (undone)",
+        ),
+        (
+            [
+                change("remembered", None, OSAKA),
+                change("remembered", None, TOKYO, number=2, changed_since=True),
+            ],
+            "Remembered 2 things",
+        ),
     ],
-    ids=["one", "long", "two", "mixed", "one of two undone", "both undone"],
+    ids=["one", "long", "two", "mixed", "one undone", "both undone", "the other edited", "edited"],
 )
 def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo until undone."""
@@ -152,7 +166,7 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     assert payload["text"] == line
     [said, row] = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
-    undone = all(one.undone_at for one in changes)
+    undone = all(one.undone_at or one.changed_since for one in changes)
     values = [element["value"] for element in row["elements"]]
     assert values == [*([] if undone else [f"notice {batch}"]), f"notice 1 {batch}"]
     assert undone or row["elements"][0]["accessibility_label"] == f"Undo: {line}"
