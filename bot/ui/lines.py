@@ -160,7 +160,9 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
             # Of what has ended nothing is kept, not even what it was.
             subject_alone = subject(entry.kind, (entry.after or {}).get("content") or {})
             what = before or as_mrkdwn(_one_line(subject_alone))
-            return reader.say("forgotten", what=what or reader.say("change_nameless"))
+            # An Undo deletes no text of the conversation, as forgetting does.
+            key = "unremembered" if entry.actor == "undo" else "forgotten"
+            return reader.say(key, what=what or reader.say("change_nameless"))
         case "moved":
             where = audience_name(reader, entry.namespace.audience)
             return reader.say("change_moved", what=after, where=where)

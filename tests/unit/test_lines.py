@@ -83,6 +83,7 @@ def test_a_memory_is_described_in_one_plain_line(
             change("removed", None, None),
             "Forgotten: something you told me for a limited time",
         ),
+        (change("removed", OSAKA, None, actor="undo"), "No longer remembered: I live in Osaka"),
         (
             change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
             "Now used everywhere in this workspace: I live in Osaka",
