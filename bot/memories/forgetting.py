@@ -115,7 +115,7 @@ async def forget_question_about(
 async def forget_selected(app: App, click: Click, value: str, *, in_home: bool = False) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    `in_home`: the caller publishes the person's Home. A job would take its *Undo* away again.
+    `in_home`: the caller publishes the person's Home. A job would not say what was forgotten.
     """
     reader, selection = click.reader, selection_of(value)
     forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)

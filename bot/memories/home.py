@@ -18,6 +18,7 @@ from bot.slack.messages import API_TEAM
 from bot.ui.panel import Content, Done, panel
 from bot.ui.positions import Position
 from memory import Person, Pool
+from memory.store import undoable_forgetting
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,17 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
 
 
 async def show_home(app: App, person: Person, position: Position, said: Done | None = None) -> None:
-    """Publish a Home at a position; `said` is what the click that led to it did."""
+    """Publish a Home at a position; `said` is what the click that led to it did.
+
+    Without it, the newest forgetting is said, while it can be undone.
+    """
     reader = await app.people.reader(person)
+    if said is None and (found := await undoable_forgetting(app.pool, person)):
+        forgotten, end = found
+        memories = reader.say("counted_memories", count=forgotten.count)
+        note = reader.say("undo_until", until=reader.plain_minute(end))
+        line = f"{reader.say('forgotten', what=memories)}\n{note}"
+        said = Done(line=line, undo=f"forgetting {forgotten.id}")
     content = await read_panel(app, person, reader, position, home=True)
     await _publish(app, person, reader, content, said)
 

@@ -109,12 +109,15 @@ async def forget_all_shown(ann: SlackPerson, panel: Place) -> None:
 
 
 async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
-    """Everything is forgotten, and *Undo* brings it back."""
+    """Everything is forgotten, and *Undo* brings it back: until then Home has one, too."""
     panel = await ann.click(panel, "forget", "everything")
     assert await ann.foods() == []
     assert ann.sentence("panel_none").split("*")[1] in shown(panel)
-    await ann.click(panel, "undo", "forgetting")
+    home = await ann.open_home()
+    assert ann.sentence("forgotten", what="2 memories") in shown(home)
+    await ann.click(home if panel.get("type") == "home" else panel, "undo", "forgetting")
     assert await ann.foods() == ["ramen", "sushi"]
+    assert ann.sentence("undo_button") not in shown(await ann.open_home())
 
 
 async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
