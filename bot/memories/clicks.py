@@ -227,8 +227,8 @@ async def _open_settings(app: App, click: Click) -> SlackView:
 
 
 async def _open_delete(app: App, click: Click) -> SlackView:
-    del app
-    return forms.delete_form(click.reader, **click.origin)
+    asks = app.settings.consent == "ask"
+    return forms.delete_form(click.reader, asks=asks, **click.origin)
 
 
 ACTIONS: Mapping[str, Action] = {

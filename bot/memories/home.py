@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from bot.app import App
 from bot.locale import Reader, known_language
 from bot.memories.panel import data_handling, read_panel
-from bot.people import PersonSettings
+from bot.people import PersonSettings, person_refusal
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
@@ -50,7 +50,13 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
         await show_home(app, person, Position())
         return
     reader = Reader(known_language(erased) or "en")
-    content = Content(handling=data_handling(app, reader, PersonSettings()))
+    nothing, consent = PersonSettings(), app.settings.consent
+    content = Content(
+        off=nothing.off(consent),
+        asks=consent == "ask",
+        refusal=person_refusal(app.settings, person),
+        handling=data_handling(app, reader, nothing),
+    )
     await _publish(app, person, reader, content)
 
 

@@ -368,11 +368,15 @@ def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
 # --- Delete all my data ------------------------------------------------------------------------
 
 
-def delete_form(reader: Reader, **metadata: str) -> SlackView:
-    """Return the question: what goes, what stays, and the word to type."""
+def delete_form(reader: Reader, *, asks: bool, **metadata: str) -> SlackView:
+    """Return the question: what goes, what stays, and the word to type.
+
+    `asks`: memory is off for somebody new until they agree.
+    """
+    then = reader.say("delete_then_asks" if asks else "delete_then_on")
     word = text_input(20, multiline=False)
     blocks = [
-        section(reader.say("delete_ask")),
+        section(reader.say("delete_ask", then=then)),
         note(reader.say("delete_stays")),
         input_block(_WORD, reader.say("delete_type", word=reader.say("delete_word")), word),
     ]

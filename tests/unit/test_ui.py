@@ -473,7 +473,7 @@ def test_every_form_fits(
         add_form(reader, **origin),
         settings_form(reader, chosen, chosen.retention_days, **origin),
         settings_form(reader, chosen, None, **origin),
-        delete_form(reader, **origin),
+        delete_form(reader, asks=True, **origin),
         comment_form(reader, str(TURN), text[:COMMENT_LIMIT]),
         receipt_view(reader, erased),
         final_view(reader, "feedback_title", reader.say("feedback_thanks")),
