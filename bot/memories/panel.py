@@ -12,7 +12,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
-from bot.people import PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
@@ -25,9 +25,18 @@ from memory.store import MessageKey, memory_page, message_of, read_card
 
 
 async def read_panel(
-    app: App, person: Person, reader: Reader, position: Position, *, home: bool
+    app: App,
+    person: Person,
+    reader: Reader,
+    position: Position,
+    *,
+    home: bool = False,
+    channel: str = "",
 ) -> Content:
-    """Return what the panel shows at a position; unread messages of the person are formed now."""
+    """Return what the panel shows at a position: in Home, or in the conversation `channel`.
+
+    Unread messages of the person are formed now.
+    """
     unformed = await _form_now(app, person)
     # Read here and now: what another process knows of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
@@ -36,7 +45,7 @@ async def read_panel(
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
-        off=settings.off(app.settings.consent),
+        off=settings.off(app.settings.consent) or (Off(here=True) if channel in off_in else None),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),

@@ -302,8 +302,20 @@ async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
 async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     ann: SlackPerson,
 ) -> None:
-    """Nothing said meanwhile is remembered, in that conversation; the button ends it."""
+    """Nothing said meanwhile is remembered, in that conversation; the button ends it.
+
+    The panel says there that memory is off, also after a form, and elsewhere where it is off.
+    """
     answer = await ann.command("/memories incognito")
+    here, where = ann.sentence("off_here"), ann.sentence("place_dm")
+    panel = await ann.command("/memories")
+    await ann.press(panel, "settings")
+    await ann.submit(await ann.form_opens())
+    for one in (panel, await ann.changed(panel)):
+        assert here in shown(one)
+    home = shown(await ann.open_home())
+    assert here not in home
+    assert ann.sentence("panel_off_in", where=where) in home
     await ann.say("I love natto")
     await ann.click(answer, "memory_switch", "on")
     message = await ann.say("I love curry")

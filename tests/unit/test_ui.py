@@ -215,7 +215,7 @@ def panels(draw: st.DrawFn) -> Content:
     links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
     return Content(
         position=draw(POSITIONS),
-        off=draw(st.none() | OFFS.map(lambda off: replace(off, here=False))),
+        off=draw(st.none() | OFFS),
         asks=draw(st.booleans()),
         off_in=[f"C{n:010}" for n in range(draw(st.integers(0, 20)))],
         refusal=draw(st.none() | st.just("policy_person")),
