@@ -21,6 +21,7 @@ from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import check_changed_sources, forget_selected, undo_forgotten
+from bot.memories.panel import recalled_keys
 from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -162,9 +163,11 @@ async def _promise(app: App, click: Click) -> Done:
     return await _changed(app, click, [made])
 
 
-async def _show(app: App, click: Click) -> Position:
-    del app
-    return Position.parse(click.value)
+async def _show(app: App, click: Click) -> Result:
+    position = Position.parse(click.value)
+    if position.list == "used" and await recalled_keys(app, click.person, position.of) is None:
+        return Done(line=click.reader.say("used_others"), beside=True)
+    return position
 
 
 async def _search(app: App, click: Click) -> Position:

@@ -13,7 +13,7 @@ from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.people import read_memory_state
 from bot.slack.client import NOTICE_METADATA
-from bot.ui.panel import Click, panel
+from bot.ui.panel import Click, Done, panel
 from bot.ui.positions import Position
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
@@ -390,6 +390,7 @@ async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
     for action, value in values:
         click = Click(person=bo.person, reader=reader, value=value)
         done = await carried_out(click, partial(ACTIONS[action], app))
+        assert ("used" in value) == (done == Done(line=ann.sentence("used_others"), beside=True))
         position = done if isinstance(done, Position) else Position()
         content = await read_panel(app, bo.person, reader, position, home=True)
         said = f"{done} {panel(reader, content)}"
