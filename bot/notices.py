@@ -26,7 +26,8 @@ from bot.slack.messages import API_TEAM, split_thread_key
 from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
-from memory import DM, FormationResult, Person, Pool, list_changes, open_questions
+from memory import DM, Change, FormationResult, Person, Pool, list_changes, open_questions
+from memory.model import PROMISE_KIND
 from memory.postgres import person_statement
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,11 @@ async def _payload(app: App, person: Person, row: DictRow, turn: UUID) -> Payloa
         told = []
     if not (notable_changes(told) or questions):
         return None
-    return notice_payload(settings.reader(row["reply"] or ""), turn, told, questions)
+    newest: list[Change] = []
+    for one in notable_changes(told):
+        if one.kind == PROMISE_KIND and one.undone_at is None:
+            newest += await list_changes(app.pool, person, key=one.key, limit=1)
+    return notice_payload(settings.reader(row["reply"] or ""), turn, told, questions, newest)
 
 
 async def _delete(app: App, person: Person, channel: str, ts: str) -> None:

@@ -57,20 +57,22 @@ class Request:
     """A command, shortcut, click or submission, and where its result is shown.
 
     `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
-    which the click was, None: it was in another message, or typed.
+    which the click was, None: it was in another message, or typed. `channel`: its conversation.
     """
 
     client: AsyncWebClient
     body: Mapping[str, Any]
     url: str = ""
     position: Position | None = None
+    channel: str = ""
 
     @classmethod
     def of(cls, client: AsyncWebClient, body: Mapping[str, Any], block_id: str = "") -> Request:
         """Return a command, shortcut or click in the block `block_id`."""
         url = str(body.get("response_url") or "")
         position = position_in(block_id) or (None if url else Position())
-        return cls(client=client, body=body, url=url, position=position)
+        channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
+        return cls(client=client, body=body, url=url, position=position, channel=channel)
 
     @classmethod
     def of_form(cls, client: AsyncWebClient, body: Mapping[str, Any]) -> Request:
@@ -78,12 +80,14 @@ class Request:
         kept = metadata_of(body["view"])
         where = kept.get("where", "")
         position = Position.parse(where) if where else None
-        return cls(client=client, body=body, url=kept.get("url", ""), position=position)
+        url, channel = kept.get("url", ""), kept.get("channel", "")
+        return cls(client=client, body=body, url=url, position=position, channel=channel)
 
     @property
     def metadata(self) -> dict[str, str]:
         """What a form keeps of it; `of_form` reads that."""
-        return {"url": self.url, "where": self.position.value if self.position else ""}
+        where = self.position.value if self.position else ""
+        return {"url": self.url, "where": where, "channel": self.channel}
 
 
 def person_of(body: Mapping[str, Any], installation: Installation) -> Person:
@@ -263,7 +267,8 @@ class Interactions:
         # Read again: the person may just have chosen another language.
         with transaction_timeout(_DATABASE_SECONDS):
             reader = await self._app.people.reader(click.person)
-            content = await read_panel(self._app, click.person, reader, position, home=False)
+            channel = click.origin["channel"]
+            content = await read_panel(self._app, click.person, reader, position, channel=channel)
         text = done.line if done else reader.say("memories_title")
         return {"text": text, "blocks": panel(reader, content, done)}
 

@@ -21,6 +21,7 @@ from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import check_changed_sources, forget_selected, undo_forgotten
+from bot.memories.panel import recalled_keys
 from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -152,17 +153,21 @@ async def _promise(app: App, click: Click) -> Done:
         "tomorrow": {"state": "open", "due": tomorrow.isoformat()},
     }
     content = {**memory.content, **changed[what]}
+    if content == memory.content:
+        return Done(line=click.reader.say("nothing_changed"))
     # The message stays its only source: when that is deleted, the promise is, too.
-    source = memory.sources[-1] if memory.sources else {"kind": "command", "evidence": ""}
+    source = {"kind": "command", "evidence": ""}
     made = await edit_memory(
         app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
     )
     return await _changed(app, click, [made])
 
 
-async def _show(app: App, click: Click) -> Position:
-    del app
-    return Position.parse(click.value)
+async def _show(app: App, click: Click) -> Result:
+    position = Position.parse(click.value)
+    if position.list == "used" and await recalled_keys(app, click.person, position.of) is None:
+        return Done(line=click.reader.say("used_others"), beside=True)
+    return position
 
 
 async def _search(app: App, click: Click) -> Position:
@@ -207,9 +212,9 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     async with person_transaction(app.pool, click.person) as connection:
         await update_notices(app, connection, click.person, batches)
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
-    line = changes_line(click.reader, made) or click.reader.say("undo_gone")
-    ids = " ".join(str(one.id) for one in made)
-    return Done(line=line, undo=f"change {ids}" if made else None)
+    if not (line := changes_line(click.reader, made)):
+        return Done(line=click.reader.say("nothing_changed"))
+    return Done(line=line, undo=f"change {' '.join(str(one.id) for one in made)}")
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:
@@ -225,8 +230,8 @@ async def _open_settings(app: App, click: Click) -> SlackView:
 
 
 async def _open_delete(app: App, click: Click) -> SlackView:
-    del app
-    return forms.delete_form(click.reader, **click.origin)
+    asks = app.settings.consent == "ask"
+    return forms.delete_form(click.reader, asks=asks, **click.origin)
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -280,8 +285,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     if changed:
         await admit(app.pool, app.settings, person)
         whole = {**memory.content, **changed}
-        texts = [one for one in whole.values() if isinstance(one, str) and one]
-        source = {"kind": "modal", "evidence": " ".join(texts)}
+        source = {"kind": "modal", "evidence": forms.typed_text(view, changed, app.schemas)}
         seen, schemas = datetime.fromisoformat(metadata["seen"]), app.schemas
         made.append(
             await edit_memory(

@@ -18,13 +18,13 @@ from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
 from bot.slack.messages import split_thread_key
-from bot.ui.blocks import Payload, payload
-from bot.ui.lines import memory_line
+from bot.ui.blocks import Payload, payload, shortened
+from bot.ui.lines import as_mrkdwn, memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
 from memory import ChangeGone, Forgotten, Gone, Person, Selection, forget, undo_forgetting
 from memory.formation import sources_among
-from memory.postgres import person_transaction, transaction_timeout
+from memory.postgres import person_statement, person_transaction, transaction_timeout
 from memory.store import MessageKey, embed_missing, selected
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 FORGETTING_SECONDS = 60.0
 MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
+_WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
 _IN_SELECTION: LiteralString = (
     "(%(everything)s OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
@@ -108,25 +109,43 @@ async def forget_question_about(
     if (more := found.count - _NAMED) > 0:
         what = reader.say("and_more", what=what, count=more)
     if selection.messages or selection.until:
-        what = f"{reader.say('forget_said')} {what}".strip()
+        what = f"{await _texts_of(app, person, reader, selection)} {what}".strip()
     return payload(reader.say("forget_ask", what=what), forget_button(reader, value_of(selection)))
+
+
+async def _texts_of(app: App, person: Person, reader: Reader, selection: Selection) -> str:
+    """Return which texts go with a selection: one message by its beginning, or those of a time."""
+    if not selection.messages:
+        return reader.say("forget_said")
+    [(channel, ts)] = selection.messages
+    found = await person_statement(
+        app.pool,
+        person,
+        "SELECT question FROM messages WHERE team_id = %s AND user_id = %s AND channel_id = %s"
+        " AND ts = %s AND question <> ''",
+        (person.team_id, person.user_id, channel, ts),
+    )
+    if not found:
+        return reader.say("forget_said")
+    words = shortened(" ".join(found[0]["question"].split()), _WORDS_LIMIT)
+    return reader.say("forget_message", words=as_mrkdwn(words))
 
 
 async def forget_selected(app: App, click: Click, value: str, *, in_home: bool = False) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    `in_home`: the caller publishes the person's Home. A job would take its *Undo* away again.
+    `in_home`: the caller publishes the person's Home. A job would not say what was forgotten.
     """
     reader, selection = click.reader, selection_of(value)
     forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
     if forgotten.id is None:
         return Done(line=reader.say("forgotten_already"), beside=True)
+    lines = [reader.say("forgotten_message")] if selection.messages else []
     if forgotten.count == 1 and forgotten.memories:
-        line = reader.say("forgotten", what=memory_line(reader, forgotten.memories[0]))
+        lines.append(reader.say("forgotten", what=memory_line(reader, forgotten.memories[0])))
     elif forgotten.count:
-        line = reader.say("forgotten_many", count=forgotten.count)
-    else:
-        line = reader.say("forgotten_words")
+        lines.append(reader.say("forgotten_many", count=forgotten.count))
+    line = "\n".join(lines) or reader.say("forgotten_words")
     return _undoable(reader, line, forgotten)
 
 

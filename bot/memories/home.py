@@ -11,13 +11,14 @@ from slack_sdk.errors import SlackApiError
 from bot.app import App
 from bot.locale import Reader, known_language
 from bot.memories.panel import data_handling, read_panel
-from bot.people import PersonSettings
+from bot.people import PersonSettings, person_refusal
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
 from bot.ui.panel import Content, Done, panel
 from bot.ui.positions import Position
 from memory import Person, Pool
+from memory.store import undoable_forgetting
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +50,28 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
         await show_home(app, person, Position())
         return
     reader = Reader(known_language(erased) or "en")
-    content = Content(handling=data_handling(app, reader, PersonSettings()))
+    nothing, consent = PersonSettings(), app.settings.consent
+    content = Content(
+        off=nothing.off(consent),
+        asks=consent == "ask",
+        refusal=person_refusal(app.settings, person),
+        handling=data_handling(app, reader, nothing),
+    )
     await _publish(app, person, reader, content)
 
 
 async def show_home(app: App, person: Person, position: Position, said: Done | None = None) -> None:
-    """Publish a Home at a position; `said` is what the click that led to it did."""
+    """Publish a Home at a position; `said` is what the click that led to it did.
+
+    Without it, the newest forgetting is said, while it can be undone.
+    """
     reader = await app.people.reader(person)
+    if said is None and (found := await undoable_forgetting(app.pool, person)):
+        forgotten, end = found
+        memories = reader.say("counted_memories", count=forgotten.count)
+        note = reader.say("undo_until", until=reader.plain_minute(end))
+        line = f"{reader.say('forgotten', what=memories)}\n{note}"
+        said = Done(line=line, undo=f"forgetting {forgotten.id}")
     content = await read_panel(app, person, reader, position, home=True)
     await _publish(app, person, reader, content, said)
 

@@ -12,7 +12,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
-from bot.people import PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
@@ -20,14 +20,23 @@ from bot.ui.panel import PAGE_SIZE, Content
 from bot.ui.positions import Position
 from memory import Change, Person, list_changes, list_memories, open_questions
 from memory.formation import provider_and_name
-from memory.postgres import person_transaction
+from memory.postgres import person_statement, person_transaction
 from memory.store import MessageKey, memory_page, message_of, read_card
 
 
 async def read_panel(
-    app: App, person: Person, reader: Reader, position: Position, *, home: bool
+    app: App,
+    person: Person,
+    reader: Reader,
+    position: Position,
+    *,
+    home: bool = False,
+    channel: str = "",
 ) -> Content:
-    """Return what the panel shows at a position; unread messages of the person are formed now."""
+    """Return what the panel shows at a position: in Home, or in the conversation `channel`.
+
+    Unread messages of the person are formed now.
+    """
     unformed = await _form_now(app, person)
     # Read here and now: what another process knows of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
@@ -36,7 +45,7 @@ async def read_panel(
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
-        off=settings.off(app.settings.consent),
+        off=settings.off(app.settings.consent) or (Off(here=True) if channel in off_in else None),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),
@@ -83,18 +92,24 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
 
 async def _with_used(app: App, person: Person, content: Content) -> Content:
     """Return the memories in view of the answer of a turn, if that is one of the person."""
-    async with person_transaction(app.pool, person) as connection:
-        found = await connection.execute(
-            "SELECT recalled FROM messages WHERE id = %s AND team_id = %s AND user_id = %s",
-            (UUID(content.position.of), person.team_id, person.user_id),
-        )
-        row = await found.fetchone()
-    keys = {key: place for place, key in enumerate(row["recalled"] if row else [])}
+    recalled = await recalled_keys(app, person, content.position.of)
+    keys = {key: place for place, key in enumerate(recalled or [])}
     memories = [one for one in await list_memories(app.pool, person) if one.key in keys]
     memories.sort(key=lambda one: keys[one.key])
     begin = (content.position.page - 1) * PAGE_SIZE
     shown = memories[begin : begin + PAGE_SIZE]
     return replace(content, memories=shown, found=len(memories), total=len(memories))
+
+
+async def recalled_keys(app: App, person: Person, turn: str) -> list[str] | None:
+    """Return the keys of the memories in view of a turn; None if it is not one of the person."""
+    found = await person_statement(
+        app.pool,
+        person,
+        "SELECT recalled FROM messages WHERE id = %s AND team_id = %s AND user_id = %s",
+        (UUID(turn), person.team_id, person.user_id),
+    )
+    return found[0]["recalled"] if found else None
 
 
 def _last_source(change: Change) -> MessageKey | None:

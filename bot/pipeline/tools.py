@@ -314,14 +314,15 @@ class Toolbox:
         this = Selection(messages=[(message.channel_id, message.ts)])
         forgotten = await forget_all_of(self._app, person, this)
         self._switched_off = True
+        previous = given.get("which") == "previous_message"
+        if previous and last is not None:
+            selection = Selection(messages=[(message.channel_id, last)])
+            self._shown["forget"] = self._forget_question(selection)
+            return {"not_remembered": "previous_message", "done": False, "proposed": True}
         self._shown["not_remembered"] = _made(not_remembered, forgotten)
-        if given.get("which") != "previous_message":
-            return {"not_remembered": "this_message", "done": True}
-        if last is None:
+        if previous:
             return _error("There is no message before this one.")
-        selection = Selection(messages=[(message.channel_id, last)])
-        self._shown["forget"] = self._forget_question(selection)
-        return {"not_remembered": "previous_message", "done": False, "proposed": True}
+        return {"not_remembered": "this_message", "done": True}
 
 
 @cache

@@ -255,6 +255,14 @@ def entered_content(
     return {name: _entered(view, _block_id(name)) or None for name in shown}
 
 
+def typed_text(
+    view: Mapping[str, Any], changed: Mapping[str, str | None], schemas: Sequence[type[BaseModel]]
+) -> str:
+    """Return what the person typed of the fields that changed; choices and dates are not words."""
+    fields = _fields(_schema(view, schemas))
+    return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
+
+
 def _schema(view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]) -> type[BaseModel]:
     return {one.__name__: one for one in schemas}[metadata_of(view)["kind"]]
 
@@ -360,11 +368,15 @@ def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
 # --- Delete all my data ------------------------------------------------------------------------
 
 
-def delete_form(reader: Reader, **metadata: str) -> SlackView:
-    """Return the question: what goes, what stays, and the word to type."""
+def delete_form(reader: Reader, *, asks: bool, **metadata: str) -> SlackView:
+    """Return the question: what goes, what stays, and the word to type.
+
+    `asks`: memory is off for somebody new until they agree.
+    """
+    then = reader.say("delete_then_asks" if asks else "delete_then_on")
     word = text_input(20, multiline=False)
     blocks = [
-        section(reader.say("delete_ask")),
+        section(reader.say("delete_ask", then=then)),
         note(reader.say("delete_stays")),
         input_block(_WORD, reader.say("delete_type", word=reader.say("delete_word")), word),
     ]

@@ -59,11 +59,11 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
 
 def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
     """Return a promise: to whom, until when, and what became of it."""
-    line = what
-    if to := content.get("to"):
-        line = reader.say("promise_to", what=line, who=to)
+    details = [reader.say("promise_to", who=to)] if (to := content.get("to")) else []
     if due := due_of(content):
-        line = reader.say("promise_by", what=line, when=due_line(reader, due))
+        details.append(reader.say("promise_by", when=due_line(reader, due)))
+    listed = reader.say("listed").join(details)
+    line = reader.say("detailed", what=what, details=listed) if details else what
     state = content.get("state")
     return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
 
@@ -160,7 +160,9 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
             # Of what has ended nothing is kept, not even what it was.
             subject_alone = subject(entry.kind, (entry.after or {}).get("content") or {})
             what = before or as_mrkdwn(_one_line(subject_alone))
-            return reader.say("forgotten", what=what or reader.say("change_nameless"))
+            # An Undo deletes no text of the conversation, as forgetting does.
+            key = "unremembered" if entry.actor == "undo" else "forgotten"
+            return reader.say(key, what=what or reader.say("change_nameless"))
         case "moved":
             where = audience_name(reader, entry.namespace.audience)
             return reader.say("change_moved", what=after, where=where)
@@ -178,18 +180,20 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
 def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
     """Return changes in one line: a single one in its words, several by their number.
 
-    Empty if none is worth telling.
+    Those that were undone only where no other can be. Empty if none is worth telling.
     """
     told = notable_changes(entries)
     if not told:
         return ""
+    undone = [entry for entry in told if entry.undone_at is not None]
     kept = [entry for entry in told if entry.undone_at is None]
-    shown = kept or told
+    over = bool(undone) and all(entry.changed_since for entry in kept)
+    shown = undone if over else kept
     if len(shown) == 1 and len(line := change_line(reader, shown[0])) <= LINE_LIMIT:
         return line
     remembered = all(entry.action == "remembered" for entry in shown)
     line = reader.say("notice_remembered" if remembered else "notice_changed", count=len(shown))
-    return line if kept else reader.say("change_undone", line=line)
+    return reader.say("change_undone", line=line) if over else line
 
 
 def notable_changes(entries: Sequence[Change]) -> list[Change]:

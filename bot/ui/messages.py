@@ -44,18 +44,25 @@ def done_payload(reader: Reader, done: Done) -> Payload:
 
 
 def notice_payload(
-    reader: Reader, batch: UUID, changes: Sequence[Change], questions: Sequence[Question]
+    reader: Reader,
+    batch: UUID,
+    changes: Sequence[Change],
+    questions: Sequence[Question],
+    newest: Sequence[Change],
 ) -> Payload:
-    """Return a notice: the changes of a batch in one line, and the first question that is open."""
+    """Return a notice: the changes of a batch in one line, and the first question that is open.
+
+    `newest` are the newest changes of its promises: what is said of one is as it is now.
+    """
     blocks: list[Block] = []
     lines: list[str] = []
     if told := notable_changes(changes):
         lines.append(changes_line(reader, told))
-        undoable = [one for one in told if one.undone_at is None]
+        undoable = [one for one in changes if one.undone_at is None and not one.changed_since]
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
         buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
-        promises = [found for one in told if (found := promise_told(reader, one))]
+        promises = [found for one in newest if (found := promise_told(reader, one))]
         if len(promises) == 1:
             [(line, asked)] = promises
             lines = [line] if len(told) == 1 else [*lines, line]

@@ -168,7 +168,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     options = [option(reader.say(key), value) for value, key in _SWITCHES.items()]
     # Slack sends nothing for the option that is shown as chosen.
     chosen = "on" if off is None else "off" if off.until is None else ""
-    if content.off_in and chosen == "on":
+    if content.off_in and (off is None or off.here):
         chosen = ""
     switch = select(
         options,
@@ -183,9 +183,15 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.off_in:
-        where = reader.say("listed").join(f"<#{channel}>" for channel in content.off_in[:5])
+        names = (_place(reader, channel) for channel in content.off_in[:5])
+        where = reader.say("listed").join(names)
         lines.append(reader.say("panel_off_in", where=where))
     return [*blocks, *([note(*lines)] if lines else [])]
+
+
+def _place(reader: Reader, channel: str) -> str:
+    # Slack shows the link to a direct message with a name that it has for itself.
+    return reader.say("place_dm") if channel.startswith("D") else f"<#{channel}>"
 
 
 def consent_buttons(reader: Reader) -> list[Block]:
@@ -345,7 +351,7 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
 
 def _controls(reader: Reader, content: Content) -> Block:
     """Return the buttons for everything else."""
-    on = content.off is None and not content.asks and content.refusal is None
+    on = (content.off is None or content.off.here) and not content.asks and content.refusal is None
     add = button(ADD, reader.say("add_button"), "add", style="primary")
     rest = [
         button(SHOW, reader.say("changes_title"), Position(list="changes").value),

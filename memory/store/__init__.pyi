@@ -7,6 +7,7 @@ from .forgetting import (
     forgotten_messages as forgotten_messages,
     forgotten_since as forgotten_since,
     selected as selected,
+    undoable_forgetting as undoable_forgetting,
 )
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,

@@ -148,7 +148,8 @@ async def edit_memory(
 ) -> Change:
     """Replace the content of a memory with what the person wrote.
 
-    `seen` is its `updated_at` when it was shown to the person. Raises `ChangeGone` (deleted),
+    `seen` is its `updated_at` when it was shown to the person. A source of no message with an empty
+    ``evidence`` is not added: the person wrote nothing. Raises `ChangeGone` (deleted),
     `ChangedSince` (it has changed since it was shown) and `InvalidContent`.
     """
     async with writing(pool, embedder, person) as connection:
@@ -200,10 +201,11 @@ async def _existing(connection: AsyncConnection[DictRow], person: Person, key: s
 
 
 def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
+    said = source.get("evidence") != "" or message_of(source) is not None
     value = {
         **current.value,
         "content": content,
-        "sources": with_source(current.sources, dict(source)),
+        "sources": with_source(current.sources, source) if said else [*current.sources],
         "confirmed_at": _now(),
     }
     action: Action = "confirmed" if content == current.content else "updated"

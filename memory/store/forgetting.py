@@ -204,9 +204,11 @@ _RECORD: LiteralString = (
 
 
 @asynccontextmanager
-async def shown(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
+async def shown(
+    pool: Pool, person: Person, *, locked: bool = True
+) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction of the person, under their lock, that sees forgotten versions."""
-    async with person_transaction(pool, person, locked=True) as connection:
+    async with person_transaction(pool, person, locked=locked) as connection:
         # Statements on all of a person's rows, of whose number PostgreSQL may know nothing yet.
         await connection.execute(
             "SELECT set_config('kioku.forgotten', 'shown', true),"
@@ -308,6 +310,24 @@ async def undo_forgetting(
         if in_commit is not None:
             await in_commit(connection)
     return int(back["rows"])
+
+
+_UNDOABLE: LiteralString = (
+    f"SELECT forgotten_id, count(*), max(deleted_at) + make_interval(mins => {UNDO_MINUTES})"
+    " AS until FROM (SELECT DISTINCT ON (forgotten_id, key) * FROM forgotten_versions"
+    f" WHERE {OF_IDS} AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
+    " ORDER BY forgotten_id, key, number DESC) AS newest WHERE value IS NOT NULL"
+    " GROUP BY forgotten_id ORDER BY until DESC LIMIT 1"
+)
+
+
+async def undoable_forgetting(pool: Pool, person: Person) -> tuple[Forgotten, datetime] | None:
+    """Return the newest forgetting of memories that can still be undone, and until when."""
+    async with shown(pool, person, locked=False) as connection:
+        row = await (await connection.execute(_UNDOABLE, person.ids)).fetchone()
+    if row is None:
+        return None
+    return Forgotten(id=row["forgotten_id"], can_undo=True, count=row["count"]), row["until"]
 
 
 async def forgotten_messages(

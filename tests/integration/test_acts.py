@@ -13,7 +13,7 @@ from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.people import read_memory_state
 from bot.slack.client import NOTICE_METADATA
-from bot.ui.panel import Click, panel
+from bot.ui.panel import Click, Done, panel
 from bot.ui.positions import Position
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
@@ -109,22 +109,26 @@ async def forget_all_shown(ann: SlackPerson, panel: Place) -> None:
 
 
 async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
-    """Everything is forgotten, and *Undo* brings it back."""
+    """Everything is forgotten, and *Undo* brings it back: until then Home has one, too."""
     panel = await ann.click(panel, "forget", "everything")
     assert await ann.foods() == []
     assert ann.sentence("panel_none").split("*")[1] in shown(panel)
-    await ann.click(panel, "undo", "forgetting")
+    home = await ann.open_home()
+    assert ann.sentence("forgotten", what="2 memories") in shown(home)
+    await ann.click(home if panel.get("type") == "home" else panel, "undo", "forgetting")
     assert await ann.foods() == ["ramen", "sushi"]
+    assert ann.sentence("undo_button") not in shown(await ann.open_home())
 
 
 async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
-    """The form changes a memory; the panel says so, with *Undo*."""
+    """The form changes a memory, whose sentence is what was typed; the panel has *Undo*."""
     memory = await ann.memory("ramen")
     await ann.press(panel, "memory_menu", f"edit {memory.key}")
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.food_name": "udon"})
+    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
+    assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
     assert "Likes udon" in shown(panel)
     await ann.click(panel, "undo", "change")
     await ann.remembers("ramen", "sushi")
@@ -298,8 +302,20 @@ async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
 async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     ann: SlackPerson,
 ) -> None:
-    """Nothing said meanwhile is remembered, in that conversation; the button ends it."""
+    """Nothing said meanwhile is remembered, in that conversation; the button ends it.
+
+    The panel says there that memory is off, also after a form, and elsewhere where it is off.
+    """
     answer = await ann.command("/memories incognito")
+    here, where = ann.sentence("off_here"), ann.sentence("place_dm")
+    panel = await ann.command("/memories")
+    await ann.press(panel, "settings")
+    await ann.submit(await ann.form_opens())
+    for one in (panel, await ann.changed(panel)):
+        assert here in shown(one)
+    home = shown(await ann.open_home())
+    assert here not in home
+    assert ann.sentence("panel_off_in", where=where) in home
     await ann.say("I love natto")
     await ann.click(answer, "memory_switch", "on")
     message = await ann.say("I love curry")
@@ -374,6 +390,7 @@ async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
     for action, value in values:
         click = Click(person=bo.person, reader=reader, value=value)
         done = await carried_out(click, partial(ACTIONS[action], app))
+        assert ("used" in value) == (done == Done(line=ann.sentence("used_others"), beside=True))
         position = done if isinstance(done, Position) else Position()
         content = await read_panel(app, bo.person, reader, position, home=True)
         said = f"{done} {panel(reader, content)}"

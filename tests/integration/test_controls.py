@@ -193,7 +193,10 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
 
 
 async def test_the_message_before_can_be_meant(app: App) -> None:
-    """ "Don't remember that" proposes to forget the previous message, and what was formed of it."""
+    """ "Don't remember that" proposes to forget the previous message, and what was formed of it.
+
+    The question quotes it, and alone is shown.
+    """
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
@@ -204,7 +207,10 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1
     [value] = pressable(app, asked, FORGET)
-    await app.click(said.person, FORGET, value)
+    assert not says(app.shown(asked), "not_remembered")
+    assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
+    done = await app.click(said.person, FORGET, value)
+    assert done.line.startswith(f"{say('en', 'forgotten_message')}\nForgotten: Likes natto")
     assert app.turn(said)["words"] == ""
     assert await app.memories(said.person) == []
 

@@ -11,8 +11,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.memories.data import erase_person
 from bot.memories.home import PUBLISH, publish_home
-from bot.ui.positions import MENU, SHOW, SWITCH
-from tests.integration.app import App, receiving
+from bot.ui.positions import DELETE, MENU, SHOW, SWITCH
+from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import SlackPerson
 from tests.person import shown
 
@@ -44,20 +44,28 @@ async def test_a_click_of_another_person_does_nothing(ann: SlackPerson) -> None:
     assert await ann.foods() == ["natto"]
 
 
-async def test_erased_while_it_is_open(ann: SlackPerson) -> None:
-    """Who is erased sees an empty Home; nothing is kept of them for that."""
-    await ann.remember("natto")
-    await ann.open_home()
-    erased = await erase_person(ann.app.pool, ann.person)
-    assert sum(erased.left.values()) == 0
-    [job] = ann.app.jobs(PUBLISH)
-    assert job["args"]["erased"] == "en"
-    await ann.publish_home()
-    home = await ann.home()
-    assert "natto" not in shown(home)
-    assert ann.sentence("panel_example_food") in shown(home)
-    assert not ann.app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", ann.user)
-    await ann.click(home, SWITCH, "off")
+@pytest.mark.parametrize("consent", ["notice", "ask"])
+async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
+    """Who is erased sees an empty Home, as somebody new; nothing is kept of them for that."""
+    app, asks = await make_app(consent=consent), consent == "ask"
+    async with receiving(app):
+        ann = SlackPerson(app)
+        await ann.remember("natto")
+        await ann.press(await ann.open_home(), DELETE)
+        then = ann.sentence("delete_then_asks" if asks else "delete_then_on")
+        assert then in shown(await ann.form_opens())
+        erased = await erase_person(ann.app.pool, ann.person)
+        assert sum(erased.left.values()) == 0
+        [job] = ann.app.jobs(PUBLISH)
+        assert job["args"]["erased"] == "en"
+        await ann.publish_home()
+        home = await ann.home()
+        assert "natto" not in shown(home)
+        assert ann.sentence("panel_example_food") in shown(home)
+        assert (ann.sentence("consent_ask") in shown(home)) is asks
+        assert ("Memory is on" in shown(home)) is not asks
+        assert not ann.app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", ann.user)
+        await ann.click(home, SWITCH, "off")
 
 
 async def test_what_slack_refuses_for_a_while_is_published_later(ann: SlackPerson) -> None:

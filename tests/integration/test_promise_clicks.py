@@ -76,7 +76,7 @@ def day(ann: SlackPerson, later: int) -> str:
 async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     ann: SlackPerson,
 ) -> None:
-    """One line below the answer says when; *Edit* opens the form."""
+    """One line below the answer says when; *Edit* opens the form, where a day is no sentence."""
     notice = await told(ann, food="ramen", due="2099-11-27", due_time="10:00")
     assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)
@@ -85,14 +85,29 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     form = await ann.form_opens()
     await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
     await becomes(ann, ("2098-01-02", "11:30", "open"))
+    said = [one.sources for one in await ann.app.memories(ann.person) if "Mia" in str(one.content)]
+    assert [[one["evidence"] for one in sources] for sources in said] == [[SENTENCE]]
 
 
 async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
-    """*Tomorrow* sets it; Home lists the open promise first, and its menu ends it."""
+    """*Tomorrow* sets it, and its notice asks no more; a second click changes nothing.
+
+    Home lists the open promise first, and its menu ends it.
+    """
     notice = await told(ann)
     assert ann.sentence("promise_pick") in shown(notice)
     await ann.press(notice, PROMISE, "tomorrow")
     await becomes(ann, (day(ann, 1), None, "open"))
+    await ann.changed(notice)
+    [job] = ann.app.take_jobs(SHOW_NOTICE)
+    await show_notice(ann.app.wiring.app, **job)
+    [notice] = [one for one in await ann.seen() if one["ts"] == notice["ts"]]
+    assert ann.sentence("promise_pick") not in shown(notice)
+    assert "9:00" in shown(notice)
+    promise = await ann.memory("Mia")
+    again = await ann.app.click(ann.person, PROMISE, f"tomorrow {promise.key}")
+    assert again.line == ann.sentence("nothing_changed")
+    assert await ann.memory("Mia") == promise
     await ann.remember("ramen")
     home = shown(await ann.open_home())
     title = f"*{ann.sentence('promises_title')}*"

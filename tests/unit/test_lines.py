@@ -27,7 +27,8 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
 WEEKLY |= {"description": "every week"}
-NOON_OF_2020 = {"promise": "slides", "due": "2020-11-27", "due_time": "12:00", "state": "open"}
+TO_MIA = {"promise": "notes", "to": "Mia", "state": "open"}
+NOON_OF_2020 = {**TO_MIA, "due": "2020-11-27", "due_time": "12:00"}
 STORY = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
 
 
@@ -55,8 +56,9 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
             "Rewrite (client: Acme, people on it: 3)",
         ),
         ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
-        ("en", "Promise", NOON_OF_2020, "Promised: slides, by Fri, Nov 27, 2020, 12:00 PM"),
-        ("ja", "Promise", NOON_OF_2020, "約束：slides（期日：2020年11月27日(金)12:00）"),
+        ("en", "Promise", NOON_OF_2020, "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)"),
+        ("ja", "Promise", NOON_OF_2020, "約束：notes（Miaさんへ、期日：2020年11月27日(金)12:00）"),
+        ("ja", "Promise", TO_MIA, "約束：notes（Miaさんへ）"),
     ],
 )
 def test_a_memory_is_described_in_one_plain_line(
@@ -81,6 +83,7 @@ def test_a_memory_is_described_in_one_plain_line(
             change("removed", None, None),
             "Forgotten: something you told me for a limited time",
         ),
+        (change("removed", OSAKA, None, actor="undo"), "No longer remembered: I live in Osaka"),
         (
             change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
             "Now used everywhere in this workspace: I live in Osaka",
@@ -140,17 +143,31 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
             ],
             "Remembered 2 things (undone)",
         ),
+        (
+            [
+                change("remembered", None, OSAKA, undone_at=NOON),
+                change("remembered", None, TOKYO, number=2, changed_since=True),
+            ],
+            "Remembered: I live in Osaka (undone)",
+        ),
+        (
+            [
+                change("remembered", None, OSAKA),
+                change("remembered", None, TOKYO, number=2, changed_since=True),
+            ],
+            "Remembered 2 things",
+        ),
     ],
-    ids=["one", "long", "two", "mixed", "one of two undone", "both undone"],
+    ids=["one", "long", "two", "mixed", "one undone", "both undone", "the other edited", "edited"],
 )
 def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo until undone."""
     batch = changes[0].id
-    payload = notice_payload(EN, batch, changes, [])
+    payload = notice_payload(EN, batch, changes, [], [])
     assert payload["text"] == line
     [said, row] = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
-    undone = all(one.undone_at for one in changes)
+    undone = all(one.undone_at or one.changed_since for one in changes)
     values = [element["value"] for element in row["elements"]]
     assert values == [*([] if undone else [f"notice {batch}"]), f"notice 1 {batch}"]
     assert undone or row["elements"][0]["accessibility_label"] == f"Undo: {line}"
@@ -159,7 +176,7 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
 def test_of_several_questions_the_first_is_asked() -> None:
     """It has a button for each answer; how many others there are is said."""
     asked = [question("replace"), question("remove"), question("store")]
-    _, row, more = notice_payload(EN, asked[0].id, [], asked)["blocks"]
+    _, row, more = notice_payload(EN, asked[0].id, [], asked, [])["blocks"]
     values = [element["value"] for element in row["elements"]]
     assert values == [f"{asked[0].id} {answer}" for answer in ("yes", "both", "no")]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)

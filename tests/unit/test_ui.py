@@ -215,7 +215,7 @@ def panels(draw: st.DrawFn) -> Content:
     links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
     return Content(
         position=draw(POSITIONS),
-        off=draw(st.none() | OFFS.map(lambda off: replace(off, here=False))),
+        off=draw(st.none() | OFFS),
         asks=draw(st.booleans()),
         off_in=[f"C{n:010}" for n in range(draw(st.integers(0, 20)))],
         refusal=draw(st.none() | st.just("policy_person")),
@@ -381,7 +381,7 @@ def test_every_notice_fits(
     reader: Reader, changes: list[Change], questions: list[Question]
 ) -> None:
     """Whatever was remembered and is asked."""
-    payload = notice_payload(reader, TURN, changes, questions)
+    payload = notice_payload(reader, TURN, changes, questions, changes)
     if payload["blocks"]:
         message_fits(payload)
 
@@ -473,7 +473,7 @@ def test_every_form_fits(
         add_form(reader, **origin),
         settings_form(reader, chosen, chosen.retention_days, **origin),
         settings_form(reader, chosen, None, **origin),
-        delete_form(reader, **origin),
+        delete_form(reader, asks=True, **origin),
         comment_form(reader, str(TURN), text[:COMMENT_LIMIT]),
         receipt_view(reader, erased),
         final_view(reader, "feedback_title", reader.say("feedback_thanks")),
