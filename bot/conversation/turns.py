@@ -267,8 +267,7 @@ class Turns:
         async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, turn.claimed, outcome)
             # A sentence in place of an answer asks for no consent.
-            introduced = turn.memory_state.needs_introduction
-            if introduced or (turn.memory_state.is_first and reply is not None):
+            if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
                 await note_informed(connection, message.person)
             ended = await connection.execute(
                 "UPDATE messages SET"
