@@ -90,7 +90,8 @@ async def source_changed(
     def gone(source: Source) -> bool:
         if (source.get("channel"), source.get("ts")) != (channel, ts):
             return False
-        return said is None or find_evidence(str(source.get("evidence") or ""), said) is None
+        quote = str(source.get("evidence") or "")  # none: other memories of it were forgotten
+        return said is None or bool(quote and find_evidence(quote, said) is None)
 
     async with writing(pool, embedder, person) as connection:
         await connection.execute(DELETE_QUOTING, values)
