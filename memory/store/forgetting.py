@@ -47,7 +47,7 @@ class Selection:
     `keys` are those of memories, `messages` (channel, ts) what comes from them. `since` (inclusive)
     and `until` (exclusive) are one part: what comes from a message of that time; without a source
     message the time of the row decides. A memory that comes from elsewhere, too, is forgotten
-    whole. `questions` are ids of open questions.
+    whole, and with each memory those that supersede it. `questions` are ids of open questions.
     """
 
     keys: Collection[str] = ()
@@ -119,13 +119,19 @@ _SAID: LiteralString = "value->'sources'"
 _SAID_THEN: LiteralString = (
     "COALESCE(value->'sources', '[]') || jsonb_build_object('channel', channel, 'ts', ts)"
 )
-# A memory that is there is selected by its row, one that was removed by any of its versions.
+# A memory that is there is selected by its row, one that was removed by any of its versions. What
+# supersedes it in a narrower audience began as its copy, and is selected with it.
 _KEYS: LiteralString = (
-    f"(SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
+    f"(WITH RECURSIVE chosen AS (SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
     f" UNION SELECT key FROM memory_versions WHERE {OF_IDS} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
-    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
+    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON}))),"
+    " copies AS (SELECT key, jsonb_path_query(value, '$.supersedes[*]')->>'key' AS of"
+    f" FROM memory_versions WHERE {OF_IDS} AND value ? 'supersedes'),"
+    " selected AS (SELECT key FROM chosen UNION"
+    " SELECT copies.key FROM selected JOIN copies ON copies.of = selected.key)"
+    " SELECT key FROM selected)"
 )
 _FORGOTTEN: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
 _FORGOTTEN_KEYS: LiteralString = f"SELECT key FROM forgotten_versions WHERE {_FORGOTTEN}"

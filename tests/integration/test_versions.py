@@ -481,6 +481,20 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
     await ledger.is_forgotten(again.key, "ramen")
 
 
+@pytest.mark.parametrize("removed", [True, False])
+async def test_what_supersedes_a_memory_is_forgotten_with_it(ledger: Ledger, removed: bool) -> None:
+    """It began as a copy of the wider memory, and has its words under whatever subject."""
+    content = food("soba", 40, description="with duck")
+    wide = await ledger.change("I love soba with duck", ts="1.0", content=content, seen=WIDE)
+    udon = {**content, "food_name": "udon"}
+    narrow = await ledger.change("I mean udon", ts="2.0", content=udon, key=wide.key)
+    assert narrow.key != wide.key
+    if removed:
+        await ledger.change("I hate udon", ts="3.0", content=None, key=narrow.key)
+    await ledger.is_forgotten(wide.key, "duck")
+    assert await list_memories(ledger.pool, ALICE) == []
+
+
 async def test_an_expired_memory_is_hidden_then_deleted(ledger: Ledger, pool: Pool) -> None:
     """What is due is shown nowhere, then truly deleted, and no version keeps text of it."""
     later = datetime.now(UTC) + timedelta(hours=1)
