@@ -288,14 +288,20 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
 async def test_a_deleted_message_leaves_what_a_memory_has_of_the_one_it_supersedes(
     ledger: Ledger,
 ) -> None:
-    """What only the message changed goes back to the wider memory; other changes stay."""
-    await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
-    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("ramen", 50))
-    spicy = food("ramen", 50, description="spicy")
+    """What is rebuilt begins with what the wider memory says now; its own changes stay."""
+    wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
+    pork = food("ramen", 90, description="pork")
+    await ledger.change("I love pork in it", ts="1.5", content=pork, key=wide.key, seen=WIDE)
+    pork["preference"] = 50
+    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=pork)
+    spicy = {**pork, "cuisine": "spicy"}
     await ledger.change("I eat ramen spicy", ts="3.0", content=spicy, key=narrow.key)
-    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None)
-    [memory] = (await recall_memories(ledger.pool, ledger.embedder, memory_view(OWN), "?")).memories
-    assert (memory.content["preference"], memory.content["description"]) == (90, "spicy")
+    for ts, changed, level in (("1.5", 2, 50), ("2.0", 1, 90), ("1.0", 2, None)):
+        pool, embedder = ledger.pool, ledger.embedder
+        changes = await source_changed(pool, embedder, ALICE, "D1", ts, None)
+        assert len(changes) == changed
+        [memory] = (await recall_memories(pool, embedder, memory_view(OWN), "?")).memories
+        assert (memory.key, memory.content) == (narrow.key, food("ramen", level, cuisine="spicy"))
 
 
 async def test_an_edit_of_what_has_changed_since_is_refused(ledger: Ledger) -> None:
