@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
-from memory.model.namespace import Person
+from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool
 from memory.store.forgetting import DELETE_QUOTING
@@ -78,7 +78,8 @@ async def source_changed(
     Evidence that `words`, the new version, still contains verbatim stays; the caller queues the new
     text for formation. A memory without another source is removed. For one with other sources, the
     changes that came from the message are taken back and those of other sources stay. What
-    supersedes a changed memory is built again from it. Versions keep the content without quotes of
+    supersedes a changed memory is built again from it. What colleagues saw moves to the direct
+    messages, because no verdict saw the sentences that are left. Versions keep the content without quotes of
     the earlier text, and open questions that quote the message are deleted.
     `in_commit` is awaited with the changes, in the transaction.
     """
@@ -145,7 +146,10 @@ def _step(
     after = {**row.value, "content": content, "sources": left}
     if ended or (lost and not left):
         return Step.on(row, "removed", "source", None, message=message)
-    return Step.on(row, "updated", "source", after, expires_at=end, message=message)
+    step = Step.on(row, "updated", "source", after, expires_at=end, message=message)
+    if lost and row.namespace.audience == COLLEAGUES:
+        return replace(step, namespace=row.namespace.person.namespace(DM))
+    return step
 
 
 def _supported(
