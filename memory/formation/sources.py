@@ -40,6 +40,8 @@ _AMONG: LiteralString = (
     " jsonb_build_array(jsonb_build_object('channel', channel, 'ts', ts)) AS message"
     f" WHERE EXISTS (SELECT FROM store WHERE {OF_PERSON} AND value->'sources' @> message)"
     f" OR EXISTS (SELECT FROM memory_questions WHERE {OF_IDS} AND messages @> message)"
+    " OR (channel, ts) IN (SELECT one->>'channel', one->>'ts' FROM memory_versions,"
+    f" jsonb_path_query(value, '$.sources[*]') AS one WHERE {OF_IDS} AND one->>'evidence' <> '')"
 )
 _VERSIONS: LiteralString = (
     f"SELECT key, number, undoes, value, expires_at, actor, channel, ts, {IS_FIRST} AS is_first"
@@ -54,7 +56,7 @@ _UNQUOTE: LiteralString = (
 async def sources_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> list[MessageKey]:
-    """Return those of `messages` that a memory of the person comes from, or an open question.
+    """Return those of `messages` that a memory, a version with a quote or a question comes from.
 
     Within the caller's `person_transaction`.
     """
