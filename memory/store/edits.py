@@ -19,7 +19,7 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subject
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
-from memory.store.memories import Memory, message_of, reread, room
+from memory.store.memories import Memory, current, message_of, reread, room
 from memory.store.versions import Action, Actor, AfterWrite, Change, Step, actor_of, write, writing
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
@@ -108,9 +108,9 @@ async def add_memories(
     contents = [validated(kind, content, schemas) for content, _ in given]
     person, steps = namespace.person, dict[str, Step]()
     async with writing(pool, embedder, person) as connection:
-        known = await reread(connection, person, of=namespace, kinds=[kind])
+        known = current([*(await reread(connection, person, of=namespace, kinds=[kind])).values()])
         for whole, (content, source) in zip(contents, given, strict=True):
-            alike = (one for one in known.values() if same_thing(kind, one.content, whole))
+            alike = (one for one in known if same_thing(kind, one.content, whole))
             if (same := next(alike, None)) is not None:
                 said = {**whole, **same.content, **{k: whole[k] for k in _given(content)}}
                 steps[same.key] = _edited(same, {k: said[k] for k in whole}, source)

@@ -273,7 +273,10 @@ async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -
 
 
 async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -> None:
-    """Where the thing is known, it is not moved there; a correction can be made public."""
+    """Where the thing is known, it is not moved there; a correction can be made public.
+
+    What is said and written later changes the correction, not the memory that it hides.
+    """
     wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
     narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("Ramen", 50))
     before = ledger.printed()
@@ -283,6 +286,16 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     await ledger.move(narrow.key, PUBLIC)
     [memory] = (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
     assert memory.content["preference"] == 50
+    ledger.rows(
+        "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n, jsonb_build_object('kind',"
+        " 'UserFact', 'content', jsonb_build_object('fact', n::text)) FROM generate_series(1, 60) n"
+        " RETURNING 1",
+        WIDE.own.prefix,
+    )
+    said = await ledger.change("Ramen: 5", ts="3.0", content=food("ramen", 5), seen=WIDE)
+    given = (WIDE.own, "UserFoodPreference", food("ramen", 9), COMMAND)
+    written = await add_memory(ledger.pool, ledger.embedder, *given)
+    assert said.key == written.key == narrow.key
 
 
 async def test_a_deleted_message_leaves_what_a_memory_has_of_the_one_it_supersedes(
