@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement
-from memory.store.edits import kept_end
+from memory.store.edits import kept_end, with_source
 from memory.store.memories import (
     OF_IDS,
     Keyed,
@@ -195,12 +196,12 @@ def _instead(question: Question, current: Memory) -> Step:
     after = question.after
     if after is None:
         return Step.on(current, "removed", "question", None, message=question.message)
-    known, added = current.sources, added_sources(question.before, after)
+    added = added_sources(question.before, after)
     value = {
         **current.value,
         "content": after["content"],
         "confirmed_at": after.get("confirmed_at"),
-        "sources": [*known, *(one for one in added if one not in known)],
+        "sources": reduce(with_source, added, [*current.sources]),
     }
     end = question.ends_at or kept_end(current, after["content"])
     return Step.on(current, "updated", "question", value, expires_at=end, message=question.message)

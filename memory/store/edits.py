@@ -34,6 +34,10 @@ _CODES = {
 }
 
 
+MAX_SOURCES = 20
+"""Sources that a memory keeps: the first and the newest; each version and export repeats them."""
+
+
 def validated(
     kind: str, content: Mapping[str, Any], schemas: Sequence[type[BaseModel]] = SCHEMAS
 ) -> dict[str, Any]:
@@ -72,13 +76,17 @@ def _given(content: Mapping[str, Any]) -> dict[str, Any]:
 def with_source(
     sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return `sources` with `new`, which replaces an earlier source of the same message."""
+    """Return `sources` with `new`, which replaces an earlier source of the same message.
+
+    Of more than `MAX_SOURCES` the first and the newest are left.
+    """
     known = [dict(one) for one in sources]
     message = (new.get("channel"), new.get("ts"))
-    if None in message:
-        return [*known, dict(new)]
+    if None not in message and new in known:
+        return known
     others = [one for one in known if (one.get("channel"), one.get("ts")) != message]
-    return known if new in known else [*others, dict(new)]
+    kept = [*(known if None in message else others), dict(new)]
+    return [*kept[:1], *kept[1:][1 - MAX_SOURCES :]]
 
 
 def kept_end(row: Memory, content: Mapping[str, Any]) -> datetime | None:

@@ -48,6 +48,7 @@ from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.proposal import Proposal, Verdict
 from memory.store import expire_due
+from memory.store.edits import MAX_SOURCES
 from memory.store.memories import Memory
 from tests.databases import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
@@ -261,7 +262,7 @@ class Sequences(RuleBasedStateMachine):
     def correct(self, person: Person, place: int, level: int, how: str) -> None:
         """Say or write more about a memory, or leave a question about it."""
         model = self.models[person]
-        if (key := model.pick(place)) is None:
+        if (key := model.pick(place)) is None or len(model.now[key].said) == MAX_SOURCES:
             return
         state, note = model.now[key], f"note {next(NUMBERS)}"
         fields = {"preference": level, "description": note}

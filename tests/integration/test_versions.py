@@ -317,6 +317,19 @@ async def test_a_deleted_message_leaves_what_a_memory_has_of_the_one_it_supersed
         assert (memory.key, memory.content) == (narrow.key, food("ramen", level, cuisine="spicy"))
 
 
+async def test_the_first_and_the_newest_sources_are_kept(ledger: Ledger) -> None:
+    """Of many messages that say it a version has twenty; what a dropped one told stays."""
+    liked = await ledger.like("ramen", ts="0.0")
+    pork = food("ramen", description="with pork")
+    for n in range(1, 24):
+        await ledger.change(f"I love ramen {n}", ts=f"{n}.0", content=pork, key=liked.key)
+    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "9.0", None)
+    [memory] = await list_memories(ledger.pool, ALICE)
+    kept = [0, *(n for n in range(5, 24) if n != 9)]
+    assert [ts for _, ts in memory.source_messages] == [f"{n}.0" for n in kept]
+    assert memory.content == pork
+
+
 async def test_an_edit_of_what_has_changed_since_is_refused(ledger: Ledger) -> None:
     """The person sees what the memory says now, and edits that."""
     liked = await ledger.like("ramen")
