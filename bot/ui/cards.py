@@ -12,7 +12,7 @@ MOST_LINES = 12
 
 
 def sentence_of(memory: Memory) -> str:
-    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is not kept."""
+    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
     said = [str(one.get("evidence") or "") for one in memory.sources]
     return " ".join("".join(said[-1:]).split())
 

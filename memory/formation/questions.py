@@ -157,7 +157,7 @@ async def _steps(
     if current is None or current.content != question.before["content"]:
         raise ChangedSince("The memory has changed since the question was asked.")
     if answer == "both":
-        return [_beside(question, str(uuid4()))]
+        return [await _beside(connection, question, str(uuid4()))]
     if narrow is None:
         return [_instead(question, current)]
     if question.after is None or narrow.content != question.after["content"]:
@@ -166,7 +166,10 @@ async def _steps(
     return [Step.on(narrow, "removed", "question", None), _instead(question, current)]
 
 
-def _beside(question: Question, key: str) -> Step:
+async def _beside(connection: AsyncConnection[DictRow], question: Question, key: str) -> Step:
+    """Return the step that stores a new memory; raises `MemoryFull`."""
+    if await room(connection, question.namespace.person) < 1:
+        raise MemoryFull("The person has as many memories as are kept.")
     return Step(
         action="remembered",
         actor="question",
@@ -186,9 +189,7 @@ async def _stored(connection: AsyncConnection[DictRow], question: Question) -> S
     found = await reread(connection, own.person, of=own, kinds=[kind])
     if any(same_thing(kind, one.content, content) for one in found.values()):
         raise ChangedSince("A memory about the same subject was stored since.")
-    if await room(connection, own.person) < 1:
-        raise MemoryFull("The person has as many memories as are kept.")
-    return _beside(question, question.key)
+    return await _beside(connection, question, question.key)
 
 
 def _instead(question: Question, current: Memory) -> Step:

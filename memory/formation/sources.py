@@ -81,9 +81,9 @@ async def source_changed(
     text for formation. A memory without another source is removed. For one with other sources, the
     changes that came from the message are taken back and those of other sources stay. What
     supersedes a changed memory is built again from it. What colleagues saw moves to the direct
-    messages, because no verdict saw the sentences that are left. Versions keep the content without quotes of
-    the earlier text, and open questions that quote the message are deleted.
-    `in_commit` is awaited with the changes, in the transaction.
+    messages, because no verdict saw the sentences that are left. Versions keep the content without
+    quotes of the earlier text, and open questions that quote the message are deleted. `in_commit`
+    is awaited with the changes, in the transaction.
     """
     said = None if words is None else [TypedMessage(words)]
     values = {

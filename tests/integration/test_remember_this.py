@@ -137,7 +137,7 @@ async def test_no_version_quotes_a_deleted_message_whose_memory_was_undone(app: 
     """Where a memory no longer comes from a message, its history keeps the content alone."""
     place = app.slack.place(channel="public", text="I love ramen.")
     done = await app.point_at(place, "I love ramen.")
-    await app.click(app.person(place), UNDO, done.undo)
+    await app.click(app.person(place), UNDO, str(done.undo))
     message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
     assert "memory_versions" in naming(app.database, "love ramen")
     await app.change(message, None)

@@ -17,7 +17,9 @@ from memory import (
     ChangeGone,
     Embedder,
     FormationResult,
+    MemoryFull,
     MemoryView,
+    Namespace,
     Person,
     PersonMessage,
     Pool,
@@ -38,7 +40,7 @@ from memory import (
 from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
-from memory.store import embed_missing, expire_due
+from memory.store import MAX_MEMORIES, embed_missing, expire_due
 from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
@@ -65,6 +67,15 @@ class Ledger:
     def printed(self, *tables: str) -> dict[str, list[str]]:
         """Return all rows of these tables as PostgreSQL prints them; a vector's own dates apart."""
         return printed(self.database, *(tables or TABLES), vector_dates=False)
+
+    def fill(self, own: Namespace, number: int) -> None:
+        """Put as many facts beside the memories, without versions and vectors."""
+        self.rows(
+            "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n,"
+            " jsonb_build_object('kind', 'UserFact', 'content', jsonb_build_object('fact',"
+            " n::text)) FROM generate_series(1, %s) AS n RETURNING 1",
+            *(own.prefix, number),
+        )
 
     async def run(self, text: str, ts: str, seen: MemoryView | None = None) -> ApprovedStore:
         """Let a run begin that reads one message."""
@@ -286,12 +297,7 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     await ledger.move(narrow.key, PUBLIC)
     [memory] = (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
     assert memory.content["preference"] == 50
-    ledger.rows(
-        "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n, jsonb_build_object('kind',"
-        " 'UserFact', 'content', jsonb_build_object('fact', n::text)) FROM generate_series(1, 60) n"
-        " RETURNING 1",
-        WIDE.own.prefix,
-    )
+    ledger.fill(WIDE.own, 60)
     said = await ledger.change("Ramen: 5", ts="3.0", content=food("ramen", 5), seen=WIDE)
     given = (WIDE.own, "UserFoodPreference", food("ramen", 9), COMMAND)
     written = await add_memory(ledger.pool, ledger.embedder, *given)
@@ -372,6 +378,16 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
         assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
     with pytest.raises(ChangeGone):
         await ledger.answer(question, answer)
+
+
+async def test_both_are_kept_where_there_is_room_for_a_memory(ledger: Ledger) -> None:
+    """With as many memories as a person has, nothing is stored, and the question stays open."""
+    await ask_to_replace(ledger, (await ledger.like("ramen")).key)
+    questions = await open_questions(ledger.pool, ALICE)
+    ledger.fill(OWN, MAX_MEMORIES - 1)
+    with pytest.raises(MemoryFull):
+        await ledger.answer(questions[0], "both")
+    assert await open_questions(ledger.pool, ALICE) == questions
 
 
 async def changed_privately(ledger: Ledger) -> FormationResult:
