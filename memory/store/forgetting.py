@@ -331,7 +331,8 @@ async def forgotten_messages(
 
 _SINCE: LiteralString = (
     "SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,"
-    " COALESCE(key, NULLIF(channel, '')) AS id, NULLIF(ts, '') AS ts"
+    " COALESCE(key, CASE what WHEN 'erased' THEN forgotten_id::text ELSE channel END) AS id,"
+    " NULLIF(ts, '') AS ts"
     " FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true"
     " WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)"
     " ORDER BY 1, 2, 3, 4, 5"
@@ -341,8 +342,8 @@ _SINCE: LiteralString = (
 async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | None, ...]]:
     """Return the ids of what was forgotten from a time on; needs the database's owner.
 
-    Each is a team, a user, and "erased" (the person), "key" and the key of a memory or the id of a
-    version, or "message" and the channel and ts of one; shorter ones end with None.
+    Each is a team, a user, and "erased" and the id of that erasure, "key" and the key of a memory
+    or the id of a version, or "message" and the channel and ts of one; shorter ones end with None.
     """
     async with await AsyncConnection.connect(conninfo) as owner:
         return await (await owner.execute(_SINCE, {"since": since})).fetchall()
