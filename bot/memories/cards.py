@@ -1,8 +1,9 @@
 """*How to work with me*: what a person shows to colleagues, and how a colleague asks for it.
 
-A line gets onto the card by its owner's click only, after the verdict on it says that it
-is not sensitive. A colleague sees the owner's own sentence in a message of its own: the model that
-answers never reads it, so no stored answer repeats it.
+A line gets onto the card by its owner's click only, after the verdict on it says that it is not
+sensitive. What the owner writes later in *Edit* is shown as written; a line that loses a message is
+taken off (`memory.formation.source_changed`). A colleague sees the owner's own sentence in a
+message of its own: the model that answers never reads it, so no stored answer repeats it.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 import aiohttp
 from psycopg import AsyncConnection
@@ -128,12 +129,14 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     }
 
 
-async def erase_person(pool: Pool, person: Person) -> PersonErased:
+async def erase_person(pool: Pool, person: Person, identity: UUID | None = None) -> PersonErased:
     """Erase everything of a person: memories, ledger, conversation, queue, settings.
 
     Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
     messages just delivered are kept, without text or author, until Slack no longer delivers them
     again.
+
+    `identity` is that of the erasure that a backup does not have, for `forgotten_since`.
 
     Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
     effect of erasing once.
@@ -158,7 +161,7 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
         counts = await count_each(connection, dict.fromkeys(TABLES, _OF_PERSON), person.ids)
         return {**counts, "procrastinate_jobs": remaining["jobs"]}
 
-    erased = await erase(pool, person, also=erase_rows_of_bot, left=count_left)
+    erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
     return PersonErased(
         at=erased.at,

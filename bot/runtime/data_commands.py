@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import LiteralString
+from uuid import UUID
 
 from bot.config import Settings
 from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
-from memory import Person
+from memory import InvalidNamespace, Person
 from memory.postgres import execute_statement, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
 
-_LINE = re.compile(
-    r"([A-Z0-9]{1,32})\t([A-Z0-9]{1,32})\t(?:(erased)|key\t([^\t\0]{1,512})"
-    r"|message\t([A-Z0-9]{1,32})\t([0-9]{1,10}[.][0-9]{1,9}))"
+_ERASED: LiteralString = (
+    "SELECT 1 FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND forgotten_id = %(id)s"
 )
 _BLANK: LiteralString = (
     "UPDATE messages SET question = '', words = '', reply = NULL,"
@@ -80,23 +80,49 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
-    """Delete what a file's lines name. Raises `Problem` for a bad line, before anything."""
-    people: dict[Person, list[re.Match[str]]] = defaultdict(list)
+    """Delete what a file's lines name. Raises `Problem` for a bad line, before anything.
+
+    A person is erased again only where the database does not have that erasure: whoever came back
+    before the backup stays.
+    """
+    people: dict[Person, list[list[str]]] = defaultdict(list)
     try:
         for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):  # noqa: ASYNC240
-            if (found := _LINE.fullmatch(line)) is None:
-                raise Problem(f"{file}, line {number}, is not a line of `kioku forgotten`.")
-            people[Person(found[1], found[2])].append(found)
+            try:
+                person, named = _read(line)
+            except (InvalidNamespace, ValueError):
+                problem = f"{file}, line {number}, is not a line of `kioku forgotten`."
+                raise Problem(problem) from None
+            people[person].append(named)
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
     async with operators_pool(settings) as pool:
         await execute_statement(pool, "SELECT end_open_messages()")
         for person, lines in people.items():
-            if any(line[3] for line in lines):
-                await erase_person(pool, person)
-            messages = [(line[5], line[6]) for line in lines if line[5]]
+            for identity in [UUID(one[1]) for one in lines if one[0] == "erased"]:
+                values = {**person.ids, "id": identity}
+                if not await person_statement(pool, person, _ERASED, values):
+                    await erase_person(pool, person, identity)
+            messages = [(one[1], one[2]) for one in lines if one[0] == "message"]
+            keys = [one[1] for one in lines if one[0] == "key"]
             blank = partial(delete_forgotten_texts, person=person)
-            await again(pool, person, [line[4] for line in lines if line[4]], messages, blank)
+            await again(pool, person, keys, messages, blank)
             said = [f"{channel}/{ts}" for channel, ts in messages]
             await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
     print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")
+
+
+def _read(line: str) -> tuple[Person, list[str]]:
+    """Return the person and the rest of a line of `forgotten`.
+
+    Raises ValueError or `InvalidNamespace` for another line. PostgreSQL has no NUL in a text.
+    """
+    team, user, *named = line.split("\t")
+    person = Person(team, user)
+    if "\0" in line or "" in named or named[:1] not in (["erased"], ["key"], ["message"]):
+        raise ValueError("The line has an empty or an unknown part.")
+    if len(named) != 2 + (named[0] == "message"):
+        raise ValueError("The line has too few parts or too many.")
+    if named[0] == "erased":
+        UUID(named[1])
+    return person, named

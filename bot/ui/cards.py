@@ -12,9 +12,9 @@ MOST_LINES = 12
 
 
 def sentence_of(memory: Memory) -> str:
-    """Return the newest sentence of the person that a memory comes from; empty if none is kept."""
+    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
     said = [str(one.get("evidence") or "") for one in memory.sources]
-    return " ".join(next((one for one in reversed(said) if one), "").split())
+    return " ".join("".join(said[-1:]).split())
 
 
 def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:

@@ -21,7 +21,7 @@ from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusa
 from memory.model.namespace import Namespace
 from memory.model.schemas import PROMISE_KIND, subject, thing
 from memory.store.edits import with_source
-from memory.store.memories import Memory, MessageKey
+from memory.store.memories import Memory, MessageKey, current
 from memory.store.versions import Action, Step, actor_of
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
@@ -102,7 +102,8 @@ class _Run:
         self._rows = rows
         self._stored = {key: row for key, row in rows.items() if row.namespace == own}
         self._now = dict(self._stored)
-        self._names = {_name(row): key for key, row in reversed(self._stored.items())}
+        shown = current([*self._stored.values()])
+        self._names = {_name(row): row.key for row in reversed(shown)}
         self._said: dict[str, Proposal] = {}  # what was said last of each
         self.questions: list[Question] = []
 

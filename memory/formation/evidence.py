@@ -2,8 +2,8 @@
 
 A language model proposes what to remember, each proposal with a quote. The evidence rule is the
 same in every language and does not judge meaning: the quote must be a substring of one message that
-the person typed, compared by letters (`memory.model.text.letters`). The stored evidence is not the
-model's quote but the whole sentence or sentences around it, as typed.
+the person typed, compared by letters (`memory.model.text.letters`) and omissions. The stored
+evidence is not the model's quote but the whole sentence or sentences around it, as typed.
 
 A sentence ends at each line break, and after a full stop, a question mark or an exclamation mark of
 any script, by Unicode's sentence break rules (UAX #29).
@@ -26,6 +26,7 @@ from memory.store.memories import MessageKey, message_of
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
 """Replaces omitted parts of a message: code, struck-out text, block quotes."""
+_LEFT_OUT = "\x00"  # an omission among the letters that are compared
 _CONTEXT = 300  # characters of the sentences before and after the evidence
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11. A full
 # stop counts only before white space.
@@ -90,7 +91,7 @@ class TypedMessage:
 
     def __post_init__(self) -> None:
         self.text = clean(self.original.text)[:MAX_MESSAGE]
-        pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
+        pieces = _pieces(self.text)
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
             self._starts += [start] * len(piece)
@@ -103,16 +104,17 @@ class TypedMessage:
     @property
     def says_something(self) -> bool:
         """Whether the message contains a letter or number; an emoji alone forms no memory."""
-        return bool(self._letters)
+        return bool(self._letters.strip(_LEFT_OUT))
 
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where `quote` begins and ends in `text`, or None.
 
-        A quote of a single letter counts if it is the whole message.
+        A quote has the omissions that it spans, as stored evidence does. A quote of a single letter
+        counts if it is the whole message.
         """
-        wanted = letters(quote)
-        position = self._letters.find(wanted) if wanted else -1
-        if position < 0 or (len(wanted) < 2 and wanted != self._letters):
+        wanted, said = "".join(piece for piece, _, _ in _pieces(quote)), letters(quote)
+        position = self._letters.find(wanted) if said else -1
+        if position < 0 or (len(said) < 2 and wanted != self._letters):
             return None
         return self._starts[position], self._ends[position + len(wanted) - 1]
 
@@ -188,11 +190,16 @@ def _window(message: TypedMessage, first: int, last: int, start: int, end: int) 
     return message.text[begin:close].strip()
 
 
+def _pieces(text: str) -> list[tuple[str, int, int]]:
+    """Return what of a text is compared, with its offsets: letters, and what was left out."""
+    return sorted([*lettered(text), *_omissions(text)], key=lambda piece: piece[1])
+
+
 def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield a character that no quote contains for each place where something was left out."""
+    """Yield a character that is no letter for each place where something was left out."""
     position = text.find(OMITTED)
     while position >= 0:
-        yield "\x00", position + 1, position + 2
+        yield _LEFT_OUT, position + 1, position + 2
         position = text.find(OMITTED, position + len(OMITTED))
 
 

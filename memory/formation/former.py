@@ -24,7 +24,7 @@ from memory.model.namespace import MemoryView, Namespace
 from memory.model.schemas import SCHEMAS, register_schemas, thing
 from memory.postgres.database import Pool, person_transaction
 from memory.recall.search import SMALL_SET
-from memory.store.memories import Memory, reread
+from memory.store.memories import Memory, current, reread
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -152,13 +152,14 @@ async def pair(
     """Give each new proposal the row about the same thing, if there is one.
 
     `known` are the rows that the model was shown; of a large set the others are read. Of several
-    rows about a thing, one of the own namespace counts.
+    rows about a thing, one of the own namespace counts that no other of it supersedes.
     """
     rows = sorted(known, key=lambda row: row.namespace != own)
     kinds = [one.kind for one in proposals if one.target is None]
     if kinds and len(rows) >= SMALL_SET:
         async with person_transaction(pool, own.person) as connection:
-            rows[:0] = (await reread(connection, own.person, of=own, kinds=kinds)).values()
+            of_own = await reread(connection, own.person, of=own, kinds=kinds)
+            rows[:0] = current([*of_own.values()])
     first: dict[tuple[str, str], Memory] = {}
     for row in rows:
         first.setdefault((row.kind, thing(row.kind, row.content)), row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement
-from memory.store.edits import kept_end
+from memory.store.edits import kept_end, with_source
 from memory.store.memories import (
     OF_IDS,
     Keyed,
@@ -156,7 +157,7 @@ async def _steps(
     if current is None or current.content != question.before["content"]:
         raise ChangedSince("The memory has changed since the question was asked.")
     if answer == "both":
-        return [_beside(question, str(uuid4()))]
+        return [await _beside(connection, question, str(uuid4()))]
     if narrow is None:
         return [_instead(question, current)]
     if question.after is None or narrow.content != question.after["content"]:
@@ -165,7 +166,10 @@ async def _steps(
     return [Step.on(narrow, "removed", "question", None), _instead(question, current)]
 
 
-def _beside(question: Question, key: str) -> Step:
+async def _beside(connection: AsyncConnection[DictRow], question: Question, key: str) -> Step:
+    """Return the step that stores a new memory; raises `MemoryFull`."""
+    if await room(connection, question.namespace.person) < 1:
+        raise MemoryFull("The person has as many memories as are kept.")
     return Step(
         action="remembered",
         actor="question",
@@ -185,9 +189,7 @@ async def _stored(connection: AsyncConnection[DictRow], question: Question) -> S
     found = await reread(connection, own.person, of=own, kinds=[kind])
     if any(same_thing(kind, one.content, content) for one in found.values()):
         raise ChangedSince("A memory about the same subject was stored since.")
-    if await room(connection, own.person) < 1:
-        raise MemoryFull("The person has as many memories as are kept.")
-    return _beside(question, question.key)
+    return await _beside(connection, question, question.key)
 
 
 def _instead(question: Question, current: Memory) -> Step:
@@ -195,12 +197,12 @@ def _instead(question: Question, current: Memory) -> Step:
     after = question.after
     if after is None:
         return Step.on(current, "removed", "question", None, message=question.message)
-    known, added = current.sources, added_sources(question.before, after)
+    added = added_sources(question.before, after)
     value = {
         **current.value,
         "content": after["content"],
         "confirmed_at": after.get("confirmed_at"),
-        "sources": [*known, *(one for one in added if one not in known)],
+        "sources": reduce(with_source, added, [*current.sources]),
     }
     end = question.ends_at or kept_end(current, after["content"])
     return Step.on(current, "updated", "question", value, expires_at=end, message=question.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
 from uuid import UUID
@@ -13,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
-from memory.model.namespace import Person
+from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool
 from memory.store.forgetting import DELETE_QUOTING
@@ -30,7 +31,7 @@ from memory.store.memories import (
     read_own,
     reread,
 )
-from memory.store.versions import IS_FIRST, Action, AfterWrite, Change, Step, write, writing
+from memory.store.versions import IS_FIRST, AfterWrite, Change, Step, write, writing
 
 Source: TypeAlias = Mapping[str, Any]
 
@@ -39,9 +40,11 @@ _AMONG: LiteralString = (
     " jsonb_build_array(jsonb_build_object('channel', channel, 'ts', ts)) AS message"
     f" WHERE EXISTS (SELECT FROM store WHERE {OF_PERSON} AND value->'sources' @> message)"
     f" OR EXISTS (SELECT FROM memory_questions WHERE {OF_IDS} AND messages @> message)"
+    " OR (channel, ts) IN (SELECT one->>'channel', one->>'ts' FROM memory_versions,"
+    f" jsonb_path_query(value, '$.sources[*]') AS one WHERE {OF_IDS} AND one->>'evidence' <> '')"
 )
 _VERSIONS: LiteralString = (
-    f"SELECT key, number, undoes, value, expires_at, channel, ts, {IS_FIRST} AS is_first"
+    f"SELECT key, number, undoes, value, expires_at, actor, channel, ts, {IS_FIRST} AS is_first"
     f" FROM memory_versions v WHERE {OF_IDS} AND key = ANY(%(keys)s) ORDER BY number"
 )
 _UNQUOTE: LiteralString = (
@@ -53,7 +56,7 @@ _UNQUOTE: LiteralString = (
 async def sources_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> list[MessageKey]:
-    """Return those of `messages` that a memory of the person comes from, or an open question.
+    """Return those of `messages` that a memory, a version with a quote or a question comes from.
 
     Within the caller's `person_transaction`.
     """
@@ -76,9 +79,11 @@ async def source_changed(
 
     Evidence that `words`, the new version, still contains verbatim stays; the caller queues the new
     text for formation. A memory without another source is removed. For one with other sources, the
-    changes that came from the message are taken back and those of other sources stay. No version
-    keeps a quote of the earlier text, and open questions that quote the message are deleted.
-    `in_commit` is awaited with the changes, in the transaction.
+    changes that came from the message are taken back and those of other sources stay. What
+    supersedes a changed memory is built again from it. What colleagues saw moves to the direct
+    messages, because no verdict saw the sentences that are left. Versions keep the content without
+    quotes of the earlier text, and open questions that quote the message are deleted. `in_commit`
+    is awaited with the changes, in the transaction.
     """
     said = None if words is None else [TypedMessage(words)]
     values = {
@@ -90,27 +95,39 @@ async def source_changed(
     def gone(source: Source) -> bool:
         if (source.get("channel"), source.get("ts")) != (channel, ts):
             return False
-        return said is None or find_evidence(str(source.get("evidence") or ""), said) is None
+        quote = str(source.get("evidence") or "")  # none: other memories of it were forgotten
+        return said is None or bool(quote and find_evidence(quote, said) is None)
 
     async with writing(pool, embedder, person) as connection:
         await connection.execute(DELETE_QUOTING, values)
         found = await connection.execute(
             f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
-            " AND value->'sources' @> %(message)s ORDER BY created_at, key",
+            " AND (value->'sources' @> %(message)s OR value ? 'supersedes')"
+            " ORDER BY created_at, key",
             values,
         )
-        all_rows = read_own(await found.fetchall(), person)
-        rows = [row for row in all_rows if any(map(gone, row.sources))]
-        keys = [row.key for row in rows]
-        found = await connection.execute(_VERSIONS, {**values, "keys": keys})
+        rows, stay = dict[str, Memory](), list[str]()
+        for row in read_own(await found.fetchall(), person):  # a copy is younger than its original
+            if any(map(gone, row.sources)) or not rows.keys().isdisjoint(row.supersedes):
+                rows[row.key] = row
+            elif (channel, ts) in row.source_messages:
+                stay.append(row.key)
+        superseded = [key for row in rows.values() for key in row.supersedes]
+        keys = [*rows, *superseded]
         versions: dict[str, list[DictRow]] = {key: [] for key in keys}
+        found = await connection.execute(_VERSIONS, {**values, "keys": keys})
         for record in await found.fetchall():
             versions[record["key"]].append(record)
-        stay = [row.key for row in all_rows if row not in rows]
         await connection.execute(_UNQUOTE, {**values, "stay": stay})
-        superseded = [key for row in rows for key in row.supersedes]
-        wider = await reread(connection, person, keys=superseded)
-        steps = [_step(row, gone, versions[row.key], wider, (channel, ts)) for row in rows]
+        now, steps = await reread(connection, person, keys=superseded), list[Step]()
+        for row in rows.values():
+            step = _step(row, gone, versions, now, (channel, ts))
+            if (step.after, step.expires_at) == (row.value, row.expires_at):
+                continue
+            steps.append(step)
+            now.pop(row.key, None)
+            if step.after is not None:
+                now[row.key] = replace(row, value=step.after, expires_at=step.expires_at)
         changes = await write(connection, person, steps, batch=batch)
         if in_commit is not None:
             await in_commit(connection, changes)
@@ -120,48 +137,67 @@ async def source_changed(
 def _step(
     row: Memory,
     gone: Callable[[Source], bool],
-    versions: Sequence[DictRow],
-    wider: Mapping[str, Memory],
+    versions: Mapping[str, Sequence[DictRow]],
+    now: Mapping[str, Memory],
     message: MessageKey,
 ) -> Step:
     left = [source for source in row.sources if not gone(source)]
-    start = next((wider[key] for key in row.supersedes if key in wider), None)
-    content, end = _supported(row, left, versions, start)
+    lost = len(left) < len(row.sources)
+    content, end = _supported(row, left, versions, now, message)
     ended = end is not None and end <= datetime.now(UTC)
-    after = {**row.value, "content": content, "sources": left} if left and not ended else None
-    action: Action = "updated" if after else "removed"
-    return Step.on(row, action, "source", after, expires_at=end, message=message)
+    after = {**row.value, "content": content, "sources": left}
+    if ended or (lost and not left):
+        return Step.on(row, "removed", "source", None, message=message)
+    step = Step.on(row, "updated", "source", after, expires_at=end, message=message)
+    if lost and row.namespace.audience == COLLEAGUES:
+        return replace(step, namespace=row.namespace.person.namespace(DM))
+    return step
 
 
 def _supported(
-    row: Memory, left: Sequence[Source], versions: Sequence[DictRow], start: Memory | None
+    row: Memory,
+    left: Sequence[Source],
+    versions: Mapping[str, Sequence[DictRow]],
+    now: Mapping[str, Memory],
+    message: MessageKey,
 ) -> tuple[dict[str, Any], datetime | None]:
-    """Return content and expiry, built again from the versions whose sources are left.
+    """Return content and expiry, built again without the versions whose source is gone.
 
-    `start` is the memory of a wider audience that `row` supersedes, and was copied from.
+    A memory that supersedes one of a wider audience, in `now`, begins with what that one says now;
+    the version from which it was copied tells what it says itself.
     """
     about = SUBJECT_FIELDS.get(row.kind)
     led: list[DictRow] = []  # the versions that led to the row, without undone ones
     before: dict[int, list[DictRow]] = {}  # those that led to the state before each version
-    for version in versions:
+    for version in versions[row.key]:
         before[version["number"]] = led
         undone = version["undoes"]
         led = [*led, version] if undone is None else before.get(undone, [])
     if about is None or not led or not led[0]["is_first"]:
         return row.content, row.expires_at  # the first versions are not kept
     messages = {(source.get("channel"), source.get("ts")) for source in left}
-    content = start.content if start else {}
-    old, end = dict(content), start.expires_at if start else None
-    known = end
+    taken = {message, *(_message(one) for one in versions[row.key] if one["actor"] == "source")}
+    content, end = dict[str, Any](), None
+    old, known = content, end
+    for key in row.supersedes[:1]:
+        if (wider := now.get(key)) is not None:
+            content, end = wider.content, wider.expires_at
+        old, known = dict(content), end
+        for version in versions[key]:
+            if version["number"] < led[0]["number"] and version["value"] is not None:
+                old, known = version["value"].get("content") or {}, version["expires_at"]
     for version in led:
         new, until = (version["value"] or {}).get("content") or {}, version["expires_at"]
-        message = (version["channel"], version["ts"])
-        if None in message or message in messages:
+        if _message(version) in messages or _message(version) not in taken:
             changed = {name: value for name, value in new.items() if value != old.get(name)}
-            confirmed = not changed and None not in message
+            confirmed = not changed and None not in _message(version)
             content |= new if confirmed else changed  # a confirmation states the whole content
             if confirmed or about in changed or until != known:
                 end = until  # otherwise a detail was added, which keeps the expiry
         old, known = new, until
     content.setdefault(about, row.content.get(about))
     return {name: content.get(name) for name in row.content}, end
+
+
+def _message(version: DictRow) -> tuple[str | None, str | None]:
+    return version["channel"], version["ts"]

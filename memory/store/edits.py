@@ -19,7 +19,7 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subject
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
-from memory.store.memories import Memory, message_of, reread, room
+from memory.store.memories import Memory, current, message_of, reread, room
 from memory.store.versions import Action, Actor, AfterWrite, Change, Step, actor_of, write, writing
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
@@ -32,6 +32,10 @@ _CODES = {
     "less_than_equal": "range",
     "extra_forbidden": "unknown",
 }
+
+
+MAX_SOURCES = 20
+"""Sources that a memory keeps: the first and the newest; each version and export repeats them."""
 
 
 def validated(
@@ -72,13 +76,17 @@ def _given(content: Mapping[str, Any]) -> dict[str, Any]:
 def with_source(
     sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return `sources` with `new`, which replaces an earlier source of the same message."""
+    """Return `sources` with `new`, which replaces an earlier source of the same message.
+
+    Of more than `MAX_SOURCES` the first and the newest are left.
+    """
     known = [dict(one) for one in sources]
     message = (new.get("channel"), new.get("ts"))
-    if None in message:
-        return [*known, dict(new)]
+    if None not in message and new in known:
+        return known
     others = [one for one in known if (one.get("channel"), one.get("ts")) != message]
-    return known if new in known else [*others, dict(new)]
+    kept = [*(known if None in message else others), dict(new)]
+    return [*kept[:1], *kept[1:][1 - MAX_SOURCES :]]
 
 
 def kept_end(row: Memory, content: Mapping[str, Any]) -> datetime | None:
@@ -108,9 +116,9 @@ async def add_memories(
     contents = [validated(kind, content, schemas) for content, _ in given]
     person, steps = namespace.person, dict[str, Step]()
     async with writing(pool, embedder, person) as connection:
-        known = await reread(connection, person, of=namespace, kinds=[kind])
+        known = current([*(await reread(connection, person, of=namespace, kinds=[kind])).values()])
         for whole, (content, source) in zip(contents, given, strict=True):
-            alike = (one for one in known.values() if same_thing(kind, one.content, whole))
+            alike = (one for one in known if same_thing(kind, one.content, whole))
             if (same := next(alike, None)) is not None:
                 said = {**whole, **same.content, **{k: whole[k] for k in _given(content)}}
                 steps[same.key] = _edited(same, {k: said[k] for k in whole}, source)

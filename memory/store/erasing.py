@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -31,9 +31,9 @@ _VERSIONS: LiteralString = (
     f" DELETE FROM forgotten_versions WHERE {OF_IDS}"
 )
 _RECORD: LiteralString = (
-    f"WITH earlier AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND what <> 'message')"
+    f"WITH earlier AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND what = 'forgetting')"
     " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)"
-    " SELECT gen_random_uuid(), %(team)s, %(user)s, 'erased'"
+    " SELECT %(id)s, %(team)s, %(user)s, 'erased'"
 )
 
 
@@ -52,12 +52,18 @@ class Erased:
 
 
 async def erase(
-    pool: Pool, person: Person, *, also: Also | None = None, left: Also | None = None
+    pool: Pool,
+    person: Person,
+    identity: UUID | None = None,
+    *,
+    also: Also | None = None,
+    left: Also | None = None,
 ) -> Erased:
     """Forget everything of a person without Undo, and count what is left afterwards.
 
     Only the ids (channel and ts) of the source messages are kept, which are not formed again, and
-    that the person was erased (`forgotten_since`). `also` deletes the application's
+    that the person was erased (`forgotten_since`), with the id of each erasure: `identity` of one
+    that a restored database does not have. `also` deletes the application's
     rows, and `left` counts those that remain. A formation that runs meanwhile of other messages
     waits for the same lock and then writes, unless its `in_commit` raises because `also` has
     deleted them. Idempotent.
@@ -68,8 +74,8 @@ async def erase(
         counts |= await count_each(connection, _TABLES, parameters)
         await forget_within(connection, person, uuid4(), Selection(everything=True))
         await connection.execute(_VERSIONS, parameters)
-        if any(counts.values()):
-            await connection.execute(_RECORD, parameters)
+        if identity or any(counts.values()):
+            await connection.execute(_RECORD, {**parameters, "id": identity or uuid4()})
     async with shown(pool, person) as connection:
         still = await left(connection) if left is not None else {}
         still |= await count_each(connection, _TABLES, parameters)

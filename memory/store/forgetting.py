@@ -47,7 +47,7 @@ class Selection:
     `keys` are those of memories, `messages` (channel, ts) what comes from them. `since` (inclusive)
     and `until` (exclusive) are one part: what comes from a message of that time; without a source
     message the time of the row decides. A memory that comes from elsewhere, too, is forgotten
-    whole. `questions` are ids of open questions.
+    whole, and with each memory those that supersede it. `questions` are ids of open questions.
     """
 
     keys: Collection[str] = ()
@@ -119,13 +119,19 @@ _SAID: LiteralString = "value->'sources'"
 _SAID_THEN: LiteralString = (
     "COALESCE(value->'sources', '[]') || jsonb_build_object('channel', channel, 'ts', ts)"
 )
-# A memory that is there is selected by its row, one that was removed by any of its versions.
+# A memory that is there is selected by its row, one that was removed by any of its versions. What
+# supersedes it in a narrower audience began as its copy, and is selected with it.
 _KEYS: LiteralString = (
-    f"(SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
+    f"(WITH RECURSIVE chosen AS (SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
     f" UNION SELECT key FROM memory_versions WHERE {OF_IDS} AND (key = ANY(%(chosen)s)"
     f" OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
-    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})))"
+    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON}))),"
+    " copies AS (SELECT key, jsonb_path_query(value, '$.supersedes[*]')->>'key' AS of"
+    f" FROM memory_versions WHERE {OF_IDS} AND value ? 'supersedes'),"
+    " selected AS (SELECT key FROM chosen UNION"
+    " SELECT copies.key FROM selected JOIN copies ON copies.of = selected.key)"
+    " SELECT key FROM selected)"
 )
 _FORGOTTEN: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
 _FORGOTTEN_KEYS: LiteralString = f"SELECT key FROM forgotten_versions WHERE {_FORGOTTEN}"
@@ -345,7 +351,8 @@ async def forgotten_messages(
 
 _SINCE: LiteralString = (
     "SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,"
-    " COALESCE(key, NULLIF(channel, '')) AS id, NULLIF(ts, '') AS ts"
+    " COALESCE(key, CASE what WHEN 'erased' THEN forgotten_id::text ELSE channel END) AS id,"
+    " NULLIF(ts, '') AS ts"
     " FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true"
     " WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)"
     " ORDER BY 1, 2, 3, 4, 5"
@@ -355,8 +362,8 @@ _SINCE: LiteralString = (
 async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | None, ...]]:
     """Return the ids of what was forgotten from a time on; needs the database's owner.
 
-    Each is a team, a user, and "erased" (the person), "key" and the key of a memory or the id of a
-    version, or "message" and the channel and ts of one; shorter ones end with None.
+    Each is a team, a user, and "erased" and the id of that erasure, "key" and the key of a memory
+    or the id of a version, or "message" and the channel and ts of one; shorter ones end with None.
     """
     async with await AsyncConnection.connect(conninfo) as owner:
         return await (await owner.execute(_SINCE, {"since": since})).fetchall()

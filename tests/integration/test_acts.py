@@ -121,8 +121,12 @@ async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
 
 
 async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
-    """The form changes a memory, whose sentence is what was typed; the panel has *Undo*."""
+    """The form changes a memory, also with a field of earlier; its sentence is what was typed."""
     memory = await ann.memory("ramen")
+    old = (
+        """UPDATE store SET value = jsonb_set(value, '{content,taste}', '"salty"') WHERE key = %s"""
+    )
+    ann.app.rows(f"{old} RETURNING 1", memory.key)
     await ann.press(panel, "memory_menu", f"edit {memory.key}")
     form = await ann.form_opens()
     await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})

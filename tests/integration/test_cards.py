@@ -12,7 +12,16 @@ from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.slack.messages import Message
 from bot.ui.positions import MENU
-from memory import COLLEAGUES, DM, Memory, Person, Selection, add_memories, forget
+from memory import (
+    COLLEAGUES,
+    DM,
+    Memory,
+    Person,
+    PersonMessage,
+    Selection,
+    add_memories,
+    forget,
+)
 from memory.formation import source_changed
 from memory.postgres import execute_statement
 from memory.store import read_card
@@ -30,6 +39,7 @@ async def fact(
     sentence: str = SENTENCE,
     audience: str = DM,
     evidence: str | None = None,
+    ts: str = "1.000001",
 ) -> Memory:
     """Let a person have said something; return the memory."""
     said = sentence if evidence is None else evidence
@@ -41,7 +51,7 @@ async def fact(
         [
             (
                 {"fact": sentence},
-                {"kind": "message", "channel": "D1", "ts": "1.000001", "evidence": said},
+                {"kind": "message", "channel": "D1", "ts": ts, "evidence": said},
             )
         ],
     )
@@ -86,11 +96,12 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     assert again.namespace.audience == DM
 
 
-@pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate"])
+@pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate", "edit"])
 async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> None:
-    """Forgotten, erased, memory off, account deactivated: nothing is shown any more."""
+    """Forgotten, erased, memory off, account deactivated, its message edited: nothing is shown."""
     _, aya = named(app, f"Aya {ends}")
     jonas, _ = named(app, f"Jonas {ends}")
+    await fact(app, aya, audience=COLLEAGUES, evidence=f"My burnout: {SENTENCE}", ts="1.000000")
     memory = await fact(app, aya, audience=COLLEAGUES)
     _, seen = await asks(app, jonas, f"@{aya.user_id}")
     assert SENTENCE in seen
@@ -101,6 +112,10 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
             await erase_person(app.pool, aya)
         case "off":
             await turn_off(app.wiring.app, aya)
+        case "edit":
+            words = PersonMessage(text="Never mind", channel="D1", ts="1.000001")
+            await source_changed(app.pool, app.embedder, aya, "D1", words.ts, words)
+            assert [one.namespace.audience for one in await app.memories(aya)] == [DM]
         case "deactivate":
             app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
     _, seen = await asks(app, jonas, f"@{aya.user_id}")

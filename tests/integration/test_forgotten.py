@@ -12,10 +12,12 @@ import pytest
 
 from bot.memories.data import erase_person
 from bot.ui.positions import FORGET, UNDO
+from memory import Person, Selection, forget
 from memory.postgres.embedded import find_binaries
 from tests.databases import login_of, naming, owner_rows
 from tests.integration.app import App
 from tests.kioku_process import Ended, ended
+from tests.memories import add_memory
 
 # As docs/how-to/backup.md says.
 WITHOUT = ("procrastinate_*", "listening", "forgotten")
@@ -43,8 +45,18 @@ async def kioku(folder: Path, owner: str, *command: str) -> Ended:
 async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     app: App, empty_database: str, tmp_path: Path
 ) -> None:
-    """A memory, the texts that name it, and an erased person; what was undone or kept is there."""
-    ann, bob = app.slack.place(), app.slack.place()
+    """A memory, the texts that name it, and an erased person; what was undone or kept is there.
+
+    Kept is also what somebody told who was erased before the dump.
+    """
+    ann, bob, cid = app.slack.place(), app.slack.place(), app.slack.place()
+    [row] = owner_rows(app.database, "SELECT now()::text AS at")
+    await app.form(await app.ask(cid, "I love sushi"))
+    await erase_person(app.pool, app.person(cid))
+    await app.form(await app.ask(cid, "I love tempura"))
+    dan, given = Person(app.slack.team_id, "U0DAN-T0HOME"), {"kind": "command"}
+    fact = (dan.namespace("C0SHARED"), "UserFact", {"fact": "lives in Oslo"}, given)
+    oslo = await add_memory(app.pool, app.embedder, *fact)
     for place in (ann, bob):
         await app.form(await app.ask(place, "I love ramen and I live in Osaka"))
         await app.form(await app.ask(place, "I love tempura"))
@@ -52,11 +64,12 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     who = app.person(ann)
     kept = await app.memories(who)
     keys = {str(one.content.get("food_name")): one for one in kept}
+    kept += await app.memories(app.person(cid))
     dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     waiting = await app.receive(ann, "What else?")
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
-    [row] = owner_rows(app.database, "SELECT now()::text AS at")
+    await forget(app.pool, dan, Selection(keys=[oslo.key]))
     await app.click(who, FORGET, f"keys {keys['ramen'].key}")
     back = await app.click(who, FORGET, f"keys {keys['tempura'].key}")
     await app.click(who, UNDO, back.undo)
@@ -65,7 +78,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
     assert printed.code == 0, printed.err
     assert f"{who.team_id}\t{who.user_id}\tkey\t{keys['ramen'].key}" in printed.out.splitlines()
-    assert f"{who.team_id}\t{bob.user}\terased" in printed.out.splitlines()
+    assert f"{who.team_id}\t{bob.user}\terased\t" in printed.out
     assert keys["tempura"].key not in printed.out
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
@@ -85,7 +98,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         assert done.code == 0, done.err
         [row] = owner_rows(empty_database, statement, waiting.ts)
         assert row == {"status": "skipped", "message": None}
-    assert naming(empty_database, "ramen") == {}
+    assert naming(empty_database, "ramen") == naming(empty_database, "Oslo") == {}
     # The job publishes an empty Home when the app starts.
     naming_bob = {"memory_versions", "forgotten_sources", "procrastinate_jobs"}
     assert naming(empty_database, bob.user).keys() <= naming_bob

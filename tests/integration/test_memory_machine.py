@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -48,6 +48,7 @@ from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.proposal import Proposal, Verdict
 from memory.store import expire_due
+from memory.store.edits import MAX_SOURCES
 from memory.store.memories import Memory
 from tests.databases import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
@@ -106,6 +107,7 @@ class Model:
     messages: dict[str, str] = field(default_factory=dict)  # ts: channel
     deleted: set[str] = field(default_factory=set)
     ever: dict[str, set[str]] = field(default_factory=dict)  # the messages of each key
+    unquoted: set[tuple[str, str]] = field(default_factory=set)  # key and message
     gone: set[str] = field(default_factory=set)  # words and quotes that nothing holds after a purge
 
     def take(self, change: Change, after: State | None) -> None:
@@ -121,18 +123,23 @@ class Model:
         same = value_of(self.now.get(key)) == value_of(after)  # moved away and back is the same
         return (key, before) if same and before is not after else None
 
-    def forget(self, identity: UUID, keys: Iterable[str]) -> None:
+    def forget(self, identity: UUID, keys: set[str]) -> None:
         """Forget memories; the changes of others that may have gone with them are not undone."""
         self.forgotten[identity] = {key: self.now.pop(key) for key in keys if key in self.now}
         self.made.clear()
         said = {ts for key in keys for ts in self.ever.get(key, ())}
+        self.unquoted |= {(k, ts) for k in {*self.ever} - keys for ts in self.ever[k] & said}
         self.asked = {k: a for k, a in self.asked.items() if k not in keys and not a[4] & said}
 
-    def delete(self, ts: str) -> dict[str, State | None]:
-        """Return what the memories of a deleted message become."""
+    def delete(self, ts: str, edited: bool) -> dict[str, State | None]:
+        """Return what the memories of a deleted message become; an edit leaves those unquoted."""
         self.deleted.add(ts)
         self.asked = {key: asked for key, asked in self.asked.items() if ts not in asked[4]}
-        return {k: state.without(ts) for k, state in self.now.items() if ts in state.messages}
+        return {
+            key: state.without(ts)
+            for key, state in self.now.items()
+            if ts in state.messages and not (edited and (key, ts) in self.unquoted)
+        }
 
     def purge(self) -> set[str]:
         """End every Undo; return the words and quotes of what is gone."""
@@ -255,7 +262,7 @@ class Sequences(RuleBasedStateMachine):
     def correct(self, person: Person, place: int, level: int, how: str) -> None:
         """Say or write more about a memory, or leave a question about it."""
         model = self.models[person]
-        if (key := model.pick(place)) is None:
+        if (key := model.pick(place)) is None or len(model.now[key].said) == MAX_SOURCES:
             return
         state, note = model.now[key], f"note {next(NUMBERS)}"
         fields = {"preference": level, "description": note}
@@ -352,11 +359,12 @@ class Sequences(RuleBasedStateMachine):
         """Forget a memory, a period or everything."""
         model = self.models[person]
         times = [ts for ts in model.messages if " " not in ts]
+        forgotten = {key for states in model.forgotten.values() for key in states}
         if what == "one":
             key = model.pick(place)
             keys, selection = {key} if key else set(), Selection(keys=[key] if key else ["none"])
         elif what == "all":
-            keys, selection = {*model.now}, Selection(everything=True)
+            keys, selection = {*model.ever} - forgotten, Selection(everything=True)
         elif not times:
             return
         else:
@@ -366,9 +374,7 @@ class Sequences(RuleBasedStateMachine):
             end = moment + timedelta(seconds=0.5)
             selection = Selection(since=moment, until=end)
             keys = {k for k, state in model.now.items() if state.messages & chosen}
-            removed = (
-                {*model.ever} - {*model.now} - {k for f in model.forgotten.values() for k in f}
-            )
+            removed = {*model.ever} - {*model.now} - forgotten
             keys |= {key for key in removed if model.ever[key] & chosen}
             model.asked = {k: asked for k, asked in model.asked.items() if asked[3] not in chosen}
         done = self.do(forget(self.world.pool, person, selection))
@@ -400,17 +406,18 @@ class Sequences(RuleBasedStateMachine):
     @rule(person=PERSONS, place=PLACES, edited=st.booleans())
     def delete_message(self, person: Person, place: int, edited: bool) -> None:
         """Delete a message in Slack, or edit it so that it says nothing of it any more."""
-        times = [ts for ts in self.models[person].messages if " " not in ts]
+        model = self.models[person]
+        times = [ts for ts in model.messages if " " not in ts]
         if times:
             ts = times[place % len(times)]
-            channel = self.models[person].messages[ts]
+            channel = model.messages[ts]
             words = PersonMessage(text="Never mind.", channel=channel, ts=ts) if edited else None
             self._source_gone(person, ts, words)
 
     def _source_gone(self, person: Person, ts: str, words: PersonMessage | None) -> None:
         model = self.models[person]
         pool, embedder = self.world.pool, self.world.former.embedder
-        expected = model.delete(ts)
+        expected = model.delete(ts, words is not None)
         changes = self.do(source_changed(pool, embedder, person, model.messages[ts], ts, words))
         assert {change.key for change in changes} == {*expected}
         for change in changes:

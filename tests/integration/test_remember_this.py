@@ -13,9 +13,10 @@ from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.runtime.maintenance import end_history
 from bot.ui.panel import EVERYTHING
-from bot.ui.positions import FORGET
+from bot.ui.positions import FORGET, UNDO
 from memory import PUBLIC
 from memory.postgres import person_transaction
+from tests.databases import naming
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -130,6 +131,17 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     assert len(await app.memories(app.person(place))) == 1
     await app.change(message, "It has stopped raining.")
     assert await app.memories(app.person(place)) == []
+
+
+async def test_no_version_quotes_a_deleted_message_whose_memory_was_undone(app: App) -> None:
+    """Where a memory no longer comes from a message, its history keeps the content alone."""
+    place = app.slack.place(channel="public", text="I love ramen.")
+    done = await app.point_at(place, "I love ramen.")
+    await app.click(app.person(place), UNDO, str(done.undo))
+    message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
+    assert "memory_versions" in naming(app.database, "love ramen")
+    await app.change(message, None)
+    assert "memory_versions" not in naming(app.database, "love ramen")
 
 
 @GONE

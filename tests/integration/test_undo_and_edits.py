@@ -61,3 +61,20 @@ async def test_undo_of_a_removal_leaves_nothing_of_a_deleted_message(app: App) -
     assert await foods(app, message) == ["ramen"]
     await app.follow_changes()
     assert await foods(app, message) == []
+
+
+@pytest.mark.parametrize("undone", [True, False])
+async def test_an_edit_takes_nothing_else_of_a_message_of_which_something_was_forgotten(
+    app: App, undone: bool
+) -> None:
+    """What is left of the message has no quote to compare, whether the forgetting is undone."""
+    message = await app.ask(app.slack.place(), "I love ramen. I live in Osaka.")
+    assert len(await app.form(message)) == 2
+    [ramen] = [one for one in await app.memories(message.person) if one.content.get("food_name")]
+    forgetting = await app.click(message.person, FORGET, f"keys {ramen.key}")
+    await app.change(message, "I love ramen! I moved to Osaka.")
+    if undone:
+        await app.click(message.person, UNDO, forgetting.undo)
+        await app.follow_changes()
+    foods = [memory.content.get("food_name") for memory in await app.memories(message.person)]
+    assert sorted(foods, key=str) == [None, "ramen"][: 1 + undone]

@@ -17,7 +17,9 @@ from memory import (
     ChangeGone,
     Embedder,
     FormationResult,
+    MemoryFull,
     MemoryView,
+    Namespace,
     Person,
     PersonMessage,
     Pool,
@@ -38,7 +40,7 @@ from memory import (
 from memory.formation import source_changed, sources_among
 from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
-from memory.store import embed_missing, expire_due
+from memory.store import MAX_MEMORIES, embed_missing, expire_due
 from memory.store.forgetting import Forgotten
 from tests.databases import owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
@@ -65,6 +67,15 @@ class Ledger:
     def printed(self, *tables: str) -> dict[str, list[str]]:
         """Return all rows of these tables as PostgreSQL prints them; a vector's own dates apart."""
         return printed(self.database, *(tables or TABLES), vector_dates=False)
+
+    def fill(self, own: Namespace, number: int) -> None:
+        """Put as many facts beside the memories, without versions and vectors."""
+        self.rows(
+            "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n,"
+            " jsonb_build_object('kind', 'UserFact', 'content', jsonb_build_object('fact',"
+            " n::text)) FROM generate_series(1, %s) AS n RETURNING 1",
+            *(own.prefix, number),
+        )
 
     async def run(self, text: str, ts: str, seen: MemoryView | None = None) -> ApprovedStore:
         """Let a run begin that reads one message."""
@@ -273,7 +284,10 @@ async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -
 
 
 async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -> None:
-    """Where the thing is known, it is not moved there; a correction can be made public."""
+    """Where the thing is known, it is not moved there; a correction can be made public.
+
+    What is said and written later changes the correction, not the memory that it hides.
+    """
     wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
     narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("Ramen", 50))
     before = ledger.printed()
@@ -283,19 +297,43 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     await ledger.move(narrow.key, PUBLIC)
     [memory] = (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
     assert memory.content["preference"] == 50
+    ledger.fill(WIDE.own, 60)
+    said = await ledger.change("Ramen: 5", ts="3.0", content=food("ramen", 5), seen=WIDE)
+    given = (WIDE.own, "UserFoodPreference", food("ramen", 9), COMMAND)
+    written = await add_memory(ledger.pool, ledger.embedder, *given)
+    assert said.key == written.key == narrow.key
 
 
 async def test_a_deleted_message_leaves_what_a_memory_has_of_the_one_it_supersedes(
     ledger: Ledger,
 ) -> None:
-    """What only the message changed goes back to the wider memory; other changes stay."""
-    await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
-    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("ramen", 50))
-    spicy = food("ramen", 50, description="spicy")
+    """What is rebuilt begins with what the wider memory says now; its own changes stay."""
+    wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
+    pork = food("ramen", 90, description="pork")
+    await ledger.change("I love pork in it", ts="1.5", content=pork, key=wide.key, seen=WIDE)
+    pork["preference"] = 50
+    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=pork)
+    spicy = {**pork, "cuisine": "spicy"}
     await ledger.change("I eat ramen spicy", ts="3.0", content=spicy, key=narrow.key)
-    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "2.0", None)
-    [memory] = (await recall_memories(ledger.pool, ledger.embedder, memory_view(OWN), "?")).memories
-    assert (memory.content["preference"], memory.content["description"]) == (90, "spicy")
+    for ts, changed, level in (("1.5", 2, 50), ("2.0", 1, 90), ("1.0", 2, None)):
+        pool, embedder = ledger.pool, ledger.embedder
+        changes = await source_changed(pool, embedder, ALICE, "D1", ts, None)
+        assert len(changes) == changed
+        [memory] = (await recall_memories(pool, embedder, memory_view(OWN), "?")).memories
+        assert (memory.key, memory.content) == (narrow.key, food("ramen", level, cuisine="spicy"))
+
+
+async def test_the_first_and_the_newest_sources_are_kept(ledger: Ledger) -> None:
+    """Of many messages that say it a version has twenty; what a dropped one told stays."""
+    liked = await ledger.like("ramen", ts="0.0")
+    pork = food("ramen", description="with pork")
+    for n in range(1, 24):
+        await ledger.change(f"I love ramen {n}", ts=f"{n}.0", content=pork, key=liked.key)
+    await source_changed(ledger.pool, ledger.embedder, ALICE, "D1", "9.0", None)
+    [memory] = await list_memories(ledger.pool, ALICE)
+    kept = [0, *(n for n in range(5, 24) if n != 9)]
+    assert [ts for _, ts in memory.source_messages] == [f"{n}.0" for n in kept]
+    assert memory.content == pork
 
 
 async def test_an_edit_of_what_has_changed_since_is_refused(ledger: Ledger) -> None:
@@ -340,6 +378,16 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
         assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
     with pytest.raises(ChangeGone):
         await ledger.answer(question, answer)
+
+
+async def test_both_are_kept_where_there_is_room_for_a_memory(ledger: Ledger) -> None:
+    """With as many memories as a person has, nothing is stored, and the question stays open."""
+    await ask_to_replace(ledger, (await ledger.like("ramen")).key)
+    questions = await open_questions(ledger.pool, ALICE)
+    ledger.fill(OWN, MAX_MEMORIES - 1)
+    with pytest.raises(MemoryFull):
+        await ledger.answer(questions[0], "both")
+    assert await open_questions(ledger.pool, ALICE) == questions
 
 
 async def changed_privately(ledger: Ledger) -> FormationResult:
@@ -479,6 +527,20 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
     again = await ledger.like("ramen", ts="3.0")
     assert again.key != first.key
     await ledger.is_forgotten(again.key, "ramen")
+
+
+@pytest.mark.parametrize("removed", [True, False])
+async def test_what_supersedes_a_memory_is_forgotten_with_it(ledger: Ledger, removed: bool) -> None:
+    """It began as a copy of the wider memory, and has its words under whatever subject."""
+    content = food("soba", 40, description="with duck")
+    wide = await ledger.change("I love soba with duck", ts="1.0", content=content, seen=WIDE)
+    udon = {**content, "food_name": "udon"}
+    narrow = await ledger.change("I mean udon", ts="2.0", content=udon, key=wide.key)
+    assert narrow.key != wide.key
+    if removed:
+        await ledger.change("I hate udon", ts="3.0", content=None, key=narrow.key)
+    await ledger.is_forgotten(wide.key, "duck")
+    assert await list_memories(ledger.pool, ALICE) == []
 
 
 async def test_an_expired_memory_is_hidden_then_deleted(ledger: Ledger, pool: Pool) -> None:

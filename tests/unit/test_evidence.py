@@ -206,10 +206,11 @@ def test_marks_tell_words_apart(typed_text: str, quote: str) -> None:
     assert find_evidence(quote, [message(typed_text)]) is None
 
 
-@pytest.mark.parametrize("quote", ["", "   ", "…", "!?", "👍", "\x00"])
+@pytest.mark.parametrize("quote", ["", "   ", "…", "!?", "👍", "\x00", "[…]"])
 def test_a_quote_without_letters_is_none(quote: str) -> None:
     """Marks alone quote nothing."""
-    assert find_evidence(quote, [message("I like ramen 👍!?…")]) is None
+    assert find_evidence(quote, [message("I like […] ramen 👍!?…")]) is None
+    assert not message(quote).says_something
 
 
 def test_a_single_letter_counts_as_the_whole_message_only() -> None:
@@ -273,8 +274,10 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
 
 @pytest.mark.parametrize("frame", ["`{}`", "~{}~", "\n&gt; {}\n", "```{}```"])
 def test_no_quote_joins_parts_that_were_apart(frame: str) -> None:
-    """Where something was left out between two typed parts, a quote cannot join them."""
+    """A quote cannot join two typed parts; stored evidence is found with what it left out."""
     said = message(typed("I hate " + frame.format("bugs, but I love") + " cats"))
     assert "bugs" not in said.text
     assert find_evidence("I hate cats", [said]) is None
-    assert find_evidence("I hate", [said]) is not None
+    found = find_evidence("I hate", [said])
+    assert found is not None
+    assert find_evidence(found.text, [said]) == found
