@@ -60,7 +60,7 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     values = {"thread": "t1", "worker": 1}
     scope, other = (
         {THREAD_SETTING: "t1"},
-        {"thread": "t2", "before": "9", "user": "U1", "since": "0"},
+        {"thread": "t2", "ts": "9", "user": "U1", "since": "0"},
     )
     assert await read_in_vain(pool, CLAIM, values, scope) < 100
     assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
