@@ -50,6 +50,12 @@ _VENDOR_TOKENS = [
     # As the library's, which reads from each "sk-" to the end of the window.
     re.compile(r"sk-(?:(?!sk-|T3BlbkFJ)[A-Za-z0-9_-]){20,120}+T3BlbkFJ[A-Za-z0-9_-]{20,120}"),
     re.compile(r"sk-[A-Za-z0-9]{40,64}"),
+    # Short words begin like these (the model xai-grok-4): the usual lengths.
+    re.compile(
+        r"xai-[A-Za-z0-9]{64,96}|gsk_[A-Za-z0-9]{40,64}|sk-or-v1-[0-9a-f]{64}"
+        r"|ATATT3[A-Za-z0-9_=-]{100,512}|(?:ntn_|lin_api_)[A-Za-z0-9]{40,64}"
+        r"|figd_[A-Za-z0-9_-]{36,64}"
+    ),
 ]
 # Full-width ASCII, hyphens and spaces as one ASCII character each.
 _ASCII: dict[int, int | str] = {
