@@ -127,24 +127,19 @@ class Interactions:
     ) -> Callable[..., Awaitable[None]]:
         async def command(ack: AsyncAck, client: AsyncWebClient, command: dict[str, Any]) -> None:
             await ack()
-            channel, words = str(command.get("channel_id") or ""), str(command.get("text") or "")
-            await self._do(
-                Request.of(client, command),
-                lambda click: typed(self._app, click, channel),
-                plain(words),
-            )
+            request, words = Request.of(client, command), plain(str(command.get("text") or ""))
+            await self._do(request, lambda click: typed(self._app, click, request.channel), words)
 
         return command
 
     async def _shortcut(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         await ack()
-        channel = str((body.get("channel") or {}).get("id") or "")
-        message = body.get("message") or {}
+        request, message = Request.of(client, body), body.get("message") or {}
 
         async def remember(click: Click) -> Done:
-            return await remember_message(self._app, click, channel, message)
+            return await remember_message(self._app, click, request.channel, message)
 
-        await self._do(Request.of(client, body), remember)
+        await self._do(request, remember)
 
     async def _clicked(
         self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]

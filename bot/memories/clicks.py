@@ -285,7 +285,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     if changed:
         await admit(app.pool, app.settings, person)
         # Not those that the kind has no longer.
-        fields = {one.__name__: one for one in app.schemas}[memory.kind].model_fields
+        fields = forms.schema_of(view, app.schemas).model_fields
         content = {**memory.content, **changed}
         whole = {name: one for name, one in content.items() if name in fields}
         source = {"kind": "modal", "evidence": forms.typed_text(view, changed, app.schemas)}

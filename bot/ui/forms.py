@@ -248,9 +248,9 @@ def entered_content(
 ) -> dict[str, str | None]:
     """Return the fields of a submitted edit form; None where one was left empty.
 
-    Raises `KeyError` for a kind that the operator has removed meanwhile.
+    Raises as `schema_of` does.
     """
-    fields = _fields(_schema(view, schemas))
+    fields = _fields(schema_of(view, schemas))
     shown = [name for name in fields if _block_id(name) in view["state"]["values"]]
     return {name: _entered(view, _block_id(name)) or None for name in shown}
 
@@ -259,11 +259,15 @@ def typed_text(
     view: Mapping[str, Any], changed: Mapping[str, str | None], schemas: Sequence[type[BaseModel]]
 ) -> str:
     """Return what the person typed of the fields that changed; choices and dates are not words."""
-    fields = _fields(_schema(view, schemas))
+    fields = _fields(schema_of(view, schemas))
     return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
 
 
-def _schema(view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]) -> type[BaseModel]:
+def schema_of(view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]) -> type[BaseModel]:
+    """Return the schema of the memory in an edit form.
+
+    Raises `KeyError` for a kind that the operator has removed meanwhile.
+    """
     return {one.__name__: one for one in schemas}[metadata_of(view)["kind"]]
 
 
@@ -271,7 +275,7 @@ def edit_errors(
     reader: Reader, view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]
 ) -> dict[str, str]:
     """Return what is wrong with a submitted edit form, by block, by the schema alone."""
-    schema, content = _schema(view, schemas), entered_content(view, schemas)
+    schema, content = schema_of(view, schemas), entered_content(view, schemas)
     try:
         validated(schema.__name__, content, [schema])
     except InvalidContent as problem:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.locale import Reader
 from bot.people import Off, Refusal
+from bot.slack.messages import is_direct
 from bot.ui.blocks import (
     Block,
     actions,
@@ -191,7 +192,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
 
 def _place(reader: Reader, channel: str) -> str:
     # Slack shows the link to a direct message with a name that it has for itself.
-    return reader.say("place_dm") if channel.startswith("D") else f"<#{channel}>"
+    return reader.say("place_dm") if is_direct(channel) else f"<#{channel}>"
 
 
 def consent_buttons(reader: Reader) -> list[Block]:

@@ -91,7 +91,7 @@ class TypedMessage:
 
     def __post_init__(self) -> None:
         self.text = clean(self.original.text)[:MAX_MESSAGE]
-        pieces = _pieces(self.text)
+        pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
             self._starts += [start] * len(piece)
@@ -112,7 +112,8 @@ class TypedMessage:
         A quote has the omissions that it spans, as stored evidence does. A quote of a single letter
         counts if it is the whole message.
         """
-        wanted, said = "".join(piece for piece, _, _ in _pieces(quote)), letters(quote)
+        wanted = _LEFT_OUT.join(map(letters, quote.split(OMITTED)))
+        said = wanted.replace(_LEFT_OUT, "")
         position = self._letters.find(wanted) if said else -1
         if position < 0 or (len(said) < 2 and wanted != self._letters):
             return None
@@ -188,11 +189,6 @@ def _window(message: TypedMessage, first: int, last: int, start: int, end: int) 
         begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
         close = min(close, begin + MAX_TEXT)
     return message.text[begin:close].strip()
-
-
-def _pieces(text: str) -> list[tuple[str, int, int]]:
-    """Return what of a text is compared, with its offsets: letters, and what was left out."""
-    return sorted([*lettered(text), *_omissions(text)], key=lambda piece: piece[1])
 
 
 def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
