@@ -1,7 +1,6 @@
 """``python -m bench``: run every measurement, write the metrics and their page, print a table.
 
-``QUICK=1`` takes about four minutes; ``QUIET_MS`` waits for a quiet machine (`bench.quiet`). With
-names of parts only these run, and nothing is written.
+``QUICK=1`` takes about four minutes. With names of parts only these run, and nothing is written.
 ``python -m bench public FOLDER`` runs `bench.public`.
 """
 
@@ -40,7 +39,6 @@ async def run(names: list[str], chosen: Plan) -> dict[str, float]:
                 began = time.monotonic()
                 found |= await PARTS[name](testbed, chosen)
                 print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-            found |= testbed.quiet.metrics()
     return found
 
 

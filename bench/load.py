@@ -95,14 +95,12 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
         ):
             rates = []
             for writers in plan.writers:
-                await testbed.quiet.wait()
                 rates.append(await people.at_once(writers, plan.load_seconds))
                 await testbed.formed(address)
             found[f"saturation_msgs_per_s_r{replicas}"] = round(max(rates), 1)
             if replicas == 1:
                 found["rss_mb_under_load"] = round(app[0].rss_mb(), 1)
             if replicas == _SUSTAINED_REPLICAS:
-                await testbed.quiet.wait()
                 people.waits.clear()
                 rate = await people.steadily(max(rates) * _OFFERED_SHARE, plan.sustained_seconds)
                 found["sustained_msgs_per_s"] = round(rate, 1)

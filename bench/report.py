@@ -137,8 +137,6 @@ def page(result: Mapping[str, Any]) -> str:
         first_token=FIRST_TOKEN_MS,
         embedding=EMBEDDING_MS,
         floor=number(metrics["floor_ms_p50"]),
-        loop=number(metrics.get("loop_ms_p50")),
-        loop_95=number(metrics.get("loop_ms_p95")),
         side_by_side=_compared(metrics, TEXTS["side_by_side"]),
         costs=_compared(metrics, TEXTS["costs"]),
         reasons=_list(reasons),

@@ -89,7 +89,6 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     migrate(address, _SPACE, migrations())
     for count in plan.memories:
         await asyncio.to_thread(_load, address, loaded + 1, count)
-        await testbed.quiet.wait()
         found |= await _ask(address, count, plan.questions)
         loaded = count
     return found

@@ -62,7 +62,6 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
         shuffled, people = random.Random(plan.rounds), itertools.cycle(systems.people)
         crowds = [crowd for crowd in CROWDS * plan.rounds if crowd <= plan.people]
         for number, crowd in enumerate([1, *crowds]):
-            await testbed.quiet.wait()
             asking = [(next(people), QUESTION) for _ in range(crowd)]
             for system in shuffled.sample(SYSTEMS, len(SYSTEMS)):
                 before = systems.processes[system].cpu_seconds()

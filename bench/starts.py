@@ -17,7 +17,6 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Time ``kioku up`` from nothing and again, and read the memory of ``kioku run``."""
     folder = testbed.folder / "up"
     folder.mkdir()
-    await testbed.quiet.wait()
     cold = await _ready_after(folder)
     again = [await _ready_after(folder) for _ in range(plan.second_starts)]
     async with testbed.app(testbed.app_database("rest")) as [app]:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -18,7 +18,6 @@ import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings i
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bench.quiet import Quiet
 from bot.queue.queue import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 
@@ -49,7 +48,6 @@ class Testbed:
     http: aiohttp.ClientSession
     folder: Path
     doubles: Mapping[str, Running]
-    quiet: Quiet = field(default_factory=Quiet)
 
     async def slack(self, path: str, body: Json | None = None) -> Any:
         """Call the playground's control API: GET without a body, else POST."""
