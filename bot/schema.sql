@@ -1,8 +1,8 @@
 -- The tables of the Slack app, applied once, after memory/schema.sql and procrastinate's own schema.
 -- A change after a release is a numbered file in bot/migrations/; this file is then left as it is.
 --
--- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), and
--- those of the thread in kioku.thread. Tables whose policy is `true` hold nothing of any person.
+-- Row-level security: a transaction sees the rows of the person in kioku.team and kioku.user,
+-- and those of the thread in kioku.thread. Tables whose policy is `true` hold nothing of any person.
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
 -- ids and numbers only; kioku_app alone may call them.
 
@@ -116,7 +116,7 @@ CREATE INDEX messages_unformed ON messages (team_id, user_id, audience)
 CREATE INDEX messages_worker ON messages (worker, thread) WHERE worker IS NOT NULL;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_messages ON messages USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
     OR thread = current_setting('kioku.thread', true)
 );
 
@@ -168,9 +168,9 @@ CREATE TABLE notices (
 );
 ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_notices ON notices USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
     OR expires_at < now()
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
@@ -219,9 +219,9 @@ CREATE TABLE person_requests (
 CREATE INDEX person_requests_hour ON person_requests (hour);
 ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_person_requests ON person_requests USING (
-    team_id || '.' || user_id = current_setting('kioku.person', true)
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
     OR hour < now() - interval '30 days'
-) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
 -- Files with a person's data that the app sent; deleted in Slack when the person is erased.
 CREATE TABLE sent_files (
@@ -260,8 +260,8 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY '{feedback,change_notices,person_settings,memory_off,sent_files}'::text[] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
-        EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id || ''.'' || user_id = %s)',
-            name, 'current_setting(''kioku.person'', true)');
+        EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id = %s AND user_id = %s)', name,
+            'current_setting(''kioku.team'', true)', 'current_setting(''kioku.user'', true)');
     END LOOP;
 END
 $$;
@@ -282,6 +282,7 @@ CREATE FUNCTION promises_to_remind_of(most int)
                 store.key, concat_ws(' ', value->'content'->>'due', value->'content'->>'due_time')
                     AS due, updated_at AS said_at
             FROM store WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
+                AND split_part(prefix, '.', 4) = 'dm'
                 AND value->'content'->>'due' BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
                     AND to_char(now() + interval '14 hours', 'YYYY-MM-DD')
             ORDER BY value->'content'->>'due' DESC LIMIT most) AS promise
@@ -493,7 +494,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
             reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
             audience = NULL, model = NULL,
             ended_at = now() - interval '13 days'
-        WHERE team_id || '.' || user_id = current_setting('kioku.person', true)
+        WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
         RETURNING 1) SELECT count(*) FROM kept
     $$;
 
@@ -505,14 +506,16 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         WITH kept AS (
-            SELECT split_part(store.prefix, '.', 2) AS team, split_part(store.prefix, '.', 3) AS person,
-                store.updated_at AS at
-            FROM store WHERE store.prefix LIKE 'chat.%'
+            SELECT statement.team_id AS team, statement.user_id AS person,
+                max(statement.said_at) AS at
+            FROM statements AS statement WHERE statement.withdrawn_at IS NULL
+            GROUP BY statement.team_id, statement.user_id, statement.key
+            UNION ALL
+            SELECT statement.team_id, statement.user_id, statement.withdrawn_at
+            FROM statements AS statement WHERE statement.withdrawn_at IS NOT NULL
             UNION ALL
             SELECT said.team_id, said.user_id, said.begun_at FROM messages AS said
             WHERE said.status NOT IN ('waiting', 'answering')
-            UNION ALL
-            SELECT version.team_id, version.user_id, version.at FROM memory_versions AS version
         )
         SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
         FROM kept LEFT JOIN person_settings AS settings
@@ -568,11 +571,11 @@ CREATE FUNCTION workspaces_with_message(
         UNION SELECT here.team_id FROM served AS here JOIN messages AS said
             ON said.thread = here.team_id || '.' || channel || '.' || root_ts
             AND (said.begun_at IS NOT NULL OR said.status = 'waiting')
-        UNION SELECT here.team_id FROM served AS here JOIN store
-            ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
-            AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
-            AND store.value->'sources'
-                @> jsonb_build_array(jsonb_build_object('channel', channel, 'ts', message_ts))
+        UNION SELECT here.team_id FROM served AS here JOIN statements AS statement
+            ON statement.team_id = here.team_id
+            AND statement.channel = workspaces_with_message.channel
+            AND statement.ts = message_ts
+            AND starts_with(statement.user_id, author || '-')
     $$;
 
 -- Counts of messages and the age of the oldest that waits; each is read from an index.

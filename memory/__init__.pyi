@@ -10,11 +10,7 @@ from .formation.proposal import (
     Reason as Reason,
     Refusal as Refusal,
 )
-from .formation.questions import (
-    Question as Question,
-    answer_question as answer_question,
-    open_questions as open_questions,
-)
+from .formation.following import follow_message as follow_message
 from .model.custom_schemas import load_schemas as load_schemas
 from .model.embedding_space import EmbeddingSpace as EmbeddingSpace
 from .model.errors import (
@@ -53,10 +49,19 @@ from .postgres.database import (
 from .postgres.embedded import EmbeddedPostgres as EmbeddedPostgres
 from .postgres.migrate import migrate as migrate
 from .recall.search import recall_memories as recall_memories
+from .store.changes import (
+    Change as Change,
+    list_changes as list_changes,
+    redo_changes as redo_changes,
+    undo_changes as undo_changes,
+)
 from .store.edits import (
+    Origin as Origin,
     add_memories as add_memories,
     edit_memory as edit_memory,
+    hide_from_colleagues as hide_from_colleagues,
     move_memory as move_memory,
+    show_to_colleagues as show_to_colleagues,
 )
 from .store.erasing import (
     Erased as Erased,
@@ -65,7 +70,7 @@ from .store.erasing import (
 from .store.export import export_memories as export_memories
 from .store.forgetting import (
     Forgotten as Forgotten,
-    Gone as Gone,
+    Purged as Purged,
     Selection as Selection,
     forget as forget,
     undo_forgetting as undo_forgetting,
@@ -74,10 +79,12 @@ from .store.memories import (
     Memory as Memory,
     list_memories as list_memories,
 )
-from .store.undo import undo_changes as undo_changes
-from .store.versions import (
-    Change as Change,
-    list_changes as list_changes,
+from .store.proposals import (
+    NotRemembered as NotRemembered,
+    Question as Question,
+    answer_question as answer_question,
+    not_remembered as not_remembered,
+    open_questions as open_questions,
 )
 from .tools.definitions import memory_tools as memory_tools
 from .tools.memory_tools import MemoryTools as MemoryTools

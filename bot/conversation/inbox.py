@@ -21,7 +21,7 @@ from bot.slack.messages import Message
 from bot.workspaces import AWAY
 from memory import Pool
 from memory.metrics import step
-from memory.postgres import NO_FORGETTING, PERSON_SETTING, execute_statement, transaction
+from memory.postgres import NO_FORGETTING, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ class Inbox:
             self._pool,
             statement,
             values,
-            scope={THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope},
+            scope={THREAD_SETTING: message.thread, **message.person.settings},
             prepare=True,
         )
 

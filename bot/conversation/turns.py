@@ -28,7 +28,7 @@ from bot.slack.messages import Message
 from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
-from memory.postgres import PERSON_SETTING, transaction
+from memory.postgres import transaction
 from memory.recall import first_memories
 
 FORM_MEMORIES = "form_memories"
@@ -44,10 +44,17 @@ _THREAD: LiteralString = "thread = %(thread)s"
 _THREAD_OR_DAY: LiteralString = (
     "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
 )
+# What was said before the person's last forgetting may tell what was forgotten: the model is not shown
+# it again. An Undo deletes the row of the forgetting, and so ends that.
+_HISTORY_FROM: LiteralString = (
+    "(SELECT max(forgotten_at) FROM forgotten_sources"
+    " WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting')"
+)
 _EXCHANGES: LiteralString = (
     "SELECT ts, thread, user_id, question, reply FROM messages"
     " WHERE team_id = %(team)s AND channel_id = %(channel)s"
     f" AND NOT {OPEN} AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s"
+    f" AND begun_at > COALESCE({_HISTORY_FROM}, '-infinity')"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
@@ -55,6 +62,7 @@ _UNFORMED: LiteralString = (
     " WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND (%(audiences)s::text[] IS NULL OR audience = ANY(%(audiences)s))"
     " AND formed_at IS NULL AND words <> '' AND ts < %(ts)s"
+    f" AND begun_at > COALESCE({_HISTORY_FROM}, '-infinity')"
     " ORDER BY ts DESC LIMIT 100"
 )
 
@@ -122,7 +130,8 @@ class Turn:
 
     `forgotten_messages` are the timestamps of messages in this channel that the person had
     forgotten, those of other threads too, since the thread began; `forgettings` the ids of what
-    they forgot on that day before.
+    they forgot on that day before. `history_from` is the time of their last forgetting, in seconds
+    since 1970, 0 without one: `exchanges` and `recent_words` are of after it.
     """
 
     claimed: ClaimedMessage
@@ -139,6 +148,7 @@ class Turn:
     memories: Sequence[Mapping[str, Any]] = ()
     forgotten_messages: frozenset[str] = frozenset()
     forgettings: tuple[UUID, ...] = ()
+    history_from: float = 0.0
 
     @property
     def id(self) -> UUID:
@@ -236,6 +246,7 @@ class Turns:
             asked=stored["asked"],
             forgotten_messages=frozenset(row["forgotten"]),
             forgettings=tuple(row["forgettings"]),
+            history_from=row["history_from"] or 0.0,
             **({} if memory_state.off else _context(row)),
         )
 
@@ -313,7 +324,6 @@ async def _read(
     without `count_requests`).
     """
     message, in_dm = claimed.message, view.own.audience == DM
-    memories, memories_parameters = first_memories(view)
     exchanges = f"{_EXCHANGES} AND {_THREAD_OR_DAY if in_dm else _THREAD}"
     found = await connection.execute(
         "SELECT state.*,"
@@ -322,19 +332,19 @@ async def _read(
         " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"
         "  AND user_id = %(user)s AND what = 'forgetting'"
         "  AND forgotten_at > now() - interval '1 day') AS forgettings,"
+        f" extract(epoch FROM {_HISTORY_FROM})::float8 AS history_from,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
-        f" {memories} AS memories,"
         " CASE WHEN %(count_requests)s AND event.event_id IS NOT NULL"
         f" THEN {BEFORE} ELSE 0 END AS requests_before"
         f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
         {
             **message.person.ids | {"channel": message.channel_id, "ts": message.ts},
-            **memories_parameters,
             "thread": message.thread,
             "thread_ts": message.thread_ts,
-            "audiences": None if view.audiences is None else list(view.audiences),
+            # In a direct message everything that the person wrote may be shown.
+            "audiences": None if in_dm else list(view.audiences),
             "event": claimed.id,
             "in_dm": in_dm,
             "dm": DM,
@@ -343,7 +353,9 @@ async def _read(
         prepare=True,
     )
     [row] = await found.fetchall()
-    return row
+    statement, parameters = first_memories(view)
+    found = await connection.execute(statement, parameters)
+    return {**row, "memories": await found.fetchall()}
 
 
 async def _begin(
@@ -391,11 +403,11 @@ def _context(row: DictRow) -> dict[str, Any]:
     shown = {exchange.ts for exchange in exchanges}
     recent = [one for one in reversed(row["unformed"] or []) if one["ts"] not in shown]
     words = tuple(one["words"] for one in recent)
-    return {"exchanges": exchanges, "recent_words": words, "memories": row["memories"] or []}
+    return {"exchanges": exchanges, "recent_words": words, "memories": row["memories"]}
 
 
 def _scope(message: Message) -> dict[str, str]:
-    return {PERSON_SETTING: message.person.scope, THREAD_SETTING: message.thread}
+    return {THREAD_SETTING: message.thread, **message.person.settings}
 
 
 def final_question(reply: str) -> str | None:

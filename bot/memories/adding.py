@@ -33,6 +33,7 @@ from memory import (
     MemoryFull,
     MemoryOff,
     MemoryView,
+    Origin,
     Person,
     PersonMessage,
     Reason,
@@ -245,19 +246,29 @@ class _Request:
         """Return whether a memory that may be used there contains the line."""
         pool, person = self.app.pool, self.click.person
         found = await memory_page(pool, person, line, size=MAX_MEMORIES, whole_words=True)
-        return any(self.view.allows(memory.namespace) for memory in found.memories)
+        here = set(self.view.audiences)
+        return any(here & {DM, *memory.audiences} for memory in found.memories)
 
     async def store(self, lines: Sequence[str], request: str) -> None:
         """Store each line as a fact, with itself as the evidence."""
-        said = {"channel": self.channel, "ts": self.ts} if self.ts else {}
+        facts = [({"fact": line}, self._origin_of(line)) for line in lines]
         await add_memories(
             self.app.pool,
             self.app.embedder,
             self.view.own,
             UserFact.__name__,
-            [({"fact": one}, {"kind": self.origin, "evidence": one, **said}) for one in lines],
+            facts,
             batch=self.batch,
             in_commit=partial(self._in_commit, request),
+        )
+
+    def _origin_of(self, line: str) -> Origin:
+        return Origin(
+            actor="command",
+            evidence=line,
+            channel=self.channel or None,
+            ts=self.ts or None,
+            zone=str(self.click.reader.zone),
         )
 
     async def _in_commit(

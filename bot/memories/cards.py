@@ -1,9 +1,9 @@
 """*How to work with me*: what a person shows to colleagues, and how a colleague asks for it.
 
-A line gets onto the card by its owner's click only, after the verdict on it says that it is not
-sensitive. What the owner writes later in *Edit* is shown as written; a line that loses a message is
-taken off (`memory.formation.source_changed`). A colleague sees the owner's own sentence in a
-message of its own: the model that answers never reads it, so no stored answer repeats it.
+A sentence gets onto the card by its owner's click below that very sentence, after the verdict on it
+says that it is not sensitive. It goes with its message, and when it is not true any more. A colleague
+sees it in a message of its own: the model that answers never reads it, so no stored answer repeats
+it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bot.people import person_refusal
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
-from bot.ui.cards import MOST_LINES, card_payload, sentence_of
+from bot.ui.cards import MOST_LINES, card_payload
 from memory import Memory, Person
 from memory.postgres import execute_statement, person_statement
 from memory.store import read_card
@@ -41,11 +41,8 @@ _COUNT: LiteralString = (
 # --- the owner ---------------------------------------------------------------------------------
 
 
-async def why_not_shown(app: App, person: Person, memory: Memory) -> str | None:
-    """Return the key of the reason why a memory cannot be moved to the card; None if it can."""
-    sentence = sentence_of(memory)
-    if not sentence:
-        return "card_no_sentence"
+async def why_not_shown(app: App, person: Person, memory: Memory, sentence: str) -> str | None:
+    """Return the key of the reason why a sentence is not shown to colleagues; None if it may be."""
     await admit(app.pool, app.settings, person)
     sensitive = await app.former.is_sensitive(memory, sentence)
     return "card_sensitive" if sensitive else None

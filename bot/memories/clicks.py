@@ -20,14 +20,15 @@ from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not,
 from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
-from bot.memories.forgetting import check_changed_sources, forget_selected, undo_forgotten
+from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.panel import recalled_keys
 from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui import forms
 from bot.ui.blocks import SlackView
-from bot.ui.lines import changes_line
+from bot.ui.cards import sentence_of
+from bot.ui.lines import audience_of, changes_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
 from bot.ui.positions import (
@@ -49,15 +50,17 @@ from bot.ui.positions import (
     Position,
 )
 from memory import (
-    COLLEAGUES,
-    DM,
     Change,
     ChangeGone,
     Memory,
+    Origin,
     answer_question,
     edit_memory,
+    hide_from_colleagues,
     list_changes,
     move_memory,
+    redo_changes,
+    show_to_colleagues,
     undo_changes,
 )
 from memory.postgres import person_transaction, transaction_timeout
@@ -118,11 +121,12 @@ async def _menu(app: App, click: Click) -> Result:
             return Position(list="changes", of=key)
         case "share":
             memory = await _memory(app, click, key)
-            if why := await why_not_shown(app, click.person, memory):
-                return Done(line=click.reader.say(why), beside=True)
-            return await _changed(app, click, [await _move(app, click, key, COLLEAGUES)])
+            if not (sentence := sentence_of(memory)):
+                return Done(line=click.reader.say("card_no_sentence"), beside=True)
+            return forms.share_form(click.reader, key, sentence, **click.origin)
         case "unshare":
-            return await _changed(app, click, [await _move(app, click, key, DM)])
+            hidden = await hide_from_colleagues(app.pool, app.embedder, click.person, key)
+            return await _changed(app, click, [hidden])
         case "preview":
             seen = await shown_card(app, click.person, click.person, click.reader)
             return forms.final_view(click.reader, "card_title", seen["text"])
@@ -155,10 +159,10 @@ async def _promise(app: App, click: Click) -> Done:
     content = {**memory.content, **changed[what]}
     if content == memory.content:
         return Done(line=click.reader.say("nothing_changed"))
-    # The message stays its only source: when that is deleted, the promise is, too.
-    source = {"kind": "command", "evidence": ""}
+    # Nothing is typed: when the message is deleted, the promise goes with it.
+    origin = Origin(actor="command", zone=str(click.reader.zone))
     made = await edit_memory(
-        app.pool, app.embedder, click.person, key, content, source, schemas=app.schemas
+        app.pool, app.embedder, click.person, key, content, origin, schemas=app.schemas
     )
     return await _changed(app, click, [made])
 
@@ -186,21 +190,27 @@ async def _forget_keys(app: App, click: Click, value: str) -> Done:
 
 
 async def _undo(app: App, click: Click) -> Done:
-    """Undo changes, all of a notice, or a forgetting: ``change|notice|forgetting ID...``."""
+    """Undo changes, all of a notice, a forgetting, or an Undo.
+
+    The value is ``change|notice|forgetting|redo ID...``.
+    """
     kind, _, name = click.value.partition(" ")
+    pool = app.pool
+    embedder = app.embedder
     if kind == "forgetting":
         return await undo_forgotten(app, click, name)
-    reader = click.reader
-    if kind == "notice":
-        undone = await undo_changes(app.pool, app.embedder, click.person, batch=UUID(name))
-    else:
-        ids = [UUID(one) for one in name.split()]
-        undone = await undo_changes(app.pool, app.embedder, click.person, ids=ids)
-    if not undone:
-        return Done(line=reader.say("undo_gone"), beside=True)
+    ids = [UUID(one) for one in name.split()]
+    match kind:
+        case "notice":
+            done = await undo_changes(pool, embedder, click.person, batch=ids[0])
+        case "redo":
+            done = await redo_changes(pool, embedder, click.person, ids)
+        case _:
+            done = await undo_changes(pool, embedder, click.person, ids=ids)
+    if not done:
+        return Done(line=click.reader.say("undo_gone"), beside=True)
     log.info("a person undid a change")
-    await check_changed_sources(app, click.person)
-    return await _changed(app, click, undone)
+    return await _changed(app, click, done)
 
 
 async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
@@ -214,7 +224,8 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     if not (line := changes_line(click.reader, made)):
         return Done(line=click.reader.say("nothing_changed"))
-    return Done(line=line, undo=f"change {' '.join(str(one.id) for one in made)}")
+    verb = "redo" if all(one.undone_at for one in made) else "change"
+    return Done(line=line, undo=f"{verb} {' '.join(str(one.id) for one in made)}")
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:
@@ -288,15 +299,24 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
         fields = forms.schema_of(view, app.schemas).model_fields
         content = {**memory.content, **changed}
         whole = {name: one for name, one in content.items() if name in fields}
-        source = {"kind": "modal", "evidence": forms.typed_text(view, changed, app.schemas)}
-        seen, schemas = datetime.fromisoformat(metadata["seen"]), app.schemas
-        made.append(
-            await edit_memory(
-                app.pool, app.embedder, person, key, whole, source, seen=seen, schemas=schemas
-            )
+        origin = Origin(
+            actor="modal",
+            evidence=forms.typed_text(view, changed, app.schemas),
+            zone=str(click.reader.zone),
         )
+        edited = await edit_memory(
+            app.pool,
+            app.embedder,
+            person,
+            key,
+            whole,
+            origin,
+            seen=datetime.fromisoformat(metadata["seen"]),
+            schemas=app.schemas,
+        )
+        made.append(edited)
     problem = ""
-    if (audience := forms.chosen_audience(view)) != memory.namespace.audience:
+    if (audience := forms.chosen_audience(view)) != audience_of(memory):
         try:
             made.append(await _move(app, click, key, audience))
         except EXPECTED as error:
@@ -308,6 +328,17 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     log.info("a person edited a memory")
     done = await _changed(app, click, made)
     return replace(done, line=f"{done.line}{problem}")
+
+
+async def _submit_share(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+    """Show colleagues the sentence that the person saw in the form, once it is judged."""
+    metadata = forms.metadata_of(view)
+    key, sentence = metadata["key"], metadata["sentence"]
+    memory = await _memory(app, click, key)
+    if why := await why_not_shown(app, click.person, memory, sentence):
+        return Done(line=click.reader.say(why), beside=True)
+    shown = await show_to_colleagues(app.pool, app.embedder, click.person, key, sentence)
+    return await _changed(app, click, [shown])
 
 
 async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:
@@ -326,6 +357,7 @@ Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done
 FORMS: Mapping[str, Submission] = {
     forms.ADD_FORM: _submit_add,
     forms.EDIT_FORM: _submit_edit,
+    forms.SHARE_FORM: _submit_share,
     forms.SETTINGS_FORM: _submit_settings,
     forms.DELETE_FORM: _submit_delete,
     forms.COMMENT_FORM: comment,

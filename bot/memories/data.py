@@ -81,7 +81,7 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
     ),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
-EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
+EXPORTED = ("memories", "statements", "proposals", "forgotten", *_READ)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
 _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
@@ -165,6 +165,7 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
     return PersonErased(
         at=erased.at,
+        memories=erased.memories,
         counts=erased.counts,
         left=erased.left,
         files=files,

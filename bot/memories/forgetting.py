@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import LiteralString
@@ -12,20 +13,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.edits import update_from_message_later
 from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.slack.messages import split_thread_key
 from bot.ui.blocks import Payload, payload, shortened
 from bot.ui.lines import as_mrkdwn, memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
-from memory import ChangeGone, Forgotten, Gone, Person, Selection, forget, undo_forgetting
-from memory.formation import sources_among
-from memory.postgres import person_statement, person_transaction, transaction_timeout
-from memory.store import MessageKey, embed_missing, selected
+from memory import ChangeGone, Forgotten, Person, Purged, Selection, forget, undo_forgetting
+from memory.model import MessageKey
+from memory.postgres import person_statement, transaction_timeout
+from memory.store import embed_missing, selected
 
 log = logging.getLogger(__name__)
 
@@ -35,34 +34,41 @@ MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
-_IN_SELECTION: LiteralString = (
-    "(%(everything)s OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s))"
-)
-# Messages of which no attempt has begun.
-_NOT_BEGUN: LiteralString = (
-    "SELECT channel_id, ts FROM messages WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND status = 'waiting' AND begun_at IS NULL"
-)
-_DELETE_TEXTS: LiteralString = (
-    f"WITH meant AS (SELECT id, {_IN_SELECTION} OR (channel_id, ts) IN (SELECT * FROM"
-    " unnest(%(channels)s::text[], %(times)s::text[])) AS whole FROM messages"
-    " WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE),"
-    " gone AS (SELECT id, whole OR says(question, %(subjects)s) AS question,"
-    " whole OR says(words, %(subjects)s) AS words,"
-    " whole OR says(COALESCE(reply, ''), %(subjects)s) AS reply"
-    " FROM messages JOIN meant USING (id)),"
-    # What people said of an answer may repeat it.
-    " comments AS (UPDATE feedback SET comment = '' WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND comment <> '' AND (%(everything)s OR says(comment, %(subjects)s) OR turn_id IN"
-    " (SELECT id FROM gone WHERE question OR words OR reply)))"
-    " UPDATE messages SET question = CASE WHEN gone.question THEN '' ELSE messages.question END,"
-    " words = CASE WHEN gone.words THEN '' ELSE messages.words END,"
-    " reply = CASE WHEN gone.reply THEN NULL ELSE messages.reply END"
-    " FROM gone WHERE messages.id = gone.id AND (gone.question OR gone.words OR gone.reply)"
-    " RETURNING channel_id, CASE WHEN gone.question OR gone.words THEN ts END AS asked,"
-    " CASE WHEN gone.reply THEN reply_ts ELSE '{}' END AS answered"
-)
+# Messages of a selection: all that was said then, and the answers; and words that name what is
+# forgotten and are not formed yet.
+_SELECTED: LiteralString = """
+SELECT channel_id AS channel, unnest(array_prepend(ts, reply_ts)) AS ts FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (%(everything)s
+        OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
+        OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
+"""
+# A comment on an answer may repeat it.
+_DELETE_COMMENTS: LiteralString = """
+UPDATE feedback SET comment = '' FROM messages
+WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.comment <> ''
+    AND messages.id = feedback.turn_id
+    AND ((messages.channel_id, messages.ts) IN
+            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+        OR says(feedback.comment, %(needles)s)
+        OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s))
+"""
+_DELETE_TEXTS: LiteralString = """
+UPDATE messages SET
+    question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
+    words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
+    reply = CASE WHEN named.whole OR named.reply THEN NULL ELSE messages.reply END
+FROM (
+    SELECT id, (channel_id, ts) IN
+            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])) AS whole,
+        says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
+        says(COALESCE(reply, ''), %(needles)s) AS reply
+    FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (question <> '' OR words <> '' OR reply IS NOT NULL)
+) AS named
+WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply)
+"""
 
 
 def selection_of(value: str) -> Selection:
@@ -164,84 +170,77 @@ def _undoable(reader: Reader, line: str, forgotten: Forgotten) -> Done:
 async def forget_all_of(
     app: App, person: Person, selection: Selection, *, publish: bool = True
 ) -> Forgotten:
-    """Forget a selection, with the texts that say it; its notices and Home no longer show it."""
-    delete_texts = partial(_delete_texts, app, person, publish)
-    with transaction_timeout(FORGETTING_SECONDS):
-        return await forget(app.pool, person, selection, delete_texts=delete_texts)
+    """Forget a selection; its notices and Home no longer show it.
 
-
-async def _delete_texts(
-    app: App, person: Person, publish: bool, connection: AsyncConnection[DictRow], gone: Gone
-) -> list[MessageKey]:
-    await update_notices(app, connection, person, gone.batches)
-    if publish:
-        await publish_later(connection, app.queue, person)
-    return await delete_forgotten_texts(connection, gone, person=person)
-
-
-async def delete_forgotten_texts(
-    connection: AsyncConnection[DictRow], gone: Gone, *, person: Person
-) -> list[MessageKey]:
-    """Delete the texts of the turns that are sources of what is forgotten, and texts that name it.
-
-    Comments on answers are deleted if they name it or are about a deleted text. Returns the
-    messages whose texts were deleted or that wait without a turn.
+    Texts that name it are deleted in ten minutes, when it cannot be undone any more. Until then the
+    model is shown no exchange of before (`bot.conversation.turns`).
     """
-    selection = gone.selection
-    sources = [*gone.messages, *selection.messages]
+
+    async def in_commit(connection: AsyncConnection[DictRow], forgotten: Forgotten) -> None:
+        if forgotten.id is None:
+            return
+        await update_notices(app, connection, person, forgotten.batches)
+        if publish:
+            await publish_later(connection, app.queue, person)
+
+    with transaction_timeout(FORGETTING_SECONDS):
+        return await forget(
+            app.pool,
+            person,
+            selection,
+            find_messages=selected_messages,
+            delete_texts=delete_forgotten_texts,
+            in_commit=in_commit,
+        )
+
+
+async def selected_messages(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    selection: Selection,
+    needles: Sequence[str],
+) -> list[MessageKey]:
+    """Return the messages that a selection is about, with their answers."""
     values = {
         **person.ids,
         "everything": selection.everything,
         "ranged": selection.is_ranged,
         "since": selection.since.timestamp() if selection.since else 0.0,
         "until": selection.until.timestamp() if selection.until else float("inf"),
-        "channels": [channel for channel, _ in sources],
-        "times": [ts for _, ts in sources],
-        "subjects": list(gone.subjects),
+        "needles": list(needles),
     }
-    messages: list[MessageKey] = []
-    if selection.everything or selection.is_ranged:
-        # First: a turn that begins meanwhile is found by the next statement.
-        found = await connection.execute(f"{_NOT_BEGUN} AND {_IN_SELECTION}", values)
-        messages += [(row["channel_id"], row["ts"]) for row in await found.fetchall()]
-    found = await connection.execute(_DELETE_TEXTS, values)
-    for row in await found.fetchall():
-        times = [*filter(None, [row["asked"]]), *row["answered"]]
-        messages += [(row["channel_id"], ts) for ts in times]
-    return messages
+    found = await connection.execute(_SELECTED, values)
+    return [(row["channel"], row["ts"]) for row in await found.fetchall()]
+
+
+async def delete_forgotten_texts(
+    connection: AsyncConnection[DictRow], person: Person, purged: Purged
+) -> None:
+    """Delete the texts of these messages, texts that name what is purged, and comments on them."""
+    values = {
+        **person.ids,
+        "channels": [channel for channel, _ in purged.messages],
+        "times": [ts for _, ts in purged.messages],
+        "needles": list(purged.needles),
+    }
+    await connection.execute(_DELETE_COMMENTS, values)
+    await connection.execute(_DELETE_TEXTS, values)
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
-    """Undo a forgetting: once, and within ten minutes. A job embeds the memories again."""
-    person, reader = click.person, click.reader
+    """Undo a forgetting: once, and within ten minutes. A job embeds what is left to embed."""
+    person = click.person
+    reader = click.reader
     jobs = {f"{EMBED}:{person.scope}": person.ids}
     embed = partial(app.queue.defer, name=EMBED, jobs=jobs, queue=BACKGROUND)
     try:
         with transaction_timeout(FORGETTING_SECONDS):
-            count = await undo_forgetting(app.pool, person, UUID(forgetting), in_commit=embed)
+            count = await undo_forgetting(
+                app.pool, app.embedder, person, UUID(forgetting), in_commit=embed
+            )
     except (ChangeGone, ValueError):
         return Done(line=reader.say("undo_gone"), beside=True)
-    await check_changed_sources(app, person)
     return Done(line=reader.say("undone", count=count))
-
-
-async def check_changed_sources(app: App, person: Person) -> None:
-    """Schedule an update from each edited or deleted message that a memory comes from.
-
-    For an Undo that has restored memories: while they were gone, an edit or a deletion of their
-    messages found nothing to update.
-    """
-    async with person_transaction(app.pool, person) as connection:
-        found = await connection.execute(
-            "SELECT channel_id, ts, thread FROM messages"
-            " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
-            person.ids,
-        )
-        rows = await found.fetchall()
-        threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
-        for channel, ts in await sources_among(connection, person, threads):
-            _, _, root = split_thread_key(threads[channel, ts])
-            await update_from_message_later(connection, app.queue, person, channel, ts, root)
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:

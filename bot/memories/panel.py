@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,10 +16,10 @@ from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content
 from bot.ui.positions import Position
-from memory import Change, Person, list_changes, list_memories, open_questions
+from memory import Person, list_changes, list_memories, open_questions
 from memory.formation import provider_and_name
 from memory.postgres import person_statement, person_transaction
-from memory.store import MessageKey, memory_page, message_of, read_card
+from memory.store import memory_page, read_card
 
 
 async def read_panel(
@@ -64,7 +62,7 @@ async def read_panel(
         case _:
             content = await _with_memories(app, person, content)
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
-    sources |= {str(one.id): at for one in content.changes if (at := _last_source(one))}
+    sources |= {str(one.id): one.message for one in content.changes if one.message}
     links = await app.slack.permalinks(person.team_id, sources)
     return replace(content, links=links)
 
@@ -110,13 +108,6 @@ async def recalled_keys(app: App, person: Person, turn: str) -> list[str] | None
         (UUID(turn), person.team_id, person.user_id),
     )
     return found[0]["recalled"] if found else None
-
-
-def _last_source(change: Change) -> MessageKey | None:
-    """Return the newest message that a change's memory was said in, if it was in one."""
-    value: Mapping[str, Any] = change.after or change.before or {}
-    said = filter(None, map(message_of, reversed(value.get("sources") or [])))
-    return next(said, None)
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:

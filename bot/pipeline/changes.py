@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -17,7 +18,7 @@ from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.delivery.reply_stream import Sessions
 from bot.logs import fault
-from bot.notices import add_notice
+from bot.notices import update_notices
 from bot.people import read_memory_state, refusal_in
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -29,11 +30,11 @@ from bot.slack.client import (
     is_passing,
 )
 from bot.slack.messages import plain, split_thread_key, typed
-from memory import Change, Person, PersonMessage, Pool
+from memory import Person, PersonMessage, Pool, follow_message
 from memory.credentials import redact_texts
-from memory.formation import source_changed, sources_among
 from memory.metrics import step
-from memory.postgres import PERSON_SETTING, execute_statement, person_transaction, transaction
+from memory.postgres import execute_statement, person_transaction, transaction
+from memory.store import messages_among
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         if not user:
             return
         person = Person(change.team_id, user)
-        await connection.execute("SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope))
+        for name, value in person.settings.items():
+            await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
         formed = False
         if row is not None and row["reworded"]:
             formed = row["formed"]
@@ -66,7 +68,7 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
                 namespace = person.namespace(row["audience"])
                 await schedule_formation(connection, app.queue, app.settings, namespace)
         await note_message_changed(connection, person, *here)
-        if formed or await sources_among(connection, person, [here]):
+        if formed or await messages_among(connection, person, [here]):
             root = split_thread_key(change.thread)[2] if words else ""
             await edits.update_from_message_later(connection, app.queue, person, *here, root)
     if row is not None:
@@ -79,32 +81,30 @@ async def update_from_message(
     """Remove what a message no longer says from memory.
 
     Its words are the stored ones; where none are stored, they are read from Slack, in the thread of
-    `root`, which is "" for a deleted message. Of an answered message the person gets a notice.
-    Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
-    changed.
+    `root`, which is "" for a deleted message. The notices that told of it are updated. Raises what
+    the Slack client raises; then nothing was changed.
     """
     person = Person(team, user)
     async with person_transaction(app.pool, person) as connection:
         found = await connection.execute(
-            "SELECT id, words FROM messages WHERE team_id = %s AND user_id = %s"
+            "SELECT words FROM messages WHERE team_id = %s AND user_id = %s"
             " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
             (team, user, channel, ts),
         )
         row = await found.fetchone()
-    words, turn = row["words"] if row else "", row["id"] if row else None
+    words = row["words"] if row else ""
     if root and not words:
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
-        words, turn = read.text, None
+        words = read.text
 
-    async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
-        if changes and turn is not None:
-            await add_notice(app, connection, person, turn)
+    async def in_commit(connection: AsyncConnection[DictRow], batches: Collection[UUID]) -> None:
+        await update_notices(app, connection, person, batches)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
-    changed = await source_changed(
-        *(app.pool, app.embedder, person, channel, ts, said), batch=turn, in_commit=in_commit
+    keys = await follow_message(
+        app.pool, app.embedder, person, (channel, ts), said, in_commit=in_commit
     )
-    log.info("a message was edited or deleted: %d memories updated", len(changed))
+    log.info("a message was edited or deleted: it said something of %d memories", len(keys))
 
 
 async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> str:

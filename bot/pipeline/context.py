@@ -25,10 +25,16 @@ _CHARACTERS = 1_000
 
 
 async def read_thread(
-    slack: Installations, message: Message, *, forgotten: Collection[str] = ()
+    slack: Installations,
+    message: Message,
+    *,
+    forgotten: Collection[str] = (),
+    history_from: float = 0.0,
 ) -> tuple[list[dict[str, str]], bool]:
     """Return the newest fifty messages of the thread before `message`, without those `forgotten`.
 
+    What its author and the app said before `history_from` is left out, too: it may tell what was
+    forgotten then.
     Slack returns a thread oldest first, 1,000 replies at most: what is beyond them counts as
     unread. A rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
@@ -46,14 +52,16 @@ async def read_thread(
         return [], is_passing(error)
     # Notices tell of memories, which may be off for this message.
     left_out, notice = {message.ts, *forgotten}, NOTICE_METADATA["event_type"]
+    bot_user_id = await slack.bot_user_id(message.team_id)
+    own = {message.user_id, bot_user_id}
     found = [
         one
         for one in answer.get("messages") or []
         if one.get("text")
+        and not (one.get("user") in own and float(one["ts"]) < history_from)
         and str(one.get("ts")) not in left_out
         and (one.get("metadata") or {}).get("event_type") != notice
     ]
-    bot_user_id = await slack.bot_user_id(message.team_id)
     lines = [
         {
             "from": str(one.get("user") or one.get("bot_id") or "unknown"),

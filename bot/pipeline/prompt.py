@@ -255,8 +255,7 @@ def _date_line(now: datetime) -> str:
 def _line(memory: Memory) -> str:
     if memory.kind == INSTRUCTION_KIND:
         return framed(subject(memory.kind, memory.content))
-    since = memory.updated_at.date().isoformat()
-    return framed({"kind": memory.kind, "content": memory.content, "since": since})
+    return framed({"kind": memory.kind, "content": memory.content, "since": memory.said_on})
 
 
 def _shown(memories: Sequence[Memory]) -> tuple[list[Memory], dict[str, list[str]]]:

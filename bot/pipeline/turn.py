@@ -322,7 +322,12 @@ async def _thread(app: App, turn: Turn) -> tuple[list[dict[str, str]], bool]:
     """Return the messages of the thread that are not in the history, as `read_thread` does."""
     if not turn.lacks_thread:
         return [], False
-    return await read_thread(app.slack, turn.message, forgotten=turn.forgotten_messages)
+    return await read_thread(
+        app.slack,
+        turn.message,
+        forgotten=turn.forgotten_messages,
+        history_from=turn.history_from,
+    )
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
@@ -105,8 +104,7 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
                     await erase_person(pool, person, identity)
             messages = [(one[1], one[2]) for one in lines if one[0] == "message"]
             keys = [one[1] for one in lines if one[0] == "key"]
-            blank = partial(delete_forgotten_texts, person=person)
-            await again(pool, person, keys, messages, blank)
+            await again(pool, person, keys, messages, delete_forgotten_texts)
             said = [f"{channel}/{ts}" for channel, ts in messages]
             await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
     print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")

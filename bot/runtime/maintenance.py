@@ -12,6 +12,7 @@ from bot.app import App
 from bot.conversation.inbox import MAX_ATTEMPTS, OPEN
 from bot.logs import fault
 from bot.memories.data import erase_person
+from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.promises import remind_of_due
 from bot.people import People
 from bot.workspaces import purge_due
@@ -82,7 +83,7 @@ async def _expire(pool: Pool) -> None:
         log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
     for statement in (*_EXPIRED, f"SELECT clear_away({_AT_ONCE})"):
         await execute_statement(pool, statement)
-    await expire_due(pool)
+    await expire_due(pool, delete_texts=delete_forgotten_texts)
 
 
 async def end_what_is_old(pool: Pool, most_days: int | None) -> None:

@@ -22,7 +22,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.logs import fault
 from bot.slack.messages import API_TEAM, Installation, received, slack_user
 from memory.metrics import count, step
-from memory.store import MessageKey
+from memory.model import MessageKey
 
 _Answer = TypeVar("_Answer")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from bot.locale import Reader
 from bot.ui.blocks import LINE_LIMIT, Payload, bulleted, escaped, payload, shortened
@@ -23,7 +24,7 @@ def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
         reader.say(
             "card_line",
             what=escaped(shortened(sentence, LINE_LIMIT)),
-            day=reader.day(memory.created_at),
+            day=reader.plain_day(date.fromisoformat(memory.said_on)),
         )
         for memory in memories
         if (sentence := sentence_of(memory))

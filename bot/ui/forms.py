@@ -16,6 +16,7 @@ from bot.ui.blocks import (
     Block,
     SlackView,
     bulleted,
+    escaped,
     input_block,
     note,
     option,
@@ -24,13 +25,14 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
-from bot.ui.lines import audience_name, kept_for
+from bot.ui.lines import audience_name, audience_of, kept_for
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
 from memory.credentials import redact
 from memory.model import PROMISE_KIND
 from memory.store import validated
 
 ADD_FORM, EDIT_FORM, SETTINGS_FORM = "add", "memory", "settings"
+SHARE_FORM = "share"
 DELETE_FORM, COMMENT_FORM = "delete_all", "comment"
 LINES_LIMIT = 20  # of one run of formation, where a line may be proposed twice
 COMMENT_LIMIT = 1_000
@@ -174,7 +176,7 @@ def edit_form(
         )
         for name, rules in fields_of(schema, memory.content).items()
     ]
-    blocks.append(_audience_input(reader, memory.namespace.audience))
+    blocks.append(_audience_input(reader, audience_of(memory)))
     metadata |= {"key": memory.key, "kind": memory.kind, "seen": memory.updated_at.isoformat()}
     return _form(reader, EDIT_FORM, "form_edit_title", "form_save", blocks, **metadata)
 
@@ -323,6 +325,19 @@ def add_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
     return {_LINES: error} if error else {}
 
 
+# --- what colleagues can see -------------------------------------------------------------------
+
+
+def share_form(reader: Reader, key: str, sentence: str, **metadata: str) -> SlackView:
+    """Return the form that says which sentence colleagues will read."""
+    blocks = [
+        section(f"{reader.say('card_will_read')}\n{bulleted([escaped(sentence)])}"),
+        note(reader.say("card_who_asks")),
+    ]
+    metadata |= {"key": key, "sentence": sentence}
+    return _form(reader, SHARE_FORM, "card_title", "card_show_submit", blocks, **metadata)
+
+
 # --- settings ----------------------------------------------------------------------------------
 
 
@@ -396,9 +411,8 @@ def delete_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
 
 def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
     """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
-    memories = receipt.counts.get("store", 0)
-    lines = [reader.say("counted_memories", count=memories)]
-    lines.append(reader.say("deleted_rest", count=receipt.total - memories))
+    lines = [reader.say("counted_memories", count=receipt.memories)]
+    lines.append(reader.say("deleted_rest", count=receipt.total - receipt.memories))
     if receipt.files:
         lines.append(reader.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from bot.locale import Reader
@@ -26,7 +26,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
 }
 _ENDED = frozenset({"done", "dropped"})
-_SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
+_SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 # A user's id, as Slack makes them, unless it was cut off.
 _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
 
@@ -116,6 +116,14 @@ def memory_line(reader: Reader, memory: Memory) -> str:
     return f"{text} {_last_day(reader, memory.expires_at)}" if memory.expires_at else text
 
 
+def audience_of(memory: Memory) -> str:
+    """Return the audience beside direct messages that knows a memory: the widest of them."""
+    others = [one for one in memory.audiences if one != COLLEAGUES]
+    if PUBLIC in others:
+        return PUBLIC
+    return others[0] if others else DM
+
+
 def audience_name(reader: Reader, audience: str) -> str:
     """Return where a memory may be used, as mrkdwn that ends a sentence."""
     if audience == DM:
@@ -157,17 +165,10 @@ def change_line(reader: Reader, entry: Change) -> str:
 def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
     match entry.action:
         case "removed":
-            # Of what has ended nothing is kept, not even what it was.
-            subject_alone = subject(entry.kind, (entry.after or {}).get("content") or {})
-            what = before or as_mrkdwn(_one_line(subject_alone))
-            # An Undo deletes no text of the conversation, as forgetting does.
-            key = "unremembered" if entry.actor == "undo" else "forgotten"
-            return reader.say(key, what=what or reader.say("change_nameless"))
+            return reader.say("forgotten", what=before or reader.say("change_nameless"))
         case "moved":
             where = audience_name(reader, entry.namespace.audience)
             return reader.say("change_moved", what=after, where=where)
-        case "restored":
-            return reader.say("change_restored", what=after or before)
         case "confirmed":
             return reader.say("change_confirmed", what=after)
         case "updated" if before and before != after:
@@ -187,7 +188,7 @@ def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
         return ""
     undone = [entry for entry in told if entry.undone_at is not None]
     kept = [entry for entry in told if entry.undone_at is None]
-    over = bool(undone) and all(entry.changed_since for entry in kept)
+    over = bool(undone) and not kept
     shown = undone if over else kept
     if len(shown) == 1 and len(line := change_line(reader, shown[0])) <= LINE_LIMIT:
         return line
@@ -221,15 +222,12 @@ def question_line(reader: Reader, question: Question) -> str:
     before, after = value_line(reader, question.before), value_line(reader, question.after)
     match question.asks:
         case "replace":
-            at = (question.before or {}).get("confirmed_at")
-            said = datetime.fromisoformat(at) if isinstance(at, str) else question.at
-            return reader.say("ask_replace_line", was=before, day=reader.day(said), what=after)
+            day = reader.plain_day(date.fromisoformat(question.said_on))
+            return reader.say("ask_replace_line", was=before, day=day, what=after)
         case "remove":
             return reader.say("ask_remove_line", what=before)
-        case "store":
-            return reader.say("ask_store_line", what=after)
     where = audience_name(reader, question.namespace.audience)
-    return reader.say("ask_widen_line", was=before, what=after, where=where)
+    return reader.say("ask_store_line", what=after, where=where)
 
 
 def off_line(reader: Reader, off: Off) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -58,7 +59,7 @@ def notice_payload(
     lines: list[str] = []
     if told := notable_changes(changes):
         lines.append(changes_line(reader, told))
-        undoable = [one for one in changes if one.undone_at is None and not one.changed_since]
+        undoable = [one for one in changes if one.undone_at is None]
         undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
         shown = Position(list="notice", of=str(batch)).value
         buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
@@ -158,7 +159,8 @@ def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
     """Return the reminder: the person's own sentence, or `line` where it was forgotten."""
     sentence = sentence_of(memory)
     quoted = escaped(shortened(sentence, LINE_LIMIT)) if sentence else line
-    text = reader.say("reminder", day=reader.day(memory.created_at), what=quoted)
+    day = reader.plain_day(date.fromisoformat(memory.said_on))
+    text = reader.say("reminder", day=day, what=quoted)
     return payload(
         text,
         button(f"{PROMISE}_1", reader.say("promise_done"), f"done {memory.key}", style="primary"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from bot.locale import Reader
 from bot.people import Off, Refusal
@@ -30,7 +31,15 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines, sentence_of
-from bot.ui.lines import as_mrkdwn, audience_name, change_line, memory_line, off_line, question_line
+from bot.ui.lines import (
+    as_mrkdwn,
+    audience_name,
+    audience_of,
+    change_line,
+    memory_line,
+    off_line,
+    question_line,
+)
 from bot.ui.positions import (
     ADD,
     ANSWER,
@@ -62,7 +71,6 @@ _SWITCHES = {
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
     "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
-    "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
     "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
 _DIVIDER: Block = {"type": "divider"}
@@ -270,13 +278,14 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
     line, said = memory_line(reader, memory), as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
     details = [reader.say("row_said", what=said)] if said not in line else []
     details += [
-        reader.say("row_where", where=audience_name(reader, memory.namespace.audience)),
-        reader.say("row_since", day=reader.day(memory.updated_at)),
+        reader.say("row_where", where=audience_name(reader, audience_of(memory))),
+        reader.say("row_since", day=reader.plain_day(date.fromisoformat(memory.said_on))),
     ]
     if link:
         details.append(f"<{link}|{reader.say('row_source')}>")
     keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
-    shown = memory.namespace.audience == COLLEAGUES
+    shown = COLLEAGUES in memory.audiences
+    details += [reader.say("row_colleagues")] if shown else []
     keys |= {"unshare": "card_hide"} if shown else {"share": "card_show"}
     if is_open(memory.kind, memory.content):
         keys = {"done": "promise_done", **keys}
@@ -319,9 +328,8 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
         line = f"{changed}\n{reader.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{reader.say('row_source')}>"
-        # Whether it still works shows when it is clicked.
-        undoable = entry.undone_at is None and not entry.changed_since
-        undo = undo_button(reader, f"change {entry.id}", changed) if undoable else None
+        verb = "change" if entry.undone_at is None else "redo"
+        undo = undo_button(reader, f"{verb} {entry.id}", changed)
         blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
     return blocks
 

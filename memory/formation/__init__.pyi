@@ -4,9 +4,5 @@ from .chat_model import (
 )
 from .evidence import OMITTED as OMITTED
 from .extract import calls_memory_tools as calls_memory_tools
-from .sources import (
-    source_changed as source_changed,
-    sources_among as sources_among,
-)
 
 __all__: list[str]

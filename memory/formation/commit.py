@@ -1,35 +1,33 @@
-"""Commit what was decided: memories, questions and the application's rows, in one transaction."""
+"""Commit what was decided: statements, questions and the application's rows, in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import LiteralString, TypeAlias
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from memory.credentials.redaction import redact
 from memory.embeddings.embedder import Embedder
-from memory.formation.decide import Decisions, decide
+from memory.formation.decide import Current, Decisions, decide
 from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Refusal
-from memory.formation.questions import Question, ask
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.namespace import Namespace
+from memory.model.namespace import MemoryView
+from memory.model.statement import Statement
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import (
-    OF_IDS,
-    REREAD,
-    ROOM,
-    from_json,
-    message_columns,
-    read_own,
-    reread_values,
-)
-from memory.store.versions import Change, write, writing
+from memory.store.changes import Change, changes_of
+from memory.store.edits import Origin, statement_of
+from memory.store.forgetting import forgotten_among
+from memory.store.memories import reread, reread_in_view
+from memory.store.projection import remaining_capacity
+from memory.store.proposals import Question, ask, note_refusals, read_questions
+from memory.store.statements import add_statements, keys_of_subjects, writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +46,12 @@ class FormationResult:
 
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
 
-_CURRENT: LiteralString = (
-    f"SELECT (SELECT json_agg(mine) FROM ({REREAD}) AS mine) AS rows, {ROOM} AS room,"
-    f" ARRAY(SELECT ARRAY[channel, ts] FROM forgotten_sources WHERE {OF_IDS}"
-    " AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])))"
-    " AS forgotten"
-)
-
 
 @step("commit")
 async def commit(
     pool: Pool,
     embedder: Embedder,
-    own: Namespace,
+    view: MemoryView,
     proposals: Sequence[Proposal],
     *,
     sensitive: SensitivePolicy | None = None,
@@ -68,36 +59,78 @@ async def commit(
     batch: UUID | None = None,
     in_commit: InCommit | None = None,
 ) -> FormationResult:
-    """Write the accepted proposals and await `in_commit` with the result, in one transaction.
+    """Store what was decided and await `in_commit` with the result, in one transaction.
 
-    The rows are read again under the person's lock. Proposals from messages that the person has
-    forgotten are refused. `refused` is what the result has besides.
+    The memories are read again under the person's lock. Proposals from messages that the person has
+    forgotten are refused. `refused` is what the result has besides; what quotes a sentence is kept
+    for a day, with its reason.
     """
-    person, batch, decisions = own.person, batch or uuid4(), Decisions()
-    keys = {key for one in proposals if (row := one.target) for key in (row.key, *row.supersedes)}
+    person = view.person
+    batch = batch or uuid4()
     locked = person_transaction(pool, person, locked=True)  # without embedding afterwards
     async with writing(pool, embedder, person) if proposals else locked as connection:
+        decisions = Decisions()
         if proposals:
-            said = {key for one in proposals if (key := one.evidence.key)}
-            values = reread_values(person, keys, own, [one.kind for one in proposals])
-            found = await connection.execute(_CURRENT, {**values, **message_columns(said)})
-            [current] = await found.fetchall()
             decisions = decide(
                 proposals,
-                read_own(map(from_json, current["rows"] or ()), person),
-                own=own,
+                await _read_current(connection, view, proposals),
+                own=view.own,
                 at=datetime.now(UTC),
                 sensitive=sensitive,
                 batch=batch,
-                room=current["room"],
-                forgotten={(channel, ts) for channel, ts in current["forgotten"]},
             )
+        all_refused = (*refused, *decisions.refused)
+        await add_statements(connection, person, decisions.statements)
+        await ask(connection, person, decisions.questions)
+        await note_refusals(connection, person, _notes(view, all_refused, batch))
+        keys = {one.key for one in decisions.statements}
+        questions = await read_questions(connection, person, batch=batch)
         formed = FormationResult(
-            changes=tuple(await write(connection, person, decisions.steps, batch=batch)),
-            refused=(*refused, *decisions.refused),
-            questions=tuple(await ask(connection, person, decisions.questions)),
+            changes=tuple(await changes_of(connection, person, batch, keys)),
+            refused=all_refused,
+            questions=tuple(questions if decisions.questions else ()),
             accepted=tuple(decisions.accepted),
         )
         if in_commit is not None:
             await in_commit(connection, formed)
     return formed
+
+
+async def _read_current(
+    connection: AsyncConnection[DictRow], view: MemoryView, proposals: Sequence[Proposal]
+) -> Current:
+    person = view.person
+    contents = [(one.kind, one.content) for one in proposals]
+    keys = await keys_of_subjects(connection, person, contents)
+    targets = {one.target.key for one in proposals if one.target is not None}
+    messages = [one.evidence.key for one in proposals]
+    return Current(
+        known=await reread_in_view(connection, view, targets),
+        existing=(await reread(connection, person, {*targets, *keys.values()})).keys(),
+        keys=keys,
+        remaining=await remaining_capacity(connection, person),
+        forgotten=await forgotten_among(connection, person, [key for key in messages if key]),
+    )
+
+
+def _notes(
+    view: MemoryView, refused: Iterable[Refusal], batch: UUID
+) -> list[tuple[Statement, str]]:
+    """Return what is noted of refusals: the sentence, without credentials, and the reason."""
+    notes = []
+    for one in refused:
+        if one.evidence is None:
+            continue
+        said = one.evidence.original
+        message = one.evidence.key
+        origin = Origin(
+            actor="formation",
+            evidence=redact(one.evidence.text).text,
+            channel=message[0] if message else None,
+            ts=message[1] if message else None,
+            zone=str(said.zone),
+        )
+        audience = view.own.audience
+        statement = statement_of(str(uuid4()), one.kind, audience, None, origin, batch=batch)
+        notes.append((statement, str(one.reason)))
+    return notes

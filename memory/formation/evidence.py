@@ -20,8 +20,9 @@ from itertools import pairwise
 import regex
 
 from memory.model.dates import is_slack_ts
+from memory.model.statement import MessageKey
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
-from memory.store.memories import MessageKey, message_of
+from memory.store.memories import message_of
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"

@@ -25,7 +25,7 @@ from memory.model.schemas import BUILT_IN_KINDS, PURPOSES, SCHEMAS, with_evidenc
 from memory.model.text import clean
 from memory.postgres.database import Pool
 from memory.recall.search import SMALL_SET, nearest_memories
-from memory.store.memories import Memory, current, newest
+from memory.store.memories import Memory, newest
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -83,7 +83,7 @@ async def known_memories(
         said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
         texts = list(dict.fromkeys(said))[:_SENTENCES]
         shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
-    return {row.key: row for row in current(shown)}
+    return {row.key: row for row in shown}
 
 
 class CollectingStore(BaseStore):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,11 +20,12 @@ from memory.formation.extract import Extractor, known_memories, load
 from memory.formation.proposal import Proposal, read_writes
 from memory.formation.verdict import MemoryVerdicts, SensitivePolicy, judge
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
-from memory.model.namespace import MemoryView, Namespace
+from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, register_schemas, thing
 from memory.postgres.database import Pool, person_transaction
 from memory.recall.search import SMALL_SET
-from memory.store.memories import Memory, current, reread
+from memory.store.memories import Memory, reread_in_view
+from memory.store.statements import keys_of_subjects
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -88,13 +89,13 @@ class Former:
                 if typed and proposed is None:
                     writes = await self._extractor.extract(known.values(), own, typed, eager=eager)
                 proposals, refused = read_writes(writes, known, typed, own=own, schemas=schemas)
-                proposals = await pair(self.pool, own, proposals, known.values())
+                proposals = await pair(self.pool, view, proposals, known)
                 if proposals:
                     proposals = await judge(self._verdicts, proposals, typed)
             return await commit(
                 self.pool,
                 self.embedder,
-                own,
+                view,
                 proposals,
                 sensitive=self.sensitive,
                 refused=refused,
@@ -147,25 +148,25 @@ class Former:
 
 
 async def pair(
-    pool: Pool, own: Namespace, proposals: Sequence[Proposal], known: Collection[Memory]
+    pool: Pool, view: MemoryView, proposals: Sequence[Proposal], known: Mapping[str, Memory]
 ) -> list[Proposal]:
-    """Give each new proposal the row about the same thing, if there is one.
+    """Give each new proposal the memory about the same thing, as its conversation knows it, if any.
 
-    `known` are the rows that the model was shown; of a large set the others are read. Of several
-    rows about a thing, one of the own namespace counts that no other of it supersedes.
+    `known` are the memories that the model was shown; of a large set others may be about it, too.
     """
-    rows = sorted(known, key=lambda row: row.namespace != own)
-    kinds = [one.kind for one in proposals if one.target is None]
-    if kinds and len(rows) >= SMALL_SET:
-        async with person_transaction(pool, own.person) as connection:
-            of_own = await reread(connection, own.person, of=own, kinds=kinds)
-            rows[:0] = current([*of_own.values()])
-    first: dict[tuple[str, str], Memory] = {}
-    for row in rows:
-        first.setdefault((row.kind, thing(row.kind, row.content)), row)
-    return [
-        one
-        if one.target
-        else replace(one, target=first.get((one.kind, thing(one.kind, one.content))))
-        for one in proposals
-    ]
+    new = [one for one in proposals if one.target is None]
+    rows = dict(known)
+    if new and len(rows) >= SMALL_SET:
+        async with person_transaction(pool, view.person) as connection:
+            contents = [(one.kind, one.content) for one in new]
+            keys = await keys_of_subjects(connection, view.person, contents)
+            rows |= await reread_in_view(connection, view, keys.values())
+    by_thing: dict[tuple[str, str], Memory] = {}
+    for row in rows.values():
+        by_thing.setdefault((row.kind, thing(row.kind, row.content)), row)
+    paired = []
+    for one in proposals:
+        if one.target is None:
+            one = replace(one, target=by_thing.get((one.kind, thing(one.kind, one.content))))
+        paired.append(one)
+    return paired

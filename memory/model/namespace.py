@@ -39,13 +39,18 @@ class Person:
 
     @property
     def scope(self) -> str:
-        """The value of the row-level-security setting, ``TEAM.USER``."""
+        """The person as one word, ``TEAM.USER``."""
         return f"{self.team_id}.{self.user_id}"
 
     @property
     def prefix(self) -> str:
         """The start of each `prefix` of this person's namespaces, ``chat.TEAM.USER``."""
         return f"chat.{self.scope}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that row-level security compares: a transaction with them is this person's."""
+        return {"kioku.team": self.team_id, "kioku.user": self.user_id}
 
     @property
     def ids(self) -> dict[str, str]:
@@ -96,34 +101,36 @@ class Namespace:
 class MemoryView:
     """The audiences of a person whose memories may be shown in one conversation.
 
-    `audiences` is None in a direct message: all audiences.
+    `own` is that of the conversation. In a direct message it is the only one: it knows everything.
     """
 
     own: Namespace
-    audiences: tuple[str, ...] | None
+    audiences: tuple[str, ...]
 
     @property
     def person(self) -> Person:
         """The person whose memories these are."""
         return self.own.person
 
+    @property
+    def prefixes(self) -> list[str]:
+        """The `prefix` of each namespace."""
+        return [self.person.namespace(audience).prefix for audience in self.audiences]
+
     def allows(self, namespace: Namespace) -> bool:
         """Return whether a memory of `namespace` may be shown in this conversation."""
-        return namespace.person == self.person and (
-            self.audiences is None or namespace.audience in self.audiences
-        )
+        return namespace.person == self.person and namespace.audience in self.audiences
 
 
 def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
     """Return the view of the conversation whose namespace is `own`.
 
-    A direct message shows all audiences, a public channel the public one and what is shown to
-    colleagues, and a private channel or group DM its own, too. With `shared` (a Slack Connect
-    channel, or a conversation of unknown kind) only the own audience is shown.
+    A direct message knows everything. A public channel knows what was said in public and what
+    colleagues were shown, a private channel or group DM what was said there, too. With `shared` (a
+    Slack Connect channel, or a conversation of unknown kind) only the own audience is shown.
     """
-    if own.audience == DM:
-        return MemoryView(own=own, audiences=None)
+    if own.audience == DM or shared:
+        return MemoryView(own=own, audiences=(own.audience,))
     if own.audience == PUBLIC:
         return MemoryView(own=own, audiences=(PUBLIC, COLLEAGUES))
-    wider = () if shared else (PUBLIC, COLLEAGUES)
-    return MemoryView(own=own, audiences=(*wider, own.audience))
+    return MemoryView(own=own, audiences=(PUBLIC, COLLEAGUES, own.audience))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from memory.model.text import name_of
@@ -122,6 +122,7 @@ DUE_FIELDS = ("due", "due_time")
 LEVEL_FIELDS: dict[str, str] = {}
 # The field of each kind that names its subject.
 SUBJECT_FIELDS: dict[str, str] = {}
+_MODELS: dict[str, type[BaseModel]] = {}
 
 # The key in `model_config["json_schema_extra"]` that declares the subject and level fields.
 DECLARATION = "kioku"
@@ -138,6 +139,7 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
     """
     kinds = tuple(schemas)
     for schema in kinds:
+        _MODELS[schema.__name__] = schema
         declared = declaration(schema)
         if about := declared.get("subject") or first_text(schema):
             SUBJECT_FIELDS[schema.__name__] = about
@@ -171,6 +173,12 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
     return next((v for v in content.values() if isinstance(v, str) and v), "")
 
 
+def subject_fields(kind: str, content: Mapping[str, Any]) -> set[str]:
+    """Return the name of the field that names the subject, as a set; of unknown kinds all fields."""
+    named = SUBJECT_FIELDS.get(kind)
+    return {named} if named else set(content)
+
+
 def thing(kind: str, content: Mapping[str, Any]) -> str:
     """Return the subject of a content, normalised for comparison."""
     return name_of(subject(kind, content))
@@ -179,6 +187,20 @@ def thing(kind: str, content: Mapping[str, Any]) -> str:
 def same_thing(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two contents of a kind have the same subject."""
     return thing(kind, one) == thing(kind, other)
+
+
+def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a content with the defaults of its kind; None if the kind's schema refuses it.
+
+    A kind that is not registered any more, of an operator who has removed it, takes everything.
+    """
+    model = _MODELS.get(kind)
+    if model is None:
+        return dict(content)
+    try:
+        return model.model_validate(dict(content)).model_dump(mode="json")
+    except ValidationError:
+        return None
 
 
 def searchable_text(content: Mapping[str, Any]) -> str:

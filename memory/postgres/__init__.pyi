@@ -1,5 +1,4 @@
 from .database import (
-    PERSON_SETTING as PERSON_SETTING,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
     is_unavailable as is_unavailable,

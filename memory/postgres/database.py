@@ -25,7 +25,6 @@ from memory.model.namespace import Person
 from memory.postgres.locks import EXCLUSIVE
 
 APP_ROLE: LiteralString = "kioku_app"
-PERSON_SETTING = "kioku.person"
 # Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
 # within one keeps its locks no longer than that. A transaction with a higher limit may need it.
 IDLE_SECONDS = 15
@@ -309,7 +308,7 @@ async def person_transaction(
     person's memories wait until it ends.
     """
     lock = person.prefix if locked else ""
-    async with transaction(pool, {PERSON_SETTING: person.scope}, lock=lock) as connection:
+    async with transaction(pool, person.settings, lock=lock) as connection:
         yield connection
 
 
@@ -323,4 +322,4 @@ async def person_statement(
 
     Raises as `execute_statement` does.
     """
-    return await execute_statement(pool, statement, values, scope={PERSON_SETTING: person.scope})
+    return await execute_statement(pool, statement, values, scope=person.settings)

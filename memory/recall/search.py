@@ -16,18 +16,8 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import (
-    COLUMNS,
-    COMPARABLE,
-    READABLE,
-    UNEXPIRED,
-    Memory,
-    current,
-    current_in,
-    from_json,
-    in_view,
-    read_within,
-)
+from memory.postgres.statements import load_statements
+from memory.store.memories import Memory, merged, newest, read_within
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +26,7 @@ SMALL_SET = 50
 
 NEAREST = 40
 MAX_INSTRUCTIONS = 20
-# A literal, so that PostgreSQL uses the partial index store_instructions.
-_INSTRUCTION: LiteralString = f"value->>'kind' = '{INSTRUCTION_KIND}'"
+_SQL = load_statements("memory", "memories")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,109 +55,50 @@ async def recall_memories(
     With `instructions`, the person's instructions come first and are always included. Sets of up
     to `SMALL_SET` memories are returned whole, without an embedding call; of larger sets, the
     `NEAREST` by exact cosine distance, without a cut-off. No connection is held while embedding.
-    `first` is the value of `first_memories`, where the caller has already read it for this view.
+    `first` are the rows of `first_memories`, where the caller has already read them for this view.
     """
     if first is None:
-        select, parameters = _select_first(view)
-        rows = await person_statement(pool, view.person, select, parameters)
+        rows = await person_statement(pool, view.person, _SQL["first"], _first_values(view))
     else:
-        rows = [from_json(row) for row in first]
+        rows = [dict(row) for row in first]
     if len(rows) <= SMALL_SET:
-        newest = sorted(rows, key=lambda row: row["updated_at"], reverse=True)
-        memories = current(read_within(newest, view))
+        rows.sort(key=lambda row: row["updated_at"], reverse=True)
+        memories = merged(read_within(rows, view), view)
         if instructions:
             memories.sort(key=lambda memory: memory.kind != INSTRUCTION_KIND)
         return Recalled(memories=tuple(memories))
+    always = await _instructions(pool, view) if instructions else []
     try:
-        [vector] = await embedder.embed([question])
-        nearest = await _select(pool, view, vector, space=embedder.space, instructions=instructions)
-        return Recalled(memories=nearest)
-    except (EmbeddingsUnavailable, DataError) as error:
-        # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
+        nearest = await nearest_memories(pool, embedder, view, [question], NEAREST)
+        return Recalled(memories=_once(view, always, nearest))
+    except EmbeddingsUnavailable as error:
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        found = await _select(pool, view, None, space=embedder.space, instructions=instructions)
-        return Recalled(memories=found, newest_only=True)
+        found = await newest(pool, view, None, NEAREST)
+        return Recalled(memories=_once(view, always, found), newest_only=True)
 
 
 def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
-    """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
+    """Return the statement for the rows that `recall_memories` reads first, and its parameters.
 
-    Its value is a JSON array, for `first`. Evaluate it in a transaction of `view.person`.
+    More than `SMALL_SET` rows mean that the set is large. Execute it in a transaction of
+    `view.person`.
     """
-    select, parameters = _select_first(view)
-    return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
+    return _SQL["first"], _first_values(view)
 
 
-def _select_first(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
-    """Return a query for a small set; more than `SMALL_SET` rows mean that the set is large."""
-    where, parameters = in_view(view)
-    return (
-        f"SELECT {COLUMNS} FROM store WHERE {where} AND {UNEXPIRED} LIMIT {SMALL_SET + 1}",
-        parameters,
-    )
+def _first_values(view: MemoryView) -> dict[str, Any]:
+    return {"prefixes": view.prefixes, "limit": SMALL_SET + 1}
 
 
-async def _select(
-    pool: Pool,
-    view: MemoryView,
-    vector: Sequence[float] | None,
-    *,
-    space: EmbeddingSpace,
-    instructions: bool,
-) -> tuple[Memory, ...]:
-    """Return the nearest memories to `vector`, which is of `space`, or, without one, the newest.
-
-    With `instructions` these come first. Raises `EmbeddingsUnavailable` if no vector is of `space`.
-    """
-    where, values = current_in(view, "store")
-    rows: LiteralString = f"FROM store WHERE {where} AND {UNEXPIRED}"
-    parts: list[LiteralString] = []
-    if instructions:
-        parts.append(
-            f"SELECT {COLUMNS}, 1 AS part, NULL::float8 AS distance {rows} AND {_INSTRUCTION}"
-            f" ORDER BY updated_at DESC LIMIT {MAX_INSTRUCTIONS}"
-        )
-    if vector is None:
-        parts.append(
-            f"SELECT {COLUMNS}, 2 AS part, NULL::float8 AS distance {rows}"
-            f" ORDER BY updated_at DESC LIMIT {NEAREST}"
-        )
-    else:
-        near, more = _nearest(view, space, [vector], NEAREST)
-        values |= more
-        parts.append(f"SELECT {COLUMNS}, 2 AS part, distance FROM ({near}) AS near")
-    each: LiteralString = ") UNION ALL (".join(parts)
-    found = await person_statement(
-        pool,
-        view.person,
-        f"SELECT * FROM (({each})) AS found ORDER BY part, distance, updated_at DESC, key",
-        values,
-    )
-    if vector is not None and not any(row["part"] == 2 for row in found):
-        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
-    unique = {(row["prefix"], row["key"]): row for row in found}
-    return tuple(current(read_within(unique.values(), view)))
+async def _instructions(pool: Pool, view: MemoryView) -> list[Memory]:
+    """Return how the person wants to be answered, newest first."""
+    values = {"prefixes": view.prefixes, "limit": MAX_INSTRUCTIONS}
+    found = await person_statement(pool, view.person, _SQL["instructions"], values)
+    return merged(read_within(found, view), view)
 
 
-def _nearest(
-    view: MemoryView, space: EmbeddingSpace, vectors: Sequence[Sequence[float]], limit: int
-) -> tuple[LiteralString, dict[str, Any]]:
-    """Return a query for the rows nearest to each of `vectors`, with `rank` 1 for the nearest.
-
-    `limit` rows of each; none if the stored vectors are of another space.
-    """
-    where, values = current_in(view, "store_vectors")
-    values |= {**asdict(space), "vectors": list(map(literal, vectors)), "nearest": limit}
-    return (
-        f"SELECT {COLUMNS}, distance, row_number() OVER (PARTITION BY place ORDER BY distance, key)"
-        " AS rank FROM unnest(%(vectors)s::text[]::vector[]) WITH ORDINALITY"
-        " AS said (vector, place)"
-        " CROSS JOIN LATERAL (SELECT prefix, key, embedding <=> said.vector AS distance"
-        f" FROM store_vectors WHERE {where} AND {COMPARABLE}"
-        " ORDER BY distance, key LIMIT %(nearest)s) AS nearest JOIN store USING (prefix, key)"
-        f" WHERE {UNEXPIRED}",
-        values,
-    )
+def _once(view: MemoryView, *several: Sequence[Memory]) -> tuple[Memory, ...]:
+    return tuple(merged([memory for memories in several for memory in memories], view))
 
 
 async def nearest_memories(
@@ -185,21 +115,26 @@ async def nearest_memories(
     Of `kinds`, if given. One embedding call, with no connection held. Raises
     `EmbeddingsUnavailable`, also if the stored vectors are of another model.
     """
-    near, values = _nearest(view, embedder.space, await embedder.embed(texts), limit)
-    readable = READABLE if kinds is not None else "true"
+    vectors = await embedder.embed(texts)
+    values = {
+        **asdict(embedder.space),
+        "prefixes": view.prefixes,
+        "vectors": [literal(vector) for vector in vectors],
+        "limit": limit,
+    }
     try:
-        found = await person_statement(
-            pool,
-            view.person,
-            f"SELECT * FROM ({near}) AS near WHERE {readable} ORDER BY rank, distance",
-            {**values, "kinds": kinds},
-        )
-    except DataError:  # vectors of different dimensions
-        found = []
-    if not found:
-        select: LiteralString = f"SELECT {COMPARABLE} AS comparable"
-        [row] = await person_statement(pool, view.person, select, values)
-        if not row["comparable"]:
-            raise EmbeddingsUnavailable("The memories are embedded with another model now.")
-    unique = {(row["prefix"], row["key"]): row for row in found}
-    return read_within(list(unique.values())[:limit], view)
+        rows = await person_statement(pool, view.person, _SQL["nearest"], values)
+    except DataError:  # the vectors were just replaced by those of another model
+        rows = []
+    if not rows and not await _is_comparable(pool, view, embedder.space):
+        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
+    found = merged(read_within(rows, view), view)
+    if kinds is not None:
+        found = [memory for memory in found if memory.kind in kinds]
+    return found[:limit]
+
+
+async def _is_comparable(pool: Pool, view: MemoryView, space: EmbeddingSpace) -> bool:
+    statement = _SQL["is_comparable"]
+    [row] = await person_statement(pool, view.person, statement, asdict(space))
+    return bool(row["comparable"])

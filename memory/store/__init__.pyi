@@ -11,10 +11,13 @@ from .forgetting import (
 )
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,
-    MessageKey as MessageKey,
     find_memory as find_memory,
     message_of as message_of,
     read_card as read_card,
+)
+from .statements import (
+    change_audience as change_audience,
+    messages_among as messages_among,
 )
 from .pages import memory_page as memory_page
 from .reembedding import (

@@ -1,11 +1,11 @@
-"""Direct changes by the person: add, edit, or move a memory to another audience."""
+"""Direct changes by the person: add, edit, move or show a memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -14,13 +14,23 @@ from pydantic import BaseModel, ValidationError
 
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
+from memory.model.dates import is_slack_ts
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
-from memory.model.namespace import Namespace, Person
-from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing, subject
+from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
+from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, subject, subject_fields, thing
+from memory.model.statement import Act, Actor, Statement, current
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
-from memory.store.memories import Memory, current, message_of, reread, room
-from memory.store.versions import Action, Actor, AfterWrite, Change, Step, actor_of, write, writing
+from memory.store.changes import Change, changes_of
+from memory.store.memories import Memory, reread
+from memory.store.projection import remaining_capacity
+from memory.store.statements import (
+    add_statements,
+    keys_of_subjects,
+    read_statements,
+    withdraw,
+    writing,
+)
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
 _CODES = {
@@ -33,9 +43,29 @@ _CODES = {
     "extra_forbidden": "unknown",
 }
 
+AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
 
-MAX_SOURCES = 20
-"""Sources that a memory keeps: the first and the newest; each version and export repeats them."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the person's own words come from: a form, a command, a tool, or a message of theirs.
+
+    `evidence` are the words as typed, "" where nothing was typed. `zone` is the name of the person's
+    time zone.
+    """
+
+    actor: Actor
+    evidence: str = ""
+    channel: str | None = None
+    ts: str | None = None
+    zone: str = "UTC"
+
+    @property
+    def said_at(self) -> datetime:
+        """The time of the message; the current time without one."""
+        if self.ts and is_slack_ts(self.ts):
+            return datetime.fromtimestamp(float(self.ts), UTC)
+        return datetime.now(UTC)
 
 
 def validated(
@@ -48,13 +78,16 @@ def validated(
     schema = next((one for one in schemas if one.__name__ == kind), None)
     if schema is None:
         raise InvalidContent({"kind": "unknown"})
-    given, whole, codes = _given(content), dict[str, Any](), dict[str, str]()
+    given = _given(content)
+    whole: dict[str, Any] = {}
+    codes: dict[str, str] = {}
     try:
         whole = schema.model_validate(given, extra="forbid").model_dump(mode="json")
     except ValidationError as problem:
         for error in reversed(problem.errors(include_url=False, include_input=False)):
             name = str(error["loc"][0]) if error["loc"] else "kind"
-            other = "number" if error["type"].startswith(("int_", "float_")) else "invalid"
+            is_number = error["type"].startswith(("int_", "float_"))
+            other = "number" if is_number else "invalid"
             codes[name] = _CODES.get(error["type"], other)
     for name, value in given.items():
         if any(len(text) > MAX_TEXT for text in texts(value)):
@@ -70,29 +103,8 @@ def validated(
 
 def _given(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that have a value; empty texts count as missing."""
-    return {k: v for k, v in clean_content(content, None).items() if v not in ("", None)}
-
-
-def with_source(
-    sources: Sequence[Mapping[str, Any]], new: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Return `sources` with `new`, which replaces an earlier source of the same message.
-
-    Of more than `MAX_SOURCES` the first and the newest are left.
-    """
-    known = [dict(one) for one in sources]
-    message = (new.get("channel"), new.get("ts"))
-    if None not in message and new in known:
-        return known
-    others = [one for one in known if (one.get("channel"), one.get("ts")) != message]
-    kept = [*(known if None in message else others), dict(new)]
-    return [*kept[:1], *kept[1:][1 - MAX_SOURCES :]]
-
-
-def kept_end(row: Memory, content: Mapping[str, Any]) -> datetime | None:
-    """Return the expiry of `row`, if `content` has the same subject."""
-    same = subject(row.kind, content) == subject(row.kind, row.content)
-    return row.expires_at if same else None
+    cleaned = clean_content(content, None)
+    return {name: value for name, value in cleaned.items() if value not in ("", None)}
 
 
 async def add_memories(
@@ -100,44 +112,36 @@ async def add_memories(
     embedder: Embedder,
     namespace: Namespace,
     kind: str,
-    given: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    given: Sequence[tuple[Mapping[str, Any], Origin]],
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Store memories that the person wrote, in one transaction; return a change of each.
+    """Store what the person wrote, in one transaction; return a change of each memory.
 
-    `given` are contents with their sources; a memory about the same subject is updated. A source is
-    an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal`` or
-    ``tool``. `in_commit` is awaited last in the writing transaction, under the person's lock; an
-    exception from it rolls everything back. Raises `InvalidContent` and `MemoryFull`.
+    What is about the same thing as a memory is said about that memory. `in_commit` is awaited last
+    in the writing transaction, under the person's lock; an exception from it rolls everything back.
+    Raises `InvalidContent` and `MemoryFull`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
-    person, steps = namespace.person, dict[str, Step]()
+    person = namespace.person
+    batch = batch or uuid4()
     async with writing(pool, embedder, person) as connection:
-        known = current([*(await reread(connection, person, of=namespace, kinds=[kind])).values()])
-        for whole, (content, source) in zip(contents, given, strict=True):
-            alike = (one for one in known if same_thing(kind, one.content, whole))
-            if (same := next(alike, None)) is not None:
-                said = {**whole, **same.content, **{k: whole[k] for k in _given(content)}}
-                steps[same.key] = _edited(same, {k: said[k] for k in whole}, source)
-                continue
-            key, sources = str(uuid4()), [dict(source)]
-            value = {"kind": kind, "content": whole, "sources": sources, "confirmed_at": _now()}
-            steps[key] = Step(
-                action="remembered",
-                actor=actor_of(str(source.get("kind")), "command"),
-                namespace=namespace,
-                key=key,
-                before=None,
-                after=value,
-                message=message_of(source),
+        keys = await keys_of_subjects(connection, person, [(kind, whole) for whole in contents])
+        known = await reread(connection, person, keys.values())
+        statements = []
+        for whole, (content, origin) in zip(contents, given, strict=True):
+            key = keys.setdefault((kind, thing(kind, whole)), str(uuid4()))
+            said = {name: whole[name] for name in _given(content)}
+            statements.append(
+                statement_of(key, kind, namespace.audience, said, origin, batch=batch)
             )
-        new = sum(step.before is None for step in steps.values())
-        if new and new > await room(connection, person):
+        new = {one.key for one in statements} - known.keys()
+        if new and len(new) > await remaining_capacity(connection, person):
             raise MemoryFull("The person has as many memories as are kept.")
-        changes = await write(connection, person, [*steps.values()], batch=batch)
+        await add_statements(connection, person, statements)
+        changes = await changes_of(connection, person, batch, {one.key for one in statements})
         if in_commit is not None:
             await in_commit(connection, changes)
     return changes
@@ -149,24 +153,71 @@ async def edit_memory(
     person: Person,
     key: str,
     content: Mapping[str, Any],
-    source: Mapping[str, Any],
+    origin: Origin,
     *,
     seen: datetime | None = None,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Change:
-    """Replace the content of a memory with what the person wrote.
+    """Give a memory the content that the person wrote in a form.
 
-    `seen` is its `updated_at` when it was shown to the person. A source of no message with an empty
-    ``evidence`` is not added: the person wrote nothing. Raises `ChangeGone` (deleted),
-    `ChangedSince` (it has changed since it was shown) and `InvalidContent`.
+    What is changed of the fields that another audience knows is said to that audience, too; the rest
+    is said in direct messages only. `seen` is the memory's `updated_at` when it was shown to the
+    person. Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since it
+    was shown) and `InvalidContent`.
     """
+    batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        current = await _existing(connection, person, key)
-        whole = validated(current.kind, content, schemas)
-        if seen not in (None, current.updated_at):
+        memory = await _existing(connection, person, key)
+        whole = validated(memory.kind, content, schemas)
+        if seen not in (None, memory.updated_at):
             raise ChangedSince("The memory has changed since it was shown.")
-        [change] = await write(connection, person, [_edited(current, whole, source)])
+        changed = {name for name, value in whole.items() if value != memory.content.get(name)}
+        by_audience = {DM: changed}
+        for audience, known in (await _known_fields(connection, person, memory)).items():
+            by_audience[audience] = changed & known
+        statements = [
+            statement_of(
+                key,
+                memory.kind,
+                audience,
+                _said(memory.kind, whole, names),
+                origin,
+                batch=batch,
+                until=_kept_end(memory, whole),
+            )
+            for audience, names in by_audience.items()
+            if names or audience == DM
+        ]
+        await add_statements(connection, person, statements)
+        [change] = await changes_of(connection, person, batch, [key])
     return change
+
+
+async def _known_fields(
+    connection: AsyncConnection[DictRow], person: Person, memory: Memory
+) -> dict[str, set[str]]:
+    """Return which fields of a memory each audience that knows it knows."""
+    by_key = await read_statements(connection, person, [memory.key])
+    counted = current(by_key[memory.key], datetime.now(UTC))
+    known: dict[str, set[str]] = {}
+    for audience in memory.audiences:
+        if audience == COLLEAGUES:
+            continue
+        said = [one.content or {} for one in counted if one.audience == audience]
+        known[audience] = {name for content in said for name in content}
+    return known
+
+
+def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return these fields of a content, with those that identify the memory."""
+    kept = names | subject_fields(kind, whole)
+    return {name: value for name, value in whole.items() if name in kept}
+
+
+def _kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
+    """Return when the memory ends, if `content` is about the same thing."""
+    same = subject(memory.kind, content) == subject(memory.kind, memory.content)
+    return memory.expires_at if same else None
 
 
 async def move_memory(
@@ -178,48 +229,94 @@ async def move_memory(
     *,
     actor: Actor = "command",
 ) -> Change:
-    """Move a memory to another audience, wider or narrower; its key, value and dates stay.
+    """Give everything that was said about a memory another audience, wider or narrower.
 
-    Raises `ChangeGone` (deleted), `ChangedSince` (it has that audience already, or another memory
-    about the same subject has it, which it does not supersede) and `InvalidNamespace`.
+    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has that audience already) and
+    `InvalidNamespace`.
     """
     target = person.namespace(audience)
+    batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        row = await _existing(connection, person, key)
-        if row.namespace == target:
+        memory = await _existing(connection, person, key)
+        others = [one for one in memory.audiences if one != COLLEAGUES]
+        if others == [audience] or (not others and audience == DM):
             raise ChangedSince("The memory has this audience already.")
-        known = await reread(connection, person, of=target, kinds=[row.kind])
-        if any(
-            same_thing(row.kind, one.content, row.content)
-            for one in known.values()
-            if one.key not in row.supersedes
-        ):
-            raise ChangedSince("A memory about the same subject has this audience already.")
-        step = Step.on(row, "moved", actor, row.value, expires_at=row.expires_at)
-        moved = replace(step, namespace=target, dates=(row.created_at, row.updated_at))
-        [change] = await write(connection, person, [moved])
+        moved = statement_of(
+            key, memory.kind, target.audience, None, Origin(actor=actor), batch=batch, act="move"
+        )
+        await add_statements(connection, person, [moved])
+        [change] = await changes_of(connection, person, batch, [key])
+    return change
+
+
+async def show_to_colleagues(
+    pool: Pool, embedder: Embedder, person: Person, key: str, sentence: str
+) -> Change:
+    """Show colleagues a memory by the very sentence that the person saw and that was judged.
+
+    The sentence is linked to the message that it comes from, and goes with it. Raises `ChangeGone`
+    (there is no such memory) and `ChangedSince` (no source of it says this sentence any more).
+    """
+    batch = uuid4()
+    async with writing(pool, embedder, person) as connection:
+        memory = await _existing(connection, person, key)
+        said = [one for one in memory.sources if one.get("evidence") == sentence]
+        if not said:
+            raise ChangedSince("The memory does not come from this sentence any more.")
+        channel, ts = said[-1].get("channel"), said[-1].get("ts")
+        origin = Origin(actor="modal", evidence=sentence, channel=channel, ts=ts)
+        shown = statement_of(key, memory.kind, COLLEAGUES, memory.content, origin, batch=batch)
+        await add_statements(connection, person, [shown])
+        [change] = await changes_of(connection, person, batch, [key])
+    return change
+
+
+async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, key: str) -> Change:
+    """Hide a memory from colleagues; raises `ChangeGone` where it is not shown."""
+    async with writing(pool, embedder, person) as connection:
+        by_key = await read_statements(connection, person, [key])
+        shown = [
+            one for one in by_key[key] if one.audience == COLLEAGUES and one.withdrawn_at is None
+        ]
+        if not shown:
+            raise ChangeGone("The memory is not shown to colleagues.")
+        await withdraw(connection, person, [one.id for one in shown])
+        [change] = await changes_of(connection, person, shown[-1].batch, [key])
     return change
 
 
 async def _existing(connection: AsyncConnection[DictRow], person: Person, key: str) -> Memory:
-    found = await reread(connection, person, keys=[key])
+    found = await reread(connection, person, [key])
     if key not in found:
         raise ChangeGone("There is no such memory.")
     return found[key]
 
 
-def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
-    said = source.get("evidence") != "" or message_of(source) is not None
-    value = {
-        **current.value,
-        "content": content,
-        "sources": with_source(current.sources, source) if said else [*current.sources],
-        "confirmed_at": _now(),
-    }
-    action: Action = "confirmed" if content == current.content else "updated"
-    actor, end = actor_of(str(source.get("kind")), "command"), kept_end(current, content)
-    return Step.on(current, action, actor, value, expires_at=end, message=message_of(source))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def statement_of(
+    key: str,
+    kind: str,
+    audience: str,
+    content: Mapping[str, Any] | None,
+    origin: Origin,
+    *,
+    batch: UUID,
+    act: Act = "say",
+    until: datetime | None = None,
+) -> Statement:
+    """Return a new statement of the person's."""
+    return Statement(
+        id=uuid4(),
+        key=key,
+        audience=audience,
+        kind=kind,
+        act=act,
+        actor=origin.actor,
+        content=content,
+        evidence=origin.evidence,
+        channel=origin.channel,
+        ts=origin.ts,
+        said_at=origin.said_at,
+        zone=origin.zone,
+        until=until,
+        batch=batch,
+    )

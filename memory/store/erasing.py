@@ -12,36 +12,31 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
-from memory.postgres.database import Pool
-from memory.store.forgetting import Selection, forget_within, shown
-from memory.store.memories import OF_IDS, OF_PERSON, person_range
+from memory.postgres.database import Pool, person_transaction
+from memory.postgres.statements import load_statements
+from memory.store.forgetting import Selection, forget_within
+from memory.store.memories import MAX_MEMORIES, OF_IDS, OF_PERSON, person_range
+from memory.store.projection import remaining_capacity
+from memory.store.statements import see_forgotten
 
 # Deletes or counts rows of the application's tables in the same transaction, by table.
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
 
+_SQL = load_statements("memory", "forgetting")
 _TABLES: Mapping[LiteralString, LiteralString] = {
     "store_vectors": OF_PERSON,
     "store": OF_PERSON,
-    "memory_versions": OF_IDS,
-    "forgotten_versions": OF_IDS,
-    "memory_questions": OF_IDS,
+    "statements": OF_IDS,
+    "proposals": OF_IDS,
 }
-_VERSIONS: LiteralString = (
-    f"WITH vectors AS (DELETE FROM store_vectors WHERE {OF_PERSON})"
-    f" DELETE FROM forgotten_versions WHERE {OF_IDS}"
-)
-_RECORD: LiteralString = (
-    f"WITH earlier AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND what = 'forgetting')"
-    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)"
-    " SELECT %(id)s, %(team)s, %(user)s, 'erased'"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """The receipt: time, deleted rows by table, and rows that were still found afterwards."""
+    """The receipt: time, memories, deleted rows by table, and rows still found afterwards."""
 
     at: datetime
+    memories: int
     counts: Mapping[str, int]
     left: Mapping[str, int]
 
@@ -69,17 +64,22 @@ async def erase(
     deleted them. Idempotent.
     """
     parameters = person_range(person)
-    async with shown(pool, person) as connection:
+    async with person_transaction(pool, person, locked=True) as connection:
         counts = await also(connection) if also is not None else {}
+        await see_forgotten(connection, shown=True)
         counts |= await count_each(connection, _TABLES, parameters)
+        memories = MAX_MEMORIES - await remaining_capacity(connection, person)
         await forget_within(connection, person, uuid4(), Selection(everything=True))
-        await connection.execute(_VERSIONS, parameters)
+        await see_forgotten(connection, shown=True)
+        await connection.execute(_SQL["erase"], parameters)
         if identity or any(counts.values()):
-            await connection.execute(_RECORD, {**parameters, "id": identity or uuid4()})
-    async with shown(pool, person) as connection:
+            values = {**parameters, "id": identity or uuid4()}
+            await connection.execute(_SQL["record_erasure"], values)
+    async with person_transaction(pool, person) as connection:
+        await see_forgotten(connection, shown=True)
         still = await left(connection) if left is not None else {}
         still |= await count_each(connection, _TABLES, parameters)
-    return Erased(at=datetime.now(UTC), counts=counts, left=still)
+    return Erased(at=datetime.now(UTC), memories=memories, counts=counts, left=still)
 
 
 async def count_each(

@@ -1,69 +1,62 @@
-"""Deletion of what is due: expired memories and questions, and what was forgotten."""
+"""Deletion of what is due: statements that are over, proposals, and what was forgotten."""
 
 from __future__ import annotations
 
 import logging
-from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, execute_statement, is_unavailable
-from memory.store.forgetting import UNDO_MINUTES, shown
-from memory.store.memories import OF_IDS, OF_PERSON, person_range
+from memory.postgres.database import Pool, execute_statement, is_unavailable, person_transaction
+from memory.store.forgetting import DeleteTexts, purge
+from memory.store.memories import reread
+from memory.store.proposals import delete_ended_proposals
+from memory.store.statements import delete_ended, delete_old
 
 _log = logging.getLogger(__name__)
 
-_OLD: LiteralString = "now() - make_interval(days => %(days)s::int)"  # without `days` nothing is
-_DELETE: LiteralString = (
-    f"WITH ended AS (DELETE FROM store WHERE {OF_PERSON}"
-    f" AND (expires_at <= now() OR updated_at < {_OLD}) RETURNING key),"
-    f" versions AS (DELETE FROM memory_versions WHERE {OF_IDS}"
-    f" AND (at < {_OLD} OR key IN (SELECT key FROM ended))),"
-    f" forgotten AS (DELETE FROM forgotten_versions WHERE {OF_IDS}"
-    f" AND deleted_at < now() - make_interval(mins => {UNDO_MINUTES})),"
-    f" questions AS (DELETE FROM memory_questions WHERE {OF_IDS}"
-    f" AND (at < {_OLD} OR expires_at < now() OR key IN (SELECT key FROM ended)"
-    " OR narrow_key IN (SELECT key FROM ended)))"
-    " SELECT key FROM ended"
-)
 
+async def expire_due(
+    pool: Pool, *, limit: int = 500, delete_texts: DeleteTexts | None = None
+) -> list[str]:
+    """Delete what is due of up to `limit` people; return the keys of memories that are gone.
 
-async def expire_due(pool: Pool, *, limit: int = 500) -> list[str]:
-    """Delete what is due of up to `limit` people; return the keys of expired memories.
-
-    Of an expired memory go the row, its vectors and versions, and the questions about it. What was
-    forgotten more than ten minutes ago goes as well. Any number of processes may run it. A failure
-    for one person is logged and does not stop the others.
+    A memory that rests on other statements becomes again what those say. What was forgotten more
+    than ten minutes ago is deleted with the texts that name it. Any number of processes may run it.
+    A failure for one person is logged and does not stop the others.
     """
-    ended: list[str] = []
+    gone: list[str] = []
     for row in await execute_statement(pool, "SELECT * FROM people_with_due(%s)", (limit,)):
         try:
             person = Person(row["team_id"], row["user_id"])
-            async with shown(pool, person) as connection:
-                ended += await _delete(connection, person, None)
+            async with person_transaction(pool, person, locked=True) as connection:
+                ended = await delete_ended(connection, person)
+                await delete_ended_proposals(connection, person)
+                await purge(connection, person, delete_texts)
+                gone += await _without_row(connection, person, ended)
         except Exception as error:
             if is_unavailable(error):
                 raise
             # The others must not wait for one person's rows.
             who = f"{row['team_id']}.{row['user_id']}"
             _log.warning("nothing of %s was expired: %s", who, type(error).__name__)
-    return ended
+    return gone
 
 
 async def expire_unconfirmed(
     connection: AsyncConnection[DictRow], person: Person, days: int
 ) -> list[str]:
-    """Delete memories last changed or confirmed more than `days` ago, and older versions.
+    """Delete memories about which nothing was said for `days`; return their keys.
 
-    Runs in the caller's `person_transaction`, with its lock. Returns the keys of the memories.
+    Runs in the caller's `person_transaction`, with its lock.
     """
-    return await _delete(connection, person, days)
+    old = await delete_old(connection, person, days)
+    return await _without_row(connection, person, old)
 
 
-async def _delete(
-    connection: AsyncConnection[DictRow], person: Person, days: int | None
+async def _without_row(
+    connection: AsyncConnection[DictRow], person: Person, keys: list[str]
 ) -> list[str]:
-    found = await connection.execute(_DELETE, {**person_range(person), "days": days})
-    return [row["key"] for row in await found.fetchall()]
+    left = await reread(connection, person, keys)
+    return [key for key in keys if key not in left]

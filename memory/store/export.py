@@ -8,39 +8,30 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory.model.namespace import Person
+from memory.model.namespace import DM, Person
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import OF_IDS, OF_PERSON, person_range
+from memory.postgres.statements import load_statements
 
 FORMAT = "kioku-export"
 VERSION = 1
-_SELECTS: Mapping[str, LiteralString] = {
-    # A row as one object; rows that LangMem's own tools wrote have no kind, or a text as content.
-    "memories": "SELECT jsonb_build_object('audience', split_part(prefix, '.', 4), 'key', key,"
-    " 'created_at', created_at, 'updated_at', updated_at, 'expires_at', expires_at) || value AS row"
-    f" FROM store WHERE {OF_PERSON} AND value ? 'kind' AND jsonb_typeof(value->'content')"
-    " = 'object' ORDER BY created_at, prefix, key",
-    "changes": "SELECT id, key, audience, kind, action, actor, value, expires_at, channel, ts,"
-    f" batch, at FROM memory_versions WHERE {OF_IDS} ORDER BY number",
-    "questions": "SELECT id, kind, audience, key, before, after, ends_at, messages, batch, at,"
-    f" expires_at FROM memory_questions WHERE {OF_IDS} ORDER BY at, id",
-    "forgotten": "SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources"
-    f" WHERE {OF_IDS} AND what = 'message' ORDER BY forgotten_at, channel, ts",
-}
+_SQL = load_statements("memory", "export")
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     """Return the stored data about a person's memories as one document.
 
-    Besides its `format` and `version` it has `memories` (oldest first), `changes` (the versions),
-    `questions`, and `forgotten`: ids of messages whose memories were forgotten. Rows without a
-    kind, or with a text as content, as LangMem's own tools write them, are left out.
+    Besides its `format` and `version` it has `memories` (oldest first), `statements` (what was said
+    about them), `proposals` (questions, and what was not remembered), and `forgotten`: ids of
+    messages whose memories were forgotten. Rows without a kind, or with a text as content, as
+    LangMem's own tools write them, are left out.
     """
+    values = {**person.ids, "prefix": person.namespace(DM).prefix}
+    document: dict[str, Any] = {"format": FORMAT, "version": VERSION}
     async with person_transaction(pool, person) as connection:
-        values = person_range(person)
-        rows = {name: await json_rows(connection, one, values) for name, one in _SELECTS.items()}
-    rows["memories"] = [one["row"] for one in rows["memories"]]
-    return {"format": FORMAT, "version": VERSION, **rows}
+        for name in ("memories", "statements", "proposals", "forgotten"):
+            found = await connection.execute(_SQL[name], values)
+            document[name] = [row["row"] for row in await found.fetchall()]
+    return document
 
 
 async def json_rows(

@@ -1,40 +1,42 @@
 """Forgetting of memories, with Undo for ten minutes.
 
-A forgetting moves the versions of memories to `forgotten_versions`, which row-level security hides
-from everything but the functions here; after ten minutes they are deleted (`memory.store.expiry`).
-Texts, questions, and single versions of memories that stay are deleted at once. `forgotten_sources`
-keeps the ids.
+A forgetting hides statements, which row-level security then shows to nothing but the functions here,
+and so the memories go. After ten minutes the statements are deleted (`purge`), together with every
+text that names what they said. `forgotten_sources` keeps the ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, LiteralString, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from memory.embeddings.embedder import Embedder
+from memory.model.dates import LATEST
 from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
+from memory.model.schemas import subject, thing
+from memory.model.statement import MessageKey, agrees
 from memory.postgres.database import Pool, person_transaction
-from memory.store.memories import (
-    COLUMNS,
-    FROM_MESSAGES,
-    OF_IDS,
-    OF_PERSON,
-    SUBJECT,
-    Memory,
-    MessageKey,
+from memory.postgres.statements import load_statements
+from memory.store.edits import Origin, statement_of
+from memory.store.memories import Memory, person_range, reread
+from memory.store.proposals import ask
+from memory.store.statements import (
+    memories_of_subjects,
     message_columns,
-    person_range,
-    read_own,
-    subjects,
+    refresh_keys,
+    see_forgotten,
+    seeing_forgotten,
+    writing,
 )
-from memory.store.versions import VERSION, WRITE_EARLIER
+
+_SQL = load_statements("memory", "forgetting")
 
 UNDO_MINUTES = 10
 _LISTED = 20  # memories of a `Forgotten`
@@ -44,10 +46,9 @@ _LISTED = 20  # memories of a `Forgotten`
 class Selection:
     """What to forget; the parts are joined by OR.
 
-    `keys` are those of memories, `messages` (channel, ts) what comes from them. `since` (inclusive)
-    and `until` (exclusive) are one part: what comes from a message of that time; without a source
-    message the time of the row decides. A memory that comes from elsewhere, too, is forgotten
-    whole, and with each memory those that supersede it. `questions` are ids of open questions.
+    `keys` are those of memories. `messages` (channel, ts) are forgotten with what they say; a memory
+    that others say, too, stays with what those say. `since` (inclusive) and `until` (exclusive) are
+    one part: what was said in that time. `proposals` are ids of questions and refusals.
     """
 
     keys: Collection[str] = ()
@@ -55,7 +56,7 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     everything: bool = False
-    questions: Collection[UUID] = ()
+    proposals: Collection[UUID] = ()
 
     @property
     def is_ranged(self) -> bool:
@@ -63,186 +64,87 @@ class Selection:
         return (self.since, self.until) != (None, None)
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of the statements that use `_ARGUMENTS`."""
+        """Return the parameters of the statements that select by it."""
+        since, until = LATEST, LATEST
+        if self.is_ranged:
+            since = self.since or datetime.min.replace(tzinfo=UTC)
+            until = self.until or LATEST
         return {
-            "chosen": list(self.keys),
+            "keys": list(self.keys),
             **message_columns(self.messages),
-            "since": (self.since.timestamp() if self.since else -1.0) if self.is_ranged else None,
-            "until": self.until.timestamp() if self.until else float("inf"),
+            "since": since,
+            "until": until,
             "everything": self.everything,
-            "by_source": self.is_ranged or bool(self.messages),
-            "questions": list(self.questions),
+            "proposals": list(self.proposals),
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
-    """What is being forgotten, for the application's texts.
-
-    `messages` are those that it comes from. `subjects` are needles for the SQL function ``says``: a
-    text that contains one names what is forgotten. `batches` are those of the changes and questions
-    that are deleted.
-    """
-
-    selection: Selection
-    messages: Sequence[MessageKey]
-    subjects: Sequence[str]
-    batches: Collection[UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `can_undo` is False where no memory was forgotten: texts, questions and single changes of others
-    do not come back. `count` is the number of memories, `memories` the newest of them; removed ones
-    are not counted.
+    `can_undo` is False where nothing was remembered: texts do not come back. `count` is the number of
+    memories that are gone, `memories` the newest of them. `batches` are those of notices that said
+    something of it.
     """
 
     id: UUID | None = None
     can_undo: bool = False
     count: int = 0
     memories: tuple[Memory, ...] = ()
+    batches: frozenset[UUID] = frozenset()
 
 
-# Deletes the application's texts about it in the same transaction: those of `messages`, and those
-# that name one of `subjects`. Returns the messages of the deleted texts, which form nothing again.
-DeleteTexts: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Gone], Awaitable[Collection[MessageKey]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """What is deleted for good now, for the application's texts.
+
+    `messages` are those that it comes from. A text that contains one of `needles` (see the SQL
+    function ``says``) names it.
+    """
+
+    messages: Sequence[MessageKey]
+    needles: Sequence[str]
+
+
+# Returns the application's messages that a selection is about, beside those of statements, and those
+# whose words are not formed yet and contain one of the needles.
+FindMessages: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Person, Selection, Sequence[str]], Awaitable[Collection[MessageKey]]
 ]
-InUndo: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
-
-_ARGUMENTS: LiteralString = (
-    "%(channels)s::text[], %(times)s::text[], %(since)s::float8, %(until)s::float8"
-)
-_SAID: LiteralString = "value->'sources'"
-_SAID_THEN: LiteralString = (
-    "COALESCE(value->'sources', '[]') || jsonb_build_object('channel', channel, 'ts', ts)"
-)
-# A memory that is there is selected by its row, one that was removed by any of its versions. What
-# supersedes it in a narrower audience began as its copy, and is selected with it.
-_KEYS: LiteralString = (
-    f"(WITH RECURSIVE chosen AS (SELECT key FROM store WHERE {OF_PERSON} AND (key = ANY(%(chosen)s)"
-    f" OR %(by_source)s AND comes_from({_SAID}, created_at, {_ARGUMENTS}))"
-    f" UNION SELECT key FROM memory_versions WHERE {OF_IDS} AND (key = ANY(%(chosen)s)"
-    f" OR %(by_source)s AND comes_from({_SAID_THEN}, at, {_ARGUMENTS})"
-    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON}))),"
-    " copies AS (SELECT key, jsonb_path_query(value, '$.supersedes[*]')->>'key' AS of"
-    f" FROM memory_versions WHERE {OF_IDS} AND value ? 'supersedes'),"
-    " selected AS (SELECT key FROM chosen UNION"
-    " SELECT copies.key FROM selected JOIN copies ON copies.of = selected.key)"
-    " SELECT key FROM selected)"
-)
-_FORGOTTEN: LiteralString = f"{OF_IDS} AND forgotten_id = %(id)s"
-_FORGOTTEN_KEYS: LiteralString = f"SELECT key FROM forgotten_versions WHERE {_FORGOTTEN}"
-# What a question was asked because of, or what it is about.
-_ABOUT: LiteralString = (
-    f"{OF_IDS} AND (%(everything)s OR id = ANY(%(questions)s::uuid[])"
-    f" OR key IN ({_FORGOTTEN_KEYS}) OR narrow_key IN ({_FORGOTTEN_KEYS})"
-    f" OR jsonb_path_query_array(after, '$.supersedes[*].key') ?| ARRAY({_FORGOTTEN_KEYS})"
-    f" OR comes_from(messages, at, {_ARGUMENTS})"
-    " OR says(jsonb_path_query_array(after, '$.content.*')::text, %(subjects)s))"
-)
-_ROW: LiteralString = f"number, team_id, user_id, batch, {VERSION}"
-_MOVED: LiteralString = f"WITH moved AS (DELETE FROM memory_versions WHERE {OF_IDS} AND"
-_TO_FORGOTTEN: LiteralString = (
-    f"RETURNING *) INSERT INTO forgotten_versions ({_ROW}, forgotten_id)"
-    f" SELECT {_ROW}, %(id)s FROM moved"
-)
-_MOVE: LiteralString = (
-    f"{_MOVED} (%(everything)s OR key IN {_KEYS} OR id::text = ANY(%(chosen)s)"
-    f" OR %(by_source)s AND comes_from({_SAID}, NULL, {_ARGUMENTS})) {_TO_FORGOTTEN}"
-)
-_MOVE_REMOVED: LiteralString = (
-    f"{_MOVED} key IN (SELECT key FROM memory_versions WHERE {OF_IDS} AND value IS NOT NULL"
-    f" AND key NOT IN (SELECT key FROM store WHERE {OF_PERSON})"
-    f" AND (kind, plain_text({SUBJECT})) IN (SELECT kind, plain_text({SUBJECT})"
-    f" FROM forgotten_versions WHERE {_FORGOTTEN} AND value IS NOT NULL)) {_TO_FORGOTTEN}"
-)
-# `alone`: of a memory that stays. What such a memory comes from still is not forgotten with it.
-_TOLD: LiteralString = (
-    "WITH forgotten AS MATERIALIZED (SELECT id, key, batch, NOT %(everything)s AND"
-    f" key IN (SELECT key FROM memory_versions WHERE {OF_IDS}) AS alone,"
-    f" CASE WHEN NOT %(everything)s THEN needle({SUBJECT}) END AS needle,"
-    f" {_SAID_THEN} AS sources FROM forgotten_versions WHERE {_FORGOTTEN})"
-    " SELECT EXISTS (SELECT FROM forgotten WHERE NOT alone) AS whole,"
-    " ARRAY(SELECT id::text FROM forgotten WHERE alone) AS alone,"
-    " ARRAY(SELECT DISTINCT batch FROM forgotten) AS batches,"
-    " ARRAY(SELECT DISTINCT needle FROM forgotten WHERE btrim(needle) <> '') AS subjects,"
-    " ARRAY(SELECT DISTINCT ARRAY[one->>'channel', one->>'ts']"
-    " FROM forgotten, jsonb_path_query(sources, '$[*]') AS one"
-    " WHERE one->>'channel' <> '' AND one->>'ts' <> '' AND (NOT %(by_source)s OR NOT EXISTS"
-    f" (SELECT FROM memory_versions s WHERE {OF_IDS} AND s.key = forgotten.key AND {_SAID}"
-    " @> jsonb_build_array(jsonb_build_object('channel', one->'channel', 'ts', one->'ts'))))"
-    ") AS messages"
-)
-# Single versions do not come back.
-_DELETE_ASKED: LiteralString = (
-    "WITH alone AS (DELETE FROM forgotten_versions WHERE id = ANY(%(alone)s::uuid[]))"
-    f" DELETE FROM memory_questions WHERE {_ABOUT} RETURNING batch"
-)
-_DELETE: LiteralString = (
-    f"WITH gone AS (DELETE FROM store WHERE {OF_PERSON} AND key IN ({_FORGOTTEN_KEYS})"
-    f" RETURNING {COLUMNS}) SELECT {COLUMNS}, count(*) OVER () AS count FROM gone"
-    f" ORDER BY updated_at DESC, prefix, key LIMIT {_LISTED}"
-)
-DELETE_QUOTING: LiteralString = (
-    f"DELETE FROM memory_questions WHERE {OF_IDS} AND comes_from(messages"
-    " || COALESCE(before->'sources', '[]') || COALESCE(after->'sources', '[]'),"
-    " NULL, %(channels)s, %(times)s, NULL, NULL)"
-)
-_UNQUOTED: LiteralString = "SET value = without_quotes(value, %(channels)s, %(times)s) WHERE"
-# Other memories from the same messages keep the link. Versions of other forgettings have no quote
-# either: an Undo of those would bring back what was forgotten here.
-_RECORD: LiteralString = (
-    f"WITH stay AS (UPDATE store {_UNQUOTED} {OF_PERSON} AND {FROM_MESSAGES}),"
-    f" told AS (UPDATE memory_versions {_UNQUOTED} {OF_IDS} AND {FROM_MESSAGES}),"
-    f" earlier AS (UPDATE forgotten_versions {_UNQUOTED} {OF_IDS} AND forgotten_id <> %(id)s"
-    f" AND {FROM_MESSAGES}), asked AS ({DELETE_QUOTING})"
-    " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys)"
-    " SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[]"
-    " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)"
-    " UNION ALL SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '',"
-    f" ARRAY(SELECT DISTINCT key FROM forgotten_versions WHERE {_FORGOTTEN})"
-    " UNION ALL SELECT gen_random_uuid(), %(team)s, %(user)s, 'forgetting', '', '',"
-    " %(alone)s::text[] WHERE %(alone)s::text[] <> '{}'"
-)
-
-
-@asynccontextmanager
-async def shown(
-    pool: Pool, person: Person, *, locked: bool = True
-) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Open a transaction of the person, under their lock, that sees forgotten versions."""
-    async with person_transaction(pool, person, locked=locked) as connection:
-        # Statements on all of a person's rows, of whose number PostgreSQL may know nothing yet.
-        await connection.execute(
-            "SELECT set_config('kioku.forgotten', 'shown', true),"
-            " set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true)"
-        )
-        yield connection
+# Deletes the application's texts about what is purged, in the same transaction.
+DeleteTexts: TypeAlias = Callable[[AsyncConnection[DictRow], Person, Purged], Awaitable[None]]
+InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Forgotten], Awaitable[None]]
 
 
 async def forget(
-    pool: Pool, person: Person, selection: Selection, *, delete_texts: DeleteTexts | None = None
+    pool: Pool,
+    person: Person,
+    selection: Selection,
+    *,
+    find_messages: FindMessages | None = None,
+    delete_texts: DeleteTexts | None = None,
+    in_commit: InCommit | None = None,
 ) -> Forgotten:
-    """Forget memories: rows, versions, questions, and the application's texts, in one transaction.
+    """Forget what a selection is about, in one transaction; keys of other people match nothing.
 
-    Rows and their versions come back by `undo_forgetting` within `UNDO_MINUTES`; all else is gone
-    at once. Removed memories about the same subjects are forgotten, too; other memories from the
-    same messages lose their quotes, and versions that say it; questions that quote these messages
-    are deleted. Keys of other people match nothing.
+    Memories and their vectors go at once, and come back by `undo_forgetting` within `UNDO_MINUTES`.
+    Questions about them are deleted. Nothing is formed again from their messages, nor from those
+    that `find_messages` returns. Where nothing was remembered, there is nothing to undo:
+    `delete_texts` is called at once, else by `purge`.
     """
-    async with shown(pool, person) as connection:
-        return await forget_within(connection, person, uuid4(), selection, delete_texts)
-
-
-async def selected(pool: Pool, person: Person, selection: Selection) -> Forgotten:
-    """Return what `forget` would forget now, without `id`; nothing is changed."""
-    async with shown(pool, person) as connection:
-        found = await forget_within(connection, person, uuid4(), selection)
-        await connection.execute("ROLLBACK AND CHAIN")
-    return replace(found, id=None)
+    async with person_transaction(pool, person, locked=True) as connection:
+        forgotten = await forget_within(
+            connection,
+            person,
+            uuid4(),
+            selection,
+            find_messages=find_messages,
+            delete_texts=delete_texts,
+        )
+        if in_commit is not None:
+            await in_commit(connection, forgotten)
+    return forgotten
 
 
 async def forget_within(
@@ -250,123 +152,237 @@ async def forget_within(
     person: Person,
     identity: UUID,
     selection: Selection,
+    *,
+    find_messages: FindMessages | None = None,
     delete_texts: DeleteTexts | None = None,
-    also: Collection[MessageKey] = (),
 ) -> Forgotten:
-    """Forget as `forget` does, within `shown`; no memory is formed from `also` again."""
-    values = {**person_range(person), **subjects(), **selection.parameters(), "id": identity}
-    await connection.execute(WRITE_EARLIER, {**values, "keys": None})
-    await connection.execute(_MOVE, values)
-    if not selection.everything:
-        await connection.execute(_MOVE_REMOVED, values)
-    [told] = await (await connection.execute(_TOLD, values)).fetchall()
-    values |= {name: told[name] for name in ("alone", "subjects")}
-    messages = {*also, *((channel, ts) for channel, ts in told["messages"])}
-    found = await connection.execute(_DELETE_ASKED, values)
-    asked = [row["batch"] for row in await found.fetchall()]
-    rows = await (await connection.execute(_DELETE, values)).fetchall()
-    gone = Gone(
-        selection=selection,
-        messages=[*messages],
-        subjects=told["subjects"],
-        batches={*asked, *told["batches"]},
+    """Forget as `forget` does, within a transaction that holds the person's lock."""
+    values = {**person_range(person), **selection.parameters(), "id": identity}
+    keys = await _chosen_keys(connection, person, selection)
+    before = await reread(connection, person, keys)
+    async with seeing_forgotten(connection):
+        hidden = await (await connection.execute(_SQL["hide"], values)).fetchall()
+    await refresh_keys(connection, person, keys)
+    found = await connection.execute(
+        _SQL["delete_proposals"], {**values, "keys": list({*keys, *selection.keys})}
     )
-    if delete_texts is not None:
-        messages.update(await delete_texts(connection, gone))
-    if not (told["batches"] or asked or messages):
+    asked = [row["batch"] for row in await found.fetchall()]
+    messages = {(row["channel"], row["ts"]) for row in hidden if row["channel"] and row["ts"]}
+    messages.update(selection.messages)
+    if find_messages is not None:
+        needles = await _needles(connection, hidden)
+        messages.update(await find_messages(connection, person, selection, needles))
+    if not (hidden or asked or messages or before):
         return Forgotten()
-    await connection.execute(_RECORD, values | message_columns(messages))
+    record = {**values, **message_columns(messages), "keys": sorted(keys)}
+    await connection.execute(_SQL["record"], record)
+    if not hidden and delete_texts is not None:
+        await delete_texts(connection, person, Purged(messages=list(messages), needles=()))
+    after = await reread(connection, person, keys)
+    gone = [memory for key, memory in before.items() if key not in after]
+    gone.sort(key=lambda memory: memory.updated_at, reverse=True)
     return Forgotten(
         id=identity,
-        can_undo=told["whole"],
-        count=rows[0]["count"] if rows else 0,
-        memories=tuple(read_own(rows, person)),
+        can_undo=bool(hidden),
+        count=len(gone),
+        memories=tuple(gone[:_LISTED]),
+        batches=frozenset({*asked, *(row["batch"] for row in hidden)}),
     )
 
 
-_BRING_BACK: LiteralString = (
-    f"WITH back AS (DELETE FROM forgotten_versions WHERE {_FORGOTTEN}"
-    f" AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES}) RETURNING *),"
-    f" versions AS (INSERT INTO memory_versions ({_ROW}) SELECT {_ROW} FROM back),"
-    " put AS (INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)"
-    " SELECT %(low)s || audience, key, value, created_at, updated_at, expires_at"
-    " FROM (SELECT DISTINCT ON (key) * FROM back ORDER BY key, number DESC) AS newest"
-    " WHERE value IS NOT NULL ON CONFLICT DO NOTHING RETURNING key),"
-    f" ids AS (DELETE FROM forgotten_sources WHERE {OF_IDS} AND forgotten_id = %(id)s"
-    " AND EXISTS (SELECT FROM back))"
-    " SELECT (SELECT count(*) FROM put) AS rows, (SELECT count(*) FROM back) AS versions"
-)
+async def _chosen_keys(
+    connection: AsyncConnection[DictRow], person: Person, selection: Selection
+) -> set[str]:
+    values = {**person_range(person), **selection.parameters()}
+    found = await connection.execute(_SQL["choose"], values)
+    keys = {row["key"] for row in await found.fetchall()}
+    if selection.everything:
+        found = await connection.execute(_SQL["keys_in_store"], person_range(person))
+        keys |= {row["key"] for row in await found.fetchall()}
+    return keys | set(selection.keys)
+
+
+async def selected(pool: Pool, person: Person, selection: Selection) -> Forgotten:
+    """Return the memories that a selection is about, without `id`; nothing is changed."""
+    async with person_transaction(pool, person) as connection:
+        keys = await _chosen_keys(connection, person, selection)
+        memories = [*(await reread(connection, person, keys)).values()]
+    memories.sort(key=lambda memory: memory.updated_at, reverse=True)
+    return Forgotten(count=len(memories), memories=tuple(memories[:_LISTED]))
 
 
 async def undo_forgetting(
-    pool: Pool, person: Person, identity: UUID, *, in_commit: InUndo | None = None
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    identity: UUID,
+    *,
+    in_commit: Callable[[AsyncConnection[DictRow]], Awaitable[object]] | None = None,
 ) -> int:
-    """Undo a forgetting: restore its rows and versions; return the number of rows.
+    """Undo a forgetting: its statements count again, with their quotes; return how many memories.
 
-    The rows have no vectors until `embed_missing` has run, which `in_commit`, awaited in the
-    transaction, can schedule. A message that quotes something else that was forgotten since stays
-    without its quote. Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
+    Where something was said about the same thing in the meantime, what comes back is about that
+    memory: what was said last counts, and where the two contradict each other the person is asked.
+    Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
     """
-    async with shown(pool, person) as connection:
-        values = {**person_range(person), "id": identity}
-        found = await connection.execute(_BRING_BACK, values)
-        [back] = await found.fetchall()
-        if not back["versions"]:
+    async with writing(pool, embedder, person) as connection:
+        values = {**person_range(person), "id": identity, "minutes": UNDO_MINUTES}
+        async with seeing_forgotten(connection):
+            found = await connection.execute(_SQL["show_again"], values)
+            restored = await found.fetchall()
+        if not restored:
             raise ChangeGone("The Undo has expired or was used already.")
+        await connection.execute(_SQL["delete_record"], values)
+        keys = {row["key"] for row in restored}
+        joined = await _newer_memories(connection, person, restored)
+        await refresh_keys(connection, person, keys)
+        if joined:
+            await _join(connection, person, restored, joined)
+        count = len(await reread(connection, person, {joined.get(key, key) for key in keys}))
         if in_commit is not None:
             await in_commit(connection)
-    return int(back["rows"])
+    return count
 
 
-_UNDOABLE: LiteralString = (
-    f"SELECT forgotten_id, count(*), max(deleted_at) + make_interval(mins => {UNDO_MINUTES})"
-    " AS until FROM (SELECT DISTINCT ON (forgotten_id, key) * FROM forgotten_versions"
-    f" WHERE {OF_IDS} AND deleted_at > now() - make_interval(mins => {UNDO_MINUTES})"
-    " ORDER BY forgotten_id, key, number DESC) AS newest WHERE value IS NOT NULL"
-    " GROUP BY forgotten_id ORDER BY until DESC LIMIT 1"
-)
+async def _newer_memories(
+    connection: AsyncConnection[DictRow], person: Person, restored: Iterable[DictRow]
+) -> dict[str, str]:
+    """Return, by the key of what comes back, that of a memory about the same thing there is now."""
+    restored = [row for row in restored if row["content"] is not None]
+    keys = {row["key"] for row in restored}
+    contents = [(row["kind"], row["content"]) for row in restored]
+    newer = {
+        (one["kind"], one["subject"]): one["key"]
+        for one in await memories_of_subjects(connection, person, contents)
+        if one["content"] is not None and one["key"] not in keys
+    }
+    joined: dict[str, str] = {}
+    for row in restored:
+        other = newer.get((row["kind"], thing(row["kind"], row["content"])))
+        if other is not None:
+            joined[row["key"]] = other
+    return joined
+
+
+async def _join(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    restored: Iterable[DictRow],
+    joined: dict[str, str],
+) -> None:
+    """Let what comes back be about newer memories; ask where it contradicts them."""
+    earlier = await reread(connection, person, joined)
+    ids = [row["id"] for row in restored if row["key"] in joined]
+    values = {**person.ids, "old": list(joined), "new": list(joined.values()), "ids": ids}
+    await connection.execute(_SQL["change_key"], values)
+    await refresh_keys(connection, person, {*joined, *joined.values()})
+    now = await reread(connection, person, joined.values())
+    asked = []
+    for old, new in joined.items():
+        memory = earlier.get(old)
+        if memory is None or new not in now or agrees(memory.content, now[new].content):
+            continue
+        source = memory.sources[-1] if memory.sources else {}
+        origin = Origin(
+            actor="question",
+            evidence=source.get("evidence") or "",
+            channel=source.get("channel"),
+            ts=source.get("ts"),
+        )
+        said = {name: value for name, value in memory.content.items() if value is not None}
+        audience = memory.namespace.audience
+        asked.append(statement_of(new, memory.kind, audience, said, origin, batch=uuid4()))
+    await ask(connection, person, asked)
 
 
 async def undoable_forgetting(pool: Pool, person: Person) -> tuple[Forgotten, datetime] | None:
     """Return the newest forgetting of memories that can still be undone, and until when."""
-    async with shown(pool, person, locked=False) as connection:
-        row = await (await connection.execute(_UNDOABLE, person.ids)).fetchone()
+    async with person_transaction(pool, person) as connection:
+        await see_forgotten(connection, shown=True)
+        values = {**person.ids, "minutes": UNDO_MINUTES}
+        row = await (await connection.execute(_SQL["undoable"], values)).fetchone()
     if row is None:
         return None
     return Forgotten(id=row["forgotten_id"], can_undo=True, count=row["count"]), row["until"]
+
+
+async def purge(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    delete_texts: DeleteTexts | None,
+    *,
+    minutes: int = UNDO_MINUTES,
+) -> None:
+    """Delete what was forgotten so many minutes ago, and everything that names it, for good.
+
+    Runs in a transaction that holds the person's lock. Other memories from the same messages lose
+    the quotes that name it, and so do questions.
+    """
+    values = {**person.ids, "minutes": minutes}
+    async with seeing_forgotten(connection):
+        due = await (await connection.execute(_SQL["due"], values)).fetchall()
+        ids = list({row["forgotten_id"] for row in due})
+        messages = {(row["channel"], row["ts"]) for row in due if row["channel"] and row["ts"]}
+        needles = await _needles(connection, due)
+        values |= {**message_columns(messages), "needles": needles, "ids": ids}
+        await connection.execute(_SQL["delete_due"], values)
+        found = await connection.execute(_SQL["blank_quotes"], values)
+        blanked = {row["key"] for row in await found.fetchall()}
+    if not due:
+        return
+    await refresh_keys(connection, person, blanked)
+    await connection.execute(_SQL["blank_proposals"], values)
+    if delete_texts is not None:
+        recorded = await _recorded_messages(connection, person, ids)
+        purged = Purged(messages=list(messages | recorded), needles=needles)
+        await delete_texts(connection, person, purged)
+
+
+async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]) -> list[str]:
+    """Return what is looked for in a text to find what forgotten statements are about."""
+    subjects = {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
+    found = await connection.execute(_SQL["needles"], {"subjects": list(subjects)})
+    [row] = await found.fetchall()
+    needles: list[str] = row["needles"]
+    return needles
+
+
+async def _recorded_messages(
+    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID]
+) -> set[MessageKey]:
+    found = await connection.execute(_SQL["recorded"], {**person.ids, "ids": list(ids)})
+    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
 
 
 async def forgotten_messages(
     connection: AsyncConnection[DictRow], person: Person, channel: str
 ) -> set[str]:
     """Return the ``ts`` of messages in `channel` whose memories this person has forgotten."""
-    found = await connection.execute(
-        f"SELECT ts FROM forgotten_sources WHERE {OF_IDS} AND channel = %(channel)s",
-        {**person.ids, "channel": channel},
-    )
+    values = {**person.ids, "channel": channel}
+    found = await connection.execute(_SQL["messages_in"], values)
     return {row["ts"] for row in await found.fetchall()}
 
 
-# --- after a backup was restored ---------------------------------------------------------------
+async def forgotten_among(
+    connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
+) -> set[MessageKey]:
+    """Return those of `messages` whose memories this person has forgotten."""
+    values = {**person.ids, **message_columns(messages)}
+    found = await connection.execute(_SQL["are_forgotten"], values)
+    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
 
-_SINCE: LiteralString = (
-    "SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,"
-    " COALESCE(key, CASE what WHEN 'erased' THEN forgotten_id::text ELSE channel END) AS id,"
-    " NULLIF(ts, '') AS ts"
-    " FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true"
-    " WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)"
-    " ORDER BY 1, 2, 3, 4, 5"
-)
+
+# --- after a backup was restored ---------------------------------------------------------------
 
 
 async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | None, ...]]:
     """Return the ids of what was forgotten from a time on; needs the database's owner.
 
-    Each is a team, a user, and "erased" and the id of that erasure, "key" and the key of a memory
-    or the id of a version, or "message" and the channel and ts of one; shorter ones end with None.
+    Each is a team, a user, and "erased" and the id of that erasure, "key" and the key of a memory,
+    or "message" and the channel and ts of one; shorter ones end with None.
     """
     async with await AsyncConnection.connect(conninfo) as owner:
-        return await (await owner.execute(_SINCE, {"since": since})).fetchall()
+        return await (await owner.execute(_SQL["since"], {"since": since})).fetchall()
 
 
 async def forget_again(
@@ -380,10 +396,7 @@ async def forget_again(
 
     No memory is formed from `messages` again. Idempotent.
     """
-    identity = uuid4()
-    selection = Selection(keys=keys)
-    async with shown(pool, person) as connection:
-        await forget_within(connection, person, identity, selection, delete_texts, messages)
-        await connection.execute(
-            f"DELETE FROM forgotten_versions WHERE {_FORGOTTEN}", {**person.ids, "id": identity}
-        )
+    selection = Selection(keys=keys, messages=messages)
+    async with person_transaction(pool, person, locked=True) as connection:
+        await forget_within(connection, person, uuid4(), selection, delete_texts=delete_texts)
+        await purge(connection, person, delete_texts, minutes=0)

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person, memory_view
-from memory.model.schemas import SUBJECT_FIELDS
-from memory.postgres.database import PERSON_SETTING, Pool, execute_statement, person_statement
+from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person
+from memory.model.statement import MessageKey
+from memory.postgres.database import (
+    Pool,
+    execute_statement,
+    person_statement,
+    person_transaction,
+)
+from memory.postgres.statements import load_statements
 
-MessageKey: TypeAlias = tuple[str, str]  # channel, ts
+_SQL = load_statements("memory", "memories")
+
 MAX_MEMORIES = 5_000
-"""The most memories of a person, of all audiences; a restored or moved one is no new one."""
-COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at, expires_at"
+"""The most memories of a person; a restored or moved one is no new one."""
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
 # The same of a table without prefixes.
 OF_IDS: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-UNEXPIRED: LiteralString = "(expires_at IS NULL OR expires_at > now())"
-# Other tools may have written rows of another shape into `store`.
-READABLE: LiteralString = (
-    "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
-)
-ROOM: LiteralString = (
-    f"{MAX_MEMORIES} - (SELECT count(*) FROM (SELECT FROM store WHERE {OF_PERSON}"
-    f" LIMIT {MAX_MEMORIES}) AS kept)"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +68,15 @@ class Memory(Keyed):
         return tuple(one for one in _list(self.value.get("sources")) if isinstance(one, dict))
 
     @property
-    def supersedes(self) -> tuple[str, ...]:
-        """The keys of the memories of wider audiences that it supersedes in its own."""
-        return tuple(
-            str(one.get("key"))
-            for one in _list(self.value.get("supersedes"))
-            if isinstance(one, dict)
-        )
+    def said_on(self) -> str:
+        """The day on which it was said last, where the person was, such as ``2026-11-26``."""
+        said_on = self.value.get("said_on")
+        return said_on if isinstance(said_on, str) else self.updated_at.date().isoformat()
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Who knows it besides direct messages; told in a direct message and to the person only."""
+        return tuple(str(one) for one in _list(self.value.get("audiences")))
 
     @property
     def source_messages(self) -> list[MessageKey]:
@@ -97,26 +95,6 @@ def person_range(person: Person) -> dict[str, Any]:
     return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
-def in_view(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
-    """Return an SQL condition on `prefix` for the namespaces of `view`, and its parameters."""
-    if view.audiences is None:
-        return OF_PERSON, person_range(view.person)
-    prefixes = [view.person.namespace(audience).prefix for audience in view.audiences]
-    return "prefix = ANY(%(prefixes)s)", {"prefixes": prefixes}
-
-
-def current_in(view: MemoryView, table: LiteralString) -> tuple[LiteralString, dict[str, Any]]:
-    """Return `in_view` for `table`, without rows that a row of the view supersedes."""
-    where, values = in_view(view)
-    # value ? 'supersedes' is the condition of the partial index store_superseding.
-    superseded: LiteralString = (
-        "SELECT FROM store AS newer, jsonb_path_query(newer.value, '$.supersedes[*]') AS entry"
-        f" WHERE {where} AND newer.value ? 'supersedes' AND {table}.key = entry->>'key'"
-        f" AND {table}.key <> newer.key"
-    )
-    return f"{where} AND NOT EXISTS ({superseded})", values
-
-
 def read(row: Mapping[str, Any]) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
     return Memory(
@@ -129,19 +107,16 @@ def read(row: Mapping[str, Any]) -> Memory:
     )
 
 
-def from_json(row: Mapping[str, Any]) -> DictRow:
-    """Return a `store` row that PostgreSQL converted to JSON as `read` takes it."""
-    times = ("created_at", "updated_at", "expires_at")
-    return {**row, **{t: row[t] and datetime.fromisoformat(row[t]) for t in times}}
-
-
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
-    return read_within(rows, memory_view(person.namespace(DM)))
+    memories = [read(row) for row in rows]
+    if any(memory.namespace.person != person for memory in memories):
+        raise InvalidNamespace("A query returned another person's memory; nothing was done.")
+    return memories
 
 
 def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
@@ -152,34 +127,55 @@ def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Mem
     return memories
 
 
-def current(memories: Sequence[Memory]) -> list[Memory]:
-    """Return the memories that no other of them supersedes."""
-    gone = {key for memory in memories for key in memory.supersedes if key != memory.key}
-    return [memory for memory in memories if memory.key not in gone]
+def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
+    """Return each memory once, with what every audience of `view` knows of it, in the given order.
+
+    What two audiences know of a memory agrees, because both agree with the whole.
+    """
+    by_key: dict[str, Memory] = {}
+    for memory in memories:
+        known = by_key.get(memory.key)
+        by_key[memory.key] = memory if known is None else _joined(known, memory, view)
+    return list(by_key.values())
+
+
+def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
+    """Return what two audiences know of a memory; it has the key and times of the own audience."""
+    base, more = (other, one) if other.namespace == view.own else (one, other)
+    known = {name: value for name, value in base.content.items() if value is not None}
+    sources = [*more.sources, *(source for source in base.sources if source not in more.sources)]
+    value = {
+        **base.value,
+        "content": {**more.content, **known},
+        "sources": sources,
+        "said_on": max(one.said_on, other.said_on),
+    }
+    return replace(base, value=value)
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
-    """Return all of a person's memories, newest first."""
+    """Return all of a person's memories, as direct messages know them, newest first."""
     rows = await person_statement(
         pool,
         person,
-        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
-        " ORDER BY updated_at DESC, prefix, key",
-        person_range(person),
+        _SQL["list"],
+        {"prefix": person.namespace(DM).prefix},
     )
     return read_own(rows, person)
 
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
-    """Return the memory with this key, in whatever audience it is now; None without one."""
-    rows = await person_statement(pool, person, REREAD, reread_values(person, [key], None, ()))
+    """Return the memory with this key, as direct messages know it; None without one."""
+    values = {"prefix": person.namespace(DM).prefix, "key": key}
+    rows = await person_statement(pool, person, _SQL["find"], values)
     return next(iter(read_own(rows, person)), None)
 
 
-_CARD: LiteralString = (
-    f"SELECT {COLUMNS} FROM store WHERE prefix = %(prefix)s AND {UNEXPIRED}"
-    " ORDER BY created_at, key LIMIT %(most)s"
-)
+async def find_in_view(pool: Pool, view: MemoryView, key: str) -> Memory | None:
+    """Return the memory with this key, as a conversation knows it; None without one."""
+    async with person_transaction(pool, view.person) as connection:
+        found = await reread_in_view(connection, view, [key])
+    return found.get(key)
 
 
 async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> list[Memory]:
@@ -188,89 +184,44 @@ async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> 
     Row-level security opens rows of the audience ``colleagues`` of one named person, and only if
     both are of the same workspace.
     """
+    if reader.team_id != owner.team_id:
+        return []
     rows = await execute_statement(
         pool,
-        _CARD,
+        _SQL["card"],
         {"prefix": owner.namespace(COLLEAGUES).prefix, "most": most},
-        scope={PERSON_SETTING: reader.scope, "kioku.colleague": owner.scope},
+        scope={**reader.settings, "kioku.colleague": owner.user_id},
     )
     return read_own(rows, owner)
 
 
-async def newest(pool: Pool, view: MemoryView, kinds: Sequence[str], limit: int) -> list[Memory]:
-    """Return the memories of `kinds` in `view`, newest first."""
-    where, values = in_view(view)
+async def newest(
+    pool: Pool, view: MemoryView, kinds: Sequence[str] | None, limit: int
+) -> list[Memory]:
+    """Return the memories in `view`, of `kinds` if given, newest first; at most `limit` rows."""
     found = await person_statement(
         pool,
         view.person,
-        f"SELECT {COLUMNS} FROM store WHERE {where} AND {READABLE} AND {UNEXPIRED}"
-        " ORDER BY updated_at DESC, key LIMIT %(limit)s",
-        {**values, "kinds": kinds, "limit": limit},
+        _SQL["newest"],
+        {"prefixes": view.prefixes, "kinds": kinds and list(kinds), "limit": limit},
     )
-    return read_within(found, view)
-
-
-# The person's rows with these keys, and those of `kinds` in one namespace.
-REREAD: LiteralString = (
-    f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}"
-    f" AND (key = ANY(%(keys)s) OR prefix = %(own)s AND {READABLE})"
-)
+    return merged(read_within(found, view), view)
 
 
 async def reread(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    *,
-    keys: Iterable[str] = (),
-    of: Namespace | None = None,
-    kinds: Sequence[str] = (),
+    connection: AsyncConnection[DictRow], person: Person, keys: Iterable[str]
 ) -> dict[str, Memory]:
-    """Return the person's rows with these keys, and those of `kinds` in the namespace `of`."""
-    found = await connection.execute(REREAD, reread_values(person, keys, of, kinds))
+    """Return the memories with these keys, as direct messages know them, within a transaction."""
+    values = {"prefix": person.namespace(DM).prefix, "keys": list(keys)}
+    found = await connection.execute(_SQL["reread"], values)
     return {one.key: one for one in read_own(await found.fetchall(), person)}
 
 
-def reread_values(
-    person: Person, keys: Iterable[str], of: Namespace | None, kinds: Sequence[str]
-) -> dict[str, Any]:
-    """Return the parameters of `REREAD`."""
-    own = of.prefix if of else None
-    return {**person_range(person), "keys": list(keys), "own": own, "kinds": list(kinds)}
-
-
-async def room(connection: AsyncConnection[DictRow], person: Person) -> int:
-    """Return how many new memories of a person may be stored before there are `MAX_MEMORIES`."""
-    found = await connection.execute(f"SELECT {ROOM} AS room", person_range(person))
-    [row] = await found.fetchall()
-    return int(row["room"])
-
-
-# Whether the stored vectors are of this model: not between `reembed` and a restart.
-COMPARABLE: LiteralString = (
-    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
-)
-
-# The subject of a stored value, as `memory.model.schemas.subject` returns it.
-SUBJECT: LiteralString = (
-    "COALESCE(NULLIF(value->'content'->>(%(fields)s::jsonb->>(value->>'kind')), ''), (SELECT"
-    " one #>> '{}' FROM jsonb_path_query(value, '$.content.* ? (@.type() == \"string\")') AS one"
-    " WHERE one <> '\"\"' LIMIT 1))"
-)
-
-
-def subjects() -> dict[str, Any]:
-    """Return the parameter of `SUBJECT`."""
-    return {"fields": Jsonb(dict(SUBJECT_FIELDS))}
-
-
-# Whether a stored value comes from one of `message_columns`.
-FROM_MESSAGES: LiteralString = (
-    "EXISTS (SELECT FROM jsonb_path_query(value, '$.sources[*]') AS one"
-    " WHERE (one->>'channel', one->>'ts') IN"
-    " (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])))"
-)
-
-
-def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
-    """Return messages as two parameters of the same length, `channels` and `times`."""
-    return {"channels": [c for c, _ in messages], "times": [ts for _, ts in messages]}
+async def reread_in_view(
+    connection: AsyncConnection[DictRow], view: MemoryView, keys: Iterable[str]
+) -> dict[str, Memory]:
+    """Return the memories with these keys, as a conversation knows them, within a transaction."""
+    values = {"prefixes": view.prefixes, "keys": list(keys)}
+    found = await connection.execute(_SQL["reread_in_view"], values)
+    memories = merged(read_within(await found.fetchall(), view), view)
+    return {one.key: one for one in memories}

@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any
 
-from memory.model.namespace import Person
-from memory.model.schemas import PROMISE_KIND
+from memory.model.namespace import DM, Person
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import COLUMNS, OF_PERSON, UNEXPIRED, Memory, person_range, read_own
+from memory.postgres.statements import load_statements
+from memory.store.memories import Memory, read_own
 
-_VALUES: LiteralString = (
-    "(SELECT string_agg(one #>> '{}', ' ') FROM jsonb_path_query(value, '$.content.*') AS one)"
-)
-_QUOTES: LiteralString = (
-    "(SELECT string_agg(one #>> '{}', ' ')"
-    " FROM jsonb_path_query(value, '$.sources[*].evidence') AS one)"
-)
-_WORDS: LiteralString = (
-    "(SELECT array_agg(CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' '"
-    " ELSE needle(word) END) FROM regexp_split_to_table(btrim(plain_text(%(words)s)), ' ') AS word)"
-)
-# Rank 1: the content has all words, or none are given; 2: the content and the quotes have. Only the
-# best rank counts, because one message can be the evidence of several memories.
-_PAGE: LiteralString = (
-    "WITH ranked AS (SELECT mine.*, CASE WHEN %(words)s = '' THEN 1"
-    " WHEN btrim(plain_text(%(words)s)) = '' THEN NULL"
-    " WHEN NOT EXISTS (SELECT FROM unnest(w.needles) AS n WHERE strpos(plain_text("
-    f"{_VALUES}), n) = 0) THEN 1"
-    " WHEN NOT EXISTS (SELECT FROM unnest(w.needles) AS n WHERE strpos(plain_text(concat_ws(' ',"
-    f" {_VALUES}, {_QUOTES})), n) = 0) THEN 2 END AS rank"
-    f" FROM (SELECT {_WORDS} AS needles OFFSET 0) AS w,"
-    f" (SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND {UNEXPIRED}) AS mine),"
-    " mine AS MATERIALIZED (SELECT *, count(*) OVER () AS total,"
-    " max(updated_at) OVER (PARTITION BY kind) AS newest FROM (SELECT *,"
-    " COALESCE(value->>'kind', 'Memory') AS kind,"
-    f" CASE WHEN value->>'kind' = '{PROMISE_KIND}' AND value->'content'->>'state' = 'open'"
-    " THEN COALESCE(value->'content'->>'due', 'none') END AS open_until"
-    " FROM ranked WHERE rank = (SELECT min(rank) FROM ranked)) AS kinds)"
-    f" SELECT {COLUMNS}, total FROM mine"
-    " ORDER BY open_until, newest DESC, kind, updated_at DESC, prefix, key LIMIT %(size)s"
-    " OFFSET %(size)s * GREATEST(LEAST(%(page)s - 1,"
-    " ((SELECT total FROM mine LIMIT 1) - 1) / %(size)s), 0)"
-)
+_SQL = load_statements("memory", "pages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +42,14 @@ async def memory_page(
     anywhere. One statement returns the rows of the page only. A number above the last page returns
     the last page.
     """
-    values = {"page": page, "size": size, "words": words.strip(), "whole": whole_words}
-    rows = await person_statement(pool, person, _PAGE, {**person_range(person), **values})
+    values: dict[str, Any] = {
+        "page": page,
+        "size": size,
+        "words": words.strip(),
+        "whole": whole_words,
+    }
+    values["prefix"] = person.namespace(DM).prefix
+    rows = await person_statement(pool, person, _SQL["page"], values)
     total = rows[0]["total"] if rows else 0
     number = max(min(page, -(-total // size)), 1)
     return MemoryPage(memories=read_own(rows, person), total=total, page=number)

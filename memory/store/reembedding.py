@@ -15,7 +15,8 @@ from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import COMPARABLE, OF_PERSON, person_range
+from memory.postgres.statements import load_statements
+from memory.store.memories import person_range
 
 _FIELD = "content"
 BATCH = 256  # rows of one statement: each looks for all that have no vector
@@ -24,16 +25,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 # Executes a statement as a transaction of its own.
 _Run: TypeAlias = Callable[[LiteralString, Mapping[str, Any]], Awaitable[list[DictRow]]]
 
-_OF_ALL: LiteralString = "prefix LIKE 'chat.%%'"
-# Rows that were changed or deleted meanwhile are not written; changed ones are read again.
-_WRITE: LiteralString = (
-    "INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)"
-    " SELECT s.prefix, s.key, %(field)s, made.embedding, s.updated_at, s.updated_at"
-    " FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],"
-    " %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)"
-    f" JOIN store s USING (prefix, key, updated_at) WHERE {COMPARABLE}"
-    " FOR KEY SHARE OF s ON CONFLICT DO NOTHING RETURNING key"
-)
+_SQL = load_statements("memory", "embedding")
 
 
 async def embed_missing(pool: Pool, embedder: Embedder, person: Person) -> int:
@@ -44,7 +36,7 @@ async def embed_missing(pool: Pool, embedder: Embedder, person: Person) -> int:
     Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call continues.
     """
     run = partial(person_statement, pool, person)
-    return await _embed(run, embedder, OF_PERSON, person_range(person))
+    return await _embed(run, embedder, _SQL["missing_of_person"], person_range(person))
 
 
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
@@ -62,30 +54,25 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
             return await (await connection.execute(statement, values)).fetchall()
 
         await _delete_others(connection, embedder.space)
-        return await _embed(run, embedder, _OF_ALL, {}, progress)
+        return await _embed(run, embedder, _SQL["missing"], {}, progress)
 
 
 async def _embed(
     run: _Run,
     embedder: Embedder,
-    rows: LiteralString,
+    select: LiteralString,
     parameters: Mapping[str, Any],
     progress: Progress | None = None,
 ) -> int:
-    """Embed those of `rows` that have no vector, until none is left; return how many."""
+    """Embed the rows that `select` returns, until there are none; return how many."""
     space = asdict(embedder.space)
-    select: LiteralString = (
-        "SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store s"
-        f" WHERE {rows} AND jsonb_typeof(value->'content') = 'object' AND {COMPARABLE}"
-        " AND NOT EXISTS (SELECT FROM store_vectors v WHERE v.prefix = s.prefix AND v.key = s.key)"
-        f" LIMIT {BATCH}"
-    )
-    made, total = 0, 0
-    while batch := await run(select, {**parameters, **space}):
+    made = 0
+    total = 0
+    while batch := await run(select, {**parameters, **space, "limit": BATCH}):
         total = total or batch[0]["total"]
         vectors = await embedder.literals([_text(row) for row in batch])
         written = await run(
-            _WRITE,
+            _SQL["write"],
             {
                 **space,
                 "prefixes": [row["prefix"] for row in batch],

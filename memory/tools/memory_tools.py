@@ -22,13 +22,13 @@ from memory.formation.commit import FormationResult, InCommit
 from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
 from memory.formation.proposal import Refusal
-from memory.formation.questions import Question
 from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.schemas import level, subject
 from memory.recall.search import recall_memories
-from memory.store.memories import Memory, find_memory
-from memory.store.versions import Change
+from memory.store.changes import Change
+from memory.store.memories import Memory, find_in_view
+from memory.store.proposals import Question
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
@@ -137,8 +137,7 @@ class MemoryTools:
         content = self._content(given)
         if isinstance(content, str):
             return _error(content)
-        own = target.namespace if target else self.view.own
-        write = PutOp(own.parts, target.key if target else str(uuid4()), content)
+        write = PutOp(self.view.own.parts, target.key if target else str(uuid4()), content)
         try:
             outcome = await self.former.form(
                 self.view,
@@ -160,8 +159,7 @@ class MemoryTools:
         return self._report(outcome)
 
     async def _memory(self, key: str) -> Memory | None:
-        found = await find_memory(self.former.pool, self.view.person, key)
-        return found if found and self.view.allows(found.namespace) else None
+        return await find_in_view(self.former.pool, self.view, key)
 
     def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
         """Return the value to write, with its evidence, or an error message."""
@@ -221,7 +219,7 @@ def _shown(memory: Memory) -> dict[str, Any]:
         "id": memory.key,
         "kind": memory.kind,
         "content": memory.content,
-        "since": memory.updated_at.date().isoformat(),
+        "since": memory.said_on,
     }
 
 

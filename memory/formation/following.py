@@ -1,0 +1,75 @@
+"""What follows for memories when a message is edited or deleted in Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeAlias
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
+from memory.model.namespace import Person
+from memory.model.statement import MessageKey, Statement
+from memory.postgres.database import Pool
+from memory.store.proposals import delete_proposals_of_message
+from memory.store.statements import (
+    delete_statements,
+    read_statements,
+    refresh_keys,
+    seeing_forgotten,
+    statements_of_message,
+    writing,
+)
+
+Followed: TypeAlias = Callable[[AsyncConnection[DictRow], Collection[UUID]], Awaitable[object]]
+"""Called with the batches of the notices that said something of what is gone."""
+
+
+async def follow_message(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    message: MessageKey,
+    words: PersonMessage | None,
+    *,
+    in_commit: Followed | None = None,
+) -> set[str]:
+    """Delete what a message no longer says; return the keys of the memories concerned.
+
+    `words` is the new version of the message, None if it was deleted. Statements whose evidence it
+    still contains stay; the caller forms its new text. What others have said of the memories stays;
+    a memory of which only clicks are left goes. Questions that quote the message are deleted.
+    `in_commit` is awaited in the transaction, unless nothing is gone.
+    """
+    typed = None if words is None else [TypedMessage(words)]
+    async with writing(pool, embedder, person) as connection:
+        async with seeing_forgotten(connection):
+            said = await statements_of_message(connection, person, message)
+            gone = [one for one in said if not _is_still_said(one.evidence, typed)]
+            keys = {one.key for one in gone}
+            ids = {one.id for one in gone}
+            for statements in (await read_statements(connection, person, keys)).values():
+                others = [one for one in statements if one.id not in ids]
+                if not any(map(_says_something, others)):
+                    ids.update(one.id for one in others)
+            await delete_statements(connection, person, ids)
+            await delete_proposals_of_message(connection, person, message)
+        await refresh_keys(connection, person, keys)
+        if in_commit is not None and gone:
+            await in_commit(connection, {one.batch for one in gone})
+    return keys
+
+
+def _is_still_said(evidence: str, typed: list[TypedMessage] | None) -> bool:
+    """Return whether a message contains these words; of a quote that was taken out nobody knows."""
+    if typed is None:
+        return False
+    return not evidence or find_evidence(evidence, typed) is not None
+
+
+def _says_something(statement: Statement) -> bool:
+    """Return whether the person typed something: a click alone repeats what was said before."""
+    return statement.act == "say" and bool(statement.evidence)

@@ -1,0 +1,256 @@
+"""Statements, and the memories that they amount to. Pure: no database.
+
+A memory is not stored. What is stored is each thing that a person said about it: a statement, with
+the fields it says and the audience that heard it. `fold` adds a memory's statements up, `views` adds
+them up once for each audience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from memory.model.namespace import COLLEAGUES, DM
+from memory.model.schemas import level, validated_content
+from memory.model.text import name_of
+
+Act: TypeAlias = Literal["say", "remove", "move"]
+"""What a statement does to its memory: it says fields, takes the memory back, or moves it."""
+
+Actor: TypeAlias = Literal["formation", "tool", "command", "modal", "question"]
+MessageKey: TypeAlias = tuple[str, str]  # channel, ts
+
+Content: TypeAlias = Mapping[str, Any]
+
+MAX_SOURCES = 20
+"""The sources that a view of a memory names: the first and the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One thing that a person said, wrote in a form or decided about the memory `key`.
+
+    `content` are the fields that it says, always with the field that names the subject; it is empty
+    unless `act` is ``say``. `audience` is where it was said; of a move, where the memory goes.
+    `evidence` are the person's words as typed, from the message at `channel` and `ts`, both None for
+    a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone then.
+    After `until` the statement does not count any more. `batch` is the same for all statements of
+    one notice. `number` is the order in which they were stored.
+    """
+
+    id: UUID
+    key: str
+    audience: str
+    kind: str
+    act: Act
+    actor: Actor
+    said_at: datetime
+    batch: UUID
+    content: Content | None = None
+    evidence: str = ""
+    channel: str | None = None
+    ts: str | None = None
+    zone: str = "UTC"
+    until: datetime | None = None
+    number: int = 0
+    withdrawn_at: datetime | None = None
+
+    @property
+    def message(self) -> MessageKey | None:
+        """The message that it comes from; None for a form or a tool."""
+        if self.channel and self.ts:
+            return self.channel, self.ts
+        return None
+
+    @property
+    def said_on(self) -> str:
+        """The day on which it was said, where the person was, such as ``2026-11-26``."""
+        return self.said_at.astimezone(ZoneInfo(self.zone)).date().isoformat()
+
+    def source(self) -> dict[str, Any]:
+        """Return it as an entry of a memory's `sources`."""
+        return {
+            "actor": self.actor,
+            "channel": self.channel,
+            "ts": self.ts,
+            "evidence": self.evidence,
+            "said_on": self.said_on,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A memory as one audience knows it: a row of `store`.
+
+    `sources` are the statements that it comes from, oldest first, `said_on` is the day of the
+    newest one. At `expires_at` the view may change, because a statement ends. `audiences` names,
+    in the view of direct messages, the other audiences that know the memory.
+    """
+
+    audience: str
+    key: str
+    kind: str
+    content: Content
+    sources: Sequence[dict[str, Any]]
+    said_on: str
+    created_at: datetime
+    expires_at: datetime | None
+    audiences: Sequence[str] = ()
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The value of the row, in LangMem's shape, with what Kioku shows beside it."""
+        value = {
+            "kind": self.kind,
+            "content": dict(self.content),
+            "sources": list(self.sources),
+            "said_on": self.said_on,
+        }
+        if self.audiences:
+            value["audiences"] = list(self.audiences)
+        return value
+
+
+def fold(statements: Iterable[Statement]) -> dict[str, Any] | None:
+    """Return the content that statements of one memory amount to; None for no memory.
+
+    They are taken in the order in which they were said. A content that its kind's schema does not
+    accept, or whose level is 0, is no memory.
+    """
+    content: dict[str, Any] | None = None
+    kind = ""
+    for one in in_order(statements):
+        kind = one.kind
+        if one.act == "remove":
+            content = None
+        elif one.act == "say":
+            content = {**(content or {}), **(one.content or {})}
+    if content is None:
+        return None
+    whole = validated_content(kind, content)
+    if whole is None or level(kind, whole) == 0:
+        return None
+    return whole
+
+
+def views(statements: Collection[Statement], now: datetime) -> list[View]:
+    """Return a memory as each audience knows it at the time `now`; nothing where it is no memory.
+
+    Direct messages know everything that was said. A public channel knows what was said in public,
+    any other conversation what was said there, colleagues what they were shown; each of them knows
+    it only while it is true, that is, while every field that it knows agrees with the view of direct
+    messages. A removal counts everywhere.
+    """
+    counted = current(statements, now)
+    own = [one for one in counted if one.audience != COLLEAGUES]
+    whole = _view(DM, own)
+    if whole is None:
+        return []
+    narrower = []
+    for audience in sorted({one.audience for one in counted} - {DM}):
+        known = [one for one in counted if one.audience == audience or one.act == "remove"]
+        view = _view(audience, known)
+        if view is not None and agrees(view.content, whole.content):
+            narrower.append(view)
+    elsewhere = [view.audience for view in narrower]
+    return [replace(whole, audiences=elsewhere), *narrower]
+
+
+def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
+    """Return the statements that count at `now`, each with the audience that knows it then.
+
+    A move gives its audience to all statements before it, but not to what colleagues were shown.
+    """
+    counted = [one for one in statements if counts(one, now)]
+    moves = [one for one in counted if one.act == "move"]
+    placed = []
+    for one in counted:
+        if one.act == "move":
+            continue
+        later = [move for move in moves if move.number > one.number]
+        if later and one.audience != COLLEAGUES:
+            newest = max(later, key=lambda move: move.number)
+            one = replace(one, audience=newest.audience)
+        placed.append(one)
+    return placed
+
+
+def counts(statement: Statement, now: datetime) -> bool:
+    """Return whether a statement is neither withdrawn nor over."""
+    if statement.withdrawn_at is not None:
+        return False
+    return statement.until is None or statement.until > now
+
+
+def in_order(statements: Iterable[Statement]) -> list[Statement]:
+    """Return statements in the order in which they were said."""
+    return sorted(statements, key=lambda one: (one.said_at, one.number))
+
+
+def agrees(known: Content, whole: Content) -> bool:
+    """Return whether every field that is known has the value that it has in the whole.
+
+    Texts that differ in spelling only, such as in case, are the same.
+    """
+    said = {name: value for name, value in known.items() if value is not None}
+    return all(_is_same(value, whole.get(name)) for name, value in said.items())
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return name_of(one) == name_of(other)
+    return bool(one == other)
+
+
+def _view(audience: str, statements: Collection[Statement]) -> View | None:
+    content = fold(statements)
+    if content is None:
+        return None
+    said = since_removal(statements)
+    newest = said[-1]
+    return View(
+        audience=audience,
+        key=newest.key,
+        kind=newest.kind,
+        content=content,
+        sources=named_sources(said),
+        said_on=newest.said_on,
+        created_at=said[0].said_at,
+        expires_at=_next_change(said, content),
+    )
+
+
+def since_removal(statements: Iterable[Statement]) -> list[Statement]:
+    """Return what was said since the memory was last taken back, in order."""
+    said: list[Statement] = []
+    for one in in_order(statements):
+        if one.act == "remove":
+            said.clear()
+        elif one.act == "say":
+            said.append(one)
+    return said
+
+
+def named_sources(said: Sequence[Statement]) -> list[dict[str, Any]]:
+    """Return the sources of statements, one for a message; of too many the first and the newest."""
+    by_message: dict[object, dict[str, Any]] = {}
+    for one in said:
+        if one.evidence or one.message:
+            by_message[one.message or one.id] = one.source()
+    sources = list(by_message.values())
+    if len(sources) <= MAX_SOURCES:
+        return sources
+    return [sources[0], *sources[1 - MAX_SOURCES :]]
+
+
+def _next_change(said: Sequence[Statement], content: Content) -> datetime | None:
+    """Return when the end of a statement next changes what these statements amount to."""
+    for end in sorted({one.until for one in said if one.until is not None}):
+        left = [one for one in said if one.until is None or one.until > end]
+        if fold(left) != content:
+            return end
+    return None

@@ -1,0 +1,28 @@
+"""Named SQL statements, read from files of a package.
+
+A file holds statements that each begin with a line ``-- name: NAME``; further comments say what
+the statement does. Placeholders are psycopg's, such as ``%(team)s``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString, cast
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+@cache
+def load_statements(package: str, file: str) -> Mapping[str, LiteralString]:
+    """Return the statements of ``sql/FILE.sql`` in `package`, by name.
+
+    The files are part of the program, so their text is a literal.
+    """
+    text = (files(package) / "sql" / f"{file}.sql").read_text("utf-8")
+    _, *parts = _NAME.split(text)
+    names = parts[::2]
+    statements = [part.strip().removesuffix(";") for part in parts[1::2]]
+    return cast(Mapping[str, LiteralString], dict(zip(names, statements, strict=True)))

@@ -1,0 +1,33 @@
+-- Vectors of rows of store that have none.
+
+-- name: missing_of_person
+SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND jsonb_typeof(value->'content') = 'object'
+    AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    AND NOT EXISTS (
+        SELECT FROM store_vectors AS made
+        WHERE made.prefix = store.prefix AND made.key = store.key
+    )
+LIMIT %(limit)s;
+
+-- name: missing
+SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store
+WHERE prefix LIKE 'chat.%%' AND jsonb_typeof(value->'content') = 'object'
+    AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    AND NOT EXISTS (
+        SELECT FROM store_vectors AS made
+        WHERE made.prefix = store.prefix AND made.key = store.key
+    )
+LIMIT %(limit)s;
+
+-- name: write
+-- Rows that were changed or deleted meanwhile are not written; changed ones are read again.
+INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
+SELECT store.prefix, store.key, %(field)s, made.embedding, store.updated_at, store.updated_at
+FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],
+    %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)
+JOIN store USING (prefix, key, updated_at)
+WHERE (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+FOR KEY SHARE OF store
+ON CONFLICT DO NOTHING
+RETURNING key;

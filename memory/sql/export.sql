@@ -1,0 +1,29 @@
+-- Everything about a person's memories, as JSON objects.
+
+-- name: memories
+-- As direct messages know them. Rows that other tools wrote may have no kind, or a text as content.
+SELECT jsonb_build_object('key', key, 'created_at', created_at, 'updated_at', updated_at,
+    'expires_at', expires_at) || value AS row
+FROM store
+WHERE prefix = %(prefix)s AND value ? 'kind' AND jsonb_typeof(value->'content') = 'object'
+ORDER BY created_at, key;
+
+-- name: statements
+SELECT to_jsonb(statement) - 'subject' - 'team_id' - 'user_id' - 'forgotten_id' - 'forgotten_at' AS row
+FROM statements AS statement
+WHERE team_id = %(team)s AND user_id = %(user)s
+ORDER BY number;
+
+-- name: proposals
+SELECT to_jsonb(proposal) - 'team_id' - 'user_id' AS row
+FROM proposals AS proposal
+WHERE team_id = %(team)s AND user_id = %(user)s
+ORDER BY at, id;
+
+-- name: forgotten
+SELECT to_jsonb(forgotten) AS row
+FROM (
+    SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources
+    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
+) AS forgotten
+ORDER BY forgotten_at, channel, ts;

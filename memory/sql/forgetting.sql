@@ -1,0 +1,143 @@
+-- Forgetting. What is forgotten is hidden by row-level security, except in a transaction that sets
+-- kioku.forgotten to 'shown', and deleted ten minutes later.
+
+-- name: choose
+-- The memories that a selection is about.
+SELECT DISTINCT key FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
+    AND (%(everything)s
+        OR key = ANY(%(keys)s)
+        OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+        OR (said_at >= %(since)s AND said_at < %(until)s));
+
+-- name: hide
+-- Forget statements: those of memories, of messages, of a time, or all. What was taken back about a
+-- thing is the same memory, and goes with it. Returns those that were hidden.
+UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
+    AND (%(everything)s
+        OR key = ANY(%(keys)s)
+        OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+        OR (said_at >= %(since)s AND said_at < %(until)s))
+RETURNING key, kind, act, content, evidence, channel, ts, batch;
+
+-- name: delete_proposals
+-- Delete the questions and refusals about what is forgotten, or from its messages.
+DELETE FROM proposals
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (%(everything)s OR id = ANY(%(proposals)s::uuid[]) OR key = ANY(%(keys)s)
+        OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+        OR (at >= %(since)s AND at < %(until)s))
+RETURNING batch;
+
+-- name: keys_in_store
+-- All memories of the person, also those that another tool wrote.
+SELECT DISTINCT key FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s;
+
+-- name: record
+-- Keep the ids of what is forgotten: its messages are never read or formed again.
+INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys)
+SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[]
+FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)
+UNION ALL
+SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '', %(keys)s::text[];
+
+-- name: show_again
+-- Undo a forgetting within ten minutes: its statements count again.
+UPDATE statements SET forgotten_id = NULL, forgotten_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s
+    AND forgotten_at > now() - make_interval(mins => %(minutes)s)
+RETURNING id, key, kind, content;
+
+-- name: change_key
+-- Let statements be about another memory: one that something was said about in the meantime.
+UPDATE statements SET key = moved.new
+FROM unnest(%(old)s::text[], %(new)s::text[]) AS moved (old, new)
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = moved.old AND id = ANY(%(ids)s);
+
+-- name: delete_record
+DELETE FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
+
+-- name: undoable
+-- The newest forgetting that can still be undone.
+SELECT forgotten_id, count(DISTINCT key) AS count,
+    max(forgotten_at) + make_interval(mins => %(minutes)s) AS until
+FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND forgotten_at > now() - make_interval(mins => %(minutes)s)
+GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
+
+-- name: due
+-- What was forgotten more than ten minutes ago: the words that named it, and its messages.
+SELECT forgotten_id, kind, act, content, evidence, channel, ts FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
+
+-- name: delete_due
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = ANY(%(ids)s);
+
+-- name: blank_quotes
+-- Take out the quotes that name what was forgotten, also of what can still come back.
+UPDATE statements SET evidence = ''
+WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+    AND says(evidence, %(needles)s)
+RETURNING key;
+
+-- name: blank_proposals
+-- Delete questions and refusals that name what was forgotten.
+DELETE FROM proposals
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (says(evidence, %(needles)s)
+        OR says(jsonb_path_query_array(content, '$.*')::text, %(needles)s));
+
+-- name: needles
+-- What is looked for in a text to find one of these subjects.
+SELECT ARRAY(SELECT DISTINCT needle(subject) FROM unnest(%(subjects)s::text[]) AS subject
+    WHERE btrim(needle(subject)) <> '') AS needles;
+
+-- name: recorded
+-- The messages of these forgettings.
+SELECT channel, ts FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
+    AND forgotten_id = ANY(%(ids)s);
+
+-- name: messages_in
+-- The messages in a conversation whose memories this person has forgotten.
+SELECT ts FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s;
+
+-- name: are_forgotten
+-- Those of these messages whose memories this person has forgotten.
+SELECT channel, ts FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]));
+
+-- name: since
+-- The ids of what was forgotten from a time on, for a database that was restored from a backup.
+SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,
+    COALESCE(key, CASE what WHEN 'erased' THEN forgotten_id::text ELSE channel END) AS id,
+    NULLIF(ts, '') AS ts
+FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true
+WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)
+ORDER BY 1, 2, 3, 4, 5;
+
+-- name: erase
+-- Delete everything of the person but the ids of forgotten messages.
+WITH vectors AS (
+    DELETE FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
+), rows AS (
+    DELETE FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
+), asked AS (
+    DELETE FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s
+), forgettings AS (
+    DELETE FROM forgotten_sources
+    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
+)
+DELETE FROM statements WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: record_erasure
+INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)
+VALUES (%(id)s, %(team)s, %(user)s, 'erased');

@@ -1,0 +1,67 @@
+-- Reads of memories: rows of LangGraph's store, of one person or, by a card, of a colleague.
+
+-- name: list
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
+ORDER BY updated_at DESC, key;
+
+-- name: find
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = %(prefix)s AND key = %(key)s AND (expires_at IS NULL OR expires_at > now());
+
+-- name: reread
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = %(prefix)s AND key = ANY(%(keys)s) AND (expires_at IS NULL OR expires_at > now());
+
+-- name: reread_in_view
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND key = ANY(%(keys)s)
+    AND (expires_at IS NULL OR expires_at > now());
+
+-- name: card
+-- What somebody shows to colleagues.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
+ORDER BY created_at, key LIMIT %(most)s;
+
+-- name: newest
+-- The newest memories of these kinds. Other tools may have written rows of another shape.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+    AND (%(kinds)s::text[] IS NULL OR value->>'kind' = ANY(%(kinds)s)
+        AND jsonb_typeof(value->'content') = 'object')
+ORDER BY updated_at DESC, key LIMIT %(limit)s;
+
+-- name: first
+-- The memories of a small set; more rows than the limit mean that the set is large.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+LIMIT %(limit)s;
+
+-- name: instructions
+-- How the person wants to be answered.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+    AND value->>'kind' = 'UserInstruction'
+ORDER BY updated_at DESC LIMIT %(limit)s;
+
+-- name: nearest
+-- The memories nearest to each of several vectors, exactly; none if the stored vectors are of another
+-- model. `rank` is 1 for the nearest.
+SELECT store.prefix, store.key, store.value, store.created_at, store.updated_at, store.expires_at,
+    nearest.distance,
+    row_number() OVER (PARTITION BY said.place ORDER BY nearest.distance, store.key) AS rank
+FROM unnest(%(vectors)s::text[]::vector[]) WITH ORDINALITY AS said (vector, place)
+CROSS JOIN LATERAL (
+    SELECT prefix, key, embedding <=> said.vector AS distance FROM store_vectors
+    WHERE prefix = ANY(%(prefixes)s)
+        AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    ORDER BY distance, key LIMIT %(limit)s
+) AS nearest
+JOIN store USING (prefix, key)
+WHERE store.expires_at IS NULL OR store.expires_at > now()
+ORDER BY rank, nearest.distance;
+
+-- name: is_comparable
+-- Whether the stored vectors are of this model.
+SELECT (model, dimensions) = (%(model)s, %(dimensions)s) AS comparable FROM kioku_embedding_space;

@@ -1,0 +1,44 @@
+-- The list of a person's memories.
+
+-- name: page
+-- A page of memories: open promises by the day they are due, then kinds, the newest first. With words,
+-- those whose content has all of them, or, where there are none, whose content and quotes have.
+WITH wanted AS (
+    SELECT array_agg(
+        CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' ' ELSE needle(word) END
+    ) AS needles
+    FROM regexp_split_to_table(btrim(plain_text(%(words)s)), ' ') AS word
+), mine AS (
+    SELECT prefix, key, value, created_at, updated_at, expires_at,
+        COALESCE(value->>'kind', 'Memory') AS kind,
+        (SELECT string_agg(one #>> '{}', ' ')
+            FROM jsonb_path_query(value, '$.content.*') AS one) AS content_text,
+        (SELECT string_agg(one #>> '{}', ' ')
+            FROM jsonb_path_query(value, '$.sources[*].evidence') AS one) AS quotes,
+        CASE WHEN value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
+            THEN COALESCE(value->'content'->>'due', 'none') END AS open_until
+    FROM store
+    WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
+), ranked AS (
+    SELECT mine.*,
+        CASE WHEN %(words)s = '' THEN 1
+            WHEN btrim(plain_text(%(words)s)) = '' THEN NULL
+            WHEN NOT EXISTS (
+                SELECT FROM unnest(wanted.needles) AS needle
+                WHERE strpos(plain_text(content_text), needle) = 0
+            ) THEN 1
+            WHEN NOT EXISTS (
+                SELECT FROM unnest(wanted.needles) AS needle
+                WHERE strpos(plain_text(concat_ws(' ', content_text, quotes)), needle) = 0
+            ) THEN 2
+        END AS rank
+    FROM mine CROSS JOIN wanted
+), found AS MATERIALIZED (
+    SELECT *, count(*) OVER () AS total, max(updated_at) OVER (PARTITION BY kind) AS newest
+    FROM ranked WHERE rank = (SELECT min(rank) FROM ranked)
+)
+SELECT prefix, key, value, created_at, updated_at, expires_at, total FROM found
+ORDER BY open_until, newest DESC, kind, updated_at DESC, key
+LIMIT %(size)s
+OFFSET %(size)s * GREATEST(LEAST(%(page)s - 1,
+    ((SELECT total FROM found LIMIT 1) - 1) / %(size)s), 0);

@@ -1,0 +1,56 @@
+-- What does not count: questions that wait for the person, and what was refused, with the reason.
+
+-- name: insert
+-- New proposals, from a JSON array.
+INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, content, evidence, channel, ts,
+    zone, until, batch, reason, expires_at)
+SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act,
+    NULLIF(new.content, 'null'::jsonb), new.evidence, new.channel, new.ts, new.zone, new.until,
+    new.batch, new.reason, now() + make_interval(days => new.days)
+FROM jsonb_to_recordset(%(proposals)s) AS new (id uuid, key text, audience text, kind text, act text,
+    content jsonb, evidence text, channel text, ts text, zone text, until timestamptz, batch uuid,
+    reason text, days int);
+
+-- name: delete_replaced
+-- One question about a memory is open at a time, and a sentence has one reason why it was not
+-- remembered: delete what new proposals replace.
+DELETE FROM proposals USING jsonb_to_recordset(%(proposals)s) AS new (key text, evidence text,
+    reason text)
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (proposals.reason IS NULL) = (new.reason IS NULL)
+    AND (proposals.key = new.key OR proposals.evidence = new.evidence AND new.evidence <> '');
+
+-- name: open
+-- The open questions, the oldest first, with what the memory amounts to now.
+SELECT proposals.id, proposals.key, proposals.audience, proposals.kind, proposals.act,
+    proposals.content, proposals.evidence, proposals.channel, proposals.ts, proposals.zone,
+    proposals.until, proposals.batch, proposals.at, store.value AS now
+FROM proposals
+LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = proposals.key
+WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason IS NULL
+    AND proposals.expires_at > now()
+    AND (%(batch)s::uuid IS NULL OR proposals.batch = %(batch)s)
+    AND (%(id)s::uuid IS NULL OR proposals.id = %(id)s)
+ORDER BY proposals.at, proposals.id;
+
+-- name: refused
+-- What was not remembered, the newest first.
+SELECT id, kind, audience, evidence, channel, ts, reason, at FROM proposals
+WHERE team_id = %(team)s AND user_id = %(user)s AND reason IS NOT NULL AND expires_at > now()
+ORDER BY at DESC, id LIMIT %(limit)s;
+
+-- name: delete
+DELETE FROM proposals
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s;
+
+-- name: delete_ended
+DELETE FROM proposals
+WHERE team_id = %(team)s AND user_id = %(user)s AND expires_at < now();
+
+-- name: delete_of_message
+DELETE FROM proposals
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
+
+-- name: change_audience
+UPDATE proposals SET audience = %(new)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(old)s;

@@ -1,0 +1,132 @@
+-- The log of statements. Row-level security limits each of these to the person of the transaction,
+-- and hides what was forgotten unless kioku.forgotten is 'shown'.
+
+-- name: see_forgotten
+-- Let this transaction see what is forgotten, or, with '', no more. Its statements are about all rows of
+-- a person, of whose number PostgreSQL may know nothing yet.
+SELECT set_config('kioku.forgotten', %(shown)s, true), set_config('enable_nestloop', 'off', true),
+    set_config('work_mem', '32MB', true);
+
+-- name: read_by_keys
+-- The statements of these memories, in the order in which they were stored.
+SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
+    until, batch, withdrawn_at
+FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
+ORDER BY number;
+
+-- name: memories_of_subjects
+-- The memories about each of these subjects that something was ever said about, the newest first, with
+-- what they amount to now; NULL: they were taken back.
+SELECT said.kind, said.subject, said.key, store.value->'content' AS content
+FROM (
+    SELECT kind, subject, key, max(number) AS newest FROM statements
+    JOIN unnest(%(kinds)s::text[], %(subjects)s::text[]) AS wanted (kind, subject)
+        USING (kind, subject)
+    WHERE team_id = %(team)s AND user_id = %(user)s
+    GROUP BY kind, subject, key
+) AS said
+LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = said.key
+ORDER BY said.newest DESC;
+
+-- name: insert
+-- New statements, from a JSON array. What a message has said before in the same words is not stored
+-- twice: a formation may run again.
+INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
+    evidence, channel, ts, said_at, zone, until, batch)
+SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
+    NULLIF(new.content, 'null'::jsonb), new.subject, new.evidence, new.channel, new.ts,
+    new.said_at, new.zone, new.until, new.batch
+FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audience text, kind text,
+    act text, actor text, content jsonb, subject text, evidence text, channel text, ts text,
+    said_at timestamptz, zone text, until timestamptz, batch uuid))
+    WITH ORDINALITY AS new (id, key, audience, kind, act, actor, content, subject, evidence, channel,
+    ts, said_at, zone, until, batch, place)
+WHERE NOT EXISTS (
+    SELECT FROM statements AS known
+    WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
+        AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts
+        AND known.audience = new.audience AND known.evidence = new.evidence
+        AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
+        AND known.withdrawn_at IS NULL
+)
+ORDER BY new.place
+RETURNING id;
+
+-- name: withdraw
+-- Let these statements count no more.
+UPDATE statements SET withdrawn_at = now()
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
+    AND withdrawn_at IS NULL
+RETURNING id, key;
+
+-- name: reinstate
+-- Let these statements count again.
+UPDATE statements SET withdrawn_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
+    AND withdrawn_at IS NOT NULL
+RETURNING id, key;
+
+-- name: read_of_message
+-- What a message says.
+SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
+    until, batch, withdrawn_at
+FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
+
+-- name: delete
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s);
+
+-- name: messages_among
+-- Those of these messages that something was remembered or asked from.
+SELECT channel, ts FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)
+WHERE EXISTS (
+    SELECT FROM statements
+    WHERE team_id = %(team)s AND user_id = %(user)s AND statements.channel = said.channel
+        AND statements.ts = said.ts
+) OR EXISTS (
+    SELECT FROM proposals
+    WHERE team_id = %(team)s AND user_id = %(user)s AND proposals.channel = said.channel
+        AND proposals.ts = said.ts
+);
+
+-- name: read_changes
+-- The newest changes: what one notice says about one memory. All, of a memory, of a notice, or of
+-- named statements.
+SELECT batch, key, max(number) AS newest FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (%(key)s::text IS NULL OR key = %(key)s)
+    AND (%(batch)s::uuid IS NULL OR batch = %(batch)s)
+    AND (%(ids)s::uuid[] IS NULL OR (batch, key) IN (
+        SELECT named.batch, named.key FROM statements AS named
+        WHERE named.team_id = %(team)s AND named.user_id = %(user)s AND named.id = ANY(%(ids)s)
+    ))
+GROUP BY batch, key
+ORDER BY newest DESC
+LIMIT %(limit)s;
+
+-- name: change_audience
+-- Give what was said in one conversation the id that Slack has given it since.
+UPDATE statements SET audience = %(new)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(old)s
+RETURNING key;
+
+-- name: delete_ended
+-- Delete statements that are over.
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND until <= now()
+RETURNING key;
+
+-- name: delete_old
+-- Delete memories about which nothing was said for so many days, and what was withdrawn before then.
+WITH last_said AS (
+    SELECT key, max(said_at) FILTER (WHERE withdrawn_at IS NULL) AS at FROM statements
+    WHERE team_id = %(team)s AND user_id = %(user)s
+    GROUP BY key
+)
+DELETE FROM statements USING last_said
+WHERE team_id = %(team)s AND user_id = %(user)s AND statements.key = last_said.key
+    AND (last_said.at < now() - make_interval(days => %(days)s)
+        OR statements.withdrawn_at < now() - make_interval(days => %(days)s))
+RETURNING statements.key;

@@ -1,0 +1,49 @@
+-- LangGraph's tables store and store_vectors: the projection of the statements.
+
+-- name: read_by_keys
+-- The rows of these memories, in all audiences.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s);
+
+-- name: delete
+-- Delete rows; a trigger deletes their vectors.
+DELETE FROM store USING unnest(%(prefixes)s::text[], %(keys)s::text[]) AS gone (prefix, key)
+WHERE store.prefix = gone.prefix AND store.key = gone.key;
+
+-- name: delete_by_keys
+DELETE FROM store
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s);
+
+-- name: delete_stale_vectors
+-- Delete the vectors of rows whose content is about to change.
+DELETE FROM store_vectors USING jsonb_to_recordset(%(rows)s) AS new (prefix text, key text,
+    value jsonb), store
+WHERE store.prefix = new.prefix AND store.key = new.key
+    AND store_vectors.prefix = new.prefix AND store_vectors.key = new.key
+    AND store.value->'content' <> new.value->'content';
+
+-- name: put
+-- Write rows, from a JSON array.
+INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)
+SELECT prefix, key, value, created_at, clock_timestamp() + place * interval '1 microsecond', expires_at
+FROM ROWS FROM (jsonb_to_recordset(%(rows)s) AS (prefix text, key text, value jsonb,
+    created_at timestamptz, expires_at timestamptz))
+    WITH ORDINALITY AS new (prefix, key, value, created_at, expires_at, place)
+ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, created_at = EXCLUDED.created_at,
+    updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at, ttl_minutes = NULL;
+
+-- name: copy_vectors
+-- Give rows without a vector that of a row of the same memory with the same content.
+INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
+SELECT DISTINCT ON (bare.prefix, bare.key) bare.prefix, bare.key, made.field_name, made.embedding,
+    bare.updated_at, bare.updated_at
+FROM store AS bare
+JOIN store AS other ON other.key = bare.key AND other.value->'content' = bare.value->'content'
+    AND other.prefix ~>=~ %(low)s AND other.prefix ~<~ %(high)s
+JOIN store_vectors AS made ON made.prefix = other.prefix AND made.key = other.key
+WHERE bare.prefix ~>=~ %(low)s AND bare.prefix ~<~ %(high)s AND bare.key = ANY(%(keys)s)
+ON CONFLICT DO NOTHING;
+
+-- name: remaining
+-- How many more memories a person may have; every memory has a row for direct messages.
+SELECT %(most)s - count(*) AS remaining FROM store WHERE prefix = %(prefix)s;

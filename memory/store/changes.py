@@ -1,0 +1,199 @@
+"""Changes: what each notice's statements made of a memory, and their Undo."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.embeddings.embedder import Embedder
+from memory.model.namespace import COLLEAGUES, DM, Person
+from memory.model.statement import Actor, MessageKey, Statement, fold
+from memory.postgres.database import Pool, person_transaction
+from memory.postgres.statements import load_statements
+from memory.store.memories import Keyed
+from memory.store.statements import read_statements, reinstate, withdraw, writing
+
+_SQL = load_statements("memory", "statements")
+
+Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Keyed):
+    """What the statements of one notice made of one memory.
+
+    `before` and `after` are its values, in LangMem's shape, without and with these statements; None
+    where it was or is no memory. `statements` are their ids, `id` is that of the first. `message` is
+    the one that they come from. `expires_at` is when they end, `undone_at` when they were withdrawn.
+    The namespace has the audience in which they were said, or to which the memory was moved.
+    """
+
+    id: UUID
+    statements: Sequence[UUID]
+    kind: str
+    action: Action
+    actor: Actor
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    at: datetime
+    batch: UUID
+    message: MessageKey | None = None
+    evidence: str = ""
+    expires_at: datetime | None = None
+    undone_at: datetime | None = None
+
+
+async def list_changes(
+    pool: Pool,
+    person: Person,
+    *,
+    key: str | None = None,
+    batch: UUID | None = None,
+    ids: Collection[UUID] | None = None,
+    limit: int = 20,
+) -> list[Change]:
+    """Return a person's changes, newest first: all, those of a memory, of a notice, or named ones.
+
+    `ids` are those of statements. `limit` does not apply to a notice or `ids`.
+    """
+    async with person_transaction(pool, person) as connection:
+        return await read_changes(
+            connection,
+            person,
+            key=key,
+            batch=batch,
+            ids=ids,
+            limit=limit if ids is None and batch is None else None,
+        )
+
+
+async def read_changes(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    key: str | None = None,
+    batch: UUID | None = None,
+    ids: Collection[UUID] | None = None,
+    limit: int | None = None,
+) -> list[Change]:
+    """Do as `list_changes` does, within a transaction of the person."""
+    values = {
+        **person.ids,
+        "key": key,
+        "batch": batch,
+        "ids": None if ids is None else list(ids),
+        "limit": limit,
+    }
+    found = await (await connection.execute(_SQL["read_changes"], values)).fetchall()
+    by_key = await read_statements(connection, person, {row["key"] for row in found})
+    return [change_of(person, by_key[row["key"]], row["batch"]) for row in found]
+
+
+def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:
+    """Return what the statements of `batch` made of a memory, given all of its statements.
+
+    Those that were withdrawn count as if they had not been; other withdrawn ones do not count.
+    """
+    own = [one for one in statements if one.batch == batch]
+    first, last = own[0], own[-1]
+    counted = [one for one in statements if one.batch == batch or one.withdrawn_at is None]
+    earlier = [one for one in counted if one.batch != batch and one.number < first.number]
+    then = [replace(one, withdrawn_at=None) for one in [*earlier, *own]]
+    before, after = _value(earlier), _value(then)
+    undone = None if any(one.withdrawn_at is None for one in own) else last.withdrawn_at
+    return Change(
+        id=first.id,
+        statements=[one.id for one in own],
+        namespace=person.namespace(_audience(own)),
+        key=first.key,
+        kind=first.kind,
+        action=_action(own, before, after),
+        actor=last.actor,
+        before=before,
+        after=after,
+        at=last.said_at,
+        batch=batch,
+        message=last.message,
+        evidence=last.evidence,
+        expires_at=last.until,
+        undone_at=undone,
+    )
+
+
+def _value(statements: Iterable[Statement]) -> dict[str, Any] | None:
+    """Return what statements amounted to when they were made, in LangMem's shape."""
+    own = [one for one in statements if one.audience != COLLEAGUES and one.act != "move"]
+    content = fold(own)
+    if content is None:
+        return None
+    return {"kind": own[0].kind, "content": content}
+
+
+def _audience(own: Sequence[Statement]) -> str:
+    """Return the widest audience of a change: an edit may be heard by several."""
+    heard = [one.audience for one in own if one.act != "remove"]
+    others = [audience for audience in heard if audience != DM]
+    return others[-1] if others else own[0].audience
+
+
+def _action(
+    own: Sequence[Statement], before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> Action:
+    if own[-1].act == "move" or own[-1].audience == COLLEAGUES:
+        return "moved"
+    if after is None:
+        return "removed"
+    if before is None:
+        return "remembered"
+    return "confirmed" if before == after else "updated"
+
+
+async def undo_changes(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    *,
+    ids: Collection[UUID] = (),
+    batch: UUID | None = None,
+) -> list[Change]:
+    """Withdraw changes, named by ids of their statements, or all of a notice; return them.
+
+    At any time and in any order: what others have said of the memories stays. What was withdrawn
+    already is left out. `redo_changes` takes it back.
+    """
+    async with writing(pool, embedder, person) as connection:
+        changes = await read_changes(
+            connection, person, batch=batch, ids=None if batch else list(ids)
+        )
+        undone = [one for one in changes if one.undone_at is None]
+        statements = [identity for one in undone for identity in one.statements]
+        await withdraw(connection, person, statements)
+        now = datetime.now(UTC)
+        return [replace(one, undone_at=now) for one in undone]
+
+
+async def redo_changes(
+    pool: Pool, embedder: Embedder, person: Person, ids: Collection[UUID]
+) -> list[Change]:
+    """Let withdrawn changes, named by ids of their statements, count again; return them."""
+    async with writing(pool, embedder, person) as connection:
+        changes = await read_changes(connection, person, ids=list(ids))
+        undone = [one for one in changes if one.undone_at is not None]
+        statements = [identity for one in undone for identity in one.statements]
+        await reinstate(connection, person, statements)
+        return [replace(one, undone_at=None) for one in undone]
+
+
+async def changes_of(
+    connection: AsyncConnection[DictRow], person: Person, batch: UUID, keys: Collection[str]
+) -> list[Change]:
+    """Return what a notice's statements made of these memories, in the transaction that wrote them."""
+    by_key = await read_statements(connection, person, keys)
+    said = {key: rows for key, rows in by_key.items() if any(one.batch == batch for one in rows)}
+    return [change_of(person, rows, batch) for rows in said.values()]

@@ -1,0 +1,263 @@
+"""Proposals: what does not count. Questions that wait for the person, and what was refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import Embedder
+from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
+from memory.model.namespace import DM, Person
+from memory.model.schemas import thing
+from memory.model.statement import MessageKey, Statement
+from memory.postgres.database import Pool, person_statement
+from memory.postgres.statements import load_statements
+from memory.store.changes import Change, changes_of
+from memory.store.edits import Origin, statement_of
+from memory.store.memories import Keyed
+from memory.store.projection import remaining_capacity
+from memory.store.statements import add_statements, keys_of_subjects, writing
+
+_SQL = load_statements("memory", "proposals")
+
+OPEN_DAYS = 14
+REFUSED_DAYS = 1
+
+Asks: TypeAlias = Literal["replace", "remove", "store"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Keyed):
+    """A question to the person, open for `OPEN_DAYS`: should this count?
+
+    ``replace``: replace `before` with `after`? ``remove``: remove it? ``store``: remember `after`?
+    Both are values in LangMem's shape; `before` is what the memory amounts to now, None without
+    one, and `said_on` the day on which that was said last. The namespace says where the answer would be used. `message` is the one that it was asked
+    because of, `batch` is that of its notice.
+    """
+
+    id: UUID
+    asks: Asks
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    said: Statement
+    said_on: str
+    at: datetime
+    batch: UUID
+
+    @property
+    def message(self) -> MessageKey | None:
+        """The message that it was asked because of."""
+        return self.said.message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRemembered:
+    """A sentence that was not remembered, and why; `reason` is a `memory.Reason`."""
+
+    id: UUID
+    kind: str
+    sentence: str
+    reason: str
+    message: MessageKey | None
+    at: datetime
+
+
+async def ask(
+    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
+) -> None:
+    """Ask whether these should count. One question about a memory is open at a time."""
+    await _insert(connection, person, [_row(one, days=OPEN_DAYS) for one in statements])
+
+
+async def note_refusals(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    refused: Iterable[tuple[Statement, str]],
+) -> None:
+    """Keep for a day what was refused, with the reason, for the person to see."""
+    rows = [_row(one, days=REFUSED_DAYS, reason=reason) for one, reason in refused]
+    await _insert(connection, person, rows)
+
+
+async def _insert(
+    connection: AsyncConnection[DictRow], person: Person, rows: Sequence[dict[str, Any]]
+) -> None:
+    if not rows:
+        return
+    values = {**person.ids, "proposals": Jsonb(list(rows), dumps=_dumps)}
+    await connection.execute(_SQL["delete_replaced"], values)
+    await connection.execute(_SQL["insert"], values)
+
+
+async def open_questions(
+    pool: Pool, person: Person, *, batch: UUID | None = None
+) -> list[Question]:
+    """Return the open questions, oldest first; not whether to remove what is gone."""
+    rows = await person_statement(pool, person, _SQL["open"], _values(person, batch=batch))
+    return _questions(person, rows)
+
+
+async def read_questions(
+    connection: AsyncConnection[DictRow], person: Person, *, batch: UUID
+) -> list[Question]:
+    """Return the open questions of a notice, within a transaction of the person."""
+    found = await connection.execute(_SQL["open"], _values(person, batch=batch))
+    return _questions(person, await found.fetchall())
+
+
+async def not_remembered(pool: Pool, person: Person, *, limit: int = 20) -> list[NotRemembered]:
+    """Return what was not remembered within the last day, newest first."""
+    rows = await person_statement(pool, person, _SQL["refused"], {**person.ids, "limit": limit})
+    return [
+        NotRemembered(
+            id=row["id"],
+            kind=row["kind"],
+            sentence=row["evidence"],
+            reason=row["reason"],
+            message=(row["channel"], row["ts"]) if row["channel"] and row["ts"] else None,
+            at=row["at"],
+        )
+        for row in rows
+    ]
+
+
+async def answer_question(
+    pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: str
+) -> list[Change]:
+    """Apply the answer ``yes``, ``no`` or ``both`` and delete the question; return the changes.
+
+    ``yes`` stores a statement, said at the click. ``both`` keeps what the memory says and stores the
+    statement as a memory of its own, where it is about something else; otherwise it means ``yes``.
+    The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or expired),
+    `ChangedSince` (what was to be removed is gone) and `MemoryFull`.
+    """
+    if answer not in ("yes", "no", "both"):
+        raise ValueError("A question has no such answer.")
+    async with writing(pool, embedder, person) as connection:
+        found = await connection.execute(_SQL["open"], _values(person, id=question_id))
+        rows = await found.fetchall()
+        await connection.execute(_SQL["delete"], {**person.ids, "id": question_id})
+        if not rows:
+            raise ChangeGone("The question was answered already or has expired.")
+        if answer == "no":
+            return []
+        question = _question(person, rows[0])
+        if question.asks == "remove" and question.before is None:
+            raise ChangedSince("The memory has gone since the question was asked.")
+        said = question.said
+        if answer == "both" and question.asks == "replace":
+            said = await _beside(connection, person, said)
+        if question.before is None and await remaining_capacity(connection, person) < 1:
+            raise MemoryFull("The person has as many memories as are kept.")
+        await add_statements(connection, person, [said])
+        return await changes_of(connection, person, question.batch, [said.key])
+
+
+async def _beside(
+    connection: AsyncConnection[DictRow], person: Person, said: Statement
+) -> Statement:
+    """Return a statement as one about another memory than it was about, where it can be."""
+    content = said.content or {}
+    keys = await keys_of_subjects(connection, person, [(said.kind, content)])
+    other = keys.get((said.kind, thing(said.kind, content)), str(uuid4()))
+    return replace(said, key=other)
+
+
+async def delete_ended_proposals(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Delete questions and refusals that are over."""
+    await connection.execute(_SQL["delete_ended"], person.ids)
+
+
+async def delete_proposals_of_message(
+    connection: AsyncConnection[DictRow], person: Person, message: MessageKey
+) -> None:
+    """Delete questions and refusals that quote a message."""
+    channel, ts = message
+    values = {**person.ids, "channel": channel, "ts": ts}
+    await connection.execute(_SQL["delete_of_message"], values)
+
+
+def _values(
+    person: Person,
+    *,
+    batch: UUID | None = None,
+    id: UUID | None = None,  # noqa: A002 - the parameter's name in the statement
+) -> dict[str, Any]:
+    prefix = person.namespace(DM).prefix
+    return {**person.ids, "prefix": prefix, "batch": batch, "id": id}
+
+
+def _questions(person: Person, rows: Iterable[DictRow]) -> list[Question]:
+    questions = [_question(person, row) for row in rows]
+    return [one for one in questions if one.asks != "remove" or one.before is not None]
+
+
+def _question(person: Person, row: DictRow) -> Question:
+    now = row["now"]
+    before = None if now is None else {"kind": now["kind"], "content": now["content"]}
+    said = statement_of(
+        row["key"],
+        row["kind"],
+        row["audience"],
+        row["content"],
+        Origin(
+            actor="question",
+            evidence=row["evidence"],
+            channel=row["channel"],
+            ts=row["ts"],
+            zone=row["zone"],
+        ),
+        batch=row["batch"],
+        act=row["act"],
+        until=row["until"],
+    )
+    said = replace(said, said_at=datetime.now(UTC))
+    after = None
+    if said.act == "say":
+        content = before["content"] if before else {}
+        after = {"kind": said.kind, "content": {**content, **(said.content or {})}}
+    asks: Asks = "remove" if said.act == "remove" else "replace" if before else "store"
+    return Question(
+        id=row["id"],
+        namespace=person.namespace(row["audience"]),
+        key=row["key"],
+        asks=asks,
+        before=before,
+        after=after,
+        said=said,
+        said_on=now["said_on"] if now else row["at"].date().isoformat(),
+        at=row["at"],
+        batch=row["batch"],
+    )
+
+
+def _row(one: Statement, *, days: int, reason: str | None = None) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "key": one.key,
+        "audience": one.audience,
+        "kind": one.kind,
+        "act": one.act,
+        "content": one.content,
+        "evidence": one.evidence,
+        "channel": one.channel,
+        "ts": one.ts,
+        "zone": one.zone,
+        "until": one.until,
+        "batch": one.batch,
+        "reason": reason,
+        "days": days,
+    }
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, default=str)

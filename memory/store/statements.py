@@ -1,0 +1,243 @@
+"""The log of statements: what was said about a person's memories. Nothing else writes it.
+
+Each function here changes the log and then lets `memory.store.projection.refresh` make the rows of
+`store` what the log amounts to. All of it happens under the person's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from memory.embeddings.embedder import Embedder
+from memory.model.errors import EmbeddingsUnavailable
+from memory.model.namespace import DM, Person
+from memory.model.schemas import thing
+from memory.model.statement import MessageKey, Statement
+from memory.postgres.database import Pool, person_transaction
+from memory.postgres.statements import load_statements
+from memory.store.projection import refresh
+from memory.store.reembedding import embed_missing
+
+_log = logging.getLogger(__name__)
+
+_SQL = load_statements("memory", "statements")
+_EMBED_SECONDS = 5.0  # somebody may wait
+
+
+@asynccontextmanager
+async def writing(
+    pool: Pool, embedder: Embedder, person: Person
+) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """Open a transaction of the person, under their lock, in which statements are written.
+
+    After it the memories that have no vector are embedded, without a connection; where the
+    embedding model does not answer soon, after the next one. A set that recall returns whole needs
+    no vectors.
+    """
+    async with person_transaction(pool, person, locked=True) as connection:
+        yield connection
+    try:
+        async with asyncio.timeout(_EMBED_SECONDS):
+            await embed_missing(pool, embedder, person)
+    except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
+        _log.warning("memories were not embedded: %s", type(error).__name__)
+
+
+async def see_forgotten(connection: AsyncConnection[DictRow], *, shown: bool) -> None:
+    """Let the transaction see forgotten statements, or not."""
+    await connection.execute(_SQL["see_forgotten"], {"shown": "shown" if shown else ""})
+
+
+@asynccontextmanager
+async def seeing_forgotten(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+    """Let the statements in this block see what is forgotten."""
+    await see_forgotten(connection, shown=True)
+    yield
+    await see_forgotten(connection, shown=False)
+
+
+async def read_statements(
+    connection: AsyncConnection[DictRow], person: Person, keys: Iterable[str]
+) -> dict[str, list[Statement]]:
+    """Return all statements about these memories, by key, in the order in which they were stored."""
+    by_key: dict[str, list[Statement]] = {key: [] for key in keys}
+    found = await connection.execute(_SQL["read_by_keys"], {**person.ids, "keys": list(by_key)})
+    for row in await found.fetchall():
+        by_key[row["key"]].append(Statement(**row))
+    return by_key
+
+
+async def keys_of_subjects(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    contents: Iterable[tuple[str, Mapping[str, Any]]],
+) -> dict[tuple[str, str], str]:
+    """Return the key of the memory about each thing that was ever spoken of, whoever heard it.
+
+    `contents` are kinds with contents; the result is by kind and `memory.model.schemas.thing`. What
+    is said about a thing again, also after it was taken back, is said about the same memory; not
+    where that memory is about something else by now.
+    """
+    keys: dict[tuple[str, str], str] = {}
+    for row in await memories_of_subjects(connection, person, contents):
+        kind, subject, content = row["kind"], row["subject"], row["content"]
+        if content is None or thing(kind, content) == subject:
+            keys.setdefault((kind, subject), row["key"])
+    return keys
+
+
+async def memories_of_subjects(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    contents: Iterable[tuple[str, Mapping[str, Any]]],
+) -> list[DictRow]:
+    """Return kind, subject, key and present content of memories about these things, newest first.
+
+    A content is None where the memory was taken back.
+    """
+    wanted = {(kind, thing(kind, content)) for kind, content in contents}
+    values = {
+        **person.ids,
+        "prefix": person.namespace(DM).prefix,
+        "kinds": [kind for kind, _ in wanted],
+        "subjects": [subject for _, subject in wanted],
+    }
+    found = await connection.execute(_SQL["memories_of_subjects"], values)
+    return await found.fetchall()
+
+
+async def add_statements(
+    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
+) -> None:
+    """Store statements and refresh their memories. The same words of the same message count once."""
+    if not statements:
+        return
+    rows = [_row(one) for one in statements]
+    values = {**person.ids, "statements": Jsonb(rows, dumps=_dumps)}
+    await connection.execute(_SQL["insert"], values)
+    await refresh_keys(connection, person, {one.key for one in statements})
+
+
+async def withdraw(
+    connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
+) -> list[str]:
+    """Let statements count no more; return the keys of their memories."""
+    found = await connection.execute(_SQL["withdraw"], {**person.ids, "ids": list(ids)})
+    return await _refreshed(connection, person, await found.fetchall())
+
+
+async def reinstate(
+    connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
+) -> list[str]:
+    """Let withdrawn statements count again; return the keys of their memories."""
+    found = await connection.execute(_SQL["reinstate"], {**person.ids, "ids": list(ids)})
+    return await _refreshed(connection, person, await found.fetchall())
+
+
+async def delete_statements(
+    connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
+) -> None:
+    """Delete statements for good; the caller refreshes their memories."""
+    await connection.execute(_SQL["delete"], {**person.ids, "ids": list(ids)})
+
+
+async def statements_of_message(
+    connection: AsyncConnection[DictRow], person: Person, message: MessageKey
+) -> list[Statement]:
+    """Return what a message says."""
+    channel, ts = message
+    values = {**person.ids, "channel": channel, "ts": ts}
+    found = await connection.execute(_SQL["read_of_message"], values)
+    return [Statement(**row) for row in await found.fetchall()]
+
+
+async def messages_among(
+    connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
+) -> list[MessageKey]:
+    """Return those of `messages` that something was remembered or asked from, forgotten or not."""
+    values = {**person.ids, **message_columns(messages)}
+    async with seeing_forgotten(connection):
+        found = await connection.execute(_SQL["messages_among"], values)
+        return [(row["channel"], row["ts"]) for row in await found.fetchall()]
+
+
+async def change_audience(
+    connection: AsyncConnection[DictRow], person: Person, old: str, new: str
+) -> None:
+    """Give what was said in a conversation the id that Slack has given it since."""
+    values = {**person.ids, "old": old, "new": new}
+    found = await connection.execute(_SQL["change_audience"], values)
+    await _refreshed(connection, person, await found.fetchall())
+
+
+async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Delete the statements that are over; return the keys of their memories."""
+    found = await connection.execute(_SQL["delete_ended"], person.ids)
+    return await _refreshed(connection, person, await found.fetchall())
+
+
+async def delete_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> list[str]:
+    """Delete memories about which nothing was said for `days`; return the keys."""
+    found = await connection.execute(_SQL["delete_old"], {**person.ids, "days": days})
+    return await _refreshed(connection, person, await found.fetchall())
+
+
+async def refresh_keys(
+    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+) -> None:
+    """Make the rows of these memories what their statements amount to now."""
+    if not keys:
+        return
+    by_key = await read_statements(connection, person, keys)
+    statements = [one for said in by_key.values() for one in said]
+    await refresh(connection, person, keys, statements)
+
+
+def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
+    """Return messages as two parameters of the same length, `channels` and `times`."""
+    return {
+        "channels": [channel for channel, _ in messages],
+        "times": [ts for _, ts in messages],
+    }
+
+
+async def _refreshed(
+    connection: AsyncConnection[DictRow], person: Person, rows: Iterable[DictRow]
+) -> list[str]:
+    keys = list(dict.fromkeys(row["key"] for row in rows))
+    await refresh_keys(connection, person, keys)
+    return keys
+
+
+def _row(one: Statement) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "key": one.key,
+        "audience": one.audience,
+        "kind": one.kind,
+        "act": one.act,
+        "actor": one.actor,
+        "content": one.content,
+        "subject": thing(one.kind, one.content or {}),
+        "evidence": one.evidence,
+        "channel": one.channel,
+        "ts": one.ts,
+        "said_at": one.said_at,
+        "zone": one.zone,
+        "until": one.until,
+        "batch": one.batch,
+    }
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, default=str)
