@@ -20,6 +20,7 @@ from memory import (
     Memory,
     MemoryView,
     Namespace,
+    Origin,
     Pool,
     add_memories,
 )
@@ -66,12 +67,12 @@ async def add_memory(
     namespace: Namespace,
     kind: str,
     content: Mapping[str, Any],
-    source: Mapping[str, Any],
+    origin: Origin,
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Change:
     """Store one memory."""
-    given = [(content, source)]
+    given = [(content, origin)]
     [change] = await add_memories(pool, embedder, namespace, kind, given, schemas=schemas)
     return change
 
@@ -114,7 +115,9 @@ class ApprovedStore(CollectingStore):
         former, own, known = self._former, self._view.own, self._known
         schemas = {schema.__name__: schema for schema in former.schemas}
         proposals, refused = read_writes(self.writes, known, self._said, own=own, schemas=schemas)
-        paired = await pair(former.pool, own, proposals, known.values())
+        paired = await pair(former.pool, self._view, proposals, known)
         judged = [replace(one, verdict=APPROVED) for one in paired]
         pool, embedder = former.pool, former.embedder
-        return await commit(pool, embedder, own, judged, refused=refused, in_commit=in_commit)
+        return await commit(
+            pool, embedder, self._view, judged, refused=refused, in_commit=in_commit
+        )

@@ -253,8 +253,8 @@ async def _newer_memories(
     contents = [(row["kind"], row["content"]) for row in restored]
     newer = {
         (one["kind"], one["subject"]): one["key"]
-        for one in await memories_of_subjects(connection, person, contents)
-        if one["content"] is not None and one["key"] not in keys
+        for one in reversed(await memories_of_subjects(connection, person, contents))
+        if one["key"] not in keys
     }
     joined: dict[str, str] = {}
     for row in restored:

@@ -10,7 +10,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.memories.home import PUBLISH, publish_home
 from bot.slack.messages import Message
-from memory import DM, Memory, Person, add_memories
+from memory import DM, Memory, Origin, Person, add_memories
 from tests import person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -52,7 +52,7 @@ class SlackPerson:
                 self.app.embedder,
                 self.person.namespace(DM),
                 "UserFoodPreference",
-                [({"food_name": food, "preference": 80}, {"kind": "modal", "evidence": food})],
+                [({"food_name": food, "preference": 80}, Origin(actor="modal", evidence=food))],
             )
 
     async def foods(self) -> list[str]:

@@ -1,10 +1,10 @@
-"""Any sequence of what people do with memories leaves what a model in a hundred lines says."""
+"""Any sequence of what people do with memories leaves what a model of what they said leaves."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -26,6 +26,8 @@ from memory import (
     Embedder,
     FormationResult,
     Former,
+    Memory,
+    Origin,
     Person,
     PersonMessage,
     Pool,
@@ -34,22 +36,21 @@ from memory import (
     answer_question,
     create_pool,
     edit_memory,
+    follow_message,
     forget,
-    list_changes,
     list_memories,
     memory_view,
     move_memory,
+    open_questions,
     recall_memories,
+    redo_changes,
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import source_changed
 from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.proposal import Proposal, Verdict
 from memory.store import expire_due
-from memory.store.edits import MAX_SOURCES
-from memory.store.memories import Memory
 from tests.databases import SPACE, login_of
 from tests.integration.scripted_model import scripted_model
 from tests.memories import no_model
@@ -58,112 +59,96 @@ KIND = "UserFoodPreference"
 CHANNELS = {DM: "D1", PUBLIC: "C1", "G1": "G1"}
 PEOPLE = (Person("T1", "U1"), Person("T1", "U12"))
 FIELDS = ("food_name", "cuisine", "preference", "description")
-START = 1_700_000_000
-NUMBERS = count(START)
-PERSONS, AUDIENCES = st.sampled_from(PEOPLE), st.sampled_from([*CHANNELS])
-PLACES, LEVELS = st.integers(0, 30), st.integers(1, 99)
+NUMBERS = count(1)
+FOODS = ("ramen", "udon", "soba", "natto")
+PERSONS = st.sampled_from(PEOPLE)
+AUDIENCES = st.sampled_from([*CHANNELS])
+WORDS = st.sampled_from(FOODS)
+PLACES = st.integers(0, 30)
+LEVELS = st.integers(1, 99)
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """A memory: what each message (or form, without a ts) said of it, one after the other."""
+@dataclass(eq=False)
+class Said:
+    """One thing that was said about a food; without `fields` it was taken back, or moved."""
 
     audience: str
-    word: str
-    said: tuple[tuple[str, dict[str, Any]], ...]
+    fields: dict[str, Any] | None
+    message: str = ""  # the ts; "" for a form
+    typed: bool = True
+    moves: bool = False
     ends: bool = False
-    confirmed: str = ""  # the message that said it last, deleted or not
-
-    @property
-    def content(self) -> dict[str, Any]:
-        content: dict[str, Any] = {**dict.fromkeys(FIELDS), "food_name": self.word}
-        for _, fields in self.said:
-            content |= fields
-        return content
-
-    @property
-    def messages(self) -> set[str]:
-        return {ts for ts, _ in self.said if ts}
-
-    def with_(self, ts: str, **fields: Any) -> State:
-        new = {name: value for name, value in fields.items() if value != self.content[name]}
-        return replace(self, said=(*self.said, (ts, new)), confirmed=ts or self.confirmed)
-
-    def without(self, ts: str) -> State | None:
-        left = tuple(one for one in self.said if one[0] != ts)
-        # The first message says the end, and it goes with it.
-        ends = self.ends and self.said[0][0] != ts
-        return replace(self, said=left, ends=ends) if left else None
+    withdrawn: bool = False
+    at: float = 0.0
 
 
 @dataclass
 class Model:
-    """One person: what is remembered by key, changes by id, forgettings, questions, messages."""
+    """One person: what was said about each food, in the order in which it was stored."""
 
-    now: dict[str, State] = field(default_factory=dict)
-    made: dict[UUID, tuple[str, State | None, State | None]] = field(default_factory=dict)
-    forgotten: dict[UUID, dict[str, State]] = field(default_factory=dict)
-    asked: dict[str, tuple[UUID, dict[str, Any], int, str, set[str]]] = field(default_factory=dict)
+    things: dict[str, list[Said]] = field(default_factory=dict)
+    changes: dict[UUID, tuple[str, list[Said]]] = field(default_factory=dict)
+    forgotten: dict[UUID, dict[str, list[Said]]] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)  # ts: channel
-    deleted: set[str] = field(default_factory=set)
-    ever: dict[str, set[str]] = field(default_factory=dict)  # the messages of each key
-    unquoted: set[tuple[str, str]] = field(default_factory=set)  # key and message
-    gone: set[str] = field(default_factory=set)  # words and quotes that nothing holds after a purge
+    gone: set[str] = field(default_factory=set)
 
-    def take(self, change: Change, after: State | None) -> None:
-        """Take a change into the model."""
-        self.made[change.id] = (change.key, self.now.pop(change.key, None), after)
-        if after is not None:
-            self.now[change.key] = after
-            self.ever.setdefault(change.key, set()).update(after.messages)
+    def known(self, word: str, audience: str) -> dict[str, Any] | None:
+        """Return what an audience knows about a food."""
+        heard = self.heard(word)
+        whole = summed(heard)
+        if audience == DM or whole is None:
+            return whole
+        there = [one for one in heard if one[0] == audience or one[1].fields is None]
+        content = summed(there)
+        if content is None:
+            return None
+        true = all(whole[name] == value for name, value in content.items() if value is not None)
+        return content if true else None
 
-    def undo(self, change: UUID) -> tuple[str, State | None] | None:
-        """Return what an Undo leaves, None if it is refused."""
-        key, before, after = self.made[change]
-        same = value_of(self.now.get(key)) == value_of(after)  # moved away and back is the same
-        return (key, before) if same and before is not after else None
+    def heard(self, word: str) -> list[tuple[str, Said]]:
+        """Return what counts about a food, each with the audience that knows it."""
+        counted = [one for one in self.things.get(word, []) if not one.withdrawn]
+        placed: list[tuple[str, Said]] = []
+        for one in counted:
+            if one.moves:
+                placed = [(one.audience, earlier) for _, earlier in placed]
+            else:
+                placed.append((one.audience, one))
+        return placed
 
-    def forget(self, identity: UUID, keys: set[str]) -> None:
-        """Forget memories; the changes of others that may have gone with them are not undone."""
-        self.forgotten[identity] = {key: self.now.pop(key) for key in keys if key in self.now}
-        self.made.clear()
-        said = {ts for key in keys for ts in self.ever.get(key, ())}
-        self.unquoted |= {(k, ts) for k in {*self.ever} - keys for ts in self.ever[k] & said}
-        self.asked = {k: a for k, a in self.asked.items() if k not in keys and not a[4] & said}
+    def ending(self, word: str, audience: str = DM) -> bool:
+        """Return whether what an audience knows ends with a statement that ends."""
+        there = [
+            one
+            for one in self.heard(word)
+            if audience in (DM, one[0]) or one[1].fields is None
+        ]
+        return summed([one for one in there if not one[1].ends]) != summed(there)
 
-    def delete(self, ts: str, edited: bool) -> dict[str, State | None]:
-        """Return what the memories of a deleted message become; an edit leaves those unquoted."""
-        self.deleted.add(ts)
-        self.asked = {key: asked for key, asked in self.asked.items() if ts not in asked[4]}
-        return {
-            key: state.without(ts)
-            for key, state in self.now.items()
-            if ts in state.messages and not (edited and (key, ts) in self.unquoted)
-        }
-
-    def purge(self) -> set[str]:
-        """End every Undo; return the words and quotes of what is gone."""
-        for states in self.forgotten.values():
-            self.gone |= {state.word for state in states.values()}
-            self.gone |= {quote(ts) for state in states.values() for ts in state.messages}
-        self.forgotten.clear()
-        self.gone |= {quote(ts) for ts in self.deleted}
-        return self.gone
+    def words(self) -> list[str]:
+        """Return the foods that are remembered."""
+        return [word for word in self.things if self.known(word, DM) is not None]
 
     def pick(self, place: int) -> str | None:
-        """Return a key; they are in the order of their first change, not of their random values."""
-        keys = [key for key in self.ever if key in self.now]
-        return keys[place % len(keys)] if keys else None
+        """Return one of the foods that are remembered."""
+        words = self.words()
+        return words[place % len(words)] if words else None
 
 
-def value_of(state: State | None) -> object:
-    """Return what is stored of a state."""
-    return state and (state.audience, state.content, state.messages, state.ends, state.confirmed)
+def summed(heard: Iterable[tuple[str, Said]]) -> dict[str, Any] | None:
+    """Return the content that these amount to, taken in the order in which they were said."""
+    content: dict[str, Any] | None = None
+    for _, one in sorted(heard, key=lambda pair: pair[1].at):
+        if one.fields is None:
+            content = None
+        else:
+            content = {**dict.fromkeys(FIELDS), **(content or {}), **one.fields}
+    return content
 
 
 def quote(ts: str) -> str:
     """Return a word that only the message with this ts has."""
-    return f"quote{ts.partition('.')[0]}"
+    return f"quote{ts.replace('.', '')}"
 
 
 @dataclass(frozen=True)
@@ -184,270 +169,328 @@ class Sequences(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with psycopg.connect(self.world.database) as owner:
-            owner.execute(
-                "TRUNCATE store, store_vectors, memory_versions, forgotten_versions,"
-                " memory_questions, forgotten_sources"
-            )
+            owner.execute("TRUNCATE store, store_vectors, statements, proposals, forgotten_sources")
         self.models = {person: Model() for person in PEOPLE}
+
+    # --- what the rules use
+
+    @property
+    def pool(self) -> Pool:
+        return self.world.pool
+
+    @property
+    def embedder(self) -> Embedder:
+        return self.world.former.embedder
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine."""
         return self.world.run(work)
 
-    def say(self, person: Person, audience: str, *, asks: bool = False, ends: bool = False) -> Any:
-        """Return what a new message of a person proposes: a function of content and target."""
-        ts, channel = f"{next(NUMBERS)}.000100", CHANNELS[audience]
+    def row(self, person: Person, word: str, audience: str) -> Memory | None:
+        """Return a memory as a conversation knows it."""
+        view = memory_view(person.namespace(audience), shared=True)
+        found = self.do(recall_memories(self.pool, self.embedder, view, word))
+        return next((one for one in found.memories if one.content["food_name"] == word), None)
+
+    def key(self, person: Person, word: str) -> str:
+        """Return the key of a memory that is remembered."""
+        row = self.row(person, word, DM)
+        assert row is not None
+        return row.key
+
+    def form(
+        self,
+        person: Person,
+        audience: str,
+        contents: list[tuple[dict[str, Any] | None, Memory | None]],
+        *,
+        asks: bool = False,
+        ends: bool = False,
+    ) -> tuple[str, FormationResult]:
+        """Let a new message of a person propose contents, None for a removal; return its ts."""
+        ts = f"{datetime.now(UTC).timestamp():.6f}"
+        channel = CHANNELS[audience]
         self.models[person].messages[ts] = channel
         words = PersonMessage(text=f"I love this {quote(ts)}", channel=channel, ts=ts)
         evidence = Evidence(message=TypedMessage(words), text=words.text)
         until = datetime.now(UTC).date() + timedelta(days=9) if ends else None
-
-        def proposed(content: dict[str, Any] | None, target: Memory | None = None) -> Proposal:
-            return Proposal(
+        verdict = Verdict(
+            index=0,
+            supported=True,
+            about="speaker",
+            modality="asserted",
+            conflict="unclear" if asks else "none",
+            valid_until=until,
+        )
+        proposals = [
+            Proposal(
                 kind=KIND,
                 content=content or {},
                 said=content or {},
                 evidence=evidence,
                 target=target,
                 removes=content is None,
-                verdict=Verdict(
-                    index=0,
-                    supported=True,
-                    about="speaker",
-                    modality="asserted",
-                    conflict="unclear" if asks else "none",
-                    valid_until=until,
-                ),
+                verdict=verdict,
             )
-
-        return ts, proposed
-
-    def form(self, person: Person, audience: str, *proposals: Proposal) -> FormationResult:
-        """Commit judged proposals."""
-        own, former = person.namespace(audience), self.world.former
-        formed = self.do(commit(former.pool, former.embedder, own, proposals))
+            for content, target in contents
+        ]
+        view = memory_view(person.namespace(audience))
+        formed = self.do(commit(self.pool, self.embedder, view, proposals))
         assert isinstance(formed, FormationResult)
         assert not formed.refused
-        return formed
+        return ts, formed
 
-    def row(self, person: Person, key: str) -> Memory:
-        """Return a stored memory."""
-        found: list[Memory] = self.do(list_memories(self.world.pool, person))
-        return next(one for one in found if one.key == key)
+    def take(self, person: Person, change: Change, word: str, said: list[Said]) -> None:
+        """Take what a change says into the model."""
+        model = self.models[person]
+        model.things.setdefault(word, []).extend(said)
+        model.changes[change.id] = (word, said)
 
-    @rule(person=PERSONS, audience=AUDIENCES, two=st.booleans(), level=LEVELS, ends=st.booleans())
-    def remember(self, person: Person, audience: str, two: bool, level: int, ends: bool) -> None:
-        """Say one or two new things in a message."""
-        ts, proposed = self.say(person, audience, ends=ends)
-        words = [f"food{next(NUMBERS)}" for _ in range(1 + two)]
-        none = dict.fromkeys(FIELDS)
-        contents = [{**none, "food_name": word, "preference": level} for word in words]
-        formed = self.form(person, audience, *map(proposed, contents))
-        for word, change in zip(words, formed.changes, strict=True):
-            state = State(audience, word, ((ts, {"preference": level}),), ends, ts)
-            self.models[person].take(change, state)
+    # --- what people do
 
-    @rule(person=PERSONS, level=LEVELS)
-    def add(self, person: Person, level: int) -> None:
+    @rule(person=PERSONS, audience=AUDIENCES, word=WORDS, level=LEVELS, ends=st.booleans())
+    def remember(self, person: Person, audience: str, word: str, level: int, ends: bool) -> None:
+        """Say a thing in a message, whether it is known already or not."""
+        ts, formed = self.form(
+            person, audience, [({"food_name": word, "preference": level}, None)], ends=ends
+        )
+        [change] = formed.changes
+        fields = {"food_name": word, "preference": level}
+        said = Said(audience, fields, ts, ends=ends, at=float(ts))
+        self.take(person, change, word, [said])
+
+    @rule(person=PERSONS, word=WORDS, level=LEVELS, audience=st.sampled_from([DM, PUBLIC]))
+    def add(self, person: Person, word: str, level: int, audience: str) -> None:
         """Write a memory by a command."""
-        word = f"food{next(NUMBERS)}"
-        given = [({"food_name": word, "preference": level}, {"kind": "command"})]
-        own = person.namespace(DM)
-        [change] = self.do(
-            add_memories(self.world.pool, self.world.former.embedder, own, KIND, given)
-        )
-        self.models[person].take(change, State(DM, word, (("", {"preference": level}),)))
+        given = [({"food_name": word, "preference": level}, Origin(actor="command", evidence="x"))]
+        own = person.namespace(audience)
+        [change] = self.do(add_memories(self.pool, self.embedder, own, KIND, given))
+        fields = {"food_name": word, "preference": level}
+        said = Said(audience, fields, at=datetime.now(UTC).timestamp())
+        self.take(person, change, word, [said])
 
-    @rule(person=PERSONS, place=PLACES, level=LEVELS, how=st.sampled_from(["say", "ask", "edit"]))
-    def correct(self, person: Person, place: int, level: int, how: str) -> None:
-        """Say or write more about a memory, or leave a question about it."""
+    @rule(person=PERSONS, place=PLACES, level=LEVELS, audience=AUDIENCES)
+    def correct(self, person: Person, place: int, level: int, audience: str) -> None:
+        """Say more about a memory in a conversation that knows it."""
         model = self.models[person]
-        if (key := model.pick(place)) is None or len(model.now[key].said) == MAX_SOURCES:
+        word = model.pick(place)
+        if word is None or (row := self.row(person, word, audience)) is None:
             return
-        state, note = model.now[key], f"note {next(NUMBERS)}"
-        fields = {"preference": level, "description": note}
-        if how == "edit":
-            content = {**state.content, **fields}
-            change = self.do(
-                edit_memory(
-                    self.world.pool,
-                    self.world.former.embedder,
-                    person,
-                    key,
-                    content,
-                    {"kind": "modal"},
-                )
+        note = f"note {next(NUMBERS)}"
+        content = {**row.content, "preference": level, "description": note}
+        inherits = model.ending(word, audience)
+        ts, formed = self.form(person, audience, [(content, row)])
+        values = {name: value for name, value in content.items() if value != row.content[name]}
+        said = Said(audience, {"food_name": word, **values}, ts, ends=inherits, at=float(ts))
+        self.take(person, formed.changes[0], word, [said])
+
+    @rule(person=PERSONS, place=PLACES, level=LEVELS)
+    def edit(self, person: Person, place: int, level: int) -> None:
+        """Edit a memory in a form, which says it to whoever knows the field."""
+        model = self.models[person]
+        if (word := model.pick(place)) is None:
+            return
+        whole = model.known(word, DM)
+        assert whole is not None
+        fields = {"preference": level, "description": f"note {next(NUMBERS)}"}
+        changed = {name: value for name, value in fields.items() if whole[name] != value}
+        ends = model.ending(word)
+        origin = Origin(actor="modal", evidence="typed")
+        by_audience = {DM: changed}
+        for audience in (PUBLIC, "G1"):
+            if model.known(word, audience) is not None:
+                heard = [one for place, one in model.heard(word) if place == audience]
+                known = {name for one in heard for name in (one.fields or {})}
+                by_audience[audience] = {n: v for n, v in changed.items() if n in known}
+        change = self.do(
+            edit_memory(
+                self.pool, self.embedder, person, self.key(person, word), {**whole, **fields}, origin
             )
-            model.take(change, state.with_("", **fields))
-            return
-        ts, proposed = self.say(person, state.audience, asks=how == "ask")
-        proposal = proposed({**state.content, **fields}, self.row(person, key))
-        formed = self.form(person, state.audience, proposal)
-        if how == "ask":
-            quoted = {ts, *state.messages}
-            model.asked[key] = (formed.questions[0].id, state.content, level, ts, quoted)
-            model.messages[f"{ts} {note}"] = ""
-        else:
-            model.take(formed.changes[0], state.with_(ts, **fields))
-
-    @rule(person=PERSONS, place=PLACES, answer=st.sampled_from(["yes", "no"]))
-    def answer(self, person: Person, place: int, answer: Any) -> None:
-        """Answer an open question."""
-        model = self.models[person]
-        if not model.asked:
-            return
-        key = [*model.asked][place % len(model.asked)]
-        question, content, level, ts, _ = model.asked.pop(key)
-        state = model.now.get(key)
-        work = answer_question(
-            self.world.pool, self.world.former.embedder, person, question, answer
         )
-        if answer == "yes" and (state is None or state.content != content):
-            with pytest.raises(ChangedSince):
-                self.do(work)
-            return
-        for change in self.do(work):
-            assert state is not None
-            note = change.after["content"]["description"]
-            model.take(change, state.with_(ts, preference=level, description=note))
+        at = datetime.now(UTC).timestamp()
+        said = [
+            Said(audience, {"food_name": word, **values}, ends=ends, at=at)
+            for audience, values in by_audience.items()
+            if values or audience == DM
+        ]
+        self.take(person, change, word, said)
 
-    @rule(person=PERSONS, place=PLACES)
-    def retract(self, person: Person, place: int) -> None:
-        """Say that a memory does not hold any more."""
+    @rule(person=PERSONS, place=PLACES, level=LEVELS, answer=st.sampled_from(["yes", "no"]))
+    def ask(self, person: Person, place: int, level: int, answer: str) -> None:
+        """Leave a question about a memory, and answer it."""
         model = self.models[person]
-        if key := model.pick(place):
-            _, proposed = self.say(person, model.now[key].audience)
-            audience = model.now[key].audience
-            formed = self.form(person, audience, proposed(None, self.row(person, key)))
-            model.take(formed.changes[0], None)
+        if (word := model.pick(place)) is None:
+            return
+        row = self.row(person, word, DM)
+        assert row is not None
+        inherits = model.ending(word)
+        content = {**row.content, "preference": level}
+        ts, formed = self.form(person, DM, [(content, row)], asks=True)
+        [question] = formed.questions
+        work = answer_question(self.pool, self.embedder, person, question.id, answer)
+        values = {name: value for name, value in content.items() if value != row.content[name]}
+        for change in self.do(work):
+            at = datetime.now(UTC).timestamp()
+            fields = {"food_name": word, **values}
+            ends = inherits and bool(values)
+            self.take(person, change, word, [Said(DM, fields, ts, ends=ends, at=at)])
+        with pytest.raises(ChangeGone):
+            self.do(answer_question(self.pool, self.embedder, person, question.id, answer))
+
+    @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
+    def retract(self, person: Person, place: int, audience: str) -> None:
+        """Say that a memory does not hold any more, where it is known."""
+        model = self.models[person]
+        word = model.pick(place)
+        if word is None or (row := self.row(person, word, audience)) is None:
+            return
+        ts, formed = self.form(person, audience, [(None, row)])
+        said = Said(audience, None, ts, at=float(ts))
+        self.take(person, formed.changes[0], word, [said])
 
     @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
     def move(self, person: Person, place: int, audience: str) -> None:
         """Let a memory be used elsewhere."""
         model = self.models[person]
-        if (key := model.pick(place)) and model.now[key].audience != audience:
-            work = move_memory(self.world.pool, self.world.former.embedder, person, key, audience)
-            model.take(self.do(work), replace(model.now[key], audience=audience))
-
-    @rule(person=PERSONS, place=PLACES, batch=st.booleans())
-    def undo(self, person: Person, place: int, batch: bool) -> None:
-        """Undo a change, or the newest batch."""
-        model = self.models[person]
-        if not model.made:
+        if (word := model.pick(place)) is None:
             return
-        made = [*model.made][-1 - place % len(model.made)]
-        left = model.undo(made)
-        pool, embedder = self.world.pool, self.world.former.embedder
-        if batch:
-            [change] = self.do(list_changes(pool, person, ids=[made]))
-            others = [one.id for one in self.do(list_changes(pool, person, batch=change.batch))]
-            expected = {}
-            for one in others:
-                if found := model.undo(one):
-                    expected[found[0]] = found[1]
-            for done in self.do(undo_changes(pool, embedder, person, batch=change.batch)):
-                model.take(done, expected.pop(done.key))
-            assert not expected
-        else:
-            undone = self.do(undo_changes(pool, embedder, person, ids=[made]))
-            assert len(undone) == (left is not None)
-            if left is not None:
-                model.take(undone[0], left[1])
+        others = [one for one in (PUBLIC, "G1") if model.known(word, one) is not None]
+        work = move_memory(self.pool, self.embedder, person, self.key(person, word), audience)
+        if others == [audience] or (not others and audience == DM):
+            with pytest.raises(ChangedSince):
+                self.do(work)
+            return
+        said = Said(audience, None, typed=False, moves=True)
+        self.take(person, self.do(work), word, [said])
 
-    @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "period", "all"]))
+    @rule(person=PERSONS, place=PLACES)
+    def undo(self, person: Person, place: int) -> None:
+        """Undo any change, or take its Undo back."""
+        model = self.models[person]
+        if not model.changes:
+            return
+        identity = [*model.changes][place % len(model.changes)]
+        word, said = model.changes[identity]
+        left = [one for one in said if one in model.things.get(word, [])]
+        if all(one.withdrawn for one in left):
+            done = self.do(redo_changes(self.pool, self.embedder, person, [identity]))
+        else:
+            done = self.do(undo_changes(self.pool, self.embedder, person, ids=[identity]))
+        assert len(done) == bool(left and said[0] in left)
+        if done:
+            withdraw = not all(one.withdrawn for one in left)
+            for one in left:
+                one.withdrawn = withdraw
+
+    @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "message", "all"]))
     def forget(self, person: Person, place: int, what: str) -> None:
-        """Forget a memory, a period or everything."""
+        """Forget a memory, a message or everything."""
         model = self.models[person]
-        times = [ts for ts in model.messages if " " not in ts]
-        forgotten = {key for states in model.forgotten.values() for key in states}
+        before = set(model.words())
         if what == "one":
-            key = model.pick(place)
-            keys, selection = {key} if key else set(), Selection(keys=[key] if key else ["none"])
+            word = model.pick(place)
+            if word is None:
+                return
+            selection = Selection(keys=[self.key(person, word)])
+            hidden = {word: model.things.pop(word)}
         elif what == "all":
-            keys, selection = {*model.ever} - forgotten, Selection(everything=True)
-        elif not times:
-            return
+            selection = Selection(everything=True)
+            hidden = model.things
+            model.things = {}
         else:
-            ts = times[place % len(times)]
-            chosen = {ts}
-            moment = datetime.fromtimestamp(float(ts) - 0.0001, UTC)
-            end = moment + timedelta(seconds=0.5)
-            selection = Selection(since=moment, until=end)
-            keys = {k for k, state in model.now.items() if state.messages & chosen}
-            removed = {*model.ever} - {*model.now} - forgotten
-            keys |= {key for key in removed if model.ever[key] & chosen}
-            model.asked = {k: asked for k, asked in model.asked.items() if asked[3] not in chosen}
-        done = self.do(forget(self.world.pool, person, selection))
-        assert done.count == len(keys & {*model.now})
-        if done.id is not None:
-            model.forget(done.id, keys)
-            if not done.can_undo:
-                assert model.forgotten.pop(done.id) == {}
-            if what == "all":
-                model.asked.clear()
+            if not model.messages:
+                return
+            ts = [*model.messages][place % len(model.messages)]
+            selection = Selection(messages=[(model.messages[ts], ts)])
+            hidden = self._hide(model, ts)
+        done = self.do(forget(self.pool, person, selection))
+        assert done.count == len(before - set(model.words()))
+        assert done.can_undo == any(hidden.values())
+        if done.can_undo:
+            model.forgotten[done.id] = {word: said for word, said in hidden.items() if said}
+
+    @staticmethod
+    def _hide(model: Model, ts: str) -> dict[str, list[Said]]:
+        hidden = {}
+        for word, said in model.things.items():
+            hidden[word] = [one for one in said if one.message == ts]
+            model.things[word] = [one for one in said if one.message != ts]
+        return hidden
 
     @rule(person=PERSONS, place=PLACES)
     def unforget(self, person: Person, place: int) -> None:
-        """Take a forgetting back; messages that were deleted meanwhile are taken from it."""
+        """Take a forgetting back, whatever was said in the meantime."""
         model = self.models[person]
         if not model.forgotten:
             return
         identity = [*model.forgotten][place % len(model.forgotten)]
         states = model.forgotten.pop(identity)
-        back = self.do(undo_forgetting(self.world.pool, person, identity))
-        assert back == len(states)
-        model.now |= states
-        model.made.clear()
+        work = undo_forgetting(self.pool, self.embedder, person, identity)
+        if not any(states.values()):  # its messages were deleted
+            with pytest.raises(ChangeGone):
+                self.do(work)
+            return
+        self.do(work)
+        for word, said in states.items():
+            model.things[word] = [*said, *model.things.get(word, [])]
         with pytest.raises(ChangeGone):
-            self.do(undo_forgetting(self.world.pool, person, identity))
-        for ts in [*model.deleted]:
-            self._source_gone(person, ts, None)
+            self.do(undo_forgetting(self.pool, self.embedder, person, identity))
+        for one in self.do(open_questions(self.pool, person)):
+            self.do(answer_question(self.pool, self.embedder, person, one.id, "no"))
 
     @rule(person=PERSONS, place=PLACES, edited=st.booleans())
     def delete_message(self, person: Person, place: int, edited: bool) -> None:
         """Delete a message in Slack, or edit it so that it says nothing of it any more."""
         model = self.models[person]
-        times = [ts for ts in model.messages if " " not in ts]
-        if times:
-            ts = times[place % len(times)]
-            channel = model.messages[ts]
-            words = PersonMessage(text="Never mind.", channel=channel, ts=ts) if edited else None
-            self._source_gone(person, ts, words)
+        if not model.messages:
+            return
+        ts = [*model.messages][place % len(model.messages)]
+        channel = model.messages[ts]
+        words = PersonMessage(text="Never mind.", channel=channel, ts=ts) if edited else None
+        self.do(follow_message(self.pool, self.embedder, person, (channel, ts), words))
+        for things in (model.things, *model.forgotten.values()):
+            for word, said in things.items():
+                left = [one for one in said if one.message != ts]
+                if len(left) < len(said):
+                    things[word] = left
+        self._drop_clicks(model)
+        model.gone.add(quote(ts))
 
-    def _source_gone(self, person: Person, ts: str, words: PersonMessage | None) -> None:
-        model = self.models[person]
-        pool, embedder = self.world.pool, self.world.former.embedder
-        expected = model.delete(ts, words is not None)
-        changes = self.do(source_changed(pool, embedder, person, model.messages[ts], ts, words))
-        assert {change.key for change in changes} == {*expected}
-        for change in changes:
-            model.take(change, expected[change.key])
+    @staticmethod
+    def _drop_clicks(model: Model) -> None:
+        """Drop what is left of a thing of which nobody has typed anything any more."""
+        for word in FOODS:
+            everywhere = [model.things, *model.forgotten.values()]
+            said = [one for things in everywhere for one in things.get(word, [])]
+            if said and not any(one.typed and one.fields is not None for one in said):
+                for things in everywhere:
+                    things.pop(word, None)
 
     @rule(person=PERSONS)
     def expire(self, person: Person) -> None:
-        """Let what ends end."""
-        ending = {key for key, state in self.models[person].now.items() if state.ends}
+        """Let what ends end: what was true before is true again."""
+        model = self.models[person]
+        before = set(model.words())
         with psycopg.connect(self.world.database) as owner:
             owner.execute(
-                "UPDATE store SET expires_at = now() - interval '1 second' WHERE key = ANY(%s)",
-                [[*ending]],
+                "UPDATE statements SET until = now() - interval '1 second'"
+                " WHERE until IS NOT NULL AND forgotten_id IS NULL AND user_id = %s",
+                [person.user_id],
             )
-        ended = self.do(expire_due(self.world.pool))
-        assert set(ended) == ending
-        for key in ending:
-            self.models[person].gone.add(self.models[person].now.pop(key).word)
-            self.models[person].asked.pop(key, None)
-        made = self.models[person].made
-        self.models[person].made = {i: one for i, one in made.items() if one[0] not in ending}
+        gone = self.do(expire_due(self.pool))
+        for word, said in model.things.items():
+            model.things[word] = [one for one in said if not one.ends]
+        assert len(set(gone)) >= len(before - set(model.words()))
 
     @rule()
     def purge(self) -> None:
         """Let ten minutes pass: what was forgotten is in no column of any table."""
         with psycopg.connect(self.world.database, autocommit=True) as owner:
             owner.execute(
-                "UPDATE forgotten_versions SET deleted_at = now() - interval '11 minutes'"
+                "UPDATE statements SET forgotten_at = now() - interval '11 minutes'"
+                " WHERE forgotten_id IS NOT NULL"
             )
-            self.do(expire_due(self.world.pool))
+            self.do(expire_due(self.pool))
             tables = owner.execute(
                 "SELECT relname FROM pg_class WHERE relkind = 'r'"
                 " AND relnamespace = 'public'::regnamespace"
@@ -455,32 +498,45 @@ class Sequences(RuleBasedStateMachine):
             everything = "\n".join(
                 str(row) for [table] in tables for row in owner.execute(f"TABLE {table}")
             )
-        gone = {word for model in self.models.values() for word in model.purge()}
-        assert [word for word in gone if word in everything] == []
+        for model in self.models.values():
+            for states in model.forgotten.values():
+                said = [one for several in states.values() for one in several]
+                left = {one.message for several in model.things.values() for one in several}
+                model.gone |= {quote(one.message) for one in said if one.message not in left}
+            model.forgotten.clear()
+            assert [word for word in model.gone if word in everything] == []
+
+    # --- what must hold
 
     @invariant()
-    def each_sees_their_own(self) -> None:
-        """The rows of each person are those of the model, and no change is of another key."""
+    def each_audience_knows_its_own(self) -> None:
+        """Every view is that of the model, and nothing is remembered twice."""
         for person, model in self.models.items():
-            rows = self.do(list_memories(self.world.pool, person))
+            rows = self.do(list_memories(self.pool, person))
+            assert len({row.key for row in rows}) == len(rows)
             assert {
-                row.key: (
-                    row.namespace.audience,
-                    row.content,
-                    {ts for _, ts in row.source_messages},
-                    row.expires_at is not None,
-                )
+                row.content["food_name"]: (row.content, {*row.audiences}, row.expires_at is not None)
                 for row in rows
             } == {
-                key: (state.audience, state.content, state.messages, state.ends)
-                for key, state in model.now.items()
+                word: (
+                    model.known(word, DM),
+                    {one for one in (PUBLIC, "G1") if model.known(word, one) is not None},
+                    model.ending(word),
+                )
+                for word in model.words()
             }
-            view = memory_view(person.namespace("G1"))
-            pool, embedder = self.world.pool, self.world.former.embedder
-            seen = self.do(recall_memories(pool, embedder, view, "food"))
-            assert {one.key for one in seen.memories} == {
-                key for key, state in model.now.items() if state.audience in (PUBLIC, "G1")
-            }
+            for audience in (PUBLIC, "G1"):
+                view = memory_view(person.namespace(audience))
+                seen = self.do(recall_memories(self.pool, self.embedder, view, "food"))
+                expected = {}
+                for word in model.words():
+                    shown: dict[str, Any] = {}
+                    for known in (model.known(word, PUBLIC), model.known(word, audience)):
+                        said = known or {}
+                        shown |= {n: v for n, v in said.items() if v is not None}
+                    if shown:
+                        expected[word] = {**dict.fromkeys(FIELDS), **shown}
+                assert {one.content["food_name"]: one.content for one in seen.memories} == expected
 
 
 @pytest.fixture
