@@ -1,0 +1,187 @@
+"""What statements amount to, for each audience, in every order in which they can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations, product
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from memory import COLLEAGUES, DM, PUBLIC
+from memory.model.statement import Statement, fold, views
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+KIND = "UserFoodPreference"
+AUDIENCES = (DM, PUBLIC, "G1")
+# What may be known where: a conversation knows what it heard, and a direct message everything.
+HEARD = {DM: {DM, PUBLIC, "G1"}, PUBLIC: {PUBLIC}, "G1": {"G1"}}
+
+
+def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> Statement:
+    """Return the statement with this number, said so many minutes after noon."""
+    return Statement(
+        id=uuid4(),
+        key="k",
+        audience=audience,
+        kind=KIND,
+        act=act,
+        actor="formation",
+        content={"food_name": "ramen", **fields} if act == "say" else None,
+        evidence=f"words {number}",
+        channel="C1",
+        ts=f"{number}.0",
+        said_at=NOW + timedelta(minutes=number),
+        batch=uuid4(),
+        number=number,
+    )
+
+
+def known(statements: Sequence[Statement], now: datetime = NOW) -> dict[str, dict[str, Any]]:
+    """Return the fields that each audience knows."""
+    return {
+        view.audience: {name: v for name, v in view.content.items() if v is not None}
+        for view in views(statements, now)
+    }
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        ([], None),
+        ([said(1, preference=90)], {"food_name": "ramen", "preference": 90}),
+        ([said(1, preference=90), said(2, preference=5)], {"food_name": "ramen", "preference": 5}),
+        # What was said last counts, in whatever order it was stored.
+        ([said(2, preference=5), said(1, preference=90)], {"food_name": "ramen", "preference": 5}),
+        (
+            [said(1, preference=90), said(2, description="with egg")],
+            {"food_name": "ramen", "preference": 90, "description": "with egg"},
+        ),
+        (
+            [said(1, preference=90), said(2, description=None)],
+            {"food_name": "ramen", "preference": 90},
+        ),
+        ([said(1, preference=90), said(2, act="remove")], None),
+        (
+            [said(1), said(2, act="remove"), said(3, preference=5)],
+            {"food_name": "ramen", "preference": 5},
+        ),
+        # Neither what the schema refuses is a memory, nor level 0.
+        ([said(1, preference=200)], None),
+        ([said(1, preference=0)], None),
+    ],
+)
+def test_statements_amount_to_what_was_said_last(
+    statements: list[Statement], expected: dict[str, Any] | None
+) -> None:
+    """Later fields replace earlier ones; a removal takes all of them back."""
+    content = fold(statements)
+    assert (content and {name: v for name, v in content.items() if v is not None}) == expected
+
+
+def three_statements() -> Iterator[list[Statement]]:
+    """Yield three statements in all audiences, orders and acts: two values, and one taken back."""
+    contents: list[dict[str, Any]] = [
+        {"preference": 90},
+        {"description": "with egg"},
+        {"preference": 10, "description": "without egg"},
+    ]
+    for audiences in product(AUDIENCES, repeat=3):
+        for order in permutations(range(3)):
+            for acts in product(("say", "remove"), repeat=3):
+                yield [
+                    said(place, audience, act, **(fields if act == "say" else {}))
+                    for place, audience, act, fields in zip(
+                        order, audiences, acts, contents, strict=True
+                    )
+                ]
+
+
+def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> None:
+    """Of all orders of three statements in three audiences, said and taken back."""
+    tried = 0
+    for statements in three_statements():
+        tried += 1
+        whole = known(statements).get(DM)
+        ordered = sorted(statements, key=lambda one: one.said_at)
+        last: dict[str, Any] | None = None
+        for one in ordered:
+            last = None if one.act == "remove" else {**(last or {}), **(one.content or {})}
+        assert whole == last, statements
+        for audience, content in known(statements).items():
+            heard = [one.content or {} for one in statements if one.audience in HEARD[audience]]
+            for name, value in content.items():
+                assert any(said.get(name) == value for said in heard), (audience, statements)
+                assert whole is not None, (audience, statements)
+                assert whole[name] == value, (audience, statements)
+    assert tried == 27 * 6 * 8
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        # A correction in a direct message ends the old row everywhere, and tells nobody the new one.
+        ([said(1, PUBLIC, preference=90), said(2, DM, preference=5)], {DM: 5}),
+        ([said(1, PUBLIC, preference=90), said(2, DM, act="remove")], {}),
+        ([said(1, DM, preference=90), said(2, PUBLIC, preference=5)], {DM: 5, PUBLIC: 5}),
+        ([said(1, "G1", preference=90), said(2, PUBLIC, preference=5)], {DM: 5, PUBLIC: 5}),
+        ([said(1, DM, preference=90), said(2, PUBLIC, act="move")], {DM: 90, PUBLIC: 90}),
+        ([said(1, PUBLIC, preference=90), said(2, DM, act="move")], {DM: 90}),
+        # What is said after a move is known where it is said.
+        (
+            [said(1, preference=90), said(2, PUBLIC, act="move"), said(3, preference=5)],
+            {DM: 5},
+        ),
+        ([said(1, preference=90), said(2, COLLEAGUES, preference=90)], {DM: 90, COLLEAGUES: 90}),
+        # Neither a move nor a correction changes what colleagues were shown; what is untrue goes.
+        (
+            [
+                said(1, preference=90),
+                said(2, COLLEAGUES, preference=90),
+                said(3, PUBLIC, act="move"),
+            ],
+            {DM: 90, PUBLIC: 90, COLLEAGUES: 90},
+        ),
+        (
+            [said(1, preference=90), said(2, COLLEAGUES, preference=90), said(3, preference=5)],
+            {DM: 5},
+        ),
+    ],
+)
+def test_each_audience_knows_a_memory_only_while_it_is_true(
+    statements: list[Statement], expected: dict[str, int]
+) -> None:
+    """The level that each audience knows."""
+    assert {one: content["preference"] for one, content in known(statements).items()} == expected
+
+
+def test_what_was_true_before_is_true_again_when_a_statement_ends() -> None:
+    """The view says when; a detail that adds nothing to end does not end it."""
+    end = NOW + timedelta(days=1)
+    before = said(1, preference=90)
+    until = replace(said(2, preference=5), until=end)
+    [view] = views([before, until], NOW)
+    assert (view.content["preference"], view.expires_at) == (5, end)
+    assert known([before, until], end)[DM]["preference"] == 90
+    [again] = views([before, until, said(3, preference=5)], NOW)
+    assert (again.content["preference"], again.expires_at) == (5, None)
+    [withdrawn] = views([before, replace(until, withdrawn_at=NOW)], NOW)
+    assert (withdrawn.content["preference"], withdrawn.expires_at) == (90, None)
+
+
+def test_a_statement_is_dated_by_the_day_where_the_person_was() -> None:
+    """23:30 UTC is the next day in Tokyo, and the day before in Honolulu is still that day."""
+    late = replace(said(1), said_at=datetime(2026, 11, 26, 23, 30, tzinfo=UTC))
+    assert replace(late, zone="Asia/Tokyo").said_on == "2026-11-27"
+    assert replace(late, zone="Pacific/Honolulu").said_on == "2026-11-26"
+
+
+def test_a_view_names_the_first_source_and_the_newest_ones() -> None:
+    """A message counts once; a form in which nothing was typed is no source."""
+    many = [said(number) for number in range(30)]
+    [view] = views([*many, replace(said(40), channel=None, ts=None, evidence="")], NOW)
+    named = [source["ts"] for source in view.sources]
+    assert named == ["0.0", *(f"{number}.0" for number in range(11, 30))]
