@@ -70,6 +70,7 @@ from .store.erasing import (
 from .store.export import export_memories as export_memories
 from .store.forgetting import (
     Forgotten as Forgotten,
+    Gone as Gone,
     Purged as Purged,
     Selection as Selection,
     forget as forget,

@@ -137,18 +137,22 @@ def owner_rows(
 ) -> list[dict[str, Any]]:
     """Execute a statement as the owner of a database, committed at once; return its rows.
 
+    `parameters` are those of the statement, or one dictionary of named ones.
+
     The connection stays open for the next statement; a new one replaces it when it is lost.
     """
     given = statement.encode() if isinstance(statement, str) else statement
+    named = parameters[0] if len(parameters) == 1 and isinstance(parameters[0], dict) else None
+    values = named or parameters or None
     if known := _owners.get(conninfo):
         try:
-            return rows_of(known.execute(given, parameters or None))
+            return rows_of(known.execute(given, values))
         except psycopg.OperationalError:
             if not known.closed:
                 raise
     owner = psycopg.connect(conninfo, row_factory=dict_row, autocommit=True)
     _owners[conninfo] = owner
-    return rows_of(owner.execute(given, parameters or None))
+    return rows_of(owner.execute(given, values))
 
 
 def close_owners() -> None:

@@ -21,14 +21,12 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
     " VALUES (%(team)s, %(user)s, %(channel)s, now())",
-    "INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, batch)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered',"
-    " 'formation', gen_random_uuid())",
-    "INSERT INTO forgotten_versions SELECT memory_versions.*, gen_random_uuid()"
-    " FROM memory_versions WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, batch,"
-    " expires_at, messages) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k',"
-    " '{}', gen_random_uuid(), now() + interval '1 hour', '[]')",
+    "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"
+    " subject, evidence, said_at, zone, batch) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k',"
+    " 'dm', 'UserFact', 'say', 'formation', '{}', '', 'words', now(), 'UTC', gen_random_uuid())",
+    "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone, batch,"
+    " expires_at) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k', 'dm', 'UserFact', 'remove',"
+    " 'words', 'UTC', gen_random_uuid(), now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
     "INSERT INTO change_notices (turn_id, team_id, user_id)"

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
 from memory import (
+    DM,
     SCHEMAS,
     Change,
     Embedder,
@@ -29,9 +30,31 @@ from memory.formation.evidence import TypedMessage
 from memory.formation.extract import CollectingStore, known_memories
 from memory.formation.former import pair
 from memory.formation.proposal import Verdict, read_writes
+from memory.model.schemas import thing
 from tests.databases import SPACE, owner_rows
 
 VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
+
+
+_STATEMENTS = """
+INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
+    evidence, channel, ts, said_at, zone, batch)
+SELECT gen_random_uuid(), %(team)s, %(user)s, %(key)s, %(audience)s, %(kind)s, 'say', 'command',
+    %(content)s, %(subject)s, COALESCE(source->>'evidence', ''), source->>'channel', source->>'ts',
+    %(at)s::timestamptz, 'UTC', gen_random_uuid()
+FROM jsonb_array_elements(%(sources)s) AS source
+"""
+_ROWS = """
+WITH made AS (
+    INSERT INTO store (prefix, key, value, created_at, updated_at)
+    SELECT prefix, %(key)s, %(value)s, %(at)s::timestamptz, %(at)s::timestamptz
+    FROM unnest(%(prefixes)s::text[]) AS prefix
+    ON CONFLICT (prefix, key) DO UPDATE SET value = excluded.value, updated_at = now()
+    RETURNING prefix, key, created_at
+)
+INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at)
+SELECT prefix, key, 'content', %(vector)s, created_at FROM made ON CONFLICT DO NOTHING
+"""
 
 
 def put_memory(
@@ -45,19 +68,34 @@ def put_memory(
 ) -> str:
     """Store or replace a memory and its vector as the database's owner; return its key.
 
-    `at` is when it was learned, as PostgreSQL reads a moment.
+    It is known in `namespace` and in direct messages, and rests on a statement for each of its
+    `sources`, or on one without a message. `at` is when it was said, as PostgreSQL reads a moment.
+    A value of another shape, as other tools write them, rests on nothing.
     """
     key = key or str(uuid4())
-    owner_rows(
-        database,
-        "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
-        " SELECT %s, %s, %s, at, at FROM (SELECT %s::timestamptz AS at) AS learned"
-        " ON CONFLICT (prefix, key) DO UPDATE SET value = excluded.value, updated_at = now()"
-        " RETURNING prefix, key, created_at)"
-        " INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at)"
-        " SELECT prefix, key, 'content', %s, created_at FROM made ON CONFLICT DO NOTHING",
-        *(namespace.prefix, key, Jsonb(value), at, vector),
-    )
+    person = namespace.person
+    content = value.get("content")
+    kind = value.get("kind")
+    if kind is not None and isinstance(content, dict):
+        owner_rows(
+            database,
+            _STATEMENTS,
+            {
+                **person.ids,
+                "key": key,
+                "audience": namespace.audience,
+                "kind": kind,
+                "content": Jsonb(content),
+                "subject": thing(str(kind), content),
+                "sources": Jsonb(value.get("sources") or [{}]),
+                "at": at,
+            },
+        )
+    audiences = [] if namespace.audience == DM else [namespace.audience]
+    prefixes = [person.namespace(one).prefix for one in (DM, *audiences)]
+    stored = Jsonb({**value, "audiences": audiences})
+    values = {"prefixes": prefixes, "key": key, "value": stored, "at": at, "vector": vector}
+    owner_rows(database, _ROWS, values)
     return key
 
 

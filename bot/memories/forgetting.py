@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import LiteralString
 from uuid import UUID
 
@@ -13,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
+from bot.conversation.turns import schedule_formation
 from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
@@ -21,7 +20,7 @@ from bot.ui.blocks import Payload, payload, shortened
 from bot.ui.lines import as_mrkdwn, memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
-from memory import ChangeGone, Forgotten, Person, Purged, Selection, forget, undo_forgetting
+from memory import ChangeGone, Forgotten, Gone, Person, Purged, Selection, forget, undo_forgetting
 from memory.model import MessageKey
 from memory.postgres import person_statement, transaction_timeout
 from memory.store import embed_missing, selected
@@ -34,14 +33,27 @@ MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
-# Messages of a selection: all that was said then, and the answers; and words that name what is
-# forgotten and are not formed yet.
-_SELECTED: LiteralString = """
-SELECT channel_id AS channel, unnest(array_prepend(ts, reply_ts)) AS ts FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s
-    AND (%(everything)s
-        OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
-        OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
+# Messages of what is forgotten: those that it comes from, all of a selected time, and those whose words
+# name it and are not formed yet. Nothing is formed of them any more.
+_FIND: LiteralString = """
+WITH found AS (
+    SELECT id, channel_id, ts FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (%(everything)s
+            OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
+            OR (channel_id, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+            OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
+), formed AS (
+    UPDATE messages SET formed_at = now() FROM found
+    WHERE messages.id = found.id AND messages.formed_at IS NULL
+)
+SELECT channel_id AS channel, ts FROM found
+"""
+# What was not formed when it was forgotten.
+_UNFORM: LiteralString = """
+UPDATE messages SET formed_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
+RETURNING audience
 """
 # A comment on an answer may repeat it.
 _DELETE_COMMENTS: LiteralString = """
@@ -195,21 +207,21 @@ async def forget_all_of(
 
 
 async def selected_messages(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    selection: Selection,
-    needles: Sequence[str],
+    connection: AsyncConnection[DictRow], person: Person, gone: Gone
 ) -> list[MessageKey]:
-    """Return the messages that a selection is about, with their answers."""
+    """Return the messages of what is forgotten; nothing is formed of them any more."""
+    selection = gone.selection
     values = {
         **person.ids,
         "everything": selection.everything,
         "ranged": selection.is_ranged,
         "since": selection.since.timestamp() if selection.since else 0.0,
         "until": selection.until.timestamp() if selection.until else float("inf"),
-        "needles": list(needles),
+        "channels": [channel for channel, _ in gone.messages],
+        "times": [ts for _, ts in gone.messages],
+        "needles": list(gone.needles),
     }
-    found = await connection.execute(_SELECTED, values)
+    found = await connection.execute(_FIND, values)
     return [(row["channel"], row["ts"]) for row in await found.fetchall()]
 
 
@@ -231,12 +243,19 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds what is left to embed."""
     person = click.person
     reader = click.reader
-    jobs = {f"{EMBED}:{person.scope}": person.ids}
-    embed = partial(app.queue.defer, name=EMBED, jobs=jobs, queue=BACKGROUND)
+
+    async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
+        found = await connection.execute(_UNFORM, {**person.ids, "at": forgotten_at})
+        for audience in {row["audience"] for row in await found.fetchall()}:
+            namespace = person.namespace(audience)
+            await schedule_formation(connection, app.queue, app.settings, namespace)
+        jobs = {f"{EMBED}:{person.scope}": person.ids}
+        await app.queue.defer(connection, EMBED, jobs, queue=BACKGROUND)
+
     try:
         with transaction_timeout(FORGETTING_SECONDS):
             count = await undo_forgetting(
-                app.pool, app.embedder, person, UUID(forgetting), in_commit=embed
+                app.pool, app.embedder, person, UUID(forgetting), in_commit=in_commit
             )
     except (ChangeGone, ValueError):
         return Done(line=reader.say("undo_gone"), beside=True)

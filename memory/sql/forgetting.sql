@@ -57,7 +57,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND key = moved.old AND id = ANY
 
 -- name: delete_record
 DELETE FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s
+RETURNING forgotten_at;
 
 -- name: undoable
 -- The newest forgetting that can still be undone.

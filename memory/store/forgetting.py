@@ -96,6 +96,19 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """What is being forgotten, for the application: a selection, and what was hidden for it.
+
+    `messages` are those that it comes from. A text that contains one of `needles` (see the SQL
+    function ``says``) names it.
+    """
+
+    selection: Selection
+    messages: Collection[MessageKey]
+    needles: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
     """What is deleted for good now, for the application's texts.
 
@@ -107,14 +120,16 @@ class Purged:
     needles: Sequence[str]
 
 
-# Returns the application's messages that a selection is about, beside those of statements, and those
-# whose words are not formed yet and contain one of the needles.
+# Lets nothing be formed of what is forgotten, in the same transaction; returns the application's
+# messages that it is about, beside those of statements.
 FindMessages: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Selection, Sequence[str]], Awaitable[Collection[MessageKey]]
+    [AsyncConnection[DictRow], Person, Gone], Awaitable[Collection[MessageKey]]
 ]
 # Deletes the application's texts about what is purged, in the same transaction.
 DeleteTexts: TypeAlias = Callable[[AsyncConnection[DictRow], Person, Purged], Awaitable[None]]
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Forgotten], Awaitable[None]]
+# Called with the time of the forgetting that is undone.
+InUndo: TypeAlias = Callable[[AsyncConnection[DictRow], datetime], Awaitable[None]]
 
 
 async def forget(
@@ -171,7 +186,8 @@ async def forget_within(
     messages.update(selection.messages)
     if find_messages is not None:
         needles = await _needles(connection, hidden)
-        messages.update(await find_messages(connection, person, selection, needles))
+        gone = Gone(selection=selection, messages=messages, needles=needles)
+        messages = messages | set(await find_messages(connection, person, gone))
     if not (hidden or asked or messages or before):
         return Forgotten()
     record = {**values, **message_columns(messages), "keys": sorted(keys)}
@@ -179,13 +195,13 @@ async def forget_within(
     if not hidden and delete_texts is not None:
         await delete_texts(connection, person, Purged(messages=list(messages), needles=()))
     after = await reread(connection, person, keys)
-    gone = [memory for key, memory in before.items() if key not in after]
-    gone.sort(key=lambda memory: memory.updated_at, reverse=True)
+    lost = [memory for key, memory in before.items() if key not in after]
+    lost.sort(key=lambda memory: memory.updated_at, reverse=True)
     return Forgotten(
         id=identity,
         can_undo=bool(hidden),
-        count=len(gone),
-        memories=tuple(gone[:_LISTED]),
+        count=len(lost),
+        memories=tuple(lost[:_LISTED]),
         batches=frozenset({*asked, *(row["batch"] for row in hidden)}),
     )
 
@@ -217,7 +233,7 @@ async def undo_forgetting(
     person: Person,
     identity: UUID,
     *,
-    in_commit: Callable[[AsyncConnection[DictRow]], Awaitable[object]] | None = None,
+    in_commit: InUndo | None = None,
 ) -> int:
     """Undo a forgetting: its statements count again, with their quotes; return how many memories.
 
@@ -226,22 +242,33 @@ async def undo_forgetting(
     Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
     """
     async with writing(pool, embedder, person) as connection:
-        values = {**person_range(person), "id": identity, "minutes": UNDO_MINUTES}
-        async with seeing_forgotten(connection):
-            found = await connection.execute(_SQL["show_again"], values)
-            restored = await found.fetchall()
-        if not restored:
-            raise ChangeGone("The Undo has expired or was used already.")
-        await connection.execute(_SQL["delete_record"], values)
-        keys = {row["key"] for row in restored}
-        joined = await _newer_memories(connection, person, restored)
-        await refresh_keys(connection, person, keys)
-        if joined:
-            await _join(connection, person, restored, joined)
-        count = len(await reread(connection, person, {joined.get(key, key) for key in keys}))
+        count, forgotten_at = await undo_forgetting_within(connection, person, identity)
         if in_commit is not None:
-            await in_commit(connection)
+            await in_commit(connection, forgotten_at)
     return count
+
+
+async def undo_forgetting_within(
+    connection: AsyncConnection[DictRow], person: Person, identity: UUID
+) -> tuple[int, datetime]:
+    """Undo a forgetting as `undo_forgetting` does, within a transaction that holds the lock.
+
+    Returns how many memories come back, and when they were forgotten.
+    """
+    values = {**person_range(person), "id": identity, "minutes": UNDO_MINUTES}
+    async with seeing_forgotten(connection):
+        found = await connection.execute(_SQL["show_again"], values)
+        restored = await found.fetchall()
+    if not restored:
+        raise ChangeGone("The Undo has expired or was used already.")
+    [record, *_] = await (await connection.execute(_SQL["delete_record"], values)).fetchall()
+    keys = {row["key"] for row in restored}
+    joined = await _newer_memories(connection, person, restored)
+    await refresh_keys(connection, person, keys)
+    if joined:
+        await _join(connection, person, restored, joined)
+    back = await reread(connection, person, {joined.get(key, key) for key in keys})
+    return len(back), record["forgotten_at"]
 
 
 async def _newer_memories(

@@ -16,6 +16,7 @@ from memory import (
     COLLEAGUES,
     DM,
     Memory,
+    Origin,
     Person,
     PersonMessage,
     Selection,
@@ -51,7 +52,7 @@ async def fact(
         [
             (
                 {"fact": sentence},
-                {"kind": "message", "channel": "D1", "ts": ts, "evidence": said},
+                Origin(actor="command", evidence=said, channel="D1", ts=ts),
             )
         ],
     )

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.positions import FORGET
-from memory import Person, Pool, add_memories
+from memory import Origin, Person, Pool, add_memories
 from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -35,8 +35,7 @@ async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str,
     place = app.slack.place(channel=channel)
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
-    said = {"kind": "message", "evidence": "I love ramen"}
-    said |= {"channel": place.channel, "ts": message.ts}
+    said = Origin(actor="command", evidence="I love ramen", channel=place.channel, ts=message.ts)
     await add_memories(
         app.pool,
         app.embedder,

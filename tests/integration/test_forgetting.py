@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -13,11 +12,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bot.conversation.inbox import ClaimedMessage
-from bot.memories.forgetting import delete_forgotten_texts
+from bot.memories.forgetting import delete_forgotten_texts, selected_messages
 from bot.pipeline.formation import form_memories, read_unformed
 from memory import (
     DM,
     ChangeGone,
+    Embedder,
     Former,
     Namespace,
     Person,
@@ -49,6 +49,7 @@ class Data:
 
     pool: Pool
     database: str
+    embedder: Embedder
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Ask the database as its owner."""
@@ -62,7 +63,7 @@ class Data:
         ]
         value = {
             "kind": "UserFoodPreference",
-            "content": {"food_name": name, "preference": 33.25, "description": 'é\\"\n語'},
+            "content": {"food_name": name, "preference": 33, "description": 'é\\"\n語'},
             "sources": sources,
             "confirmed_at": "2026-11-20T08:00:00.123456+00:00",
         }
@@ -109,14 +110,26 @@ class Data:
         self, *keys: str, everything: bool = False, person: Person = ALICE
     ) -> Forgotten:
         """Forget as the application does."""
-        delete = partial(delete_forgotten_texts, person=person)
-        selection = Selection(keys=keys, everything=everything)
-        return await forget(self.pool, person, selection, delete_texts=delete)
+        return await forget(
+            self.pool,
+            person,
+            Selection(keys=keys, everything=everything),
+            find_messages=selected_messages,
+            delete_texts=delete_forgotten_texts,
+        )
+
+    async def purge(self) -> None:
+        """Let ten minutes pass."""
+        self.rows(
+            "UPDATE statements SET forgotten_at = now() - interval '11 min'"
+            " WHERE forgotten_id IS NOT NULL"
+        )
+        await expire_due(self.pool, delete_texts=delete_forgotten_texts)
 
     async def undo(self, done: Forgotten, person: Person = ALICE) -> int:
         """Take it back; return the number of memories."""
         assert done.id is not None
-        return await undo_forgetting(self.pool, person, done.id)
+        return await undo_forgetting(self.pool, self.embedder, person, done.id)
 
 
 async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
@@ -127,9 +140,9 @@ async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) ->
 
 
 @pytest.fixture
-def data(pool: Pool, database: str) -> Data:
+def data(pool: Pool, database: str, embedder: Embedder) -> Data:
     """What is tested."""
-    return Data(pool, database)
+    return Data(pool, database, embedder)
 
 
 # --- gone ----------------------------------------------------------------------------------
@@ -143,16 +156,21 @@ async def test_rows_and_vectors_are_gone(data: Data) -> None:
     done = await data.forget(ramen)
     assert [memory.key for memory in done.memories] == [ramen]
     for table in ("store", "store_vectors"):
-        assert data.rows(f"SELECT 1 FROM {table} WHERE key = %s", ramen) == []
-        assert len(data.rows(f"SELECT 1 FROM {table}")) == 2
+        assert data.rows(f"SELECT 1 AS one FROM {table} WHERE key = %s", ramen) == []
+        assert len(data.rows(f"SELECT 1 AS one FROM {table}")) == 2
 
 
-async def test_the_texts_it_was_said_in_are_gone(data: Data) -> None:
-    """The message it came from is blank; a message about something else is not."""
+async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(data: Data) -> None:
+    """The message it came from is blank; a message about something else is not.
+
+    Until then an Undo finds all of it, and the model is shown nothing of before.
+    """
     await data.turn("1.1", "I love ramen", "You like ramen!")
     await data.turn("1.2", "what time is it?", "Late.")
     ramen = data.remember("ramen", "1.1")
     await data.forget(ramen)
+    assert data.texts()["1.1"] == ("I love ramen", "I love ramen", "You like ramen!")
+    await data.purge()
     assert data.texts() == {
         "1.1": ("", "", None),
         "1.2": ("what time is it?", "what time is it?", "Late."),
@@ -167,6 +185,7 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
     await data.turn("1.4", "forget my miso ramen", "Press the button.", removal_proposed=True)
     await data.turn("1.5", "what is ramen?", "A soup.")
     await data.forget(ramen)
+    await data.purge()
     assert data.texts() == {
         "1.2": ("what shall I eat?", "what shall I eat?", None),
         "1.3": ("what shall I drink?", "what shall I drink?", "Tea."),
@@ -190,7 +209,8 @@ async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
             await data.undo(done[0])
 
     await data.turn("1.2", "more ramen?", "Since you love ramen: yes.", ramen, meanwhile=meanwhile)
-    assert data.texts()["1.2"] == ("", "", "Since you love ramen: yes." if undone else None)
+    words = "more ramen?" if undone else ""
+    assert data.texts()["1.2"] == (words, words, "Since you love ramen: yes." if undone else None)
     await data.turn("1.3", "and tea?", "Green tea.")
     assert data.texts()["1.3"] == ("and tea?", "and tea?", "Green tea.")
 
@@ -202,10 +222,8 @@ async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
     await data.turn("1.2", "lunch?", "zanzibar-noodles!", noodles)
     await data.forget(noodles)
     async with person_transaction(data.pool, ALICE) as connection:
-        for table in ("memory_versions", "forgotten_versions"):
-            assert (await connection.execute(f"SELECT FROM {table}")).rowcount == 0
-    data.rows("UPDATE forgotten_versions SET deleted_at = now() - interval '11 min' RETURNING 1")
-    await expire_due(data.pool)
+        assert (await connection.execute("SELECT FROM statements")).rowcount == 0
+    await data.purge()
     assert naming(data.database, "zanzibar") == {}
 
 
@@ -214,9 +232,9 @@ async def test_a_receipt_is_left(data: Data) -> None:
     await data.turn("1.1", "I love ramen", "You like ramen!")
     ramen = data.remember("ramen", "1.1", "0.5")
     await data.forget(ramen)
-    assert data.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "1.19"), ("U1", "D1", "0.5")}
+    assert data.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "0.5")}
     async with person_transaction(data.pool, ALICE) as connection:
-        assert await forgotten_messages(connection, ALICE, "D1") == {"1.1", "1.19", "0.5"}
+        assert await forgotten_messages(connection, ALICE, "D1") == {"1.1", "0.5"}
         assert await forgotten_messages(connection, ALICE, "D2") == set()
     async with person_transaction(data.pool, BOB) as connection:
         assert await forgotten_messages(connection, BOB, "D1") == set()
@@ -229,46 +247,36 @@ async def test_a_receipt_is_left(data: Data) -> None:
 async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     """After ten minutes nothing comes back, also before the upkeep has run."""
     done = await data.forget(data.remember("ramen"))
-    data.rows("UPDATE forgotten_versions SET deleted_at = now() - interval '601 s' RETURNING 1")
+    data.rows("UPDATE statements SET forgotten_at = now() - interval '601 s'")
     with pytest.raises(ChangeGone):
         await data.undo(done)
-    assert data.rows("SELECT 1 FROM store") == []
+    assert data.rows("SELECT 1 AS one FROM store") == []
 
 
-async def test_what_was_forgotten_again_stays_hidden_and_leaves_its_id(data: Data) -> None:
-    """A version forgotten alone, then its memory: ids of both are told, also after ten minutes."""
-    ramen = data.remember("ramen")
-    versions = data.rows(
-        "INSERT INTO memory_versions (id, team_id, user_id, key, audience, kind, value, created_at,"
-        " updated_at, action, actor, batch) SELECT gen_random_uuid(), 'T1', 'U1', key, 'dm',"
-        " 'UserFoodPreference', value, created_at, updated_at, action, 'modal', gen_random_uuid()"
-        " FROM store, unnest(ARRAY['remembered', 'updated']) AS action RETURNING id"
-    )
-    alone = str(versions[0]["id"])
-    first, whole = await data.forget(alone), await data.forget(ramen)
-    with pytest.raises(ChangeGone):
-        await data.undo(first)
-    told = {("T1", "U1", "key", key, None) for key in (alone, ramen)}
+async def test_the_keys_of_what_was_forgotten_are_told_until_it_is_undone(data: Data) -> None:
+    """A database that was restored from a backup forgets them again."""
+    ramen, sushi = data.remember("ramen"), data.remember("sushi")
+    done = await data.forget(ramen)
+    await data.forget(sushi)
+    told = {("T1", "U1", "key", key, None) for key in (ramen, sushi)}
     assert set(await forgotten_since(data.database, YESTERDAY)) == told
-    assert await data.undo(whole) == 1
-    assert set(await forgotten_since(data.database, YESTERDAY)) == told - {
-        ("T1", "U1", "key", ramen, None)
-    }
-    await data.forget(ramen)
-    data.rows("UPDATE forgotten_versions SET deleted_at = deleted_at - interval '1 h' RETURNING 1")
-    await expire_due(data.pool)
-    assert set(await forgotten_since(data.database, YESTERDAY)) == told
-    assert data.rows("SELECT 1 FROM forgotten_versions") == []
+    assert await data.undo(done) == 1
+    left = {("T1", "U1", "key", sushi, None)}
+    assert set(await forgotten_since(data.database, YESTERDAY)) == left
+    await data.purge()
+    assert set(await forgotten_since(data.database, YESTERDAY)) == left
+    assert len(data.rows("SELECT 1 AS one FROM statements")) == 1
 
 
 @pytest.mark.parametrize("first_back", ["first", "second"])
 async def test_a_message_in_which_two_things_were_said(data: Data, first_back: str) -> None:
-    """While one of the two is forgotten, its message stays away; both rows come back unquoted.
+    """While one of the two is forgotten, its message stays away; both come back with their quotes.
 
-    Each quote may name the other, which was still forgotten when the first one came back.
+    What stays forgotten takes its name out of the other's quote when it cannot come back any more.
     """
     await data.turn("1.1", "I love ramen and sushi", "Good to know!")
     ramen, sushi = data.remember("ramen", "1.1"), data.remember("sushi", "1.1")
+    quotes = "SELECT value->'sources'->0->>'evidence' AS quote FROM store ORDER BY 1"
     done = [await data.forget(ramen), await data.forget(sushi)]
     if first_back == "second":
         done.reverse()
@@ -276,15 +284,19 @@ async def test_a_message_in_which_two_things_were_said(data: Data, first_back: s
     assert ("U1", "D1", "1.1") in data.receipts()
     assert await data.undo(done[1]) == 1
     assert data.receipts() == set()
-    rows = data.rows("SELECT value->'sources'->0 AS source FROM store")
-    assert [(one["source"]["ts"], one["source"]["evidence"]) for one in rows] == [("1.1", "")] * 2
+    assert [one["quote"] for one in data.rows(quotes)] == ["I love ramen", "I love sushi"]
+    data.rows("UPDATE statements SET evidence = 'I love ramen and sushi'")
+    await data.forget(ramen)
+    await data.purge()
+    assert data.rows("SELECT evidence FROM statements") == [{"evidence": ""}]
+    assert naming(data.database, "ramen") == {}
 
 
 # --- never again ---------------------------------------------------------------------------
 
 
 async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data) -> None:
-    """The next turn is told neither the forgotten words nor the answer to them."""
+    """The next turn is told nothing of before; other words of before are formed all the same."""
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
@@ -296,9 +308,9 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
         question="hello",
         words="hello",
     )
-    assert [exchange.question for exchange in turn.exchanges] == ["I love sushi"]
+    assert turn.exchanges == ()
     assert turn.recent_words == ()
-    assert turn.forgotten_messages == {"1.1", "1.19"}
+    assert turn.forgotten_messages == {"1.1"}
 
 
 async def learn(app: App, former: Former) -> None:
@@ -369,4 +381,4 @@ async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> Non
         async with create_pool(impatient, min_size=1, max_size=1) as pool:
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 await forget(pool, ALICE, Selection(everything=True))
-    assert len(data.rows("SELECT 1 FROM store")) == 1
+    assert len(data.rows("SELECT 1 AS one FROM store")) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from bot.memories.data import erase_person
 from bot.ui.positions import FORGET, UNDO
-from memory import Person, Selection, forget
+from memory import Origin, Person, Selection, forget
 from memory.postgres.embedded import find_binaries
 from tests.databases import login_of, naming, owner_rows
 from tests.integration.app import App
@@ -54,7 +54,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     await app.form(await app.ask(cid, "I love sushi"))
     await erase_person(app.pool, app.person(cid))
     await app.form(await app.ask(cid, "I love tempura"))
-    dan, given = Person(app.slack.team_id, "U0DAN-T0HOME"), {"kind": "command"}
+    dan, given = Person(app.slack.team_id, "U0DAN-T0HOME"), Origin(actor="command", evidence="x")
     fact = (dan.namespace("C0SHARED"), "UserFact", {"fact": "lives in Oslo"}, given)
     oslo = await add_memory(app.pool, app.embedder, *fact)
     for place in (ann, bob):

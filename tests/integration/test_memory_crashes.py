@@ -15,12 +15,14 @@ from memory import (
     DM,
     PUBLIC,
     Embedder,
+    Origin,
     Person,
     Pool,
     Selection,
     create_pool,
     edit_memory,
     erase,
+    follow_message,
     forget,
     list_changes,
     list_memories,
@@ -28,14 +30,12 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import source_changed
 from tests.databases import login_of, printed
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
-ROWS = ("store", "store_vectors", "memory_versions", "forgotten_versions")
-TABLES = (*ROWS, "memory_questions", "forgotten_sources")
-SOURCE = {"kind": "message", "channel": "D1", "ts": "1700000000.000100", "evidence": "I love it"}
+TABLES = ("store", "store_vectors", "statements", "proposals", "forgotten_sources")
+ORIGIN = Origin(actor="command", evidence="I love it", channel="D1", ts="1700000000.000100")
 Act: TypeAlias = Callable[[Pool, Embedder, str, Any], Awaitable[object]]
 
 
@@ -78,21 +78,23 @@ class Prepared:
 async def edit(pool: Pool, embedder: Embedder, key: str, _: Any) -> object:
     """Edit a memory."""
     content = {"food_name": "udon", "preference": 9}
-    return await edit_memory(pool, embedder, ANN, key, content, {"kind": "modal"})
+    return await edit_memory(pool, embedder, ANN, key, content, Origin(actor="modal"))
 
 
 ACTS: dict[str, Act] = {
     "add": lambda pool, embedder, _, __: add_memory(
-        pool, embedder, ANN.namespace(DM), "UserFact", {"fact": "new"}, SOURCE
+        pool, embedder, ANN.namespace(DM), "UserFact", {"fact": "new"}, ORIGIN
     ),
     "edit": edit,
     "move": lambda pool, embedder, key, _: move_memory(pool, embedder, ANN, key, PUBLIC),
     "undo": lambda pool, embedder, _, made: undo_changes(pool, embedder, ANN, ids=[made.change]),
-    "delete": lambda pool, embedder, _, __: source_changed(
-        pool, embedder, ANN, "D1", SOURCE["ts"], None
+    "delete": lambda pool, embedder, _, __: follow_message(
+        pool, embedder, ANN, ("D1", "1700000000.000100"), None
     ),
     "forget": lambda pool, _, key, __: forget(pool, ANN, Selection(keys=[key])),
-    "unforget": lambda pool, _, __, made: undo_forgetting(pool, ANN, made.forgotten),
+    "unforget": lambda pool, embedder, _, made: undo_forgetting(
+        pool, embedder, ANN, made.forgotten
+    ),
     "erase": lambda pool, _, __, ___: erase(pool, ANN),
 }
 
@@ -105,7 +107,7 @@ async def test_a_crash_between_two_statements(
     own = ANN.namespace(DM)
     for food in ("ramen", "soba"):
         await add_memory(
-            pool, model_embedder, own, "UserFoodPreference", {"food_name": food}, SOURCE
+            pool, model_embedder, own, "UserFoodPreference", {"food_name": food}, ORIGIN
         )
     gone, kept = sorted(await list_memories(pool, ANN), key=lambda one: one.content["food_name"])
     await edit(pool, model_embedder, gone.key, None)

@@ -119,9 +119,7 @@ class Model:
     def ending(self, word: str, audience: str = DM) -> bool:
         """Return whether what an audience knows ends with a statement that ends."""
         there = [
-            one
-            for one in self.heard(word)
-            if audience in (DM, one[0]) or one[1].fields is None
+            one for one in self.heard(word) if audience in (DM, one[0]) or one[1].fields is None
         ]
         return summed([one for one in there if not one[1].ends]) != summed(there)
 
@@ -304,7 +302,12 @@ class Sequences(RuleBasedStateMachine):
                 by_audience[audience] = {n: v for n, v in changed.items() if n in known}
         change = self.do(
             edit_memory(
-                self.pool, self.embedder, person, self.key(person, word), {**whole, **fields}, origin
+                self.pool,
+                self.embedder,
+                person,
+                self.key(person, word),
+                {**whole, **fields},
+                origin,
             )
         )
         at = datetime.now(UTC).timestamp()
@@ -515,7 +518,11 @@ class Sequences(RuleBasedStateMachine):
             rows = self.do(list_memories(self.pool, person))
             assert len({row.key for row in rows}) == len(rows)
             assert {
-                row.content["food_name"]: (row.content, {*row.audiences}, row.expires_at is not None)
+                row.content["food_name"]: (
+                    row.content,
+                    {*row.audiences},
+                    row.expires_at is not None,
+                )
                 for row in rows
             } == {
                 word: (

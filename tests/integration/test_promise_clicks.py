@@ -11,7 +11,7 @@ import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.positions import PROMISE
-from memory import DM, add_memories
+from memory import DM, Origin, add_memories
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
@@ -34,8 +34,7 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     """Let the person promise something, and name a food; return the notice below the answer."""
     message = await ann.say("Hello")
     turn = ann.app.turn(message)["id"]
-    said = {"channel": message.channel_id, "ts": message.ts}
-    source = {"kind": "message", "evidence": SENTENCE, **said}
+    source = Origin(actor="command", evidence=SENTENCE, channel=message.channel_id, ts=message.ts)
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
     app, namespace = ann.app, ann.person.namespace(DM)
     liked = [({"food_name": food, "preference": 80}, source)] if food else []

@@ -93,7 +93,7 @@ async def forgotten_and_back(app: App, place: PersonThread, memory: Memory) -> N
     """The promise is forgotten, and that is undone."""
     done = await forget(app.pool, app.person(place), Selection(keys=[memory.key]))
     assert done.id is not None
-    await undo_forgetting(app.pool, app.person(place), done.id)
+    await undo_forgetting(app.pool, app.embedder, app.person(place), done.id)
 
 
 async def off(app: App, place: PersonThread, memory: Memory) -> None:

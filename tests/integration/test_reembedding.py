@@ -16,6 +16,7 @@ from memory import (
     EmbeddingsUnavailable,
     Former,
     MemoryTools,
+    Origin,
     Person,
     PersonMessage,
     Pool,
@@ -56,7 +57,7 @@ async def remembered(pool: Pool, embedder: Embedder) -> Pool:
         person = BOB if number % 7 == 0 else ANN
         content = {"fact": f"I own book number {number}"}
         await add_memory(
-            pool, embedder, person.namespace(DM), "UserFact", content, {"kind": "command"}
+            pool, embedder, person.namespace(DM), "UserFact", content, Origin(actor="command")
         )
     return pool
 
@@ -178,7 +179,9 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     with pytest.raises(EmbeddingsUnavailable):
         await nearest_memories(remembered, embedder, view, ["a"], 9)
     fact = {"fact": "I moved"}
-    await add_memory(remembered, embedder, ANN.namespace(DM), "UserFact", fact, {"kind": "modal"})
+    await add_memory(
+        remembered, embedder, ANN.namespace(DM), "UserFact", fact, Origin(actor="modal")
+    )
     said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
     tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
     content = {"kind": "UserFact", "fact": said.text}

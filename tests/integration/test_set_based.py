@@ -10,16 +10,13 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from bot.memories.forgetting import forget_all_of
+from bot.memories.forgetting import delete_forgotten_texts, forget_all_of
 from bot.queue.queue import Queue
-from memory import (
-    DM,
-    Pool,
-    Selection,
-    create_pool,
-    undo_forgetting,
-)
-from memory.model.namespace import Person
+from memory import Embedder, Person, Pool, Selection, create_pool
+from memory.postgres import person_transaction
+from memory.store import expire_due
+from memory.store.forgetting import undo_forgetting_within
+from memory.store.statements import refresh_keys
 from tests.databases import owner_rows, printed
 from tests.integration.app import app_of
 from tests.integration.counted import count_statements, counted
@@ -29,25 +26,15 @@ pytestmark = pytest.mark.slow
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 20
-TABLES = ("store", "memory_versions", "change_notices", "forgotten_sources")
+TABLES = ("store", "statements", "change_notices", "forgotten_sources")
 _FILL = """
-INSERT INTO store (prefix, key, value, created_at, updated_at)
-SELECT %(prefix)s, 'k' || n, jsonb_build_object(
-    'kind', 'UserFact', 'content', jsonb_build_object('fact', 'fact number ' || n, 'topic', null),
-    'sources', jsonb_build_array(jsonb_build_object('kind', 'message', 'channel', 'D1', 'ts',
-        (1763600000 + n) || '.000100', 'evidence', 'fact number ' || n)),
-    'confirmed_at', '2026-11-01T00:00:00+00:00'),
-    now() - n * interval '1 second', now() - n * interval '1 second'
+INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
+    evidence, channel, ts, said_at, zone, until, batch)
+SELECT gen_random_uuid(), %(team)s, %(user)s, 'k' || n, 'dm', 'UserFact', 'say', 'formation',
+    jsonb_build_object('fact', 'fact number ' || n), 'factnumber' || n, 'fact number ' || n, 'D1',
+    (1763600000 + n) || '.000100', now() - n * interval '1 second', 'UTC',
+    CASE WHEN n %% 10 = 0 THEN timestamptz '2090-01-01' END, gen_random_uuid()
 FROM generate_series(1, %(memories)s) AS n;
-INSERT INTO store_vectors (prefix, key, field_name, embedding)
-SELECT %(prefix)s, 'k' || n, 'content', (SELECT array_agg(((n * j) %% 997)::real / 997)
-    FROM generate_series(1, 256) AS j)::vector
-FROM generate_series(1, %(memories)s) AS n;
-UPDATE store SET expires_at = '2090-01-01' WHERE right(key, 1) = '0';
-INSERT INTO memory_versions (id, team_id, user_id, audience, key, kind, action, actor, value,
-    expires_at, created_at, updated_at, batch)
-SELECT gen_random_uuid(), %(team)s, %(user)s, 'dm', key, 'UserFact', 'remembered', 'formation',
-    value, expires_at, created_at, updated_at, gen_random_uuid() FROM store;
 INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts, question,
     words, reply, status, received_at, begun_at, ended_at, formed_at)
 SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
@@ -56,10 +43,10 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
 FROM generate_series(1, %(turns)s) AS n;
 INSERT INTO change_notices (turn_id, team_id, user_id, ts)
 SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM messages LIMIT %(memories)s;
-UPDATE memory_versions v SET batch = told.turn_id
+UPDATE statements SET batch = told.turn_id
 FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) told
-JOIN (SELECT id, row_number() OVER () AS n FROM memory_versions) known USING (n)
-WHERE v.id = known.id
+JOIN (SELECT id, row_number() OVER () AS n FROM statements) known USING (n)
+WHERE statements.id = known.id
 """
 
 
@@ -73,11 +60,13 @@ async def pool(database: str) -> AsyncIterator[Pool]:
         yield opened
 
 
-def fill(database: str, memories: int = MEMORIES, turns: int = TURNS) -> None:
-    """Give Ann a long history."""
-    values = {"prefix": ANN.namespace(DM).prefix, "memories": memories, "turns": turns, **ANN.ids}
+async def fill(pool: Pool, database: str) -> None:
+    """Give Ann a long history; its memories are what her statements amount to."""
+    values = {"memories": MEMORIES, "turns": TURNS, **ANN.ids}
     with psycopg.connect(database, autocommit=True) as owner, psycopg.ClientCursor(owner) as cursor:
         cursor.execute(_FILL, values)
+    async with person_transaction(pool, ANN, locked=True) as connection:
+        await refresh_keys(connection, ANN, [f"k{n}" for n in range(1, MEMORIES + 1)])
 
 
 def count(database: str, table: str) -> int:
@@ -86,24 +75,38 @@ def count(database: str, table: str) -> int:
     return int(row["count"])
 
 
-async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
-    """Forgetting everything and its Undo take 20 statements each, and restore every byte.
+async def test_everything_is_forgotten_and_taken_back(
+    pool: Pool, database: str, embedder: Embedder
+) -> None:
+    """Forgetting everything and its Undo take a few statements each, and restore what was said.
 
     Vectors are not restored: memories get them afterwards.
     """
-    fill(database)
-    app, before = app_of(pool=pool, queue=Queue(pool)), printed(database, *TABLES)
+    await fill(pool, database)
+    app = app_of(pool=pool, queue=Queue(pool))
+    before = printed(database, "statements", "change_notices")
+    values = {row["key"]: row["value"] for row in owner_rows(database, "SELECT * FROM store")}
     with counted() as sent:
         done = await forget_all_of(app, ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
     assert done.count == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
-    assert count(database, "messages WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0
     shown = "procrastinate_jobs WHERE task_name = 'show_notice'"
     assert count(database, shown) == MEMORIES
     assert done.id is not None
+    async with person_transaction(pool, ANN, locked=True) as connection:
+        with counted() as sent:
+            count_back, _ = await undo_forgetting_within(connection, ANN, done.id)
+            assert count_back == MEMORIES
+            assert len(sent) <= MOST, sent
+    assert printed(database, "statements", "change_notices") == before
+    assert {r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")} == values
+    await forget_all_of(app, ANN, Selection(everything=True))
+    owner_rows(
+        database, "UPDATE statements SET forgotten_at = now() - interval '11 minutes' RETURNING id"
+    )
     with counted() as sent:
-        assert await undo_forgetting(pool, ANN, done.id) == MEMORIES
+        await expire_due(pool, delete_texts=delete_forgotten_texts)
         assert len(sent) <= MOST, sent
-    assert printed(database, *TABLES) == before
-    assert count(database, "store_vectors") == 0
+    assert count(database, "statements") == 0
+    assert count(database, "messages WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0

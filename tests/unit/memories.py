@@ -9,8 +9,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from memory import Change, Memory, Person, PersonMessage, Question, Reason, Refusal
+from memory import Change, Memory, Origin, Person, PersonMessage, Question, Reason, Refusal
 from memory.formation.evidence import Evidence, TypedMessage
+from memory.store.edits import statement_of
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -41,11 +42,16 @@ class Pet(BaseModel):
 def memory(
     number: int = 1, *, kind: str = "UserFact", audience: str = "dm", **content: Any
 ) -> Memory:
-    """Return a memory; without a content, that of a fact."""
+    """Return a memory that an audience knows; without a content, that of a fact."""
+    known = [] if audience == "dm" else [audience]
     return Memory(
-        namespace=PERSON.namespace(audience),
+        namespace=PERSON.namespace("dm"),
         key=str(UUID(int=number)),
-        value={"kind": kind, "content": content or {"fact": f"thing {number}"}},
+        value={
+            "kind": kind,
+            "content": content or {"fact": f"thing {number}"},
+            "audiences": known,
+        },
         created_at=NOON,
         updated_at=NOON,
     )
@@ -67,6 +73,7 @@ def change(
     """Return a change."""
     return Change(
         id=UUID(int=number),
+        statements=[UUID(int=number)],
         namespace=more.pop("namespace", PERSON.namespace("dm")),
         key=more.pop("key", f"key-{number}"),
         kind=more.pop("kind", "UserFact"),
@@ -81,20 +88,29 @@ def change(
 
 
 def question(
-    asks: Literal["replace", "remove", "widen", "store"],
+    asks: Literal["replace", "remove", "store"],
     before: str = "I live in Osaka",
     after: str | None = "I live in Tokyo",
 ) -> Question:
     """Return a question."""
+    said = statement_of(
+        "key",
+        "UserFact",
+        "public",
+        None if after is None else {"fact": after},
+        Origin(actor="question"),
+        batch=BATCH,
+        act="remove" if after is None else "say",
+    )
     return Question(
         id=UUID(int=7),
         asks=asks,
         namespace=PERSON.namespace("public"),
         key="key",
-        before={"kind": "UserFact", "content": {}}
-        if asks == "store"
-        else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
+        before=None if asks == "store" else value(before),
         after=value(after) if after is not None else None,
+        said=said,
+        said_on="2026-05-03",
         at=NOON,
         batch=BATCH,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memory import DM, PUBLIC, InvalidNamespace, Person, memory_view
-from memory.store.memories import current, read, read_own, read_within
+from memory.store.memories import merged, read, read_own, read_within
 
 ALICE = Person("T1", "U1")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -22,12 +22,12 @@ def row(prefix: str = "chat.T1.U1.dm", key: str = "k", **value: Any) -> dict[str
 
 
 def test_a_row_is_read_whole() -> None:
-    """A stored row becomes a memory with its namespace, sources and what it supersedes."""
-    entries = [{"audience": PUBLIC, "key": "old"}, {"key": "older"}]
-    found = read(row(sources=[{"evidence": "寿司が好き"}], supersedes=entries))
+    """A stored row becomes a memory with its namespace, sources, day and audiences."""
+    sources = [{"evidence": "寿司が好き"}]
+    found = read(row(sources=sources, said_on="2026-11-19", audiences=[PUBLIC]))
     assert (found.namespace, found.key) == (ALICE.namespace(DM), "k")
     assert found.sources == ({"evidence": "寿司が好き"},)
-    assert found.supersedes == ("old", "older")
+    assert (found.said_on, found.audiences) == ("2026-11-19", (PUBLIC,))
 
 
 def test_rows_of_other_tools_are_read_too() -> None:
@@ -54,9 +54,29 @@ def test_row_of_another_audience_stops_everything(prefix: str) -> None:
         read_within([row(prefix)], memory_view(ALICE.namespace("C1")))
 
 
-def test_superseded_rows_are_hidden_where_the_newer_one_is_seen() -> None:
-    """A superseded memory is hidden in a view that sees what supersedes it, shown elsewhere."""
-    old = read(row("chat.T1.U1.public", "old"))
-    new = read(row("chat.T1.U1.dm", "new", supersedes=[{"key": "old"}]))
-    assert current([old, new]) == [new]
-    assert current([old]) == [old]
+def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
+    """Fields of both, sources of both, each once; the own conversation's row comes last."""
+    view = memory_view(ALICE.namespace("C1"))
+    said = {"evidence": "in public"}
+    public = read(
+        row(
+            "chat.T1.U1.public",
+            content={"food_name": "寿司", "preference": 90, "cuisine": None},
+            sources=[said],
+            said_on="2026-11-01",
+        )
+    )
+    own = read(
+        row(
+            "chat.T1.U1.C1",
+            content={"food_name": "寿司", "preference": None, "cuisine": "和食"},
+            sources=[said, {"evidence": "here"}],
+            said_on="2026-11-02",
+        )
+    )
+    for rows in ([public, own], [own, public]):
+        [found] = merged(rows, view)
+        assert found.namespace == view.own
+        assert found.content == {"food_name": "寿司", "preference": 90, "cuisine": "和食"}
+        assert [one["evidence"] for one in found.sources] == ["in public", "here"]
+        assert found.said_on == "2026-11-02"

@@ -123,7 +123,7 @@ CHANGES = st.builds(
     key=st.uuids().map(str),
     kind=st.sampled_from([*_FIELDS]),
     action=st.sampled_from(
-        ["remembered", "updated", "confirmed", "removed", "moved", "restored"],
+        ["remembered", "updated", "confirmed", "removed", "moved"],
     ),
     actor=st.sampled_from(["formation", "tool", "command", "modal"]),
     before=st.none() | VALUES,
@@ -132,16 +132,17 @@ CHANGES = st.builds(
     batch=st.just(TURN),
     expires_at=st.none() | MOMENTS,
     undone_at=st.none() | MOMENTS,
-    changed_since=st.booleans(),
 )
 QUESTIONS = st.builds(
     Question,
     id=st.uuids(),
-    asks=st.sampled_from(["replace", "remove", "widen", "store"]),
+    asks=st.sampled_from(["replace", "remove", "store"]),
     namespace=AUDIENCES.map(PERSON.namespace),
     key=st.uuids().map(str),
-    before=VALUES,
+    before=st.none() | VALUES,
     after=st.none() | VALUES,
+    said=st.just(question("store").said),
+    said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
     at=MOMENTS,
     batch=st.just(TURN),
 )
@@ -464,6 +465,7 @@ def test_every_form_fits(
     erased = PersonErased(
         counts=counts,
         left={"turns": 1},
+        memories=len(counts),
         at=NOON,
         files=len(text),
         never_formed_messages=len(counts),
