@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
@@ -58,7 +58,7 @@ from slack_playground.blocks import (
     view_errors,
 )
 from slack_playground.guidance import block_advice, message_advice, view_advice
-from tests.unit.memories import NOON, PERSON, REASONS, Pet, refusal
+from tests.unit.memories import NOON, PERSON, REASONS, Pet, question, refusal
 
 VIEW_BYTES = 250_000
 LINK = "https://example.slack.com/archives/C0123456789/p1795737600000100"

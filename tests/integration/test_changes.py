@@ -1,0 +1,311 @@
+"""Changes, their Undo, questions and what messages no longer say, on the real PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from memory import (
+    DM,
+    PUBLIC,
+    Change,
+    ChangedSince,
+    ChangeGone,
+    Embedder,
+    FormationResult,
+    MemoryFull,
+    MemoryView,
+    Origin,
+    Person,
+    PersonMessage,
+    Pool,
+    Selection,
+    add_memories,
+    answer_question,
+    edit_memory,
+    follow_message,
+    forget,
+    list_changes,
+    list_memories,
+    memory_view,
+    move_memory,
+    not_remembered,
+    open_questions,
+    recall_memories,
+    redo_changes,
+    undo_changes,
+    undo_forgetting,
+)
+from memory.formation.evidence import TypedMessage
+from memory.postgres import person_transaction
+from memory.store import MAX_MEMORIES, change_audience, expire_due, messages_among
+from tests.databases import naming, owner_rows, printed
+from tests.memories import ApprovedStore
+
+ALICE = Person("T1", "U1")
+BOB = Person("T1", "U12")
+OWN = memory_view(ALICE.namespace(DM))
+WIDE = memory_view(ALICE.namespace(PUBLIC))
+KIND = "UserFoodPreference"
+
+
+class Ledger:
+    """One person's memories, and what the database holds of them."""
+
+    def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
+        self.pool, self.embedder, self.database = pool, embedder, database
+
+    def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        """Ask the database as its owner."""
+        return owner_rows(self.database, statement, *parameters)
+
+    async def run(self, text: str, ts: str, view: MemoryView = OWN) -> ApprovedStore:
+        """Let a run begin that reads one message."""
+        said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
+        return await ApprovedStore.load(self.pool, self.embedder, view, said)
+
+    async def say(
+        self,
+        text: str,
+        *,
+        ts: str,
+        content: dict[str, Any] | None,
+        key: str = "",
+        view: MemoryView = OWN,
+    ) -> FormationResult:
+        """Let a model write `content` (None: remove) because of `text`."""
+        store = await self.run(text, ts, view)
+        key = key or str(uuid4())
+        if content is None:
+            await store.adelete(view.own.parts, key)
+        else:
+            value = {"kind": KIND, "content": {**content, "evidence": text}}
+            await store.aput(view.own.parts, key, value)
+        return await store.commit()
+
+    async def change(self, text: str, **more: Any) -> Change:
+        """Let a model write as in `say`; return the one change."""
+        [change] = (await self.say(text, **more)).changes
+        return change
+
+    async def like(self, name: str, *, ts: str = "1700000001.0", level: int = 80) -> Change:
+        """Remember a food of which the person says that they love it."""
+        return await self.change(f"I love {name}", ts=ts, content=food(name, level))
+
+    async def undo(self, change: Change) -> list[Change]:
+        """Take a change back."""
+        return await undo_changes(self.pool, self.embedder, ALICE, ids=[change.id])
+
+    async def edit(self, key: str, content: dict[str, Any], **more: Any) -> Change:
+        """Let the person edit a memory."""
+        origin = Origin(actor="modal", evidence="typed")
+        return await edit_memory(self.pool, self.embedder, ALICE, key, content, origin, **more)
+
+    async def contents(self) -> list[dict[str, Any]]:
+        """Return what is remembered, newest first."""
+        return [memory.content for memory in await list_memories(self.pool, ALICE)]
+
+
+@pytest.fixture
+def ledger(pool: Pool, model_embedder: Embedder, database: str) -> Ledger:
+    """Where Alice's memories are changed."""
+    return Ledger(pool, model_embedder, database)
+
+
+def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
+    """Return a food's content as its schema has it."""
+    return {"food_name": name, "cuisine": None, "preference": level, "description": None} | more
+
+
+async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
+    """Formation, edits and moves each leave one change, newest first, with the values around it."""
+    liked = await ledger.like("soba")
+    again = await ledger.change(
+        "I love soba", ts="1700000002.0", content=food("soba"), key=liked.key
+    )
+    edited = await ledger.edit(liked.key, food("soba", 90))
+    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
+    gone = await ledger.change(
+        "I hate soba", ts=f"{datetime.now(UTC).timestamp():.6f}", content=None, key=liked.key
+    )
+    entries = await list_changes(ledger.pool, ALICE)
+    assert [(e.action, e.actor) for e in entries] == [
+        ("removed", "formation"),
+        ("moved", "command"),
+        ("updated", "modal"),
+        ("confirmed", "formation"),
+        ("remembered", "formation"),
+    ]
+    assert entries == [gone, moved, edited, again, liked]
+    assert [(e.before or {}).get("content", {}).get("preference") for e in entries] == [
+        *(90, 90, 80, 80, None)
+    ]
+    assert await list_changes(ledger.pool, ALICE, limit=1) == entries[:1]
+    assert await list_changes(ledger.pool, ALICE, key=liked.key) == entries
+    assert await list_changes(ledger.pool, ALICE, batch=liked.batch) == [liked]
+    assert await list_changes(ledger.pool, ALICE, key="other") == []
+    assert await list_changes(ledger.pool, BOB) == []
+
+
+async def test_any_change_is_undone_in_any_order_and_taken_back(ledger: Ledger) -> None:
+    """What others have said stays; after all Undos nothing is remembered, after all redos all is."""
+    liked = await ledger.like("ramen")
+    edited = await ledger.edit(liked.key, food("ramen", 5))
+    detail = await ledger.change(
+        "with egg", ts="1700000002.0", content=food("ramen", 5, description="egg"), key=liked.key
+    )
+    before = printed(ledger.database, "store", vector_dates=False)["store"]
+    assert (await ledger.contents())[0] == food("ramen", 5, description="egg")
+    assert [one.undone_at is not None for one in await ledger.undo(edited)] == [True]
+    assert (await ledger.contents())[0] == food("ramen", description="egg")
+    assert await ledger.undo(edited) == []
+    await ledger.undo(liked)
+    assert (await ledger.contents())[0] == food("ramen", None, description="egg")
+    await ledger.undo(detail)
+    assert await ledger.contents() == []
+    ids = [liked.id, edited.id, detail.id]
+    assert len(await redo_changes(ledger.pool, ledger.embedder, ALICE, ids)) == 3
+    assert (await ledger.contents())[0] == food("ramen", 5, description="egg")
+    assert len(printed(ledger.database, "store", vector_dates=False)["store"]) == len(before)
+    assert await undo_changes(ledger.pool, ledger.embedder, BOB, ids=ids) == []
+
+
+async def test_one_thing_is_one_memory_however_it_comes(ledger: Ledger) -> None:
+    """Said elsewhere, written in a form, said again after it was taken back: the same memory."""
+    first = await ledger.like("ramen")
+    heard = await ledger.change(
+        "Ramen is good", ts="1700000002.0", content=food("Ramen", 90), view=WIDE
+    )
+    given = [({"food_name": "RAMEN"}, Origin(actor="modal", evidence="RAMEN"))]
+    [written] = await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
+    await ledger.change("no more ramen", ts="4000000000.0", content=None, key=first.key)
+    again = await ledger.like("ramen", ts="4000000001.0")
+    assert {one.key for one in (heard, written, again)} == {first.key}
+    assert len(await ledger.contents()) == 1
+    other = await ledger.like("miso ramen", ts="1700000009.0")
+    assert other.key != first.key
+
+
+async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Ledger) -> None:
+    """Forgotten, said anew, Undo: one memory, which says what was said last, and a question."""
+    await ledger.like("ramen", level=90)
+    forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
+    assert forgotten.id is not None
+    await ledger.like("ramen", ts="1700000005.0", level=5)
+    assert await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id) == 1
+    assert await ledger.contents() == [food("ramen", 5)]
+    [question] = await open_questions(ledger.pool, ALICE)
+    assert (question.asks, question.after) == (
+        "replace",
+        {"kind": KIND, "content": food("ramen", 90)},
+    )
+    await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    assert await ledger.contents() == [food("ramen", 90)]
+
+
+async def test_a_question_is_answered_once(ledger: Ledger) -> None:
+    """Yes counts from the click on, both keeps two things, no changes nothing."""
+    for answer, levels in (("yes", [60]), ("no", [80])):
+        await forget(ledger.pool, ALICE, Selection(everything=True))
+        liked = await ledger.like("soba", ts="4000000000.0")
+        store = await ledger.run("Of soba: so so", ts="4000000001.0")
+        await ledger.edit(liked.key, food("soba", 80, description="cold"))
+        content = {**food("soba", 60), "evidence": "Of soba: so so"}
+        await store.aput(OWN.own.parts, liked.key, {"kind": KIND, "content": content})
+        [question] = (await store.commit()).questions
+        assert question.asks == "replace"
+        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+        found = [one["preference"] for one in await ledger.contents()]
+        assert found == levels, answer
+        with pytest.raises(ChangeGone):
+            await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+
+
+async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> None:
+    """A deleted message's statements go, also of what is forgotten; clicks do not outlive them."""
+    liked = await ledger.like("ramen")
+    await ledger.change(
+        "with egg",
+        ts="1700000002.0",
+        content=food("ramen", description="egg"),
+        key=liked.key,
+    )
+    message = ("D1", "1700000001.0")
+    async with person_transaction(ledger.pool, ALICE) as connection:
+        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == [message]
+    edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
+    assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, edited) == set()
+    assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, None) == {liked.key}
+    assert await ledger.contents() == [food("ramen", None, description="egg")]
+    origin = Origin(actor="command")
+    content = food("ramen", 3, description="egg")
+    await edit_memory(ledger.pool, ledger.embedder, ALICE, liked.key, content, origin)
+    forgotten = await forget(ledger.pool, ALICE, Selection(keys=[liked.key]))
+    second = ("D1", "1700000002.0")
+    await follow_message(ledger.pool, ledger.embedder, ALICE, second, None)
+    assert forgotten.id is not None
+    with pytest.raises(ChangeGone):
+        await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
+    assert naming(ledger.database, "ramen") == {}
+
+
+async def test_what_ends_is_as_it_was_before(ledger: Ledger) -> None:
+    """Until then the newer holds; hidden at once, then deleted; a memory of its own goes."""
+    liked = await ledger.like("ramen", level=90)
+    later = await ledger.change(
+        "Ramen: 5 until Friday", ts="1700000002.0", content=food("ramen", 5), key=liked.key
+    )
+    end = datetime.now(UTC) - timedelta(seconds=1)
+    ledger.rows("UPDATE statements SET until = %s WHERE id = %s", end, later.id)
+    assert await expire_due(ledger.pool) == []
+    assert [one["preference"] for one in await ledger.contents()] == [90]
+    ledger.rows("UPDATE statements SET until = %s", end)
+    assert await expire_due(ledger.pool) == [liked.key]
+    assert naming(ledger.database, "ramen") == {}
+    assert await expire_due(ledger.pool) == []
+
+
+async def test_an_edit_is_refused_where_the_memory_has_changed_since(ledger: Ledger) -> None:
+    """The person sees what the memory says now, and edits that; of another person there is none."""
+    liked = await ledger.like("ramen")
+    [shown] = await list_memories(ledger.pool, ALICE)
+    await ledger.edit(liked.key, food("ramen", 9), seen=shown.updated_at)
+    with pytest.raises(ChangedSince):
+        await ledger.edit(liked.key, food("ramen", 8), seen=shown.updated_at)
+    with pytest.raises(ChangeGone):
+        await ledger.edit("other", food("ramen"))
+    with pytest.raises(ChangedSince):
+        await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
+
+
+async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None:
+    """What is new is refused in every way; what is known may change."""
+    liked = await ledger.like("ramen")
+    ledger.rows(
+        "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n,"
+        " jsonb_build_object('kind', 'UserFact', 'content', jsonb_build_object('fact', n::text))"
+        " FROM generate_series(1, %s) AS n RETURNING 1",
+        *(OWN.own.prefix, MAX_MEMORIES - 1),
+    )
+    refused = await ledger.say("I love soba", ts="1700000002.0", content=food("soba"))
+    assert ([one.reason for one in refused.refused], refused.changes) == (["full"], ())
+    given = [({"food_name": "soba"}, Origin(actor="command"))]
+    with pytest.raises(MemoryFull):
+        await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
+    await ledger.edit(liked.key, food("ramen", 7))
+    [why] = await not_remembered(ledger.pool, ALICE)
+    assert (why.sentence, why.reason) == ("I love soba", "full")
+
+
+async def test_a_channel_that_gets_another_id_keeps_its_memories(ledger: Ledger) -> None:
+    """What was said in it is known under the new id, and no longer under the old one."""
+    old, new = (memory_view(ALICE.namespace(channel)) for channel in ("G1", "C9"))
+    liked = await ledger.change("I love soba", ts="1700000001.0", content=food("soba"), view=old)
+    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
+        await change_audience(connection, ALICE, "G1", "C9")
+    found = (await recall_memories(ledger.pool, ledger.embedder, new, "?")).memories
+    assert [one.key for one in found] == [liked.key]
+    assert not (await recall_memories(ledger.pool, ledger.embedder, old, "?")).memories
