@@ -14,13 +14,17 @@ from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
+from bot.slack.names import Names
 from bot.workspaces import Workspaces
 from memory import Embedder, Former, Pool, UserFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Connections, settings, and what is known for a while of people and conversations."""
+    """Connections, settings, and what is known for a while of people and conversations.
+
+    `names` are the names of people that Slack has said.
+    """
 
     settings: Settings
     pool: Pool
@@ -33,6 +37,7 @@ class App:
     former: Former
     schemas: Sequence[type[BaseModel]]
     people: People
+    names: Names
     audiences: Audiences
 
     @property

@@ -302,18 +302,6 @@ CREATE FUNCTION promises_to_remind_of(most int)
                 AND (off.until_at IS NULL OR off.until_at > now()))
     $$;
 
-CREATE INDEX store_cards ON store (prefix text_pattern_ops) WHERE prefix LIKE 'chat.%.colleagues';
-
--- The people of a workspace who show something to colleagues.
-CREATE FUNCTION card_owners(of_team text, most int)
-    RETURNS TABLE (user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        SELECT DISTINCT split_part(prefix, '.', 3) FROM store
-        WHERE prefix LIKE 'chat.%.colleagues' AND prefix ~>=~ ('chat.' || of_team || '.')
-            AND prefix ~<~ ('chat.' || of_team || '/') ORDER BY 1 LIMIT most
-    $$;
-
 -- Takes the message that waits longest for `process`, of a thread of which none is answered and of a
 -- person of whom fewer than `of_person` are. An answer to a deleted message is taken by nobody, and
 -- comes back after a minute if it could not be deleted.
@@ -615,13 +603,11 @@ REVOKE ALL ON FUNCTION
     claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
-    card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
-    card_owners,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

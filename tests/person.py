@@ -173,7 +173,7 @@ def sections(place: Place) -> list[str]:
 def elements(place: Place) -> list[dict[str, Any]]:
     """Return what can be clicked in a place, each with the id of its block."""
     return [
-        {**element, "block_id": block["block_id"]}
+        {**element, "block_id": block.get("block_id", "")}
         for block in place.get("blocks", [])
         for element in [block.get("accessory"), block.get("element"), *block.get("elements", [])]
         if element and "action_id" in element

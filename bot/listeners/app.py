@@ -281,6 +281,7 @@ async def note_event(app: App, body: Mapping[str, Any], installation: Installati
             user = event.get("user") or {}
             key = user_key(user.get("id"), user.get("team_id"), installation)
             await app.people.changed(Person(team, key), user)
+            app.names.note_user(team, user)
         case "channel_id_changed", _:
             for name in ("old_channel_id", "new_channel_id"):
                 await app.audiences.invalidate(team, str(event.get(name)))

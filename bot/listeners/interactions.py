@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -34,7 +34,7 @@ from bot.memories.home import show_home
 from bot.memories.panel import read_panel
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
-from bot.ui.blocks import Payload, section
+from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
 from bot.ui.panel import Click, Done, panel
@@ -50,6 +50,8 @@ _DATABASE_SECONDS = 2.0
 _ACK_SECONDS = 2.3
 _AGAIN_SECONDS = 1.0
 _ERROR_BLOCK = "error"
+
+_Result = TypeVar("_Result", bound=Result | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +154,10 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
         view = body["view"]
-        request, submit = Request.of_form(client, body), FORMS[view["callback_id"]]
+        request = Request.of_form(client, body)
+        submit = FORMS[view["callback_id"]]
 
-        async def work(click: Click) -> Result:
+        async def work(click: Click) -> Done | SlackView:
             return await submit(self._app, click, view)
 
         with self._counted():
@@ -164,8 +167,8 @@ class Interactions:
                 return
             running = asyncio.ensure_future(self._result(click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
-            if running.done() and isinstance(result := running.result(), dict):
-                await ack(response_action="update", view=result)
+            if running.done() and isinstance(view_shown := running.result(), dict):
+                await ack(response_action="update", view=view_shown)
                 return
             # The form closes; what was done is shown where it was opened from.
             await ack()
@@ -176,23 +179,19 @@ class Interactions:
             await self._show(request, click, result)
 
     async def _do(
-        self, request: Request, work: Callable[[Click], Awaitable[Result]], value: str = ""
+        self,
+        request: Request,
+        work: Callable[[Click], Awaitable[Result | None]],
+        value: str = "",
     ) -> None:
         """Do what was typed or clicked, and show what it led to."""
         with self._counted():
             click = await self._click(request, value)
             result = await self._result(click, work)
             if isinstance(result, dict):
-                trigger = str(request.body.get("trigger_id") or "")
-                try:
-                    await request.client.views_open(trigger_id=trigger, view=result)
-                except SLACK_FAULTS as error:
-                    reason = error_code(error) or fault(error)
-                    log.warning("a form could not be opened: %s", reason)
-                    result = Done(line=click.reader.say("modal_not_opened"), beside=True)
-                else:
-                    return
-            await self._show(request, click, result)
+                result = await _open_form(request, click, result)
+            if result is not None:
+                await self._show(request, click, result)
 
     async def _click(self, request: Request, value: str = "") -> Click:
         installation = await self._app.slack.get(installation_team(request.body))
@@ -205,38 +204,51 @@ class Interactions:
             origin=request.metadata,
         )
 
-    async def _result(self, click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
+    async def _result(
+        self, click: Click, work: Callable[[Click], Awaitable[_Result]]
+    ) -> _Result | Done:
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 return await carried_out(click, work)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
 
-    async def _show(self, request: Request, click: Click, result: Result) -> None:
+    async def _show(self, request: Request, click: Click, result: Done | Position) -> None:
         """Show a position or what was done: in the panel that was clicked in, else as a message."""
         done = result if isinstance(result, Done) else None
-        position = result if isinstance(result, Position) else done.position if done else None
+        position = result if isinstance(result, Position) else result.position
         if not request.url:
             await self._show_home(request, click, position or request.position or Position(), done)
             return
         in_panel = request.position is not None
-        beside = bool(done and done.beside) and not in_panel
+        beside = done is not None and done.beside and not in_panel
+        shown = await self._message(click, result, None if beside else request.position)
         # A message of ours without a panel is replaced by what its button did.
-        replaces = in_panel or ("actions" in request.body and position is None and not beside)
-        try:
-            if (where := position or request.position) and not beside:
-                shown = await self._panel(click, where, done)
-            else:
-                shown = done_payload(click.reader, done) if done else {}
-        except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            failed = Done(line=_sentence(click.reader, error), beside=True)
-            shown = done_payload(click.reader, failed)
+        is_done_there = "actions" in request.body and position is None and not beside
+        replaces = in_panel or is_done_there
         try:
             if not replaces and await show_in_thread(request.client, request.body, shown):
                 return
             await _respond(request.url, shown, replace=replaces)
         except SLACK_FAULTS as error:
             log.warning("an answer was not shown: %s", fault(error))
+
+    async def _message(
+        self, click: Click, result: Done | Position, panel_at: Position | None
+    ) -> Payload:
+        """Return a result as a message, in the panel `panel_at` if there is one.
+
+        A result that names a position is shown in a panel at that one.
+        """
+        try:
+            if isinstance(result, Position):
+                return await self._panel(click, result, None)
+            if where := result.position or panel_at:
+                return await self._panel(click, where, result)
+            return done_payload(click.reader, result)
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            failed = Done(line=_sentence(click.reader, error), beside=True)
+            return done_payload(click.reader, failed)
 
     async def _show_home(
         self, request: Request, click: Click, where: Position, done: Done | None
@@ -276,6 +288,18 @@ class Interactions:
             yield
         finally:
             self._running -= running
+
+
+async def _open_form(request: Request, click: Click, view: SlackView) -> Done | None:
+    """Open a form; return what is said where Slack does not open it."""
+    trigger = str(request.body.get("trigger_id") or "")
+    try:
+        await request.client.views_open(trigger_id=trigger, view=view)
+    except SLACK_FAULTS as error:
+        reason = error_code(error) or fault(error)
+        log.warning("a form could not be opened: %s", reason)
+        return Done(line=click.reader.say("modal_not_opened"), beside=True)
+    return None
 
 
 def _sentence(reader: Reader, error: Exception) -> str:

@@ -9,7 +9,10 @@ it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from bot.access import admit
@@ -21,14 +24,15 @@ from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload
 from memory import Memory, Person
-from memory.postgres import execute_statement, person_statement
+from memory.postgres import person_statement
 from memory.store import read_card
 
 log = logging.getLogger(__name__)
 
 QUESTIONS_AN_HOUR = 20
-_MOST_OWNERS = 200
-_OWNERS: LiteralString = "SELECT * FROM card_owners(%s, %s)"
+_MOST_NAMES = 5
+_NAME_LIMIT = 200  # characters; of Slack's names 80
+_MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
 _COUNT: LiteralString = (
     "INSERT INTO person_requests AS one (team_id, user_id, hour, colleague_questions)"
     " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
@@ -51,36 +55,103 @@ async def why_not_shown(app: App, person: Person, memory: Memory, sentence: str)
 # --- a colleague -------------------------------------------------------------------------------
 
 
-async def ask_about(app: App, asker: Person, who: str) -> Person | str:
-    """Count a question; return the colleague that `who` names, by a mention or a name.
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why no card is shown, for the model; `colleagues` are the names among which to choose."""
 
-    Or why there is no answer, for the model: to guests, people of other workspaces, about a name
-    that nobody or several with a card have, and after `QUESTIONS_AN_HOUR`.
+    reason: str
+    colleagues: Sequence[str] = ()
+
+
+_OUTSIDER = Unanswered(
+    "Slack does not say that the person is a member of this workspace. Guests and people of other"
+    " workspaces cannot ask about colleagues."
+)
+_TOO_MANY = Unanswered("That were enough questions about colleagues for this hour.")
+_NOBODY = Unanswered(
+    "No colleague of that name is known. Say so, and that a mention with @ finds a colleague for"
+    " certain."
+)
+_WHICH_ONE = (
+    "It is not certain who is meant. Ask the person which colleague they mean; a mention with @"
+    " decides it."
+)
+
+
+class ColleagueQuestions:
+    """The questions about colleagues in one message of `asker`.
+
+    Slack is asked about each person once. `mentioned` are the user ids in the message.
     """
-    if "-" in asker.user_id or not await _user(app, asker, asker.user_id):
-        return "Guests and people of other workspaces cannot ask about colleagues."
-    values = {**asker.ids, "most": QUESTIONS_AN_HOUR}
-    if not await person_statement(app.pool, asker, _COUNT, values):
-        return "That were enough questions about colleagues for this hour."
-    wanted = who.strip().lstrip("@<").rstrip(">").casefold()
-    if wanted.upper().startswith(("U", "W")) and wanted.isalnum() and len(wanted) > 7:
-        owners = [wanted.upper()]
-    else:
-        rows = await execute_statement(app.pool, _OWNERS, (asker.team_id, _MOST_OWNERS))
-        owners = [row["user_id"] for row in rows]
-    found = []
-    for owner in owners:
-        user = await _user(app, asker, owner)
-        if user and (owner.casefold() == wanted or wanted in _names(user)):
-            found.append(owner)
-    if len(found) > 1:
-        return "Several colleagues have that name: ask the person to mention one with @."
-    if not found:
-        return (
-            "No colleague of that name has told anything to share. Say so, and that a mention with"
-            " @ finds a colleague for certain."
-        )
-    return Person(asker.team_id, found[0])
+
+    def __init__(self, app: App, asker: Person, mentioned: Collection[str]) -> None:
+        self._app = app
+        self._asker = asker
+        self._mentioned = mentioned
+        self._colleagues: dict[str, bool] = {}
+
+    async def find(self, who: str) -> Person | Unanswered:
+        """Count a question; return the colleague whom `who` names, by a mention or a whole name.
+
+        Guests and people of other workspaces get no answer, and find none.
+        """
+        asker = self._asker
+        if "-" in asker.user_id or not await self._is_colleague(asker.user_id):
+            return _OUTSIDER
+        values = {**asker.ids, "most": QUESTIONS_AN_HOUR}
+        if not await person_statement(self._app.pool, asker, _COUNT, values):
+            return _TOO_MANY
+        found = self._named(who)
+        if isinstance(found, Unanswered):
+            return found
+        if not await self._is_colleague(found):
+            return _NOBODY
+        return Person(asker.team_id, found)
+
+    def _named(self, who: str) -> str | Unanswered:
+        """Return the user id of the one person who can be meant; Slack is not asked.
+
+        People choose their names. A name is taken for its owner only if it is their whole name and
+        nobody else's has it in it.
+        """
+        known = self._app.names.people_of(self._asker.team_id)
+        mention = _MENTION.fullmatch(who.strip())
+        if mention and mention[1] in self._mentioned:
+            return mention[1]
+        if mention:
+            # The person wrote a name; it was the model that knew an id.
+            who = known.get(mention[1], "")
+        wanted = _words(who)
+        words = {user: _words(name) for user, name in known.items()}
+        same = [user for user in known if words[user] == wanted]
+        mentioned = [user for user in same if user in self._mentioned]
+        if len(mentioned) == 1:
+            return mentioned[0]
+        fitting = [user for user in known if _fits(wanted, words[user])]
+        if not fitting:
+            return _NOBODY
+        if fitting == same and len(same) == 1:
+            return same[0]
+        names = sorted({known[user] for user in fitting})
+        return Unanswered(_WHICH_ONE, names[:_MOST_NAMES])
+
+    async def _is_colleague(self, user_id: str) -> bool:
+        """Return whether Slack says that a user is a member of the workspace, and no guest."""
+        if user_id not in self._colleagues:
+            user = await self._user(user_id)
+            self._colleagues[user_id] = _is_member(user, self._asker.team_id)
+        return self._colleagues[user_id]
+
+    async def _user(self, user_id: str) -> Mapping[str, Any]:
+        team_id = self._asker.team_id
+        try:
+            answer = await self._app.slack.client(team_id).users_info(user=user_id)
+        except SLACK_FAULTS as error:
+            log.info("a colleague could not be looked up: %s", error_code(error))
+            return {}
+        user: Mapping[str, Any] = answer.get("user") or {}
+        self._app.names.note_user(team_id, user)
+        return user
 
 
 async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> Payload:
@@ -92,21 +163,20 @@ async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> 
     return card_payload(reader, slack_user(owner.user_id), lines)
 
 
-async def _user(app: App, person: Person, user_id: str) -> Mapping[str, Any] | None:
-    """Return Slack's user object of a member of the workspace; None for anybody else."""
-    try:
-        answer = await app.slack.client(person.team_id).users_info(user=user_id)
-    except SLACK_FAULTS as error:
-        log.info("a colleague could not be looked up: %s", error_code(error))
-        return None
-    user: Mapping[str, Any] = answer.get("user") or {}
-    outside = user.get("team_id") not in (None, person.team_id) and not user.get("enterprise_user")
-    guest = user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger")
-    return None if outside or guest or user.get("deleted") or user.get("is_bot") else user
+def _is_member(user: Mapping[str, Any], team_id: str) -> bool:
+    of_team = user.get("team_id") in (None, team_id) or bool(user.get("enterprise_user"))
+    others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
+    return bool(user) and of_team and not any(user.get(one) for one in others)
 
 
-def _names(user: Mapping[str, Any]) -> set[str]:
-    profile = user.get("profile") or {}
-    names = (user.get("name"), user.get("real_name"), profile.get("display_name"))
-    whole = {str(one).casefold() for one in names if one}
-    return whole | {one.split()[0] for one in whole if one.split()}
+def _words(name: str) -> list[str]:
+    """Return the words of a name as they are compared."""
+    return unicodedata.normalize("NFKC", name[:_NAME_LIMIT]).casefold().strip("@ ").split()
+
+
+def _fits(wanted: Sequence[str], name: Sequence[str]) -> bool:
+    """Return whether a name has all these words, or begins with them where it has no spaces."""
+    if not wanted:
+        return False
+    begins = " ".join(name).startswith(" ".join(wanted))
+    return begins or set(wanted) <= set(name)

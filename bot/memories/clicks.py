@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from bot.access import admit
@@ -70,12 +70,14 @@ log = logging.getLogger(__name__)
 
 _ERASING_SECONDS = 30.0
 
-# A line about what was done, a form to open, the position to show, or nothing to show.
-Result: TypeAlias = Done | SlackView | Position | None
-Action: TypeAlias = Callable[[App, Click], Awaitable[Result]]
+# A line about what was done, a form to open, or the position to show.
+Result: TypeAlias = Done | SlackView | Position
+# None: Slack has shown the click itself, and nothing is added to it.
+Action: TypeAlias = Callable[[App, Click], Awaitable[Result | None]]
+_Result = TypeVar("_Result", bound=Result | None)
 
 
-async def carried_out(click: Click, work: Callable[[Click], Awaitable[Result]]) -> Result:
+async def carried_out(click: Click, work: Callable[[Click], Awaitable[_Result]]) -> _Result | Done:
     """Return what a click or form leads to, or the sentence that says why it was not done."""
     try:
         return await work(click)

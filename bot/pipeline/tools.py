@@ -21,12 +21,13 @@ from bot.app import App
 from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
-from bot.memories.cards import ask_about, shown_card
+from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
 from bot.memories.switches import MORNING, turn_off
 from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
+from bot.slack.messages import mentions
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import (
@@ -88,7 +89,7 @@ _PARAMETERS: dict[str, Definition] = {
     "everything": {"type": "boolean"},
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
 }
-_NAME = {"name": {"type": "string", "description": "their name, or the id in a mention"}}
+_NAME = {"name": {"type": "string", "description": "their whole name or mention, as written"}}
 
 
 class Toolbox:
@@ -98,9 +99,12 @@ class Toolbox:
     """
 
     def __init__(self, app: App, turn: Turn) -> None:
-        self._app, self._turn, self._message = app, turn, turn.message
-        message, state = turn.message, turn.memory_state
+        message = turn.message
+        state = turn.memory_state
         off = state.off is not None
+        self._app = app
+        self._turn = turn
+        self._message = message
         self.definitions = _definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=turn.words,
@@ -115,6 +119,7 @@ class Toolbox:
         )
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later
+        self._colleagues = ColleagueQuestions(app, message.person, mentions(message.text))
         # By what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
@@ -221,9 +226,10 @@ class Toolbox:
         asker = self._message.person
         if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
-        owner = await ask_about(self._app, asker, who)
-        if isinstance(owner, str):
-            return _error(owner)
+        owner = await self._colleagues.find(who)
+        if isinstance(owner, Unanswered):
+            names = {"colleagues": owner.colleagues} if owner.colleagues else {}
+            return {**_error(owner.reason), **names}
 
         async def shown(_: Person, reader: Reader) -> Payload:
             return await shown_card(self._app, asker, owner, reader)

@@ -30,6 +30,7 @@ from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained,
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations, create_session
 from bot.slack.messages import Installation
+from bot.slack.names import Names
 from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
 from memory import (
     Embedder,
@@ -82,6 +83,7 @@ def create_turn_dependencies(
         former=create_former(settings, pool, embedder, schemas=schemas),
         schemas=schemas,
         people=People(pool, slack),
+        names=Names(),
         audiences=Audiences(pool, slack),
     )
     turns = Turns(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from bot.locale import Reader
@@ -14,9 +14,16 @@ from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
 from bot.ui.positions import FEEDBACK, SHOW, Position
 
 Block = dict[str, Any]
-Payload = dict[str, Any]
 SlackView = dict[str, Any]
 Chunk = dict[str, Any]
+
+
+class Payload(TypedDict):
+    """What a message says. Slack refuses one that says nothing; `text` is for notifications."""
+
+    text: str
+    blocks: list[Block]
+
 
 LINE_LIMIT = 240
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/button-element

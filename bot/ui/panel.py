@@ -80,8 +80,9 @@ _DIVIDER: Block = {"type": "divider"}
 class Done:
     """What a click did, as one line; `undo` is the value of its *Undo*, `buttons` are others.
 
-    `beside`: the line answers a message that is to stay. `position` is what a panel shows then;
-    None: what it showed.
+    Raises `ValueError` without a line: Slack refuses a message that says nothing. `beside`: the
+    line answers a message that is to stay. `position` is what a panel shows then; None: what it
+    showed.
     """
 
     line: str
@@ -89,6 +90,10 @@ class Done:
     buttons: Sequence[Block] = ()
     beside: bool = False
     position: Position | None = None
+
+    def __post_init__(self) -> None:
+        if not self.line.strip():
+            raise ValueError("What a click did has no words.")
 
     def shown_buttons(self, reader: Reader) -> list[Block]:
         """Return its buttons, *Undo* first."""

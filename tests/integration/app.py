@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -21,10 +20,8 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import Inbox
 from bot.conversation.turns import FORM_MEMORIES, Turns
-from bot.listeners.app import BoltApp, create_bolt_app, note_event
+from bot.listeners.app import create_bolt_app, note_event
 from bot.listeners.interactions import Interactions
-from bot.memories.adding import add_lines, remember_message
-from bot.memories.clicks import ACTIONS, carried_out
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
@@ -32,20 +29,19 @@ from bot.pipeline.changes import follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import Queue
-from bot.runtime.http import create_web_app
 from bot.runtime.wiring import create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message, installation_team
-from bot.ui.panel import Click, Content, Done
-from bot.ui.positions import Position
+from bot.ui.panel import Content
+from bot.ui.positions import ADD, Position
 from bot.workspaces import installation_from, only
-from memory import DM, Embedder, Memory, Person, Pool, list_memories
+from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
+from tests.integration.interface import Answer, Interface, served
 from tests.integration.messages import LATER, change_of, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
-from tests.loopback import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,23 +160,28 @@ class App:
         """Return a person's memories."""
         return await list_memories(self.pool, person)
 
-    async def click(self, person: Person, action: str, value: str = "") -> Any:
-        """Do what a click of a person in a message does; return what is shown for it."""
-        reader = await self.wiring.app.people.reader(person)
-        click = Click(person=person, reader=reader, value=value)
-        return await carried_out(click, partial(ACTIONS[action], self.wiring.app))
+    @property
+    def interface(self) -> Interface:
+        """Slack's interface, in which people click."""
+        return Interface(self.wiring.app, self.slack)
 
-    async def point_at(self, place: PersonThread, text: str, **more: Any) -> Done:
-        """Use *Remember This* on the message of a place; return what is said."""
-        person = self.person(place)
-        click = Click(person=person, reader=await self.wiring.app.people.reader(person))
-        message = {"user": place.user, "ts": place.ts, "text": text, **more}
-        return await remember_message(self.wiring.app, click, place.channel, message)
+    async def click(self, person: Person, action: str, value: str = "") -> Answer:
+        """Click a button of an earlier message; return what the person is shown for it."""
+        return await self.interface.click(person, action, value)
 
-    async def add(self, person: Person, *lines: str, audience: str = DM) -> Done:
-        """Add memories as the form does; return what is said."""
-        click = Click(person=person, reader=await self.wiring.app.people.reader(person))
-        return await add_lines(self.wiring.app, click, lines, audience)
+    async def submit(self, person: Person, answer: Answer, **values: Any) -> Answer:
+        """Submit the form that an answer has opened; return what the person is shown for it."""
+        assert answer.form is not None
+        return await self.interface.submit(person, answer.form, **values)
+
+    async def point_at(self, place: PersonThread) -> Answer:
+        """Use *Remember This* on the message of a place; return what the person is shown."""
+        return await self.interface.point_at(place, self.person(place))
+
+    async def add(self, person: Person, *lines: str) -> Answer:
+        """Add memories with the form; return what the person is shown."""
+        opened = await self.click(person, ADD)
+        return await self.submit(person, opened, lines="\n".join(lines))
 
     async def panel(
         self, person: Person, position: Position | None = None, *, home: bool = False
@@ -358,25 +359,16 @@ def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> b
 
 
 @asynccontextmanager
-async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[BoltApp, str]]:
-    """Serve Slack's requests over HTTP; yields the Bolt app and the address of its endpoint."""
-
-    async def ready() -> str | None:
-        return None
-
-    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
-    async with serving(create_web_app(ready, bolt, signing_secret)) as url:
-        yield bolt, f"{url}/slack/events"
-
-
-@asynccontextmanager
 async def receiving(app: App) -> AsyncIterator[None]:
     """Let the playground deliver to the app over signed HTTP; no slow machine makes it give up."""
-    async with served(app, app.slack.info["signing_secret"]) as (_, url):
-        patient = {"ack_seconds": 30.0, "retry_delays": [0.0, 0.5, 1.0]}
-        app.slack.control("settings", patient)
-        app.slack.control("delivery", {"mode": "http", "url": url})
-        try:
+    patient = {"ack_seconds": 30.0, "retry_delays": [0.0, 0.5, 1.0]}
+    app.slack.control("settings", patient)
+    try:
+        async with served(app.wiring.app, app.slack.info["signing_secret"]) as endpoint:
+            app.slack.control("delivery", {"mode": "http", "url": endpoint.url})
             yield
-        finally:
-            app.slack.control("delivery", {"mode": "socket"})
+            await endpoint.interactions.wait_until_idle(60)
+            # What the app has shown is an event, too.
+            await asyncio.to_thread(app.slack.control, "settle", {"seconds": 50})
+    finally:
+        app.slack.control("delivery", {"mode": "socket"})

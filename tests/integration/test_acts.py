@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 from typing import TypeAlias
 
 import pytest
 
-from bot.locale import Reader
-from bot.memories.clicks import ACTIONS, carried_out
-from bot.memories.panel import read_panel
 from bot.people import read_memory_state
 from bot.slack.client import NOTICE_METADATA
-from bot.ui.panel import Click, Done, panel
-from bot.ui.positions import Position
 from memory import COLLEAGUES, DM, Selection, forget, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
@@ -379,25 +373,21 @@ async def foreign_values(ann: SlackPerson) -> list[tuple[str, str]]:
 
 async def test_unknown_value_of_a_menu_is_refused(ann: SlackPerson) -> None:
     """A value that no menu has, as of another version of the app, opens no form."""
-    with pytest.raises(ValueError, match="no such value"):
-        await ann.app.click(ann.person, "memory_menu", "show a-memory")
+    answer = await ann.app.click(ann.person, "memory_menu", "show a-memory")
+    assert (answer.line, answer.form) == (ann.sentence("command_broke"), None)
 
 
 async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
     ann: SlackPerson,
 ) -> None:
     """A value names a memory, never a person: it is looked for among those of who clicks."""
-    app, bo = ann.app.wiring.app, SlackPerson(ann.app)
+    bo = SlackPerson(ann.app)
     values = await foreign_values(ann)
     before = await ann.app.memories(ann.person)
-    reader = Reader("en")
     for action, value in values:
-        click = Click(person=bo.person, reader=reader, value=value)
-        done = await carried_out(click, partial(ACTIONS[action], app))
-        assert ("used" in value) == (done == Done(line=ann.sentence("used_others"), beside=True))
-        position = done if isinstance(done, Position) else Position()
-        content = await read_panel(app, bo.person, reader, position, home=True)
-        said = f"{done} {panel(reader, content)}"
+        answer = await ann.app.click(bo.person, action, value)
+        assert ("used" in value) == (answer.line == ann.sentence("used_others"))
+        said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (action, said)
     assert await ann.app.memories(ann.person) == before
     assert ann.app.rows("SELECT 1 FROM feedback WHERE user_id IN (%s, %s)", ann.user, bo.user) == []

@@ -10,11 +10,12 @@ import pytest
 from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
-from bot.ui.panel import EVERYTHING, Done
+from bot.ui.panel import EVERYTHING
 from bot.ui.positions import ANSWER, FORGET, REMEMBER, UNDO
 from memory import Person
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
+from tests.integration.interface import Answer
 from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
@@ -53,7 +54,7 @@ async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
     return Verified(make_app, model)
 
 
-def values(done: Done, action: str) -> list[str]:
+def values(done: Answer, action: str) -> list[str]:
     """Return the values of the buttons of an action below what was said."""
     return [one["value"] for one in done.buttons if one["action_id"].startswith(action)]
 
@@ -81,7 +82,7 @@ async def test_what_cannot_be_stored_is_said(app: App, text: str) -> None:
     """Words without a letter, or too many, are a sentence and no row."""
     who = app.person(app.slack.place())
     done = await app.add(who, text)
-    assert (done.undo, done.line == say("en", "add_known")) == (None, False)
+    assert (done.undo, done.line == say("en", "add_known")) == ("", False)
     assert await app.memories(who) == []
 
 
@@ -244,7 +245,7 @@ async def test_what_is_forgotten_meanwhile_is_not_stored(
         held = f"{place.channel} {said.ts} {LEAVE}"
         done = await app.click(said.person, REMEMBER, held)
     else:
-        done = await app.point_at(place, LEAVE)
+        done = await app.point_at(place)
     assert say("en", "remember_off_record") in done.line
     assert await app.memories(said.person) == []
 

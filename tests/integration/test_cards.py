@@ -10,6 +10,7 @@ from bot.locale import say
 from bot.memories.cards import QUESTIONS_AN_HOUR
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
+from bot.pipeline.tools import MAX_CALLS
 from bot.slack.messages import Message
 from bot.ui.positions import MENU
 from memory import (
@@ -81,16 +82,17 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     jonas, _ = named(app, "Jonas Tick")
     memory = await fact(app, aya)
     nothing = say("en", "card_nothing", who=f"<@{aya.user_id}>")
-    _, seen = await asks(app, jonas, "Ayaka")
+    mention = f"<@{aya.user_id}>"
+    _, seen = await asks(app, jonas, mention)
     assert SENTENCE not in seen
     await app.click(aya, MENU, f"share {memory.key}")
-    message, seen = await asks(app, jonas, "Ayaka")
+    message, seen = await asks(app, jonas, mention)
     assert SENTENCE in seen
     assert say("en", "card_says", who=f"<@{aya.user_id}>") in seen
     assert SENTENCE not in " ".join(app.request_texts())
     assert SENTENCE not in str(app.turn(message))
     await app.click(aya, MENU, f"unshare {memory.key}")
-    _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
+    _, seen = await asks(app, jonas, mention)
     assert SENTENCE not in seen
     assert nothing in seen
     [again] = await app.memories(aya)
@@ -104,7 +106,7 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
     jonas, _ = named(app, f"Jonas {ends}")
     await fact(app, aya, audience=COLLEAGUES, evidence=f"My burnout: {SENTENCE}", ts="1.000000")
     memory = await fact(app, aya, audience=COLLEAGUES)
-    _, seen = await asks(app, jonas, f"@{aya.user_id}")
+    _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert SENTENCE in seen
     match ends:
         case "forget":
@@ -119,7 +121,7 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
             assert [one.namespace.audience for one in await app.memories(aya)] == [DM]
         case "deactivate":
             app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
-    _, seen = await asks(app, jonas, f"@{aya.user_id}")
+    _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert SENTENCE not in seen
 
 
@@ -132,10 +134,10 @@ async def test_guests_and_shared_channels_have_no_card(app: App, who: str) -> No
     place, guest = named(app, f"Guest {who}", channel=channel, external=who == "external")
     if channel == "dm":
         app.slack.control("users/update", {"user": place.user, who: True})
-    _, seen = await asks(app, place, f"@{aya.user_id}")
+    _, seen = await asks(app, place, f"<@{aya.user_id}>")
     assert SENTENCE not in seen
     await fact(app, guest, "I like calls", COLLEAGUES)
-    _, seen = await asks(app, colleague, f"@{place.user}")
+    _, seen = await asks(app, colleague, f"<@{place.user}>")
     assert ("I like calls" in seen) == (who == "connect")
 
 
@@ -165,8 +167,87 @@ async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> N
         *(who.team_id, who.user_id, QUESTIONS_AN_HOUR - 1),
     )
     for expected in (True, False):
-        _, seen = await asks(app, jonas, f"@{aya.user_id}")
+        _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
         assert (SENTENCE in seen) == expected
+
+
+# The names that are known, the one that is asked for, and whose card is shown or who may be meant.
+NAMES: list[tuple[list[str], str, str | list[str]]] = [
+    (["Aya"], "Aya", "Aya"),
+    (["Aya Tanaka", "Ben Smith"], "@aya  tanaka", "Aya Tanaka"),
+    (["\uff21\uff59\uff41 Tanaka"], "Aya Tanaka", "\uff21\uff59\uff41 Tanaka"),
+    (["田中太郎"], "田中太郎", "田中太郎"),
+    (["Aya Mallory"], "Aya", ["Aya Mallory"]),
+    (["Aya", "Aya Mallory"], "Aya", ["Aya", "Aya Mallory"]),
+    (["Aya Tanaka", "Aya Mallory"], "Aya", ["Aya Mallory", "Aya Tanaka"]),
+    (["Aya Tanaka", "Aya Tanaka"], "Aya Tanaka", ["Aya Tanaka"]),
+    (["Aya Tanaka", "Mallory Aya Tanaka"], "Aya Tanaka", ["Aya Tanaka", "Mallory Aya Tanaka"]),
+    (["田中太郎", "田中花子"], "田中", ["田中太郎", "田中花子"]),
+    (["Sally"], "Al", []),
+    (["Aya"], "", []),
+    ([], "Aya", []),
+]
+
+
+@pytest.mark.parametrize(("known", "asked", "expected"), NAMES)
+async def test_a_name_is_taken_for_its_owner_only_if_nobody_elses_has_it_in_it(
+    app: App, known: list[str], asked: str, expected: str | list[str]
+) -> None:
+    """Whoever calls themself much like a colleague is not shown for them: the person is asked."""
+    jonas = app.slack.place()
+    for name in known:
+        _, owner = named(app, name)
+        await fact(app, owner, f"I am {name}", COLLEAGUES)
+        app.wiring.app.names.note_user(owner.team_id, {"id": owner.user_id, "real_name": name})
+    _, seen = await asks(app, jonas, asked)
+    [output] = app.outputs()
+    if isinstance(expected, str):
+        assert output == {"shown_privately": True}
+        assert f"I am {expected}" in seen
+    else:
+        assert output.get("colleagues", []) == expected
+        assert "error" in output
+        assert "I am" not in seen
+
+
+async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> None:
+    """By the id and by the name; an id that is not mentioned counts as its name, if it is known."""
+    jonas = app.slack.place()
+    _, aya = named(app, "Aya Twin")
+    _, other = named(app, "Aya Twin")
+    for owner in (aya, other):
+        await fact(app, owner, f"I am {owner.user_id}", COLLEAGUES)
+        app.wiring.app.names.note_user(owner.team_id, {"id": owner.user_id, "name": "Aya Twin"})
+    _, unknown = named(app, "Ben Unknown")
+    await fact(app, unknown, f"I am {unknown.user_id}", COLLEAGUES)
+    asked = {f"@{aya.user_id}": [aya], "Aya Twin": [aya], f"<@{unknown.user_id}>": []}
+    for name, expected in asked.items():
+        app.script_calls(("ask_about_colleague", {"name": name}))
+        message = await app.ask(jonas, f"How does <@{aya.user_id}> like reviews?")
+        seen = str(app.shown(message))
+        assert [one for one in (aya, other, unknown) if f"I am {one.user_id}" in seen] == expected
+    app.script_calls(("ask_about_colleague", {"name": f"<@{aya.user_id}>"}))
+    message = await app.ask(jonas, "How does Aya Twin like reviews?")
+    assert app.outputs()[0]["colleagues"] == ["Aya Twin"]
+    assert "I am" not in str(app.shown(message))
+
+
+async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> None:
+    """About who asks and who is mentioned; about nobody else, however many have a card."""
+    _, aya = named(app, "Aya Calls")
+    await fact(app, aya, audience=COLLEAGUES)
+    for number in range(5):
+        _, owner = named(app, f"Owner {number}")
+        await fact(app, owner, audience=COLLEAGUES)
+    jonas = app.slack.place()
+    for person in (app.person(jonas), aya):
+        await app.wiring.app.people.settings(person)
+    app.slack.forget_calls()
+    questions = [{"name": "Nobody"}, {"name": f"@{aya.user_id}"}] * (MAX_CALLS // 2)
+    app.script_calls(*[("ask_about_colleague", question) for question in questions])
+    await app.ask(jonas, f"How does <@{aya.user_id}> like reviews?")
+    asked = [call["args"]["user"] for call in app.slack.calls("users.info")]
+    assert sorted(asked) == sorted([jonas.user, aya.user_id])
 
 
 async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:

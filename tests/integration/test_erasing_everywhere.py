@@ -61,8 +61,9 @@ async def deleted(app: App) -> int:
 
 
 def seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
-    """Return what a person's direct message shows."""
-    return app.slack.seen(place.user, place.channel)
+    """Return what a person's direct message keeps: no ephemeral message."""
+    shown = app.slack.seen(place.user, place.channel)
+    return [message for message in shown if not message.get("is_ephemeral")]
 
 
 async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) -> None:

@@ -19,7 +19,8 @@ import pytest
 
 from bot.listeners.app import BoltApp
 from tests.event_shapes import GONE, PUBLISHED, TEAM, encoded, filled, mutated
-from tests.integration.app import App, MakeApp, served
+from tests.integration.app import App, MakeApp
+from tests.integration.interface import served
 
 pytestmark = pytest.mark.slow
 
@@ -74,8 +75,8 @@ async def app(make_app: MakeApp) -> App:
 @pytest.fixture
 async def endpoint(app: App) -> AsyncIterator[Endpoint]:
     """The app behind aiohttp's server, with PostgreSQL; no worker runs."""
-    async with aiohttp.ClientSession() as session, served(app, SECRET) as (bolt, url):
-        yield Endpoint(url, bolt, session)
+    async with aiohttp.ClientSession() as session, served(app.wiring.app, SECRET) as at:
+        yield Endpoint(at.url, at.bolt, session)
 
 
 def faults(records: Iterable[logging.LogRecord]) -> list[str]:

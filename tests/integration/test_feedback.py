@@ -7,27 +7,31 @@ from typing import Any
 
 import pytest
 
-from bot.locale import Reader, say
-from bot.memories.feedback import comment
+from bot.locale import say
 from bot.slack.messages import Message
-from bot.ui.forms import COMMENT_FORM, comment_form
-from bot.ui.panel import Click
-from bot.ui.positions import FEEDBACK, FORGET
+from bot.ui.positions import FORGET
 from memory import Person
 from tests.integration.app import App
+from tests.integration.interface import Answer
 from tests.integration.messages import says
+from tests.person import Place, elements
 
 
-def values(app: App, message: Message) -> list[str]:
-    """Return the values of the rating buttons in a message's thread."""
+def ratings(app: App, message: Message) -> list[tuple[Place, dict[str, Any]]]:
+    """Return each of the app's messages in a message's thread that can be rated, and by what."""
     return [
-        side["value"]
+        (shown, element)
         for shown in app.shown(message)
-        for block in shown.get("blocks", [])
-        if block["type"] == "context_actions"
-        for element in block["elements"]
-        for side in (element["positive_button"], element["negative_button"])
+        for element in elements(shown)
+        if element["type"] == "feedback_buttons"
     ]
+
+
+async def rate(app: App, who: Person, message: Message, side: str) -> Answer:
+    """Click one side of the rating of an answer; return what is shown for it."""
+    [(place, element)] = ratings(app, message)
+    where = {**place, "channel": message.channel_id}
+    return await app.interface.press(who, where, {**element, "value": side})
 
 
 def stored(app: App, person: Person) -> list[dict[str, Any]]:
@@ -35,46 +39,49 @@ def stored(app: App, person: Person) -> list[dict[str, Any]]:
     return app.rows("SELECT * FROM feedback WHERE user_id = %s", person.user_id)
 
 
-async def submit(app: App, who: Person, value: str, text: str) -> dict[str, Any]:
-    """Submit the form of the button for a bad rating, with a comment; return what is shown."""
-    reader = Reader("en")
-    state = {"comment": {"value": {"value": text}}}
-    view = {**comment_form(reader, value.split()[1], ""), "state": {"values": state}}
-    return await comment(app.wiring.app, Click(person=who, reader=reader), view)
-
-
 async def test_a_second_rating_replaces_the_first(app: App) -> None:
     """A good rating is stored without an answer; a bad one asks for a comment, which it keeps."""
     asked = await app.ask(app.slack.place(), "What shall I eat?")
-    good, bad = values(app, asked)
     who = asked.person
-    assert await app.click(who, FEEDBACK, good) is None
+    answered = app.shown(asked)
+    good = await rate(app, who, asked, "positive")
+    assert good == Answer()
+    assert app.shown(asked) == answered
     [row] = stored(app, who)
     assert (row["turn_id"], row["rating"], row["comment"]) == (app.turn(asked)["id"], "good", "")
 
-    form = await app.click(who, FEEDBACK, bad)
-    assert form["callback_id"] == COMMENT_FORM
-    done = await submit(app, who, bad, "I said ramen.")
-    assert says(done, "feedback_thanks")
+    bad = await rate(app, who, asked, "negative")
+    done = await app.submit(who, bad, comment="I said ramen.")
+    assert says(done.form, "feedback_thanks")
     [row] = stored(app, who)
     assert (row["rating"], row["comment"]) == ("bad", "I said ramen.")
-    again = await app.click(who, FEEDBACK, bad)
-    assert "I said ramen." in json.dumps(again)
-    assert await app.click(who, FEEDBACK, good) is None
+    again = await rate(app, who, asked, "negative")
+    assert "I said ramen." in json.dumps(again.form)
+    await rate(app, who, asked, "positive")
     [row] = stored(app, who)
     assert (row["rating"], row["comment"]) == ("good", "")
 
 
 async def test_only_who_asked_can_rate(app: App) -> None:
-    """Somebody else who clicks is told so, and nothing is stored, of either button."""
-    asked = await app.ask(app.slack.place(), "hello")
-    good, bad = values(app, asked)
-    other = Person(asked.team_id, app.slack.person()[0])
-    for value in (good, bad):
-        answer = await app.click(other, FEEDBACK, value)
-        assert (answer.line, answer.beside) == (say("en", "feedback_others"), True)
-    assert says(await submit(app, other, bad, "x"), "feedback_others")
+    """Somebody else who clicks is told so beside the answer, and nothing is stored."""
+    asked = await app.ask(app.slack.place(channel="public"), "hello")
+    user, _ = app.slack.person()
+    other = Person(asked.team_id, user)
+    app.slack.control("channels/update", {"channel": asked.channel_id, "add": [user]})
+    for side in ("positive", "negative"):
+        answer = await rate(app, other, asked, side)
+        assert (answer.line, answer.replaces) == (say("en", "feedback_others"), False)
     assert stored(app, other) == stored(app, asked.person) == []
+
+
+async def test_a_comment_on_the_answer_to_another_is_not_stored(app: App) -> None:
+    """The form says so, as it does where the turn is gone."""
+    asked = await app.ask(app.slack.place(), "hello")
+    opened = await rate(app, asked.person, asked, "negative")
+    app.rows("DELETE FROM feedback WHERE user_id = %s RETURNING 1", asked.user_id)
+    done = await app.submit(asked.person, opened, comment="x")
+    assert says(done.form, "feedback_others")
+    assert stored(app, asked.person) == []
 
 
 @pytest.mark.failed_calls(
@@ -86,15 +93,15 @@ async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     fault = {"endpoint": "responses", "kind": "reply", "error_code": "invalid_api_key"}
     app.stand_in.call("/_model/faults", fault)
     failed = await app.ask(place, "hello")
-    assert values(app, failed) == []
+    assert ratings(app, failed) == []
     assert app.turn(failed)["model"] is None
     nothing = await app.ask(place, f"<@{app.slack.bot_user_id}>")
-    assert values(app, nothing) == []
+    assert ratings(app, nothing) == []
     app.script("A line of a long answer.\n\n" * 700)
     long = await app.ask(place, "Tell me everything.")
     assert len(app.shown(long)) > 1
-    assert len(values(app, long)) == 2
-    assert "feedback" in json.dumps(app.shown(long)[-1]["blocks"])
+    [(place_rated, _)] = ratings(app, long)
+    assert place_rated == app.shown(long)[-1]
 
 
 async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None:
@@ -104,9 +111,8 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None
     await app.form(told)
     for text in ("You forgot that I love ramen.", "Too long."):
         app.script("Hello.")
-        _, bad = values(app, await app.ask(place, "Good morning"))
-        await app.click(told.person, FEEDBACK, bad)
-        await submit(app, told.person, bad, text)
+        opened = await rate(app, told.person, await app.ask(place, "Good morning"), "negative")
+        await app.submit(told.person, opened, comment=text)
     [memory] = await app.memories(told.person)
     await app.click(told.person, FORGET, f"keys {memory.key}")
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}

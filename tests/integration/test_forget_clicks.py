@@ -69,7 +69,7 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     await app.form(later)
     assert await foods(app, who) == ["ramen", "tempura"]
     again = await app.click(who, FORGET, value)
-    assert (again.line, again.beside) == (say("en", "forgotten_already"), True)
+    assert (again.line, again.replaces) == (say("en", "forgotten_already"), False)
     await app.click(who, UNDO, done.undo)
     assert await foods(app, who) == ["ramen", "sushi", "tempura"]
     vectors = "SELECT key FROM store_vectors WHERE prefix = %s"

@@ -11,9 +11,10 @@ from bot.locale import say
 from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
 from bot.pipeline.model import FAILURES
 from bot.slack.messages import Message
-from bot.ui.panel import EVERYTHING, Done
+from bot.ui.panel import EVERYTHING
 from bot.ui.positions import FORGET, SWITCH
 from tests.integration.app import App, MakeApp
+from tests.integration.interface import Answer
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 
@@ -40,10 +41,9 @@ def back(app: App) -> None:
     app.wiring.replier.models[0].breaker.answered()
 
 
-async def forget_everything(app: App, message: Message) -> Done:
+async def forget_everything(app: App, message: Message) -> Answer:
     """Forget everything of a message's person, its texts too."""
-    done: Done = await app.click(message.person, FORGET, EVERYTHING)
-    return done
+    return await app.click(message.person, FORGET, EVERYTHING)
 
 
 async def drain(app: App, message: Message) -> None:

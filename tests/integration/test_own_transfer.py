@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.locale import Reader, say
-from bot.memories.data import send_export
+from bot.locale import say
 from bot.slack.client import Installations
 from bot.slack.files import FileUnreadable, read_file
-from bot.ui.panel import Click
+from bot.ui.positions import EXPORT
 from tests.integration.app import App
 from tests.loopback import Handler, ThreadServer
 
@@ -37,12 +36,12 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    click = Click(person=app.person(place), reader=Reader("en"))
-    told = await send_export(app.wiring.app, click)
+    told = await app.click(app.person(place), EXPORT)
     assert told.line == say("en", key)
     seen = app.slack.seen(place.user, place.channel)
     assert sum(len(message.get("files", [])) for message in seen) == ("drop" in fault)
-    own = [message for message in seen if message["user"] == app.slack.bot_user_id]
+    kept = [one for one in seen if not one.get("is_ephemeral")]
+    own = [message for message in kept if message["user"] == app.slack.bot_user_id]
     assert len(own) == (2 if "drop" in fault else 0)
 
 

@@ -88,14 +88,15 @@ async def test_whose_use_has_ended_sees_exports_and_forgets(make_app: MakeApp) -
     place = app.slack.place(text="I live in Osaka")
     person = app.person(place)
     assert "soba" in (await app.add(person, "I love soba")).line
+    opened = await app.click(person, ADD)
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     shown = await closed.panel(person, Position(), home=True)
     assert (len(shown.memories), shown.refusal) == (1, "policy_person")
     refusal = say("en", "policy_person")
-    assert (await closed.add(person, "I live in Osaka")).line == refusal
-    assert (await closed.point_at(place, "I live in Osaka")).line == refusal
-    assert (await closed.click(person, ADD, "add")).line == refusal
-    assert (await closed.click(person, EXPORT, "export")).line == say("en", "exported")
+    assert (await closed.submit(person, opened, lines="I live in Osaka")).line == refusal
+    assert (await closed.point_at(place)).line == refusal
+    assert (await closed.click(person, ADD)).line == refusal
+    assert (await closed.click(person, EXPORT)).line == say("en", "exported")
     [memory] = await list_memories(app.pool, person)
     assert "soba" in (await closed.click(person, FORGET, f"keys {memory.key}")).line
     assert await list_memories(app.pool, person) == []

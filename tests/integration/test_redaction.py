@@ -6,10 +6,7 @@ import json
 
 import pytest
 
-from bot.locale import Reader
-from bot.memories.feedback import comment
 from bot.pipeline.context import read_thread
-from bot.ui.panel import Click
 from bot.ui.positions import FEEDBACK
 from tests.databases import naming
 from tests.integration.app import App
@@ -91,8 +88,6 @@ async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     asked = await app.ask(place, "hello")
     turn = app.turn(asked)["id"]
     form = await app.click(asked.person, FEEDBACK, f"bad {turn}")
-    state = {"values": {"comment": {"value": {"value": f"you told {_CARD}"}}}}
-    click = Click(person=asked.person, reader=Reader("en"))
-    await comment(app.wiring.app, click, {**form, "state": state})
+    await app.submit(asked.person, form, comment=f"you told {_CARD}")
     [row] = app.rows("SELECT comment FROM feedback WHERE turn_id = %s", turn)
     assert row["comment"] == "you told [card number removed]"

@@ -25,22 +25,22 @@ GONE = pytest.mark.failed_calls(
 )
 
 
-async def pointed_at(app: App, place: PersonThread, text: str, **more: Any) -> str:
-    """Use the shortcut on a message of a place; return what it says."""
-    return (await app.point_at(place, text, **more)).line
+async def pointed_at(app: App, place: PersonThread) -> str:
+    """Use the shortcut on the message of a place; return what it says."""
+    return (await app.point_at(place)).line
 
 
 async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     """The memory quotes the message, links to it, and belongs to that conversation's audience."""
     place = app.slack.place(channel="private", text="I love ramen")
-    assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
+    assert (await pointed_at(app, place)).startswith("Remembered: ")
     [memory] = await app.memories(app.person(place))
     assert memory.kind == "UserFoodPreference"
     assert memory.namespace.audience == place.channel
     assert memory.source_messages == [(place.channel, place.ts)]
     assert memory.sources[0]["kind"] == "message"
     assert memory.sources[0]["evidence"] == "I love ramen"
-    assert await pointed_at(app, place, "I love ramen") == say("en", "add_known")
+    assert await pointed_at(app, place) == say("en", "add_known")
 
 
 async def test_it_is_not_formed_a_second_time(app: App) -> None:
@@ -48,35 +48,60 @@ async def test_it_is_not_formed_a_second_time(app: App) -> None:
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
-    await pointed_at(app, here, "I love ramen")
+    await pointed_at(app, here)
     assert app.turn(said)["formed_at"] is not None
 
 
+def by_another(app: App, place: PersonThread) -> str:
+    """Let another person write in the conversation of a place."""
+    user, _ = app.slack.person()
+    app.slack.control("channels/update", {"channel": place.channel, "add": [user]})
+    return str(app.slack.say(user, place.channel, "I love ramen")["ts"])
+
+
+def by_the_app(app: App, place: PersonThread) -> str:
+    """Let the app write in the conversation of a place."""
+    return str(
+        app.slack.as_app("chat.postMessage", channel=place.channel, text="You like ramen.")["ts"]
+    )
+
+
+def own(text: str, **more: Any) -> Callable[[App, PersonThread], str]:
+    """Let the person of a place write there."""
+
+    def write(app: App, place: PersonThread) -> str:
+        return str(app.slack.say(place.user, place.channel, text, **more)["ts"])
+
+    return write
+
+
 @pytest.mark.parametrize(
-    ("text", "more", "key"),
+    ("write", "key"),
     [
-        ("I love ramen", {"user": "U0SOMEBODY"}, "remember_not_own"),
-        ("You like ramen.", {"bot_id": "B1"}, "remember_not_own"),
-        ("&gt; I love ramen", {}, "remember_no_words"),
-        ("", {"files": [{"id": "F1"}]}, "remember_no_words"),
-        ("password=hunter2hunter2", {}, "form_secret"),
+        (by_another, "remember_not_own"),
+        (by_the_app, "remember_not_own"),
+        (own("> I love ramen"), "remember_no_words"),
+        (own("", files=[{"id": "F1"}]), "remember_no_words"),
+        (own("password=hunter2hunter2"), "form_secret"),
     ],
 )
 async def test_what_teaches_nothing_is_said(
-    app: App, text: str, more: dict[str, Any], key: str
+    app: App, write: Callable[[App, PersonThread], str], key: str
 ) -> None:
     """Others' messages, the bot's, quotes, files and secrets are one sentence and no row."""
     place = app.slack.place(channel="public")
-    assert await pointed_at(app, place, text, **more) == say("en", key, what="a password")
+    ts = write(app, place)
+    here = PersonThread(place.user, place.team, place.channel, ts, ts)
+    assert await pointed_at(app, here) == say("en", key, what="a password")
     assert await app.memories(app.person(place)) == []
 
 
 async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
-    await pointed_at(app, place, "I love ramen")
+    await pointed_at(app, place)
     await app.click(app.person(place), FORGET, EVERYTHING)
-    assert await pointed_at(app, place, "I love ramen") == say("en", "remember_off_record")
+    assert await pointed_at(app, place) == say("en", "remember_off_record")
     assert await app.memories(app.person(place)) == []
 
 
@@ -87,9 +112,9 @@ async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App
     await app.off(place)
     said = app.slack.say(place.user, place.channel, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
-    assert await pointed_at(app, here, "I love ramen") == say("en", "off")
+    assert await pointed_at(app, here) == say("en", "off")
     await turn_on(app.wiring.app, who)
-    assert await pointed_at(app, here, "I love ramen") == say("en", "remember_off_record")
+    assert await pointed_at(app, here) == say("en", "remember_off_record")
     assert await app.memories(who) == []
 
 
@@ -103,7 +128,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     app.slack.control("channels/update", {"channel": place.channel, "private": False})
     audiences = app.wiring.app.audiences
     await audiences.invalidate(app.slack.team_id, place.channel)
-    await pointed_at(app, place, "I love ramen")
+    await pointed_at(app, place)
     [ramen] = await app.memories(app.person(place))
     assert ramen.namespace.audience == place.channel
     # Clocks may differ by two seconds.
@@ -114,7 +139,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     )
     later = app.slack.say(place.user, place.channel, "I love sushi")
     here = PersonThread(place.user, place.team, place.channel, later["ts"], later["ts"])
-    await pointed_at(app, here, "I love sushi")
+    await pointed_at(app, here)
     where = {
         one.content["food_name"]: one.namespace.audience
         for one in await app.memories(app.person(place))
@@ -125,7 +150,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
 async def test_the_memory_follows_its_message(app: App) -> None:
     """What an edited message still says stays; once it is deleted, what it alone supported goes."""
     place = app.slack.place(channel="public", text="I love ramen. It rains.")
-    await pointed_at(app, place, "I love ramen. It rains.")
+    await pointed_at(app, place)
     message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
     await app.change(message, "I love ramen. It has stopped raining.")
     assert len(await app.memories(app.person(place))) == 1
@@ -136,8 +161,8 @@ async def test_the_memory_follows_its_message(app: App) -> None:
 async def test_no_version_quotes_a_deleted_message_whose_memory_was_undone(app: App) -> None:
     """Where a memory no longer comes from a message, its history keeps the content alone."""
     place = app.slack.place(channel="public", text="I love ramen.")
-    done = await app.point_at(place, "I love ramen.")
-    await app.click(app.person(place), UNDO, str(done.undo))
+    done = await app.point_at(place)
+    await app.click(app.person(place), UNDO, done.undo)
     message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
     assert "memory_versions" in naming(app.database, "love ramen")
     await app.change(message, None)
@@ -209,7 +234,7 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
         said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     meanwhile(monkeypatch, lambda: app.change(said, text))
-    assert say("en", "remember_changed") in await pointed_at(app, here, "I love ramen")
+    assert say("en", "remember_changed") in await pointed_at(app, here)
     assert await app.memories(said.person) == []
     if answered and text:
         [sushi] = await app.form(said)

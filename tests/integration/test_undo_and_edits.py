@@ -13,7 +13,7 @@ from tests.integration.app import App
 
 async def forget_everything(app: App, message: Message) -> str:
     """Forget all of the message's author; return the value of its Undo."""
-    return str((await app.click(message.person, FORGET, EVERYTHING)).undo)
+    return (await app.click(message.person, FORGET, EVERYTHING)).undo
 
 
 async def foods(app: App, message: Message) -> list[str]:

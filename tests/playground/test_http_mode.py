@@ -113,8 +113,21 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
     assert all(verify(headers, body) for headers, body in http_app.got)
 
 
+async def test_commands_may_have_a_url_of_their_own(driver: Driver, http_app: App) -> None:
+    """Whatever the way of events, commands and interactions go there, until it is taken back."""
+    http_app.answers = [web.Response(text="hello")]
+    aya = await driver.user()
+    typed = {"user": aya, "channel": "dm", "command": "/memories"}
+    await driver.post("delivery", mode="socket", interactivity_url=http_app.url)
+    assert (await driver.post("commands", **typed))["ack"] == {"text": "hello"}
+    await driver.post("delivery", interactivity_url="")
+    assert (await driver.post("commands", **typed))["reason"] == "no_connection"
+
+
 async def test_only_this_machine_is_delivered_to(driver: Driver) -> None:
     """The playground posts to loopback only."""
     for url in ("http://example.com/slack/events", "https://127.0.0.1/x", "file:///etc/passwd", ""):
         status, _ = await driver.try_post("delivery", mode="http", url=url)
         assert status == 400
+    status, _ = await driver.try_post("delivery", interactivity_url="http://example.com/slack")
+    assert status == 400

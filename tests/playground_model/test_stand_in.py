@@ -154,6 +154,12 @@ async def test_what_fits_no_form_gets_one_honest_sentence(
         ),
         ("forget that I like ramen", "memory_settings", {"action": "forget", "words": "ramen"}),
         ("How does Aya like reviews?", "ask_about_colleague", {"name": "Aya"}),
+        ("How does @Mia Tanaka like reviews?", "ask_about_colleague", {"name": "@Mia Tanaka"}),
+        (
+            "田中 太郎さんはどんなレビューを好みますか？",
+            "ask_about_colleague",
+            {"name": "田中 太郎"},
+        ),
         ("search the web for ramen", "search_web", {"query": "ramen"}),
         (
             "remember that I live in Osaka",

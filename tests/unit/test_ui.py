@@ -280,7 +280,7 @@ def message_fits(payload: Payload) -> None:
     """Check that Slack takes a message, and that it has at most three buttons in a row."""
     assert block_errors(payload["blocks"]) == []
     assert characters(payload["blocks"]) <= ALL_CHARACTERS
-    assert message_advice(payload) == []
+    assert message_advice({**payload}) == []
     assert 0 < len(payload["text"]) <= 4_000
     holds_no_markup(payload["text"])
     assert all(len(one["elements"]) <= 3 for one in payload["blocks"] if one["type"] == "actions")
@@ -403,6 +403,13 @@ def test_every_other_message_fits(
         open_payload(reader, "changes", text),
     ):
         message_fits(payload)
+
+
+@pytest.mark.parametrize("line", ["", " \n"])
+def test_what_a_click_did_without_words_is_refused(line: str) -> None:
+    """Slack would refuse the message, and the message that was clicked would be lost."""
+    with pytest.raises(ValueError, match="no words"):
+        Done(line=line)
 
 
 @given(READERS, st.sampled_from(REASONS), TEXTS)

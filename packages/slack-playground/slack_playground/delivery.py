@@ -33,7 +33,8 @@ class Deliveries:
     """Sends everything to the app by the chosen transport and keeps the record.
 
     An event arrives in some number of `copies`, at least and at most, each up to `jitter` seconds
-    late. `mode` is "socket", "http", or "both", one of them at random for each request.
+    late. `mode` is "socket", "http", or "both", one of them at random for each request. Commands
+    and interactions that have a URL of their own are posted there.
     """
 
     def __init__(
@@ -104,8 +105,9 @@ class Deliveries:
         delivery.outcome = "failed"
 
     async def _attempt(self, delivery: Delivery, number: int = 0, reason: str = "") -> Json:
-        started, retry = time.time(), {"retry_num": number, "retry_reason": reason}
-        mode = random.choice(("socket", "http")) if self.mode == "both" else self.mode  # noqa: S311
+        started = time.time()
+        retry = {"retry_num": number, "retry_reason": reason}
+        mode = self._mode_of(delivery)
         attempt: Json = {"time": started, "mode": mode, **retry}
         delivery.attempts.append(attempt)
         transport = self._http if mode == "http" else self._socket_mode
@@ -116,6 +118,13 @@ class Deliveries:
         attempt |= {"ok": False, "ms": ms, "status": None, "reason": "", "answer": None, **told}
         self._updates.publish("deliveries")
         return attempt
+
+    def _mode_of(self, delivery: Delivery) -> str:
+        if delivery.kind != "events_api" and self._http.interactivity_url:
+            return "http"
+        if self.mode == "both":
+            return random.choice(("socket", "http"))  # noqa: S311
+        return self.mode
 
     @property
     def waiting(self) -> int:

@@ -22,17 +22,24 @@ def check_loopback(url: str) -> str:
 
 
 class HttpDelivery:
-    """Posts what Slack would post to the app's request `url`."""
+    """Posts what Slack would post to the app's request `url`.
+
+    Commands and interactions go to `interactivity_url` where that is set.
+    """
 
     def __init__(self, signing_secret: str) -> None:
         self._secret = signing_secret.encode()
         self.url = ""
+        self.interactivity_url = ""
 
     async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
         """Post once, signed; return what the record of the attempt says of the answer."""
-        content_type, now = "application/json", str(int(time.time()))
+        url = self.url
+        now = str(int(time.time()))
+        content_type = "application/json"
         data = json.dumps(body, separators=(",", ":")).encode()
         if kind != "events_api":
+            url = self.interactivity_url or url
             content_type = "application/x-www-form-urlencoded"
             form = body if kind == "slash_commands" else {"payload": data}
             data = urlencode(form).encode()
@@ -47,14 +54,14 @@ class HttpDelivery:
         if retry["retry_num"]:
             headers["X-Slack-Retry-Num"] = str(retry["retry_num"])
             headers["X-Slack-Retry-Reason"] = retry["retry_reason"]
-        post = aiohttp.request("POST", self.url, data=data, headers=headers, allow_redirects=False)
+        post = aiohttp.request("POST", url, data=data, headers=headers, allow_redirects=False)
         try:
             async with asyncio.timeout(patience), post as response:
                 text = await response.text(errors="replace")
         except TimeoutError:
-            return {"reason": "http_timeout", "url": self.url}
+            return {"reason": "http_timeout", "url": url}
         except aiohttp.ClientError:
-            return {"reason": "connection_failed", "url": self.url}
+            return {"reason": "connection_failed", "url": url}
         ok = response.status == 200
         return {
             "ok": ok,
@@ -62,7 +69,7 @@ class HttpDelivery:
             "answer": _payload(response, text) if ok and kind != "events_api" else None,
             "reason": "" if ok else "http_error",
             "no_retry": response.headers.get("X-Slack-No-Retry") == "1",
-            "url": self.url,
+            "url": url,
             "body": text[:2000],
         }
 

@@ -39,14 +39,17 @@ def delivery(
     slack: Slack,
     mode: Literal["socket", "http", "both"] | None = None,
     url: str | None = None,
+    interactivity_url: str | None = None,
     deliveries: Copies | list[Copies] | None = None,
     jitter_ms: NonNegativeFloat | None = None,
 ) -> Json:
     """Choose Socket Mode, HTTP or both, and how many copies of each event arrive.
 
-    The request URL is on this machine.
+    The request URLs are on this machine. An empty `interactivity_url` takes that of before back.
     """
     sent = slack.deliveries
+    if interactivity_url is not None:
+        slack.http.interactivity_url = interactivity_url and check_loopback(interactivity_url)
     if (mode or sent.mode) != "socket":
         slack.http.url = check_loopback(slack.http.url if url is None else url)
     sent.mode = mode or sent.mode

@@ -1,0 +1,148 @@
+"""Slack's interface before an app of this process: a click is made and delivered by the playground.
+
+It takes the way of every click: Slack's signed request, Bolt, the listener, and the response URL or
+method that shows what it led to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.app import App
+from bot.listeners.app import BoltApp, create_bolt_app
+from bot.listeners.interactions import REMEMBER_THIS, Interactions
+from bot.runtime.http import create_web_app
+from bot.slack.messages import slack_user
+from bot.ui.blocks import button, payload
+from bot.ui.positions import UNDO
+from memory import Person
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.loopback import serving
+from tests.person import Place, elements
+
+_SECONDS = 60.0
+# What shows an answer: a response URL, or a thread's ephemeral message.
+_SHOWING = ("response_url", "chat.postEphemeral")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person is shown for a click, a shortcut or a submitted form.
+
+    `message`: as the app sent it, empty if there was none. `form`: the one that is open then.
+    `errors`: what is wrong with the values of a form, by block.
+    """
+
+    message: Mapping[str, Any] = field(default_factory=dict)
+    form: Place | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """The text of the message, or what is wrong with the form; empty: nothing was shown."""
+        return str(self.message.get("text", "")) or "\n".join(self.errors.values())
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the message takes the place of the one that was clicked."""
+        return bool(self.message.get("replace_original"))
+
+    @property
+    def buttons(self) -> list[dict[str, Any]]:
+        """The elements of the message that can be clicked."""
+        return elements({**self.message})
+
+    @property
+    def undo(self) -> str:
+        """The value of *Undo* in the message, if it has one."""
+        found = [one["value"] for one in self.buttons if one["action_id"] == UNDO]
+        return "".join(found[:1])
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where Slack's requests are served, and by what."""
+
+    url: str
+    bolt: BoltApp
+    interactions: Interactions
+
+
+@asynccontextmanager
+async def served(app: App, signing_secret: str) -> AsyncIterator[Endpoint]:
+    """Serve Slack's requests over HTTP."""
+
+    async def ready() -> str | None:
+        return None
+
+    interactions = Interactions(app)
+    bolt = create_bolt_app(app, interactions)
+    async with serving(create_web_app(ready, bolt, signing_secret)) as url:
+        yield Endpoint(f"{url}/slack/events", bolt, interactions)
+
+
+class Interface:
+    """What people of the playground do in Slack's interface while `app` answers."""
+
+    def __init__(self, app: App, slack: PlaygroundSlack) -> None:
+        self._app = app
+        self._slack = slack
+
+    async def press(self, person: Person, place: Place, element: Mapping[str, Any]) -> Answer:
+        """Click an element of a message that the person sees, of the conversation ``channel``."""
+        where = {"channel": place["channel"], "ts": place["ts"]}
+        names = {name: element[name] for name in ("action_id", "block_id", "value")}
+        return await self._act("actions", person, **where, **names)
+
+    async def click(self, person: Person, action: str, value: str) -> Answer:
+        """Click a button with any value, below an earlier message that the app shows the person."""
+        user = slack_user(person.user_id)
+        channel = self._slack.control(f"channels/dm/messages?as={user}")["channel"]
+        shown = payload("An earlier message", button(action, "A button", value or "-"))
+        made = self._slack.as_app("chat.postEphemeral", channel=channel, user=user, **shown)
+        where = {"channel": channel, "ts": made["message_ts"]}
+        return await self._act("actions", person, **where, action_id=action, value=value)
+
+    async def point_at(self, place: PersonThread, person: Person) -> Answer:
+        """Use *Remember This* on the message of a place."""
+        where = {"channel": place.channel, "ts": place.ts}
+        return await self._act("shortcuts", person, **where, callback_id=REMEMBER_THIS)
+
+    async def submit(self, person: Person, form: Place, **values: Any) -> Answer:
+        """Submit an open form with these values, by block."""
+        return await self._act("views/submit", person, view_id=form["id"], values=values)
+
+    async def _act(self, path: str, person: Person, **what: Any) -> Answer:
+        slack = self._slack
+        user = slack_user(person.user_id)
+        calls_before = slack.control("calls?since=999999999")["last"]
+        async with self._delivering():
+            outcome = await asyncio.to_thread(slack.control, path, {"user": user, **what})
+        assert outcome["ok"], outcome
+        made = slack.control(f"calls?since={calls_before}")["calls"]
+        shown = [call["args"] for call in made if call["method"] in _SHOWING]
+        views = slack.control(f"views?as={user}")["views"]
+        return Answer(
+            message=shown[-1] if shown else {},
+            form=views[-1] if views else None,
+            errors=(outcome["ack"] or {}).get("errors", {}),
+        )
+
+    @asynccontextmanager
+    async def _delivering(self) -> AsyncIterator[None]:
+        """Let the playground deliver what people do, but no events; no slow machine is too late."""
+        slack = self._slack
+        ack_seconds = slack.control("settings", {})["ack_seconds"]
+        try:
+            async with served(self._app, slack.info["signing_secret"]) as endpoint:
+                slack.control("settings", {"ack_seconds": _SECONDS})
+                slack.control("delivery", {"interactivity_url": endpoint.url})
+                yield
+                await endpoint.interactions.wait_until_idle(_SECONDS)
+        finally:
+            slack.control("delivery", {"interactivity_url": ""})
+            slack.control("settings", {"ack_seconds": ack_seconds})
