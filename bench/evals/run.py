@@ -26,7 +26,7 @@ from memory.postgres import check_database
 CASES = Path(__file__).parent
 TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
 _GIVE_UP_AFTER = 5
-_SOURCE = {"kind": "command", "channel": None, "ts": None, "evidence": ""}
+_ORIGIN = memory.Origin(actor="command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,13 @@ class _Runner:
         namespace = person.namespace(case.audience)
         before: dict[str, Stored] = {}
         for given in case.existing:
-            rows, schemas = [(given.content, _SOURCE)], self._schemas
             [made] = await memory.add_memories(
-                self._pool, self._embedder, namespace, given.kind, rows, schemas=schemas
+                self._pool,
+                self._embedder,
+                namespace,
+                given.kind,
+                [(given.content, _ORIGIN)],
+                schemas=self._schemas,
             )
             content = (made.after or {})["content"]
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
@@ -154,5 +158,5 @@ def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:
 
 
 def _asked(question: memory.Question) -> Stored:
-    value = question.after or question.before
+    value = question.after or question.before or {}
     return Stored(key=question.key, kind=str(value["kind"]), content=value["content"])

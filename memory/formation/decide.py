@@ -70,13 +70,15 @@ def decide(
     existing = set(current.existing)
     remaining = current.remaining
     removals = 0
+    names: dict[str, dict[str, Any]] = {}  # what each memory is called by now
     for proposal in proposals:
         reason = _refusal(proposal, current, at, sensitive)
         key = _key(proposal, keys)
-        is_new = key not in existing and not proposal.removes
+        # What was shown to the model and is gone does not come back.
+        is_new = key not in existing and proposal.target is None
         if reason is None and is_new and remaining < 1:
             reason = "full"
-        if reason is None and proposal.removes and key not in existing:
+        if reason is None and key not in existing and (proposal.removes or not is_new):
             reason = "unusable"
         if reason is not None:
             decisions.refused.append(proposal.refused(reason))
@@ -84,13 +86,14 @@ def decide(
         removals += proposal.removes
         asks = asks_first(proposal, own, sensitive) or _has_changed(proposal, current)
         asks = asks or (proposal.removes and removals > MAX_REMOVALS)
-        statement = _statement(proposal, key, _audience(proposal, own), batch)
+        statement = _statement(proposal, key, _audience(proposal, own), names.get(key), batch)
         if asks:
             decisions.questions.append(statement)
         else:
             decisions.statements.append(statement)
             keys[_subject(proposal)] = key
             existing.add(key)
+            names[key] = _identity(proposal, names.get(key))
             remaining -= is_new
         decisions.accepted.append(proposal.evidence.original)
     decisions.accepted = list(dict.fromkeys(decisions.accepted))
@@ -131,10 +134,12 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
     return DM if is_sensitive else own.audience
 
 
-def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Statement:
+def _statement(
+    proposal: Proposal, key: str, audience: str, name: Mapping[str, Any] | None, batch: UUID
+) -> Statement:
     said = proposal.evidence.original
     message = proposal.evidence.key
-    content = None if proposal.removes else _content(proposal)
+    content = None if proposal.removes else _content(proposal, name)
     return Statement(
         id=uuid4(),
         key=key,
@@ -153,14 +158,21 @@ def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Stat
     )
 
 
-def _content(proposal: Proposal) -> dict[str, Any]:
+def _content(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the fields that a proposal says, with those that identify the memory."""
-    identity = subject_fields(proposal.kind, proposal.content)
-    content = {name: proposal.content[name] for name in identity if name in proposal.content}
-    content |= proposal.values
+    content = {**_identity(proposal, name), **proposal.values}
     if proposal.kind == PROMISE_KIND:
         content |= _due(proposal)
     return content
+
+
+def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the fields that identify the memory: those of `name`, unless they are changed."""
+    fields = subject_fields(proposal.kind, proposal.content)
+    own = {field: proposal.content[field] for field in fields if field in proposal.content}
+    if name is not None and not fields & proposal.values.keys():
+        return dict(name)
+    return own
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from langgraph.store.base import PutOp
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from memory.credentials.redaction import find_credentials, is_redacted
 from memory.formation.evidence import (
@@ -23,6 +23,7 @@ from memory.formation.evidence import (
     links_not_typed,
     whole_message,
 )
+from memory.model.dates import clock_time
 from memory.model.namespace import Namespace
 from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
@@ -45,6 +46,15 @@ Sensitive: TypeAlias = Literal[
 ]
 
 
+def _day(value: object) -> object:
+    """Return the day of a day with a time, such as ``2026-11-27T17:30``."""
+    return value[:10] if isinstance(value, str) else value
+
+
+Day: TypeAlias = Annotated[date, BeforeValidator(_day)]
+ClockTime: TypeAlias = Annotated[str, BeforeValidator(clock_time)]
+
+
 class Verdict(BaseModel):
     """The model's verdict on one proposal."""
 
@@ -54,9 +64,9 @@ class Verdict(BaseModel):
     supported: bool
     about: Literal["speaker", "other"]
     modality: Literal["asserted", "promised", "past", "hypothetical", "question", "joke", "request"]
-    due: date | None = None
-    due_time: str | None = None
-    valid_until: date | None = None
+    due: Day | None = None
+    due_time: ClockTime | None = None
+    valid_until: Day | None = None
     conflict: Literal["none", "replaces", "unclear"]
     sensitive: Sensitive = "none"
 

@@ -63,6 +63,7 @@ class MemoryVerdicts(BaseModel):
 
 
 _TOOL = MemoryVerdicts.__name__
+_TIMES = {"due", "due_time", "valid_until"}
 
 
 @step("verdict")
@@ -176,6 +177,14 @@ def _read(entry: object) -> Verdict | None:
     given = {name: value for name, value in entry.items() if value not in (None, "")}
     try:
         return Verdict.model_validate(given)
+    except ValidationError as problem:
+        wrong = {str(error["loc"][0]) for error in problem.errors(include_input=False)}
+    if not wrong <= _TIMES:
+        return None
+    # A day or time of another form costs that field, not the fact.
+    left = {name: value for name, value in given.items() if name not in wrong}
+    try:
+        return Verdict.model_validate(left)
     except ValidationError:
         return None
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+_CLOCK = re.compile(
+    r"\s*(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"\s*(?P<half>[ap]\.?m\.?)?\s*(?:z|[+-][0-9]{2}:?[0-9]{2})?\s*",
+    re.IGNORECASE,
+)
 
 # Dates are those of Slack messages and of expiries that a person named. PostgreSQL stores years
 # that Python cannot represent (below 1 or above 9999), and each read of such a row would fail.
@@ -16,3 +23,24 @@ def is_slack_ts(text: str) -> bool:
     digits = seconds.isascii() and seconds.isdecimal() and len(seconds) <= 10
     rest = fraction.isascii() and fraction.isdecimal() if dot else True
     return digits and rest and EARLIEST.timestamp() <= int(seconds) < LATEST.timestamp()
+
+
+def clock_time(text: object) -> str:
+    """Return a time of day as models write it, such as ``9:30``, ``17:30:00`` or ``5:30 PM``, as HH:MM.
+
+    An offset is left out: the time is meant where the person is. Raises `ValueError` for anything
+    else.
+    """
+    found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
+    if found is None or not (found["minute"] or found["half"]):
+        raise ValueError("This is no time of day.")
+    hour = int(found["hour"])
+    minute = int(found["minute"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("This is no time of day.")
+        is_afternoon = found["half"][0] in "pP"
+        hour = hour % 12 + (12 if is_afternoon else 0)
+    if hour > 23 or minute > 59:
+        raise ValueError("This is no time of day.")
+    return f"{hour:02}:{minute:02}"

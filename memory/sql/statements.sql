@@ -45,7 +45,7 @@ FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audien
 WHERE NOT EXISTS (
     SELECT FROM statements AS known
     WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
-        AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts
+        AND known.act = new.act AND known.actor = new.actor AND known.channel = new.channel AND known.ts = new.ts
         AND known.audience = new.audience AND known.evidence = new.evidence
         AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
         AND known.withdrawn_at IS NULL

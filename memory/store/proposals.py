@@ -154,22 +154,21 @@ async def answer_question(
         if question.asks == "remove" and question.before is None:
             raise ChangedSince("The memory has gone since the question was asked.")
         said = question.said
-        if answer == "both" and question.asks == "replace":
-            said = await _beside(connection, person, said)
+        if question.asks == "store" or (answer == "both" and question.asks == "replace"):
+            said = await _about_its_subject(connection, person, said)
         if question.before is None and await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")
         await add_statements(connection, person, [said])
         return await changes_of(connection, person, question.batch, [said.key])
 
 
-async def _beside(
+async def _about_its_subject(
     connection: AsyncConnection[DictRow], person: Person, said: Statement
 ) -> Statement:
-    """Return a statement as one about another memory than it was about, where it can be."""
+    """Return a statement as one about the memory of its subject, if there is one by now."""
     content = said.content or {}
     keys = await keys_of_subjects(connection, person, [(said.kind, content)])
-    other = keys.get((said.kind, thing(said.kind, content)), str(uuid4()))
-    return replace(said, key=other)
+    return replace(said, key=keys.get((said.kind, thing(said.kind, content)), str(uuid4())))
 
 
 async def delete_ended_proposals(connection: AsyncConnection[DictRow], person: Person) -> None:

@@ -210,8 +210,8 @@ async def test_a_question_is_answered_once(ledger: Ledger) -> None:
     """Yes counts from the click on, both keeps two things, no changes nothing."""
     for answer, levels in (("yes", [60]), ("no", [80])):
         await forget(ledger.pool, ALICE, Selection(everything=True))
-        liked = await ledger.like("soba", ts="4000000000.0")
-        store = await ledger.run("Of soba: so so", ts="4000000001.0")
+        liked = await ledger.like("soba", ts="1700000001.0")
+        store = await ledger.run("Of soba: so so", ts="1700000002.0")
         await ledger.edit(liked.key, food("soba", 80, description="cold"))
         content = {**food("soba", 60), "evidence": "Of soba: so so"}
         await store.aput(OWN.own.parts, liked.key, {"kind": KIND, "content": content})

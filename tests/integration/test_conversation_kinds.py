@@ -64,7 +64,7 @@ async def test_a_direct_message_is_not_looked_up(
     """A DM is known from its event, and not shared; a mention in one is looked up, and is one."""
     place = slack.place()
     view = await turns_alone(pool).view(slack.message(place))
-    assert view.audiences is None
+    assert view.audiences == (DM,)
     assert not await audiences.is_shared(view.own)
     assert not slack.calls("conversations.info")
     mention = slack.message(place, audience=None)

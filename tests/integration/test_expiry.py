@@ -21,7 +21,7 @@ def remember(database: str, person: Person, at: str = "2026-01-01", *, ends: boo
     value = {"kind": "UserFact", "content": {"fact": "a fact"}, "sources": []}
     key = put_memory(database, person.namespace(DM), value, at=at)
     if ends:
-        ended = "UPDATE store SET expires_at = now() - interval '1 minute' WHERE key = %s"
+        ended = "UPDATE statements SET until = now() - interval '1 minute' WHERE key = %s"
         owner_rows(database, ended, key)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from bot.runtime.maintenance import end_what_is_old
-from memory import DM, Embedder, Person, Pool, list_memories
+from memory import DM, Embedder, Origin, Person, Pool, list_memories
 from tests.databases import owner_rows
 from tests.kioku_process import ended
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
-SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "evidence": "soba"}
+SOURCE = Origin(actor="command", evidence="soba", channel="D1", ts="1.0")
 WHO = ("--team", "T1", "--user", "U1")
 
 
