@@ -268,7 +268,7 @@ def freed_applications() -> Iterator[None]:
 
 
 _CONTEXT = (
-    "SELECT current_user = session_user, COALESCE(current_setting('kioku.person', true), ''),"
+    "SELECT current_user = session_user, COALESCE(current_setting('kioku.user', true), ''),"
     " COALESCE(current_setting('kioku.thread', true), '')"
 )
 _NOTICED: list[object] = []

@@ -27,7 +27,8 @@ class _Cursor(AsyncCursor[DictRow]):
         # Asked once on each connection, so it depends on which connection the pool gives.
         if "regtype" not in text:
             scope = await AsyncCursor(self.connection).execute(
-                "SELECT current_setting('kioku.person', true) AS scope"
+                "SELECT concat_ws('.', NULLIF(current_setting('kioku.team', true), ''),"
+                " NULLIF(current_setting('kioku.user', true), '')) AS scope"
             )
             row = await scope.fetchone() or {}
             CountedConnection.statements.append(Sent(text, row["scope"] or "", params))

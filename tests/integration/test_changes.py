@@ -208,10 +208,10 @@ async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Led
 
 async def test_a_question_is_answered_once(ledger: Ledger) -> None:
     """Yes counts from the click on, both keeps two things, no changes nothing."""
-    for answer, levels in (("yes", [60]), ("no", [80])):
+    for number, (answer, levels) in enumerate([("yes", [60]), ("no", [80])]):
         await forget(ledger.pool, ALICE, Selection(everything=True))
-        liked = await ledger.like("soba", ts="1700000001.0")
-        store = await ledger.run("Of soba: so so", ts="1700000002.0")
+        liked = await ledger.like("soba", ts=f"170000000{number}.1")
+        store = await ledger.run("Of soba: so so", ts=f"170000000{number}.2")
         await ledger.edit(liked.key, food("soba", 80, description="cold"))
         content = {**food("soba", 60), "evidence": "Of soba: so so"}
         await store.aput(OWN.own.parts, liked.key, {"kind": KIND, "content": content})

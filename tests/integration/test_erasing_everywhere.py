@@ -80,7 +80,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert not any(erased.left.values())
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["messages"] == 3
-    assert erased.counts["memory_versions"] >= 2
+    assert erased.counts["statements"] >= 2
     assert erased.counts["procrastinate_jobs"] == len(queued) > 0
     assert (erased.counts["person_settings"], erased.counts["memory_off"]) == (1, 1)
     events = app.rows(

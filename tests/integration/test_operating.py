@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from bot.runtime.maintenance import end_what_is_old
-from memory import DM, Embedder, Origin, Person, Pool, list_memories
+from memory import (
+    DM,
+    Embedder,
+    Origin,
+    Person,
+    Pool,
+    list_changes,
+    list_memories,
+    undo_changes,
+)
 from tests.databases import owner_rows
 from tests.kioku_process import ended
 from tests.memories import add_memory
@@ -98,8 +107,7 @@ async def test_what_is_old_goes(
             person.user_id,
             f"1.{person.user_id}",
         )
-    owner_rows(database, "UPDATE store SET updated_at = now() - interval '90 days'")
-    owner_rows(database, "UPDATE memory_versions SET at = now() - interval '90 days'")
+    owner_rows(database, "UPDATE statements SET said_at = now() - interval '90 days'")
     for person in (ANN, bob):
         await remember(pool, embedder, person, "fresh")
     owner_rows(
@@ -114,17 +122,19 @@ async def test_what_is_old_goes(
     assert ("U1" in {row["user_id"] for row in turns}) == ("old" in kept)
     bobs = [m.content["food_name"] for m in await list_memories(pool, bob)]
     assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])
-    told = owner_rows(database, "SELECT value FROM memory_versions WHERE user_id = 'U1'")
+    told = owner_rows(database, "SELECT content FROM statements WHERE user_id = 'U1'")
     assert ("old" in str(told)) == ("old" in kept)
 
 
 async def test_retention_covers_people_of_whom_only_changes_are_left(
     pool: Pool, database: str, embedder: Embedder
 ) -> None:
-    """The content of a memory that was removed goes in time, though no memory and turn is left."""
+    """What was undone goes in time, though no memory and no turn is left."""
     await remember(pool, embedder, ANN, "undone")
-    owner_rows(database, "DELETE FROM store")
+    [change] = await list_changes(pool, ANN)
+    await undo_changes(pool, embedder, ANN, ids=[change.id])
     for days, left in ((29, 1), (31, 0)):
-        owner_rows(database, f"UPDATE memory_versions SET at = now() - interval '{days} days'")
+        moment = f"now() - interval '{days} days'"
+        owner_rows(database, f"UPDATE statements SET said_at = {moment}, withdrawn_at = {moment}")
         await end_what_is_old(pool, 30)
-        assert len(owner_rows(database, "SELECT id FROM memory_versions")) == left
+        assert len(owner_rows(database, "SELECT id FROM statements")) == left

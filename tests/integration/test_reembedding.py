@@ -33,7 +33,7 @@ from memory.store import embed_missing, memory_page, reembed
 from tests.databases import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
-from tests.memories import add_memory, no_model
+from tests.memories import add_memory, no_model, put_memory
 
 pytestmark = pytest.mark.slow
 
@@ -136,13 +136,9 @@ async def test_restored_memories_get_vectors_by_a_job(
     What is forgotten meanwhile gets none, and other people's memories are left to their own job.
     """
     view, prefix = memory_view(ANN.namespace(DM)), ANN.namespace(DM).prefix
-    owner_rows(
-        database,
-        "INSERT INTO store (prefix, key, value) SELECT %s, 'k' || n, jsonb_build_object('kind',"
-        " 'UserFact', 'content', jsonb_build_object('fact', 'number ' || n))"
-        " FROM generate_series(1, 300) AS n RETURNING 1",
-        prefix,
-    )
+    for number in range(1, 301):
+        value = {"kind": "UserFact", "content": {"fact": f"number {number}"}}
+        put_memory(database, ANN.namespace(DM), value, key=f"k{number}")
     forgotten = await forget(remembered, ANN, Selection(everything=True))
     assert forgotten.id is not None
     assert await undo_forgetting(remembered, embedder, ANN, forgotten.id) == 360

@@ -27,9 +27,8 @@ TABLES = [
     "store_vectors",
     "messages",
     "person_settings",
-    "memory_versions",
-    "forgotten_versions",
-    "memory_questions",
+    "statements",
+    "proposals",
     "memory_off",
     "forgotten_sources",
     "change_notices",
@@ -79,7 +78,7 @@ def test_every_table_of_a_person_is_tested(filled: str) -> None:
     with psycopg.connect(filled) as owner:
         found = owner.execute(
             "SELECT DISTINCT polrelid::regclass::text FROM pg_policy"
-            " WHERE pg_get_expr(polqual, polrelid) LIKE '%kioku.person%'"
+            " WHERE pg_get_expr(polqual, polrelid) LIKE '%kioku.user%'"
         )
         assert {name for (name,) in found} == set(TABLES)
 
@@ -105,11 +104,25 @@ async def test_without_a_scope_nothing_is_seen(filled: str, pool: Pool) -> None:
 
 @pytest.mark.parametrize(
     "scope",
-    ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1.", "T1.U1-", "T1.U1-T9"],
+    [
+        {},
+        {"kioku.team": "T1"},
+        {"kioku.user": "U1"},
+        {"kioku.team": "T1", "kioku.user": ""},
+        {"kioku.team": "T1", "kioku.user": "%"},
+        {"kioku.team": "T1", "kioku.user": "U_"},
+        {"kioku.team": "%", "kioku.user": "U1"},
+        {"kioku.team": "T1", "kioku.user": "U1.dm"},
+        {"kioku.team": "T1", "kioku.user": "U1-T9"},
+        {"kioku.team": "T9", "kioku.user": "U1"},
+    ],
+    ids=str,
 )
-async def test_a_malformed_scope_sees_no_rows(filled: str, pool: Pool, scope: str) -> None:
-    """A setting that is no TEAM.USER opens nobody's rows: no whole team, no pattern."""
-    async with transaction(pool, {"kioku.person": scope}) as connection:
+async def test_settings_that_name_nobody_see_no_rows(
+    filled: str, pool: Pool, scope: dict[str, str]
+) -> None:
+    """Settings that are not a team and a user open nobody's rows: no whole team, no pattern."""
+    async with transaction(pool, scope) as connection:
         for table in TABLES:
             assert await owners(connection, table) == set()
 
@@ -304,12 +317,15 @@ async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: 
         )
         assert await owned.fetchall() == []
         # An SQL injection could set any person.
-        await connection.execute("SELECT set_config('kioku.person', 'T1.U1', false)")
+        await connection.execute(
+            "SELECT set_config('kioku.team', 'T1', false), set_config('kioku.user', 'U1', false)"
+        )
         try:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await connection.execute("SELECT * FROM store")
         finally:
-            await connection.execute("RESET kioku.person")
+            await connection.execute("RESET kioku.team")
+            await connection.execute("RESET kioku.user")
     assert readable == [
         *("procrastinate_events", "procrastinate_jobs"),
         *("procrastinate_periodic_defers", "procrastinate_workers"),
@@ -381,7 +397,7 @@ async def cancel(pool: Pool) -> None:
 async def run_out_of_time(pool: Pool) -> None:
     """Exceed the time of the transaction."""
     with suppress(psycopg.OperationalError):
-        async with transaction(pool, {"kioku.person": ALICE.scope}, wait=0.2) as connection:
+        async with transaction(pool, ALICE.settings, wait=0.2) as connection:
             await connection.execute("SELECT pg_sleep(60)")
 
 
@@ -423,7 +439,7 @@ async def test_after_a_transaction_the_connection_has_neither_role_nor_person(
         async with single.connection() as connection:
             found = await connection.execute(
                 "SELECT current_user = session_user AS alone, current_user AS name,"
-                " COALESCE(current_setting('kioku.person', true), '') AS person"
+                " COALESCE(current_setting('kioku.user', true), '') AS person"
             )
             row = await found.fetchone()
     assert row == {"alone": True, "name": "kioku_login", "person": ""}
@@ -431,7 +447,7 @@ async def test_after_a_transaction_the_connection_has_neither_role_nor_person(
 
 async def test_role_and_person_are_set_in_one_message(filled: str) -> None:
     """A transaction's beginning is one message: BEGIN, the role and the person."""
-    assert begin(("kioku.person", "T1.U1")) == (
+    assert begin(*ALICE.settings.items()) == (
         b"BEGIN; SELECT set_config('role', 'kioku_app', true),"
-        b" set_config('kioku.person', 'T1.U1', true)"
+        b" set_config('kioku.team', 'T1', true), set_config('kioku.user', 'U1', true)"
     )
