@@ -70,6 +70,8 @@ async def recall_memories(
     always = await _instructions(pool, view) if instructions else []
     try:
         nearest = await nearest_memories(pool, embedder, view, [question], NEAREST)
+        if not nearest:
+            raise EmbeddingsUnavailable("The memories have no vectors yet.")
         return Recalled(memories=_once(view, always, nearest))
     except EmbeddingsUnavailable as error:
         _log.warning("memories were recalled without a search: %s", type(error).__name__)

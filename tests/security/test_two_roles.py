@@ -324,8 +324,9 @@ async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: 
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await connection.execute("SELECT * FROM store")
         finally:
-            await connection.execute("RESET kioku.team")
-            await connection.execute("RESET kioku.user")
+            await connection.execute(
+                "SELECT set_config('kioku.team', '', false), set_config('kioku.user', '', false)"
+            )
     assert readable == [
         *("procrastinate_events", "procrastinate_jobs"),
         *("procrastinate_periodic_defers", "procrastinate_workers"),
