@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from memory.model.dates import is_slack_ts
 from memory.model.namespace import COLLEAGUES, DM
-from memory.model.schemas import level, validated_content
+from memory.model.schemas import level, subject_fields, thing, validated_content
 from memory.model.text import name_of
 
 Act: TypeAlias = Literal["say", "remove", "move"]
@@ -68,8 +69,14 @@ class Statement:
 
     @property
     def said_on(self) -> str:
-        """The day on which it was said, where the person was, such as ``2026-11-26``."""
-        return self.said_at.astimezone(ZoneInfo(self.zone)).date().isoformat()
+        """The day on which it was said, where the person was, such as ``2026-11-26``.
+
+        What a message says is dated by the message, whenever it came to count.
+        """
+        moment = self.said_at
+        if self.ts and is_slack_ts(self.ts):
+            moment = datetime.fromtimestamp(float(self.ts), UTC)
+        return moment.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
     def source(self) -> dict[str, Any]:
         """Return it as an entry of a memory's `sources`."""
@@ -86,8 +93,8 @@ class Statement:
 class View:
     """A memory as one audience knows it: a row of `store`.
 
-    `sources` are the statements that it comes from, oldest first, `said_on` is the day of the
-    newest one. At `expires_at` the view may change, because a statement ends. `audiences` names,
+    `sources` are the statements that it comes from, oldest first, `said_on` is the day from which
+    what it says counts. At `expires_at` the view may change, because a statement ends. `audiences` names,
     in the view of direct messages, the other audiences that know the memory.
     """
 
@@ -218,10 +225,30 @@ def _view(audience: str, statements: Collection[Statement]) -> View | None:
         kind=newest.kind,
         content=content,
         sources=named_sources(said),
-        said_on=newest.said_on,
+        said_on=_said_on(said),
         created_at=said[0].said_at,
         expires_at=_next_change(said, content),
     )
+
+
+def _said_on(said: Sequence[Statement]) -> str:
+    """Return the day from which what the memory says counts, as in "tomorrow".
+
+    It is that of the newest statement about the subject itself: that names it first, says another
+    level of it, or, in a message, says it again. A detail does not move it, nor does a click.
+    """
+    day = said[0].said_on
+    subject = ""
+    for one in said:
+        content = one.content or {}
+        named = thing(one.kind, content)
+        says_it_again = one.message is not None and set(content) <= subject_fields(
+            one.kind, content
+        )
+        if named != subject or says_it_again or level(one.kind, content) is not None:
+            day = one.said_on
+        subject = named
+    return day
 
 
 def since_removal(statements: Iterable[Statement]) -> list[Statement]:

@@ -33,7 +33,7 @@ def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> St
         content={"food_name": "ramen", **fields} if act == "say" else None,
         evidence=f"words {number}",
         channel="C1",
-        ts=f"{number}.0",
+        ts=f"{NOW.timestamp() + 60 * number:.6f}",
         said_at=NOW + timedelta(minutes=number),
         batch=uuid4(),
         number=number,
@@ -174,14 +174,47 @@ def test_what_was_true_before_is_true_again_when_a_statement_ends() -> None:
 
 def test_a_statement_is_dated_by_the_day_where_the_person_was() -> None:
     """23:30 UTC is the next day in Tokyo, and the day before in Honolulu is still that day."""
-    late = replace(said(1), said_at=datetime(2026, 11, 26, 23, 30, tzinfo=UTC))
+    moment = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
+    late = replace(said(1), said_at=moment, ts=f"{moment.timestamp():.6f}")
     assert replace(late, zone="Asia/Tokyo").said_on == "2026-11-27"
     assert replace(late, zone="Pacific/Honolulu").said_on == "2026-11-26"
+
+
+def on(day: int, statement: Statement) -> Statement:
+    """Return a statement as a message of so many days later says it."""
+    moment = NOW + timedelta(days=day)
+    return replace(statement, said_at=moment, ts=f"{moment.timestamp():.6f}", number=day)
+
+
+def in_a_form(statement: Statement) -> Statement:
+    """Return a statement as a form or a click makes it."""
+    return replace(statement, channel=None, ts=None)
+
+
+@pytest.mark.parametrize(
+    ("later", "day"),
+    [
+        (on(3, said(1, description="egg")), "2026-11-26"),
+        (in_a_form(on(3, said(1, description="egg"))), "2026-11-26"),
+        (in_a_form(on(3, said(1))), "2026-11-26"),
+        # A yes counts from the click on, and says what its message said.
+        (replace(on(0, said(1)), said_at=NOW + timedelta(days=3)), "2026-11-26"),
+        (on(3, said(1)), "2026-11-29"),
+        (on(3, said(1, preference=5)), "2026-11-29"),
+        (in_a_form(on(3, replace(said(1), content={"food_name": "udon"}))), "2026-11-29"),
+    ],
+)
+def test_no_detail_and_no_click_moves_the_day_from_which_it_counts(
+    later: Statement, day: str
+) -> None:
+    """“Tomorrow” is counted from the message that said it, whatever changes afterwards."""
+    [view] = views([on(0, said(1)), later], NOW)
+    assert view.said_on == day
 
 
 def test_a_view_names_the_first_source_and_the_newest_ones() -> None:
     """A message counts once; a form in which nothing was typed is no source."""
     many = [said(number) for number in range(30)]
     [view] = views([*many, replace(said(40), channel=None, ts=None, evidence="")], NOW)
-    named = [source["ts"] for source in view.sources]
-    assert named == ["0.0", *(f"{number}.0" for number in range(11, 30))]
+    named = [source["evidence"] for source in view.sources]
+    assert named == ["words 0", *(f"words {number}" for number in range(11, 30))]
