@@ -566,6 +566,21 @@ CREATE FUNCTION workspaces_with_message(
             AND starts_with(statement.user_id, author || '-')
     $$;
 
+-- The people of whom something names a conversation.
+CREATE FUNCTION people_of_channel(team text, channel text)
+    RETURNS TABLE (user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT said.user_id FROM messages AS said
+        WHERE said.team_id = team AND said.channel_id = channel AND said.user_id <> ''
+        UNION SELECT statement.user_id FROM statements AS statement
+        WHERE statement.team_id = team
+            AND (statement.audience = people_of_channel.channel
+                OR statement.channel = people_of_channel.channel)
+        UNION SELECT off.user_id FROM memory_off AS off
+        WHERE off.team_id = team AND off.scope = channel
+    $$;
+
 -- Counts of messages and the age of the oldest that waits; each is read from an index.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
@@ -603,11 +618,13 @@ REVOKE ALL ON FUNCTION
     claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
+    people_of_channel,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
+    people_of_channel,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

@@ -44,8 +44,8 @@ _THREAD: LiteralString = "thread = %(thread)s"
 _THREAD_OR_DAY: LiteralString = (
     "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
 )
-# What was said before the person's last forgetting may tell what was forgotten: the model is not shown
-# it again. An Undo deletes the row of the forgetting, and so ends that.
+# What was said before the person's last forgetting may tell what was forgotten: the model is not
+# shown it again. An Undo deletes the row of the forgetting, and so ends that.
 _HISTORY_FROM: LiteralString = (
     "(SELECT max(forgotten_at) FROM forgotten_sources"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting')"

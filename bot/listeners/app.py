@@ -29,6 +29,7 @@ from bot.app import App
 from bot.conversation.edits import MessageChange, root_of
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
+from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.changes import follow_change
@@ -283,8 +284,8 @@ async def note_event(app: App, body: Mapping[str, Any], installation: Installati
             await app.people.changed(Person(team, key), user)
             app.names.note_user(team, user)
         case "channel_id_changed", _:
-            for name in ("old_channel_id", "new_channel_id"):
-                await app.audiences.invalidate(team, str(event.get(name)))
+            old = str(event.get("old_channel_id"))
+            await change_channel_later(app, team, old, str(event.get("new_channel_id")))
         case kind, subtype if {kind, subtype} & CONVERSATION_CHANGES:
             await app.audiences.invalidate(team, channel)
 

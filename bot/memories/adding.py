@@ -19,8 +19,8 @@ from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
 from bot.ui.blocks import Block, escaped
 from bot.ui.forms import field_error
-from bot.ui.lines import changes_line, notable_changes, off_line, question_line
-from bot.ui.messages import on_button, promise_told, refusal_done, refusal_line
+from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
+from bot.ui.messages import on_button, promise_told, refusal_done
 from bot.ui.panel import Click, Done, answer_buttons
 from memory import (
     DM,

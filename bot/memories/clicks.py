@@ -26,9 +26,9 @@ from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui import forms
-from bot.ui.blocks import SlackView
+from bot.ui.blocks import SlackView, bulleted
 from bot.ui.cards import sentence_of
-from bot.ui.lines import audience_of, changes_line
+from bot.ui.lines import audience_of, changes_line, not_remembered_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
 from bot.ui.positions import (
@@ -59,6 +59,7 @@ from memory import (
     hide_from_colleagues,
     list_changes,
     move_memory,
+    not_remembered,
     redo_changes,
     show_to_colleagues,
     undo_changes,
@@ -69,6 +70,7 @@ from memory.store import find_memory
 log = logging.getLogger(__name__)
 
 _ERASING_SECONDS = 30.0
+_REFUSALS_SHOWN = 10
 
 # A line about what was done, a form to open, or the position to show.
 Result: TypeAlias = Done | SlackView | Position
@@ -375,6 +377,7 @@ _WORDS: Mapping[str, str] = {
     **dict.fromkeys(("resume", "on", "再開", "オン"), "resume"),
     **dict.fromkeys(("incognito", "シークレット"), "incognito"),
     **dict.fromkeys(("settings", "設定"), "settings"),
+    **dict.fromkeys(("why", "理由"), "why"),
 }
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
@@ -393,7 +396,16 @@ async def memories_typed(app: App, click: Click, channel: str) -> Result:
             return await switched(app, click, f"off {channel}")
         case "settings":
             return await _open_settings(app, click)
+        case "why":
+            return await _why(app, click)
     return Position(of=words[:QUERY_LIMIT])
+
+
+async def _why(app: App, click: Click) -> Done:
+    """Say what was not remembered within the last day, and why."""
+    refused = await not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
+    lines = [not_remembered_line(click.reader, one) for one in refused]
+    return Done(line=bulleted(lines) if lines else click.reader.say("not_remembered_none"))
 
 
 async def forget_typed(app: App, click: Click, channel: str) -> Result:

@@ -33,8 +33,8 @@ MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
-# Messages of what is forgotten: those that it comes from, all of a selected time, and those whose words
-# name it and are not formed yet. Nothing is formed of them any more.
+# Messages of what is forgotten: those that it comes from, all of a selected time, and those whose
+# words name it and are not formed yet. Nothing is formed of them any more.
 _FIND: LiteralString = """
 WITH found AS (
     SELECT id, channel_id, ts FROM messages

@@ -16,7 +16,7 @@ from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content
 from bot.ui.positions import Position
-from memory import Person, list_changes, list_memories, open_questions
+from memory import Person, list_changes, list_memories, not_remembered, open_questions
 from memory.formation import provider_and_name
 from memory.postgres import person_statement, person_transaction
 from memory.store import memory_page, read_card
@@ -84,6 +84,8 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
     else:
         limit = position.page * PAGE_SIZE + 1
         found = await list_changes(app.pool, person, key=position.of or None, limit=limit)
+    if position == Position(list="changes"):
+        content = replace(content, not_remembered=await not_remembered(app.pool, person))
     end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
 

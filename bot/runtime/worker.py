@@ -15,6 +15,7 @@ from bot.conversation.edits import UPDATE_FROM_MESSAGE
 from bot.conversation.turns import FORM_MEMORIES
 from bot.delivery.reply_stream import ReplyStream
 from bot.locale import LANGUAGES, Reader, say
+from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
@@ -48,6 +49,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),
         (backfill.READ_MISSED, BACKGROUND, partial(backfill.read, app)),
         (UPDATE_FROM_MESSAGE, BACKGROUND, partial(update_from_message, app)),
+        (CHANGE_CHANNEL, BACKGROUND, partial(change_channel, app)),
         (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, app)),
         (FORM_MEMORIES, BACKGROUND, partial(form_memories, app)),

@@ -11,8 +11,9 @@ from bot.locale import Reader
 from bot.people import Off
 from bot.ui.blocks import LINE_LIMIT, escaped, shortened
 from bot.ui.promises import due_line, due_of
-from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
+from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, NotRemembered, Question, subject
 from memory.model import EPISODE_KIND, PROMISE_KIND
+from memory.store import MAX_MEMORIES
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
@@ -228,6 +229,18 @@ def question_line(reader: Reader, question: Question) -> str:
             return reader.say("ask_remove_line", what=before)
     where = audience_name(reader, question.namespace.audience)
     return reader.say("ask_store_line", what=after, where=where)
+
+
+def refusal_line(reader: Reader, reason: str, sentence: str) -> str:
+    """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
+    what = escaped(" ".join(sentence.split()))
+    key = "unusable" if reason == "no_evidence" else reason
+    return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
+
+
+def not_remembered_line(reader: Reader, refused: NotRemembered) -> str:
+    """Return a sentence that was not remembered, and why."""
+    return refusal_line(reader, refused.reason, shortened(refused.sentence, LINE_LIMIT))
 
 
 def off_line(reader: Reader, off: Off) -> str:

@@ -23,12 +23,18 @@ from bot.ui.blocks import (
     shortened,
 )
 from bot.ui.cards import sentence_of
-from bot.ui.lines import changes_line, notable_changes, off_line, question_line, value_line
+from bot.ui.lines import (
+    changes_line,
+    notable_changes,
+    off_line,
+    question_line,
+    refusal_line,
+    value_line,
+)
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
 from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import due_of, is_open, remind_at
 from memory import Change, Memory, Person, Question, Reason, Refusal
-from memory.store import MAX_MEMORIES
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
@@ -112,13 +118,6 @@ def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: st
     """Return the button that opens the panel, for somebody who asked for it in plain words."""
     position = Position(list=kind, of=words if kind == "memories" else "")
     return payload(reader.say("open_line"), button(SHOW, reader.say("show_button"), position.value))
-
-
-def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
-    """Return why a sentence of the person was not stored."""
-    what = escaped(" ".join(sentence.split()))
-    key = "unusable" if reason == "no_evidence" else reason
-    return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 
 def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:

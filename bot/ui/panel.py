@@ -37,6 +37,7 @@ from bot.ui.lines import (
     audience_of,
     change_line,
     memory_line,
+    not_remembered_line,
     off_line,
     question_line,
 )
@@ -56,7 +57,7 @@ from bot.ui.positions import (
     Position,
 )
 from bot.ui.promises import is_open
-from memory import COLLEAGUES, Change, Memory, Person, Question
+from memory import COLLEAGUES, Change, Memory, NotRemembered, Person, Question
 
 PAGE_SIZE = 15
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
@@ -122,6 +123,7 @@ class Content:
     `found` is the number of memories there, on all pages, or of changes on the pages so far, one
     more if there are older ones; `total` is that of all memories. `links` lead to the message that
     a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet.
+    With the changes come sentences of the last day that were `not_remembered`.
     In Home, `handling` says where data goes, and `card` what colleagues see.
     """
 
@@ -135,6 +137,7 @@ class Content:
     found: int = 0
     total: int = 0
     questions: Sequence[Question] = ()
+    not_remembered: Sequence[NotRemembered] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
     handling: Sequence[str] = ()
@@ -336,6 +339,11 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
         verb = "change" if entry.undone_at is None else "redo"
         undo = undo_button(reader, f"{verb} {entry.id}", changed)
         blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
+    if content.not_remembered:
+        blocks.append(header(reader.say("not_remembered_title")))
+    for refused in content.not_remembered:
+        line = f"{not_remembered_line(reader, refused)}\n{reader.minute(refused.at)}"
+        blocks.append(section(line))
     return blocks
 
 

@@ -1,8 +1,8 @@
 """Decide on judged proposals. Pure: no database, no model.
 
-Each proposal becomes a statement that counts, a question to the person, or a refusal with its reason.
-The verdict decides which (`memory.formation.verdict`). Where the memory is not what the verdict was
-about, the person is asked.
+Each proposal becomes a statement that counts, a question to the person, or a refusal with its
+reason. The verdict decides which (`memory.formation.verdict`). Where the memory is not what the
+verdict was about, the person is asked.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Current:
 
     `known` are the memories that the proposals are about, as their conversation knows them, by key.
     `keys` has the key of each thing that was ever spoken of, by kind and
-    `memory.model.schemas.thing`. `remaining` is how many new memories may be stored. `forgotten` are
-    messages that nothing is remembered from any more.
+    `memory.model.schemas.thing`. `remaining` is how many new memories may be stored. `forgotten`
+    are messages that nothing is remembered from any more.
     """
 
     known: Mapping[str, Memory] = field(default_factory=dict)
@@ -187,7 +187,7 @@ def _due(proposal: Proposal) -> dict[str, str | None]:
 
 
 def _until(proposal: Proposal, content: Mapping[str, Any]) -> datetime | None:
-    """Return when a statement ends: where the sentence says so, or with what it adds a detail to."""
+    """Return when a statement ends: as the sentence says, or with what it adds a detail to."""
     day: date | None = proposal.verdict.valid_until if proposal.verdict else None
     if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
         return None

@@ -26,9 +26,9 @@ def is_slack_ts(text: str) -> bool:
 
 
 def clock_time(text: object) -> str:
-    """Return a time of day as models write it, such as ``9:30``, ``17:30:00`` or ``5:30 PM``, as HH:MM.
+    """Return a time of day as HH:MM, of one as models write it.
 
-    An offset is left out: the time is meant where the person is. Raises `ValueError` for anything
+    Such as ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is left out: the time is meant where the person is. Raises `ValueError` for anything
     else.
     """
     found = _CLOCK.fullmatch(text) if isinstance(text, str) else None

@@ -49,7 +49,7 @@ class Person:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that row-level security compares: a transaction with them is this person's."""
+        """The settings that row-level security compares: with them a transaction is theirs."""
         return {"kioku.team": self.team_id, "kioku.user": self.user_id}
 
     @property

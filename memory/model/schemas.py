@@ -174,7 +174,7 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def subject_fields(kind: str, content: Mapping[str, Any]) -> set[str]:
-    """Return the name of the field that names the subject, as a set; of unknown kinds all fields."""
+    """Return the names of the fields that identify a memory: of unknown kinds all of them."""
     named = SUBJECT_FIELDS.get(kind)
     return {named} if named else set(content)
 

@@ -1,8 +1,8 @@
 """Statements, and the memories that they amount to. Pure: no database.
 
 A memory is not stored. What is stored is each thing that a person said about it: a statement, with
-the fields it says and the audience that heard it. `fold` adds a memory's statements up, `views` adds
-them up once for each audience.
+the fields it says and the audience that heard it. `fold` adds a memory's statements up, `views`
+adds them up once for each audience.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Statement:
 
     `content` are the fields that it says, always with the field that names the subject; it is empty
     unless `act` is ``say``. `audience` is where it was said; of a move, where the memory goes.
-    `evidence` are the person's words as typed, from the message at `channel` and `ts`, both None for
-    a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone then.
-    After `until` the statement does not count any more. `batch` is the same for all statements of
-    one notice. `number` is the order in which they were stored.
+    `evidence` are the person's words as typed, from the message at `channel` and `ts`, both None
+    for a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone
+    then. After `until` the statement does not count any more. `batch` is the same for all
+    statements of one notice. `number` is the order in which they were stored.
     """
 
     id: UUID
@@ -94,8 +94,8 @@ class View:
     """A memory as one audience knows it: a row of `store`.
 
     `sources` are the statements that it comes from, oldest first, `said_on` is the day from which
-    what it says counts. At `expires_at` the view may change, because a statement ends. `audiences` names,
-    in the view of direct messages, the other audiences that know the memory.
+    what it says counts. At `expires_at` the view may change, because a statement ends. `audiences`
+    names, in the view of direct messages, the other audiences that know the memory.
     """
 
     audience: str
@@ -149,8 +149,8 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
 
     Direct messages know everything that was said. A public channel knows what was said in public,
     any other conversation what was said there, colleagues what they were shown; each of them knows
-    it only while it is true, that is, while every field that it knows agrees with the view of direct
-    messages. A removal counts everywhere.
+    it only while it is true, that is, while every field that it knows agrees with the view of
+    direct messages. A removal counts everywhere.
     """
     counted = current(statements, now)
     own = [one for one in counted if one.audience != COLLEAGUES]

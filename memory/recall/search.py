@@ -70,13 +70,14 @@ async def recall_memories(
     always = await _instructions(pool, view) if instructions else []
     try:
         nearest = await nearest_memories(pool, embedder, view, [question], NEAREST)
-        if not nearest:
-            raise EmbeddingsUnavailable("The memories have no vectors yet.")
-        return Recalled(memories=_once(view, always, nearest))
     except EmbeddingsUnavailable as error:
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        found = await newest(pool, view, None, NEAREST)
-        return Recalled(memories=_once(view, always, found), newest_only=True)
+        nearest = []
+    if nearest:
+        return Recalled(memories=_once(view, always, nearest))
+    # Without an embedding model, or before the memories have vectors.
+    found = await newest(pool, view, None, NEAREST)
+    return Recalled(memories=_once(view, always, found), newest_only=True)
 
 
 def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:

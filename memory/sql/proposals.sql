@@ -50,7 +50,3 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND expires_at < now();
 -- name: delete_of_message
 DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
-
--- name: change_audience
-UPDATE proposals SET audience = %(new)s
-WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(old)s;

@@ -106,11 +106,23 @@ GROUP BY batch, key
 ORDER BY newest DESC
 LIMIT %(limit)s;
 
--- name: change_audience
--- Give what was said in one conversation the id that Slack has given it since.
-UPDATE statements SET audience = %(new)s
-WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(old)s
+-- name: change_channel
+-- Give what was said in a conversation the id that Slack has given it since.
+UPDATE statements SET
+    audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
+    channel = CASE WHEN channel = %(old)s THEN %(new)s ELSE channel END
+WHERE team_id = %(team)s AND user_id = %(user)s AND (audience = %(old)s OR channel = %(old)s)
 RETURNING key;
+
+-- name: change_channel_of_proposals
+UPDATE proposals SET
+    audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
+    channel = CASE WHEN channel = %(old)s THEN %(new)s ELSE channel END
+WHERE team_id = %(team)s AND user_id = %(user)s AND (audience = %(old)s OR channel = %(old)s);
+
+-- name: change_channel_of_forgotten
+UPDATE forgotten_sources SET channel = %(new)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(old)s;
 
 -- name: delete_ended
 -- Delete statements that are over.

@@ -16,7 +16,7 @@ from .memories import (
     read_card as read_card,
 )
 from .statements import (
-    change_audience as change_audience,
+    change_channel as change_channel,
     messages_among as messages_among,
 )
 from .pages import memory_page as memory_page

@@ -29,9 +29,10 @@ class Change(Keyed):
     """What the statements of one notice made of one memory.
 
     `before` and `after` are its values, in LangMem's shape, without and with these statements; None
-    where it was or is no memory. `statements` are their ids, `id` is that of the first. `message` is
-    the one that they come from. `expires_at` is when they end, `undone_at` when they were withdrawn.
-    The namespace has the audience in which they were said, or to which the memory was moved.
+    where it was or is no memory. `statements` are their ids, `id` is that of the first. `message`
+    is the one that they come from. `expires_at` is when they end, `undone_at` when they were
+    withdrawn. The namespace has the audience in which they were said, or to which the memory was
+    moved.
     """
 
     id: UUID
@@ -193,7 +194,7 @@ async def redo_changes(
 async def changes_of(
     connection: AsyncConnection[DictRow], person: Person, batch: UUID, keys: Collection[str]
 ) -> list[Change]:
-    """Return what a notice's statements made of these memories, in the transaction that wrote them."""
+    """Return what a notice's statements made of these memories, within their transaction."""
     by_key = await read_statements(connection, person, keys)
     said = {key: rows for key, rows in by_key.items() if any(one.batch == batch for one in rows)}
     return [change_of(person, rows, batch) for rows in said.values()]

@@ -50,8 +50,8 @@ AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], A
 class Origin:
     """Where the person's own words come from: a form, a command, a tool, or a message of theirs.
 
-    `evidence` are the words as typed, "" where nothing was typed. `zone` is the name of the person's
-    time zone.
+    `evidence` are the words as typed, "" where nothing was typed. `zone` is the name of the
+    person's time zone.
     """
 
     actor: Actor
@@ -160,10 +160,10 @@ async def edit_memory(
 ) -> Change:
     """Give a memory the content that the person wrote in a form.
 
-    What is changed of the fields that another audience knows is said to that audience, too; the rest
-    is said in direct messages only. `seen` is the memory's `updated_at` when it was shown to the
-    person. Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since it
-    was shown) and `InvalidContent`.
+    What is changed of the fields that another audience knows is said to that audience, too; the
+    rest is said in direct messages only. `seen` is the memory's `updated_at` when it was shown to
+    the person. Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since
+    it was shown) and `InvalidContent`.
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:

@@ -1,8 +1,8 @@
 """Forgetting of memories, with Undo for ten minutes.
 
-A forgetting hides statements, which row-level security then shows to nothing but the functions here,
-and so the memories go. After ten minutes the statements are deleted (`purge`), together with every
-text that names what they said. `forgotten_sources` keeps the ids.
+A forgetting hides statements, which row-level security then shows to nothing but the functions
+here, and so the memories go. After ten minutes the statements are deleted (`purge`), together with
+every text that names what they said. `forgotten_sources` keeps the ids.
 """
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ _LISTED = 20  # memories of a `Forgotten`
 class Selection:
     """What to forget; the parts are joined by OR.
 
-    `keys` are those of memories. `messages` (channel, ts) are forgotten with what they say; a memory
-    that others say, too, stays with what those say. `since` (inclusive) and `until` (exclusive) are
-    one part: what was said in that time. `proposals` are ids of questions and refusals.
+    `keys` are those of memories. `messages` (channel, ts) are forgotten with what they say; a
+    memory that others say, too, stays with what those say. `since` (inclusive) and `until`
+    (exclusive) are one part: what was said in that time. `proposals` are ids of questions and
+    refusals.
     """
 
     keys: Collection[str] = ()
@@ -83,9 +84,9 @@ class Selection:
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `can_undo` is False where nothing was remembered: texts do not come back. `count` is the number of
-    memories that are gone, `memories` the newest of them. `batches` are those of notices that said
-    something of it.
+    `can_undo` is False where nothing was remembered: texts do not come back. `count` is the number
+    of memories that are gone, `memories` the newest of them. `batches` are those of notices that
+    said something of it.
     """
 
     id: UUID | None = None

@@ -1,4 +1,7 @@
-"""The rows of LangGraph's `store`: each memory as each audience knows it. Nothing else writes them."""
+"""The rows of LangGraph's `store`: each memory as each audience knows it.
+
+Nothing else writes them.
+"""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ class Question(Keyed):
 
     ``replace``: replace `before` with `after`? ``remove``: remove it? ``store``: remember `after`?
     Both are values in LangMem's shape; `before` is what the memory amounts to now, None without
-    one, and `said_on` the day on which that was said last. The namespace says where the answer would be used. `message` is the one that it was asked
-    because of, `batch` is that of its notice.
+    one, and `said_on` the day on which that was said last. The namespace says where the answer
+    would be used. `message` is the one that it was asked because of, `batch` is that of its notice.
     """
 
     id: UUID
@@ -135,10 +135,10 @@ async def answer_question(
 ) -> list[Change]:
     """Apply the answer ``yes``, ``no`` or ``both`` and delete the question; return the changes.
 
-    ``yes`` stores a statement, said at the click. ``both`` keeps what the memory says and stores the
-    statement as a memory of its own, where it is about something else; otherwise it means ``yes``.
-    The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or expired),
-    `ChangedSince` (what was to be removed is gone) and `MemoryFull`.
+    ``yes`` stores a statement, said at the click. ``both`` keeps what the memory says and stores
+    the statement as a memory of its own, where it is about something else; otherwise it means
+    ``yes``. The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or
+    expired), `ChangedSince` (what was to be removed is gone) and `MemoryFull`.
     """
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")

@@ -69,7 +69,7 @@ async def seeing_forgotten(connection: AsyncConnection[DictRow]) -> AsyncIterato
 async def read_statements(
     connection: AsyncConnection[DictRow], person: Person, keys: Iterable[str]
 ) -> dict[str, list[Statement]]:
-    """Return all statements about these memories, by key, in the order in which they were stored."""
+    """Return all statements about these memories, by key, in the order they were stored."""
     by_key: dict[str, list[Statement]] = {key: [] for key in keys}
     found = await connection.execute(_SQL["read_by_keys"], {**person.ids, "keys": list(by_key)})
     for row in await found.fetchall():
@@ -119,7 +119,10 @@ async def memories_of_subjects(
 async def add_statements(
     connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
 ) -> None:
-    """Store statements and refresh their memories. The same words of the same message count once."""
+    """Store statements and refresh their memories.
+
+    The same words of the same message count once.
+    """
     if not statements:
         return
     rows = [_row(one) for one in statements]
@@ -171,13 +174,20 @@ async def messages_among(
         return [(row["channel"], row["ts"]) for row in await found.fetchall()]
 
 
-async def change_audience(
+async def change_channel(
     connection: AsyncConnection[DictRow], person: Person, old: str, new: str
 ) -> None:
-    """Give what was said in a conversation the id that Slack has given it since."""
+    """Give what was said in a conversation the id that Slack has given it since.
+
+    Also of what is forgotten, asked and not to be formed again.
+    """
     values = {**person.ids, "old": old, "new": new}
-    found = await connection.execute(_SQL["change_audience"], values)
-    await _refreshed(connection, person, await found.fetchall())
+    async with seeing_forgotten(connection):
+        found = await connection.execute(_SQL["change_channel"], values)
+        rows = await found.fetchall()
+    await connection.execute(_SQL["change_channel_of_proposals"], values)
+    await connection.execute(_SQL["change_channel_of_forgotten"], values)
+    await _refreshed(connection, person, rows)
 
 
 async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> list[str]:

@@ -41,7 +41,7 @@ from memory import (
 )
 from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
-from memory.store import MAX_MEMORIES, change_audience, expire_due, messages_among
+from memory.store import MAX_MEMORIES, change_channel, expire_due, messages_among
 from tests.databases import naming, owner_rows, printed
 from tests.memories import ApprovedStore
 
@@ -151,7 +151,7 @@ async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
 
 
 async def test_any_change_is_undone_in_any_order_and_taken_back(ledger: Ledger) -> None:
-    """What others have said stays; after all Undos nothing is remembered, after all redos all is."""
+    """What others have said stays; after all Undos nothing is remembered, after redos all."""
     liked = await ledger.like("ramen")
     edited = await ledger.edit(liked.key, food("ramen", 5))
     detail = await ledger.change(
@@ -305,7 +305,7 @@ async def test_a_channel_that_gets_another_id_keeps_its_memories(ledger: Ledger)
     old, new = (memory_view(ALICE.namespace(channel)) for channel in ("G1", "C9"))
     liked = await ledger.change("I love soba", ts="1700000001.0", content=food("soba"), view=old)
     async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
-        await change_audience(connection, ALICE, "G1", "C9")
+        await change_channel(connection, ALICE, "G1", "C9")
     found = (await recall_memories(ledger.pool, ledger.embedder, new, "?")).memories
     assert [one.key for one in found] == [liked.key]
     assert not (await recall_memories(ledger.pool, ledger.embedder, old, "?")).memories

@@ -146,7 +146,7 @@ async def test_how_to_answer_is_always_recalled(
 async def test_what_several_audiences_know_of_a_memory_is_shown_once(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel, read: str
 ) -> None:
-    """Of a large set as well, with what each of them knows; a direct message knows all by itself."""
+    """Of a large set as well; a direct message knows everything by itself."""
     person = Person("T4", read.upper())
     topics = [f"Java {number}" for number in range(70)]
     for audience in (DM, PUBLIC, "G1"):

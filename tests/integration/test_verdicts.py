@@ -113,7 +113,8 @@ async def test_one_request_judges_all_proposals_of_a_run(trial: Trial) -> None:
 async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(trial: Trial) -> None:
     """An entry that does not fit the schema is no verdict, nor is one for an unknown index.
 
-    A day or time of another form costs that field alone. Optional fields may be left out, null or "", and the answer may be JSON text.
+    A day or time of another form costs that field alone. Optional fields may be left out, null or
+    "", and the answer may be JSON text.
     """
     said = ["I live in Oslo.", "I play chess.", "I ski.", "I own a kayak.", "I row.", "I sing."]
     trial.model.answer([fact(one, one) for one in said])

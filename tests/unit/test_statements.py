@@ -123,7 +123,8 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
 @pytest.mark.parametrize(
     ("statements", "expected"),
     [
-        # A correction in a direct message ends the old row everywhere, and tells nobody the new one.
+        # A correction in a direct message ends the old row everywhere, and tells nobody the new
+        # one.
         ([said(1, PUBLIC, preference=90), said(2, DM, preference=5)], {DM: 5}),
         ([said(1, PUBLIC, preference=90), said(2, DM, act="remove")], {}),
         ([said(1, DM, preference=90), said(2, PUBLIC, preference=5)], {DM: 5, PUBLIC: 5}),
