@@ -10,7 +10,6 @@ from .formation.proposal import (
     Reason as Reason,
     Refusal as Refusal,
 )
-from .formation.following import follow_message as follow_message
 from .model.custom_schemas import load_schemas as load_schemas
 from .model.embedding_space import EmbeddingSpace as EmbeddingSpace
 from .model.errors import (
@@ -59,9 +58,7 @@ from .store.edits import (
     Origin as Origin,
     add_memories as add_memories,
     edit_memory as edit_memory,
-    hide_from_colleagues as hide_from_colleagues,
     move_memory as move_memory,
-    show_to_colleagues as show_to_colleagues,
 )
 from .store.erasing import (
     Erased as Erased,
@@ -70,8 +67,6 @@ from .store.erasing import (
 from .store.export import export_memories as export_memories
 from .store.forgetting import (
     Forgotten as Forgotten,
-    Gone as Gone,
-    Purged as Purged,
     Selection as Selection,
     forget as forget,
     undo_forgetting as undo_forgetting,
@@ -81,10 +76,8 @@ from .store.memories import (
     list_memories as list_memories,
 )
 from .store.proposals import (
-    NotRemembered as NotRemembered,
     Question as Question,
     answer_question as answer_question,
-    not_remembered as not_remembered,
     open_questions as open_questions,
 )
 from .tools.definitions import memory_tools as memory_tools

@@ -56,16 +56,13 @@ from memory import (
     Origin,
     answer_question,
     edit_memory,
-    hide_from_colleagues,
     list_changes,
     move_memory,
-    not_remembered,
     redo_changes,
-    show_to_colleagues,
     undo_changes,
 )
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import find_memory
+from memory.store import find_memory, hide_from_colleagues, not_remembered, show_to_colleagues
 
 log = logging.getLogger(__name__)
 

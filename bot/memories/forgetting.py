@@ -20,10 +20,17 @@ from bot.ui.blocks import Payload, payload, shortened
 from bot.ui.lines import as_mrkdwn, memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
-from memory import ChangeGone, Forgotten, Gone, Person, Purged, Selection, forget, undo_forgetting
+from memory import (
+    ChangeGone,
+    Forgotten,
+    Person,
+    Selection,
+    forget,
+    undo_forgetting,
+)
 from memory.model import MessageKey
 from memory.postgres import person_statement, transaction_timeout
-from memory.store import embed_missing, selected
+from memory.store import Gone, Purged, embed_missing, selected
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,15 @@ from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content
 from bot.ui.positions import Position
-from memory import Person, list_changes, list_memories, not_remembered, open_questions
+from memory import (
+    Person,
+    list_changes,
+    list_memories,
+    open_questions,
+)
 from memory.formation import provider_and_name
 from memory.postgres import person_statement, person_transaction
-from memory.store import memory_page, read_card
+from memory.store import memory_page, not_remembered, read_card
 
 
 async def read_panel(

@@ -30,8 +30,13 @@ from bot.slack.client import (
     is_passing,
 )
 from bot.slack.messages import plain, split_thread_key, typed
-from memory import Person, PersonMessage, Pool, follow_message
+from memory import (
+    Person,
+    PersonMessage,
+    Pool,
+)
 from memory.credentials import redact_texts
+from memory.formation import follow_message
 from memory.metrics import step
 from memory.postgres import execute_statement, person_transaction, transaction
 from memory.store import messages_among

@@ -11,9 +11,17 @@ from bot.locale import Reader
 from bot.people import Off
 from bot.ui.blocks import LINE_LIMIT, escaped, shortened
 from bot.ui.promises import due_line, due_of
-from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, NotRemembered, Question, subject
+from memory import (
+    COLLEAGUES,
+    DM,
+    PUBLIC,
+    Change,
+    Memory,
+    Question,
+    subject,
+)
 from memory.model import EPISODE_KIND, PROMISE_KIND
-from memory.store import MAX_MEMORIES
+from memory.store import MAX_MEMORIES, NotRemembered
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))

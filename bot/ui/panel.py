@@ -57,7 +57,14 @@ from bot.ui.positions import (
     Position,
 )
 from bot.ui.promises import is_open
-from memory import COLLEAGUES, Change, Memory, NotRemembered, Person, Question
+from memory import (
+    COLLEAGUES,
+    Change,
+    Memory,
+    Person,
+    Question,
+)
+from memory.store import NotRemembered
 
 PAGE_SIZE = 15
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row

@@ -1,8 +1,14 @@
-from .edits import validated as validated
+from .edits import (
+    hide_from_colleagues as hide_from_colleagues,
+    show_to_colleagues as show_to_colleagues,
+    validated as validated,
+)
 from .erasing import count_each as count_each
 from .expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
 from .export import json_rows as json_rows
 from .forgetting import (
+    Gone as Gone,
+    Purged as Purged,
     forget_again as forget_again,
     forgotten_messages as forgotten_messages,
     forgotten_since as forgotten_since,
@@ -14,6 +20,10 @@ from .memories import (
     find_memory as find_memory,
     message_of as message_of,
     read_card as read_card,
+)
+from .proposals import (
+    NotRemembered as NotRemembered,
+    not_remembered as not_remembered,
 )
 from .statements import (
     change_channel as change_channel,

@@ -26,22 +26,21 @@ from memory import (
     add_memories,
     answer_question,
     edit_memory,
-    follow_message,
     forget,
     list_changes,
     list_memories,
     memory_view,
     move_memory,
-    not_remembered,
     open_questions,
     recall_memories,
     redo_changes,
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import follow_message
 from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
-from memory.store import MAX_MEMORIES, change_channel, expire_due, messages_among
+from memory.store import MAX_MEMORIES, change_channel, expire_due, messages_among, not_remembered
 from tests.databases import naming, owner_rows, printed
 from tests.memories import ApprovedStore
 

@@ -22,7 +22,6 @@ from memory import (
     create_pool,
     edit_memory,
     erase,
-    follow_message,
     forget,
     list_changes,
     list_memories,
@@ -30,6 +29,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import follow_message
 from tests.databases import login_of, printed
 from tests.memories import add_memory
 

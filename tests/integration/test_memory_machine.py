@@ -36,7 +36,6 @@ from memory import (
     answer_question,
     create_pool,
     edit_memory,
-    follow_message,
     forget,
     list_memories,
     memory_view,
@@ -47,6 +46,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
+from memory.formation import follow_message
 from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.proposal import Proposal, Verdict
