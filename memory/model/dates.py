@@ -28,8 +28,8 @@ def is_slack_ts(text: str) -> bool:
 def clock_time(text: object) -> str:
     """Return a time of day, as models write it, as HH:MM.
 
-    Such as ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is left out: the time is meant where the
-    person is. Raises `ValueError` for anything else.
+    Such as ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is left out: the time is meant where
+    the person is. Raises `ValueError` for anything else.
     """
     found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
     if found is None or not (found["minute"] or found["half"]):

@@ -98,7 +98,7 @@ EVERY_AUDIENCE = [DM, PUBLIC, "G1", "G2", "C9"]
     ],
 )
 def test_each_place_sees_its_own(own: str, shared: bool, seen: list[str]) -> None:
-    """A DM its own, which knows all, public the public, private the public and its own, shared its own only."""
+    """A DM its own, which knows all; public the public; private its own, too; shared that only."""
     seen_from = memory_view(ALICE.namespace(own), shared=shared)
     assert [a for a in EVERY_AUDIENCE if seen_from.allows(ALICE.namespace(a))] == seen
     assert seen_from.person == ALICE
