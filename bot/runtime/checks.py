@@ -12,7 +12,7 @@ from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from bot import VERSION
-from bot.config import FIELDS, STAND_IN_EMBEDDING_MODEL, Settings
+from bot.config import FIELDS, OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, Settings
 from bot.logs import fault
 from bot.runtime.problems import (
     APP_TOKEN,
@@ -182,7 +182,7 @@ async def check_model(settings: Settings) -> str:
     if settings.fallback_model:
         asked["KIOKU_FALLBACK_MODEL"] = settings.fallback_model
     asked["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
-    server = without_secrets(settings.openai_base_url or "https://api.openai.com/v1")
+    server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
     async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
         for name, model in asked.items():
             try:
@@ -216,12 +216,14 @@ async def check_remembering(settings: Settings) -> str:
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     from bot.runtime.memory_models import create_chat_model
+    from bot.runtime.wiring import create_openai_client
     from memory import FormationUnavailable, MemoryModelRefused
     from memory.formation import calls_memory_tools
 
     try:
-        if await calls_memory_tools(create_chat_model(settings)):
-            return f"{model} calls tools."
+        async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
+            if await calls_memory_tools(create_chat_model(settings, client)):
+                return f"{model} calls tools."
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None
     except FormationUnavailable as away:
