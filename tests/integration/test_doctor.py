@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import web
 from psycopg.conninfo import make_conninfo
 
 from bot.config import load_settings
@@ -19,6 +22,7 @@ from memory import EmbeddedPostgres
 from tests.conftest import ROOT, Server, json_server
 from tests.databases import SPACE, login_of, owner_rows
 from tests.kioku_process import ended
+from tests.loopback import serving
 
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 WRONG = "✗ "
@@ -251,6 +255,58 @@ async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Serv
     slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
     said = await set_up.check("Events")
     assert said.startswith("✗ SLACK_APP_TOKEN lacks a scope that it needs: make a new one at Basic")
+
+
+async def test_an_address_without_its_version_is_told(
+    set_up: SetUp, subtests: pytest.Subtests
+) -> None:
+    """A path that the server does not have is the address's fault, not the model's."""
+    root = set_up.slack.openai_base_url.removesuffix("/v1")
+    for path in ("", "/", "/v1/responses"):
+        with subtests.test(path=path):
+            said = await set_up.check("Model", OPENAI_BASE_URL=f"{root}{path}")
+            assert said.startswith(f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U")
+
+
+async def test_a_clock_that_is_off_is_told(set_up: SetUp) -> None:
+    """Slack's own time is in each of its answers."""
+
+    ahead = timedelta(0)
+
+    async def answer(_: web.Request) -> web.Response:
+        date = format_datetime(datetime.now(UTC) - ahead, usegmt=True)
+        return web.json_response({"ok": True}, headers={"Date": date})
+
+    application = web.Application()
+    application.router.add_post("/api/auth.test", answer)
+    async with serving(application) as url:
+        for seconds, side in ((180, "ahead of"), (-180, "behind")):
+            ahead = timedelta(seconds=seconds)
+            said = await set_up.check("Bot token", SLACK_API_URL=f"{url}/api/")
+            pattern = rf"✗ This machine's clock is 1[78]\d seconds {side} Slack's: set it by a time"
+            assert re.match(pattern, said), said
+        ahead = timedelta(seconds=30)
+        said = await set_up.check("Bot token", SLACK_API_URL=f"{url}/api/")
+        assert said.startswith("Kioku is ")
+
+
+async def test_what_has_come_to_a_processs_notice_is_told(set_up: SetUp) -> None:
+    """Warnings of the process that runs here are problems of how events come in."""
+    lines = ["PostgreSQL could not be reached."]
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="\n".join(lines), status=503)
+
+    application = web.Application()
+    application.router.add_get("/readyz", readyz)
+    by_http = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"}
+    async with serving(application) as url:
+        here = {"PORT": url.rpartition(":")[2]}
+        assert await set_up.check("Events", **here) == "Socket Mode works."
+        lines += ["Warning: 2 request(s) are refused.", "Warning: Two connections."]
+        for settings in ({}, by_http):
+            said = await set_up.check("Events", **settings, **here)
+            assert said == "✗ 2 request(s) are refused. Two connections."
 
 
 async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server) -> None:
