@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,11 @@ from pathlib import Path
 import pytest
 import yaml
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
 from bot.config import load_settings
@@ -266,6 +273,59 @@ async def test_an_address_without_its_version_is_told(
         with subtests.test(path=path):
             said = await set_up.check("Model", OPENAI_BASE_URL=f"{root}{path}")
             assert said.startswith(f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U")
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """Return what serves TLS with a certificate that no authority has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_a_certificate_that_is_refused_is_told(
+    set_up: SetUp, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    """It is not taken for a network or a proxy that is missing, by whichever client it is met."""
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    async with server:
+        address = f"localhost:{server.sockets[0].getsockname()[1]}"
+        slack = {"SLACK_API_URL": f"https://{address}/api/"}
+        model = {"OPENAI_BASE_URL": f"https://{address}/v1"}
+        with_password = {"OPENAI_BASE_URL": f"https://me:hunter2@{address}/v1"}
+        for name, changed, host in (
+            ("Bot token", slack, "localhost"),
+            ("Events", slack, "localhost"),
+            ("Database", {**model, "KIOKU_EMBEDDING_MODEL": "own"}, "localhost"),
+            ("Model", model, "localhost"),
+            ("Model", with_password, "a server"),
+            ("Remembering", model, "localhost"),
+        ):
+            with subtests.test(name=name, changed=changed):
+                said = await set_up.check(name, **changed)
+                begin = f"✗ The certificate of {host} is refused (self-signed certificate). If a pr"
+                assert said.startswith(begin), said
+                assert "SSL_CERT_FILE" in said
 
 
 async def test_a_clock_that_is_off_is_told(set_up: SetUp) -> None:
