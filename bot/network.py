@@ -35,12 +35,15 @@ def use_network_settings(
 ) -> None:
     """Complete `environment` by what `dotenv` sets; in NO_PROXY, name this machine, too.
 
-    A variable in the environment, in capitals or not, takes precedence. Raises `SettingsError` for
+    A variable in the environment, in capitals or not, takes precedence, and an empty one counts as
+    not set. Raises `SettingsError` for
     a proxy that is none, and a file of certificates that cannot be used.
     """
     file = {name.upper(): value for name, value in read_dotenv(dotenv).items()}
     for name in (*_PROXIES, _NO_PROXY, *_CERTIFICATES):
         value = _given(environment, name) or file.get(name.upper())
+        # To OpenSSL an empty name is that of a file without certificates.
+        environment.pop(name, None)
         if value:
             environment[name] = value
     for name in _PROXIES[:2]:

@@ -143,6 +143,14 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     assert proxy_for("https://example.com") is None
 
 
+def test_an_empty_file_of_certificates_is_none(tmp_path: Path) -> None:
+    """`.env.example` copied as it is names no file; OpenSSL would trust nobody."""
+    example = Path(__file__).parents[2] / ".env.example"
+    os.environ["SSL_CERT_FILE"] = ""
+    use_network_settings(dotenv=example)
+    assert not {name for name in os.environ if name.lower() in VARIABLES}
+
+
 def test_other_packages_reach_this_machine_directly(tmp_path: Path) -> None:
     """Packages that read the environment by themselves find this machine in NO_PROXY.
 
