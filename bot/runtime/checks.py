@@ -27,6 +27,7 @@ from bot.runtime.problems import (
     ask_slack,
     explained,
     token,
+    way_to,
     without_secrets,
 )
 from memory import load_schemas
@@ -237,8 +238,7 @@ async def check_model(settings: Settings) -> str:
                 raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
             except openai.APIError:
                 raise Problem(
-                    f"No answer from {server}: check the network, OPENAI_BASE_URL and a proxy that"
-                    " may be needed (HTTPS_PROXY)."
+                    f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
                 ) from None
     return f"{', '.join(dict.fromkeys(asked.values()))} answer at {server}."
 

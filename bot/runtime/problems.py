@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.config import FIELDS, Settings, SettingsError
-from bot.network import certificate_problem
+from bot.network import certificate_problem, proxy_for
 from memory import KiokuMemoryError
 
 if TYPE_CHECKING:
@@ -127,8 +127,19 @@ def token(settings: Settings, name: str) -> str:
 def away(url: str) -> Problem:
     """Return what to say when Slack does not answer at `url`."""
     return Problem(
-        f"Slack does not answer at {without_secrets(url)}: check the network, a proxy that may be"
-        " needed (HTTPS_PROXY), and SLACK_API_URL."
+        f"Slack does not answer at {without_secrets(url)}: check {way_to(url)}, and SLACK_API_URL."
+    )
+
+
+def way_to(url: str) -> str:
+    """Return what to check of the way to `url`, where nothing answers."""
+    proxy = proxy_for(url)
+    if proxy is None:
+        return "the network, a proxy that may be needed (HTTPS_PROXY)"
+    host = urlsplit(url).hostname
+    return (
+        f"the proxy {without_secrets(proxy)} (HTTPS_PROXY, HTTP_PROXY), whether {host} belongs into"
+        " NO_PROXY"
     )
 
 

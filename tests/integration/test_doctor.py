@@ -129,7 +129,7 @@ def test_it_goes_on_after_each_problem(tmp_path: Path) -> None:
         "✗ Bot token: Slack does not answer at http://127.0.0.1:1/api/: check the network, a proxy",
         "✗ Events: Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_S",
         "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
-        "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, OPENAI_BASE_URL and a",
+        "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be nee",
         "✗ Remembering: gpt-6-luna: The memory model did not answer (",
         "",
         "Begin with the first ✗.",

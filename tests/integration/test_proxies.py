@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -165,6 +166,20 @@ async def test_a_client_goes_through_the_proxy(
     assert await network.asked.get() == address
     attempts.cancel()
     await asyncio.wait({attempts})
+
+
+@pytest.mark.parametrize(
+    ("check", "address"),
+    [("Bot token", SLACK_API), ("Model", "https://api.openai.com/v1")],
+)
+async def test_a_proxy_that_refuses_is_named(network: Network, check: str, address: str) -> None:
+    """What does not answer through a proxy is not said to need one."""
+    with pytest.raises(Problem) as raised:
+        await CHECKS[check](network.settings())
+    host = address.split("/")[2]
+    proxy = r"http://127\.0\.0\.1:\d+ \(HTTPS_PROXY, HTTP_PROXY\)"
+    way = rf"check the proxy {proxy}, whether {host} belongs into NO_PROXY, and [A-Z_]+\."
+    assert re.fullmatch(rf".* {address}: {way}", str(raised.value)), raised.value
 
 
 @pytest.mark.parametrize("name", ["auth.test", "files.getUploadURLExternal"])
