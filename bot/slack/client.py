@@ -341,11 +341,14 @@ class _TeamClient(SlackClient):
         self.token = (await self.installations.get(self.team_id)).bot_token
         for form in ("params", "json"):
             given = arguments.get(form) or {}
-            keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
-            arguments |= {form: {**given, **keys}} if keys else {}
+            ids = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
+            if ids:
+                arguments[form] = {**given, **ids}
         call = partial(super().api_call, api_method, **arguments)
-        posted_in = (arguments.get("json") or {}).get("channel", "")
-        method = posts(posted_in) if api_method == "chat.postMessage" else api_method
+        method = api_method
+        if method == "chat.postMessage":
+            posted = arguments.get("json") or {}
+            method = posts(posted.get("channel", ""))
         limits = self.installations.limits
         answer = await limits.retry(self.team_id, method, call, seconds=self.patience)
         self.installations.note_clock(answer)
