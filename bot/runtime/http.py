@@ -138,6 +138,9 @@ class _Waiting:
                 await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="The body did not come in time.\n") from None
+        # The client has gone, or the connection was closed: that is no error of the app.
+        except ConnectionError:
+            raise web.HTTPBadRequest(text="The body did not come whole.\n") from None
         self.discard(request.protocol)
         try:
             return await handler(request)
