@@ -113,7 +113,7 @@ async def _upload(network: Network) -> None:
 
 async def _response_url(network: Network) -> None:
     url = "https://hooks.slack.com/actions/T1/1/A"
-    await interactions._respond(url, {"text": "Done."}, replace=False)
+    await interactions._respond(url, {"text": "Done.", "blocks": []}, replace=False)
 
 
 async def _socket_mode(network: Network) -> None:

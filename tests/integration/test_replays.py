@@ -10,12 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.listeners.app import create_bolt_app
-from bot.listeners.interactions import Interactions
-from bot.logs import StandingWarnings
-from bot.runtime.http import Readiness, create_web_app
 from tests.databases import owner_rows
 from tests.integration.app import App
+from tests.integration.interface import Endpoint, served
 from tests.integration.person import SlackPerson
 from tests.loopback import serving
 
@@ -27,9 +24,8 @@ class Wiretap:
     """Stands between Slack and the app, and keeps what passes."""
 
     app: App
-    interactions: Interactions
+    endpoint: Endpoint
     session: aiohttp.ClientSession
-    url: str
     kept: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
 
     async def pass_on(self, request: web.Request) -> web.Response:
@@ -43,7 +39,7 @@ class Wiretap:
 
     async def send(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
         """Send a request to the app; return its answer."""
-        async with self.session.post(self.url, data=body, headers=headers) as answer:
+        async with self.session.post(self.endpoint.url, data=body, headers=headers) as answer:
             return answer.status, await answer.text(), answer.content_type
 
     def state(self, ann: SlackPerson) -> list[dict[str, Any]]:
@@ -55,23 +51,13 @@ class Wiretap:
         return owner_rows(self.app.database, statement, f"%{ann.user}%", ann.user)
 
 
-async def ready() -> str | None:
-    """Say that nothing is missing."""
-    return None
-
-
 @pytest.fixture
 async def wiretap(app: App) -> AsyncIterator[Wiretap]:
     """The app behind its endpoint for signed requests, with somebody who listens in between."""
-    core = app.wiring.app
-    interactions = Interactions(core)
-    bolt = create_bolt_app(core, interactions)
-    warnings: StandingWarnings = core.slack.warnings
-    secret = app.slack.info["signing_secret"]
-    endpoint = create_web_app(Readiness(ready), bolt, warnings, secret)
     middle = web.Application()
-    async with serving(endpoint) as url, aiohttp.ClientSession() as session:
-        tap = Wiretap(app, interactions, session, f"{url}/slack/events")
+    secret = app.slack.info["signing_secret"]
+    async with served(app.wiring.app, secret) as endpoint, aiohttp.ClientSession() as session:
+        tap = Wiretap(app, endpoint, session)
         middle.router.add_post("/", tap.pass_on)
         async with serving(middle) as listening:
             app.slack.control("settings", {"ack_seconds": 30.0})
@@ -102,12 +88,12 @@ async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -
     shortcut = {"user": ann.user, "callback_id": "remember_this"}
     await ann.control("shortcuts", {**shortcut, "channel": said["channel"], "ts": said["ts"]})
     await ann.remembers("tea", "udon")
-    await wiretap.interactions.wait_until_idle(30.0)
+    await wiretap.endpoint.interactions.wait_until_idle(30.0)
     owner_rows(wiretap.app.database, "DELETE FROM store RETURNING 1")
     before = wiretap.state(ann)
     seen = await ann.seen()
     for body, headers in wiretap.kept:
         assert (await wiretap.send(body, headers))[0] == 200
-    await wiretap.interactions.wait_until_idle(30.0)
+    await wiretap.endpoint.interactions.wait_until_idle(30.0)
     assert wiretap.state(ann) == before
     assert await ann.seen() == seen
