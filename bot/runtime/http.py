@@ -175,13 +175,19 @@ class _Connection(web.RequestHandler):
         super().connection_lost(exc)
 
 
+def _most_waiting() -> int:
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:  # a negative number, on Linux
+        return _MOST_WAITING
+    return min(_MOST_WAITING, descriptors // 4)
+
+
 @asynccontextmanager
 async def serving(
     application: web.Application, host: str, port: int, setting: str = "PORT"
 ) -> AsyncIterator[int]:
     """Serve `application` at `host` and `port`, of `setting`; yield the port. Raises `Problem`."""
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    waiting = _Waiting(min(_MOST_WAITING, descriptors // 4))
+    waiting = _Waiting(_most_waiting())
     application.middlewares.append(waiting.receive)
     runner = web.AppRunner(application, shutdown_timeout=_LAST_REQUESTS_SECONDS)
     await runner.setup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import resource
 from collections.abc import AsyncIterator
 
 import pytest
@@ -132,6 +133,26 @@ async def test_half_sent_requests_give_way_to_newer_ones(
     server.may_answer.set()
     assert await patient.status() == 200
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("descriptors", [resource.RLIM_INFINITY, 8])
+async def test_the_limit_of_descriptors_is_minded(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int
+) -> None:
+    """A quarter of them waits at most; without a limit a fixed number does."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    server = Server()
+    async with serving(server.application, "127.0.0.1", 0) as server.port:
+        held = [await server.connect(HALF_HEADERS) for _ in range(3)]
+        whole = await server.connect(WHOLE)
+        assert await whole.status() == 200
+        if descriptors == 8:
+            assert await held[0].is_closed()
+        else:
+            held[0].send(b"b\r\n\r\n")
+            assert await held[0].status() == 200
+        for client in server.clients:
+            client.writer.close()
 
 
 async def test_a_connection_that_was_used_waits_again(server: Server) -> None:
