@@ -245,6 +245,14 @@ CREATE TABLE workspaces (
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_workspaces ON workspaces USING (true);
 
+-- Commands, shortcuts, clicks and submissions of the last minutes that were carried out, by Slack's id
+-- of each. One that comes again is not: Slack delivers again what was not acknowledged, and whoever has
+-- seen a signed request can send it again while its signature is valid, five minutes.
+CREATE TABLE interactions (
+    trigger_id text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
 -- When a process last heard from Slack with the database in reach.
 CREATE TABLE listening (
     team_id text PRIMARY KEY,
@@ -252,7 +260,8 @@ CREATE TABLE listening (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, change_notices, notices,
-    person_settings, memory_off, person_requests, sent_files, workspaces, listening TO kioku_app;
+    person_settings, memory_off, person_requests, sent_files, workspaces, interactions, listening
+    TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE

@@ -21,6 +21,7 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
+from bot.network import proxy_for
 from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
@@ -293,8 +294,9 @@ async def _send_file(
 
 async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
     begun = await client.files_getUploadURLExternal(filename=name, length=len(content))
+    url = str(begun["upload_url"])
     async with aiohttp.request(
-        "POST", str(begun["upload_url"]), data=content, proxy=client.proxy, timeout=_TIMEOUT
+        "POST", url, data=content, proxy=proxy_for(url), timeout=_TIMEOUT
     ) as answer:
         answer.raise_for_status()
     return str(begun["file_id"])
