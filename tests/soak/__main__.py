@@ -63,7 +63,7 @@ def _end(*_: Any) -> NoReturn:
     raise SystemExit("The run was ended before it could be judged.")
 
 
-def main(name: str = "trouble") -> int:
+def main(run: str = "trouble") -> int:
     """Run it; 0 where nothing was found."""
     seed = int(os.environ.get("SOAK_SEED") or random.randrange(10_000))
     scale = float(os.environ.get("SOAK_SCALE") or 1)
@@ -75,7 +75,7 @@ def main(name: str = "trouble") -> int:
         folder = Path(name)
         try:
             with EmbeddedPostgres(folder / "postgres") as postgres:
-                if name == "attack":
+                if run == "attack":
                     table = attack(postgres, folder / "attack")
                 else:
                     table = trouble(postgres, folder / "trouble", seed, scale)
