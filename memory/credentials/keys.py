@@ -40,6 +40,7 @@ _PUBLIC_OR_WORD = re.compile(
     r"|(?:ssh-(?:rsa|ed25519|dss)|(?:sk-)?ecdsa-[a-z0-9@.-]{1,60}|sk-ssh-[a-z0-9@.-]{1,60})\s\S+"
     r"|-----BEGIN (?![A-Z ]{0,30}PRIVATE)[A-Z ]{1,40}-----(?:(?!-----)[\s\S]){0,20000}-----END"
     r"|(?i:(?<![A-Za-z0-9])(?:sha-?(?:1|256|384|512)|md5|h1)[-:=]\s?[A-Za-z0-9+/=_-]+)"
+    r"|(?<![A-Za-z0-9])Qm[A-Za-z0-9]{44}(?![A-Za-z0-9])"  # the address of a file in IPFS
     r"|(?<![A-Za-z0-9_+/.~$%-])(?P<word>[A-Za-z0-9_+/.~$%-]{16,}+={0,2}+)(?![@=])"
 )
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}|[0-9]{3,}")

@@ -13,7 +13,7 @@ _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 _PASSWORDS = (
     r"(?:password|passwort|kennwort|passcode|passphrase"
     r"|(?<![^\W_])(?:passwd|pass|pwd|pw|mdp|mot de passe|code secret|zugangscode|contraseña"
-    r"|código de acceso|código de acesso|senha|palavra-passe)"
+    r"|código de acceso|código de acesso|senha|palavra-passe|wachtwoord|hasło|пароль|mật khẩu)"
     r"|パスワード|パスコード|パスフレーズ|密码|密碼|口令|비밀 ?번호|비번|암호|패스워드)"
 )
 _PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号|핀 ?번호)"
@@ -21,7 +21,7 @@ _PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号|핀 ?번호)"
 _KEYS = (
     r"(?:token|(?:api|access|secret|private|account|admin|master|encryption)[ _-]?key"
     r"|client[ _-]secret"
-    r"|(?<![^\W_])(?:jeton|clé (?:api|secrète|privée)|(?:api-|geheimer |privater )schlüssel"
+    r"|(?<![^\W_])(?:jeton|clé (?:api|secrète|privée)|(?:api-|wlan-|geheimer |privater )schlüssel"
     r"|clave(?: (?:api|secreta|privada))?|chave (?:(?:de )?api|secreta|privada))"
     r"|トークン|(?:api ?|シークレット|アクセス)キー|秘密鍵|令牌|密钥|密鑰|金鑰|私钥|私鑰"
     r"|토큰|(?:api|비밀|개인) ?키)"
@@ -31,11 +31,13 @@ _SETTINGS = r"(?<![^\W_])(?:secret|auth|sig|signature|session[ _-]?id|credential
 _SIGN = rf"{_MARK}{{0,3}}\s{{0,3}}[:=]{{1,2}}\s{{0,3}}{_MARK}{{0,3}}\s?"
 _IS = (
     rf"{_MARK}{{0,3}}(?:\s{{0,3}}[:=]{{1,2}}|'s\s"
-    r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é)\b\s?:?"
+    r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é|è)\b\s?:?"
     rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
-_VALUE = rf"{_UNBROKEN}{{6,}}+"
+_MOST_VALUE = 512  # characters that are read behind each label; a secret goes on as long as it does
+_VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"
+_REST = re.compile(rf"{_UNBROKEN}*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,18 @@ class _Label:
     pattern: re.Pattern[str]
 
 
-_NAMED = re.compile(
-    rf"(?P<label>(?P<password>{_PASSWORDS}|{_PINS}){_IS}|{_KEYS}{_IS}|{_SETTINGS}{_SIGN}"
-    rf"|--[a-z-]{{0,20}}(?:password|passwd|token|secret|key)\s)(?P<value>{_VALUE})",
+_NAMES = re.compile(
+    rf"(?P<password>{_PASSWORDS})|(?P<pin>{_PINS})|(?P<key>{_KEYS})|(?P<setting>{_SETTINGS})"
+    r"|--[a-z-]{0,20}(?P<option>password|passwd|token|secret|key)(?=\s)",
     re.IGNORECASE,
 )
-# A label and a value with nothing but a space between them.
-_BESIDE = re.compile(
-    rf"(?:(?P<password>{_PASSWORDS})|{_KEYS}|{_SETTINGS})\s{{1,2}}{_MARK}?(?P<value>{_VALUE})",
-    re.IGNORECASE,
-)
+# What is between a label and a value; an option of a command is followed by its value.
+_IS_VALUE = re.compile(rf"(?P<between>{_IS})(?P<value>{_VALUE})", re.IGNORECASE)
+_SIGN_VALUE = re.compile(rf"(?P<between>{_SIGN})(?P<value>{_VALUE})")
+_OPTION_VALUE = re.compile(rf"(?P<between>\s[\"']?)(?P<value>{_VALUE})")
+_BESIDE_VALUE = re.compile(rf"(?P<between>\s{{1,2}}{_MARK}?)(?P<value>{_VALUE})")
+_PASSWORD_OPTIONS = ("password", "passwd")
+_LEAST_NAMED = 6
 _LEAST_BESIDE = 8
 _LEFT_BESIDE = 0.25  # see `memory.credentials.keys`: "hunter2x", not "base64-encoded"
 
@@ -144,7 +148,6 @@ _CLOSING = ".,;:…\"'`)]}>*_~|"
 def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the kind, start and end of each value that a text names."""
     yield from _behind_labels(text)
-    yield from _beside_labels(text)
     for label in _EXACT:
         for match in label.pattern.finditer(text):
             if label.kind != "access key" or _DIGIT.search(match[1]):
@@ -161,35 +164,61 @@ def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _behind_labels(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield values behind a label and "is"; they have six characters and a digit."""
-    for match in _NAMED.finditer(text):
-        label = match["label"]
-        value = _value(match["value"], quote=label.rstrip()[-1:])
-        if len(value.rstrip("!?")) < 6 or not _DIGIT.search(value):
+    """Yield values behind a label.
+
+    Behind "is" they have six characters and a digit. With nothing between them, that of a password
+    is one that nobody would write, and that of a key is random.
+    """
+    end = 0
+    for label in _NAMES.finditer(text):
+        if label.start() < end:  # a part of the value before it
             continue
-        if _POSTAL.match(label) and value.isdigit():
-            continue
-        start = match.start("value")
-        yield _kind(match), start, start + len(value)
+        named = _named_value(text, label) or _value_beside(text, label)
+        if named:
+            end = named[1]
+            is_password = label["password"] or label["pin"] or label["option"] in _PASSWORD_OPTIONS
+            yield "password" if is_password else "access key", *named
 
 
-def _beside_labels(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield values beside a label: those of a password that nobody would write, and random ones."""
-    for match in _BESIDE.finditer(text):
-        value = _value(match["value"], quote="")
-        if not _DIGIT.search(value) or value.isdigit():
-            continue
-        if match["password"]:
-            is_secret = len(value) >= _LEAST_BESIDE and share_left(value) >= _LEFT_BESIDE
-        else:
-            is_secret = is_random(f"key_{value}")
-        if is_secret:
-            start = match.start("value")
-            yield _kind(match), start, start + len(value)
+def _named_value(text: str, label: re.Match[str]) -> tuple[int, int] | None:
+    if label["setting"]:
+        pattern = _SIGN_VALUE
+    elif label["option"]:
+        pattern = _OPTION_VALUE
+    else:
+        pattern = _IS_VALUE
+    match = pattern.match(text, label.end())
+    if match is None:
+        return None
+    value = _value(match["value"], quote=match["between"].rstrip()[-1:])
+    if len(value.rstrip("!?")) < _LEAST_NAMED or not _DIGIT.search(value):
+        return None
+    if _POSTAL.match(label[0]) and value.isdigit():
+        return None
+    return _whole(text, match.start("value"), value)
 
 
-def _kind(match: re.Match[str]) -> str:
-    return "password" if match["password"] else "access key"
+def _value_beside(text: str, label: re.Match[str]) -> tuple[int, int] | None:
+    match = _BESIDE_VALUE.match(text, label.end())
+    if match is None or label["pin"]:
+        return None
+    value = _value(match["value"], quote="")
+    if not _DIGIT.search(value) or value.isdigit():
+        return None
+    if label["password"]:
+        is_secret = len(value) >= _LEAST_BESIDE and share_left(value) >= _LEFT_BESIDE
+    else:
+        is_secret = is_random(f"key_{value}")
+    return _whole(text, match.start("value"), value) if is_secret else None
+
+
+def _whole(text: str, start: int, value: str) -> tuple[int, int]:
+    """Return the start and the end of a value, of which at most `_MOST_VALUE` are read."""
+    end = start + len(value)
+    if len(value) < _MOST_VALUE:
+        return start, end
+    rest = _REST.match(text, end)
+    return start, rest.end() if rest else end
 
 
 def _value(found: str, quote: str) -> str:

@@ -42,7 +42,11 @@ VG24 XK20 YE30
 """
 _LENGTHS = {entry[:2]: int(entry[2:]) for entry in _COUNTRIES.split()}
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})", re.ASCII)
-_SEPARATED = re.compile(r"[ -]?([A-Za-z0-9])", re.ASCII)
+# An IBAN by its length: each character may be behind one space or hyphen.
+_ACCOUNTS = {
+    length: re.compile(rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])")
+    for length in set(_LENGTHS.values())
+}
 
 
 def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
@@ -53,9 +57,10 @@ def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
         if number:
             yield "card number", start, start + len(number)
     for match in _IBAN_START.finditer(text):
-        end = _end_of_account(text, match.start(), _LENGTHS.get(match[1].upper(), 0))
-        if end:
-            yield "bank account number", match.start(), end
+        length = _LENGTHS.get(match[1].upper())
+        account = _ACCOUNTS[length].match(text, match.start()) if length else None
+        if account and _is_account(account[0]):
+            yield "bank account number", *account.span()
 
 
 def _card_in(digits: str) -> str:
@@ -82,23 +87,10 @@ def _is_card(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _end_of_account(text: str, start: int, length: int) -> int:
-    """Return where an IBAN of `length` characters ends, 0 if there is none.
-
-    It reads `length` characters, each at most one space or hyphen behind the one before, and
-    checks their check digits (ISO 13616) once.
-    """
-    account = ""
-    end = start
-    while len(account) < length:
-        match = _SEPARATED.match(text, end)
-        if match is None:
-            return 0
-        account += match[1].upper()
-        end = match.end()
-    if not account or text[end : end + 1].isalnum():
-        return 0
+def _is_account(text: str) -> bool:
+    """Check the check digits of an IBAN (ISO 13616)."""
+    account = re.sub("[ -]", "", text).upper()
     if sum(map(str.isdigit, account)) < 8:
-        return 0
+        return False
     digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
-    return end if int(digits) % 97 == 1 else 0
+    return int(digits) % 97 == 1

@@ -194,6 +194,8 @@ a minha senha é {}                     |palavra-passe: {}
 API密钥：{}                            |密码为{}
 내 비밀번호는 {}입니다                 |비밀번호: {}
 토큰은 {}                              |비번: {}
+mijn wachtwoord is {}                  |la mia password è {}
+пароль: {}                             |mật khẩu: {}
 """.strip()
     .replace("|", "\n")
     .splitlines()
@@ -425,6 +427,7 @@ HOSTILE = [
     "password", "password:", "password: ", "password is a1", 'token="1"', "pw:1,,,,,,,", "\"'`*",
     "パスワードは", "mot de passe ", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
     "recovery codes a1b2c3 ", "cookie: a=", "mysql -p a1 ", "--token ", "-u a:", "?sig=", "A1b",
+    "token=", "token=1",
     "*", "authorization: ", "-----BEGIN PUBLIC KEY-----", "hooks/", "key_", "ssh-rsa ", "data:a,",
     f"-----BEGIN {_KEY}-----", f"-----BEGIN {_KEY}-----\n{'A' * 20}\n", f"BEGIN {_KEY} ",
 ]  # fmt: skip

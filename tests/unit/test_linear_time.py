@@ -26,7 +26,6 @@ from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from bot.ui.positions import Position
-from memory.credentials import redact
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model.schemas import thing
@@ -96,7 +95,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(clean, folded, lettered, letters, name_of, normalized, parse_json, lines_of),
         final_question,
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
-        *(find_credentials, redact, without_secrets),
+        *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
         *(Position.parse, typed_message, in_pieces),
