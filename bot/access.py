@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import LiteralString
 from uuid import UUID, uuid4
 
@@ -98,6 +100,28 @@ async def claim_refusal(
             (person.team_id, person.user_id, refusal, str(message_id), seconds),
         )
         return await inserted.fetchone() is not None
+
+
+class AlreadyUnderWay(Exception):
+    """The same is being done for the same person at the moment."""
+
+
+class UnderWay:
+    """What clicks of people are doing in this process at the moment, each thing once."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    @contextmanager
+    def once(self, name: str) -> Iterator[None]:
+        """Do what is called so. Raises `AlreadyUnderWay` at once while somebody else does it."""
+        if name in self._names:
+            raise AlreadyUnderWay
+        self._names.add(name)
+        try:
+            yield
+        finally:
+            self._names.discard(name)
 
 
 class NotRemembered(Exception):

@@ -141,11 +141,24 @@ CREATE POLICY own_forgotten_sources ON forgotten_sources
 GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, memory_versions, forgotten_versions,
     memory_questions, forgotten_sources TO kioku_app;
 
--- A text for comparison, between two spaces: compatibility form (NFKC), lower case, one space for
+-- A text in compatibility form (NFKC), in linear time: marks after one letter are sorted, and sorting
+-- many of them is quadratic. A character that they are not moved across follows each 30 characters
+-- that may be marks, which are all but the letters, syllables and symbols of these ranges, as in
+-- memory/model/text.py.
+CREATE FUNCTION normalized(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN replace(
+        normalize(
+            regexp_replace(said, '([^\u0001-\u02FF\u0370-\u0482\u048A-\u0590\u1E00-\u1FFF\u2000-\u20CF'
+                '\u3000-\u3029\u3030-\u3098\u309B-\u9FFF\uAC00-\uD7FF]{30})', '\1' || U&'\034F', 'g'),
+            NFKC),
+        U&'\034F', '');
+
+-- A text for comparison, between two spaces: compatibility form, lower case, one space for
 -- punctuation and where ASCII meets another script; C++ and C# are words.
 CREATE FUNCTION plain_text(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ' ' || btrim(regexp_replace(regexp_replace(lower(normalize(said, NFKC)),
+    RETURN ' ' || btrim(regexp_replace(regexp_replace(lower(normalized(said)),
         '(?<=[!-~])(?=[^ -~])|(?<=[^ -~])(?=[!-~])', ' ', 'g'),
         '[][[:space:]!"$%&''()*,./:;<=>?@\\^_`{|}~、。・「」『』【】〈〉《》…‥—–‘’“”«»¿¡-]+', ' ', 'g')) || ' ';
 

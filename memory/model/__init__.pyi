@@ -5,5 +5,6 @@ from .schemas import (
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
 )
+from .text import folded as folded
 
 __all__: list[str]
