@@ -203,7 +203,11 @@ CREATE TABLE memory_off (
     scope text NOT NULL,
     from_at timestamptz NOT NULL,
     until_at timestamptz,
-    PRIMARY KEY (team_id, user_id, scope, from_at)
+    PRIMARY KEY (team_id, user_id, scope, from_at),
+    -- As of `store`: Python cannot represent every date of PostgreSQL.
+    CONSTRAINT memory_off_dates CHECK (
+        from_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00'
+        AND until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00' IS NOT FALSE)
 );
 
 -- Requests of a person in an hour that call a model and are no message: an addition, POST /ask; and
