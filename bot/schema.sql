@@ -4,19 +4,10 @@
 -- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), and
 -- those of the thread in kioku.thread. Tables whose policy is `true` hold nothing of any person.
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
--- ids and numbers only; kioku_app alone may call them.
+-- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's.
 
--- The role that may use the queue's tables, as kioku_app may: the login inherits it, because
--- procrastinate sets no role. Roles belong to the cluster: another database may create it just now.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kioku_queue') THEN
-        CREATE ROLE kioku_queue NOLOGIN;
-    END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-END
-$$;
-GRANT USAGE ON SCHEMA public TO kioku_queue;
+-- kioku_queue may use the queue's tables, as kioku_app may: the login inherits it, because
+-- procrastinate sets no role.
 GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events,
     procrastinate_periodic_defers, procrastinate_workers TO kioku_queue, kioku_app;
 GRANT USAGE, SELECT ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq,
@@ -287,7 +278,7 @@ CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
 CREATE FUNCTION promises_to_remind_of(most int)
     RETURNS TABLE (team_id text, user_id text, key text, due text, said_at timestamptz,
         time_zone text, posted int, last_at timestamptz)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT promise.team, promise.person, promise.key, promise.due, promise.said_at,
             settings.time_zone, earlier.posted, earlier.last_at
@@ -319,7 +310,7 @@ CREATE FUNCTION promises_to_remind_of(most int)
 -- comes back after a minute if it could not be deleted.
 CREATE FUNCTION claim_thread(process bigint, of_person int)
     RETURNS TABLE (thread text)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH next AS (
             SELECT one.id, one.status FROM messages AS one
@@ -352,7 +343,7 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
 -- Announces jobs that are due. Returns whether a message waits that nobody answers.
 CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
     RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
     BEGIN
         -- Procrastinate may have deleted its row during an outage.
@@ -404,7 +395,7 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
 -- POST /ask whose process died.
 CREATE FUNCTION fail_poison_messages(most int)
     RETURNS TABLE (id uuid, thread text)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
@@ -418,7 +409,7 @@ CREATE FUNCTION fail_poison_messages(most int)
 -- weeks; `most` rows a call. Returns how many.
 CREATE FUNCTION clear_away(most int)
     RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH cleared AS (
             DELETE FROM messages WHERE messages.id IN (
@@ -437,7 +428,7 @@ CREATE FUNCTION clear_away(most int)
 -- formed no memory form none any more; a message that still waits ends as failed.
 CREATE FUNCTION end_history(days int, most int)
     RETURNS TABLE (turns bigint, unformed bigint, comments bigint, waiting bigint)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH old AS MATERIALIZED (
             SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
@@ -473,7 +464,7 @@ CREATE FUNCTION end_history(days int, most int)
 -- Ends what is still to be answered, without its texts: for a database that was restored, whose
 -- messages may have been answered after the backup. Returns how many.
 CREATE FUNCTION end_open_messages() RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH ended AS (
             UPDATE messages SET status = 'skipped', message = NULL,
@@ -487,7 +478,7 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
 -- it after an outage, is known by its ids for a day, without its author and its texts. Returns how
 -- many.
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL,
             interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
@@ -503,7 +494,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
 -- people whose rows cannot be deleted leave room for others.
 CREATE FUNCTION people_past_retention(of_all int, most int)
     RETURNS TABLE (team_id text, user_id text, days int)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH kept AS (
             SELECT split_part(store.prefix, '.', 2) AS team, split_part(store.prefix, '.', 3) AS person,
@@ -527,7 +518,7 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
 -- People whose account has been deactivated for `days`, in random order.
 CREATE FUNCTION people_deactivated_for(days int, most int)
     RETURNS TABLE (team_id text, user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT settings.team_id, settings.user_id FROM person_settings AS settings
         WHERE settings.deactivated_at < now() - make_interval(days => people_deactivated_for.days)
@@ -537,7 +528,7 @@ CREATE FUNCTION people_deactivated_for(days int, most int)
 -- Threads the app took part in, newest first.
 CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
     RETURNS TABLE (thread text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT said.thread FROM messages AS said
         WHERE said.team_id = of_team AND said.begun_at > since
@@ -546,7 +537,7 @@ CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
 
 -- The thread of a message, which an event without the deleted message does not name.
 CREATE FUNCTION thread_of_message(team text, channel text, message_ts text) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT thread FROM messages
         WHERE team_id = team AND channel_id = channel AND ts = message_ts
@@ -559,7 +550,7 @@ CREATE FUNCTION workspaces_with_message(
     channel text, message_ts text, root_ts text, author text, mentioned text[]
 )
     RETURNS TABLE (team_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH served AS (SELECT * FROM workspaces WHERE left_at IS NULL)
         SELECT here.team_id FROM served AS here WHERE here.bot_user_id = ANY (mentioned)
@@ -580,7 +571,7 @@ CREATE FUNCTION workspaces_with_message(
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
         messages_waiting bigint, oldest_message_seconds float, messages_failed bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT
             count(*),
@@ -592,7 +583,7 @@ CREATE FUNCTION operating_state()
 -- Deletes the rows of a workspace that removed the app, once its time has come.
 CREATE FUNCTION purge_workspace(team text)
     RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
     DECLARE
         name text;
