@@ -238,7 +238,9 @@ CREATE TABLE workspaces (
     purge_at timestamptz
 );
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_workspaces ON workspaces USING (true);
+-- The user that serves cannot have a workspace deleted sooner than in an hour.
+CREATE POLICY everybodys_workspaces ON workspaces USING (true)
+    WITH CHECK (purge_at IS NULL OR purge_at >= now() + interval '1 hour');
 
 -- Commands, shortcuts, clicks and submissions of the last minutes that were carried out, by Slack's id
 -- of each. One that comes again is not: Slack delivers again what was not acknowledged, and whoever has
@@ -391,8 +393,8 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
     END
     $$;
 
--- Fails messages that nothing could be done with in more than `most` attempts, and requests to
--- POST /ask whose process died.
+-- Fails messages that nothing could be done with in more than `most` attempts, 100 at least, and
+-- requests to POST /ask whose process died.
 CREATE FUNCTION fail_poison_messages(most int)
     RETURNS TABLE (id uuid, thread text)
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
@@ -400,7 +402,7 @@ CREATE FUNCTION fail_poison_messages(most int)
         UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
         WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
-            AND (poison.attempts > most
+            AND (poison.attempts > GREATEST(most, 100)
                 OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
         RETURNING poison.id, poison.thread
     $$;
@@ -423,20 +425,25 @@ CREATE FUNCTION clear_away(most int)
         SELECT count(*) FROM cleared
     $$;
 
--- Removes the texts of conversations older than `days`, `most` rows of each table a call. Rows
--- stay: a message that Slack delivers again is known by them, and a thread followed. Words that
--- formed no memory form none any more; a message that still waits ends as failed.
+-- Removes the texts of conversations older than `days`, `most` rows of each table a call. Whatever
+-- is given, texts of the last day stay, and 5,000 rows are the most. Rows stay: a message that
+-- Slack delivers again is known by them, and a thread followed. Words that formed no memory form
+-- none any more; a message that still waits ends as failed.
 CREATE FUNCTION end_history(days int, most int)
     RETURNS TABLE (turns bigint, unformed bigint, comments bigint, waiting bigint)
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH old AS MATERIALIZED (
+        WITH allowed AS (
+            SELECT now() - make_interval(days => GREATEST(end_history.days, 1)) AS before,
+                LEAST(end_history.most, 5000) AS most
+        ), old AS MATERIALIZED (
             SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
             FROM messages AS kept
-            WHERE kept.begun_at < now() - make_interval(days => end_history.days)
+            WHERE kept.begun_at < (SELECT before FROM allowed)
                 AND kept.status NOT IN ('waiting', 'answering')
                 AND (kept.question <> '' OR kept.words <> '' OR kept.reply IS NOT NULL)
-            ORDER BY kept.begun_at LIMIT most FOR UPDATE SKIP LOCKED
+            ORDER BY kept.begun_at LIMIT (SELECT allowed.most FROM allowed)
+            FOR UPDATE SKIP LOCKED
         ), blanked AS (
             UPDATE messages SET question = '', words = '', reply = NULL,
                 formed_at = COALESCE(messages.formed_at, now())
@@ -444,8 +451,9 @@ CREATE FUNCTION end_history(days int, most int)
         ), said AS (
             UPDATE feedback SET comment = '' WHERE feedback.turn_id IN (
                 SELECT rated.turn_id FROM feedback AS rated WHERE rated.comment <> ''
-                    AND rated.changed_at < now() - make_interval(days => end_history.days)
-                ORDER BY rated.changed_at LIMIT most FOR UPDATE SKIP LOCKED
+                    AND rated.changed_at < (SELECT before FROM allowed)
+                ORDER BY rated.changed_at LIMIT (SELECT allowed.most FROM allowed)
+                FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         ), late AS (
             UPDATE messages SET status = 'failed', message = NULL, question = '', words = '',
@@ -453,8 +461,9 @@ CREATE FUNCTION end_history(days int, most int)
             WHERE messages.id IN (
                 SELECT asked.id FROM messages AS asked
                 WHERE asked.status IN ('waiting', 'answering')
-                    AND asked.received_at < now() - make_interval(days => end_history.days)
-                ORDER BY asked.received_at LIMIT most FOR UPDATE SKIP LOCKED
+                    AND asked.received_at < (SELECT before FROM allowed)
+                ORDER BY asked.received_at LIMIT (SELECT allowed.most FROM allowed)
+                FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         )
         SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM old WHERE old.unformed),
