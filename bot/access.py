@@ -15,7 +15,7 @@ from bot.config import Settings
 from bot.locale import Reader
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import NO_FORGETTING, person_statement, person_transaction
+from memory.postgres import person_statement, person_transaction
 
 
 class QuotaExceeded(Exception):
@@ -140,11 +140,11 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     there again as soon as Slack is asked who the person is.
     """
     request = f"{_about(channel, ts)}{uuid4()}"
-    async with person_transaction(pool, person) as connection:
+    async with person_transaction(pool, person, shared=True) as connection:
         await connection.execute(
             "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
-            f" SELECT %s, %s, %s, '', now() + interval '1 hour' WHERE {NO_FORGETTING}",
-            (person.team_id, person.user_id, request, person.prefix),
+            " VALUES (%s, %s, %s, '', now() + interval '1 hour')",
+            (person.team_id, person.user_id, request),
         )
     return request
 

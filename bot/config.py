@@ -121,7 +121,7 @@ class Settings(BaseModel):
     api_token: SecretStr | None = None
     history_days: _Days = 30
     retention_days: _Days | None = None
-    uninstall_grace_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
+    uninstall_grace_hours: Annotated[int, Field(ge=1, le=8_760)] = 24
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Path(".kioku")
     log_level: Annotated[_Level, BeforeValidator(str.upper)] = "INFO"
 

@@ -4,9 +4,9 @@
 -- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), which
 -- memory.transaction sets. A setting that is not TEAM.USER, such as a team alone, opens nothing.
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
--- ids and numbers only; kioku_app alone may call them.
+-- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's: the
+-- schema of these tables, that of pgvector, pg_temp last.
 
-GRANT USAGE ON SCHEMA public TO kioku_app;
 GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_app;
 
 -- Memories. Policies ask for the person once a statement, not once a row.
@@ -39,7 +39,7 @@ ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
 -- One statement deletes the vectors of deleted rows, where LangGraph's foreign key takes one for each.
 ALTER TABLE store_vectors DROP CONSTRAINT store_vectors_prefix_key_fkey;
 CREATE FUNCTION delete_vectors() RETURNS trigger LANGUAGE plpgsql
-    SET search_path = pg_catalog, public, pg_temp SET enable_nestloop = on AS $$ BEGIN
+    SET search_path FROM CURRENT SET enable_nestloop = on AS $$ BEGIN
     DELETE FROM store_vectors v USING gone WHERE (v.prefix, v.key) = (gone.prefix, gone.key);
     RETURN NULL;
 END $$;
@@ -206,7 +206,7 @@ CREATE FUNCTION without_quotes(value jsonb, channels text[], times text[]) RETUR
 -- cannot be deleted leave room for others.
 CREATE FUNCTION people_with_due(most int)
     RETURNS TABLE (team_id text, user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT * FROM (
             SELECT split_part(store.prefix, '.', 2), split_part(store.prefix, '.', 3) FROM store
@@ -222,7 +222,7 @@ CREATE FUNCTION people_with_due(most int)
 -- calls it, once it has found that the workspace removed the app.
 CREATE FUNCTION purge_workspace_memories(team text)
     RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         DELETE FROM store
             WHERE prefix ~>=~ ('chat.' || team || '.') AND prefix ~<~ ('chat.' || team || '/');

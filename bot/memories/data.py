@@ -23,7 +23,7 @@ from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
 from bot.network import proxy_for
-from bot.people import read_settings
+from bot.people import read_language
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     NOTICE_METADATA,
@@ -161,7 +161,7 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal files
-        language = (await read_settings(connection, person)).reply_language()
+        language = await read_language(connection, person)
         files = await _delete_files_later(connection, queue, person)
         counts = await _erase_ours(connection, person)
         # Home shows memories until it is published without them.

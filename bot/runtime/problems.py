@@ -66,15 +66,10 @@ def explained(error: Exception) -> str | None:
     if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
         return "The database is not up to date: run `kioku migrate`."
     if isinstance(error, errors.InsufficientPrivilege):
+        # What a migration needs it has looked at; PostgreSQL's own sentence names what is refused.
         return (
-            "This database user may not do that: write the address of the database's owner into"
-            " DATABASE_OWNER_URL. An owner who may not create roles or pgvector's extension needs a"
-            " superuser: `CREATE EXTENSION vector` in the database, CREATEROLE for the owner."
-        )
-    if isinstance(error, errors.FeatureNotSupported):
-        return (
-            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-            " brings it."
+            f"PostgreSQL refuses this to the database user ({error.diag.message_primary}): run"
+            " `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL."
         )
     if not isinstance(error, OperationalError):
         return None

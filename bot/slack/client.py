@@ -11,6 +11,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -51,6 +52,12 @@ TURN_PATIENCE_SECONDS = 15.0
 _TIMEOUT_SECONDS = 30
 # A change of an installation by another process is seen here after this time.
 _TRUSTED_SECONDS = 10.0
+# The workspaces of an organisation: how long they are trusted, when they are asked for again after
+# a failure, how long a request of Slack's waits for them, and how many thousand there may be.
+_ORGANISATION_SECONDS = 3_600.0
+_ORGANISATION_FAILED_SECONDS = 60.0
+_ORGANISATION_PATIENCE_SECONDS = 1.5
+_ORGANISATION_PAGES = 5
 _LINK_SECONDS = 3.0
 _CLOCK_SECONDS = 60.0
 _LINKS_KEPT = 5_000
@@ -233,6 +240,49 @@ class NotInstalled(SlackApiError, LookupError):
         super().__init__(f"Kioku is not installed in {team_id!r}.", answer)  # type: ignore[no-untyped-call]
 
 
+class Organisations:
+    """The workspaces of an Enterprise organisation, as Slack names those that have the app.
+
+    They are asked for once an hour for each installation; until Slack has answered there are none.
+    Source: https://docs.slack.dev/reference/methods/auth.teams.list
+    """
+
+    def __init__(self, base_url: str, session: aiohttp.ClientSession | None) -> None:
+        self._base_url = base_url
+        self._session = session
+        self._known: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def named(self, installation: Installation) -> Installation:
+        """Return the installation with the workspaces of its organisation, if it is of one."""
+        if not installation.enterprise_id:
+            return installation
+        team_id = installation.team_id
+        asked_again_at, teams = self._known.get(team_id, (0.0, frozenset[str]()))
+        if asked_again_at < time.monotonic():
+            # What comes meanwhile goes on with what was known.
+            self._known[team_id] = (time.monotonic() + _ORGANISATION_FAILED_SECONDS, teams)
+            try:
+                async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
+                    teams = await self._ask(installation)
+            except SLACK_FAULTS as error:
+                log.warning("the organisation of %s is not known: %s", team_id, fault(error))
+            else:
+                self._known[team_id] = (time.monotonic() + _ORGANISATION_SECONDS, teams)
+        return replace(installation, organisation=teams)
+
+    async def _ask(self, installation: Installation) -> frozenset[str]:
+        client = create_client(installation.bot_token, self._base_url, self._session)
+        teams: set[str] = set()
+        cursor = ""
+        for _ in range(_ORGANISATION_PAGES):
+            answer = await client.auth_teams_list(limit=1_000, cursor=cursor or None)
+            teams |= {str(team.get("id") or "") for team in answer.get("teams") or ()}
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return frozenset(teams - {""})
+
+
 class Installations:
     """Finds the installation of a workspace; every call of Slack's API names its workspace here.
 
@@ -252,6 +302,7 @@ class Installations:
         self._session = session
         self._clients: dict[tuple[str, float], AsyncWebClient] = {}
         self._known: dict[str, tuple[float, Installation]] = {}
+        self._organisations = Organisations(base_url, session)
         self._links: dict[tuple[str, MessageKey], str] = {}
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
@@ -268,6 +319,7 @@ class Installations:
         if found is None:
             self.invalidate(team_id)
             raise NotInstalled(team_id)
+        found = await self._organisations.named(found)
         self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
         return found
 

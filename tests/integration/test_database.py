@@ -9,7 +9,6 @@ from random import Random
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from bot.queue.queue import migrations
 from memory import (
@@ -22,7 +21,6 @@ from memory import (
 from memory.model.errors import DatabaseNotReady
 from memory.model.text import normalized
 from memory.postgres import (
-    check_access,
     check_database,
     packaged_migrations,
 )
@@ -107,21 +105,6 @@ async def test_another_schema_is_refused(database: str) -> None:
     async with opened(database) as pool:
         with pytest.raises(DatabaseNotReady, match=sentence):
             await check_database(pool, SPACE, migrations())
-
-
-async def test_migrating_and_using_need_rights(database: str) -> None:
-    """A user who may not create cannot migrate; one who is not granted the role is told so."""
-    name = "kioku_reader"
-    owner_rows(database, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
-    reader = psycopg.conninfo.make_conninfo(database, user=name)
-    try:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            migrate(reader, SPACE, migrations())
-        with pytest.raises(DatabaseNotReady, match="may not act as kioku_app: run `kioku migrate`"):
-            await check_access(reader)
-        await check_access(database)
-    finally:
-        owner_rows(database, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 # Of twelve scripts; marks of several classes, characters that consist of marks, and others that

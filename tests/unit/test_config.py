@@ -52,7 +52,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_DATA_DIR", "~/kioku", Path.home() / "kioku"),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
     ("KIOKU_HOST", "0.0.0.0", "0.0.0.0"),
-    ("KIOKU_UNINSTALL_GRACE_HOURS", "0", 0),
+    ("KIOKU_UNINSTALL_GRACE_HOURS", "1", 1),
 ]
 BAD: list[tuple[str, str, str]] = [
     ("KIOKU_SECRET_KEY", "secret", "what `openssl rand -base64 32` prints is needed"),
