@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from bot.access import UnderWay
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
 from bot.delivery.reply_stream import Sessions
@@ -39,6 +40,7 @@ class App:
     people: People
     names: Names
     audiences: Audiences
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     @property
     def stores_facts(self) -> bool:

@@ -12,7 +12,14 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import NotRemembered, QuotaExceeded, admit, begin_request, check_request
+from bot.access import (
+    AlreadyUnderWay,
+    NotRemembered,
+    QuotaExceeded,
+    admit,
+    begin_request,
+    check_request,
+)
 from bot.app import App
 from bot.locale import Reader
 from bot.people import Off, person_refusal, read_memory_state
@@ -61,6 +68,7 @@ _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "s
 EXPECTED = (
     *(InvalidContent, MemoryOff, MemoryFull, ChangeGone, ChangedSince),
     *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
+    AlreadyUnderWay,
 )
 """What `why_not` has a sentence for."""
 
@@ -80,6 +88,8 @@ def why_not(reader: Reader, problem: Exception) -> str:
             return reader.say("ask_changed")
         case QuotaExceeded():
             return problem.refusal(reader)
+        case AlreadyUnderWay():
+            return reader.say("under_way")
         case NotRemembered():
             return reader.say(problem.key)
     return reader.say("command_failed")

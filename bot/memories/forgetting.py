@@ -160,9 +160,12 @@ async def forget_selected(app: App, click: Click, value: str, *, in_home: bool =
     """Forget what a button names; pressing it twice does no harm.
 
     `in_home`: the caller publishes the person's Home. A job would not say what was forgotten.
+    Raises `AlreadyUnderWay` for a second click while the first is being carried out.
     """
-    reader, selection = click.reader, selection_of(value)
-    forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
+    reader = click.reader
+    selection = selection_of(value)
+    with app.under_way.once(f"forget {click.person.scope} {value}"):
+        forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
     if forgotten.id is None:
         return Done(line=reader.say("forgotten_already"), beside=True)
     lines = [reader.say("forgotten_message")] if selection.messages else []

@@ -23,7 +23,7 @@ from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
-from bot.memories.switches import MORNING, turn_off
+from bot.memories.switches import EVERYWHERE, MORNING, turn_off
 from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
@@ -51,6 +51,7 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact_json
+from memory.model import Until, until
 from memory.postgres import person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
@@ -241,27 +242,29 @@ class Toolbox:
         # The turn began before Slack was asked about somebody new.
         return (await self._app.people.settings(self._message.person)).zone
 
-    async def _turn_off(self, scope: str, until: datetime | None = None) -> str:
+    async def _turn_off(self, scope: str, end: Until | None = None) -> str:
         """Switch memory off from this message on, and say so with the button for the opposite."""
         # To ask for it is nothing to remember either.
         since = self._message.ts
-        off = await turn_off(self._app, self._message.person, scope, until=until, since=since)
+        off = await turn_off(self._app, self._message.person, scope, until=end, since=since)
         self._switched_off = True
-        self._shown["off"] = _made(off_done, off, scope)
-        return until.isoformat(timespec="minutes") if until else "until they switch it on"
+        # Off everywhere and off in this conversation are two switches, each with its own button.
+        self._shown[f"off {scope}"] = _made(off_done, off, scope)
+        return end.isoformat(timespec="minutes") if end else "until they switch it on"
 
     async def _pause(self, given: Arguments) -> Definition:
-        until = None
         if self._turn.memory_state.off is not None:
             return _error("Memory is off already.")
+        moment: datetime | None = None
         if given.get("until"):
-            until = _moment(given["until"], await self._zone(), at=time(MORNING))
-            if until is None or until <= datetime.now(UTC):
+            moment = _moment(given["until"], await self._zone(), at=time(MORNING))
+            if moment is None or moment <= datetime.now(UTC):
                 return _error(
                     "`until` is not a time later than now: write ISO 8601, such as"
                     " 2026-12-24T18:00, or leave it out."
                 )
-        return {"done": True, "memory": "off", "until": await self._turn_off("", until)}
+        ends = await self._turn_off(EVERYWHERE, until(moment))
+        return {"done": True, "memory": "off", "until": ends}
 
     def _resume(self) -> Definition:
         off = self._turn.memory_state.off
@@ -304,13 +307,14 @@ class Toolbox:
                 "Give `words`, `everything`, or `since`, `until` or both in ISO 8601, such as"
                 " 2026-12-24 or 2026-12-24T18:00."
             )
-        since, until = ends.get("since"), ends.get("until")
+        since = ends.get("since")
+        before = ends.get("until")
         if since is not None and since > datetime.now(UTC):
             return "`since` is later than now: write when what is to be forgotten began."
-        if since is not None and until is not None and until <= since:
+        if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
         # One that lasts until now ends with the question: what is said later stays.
-        return Selection(since=since, until=until or datetime.now(UTC))
+        return Selection(since=until(since), until=until(before) or datetime.now(UTC))
 
     async def _do_not_remember(self, given: Arguments) -> Definition:
         message, person = self._message, self._message.person

@@ -89,13 +89,17 @@ def split_thread_key(thread: str) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to."""
+    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to.
+
+    `organisation` are the workspaces of that organisation, as far as Slack names them.
+    """
 
     team_id: str
     bot_user_id: str
     bot_id: str | None = None
     bot_token: str = field(default="", repr=False)
     enterprise_id: str | None = None
+    organisation: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,14 +195,13 @@ def user_key(user: object, home: object, installation: Installation) -> str:
     """Return the id under which a person's rows are kept in the workspace of an installation.
 
     That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only. In a workspace of an enterprise
-    a `home` that is no enterprise may be another of its workspaces: people from there have the
-    plain id. Source: https://docs.slack.dev/apis/slack-connect
+    ``U1-T2``. Slack's ids are unique within an organisation only, so a `home` that Slack has not
+    named as one of this organisation's counts as another's.
+    Source: https://docs.slack.dev/apis/slack-connect
     """
-    home, enterprise = str(home or ""), installation.enterprise_id
-    same = home in ("", installation.team_id, enterprise)
-    same = same or bool(enterprise and not home.startswith("E"))
-    return str(user or "") if same else f"{user}-{home}"
+    team = str(home or "")
+    ours = {"", installation.team_id, installation.enterprise_id, *installation.organisation}
+    return str(user or "") if team in ours else f"{user}-{team}"
 
 
 def slack_user(user_id: str) -> str:

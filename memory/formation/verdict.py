@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
@@ -20,7 +20,7 @@ from memory.formation.chat_model import FormationModel, ModelCallFailed
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
-from memory.model.dates import EARLIEST, LATEST
+from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content
@@ -147,12 +147,12 @@ def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | 
     return sensitive == "ask" or verdict.about == "other" or own.audience != DM
 
 
-def end_of(day: date, zone: tzinfo) -> datetime | None:
-    """Return the end (UTC) of `day` in `zone`; None, for no end, for one after 2099."""
-    if day.year >= LATEST.year:
+def end_of(day: date, zone: tzinfo) -> Until | None:
+    """Return the end of `day` in `zone`; None, for no end, for one after `LATEST`."""
+    if day >= LATEST.date():
         return None
-    day = max(day, EARLIEST.date())
-    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    next_day = max(day, EARLIEST.date()) + timedelta(days=1)
+    return until(datetime.combine(next_day, time(), zone))
 
 
 def _entries(answer: AIMessage) -> list[Verdict]:

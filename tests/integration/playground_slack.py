@@ -87,6 +87,7 @@ class PlaygroundSlack:
                 "rate_limits": False,
                 "stream_seconds": 300,
                 "stream_characters": 12000,
+                "organisation": [],
             },
         )
 

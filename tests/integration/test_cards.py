@@ -262,7 +262,7 @@ async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
             texts = [one.content["fact"] for one in lines]
             same = reader.team_id == owner.team_id
             assert texts == ([f"line {m} of colleagues"] if same else []), (n, m)
-    scope = {"kioku.person": people[1].scope, "kioku.colleague": people[3].scope}
+    scope = {**people[1].settings, "kioku.colleague": people[3].user_id}
     seen = await execute_statement(app.pool, "SELECT prefix FROM store", scope=scope)
     expected = {people[1].namespace(one).prefix for one in (COLLEAGUES, DM)}
     assert {row["prefix"] for row in seen} == expected | {people[3].namespace(COLLEAGUES).prefix}

@@ -141,7 +141,9 @@ def test_a_shared_direct_message_is_of_unknown_kind() -> None:
         ({"user_team": "T1"}, True, None, "U1"),
         ({"team": "T7"}, False, None, "U1"),
         ({"user_team": "E1"}, True, "E1", "U1"),
-        ({"user_team": "T7"}, True, "E1", "U1"),
+        ({"user_team": "T7"}, True, "E1", "U1-T7"),
+        ({"user_team": "T2"}, True, "E1", "U1"),
+        ({"team": "T2"}, True, "E1", "U1"),
         ({"user_team": "E7"}, True, "E1", "U1-E7"),
     ],
 )
@@ -150,9 +152,12 @@ def test_a_person_of_another_organisation_has_a_key_of_their_own(
 ) -> None:
     """Slack's id with the home team, where it differs; the installation's team stays the first.
 
-    The installation alone says of which enterprise it is: no event, message or request need.
+    The installation alone says of which enterprise it is, and which workspaces that has: no event,
+    message or request need.
     """
     here = replace(HERE, enterprise_id=enterprise)
+    if enterprise:
+        here = replace(here, organisation=frozenset({"T1", "T2"}))
     message = read_message(body(dm(**event), team_id="T3", is_ext_shared_channel=shared), here)
     assert message is not None
     assert message.person == Person("T1", user)
@@ -191,7 +196,7 @@ def test_installation_team(envelope: dict[str, Any], team: str) -> None:
     ],
 )
 def test_missing_ids_are_refused(
-    event: dict[str, Any], envelope: dict[str, Any], installed: dict[str, str]
+    event: dict[str, Any], envelope: dict[str, Any], installed: dict[str, Any]
 ) -> None:
     """A message without the ids it is kept under is an error, not somebody's message."""
     with pytest.raises(InvalidNamespace):
