@@ -25,6 +25,7 @@ from memory.model.namespace import Person
 from memory.postgres.locks import EXCLUSIVE, SHARED, Places
 
 APP_ROLE: LiteralString = "kioku_app"
+PERSON_SETTINGS = ("kioku.team", "kioku.user")  # those of `Person.settings`
 # Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
 # within one keeps its locks no longer than that. A transaction with a higher limit may need it.
 IDLE_SECONDS = 15
@@ -263,9 +264,8 @@ def _set_config(*names: str) -> bytes:
 
 def _share_of(scope: Mapping[str, str]) -> str:
     """Return whose share of the connections a scope uses: the person's, else the thread's."""
-    if "kioku.user" in scope:
-        return f"{scope['kioku.team']}.{scope['kioku.user']}"
-    return " ".join(scope.values())
+    person = [scope[name] for name in PERSON_SETTINGS if name in scope]
+    return ".".join(person or scope.values())
 
 
 @asynccontextmanager
