@@ -3,6 +3,11 @@ from .dates import (
     Until as Until,
     until as until,
 )
+from .references import (
+    References as References,
+    names_pattern as names_pattern,
+    references_in as references_in,
+)
 from .schemas import (
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
@@ -10,5 +15,6 @@ from .schemas import (
     PROMISE_KIND as PROMISE_KIND,
 )
 from .text import folded as folded
+from .text import texts as texts
 
 __all__: list[str]
