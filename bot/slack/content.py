@@ -95,13 +95,17 @@ def read_content(message: Mapping[str, Any]) -> Content:
 
 
 def author_of(message: Mapping[str, Any]) -> str:
-    """Return who wrote a message: a person or app user as ``<@ID>``, any other app by its name."""
+    """Return who wrote a message: a person or app user as ``<@ID>``, any other app by its name.
+
+    No app is called what only Kioku is called, "you", or like a person, who has an at sign.
+    """
     user = _text(message, "user")
     if user:
         return f"<@{user}>"
     profile = message.get("bot_profile")
     named = _text(message, "username") or (_text(profile, "name") if profile else "")
-    return clean_name(named) or "an app"
+    name = clean_name(named)
+    return f"{name} (app)" if name else "an app"
 
 
 def clean_name(name: str) -> str:
@@ -161,11 +165,10 @@ class _Found:
         text = text.strip() or _text(one, "fallback")
         author_id = _text(one, "author_id")
         channel_id = _text(one, "channel_id")
-        author = clean_name(_text(one, "author_name")) or (f"<@{author_id}>" if author_id else "")
-        channel = clean_name(_text(one, "channel_name"))
-        where = f"#{channel}" if channel else f"<#{channel_id}>" if channel_id else ""
+        author = _named("@", _text(one, "author_name"), author_id and f"<@{author_id}>")
+        channel = _named("#", _text(one, "channel_name"), channel_id and f"<#{channel_id}>")
         if text or files:
-            part = {"from": author, "channel": where, "text": text[:FORWARDED_CHARACTERS]}
+            part = {"from": author, "channel": channel, "text": text[:FORWARDED_CHARACTERS]}
             self.parts.append({key: value for key, value in part.items() if value or key == "text"})
         else:
             self.unread += 1
@@ -179,6 +182,12 @@ class _Found:
         is_empty = not (words or blocks or one.get("actions"))
         if is_empty or _text(one, "image_url"):
             self.unread += 1
+
+
+def _named(sign: str, name: str, reference: str) -> str:
+    """Return a name as models read it; without one the reference, which gets a name later."""
+    cleaned = clean_name(name)
+    return f"{sign}{cleaned}" if cleaned else reference
 
 
 def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:

@@ -171,13 +171,12 @@ class MessageNames:
         *,
         asker: str = "",
         channel_id: str = "",
-        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._names = names
         self._team_id = team_id
         self._asker = asker
         self._channel = f"<#{channel_id}>"
-        self._patience = patience
+        self._patience = PATIENCE_SECONDS
         self._lookups_left = MOST_LOOKUPS
         self._shown: dict[str, str] = {}
         self._taken = {name.casefold() for name in _RESERVED}
@@ -219,8 +218,8 @@ class MessageNames:
 
 
 async def find_names(names: Names, person: Person, texts: Iterable[str]) -> References:
-    """Return the names in texts of a person that formation reads; no answer waits for it."""
-    return await MessageNames(names, person.team_id, patience=5 * PATIENCE_SECONDS).find(texts)
+    """Return the names in texts of a person that formation reads."""
+    return await MessageNames(names, person.team_id).find(texts)
 
 
 def _user_name(user: object) -> str:

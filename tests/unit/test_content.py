@@ -127,7 +127,7 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
     ),
     "a forwarded message without a comment": (
         {"user": "U1", "text": "", "attachments": [{**FORWARD, "text": "5xx since 9:40"}]},
-        [{"from": "Mia", "text": "5xx since 9:40"}],
+        [{"from": "@Mia", "text": "5xx since 9:40"}],
         0,
     ),
     "a forwarded alert": (
@@ -138,7 +138,7 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
         },
         [
             {
-                "from": "Mia",
+                "from": "@Mia",
                 "text": "HighErrorRate on checkout\n5xx at 12 %\nseverity: critical\neu-1",
             }
         ],
@@ -298,8 +298,9 @@ def test_a_name_is_one_short_line_without_markup_or_address(name: str, shown: st
     [
         ({"user": "U1"}, "<@U1>"),
         ({"user": "U1", "bot_id": "B1"}, "<@U1>"),
-        ({**APP, "username": "Alert<manager>"}, "Alert manager"),
-        ({**APP, "bot_profile": {"name": "Jira"}}, "Jira"),
+        ({**APP, "username": "Alert<manager>"}, "Alert manager (app)"),
+        ({**APP, "bot_profile": {"name": "Jira"}}, "Jira (app)"),
+        ({**APP, "username": "you"}, "you (app)"),
         (APP, "an app"),
     ],
 )

@@ -223,7 +223,7 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
                 **{"is_share": True, "is_msg_unfurl": True, "author_name": "Ann", "text": "hi"},
                 **{"channel_name": "general", "fallback": "[today] Ann: hi"},
             },
-            {"from": "Ann", "channel": "#general", "text": "hi"},
+            {"from": "@Ann", "channel": "#general", "text": "hi"},
         ),
         (
             {"is_msg_unfurl": True, "author_id": "U2", "channel_id": "C2", "text": "linked"},
