@@ -46,10 +46,11 @@ class Thread:
 async def read_thread(
     slack: Installations, message: Message, *, forgotten: Collection[str] = ()
 ) -> Thread:
-    """Return the newest fifty messages of the thread before `message`, without those `forgotten`.
+    """Return the first and the newest messages of the thread before `message`, fifty in all.
 
-    Slack returns a thread oldest first, 1,000 replies at most: what is beyond them counts as
-    unread. A rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
+    Those `forgotten` are left out. A thread is about what it begins with, often an alert. Slack
+    returns it oldest first, 1,000 replies at most: what is beyond them counts as unread. A rate
+    limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
@@ -65,10 +66,12 @@ async def read_thread(
         return Thread(is_cut=is_passing(error))
     left_out = {message.ts, *forgotten}
     found = [one for one in answer.get("messages") or [] if _is_shown(one, left_out)]
+    if len(found) > _KEPT:
+        found = [found[0], *found[1 - _KEPT :]]
     bot_user_id = await slack.bot_user_id(message.team_id)
     lines: list[dict[str, Any]] = []
     unread = 0
-    for one in found[-_KEPT:]:
+    for one in found:
         if one.get("user") == bot_user_id:
             # The blocks of an answer are its text once more, with buttons.
             text = excerpt(str(one.get("text") or ""), bot_user_id, _CHARACTERS)

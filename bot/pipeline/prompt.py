@@ -86,8 +86,8 @@ class Prompt:
 
     `recalled` are memories, most relevant first; `exchanges`, `recent_words` and `thread` are in
     order of time. With `memory_off` only `thread` is given. Where a budget is full, the least
-    relevant memory and the oldest of everything else is dropped; how the person wants to be
-    answered has a budget of its own.
+    relevant memory and the oldest of everything else is dropped, but not what a thread begins with;
+    how the person wants to be answered has a budget of its own.
 
     `newest_only`: the newest memories, because the search for the question failed.
     `thread_unread`: earlier messages of its thread could not be read just now. `unread` is the
@@ -160,7 +160,7 @@ class Prompt:
             system = _message("system", "\n".join(self._instructions()))
             thread = [framed(self.references.shown_in(line)) for line in self.thread]
             forwarded = [self.references.shown_in(line) for line in self.forwarded]
-            others = _section("thread", _newest(thread, THREAD_TOKENS))
+            others = _section("thread", _first_and_newest(thread, THREAD_TOKENS))
             others += _section("forwarded", _shortened(forwarded, FORWARDED_TOKENS))
             others += _section("files", _shortened((file.line for file in self.files), FILE_TOKENS))
             framed_others = [_message("user", "\n".join(others))] if others else []
@@ -333,6 +333,13 @@ def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[str]:
 
 def _newest(lines: Iterable[str], budget: int) -> list[str]:
     return lines_within(reversed(list(lines)), budget)[::-1]
+
+
+def _first_and_newest(lines: Sequence[str], budget: int) -> list[str]:
+    """Return the first line, which a thread is about, and the newest ones that fit beside it."""
+    first = lines_within(lines[:1], budget)
+    budget -= sum(estimated_tokens(line) + 1 for line in first)
+    return [*first, *_newest(lines[len(first) :], budget)]
 
 
 def _history(

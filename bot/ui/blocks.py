@@ -42,6 +42,8 @@ _UNLINKED = re.compile(r"\w\[\.\]\w")
 # A reference to a person, channel or group, escaped; and one whose end was cut off.
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
 _CUT_REFERENCE = re.compile(r"&lt;(?:@|#|!subteam\^)[A-Z0-9]*…\Z")
+# A person, channel or group by its id, which says nothing where it is read aloud.
+_ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
 
@@ -163,7 +165,8 @@ def fitted(text: str, limit: int) -> str:
 
 def spoken(text: str) -> str:
     """Return mrkdwn as a screen reader is to say it: one line, without markup."""
-    return " ".join(html.unescape(_MARKUP.sub(r"\1", text)).split())
+    without_ids = _ID.sub("…", text)
+    return " ".join(html.unescape(_MARKUP.sub(r"\1", without_ids)).split())
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:

@@ -236,7 +236,7 @@ MANY = [memory(f"food number {i} " + "x" * 200, str(i)) for i in range(100)]
 
 
 def test_the_oldest_of_everything_else_is_dropped() -> None:
-    """Of history, recent words and thread the newest stay, in order."""
+    """Of history, recent words and thread the newest stay, in order, and what a thread is about."""
     made = prompt_of(
         recent_words=[f"word {i} " + "あ" * 100 for i in range(50)],
         thread=[{"from": "U2", "text": f"said {i} " + "い" * 100} for i in range(50)],
@@ -246,9 +246,11 @@ def test_the_oldest_of_everything_else_is_dropped() -> None:
     recent = [json.loads(line) for line in section(text, "recent_words")]
     thread = [json.loads(line)["text"] for line in section(others(made), "thread")]
     asked = [str(m["content"]) for m in made.input[1:-2] if m["role"] == "user"]
+    assert thread[0].startswith("said 0 ")
+    assert sum(estimated_tokens(line) for line in thread) <= prompt.THREAD_TOKENS
     for kept, most in (
         (recent, prompt.RECENT_TOKENS),
-        (thread, prompt.THREAD_TOKENS),
+        (thread[1:], prompt.THREAD_TOKENS),
         (asked, prompt.HISTORY_TOKENS),
     ):
         numbers = [int(line.split()[1]) for line in kept]
