@@ -44,9 +44,12 @@ class AnswerNames:
         self._pattern = self._names_and_ids()
         longest = max([_LONGEST_ID, *map(len, self._by_name)])
         # The beginning of a name, of an id or of a run of backticks, at the end of a piece.
-        begun = rf"@[^\n@]{{0,{longest}}}|#[A-Z0-9]*+|!\s?(?:[a-z]{{0,7}}\^?[A-Z0-9]*+)?"
+        begun = (
+            rf"@[^\n@]{{0,{longest}}}|#[A-Z0-9]{{0,64}}+|!\s?(?:[a-z]{{0,7}}\^?[A-Z0-9]{{0,64}}+)?"
+        )
+        run = r"(?<![A-Za-z0-9])[A-Z0-9]{1,64}+"
         self._open = regex.compile(
-            rf"(?:{_BEGIN}(?:{begun}|(?<![A-Za-z0-9])[A-Z0-9]++)|<[^\n>]{{0,119}}|`++)\Z"
+            rf"(?:{_BEGIN}(?:{begun}|{run})|<[^\n>]{{0,119}}|(?<!`)`{{1,64}}+)\Z"
         )
         self._held = ""
         self._last = ""
