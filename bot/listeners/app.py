@@ -280,7 +280,6 @@ async def note_event(app: App, body: Mapping[str, Any], installation: Installati
         case "user_change", _:
             user = event.get("user") or {}
             key = user_key(user.get("id"), user.get("team_id"), installation)
-            app.names.note_user(team, user)
             await app.people.changed(Person(team, key), user)
             app.names.note_user(team, user)
         case "channel_id_changed", _:
