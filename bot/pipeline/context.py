@@ -77,7 +77,7 @@ async def read_thread(
             text = excerpt(str(one.get("text") or ""), bot_user_id, _CHARACTERS)
             lines.append({"from": "you", "text": text})
             continue
-        content = read_content(received(one))
+        content = _content(one)
         unread += content.unread + len(content.files)
         lines.append({"from": author_of(one), **_line(content, bot_user_id)})
     return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
@@ -89,8 +89,14 @@ def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
     Notices of the app tell of memories, which may be off for this message.
     """
     is_notice = (one.get("metadata") or {}).get("event_type") == NOTICE_METADATA["event_type"]
-    holds_something = any(one.get(name) for name in ("text", "blocks", "attachments", "files"))
-    return holds_something and not is_notice and str(one.get("ts")) not in left_out
+    return not is_notice and str(one.get("ts")) not in left_out
+
+
+def _content(one: Mapping[str, Any]) -> Content:
+    """Return what a message of others holds; one that holds nothing, as a huddle, is unread."""
+    content = read_content(received(one))
+    is_empty = not (content.text or content.parts or content.files or content.unread)
+    return Content(unread=1) if is_empty else content
 
 
 def _line(content: Content, bot_user_id: str) -> dict[str, Any]:

@@ -39,18 +39,18 @@ _FILE_TEXTS = (
 # Blocks that say nothing: their words are labels of what the reader can do.
 _CONTROLS = frozenset({"actions", "context_actions", "divider"})
 _PICTURES = frozenset({"image", "video", "file"})
-# The fields of a block that hold its words, or blocks with words, in the order they are shown.
+# The fields of a block that hold its words, in the order they are shown. Other fields are looked
+# through for blocks, also those of kinds that are newer than this list.
 _WORDS = (
     *("title", "subtitle", "label", "text", "body", "caption", "fields", "description"),
     *("elements", "items", "cards", "columns", "details", "output", "alt_text"),
 )
 _MARKUP = frozenset({"mrkdwn", "markdown"})
+# What is a line by itself, though its words are in `elements` or in a plain `text`.
 _LINES = frozenset(
-    {
-        *("context", "header", "image", "markdown", "section", "rich_text_preformatted"),
-        *("rich_text_quote", "rich_text_section", "video"),
-    }
+    {"context", "markdown", "rich_text_preformatted", "rich_text_quote", "rich_text_section"}
 )
+_TABLES = frozenset({"table", "data_table"})
 # A canvas or a list that a text links to; Slack adds it to `files` only for those who see it.
 _DOCUMENT = re.compile(r"https://[a-z0-9.-]{1,80}\.slack\.com/(?:docs|canvas|lists)/T[A-Z0-9]+/F")
 # A name is one short line: letters, marks, numbers, and what is usual between them. A full stop,
@@ -248,24 +248,33 @@ def _pieces(part: Any, depth: int) -> Iterator[str]:
     kind = part.get("type")
     if reference := _reference(part):
         yield reference
-        return
-    for row in part.get("rows") or [] if kind in ("table", "data_table") else []:
-        yield from _row(row, depth)
-    for name in _WORDS:
+    elif kind in _TABLES and isinstance(part.get("rows"), list):
+        for row in part["rows"]:
+            yield from _row(row, depth)
+    elif kind != "button" and "action_id" not in part:
+        yield from _fields(part, depth)
+
+
+def _fields(part: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Yield the words in the fields of a block, or of a part of one, line by line."""
+    kind = part.get("type")
+    others = [name for name in part if name not in _WORDS]
+    for name in (*_WORDS, *others):
         value = part.get(name)
-        if isinstance(value, str):
+        if isinstance(value, str) and name in _WORDS:
             yield value if kind in _MARKUP else html.escape(value, quote=False)
-        elif value:
+            yield "" if name == "text" else "\n"
+        elif isinstance(value, dict | list):
             for one in value if isinstance(value, list) else [value]:
                 yield from _pieces(one, depth + 1)
-                yield _after(kind, name)
+                yield _between(kind, name)
     if kind in _LINES:
         yield "\n"
 
 
-def _after(kind: object, name: str) -> str:
-    """Return what follows a part of a block: each field is a line, not each word of a text."""
-    if name not in ("elements", "text"):
+def _between(kind: object, name: str) -> str:
+    """Return what follows one of several parts: the elements of a text are not lines."""
+    if name != "elements":
         return "\n"
     return " " if kind == "context" else ""
 

@@ -125,6 +125,22 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
         [{"text": "5xx\n12 %"}],
         0,
     ),
+    "a plan, with its tasks in a field of their own": (
+        {**APP, "blocks": [{"type": "plan", "title": "5xx", "tasks": [{"title": "Roll back"}]}]},
+        [{"text": "5xx\nRoll back"}],
+        0,
+    ),
+    "a section with a button and with a picture beside it": (
+        {
+            **APP,
+            "blocks": [
+                {**text_block("section", "5xx"), "accessory": {"type": "button", "text": "Mute"}},
+                {**text_block("section", "12 %"), "accessory": {"alt_text": "the graph"}},
+            ],
+        },
+        [{"text": "5xx\n12 %\nthe graph"}],
+        0,
+    ),
     "a forwarded message without a comment": (
         {"user": "U1", "text": "", "attachments": [{**FORWARD, "text": "5xx since 9:40"}]},
         [{"from": "@Mia", "text": "5xx since 9:40"}],
