@@ -14,7 +14,9 @@ from .schemas import (
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
 )
-from .text import folded as folded
-from .text import texts as texts
+from .text import (
+    folded as folded,
+    texts as texts,
+)
 
 __all__: list[str]
