@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.locale import Reader
-from bot.ui.blocks import LINE_LIMIT, Payload, bulleted, escaped, payload, shortened
+from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, shortened
 from memory import Memory
 
 MOST_LINES = 12
@@ -22,7 +22,7 @@ def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
     return [
         reader.say(
             "card_line",
-            what=escaped(shortened(sentence, LINE_LIMIT)),
+            what=as_mrkdwn(shortened(sentence, LINE_LIMIT)),
             day=reader.day(memory.created_at),
         )
         for memory in memories

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.locale import Reader
 from bot.people import Off
-from bot.ui.blocks import LINE_LIMIT, escaped, shortened
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened
 from bot.ui.promises import due_line, due_of
 from memory import COLLEAGUES, DM, PUBLIC, Change, Memory, Question, subject
 from memory.model import EPISODE_KIND, PROMISE_KIND
@@ -27,8 +26,6 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 _ENDED = frozenset({"done", "dropped"})
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
-# A user's id, as Slack makes them, unless it was cut off.
-_MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
 
 
 # --- memories ----------------------------------------------------------------------------------
@@ -130,14 +127,6 @@ def audience_name(reader: Reader, audience: str) -> str:
 def _last_day(reader: Reader, end: datetime) -> str:
     """Return the last day of what ends at `end`, often a midnight, in parentheses."""
     return reader.say("change_until", day=reader.day(end - timedelta(seconds=1)))
-
-
-def as_mrkdwn(text: str) -> str:
-    """Return text as mrkdwn, mentions that `bot.slack.messages.plain` made plain as names.
-
-    Slack sends no notification for a mention in an ephemeral message, a view or an update.
-    """
-    return _MENTION.sub(r"<@\1>", escaped(text))
 
 
 # --- changes -----------------------------------------------------------------------------------

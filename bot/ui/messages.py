@@ -14,8 +14,8 @@ from bot.ui.blocks import (
     Block,
     Payload,
     actions,
+    as_mrkdwn,
     button,
-    escaped,
     note,
     payload,
     section,
@@ -115,7 +115,7 @@ def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: st
 
 def refusal_line(reader: Reader, reason: Reason, sentence: str) -> str:
     """Return why a sentence of the person was not stored."""
-    what = escaped(" ".join(sentence.split()))
+    what = as_mrkdwn(" ".join(sentence.split()))
     key = "unusable" if reason == "no_evidence" else reason
     return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
@@ -157,7 +157,7 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
 def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
     """Return the reminder: the person's own sentence, or `line` where it was forgotten."""
     sentence = sentence_of(memory)
-    quoted = escaped(shortened(sentence, LINE_LIMIT)) if sentence else line
+    quoted = as_mrkdwn(shortened(sentence, LINE_LIMIT)) if sentence else line
     text = reader.say("reminder", day=reader.day(memory.created_at), what=quoted)
     return payload(
         text,

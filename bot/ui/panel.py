@@ -16,9 +16,9 @@ from bot.slack.messages import is_direct
 from bot.ui.blocks import (
     Block,
     actions,
+    as_mrkdwn,
     bulleted,
     button,
-    escaped,
     header,
     input_block,
     note,
@@ -30,7 +30,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines, sentence_of
-from bot.ui.lines import as_mrkdwn, audience_name, change_line, memory_line, off_line, question_line
+from bot.ui.lines import audience_name, change_line, memory_line, off_line, question_line
 from bot.ui.positions import (
     ADD,
     ANSWER,
@@ -233,7 +233,7 @@ def _memories(reader: Reader, content: Content) -> list[Block]:
         examples = bulleted([reader.say(key) for key in _EXAMPLES])
         return [section(f"{reader.say('panel_none')}\n{examples}")]
     blocks: list[Block] = [_DIVIDER, _search(reader, position)]
-    words = escaped(position.of)
+    words = as_mrkdwn(position.of)
     if position.of and not content.memories:
         blocks.append(section(reader.say("panel_no_match", words=words)))
     elif position.of:

@@ -4,6 +4,7 @@ from .chat_model import (
 )
 from .evidence import OMITTED as OMITTED
 from .extract import calls_memory_tools as calls_memory_tools
+from .former import FindReferences as FindReferences
 from .sources import (
     source_changed as source_changed,
     sources_among as sources_among,

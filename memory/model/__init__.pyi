@@ -3,12 +3,20 @@ from .dates import (
     Until as Until,
     until as until,
 )
+from .references import (
+    References as References,
+    names_pattern as names_pattern,
+    references_in as references_in,
+)
 from .schemas import (
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
 )
-from .text import folded as folded
+from .text import (
+    folded as folded,
+    texts as texts,
+)
 
 __all__: list[str]
