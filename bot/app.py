@@ -24,7 +24,7 @@ from memory import Embedder, Former, Pool, UserFact
 class App:
     """Connections, settings, and what is known for a while of people and conversations.
 
-    `names` are the names of people that Slack has said.
+    `names` are the names by which models know people, channels and groups.
     """
 
     settings: Settings

@@ -24,7 +24,7 @@ from bot.app import App
 from bot.locale import Reader
 from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
-from bot.ui.blocks import Block, escaped
+from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
 from bot.ui.messages import on_button, promise_told, refusal_done
@@ -325,5 +325,5 @@ class _Request:
 
 
 def _left_line(reader: Reader, line: str, reason: str) -> str:
-    shown = escaped(redact(line).text)
+    shown = as_mrkdwn(redact(line).text)
     return reason if shown in reason else reader.say("add_left", what=shown, why=reason)

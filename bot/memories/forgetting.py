@@ -16,8 +16,8 @@ from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.ui.blocks import Payload, payload, shortened
-from bot.ui.lines import as_mrkdwn, memory_line
+from bot.ui.blocks import Payload, as_mrkdwn, payload, shortened
+from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
 from memory import (

@@ -28,6 +28,7 @@ from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.slack.messages import mentions
+from bot.slack.names import MessageNames
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import (
@@ -90,7 +91,7 @@ _PARAMETERS: dict[str, Definition] = {
     "everything": {"type": "boolean"},
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
 }
-_NAME = {"name": {"type": "string", "description": "their whole name or mention, as written"}}
+_NAME = {"name": {"type": "string", "description": "their whole name, with @ if it is mentioned"}}
 
 
 class Toolbox:
@@ -99,13 +100,14 @@ class Toolbox:
     `definitions` are the tools as the Responses API takes them.
     """
 
-    def __init__(self, app: App, turn: Turn) -> None:
+    def __init__(self, app: App, turn: Turn, names: MessageNames) -> None:
         message = turn.message
         state = turn.memory_state
         off = state.off is not None
         self._app = app
         self._turn = turn
         self._message = message
+        self._names = names
         self.definitions = _definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=turn.words,
@@ -116,7 +118,13 @@ class Toolbox:
             reply_to=final_question(turn.last_reply or ""),
         )
         self._memory = MemoryTools(
-            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
+            app.former,
+            turn.view,
+            said,
+            batch_id=turn.id,
+            in_commit=self._note,
+            off=off,
+            find_references=names.find,
         )
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later
@@ -207,7 +215,7 @@ class Toolbox:
         match given.get("action"):
             case "open":
                 kind = "changes" if given.get("list") == "changes" else "memories"
-                words = " ".join(str(given.get("words") or "").split())
+                words = await self._stored(" ".join(str(given.get("words") or "").split()))
                 self._shown["open"] = _made(open_payload, kind, words)
                 return {"shown_privately": True}
             case "pause":
@@ -227,7 +235,7 @@ class Toolbox:
         asker = self._message.person
         if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
-        owner = await self._colleagues.find(who)
+        owner = await self._colleagues.find(await self._stored(who))
         if isinstance(owner, Unanswered):
             names = {"colleagues": owner.colleagues} if owner.colleagues else {}
             return {**_error(owner.reason), **names}
@@ -237,6 +245,10 @@ class Toolbox:
 
         self._shown[f"card {owner.user_id}"] = shown
         return {"shown_privately": True}
+
+    async def _stored(self, words: str) -> str:
+        """Return words of the model with references to those whom it knows by name."""
+        return (await self._names.find([])).stored(words)
 
     async def _zone(self) -> tzinfo:
         # The turn began before Slack was asked about somebody new.
@@ -297,7 +309,7 @@ class Toolbox:
         """Return what is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
-        if words := str(given.get("words") or "").strip():
+        if words := await self._stored(str(given.get("words") or "").strip()):
             found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
             return Selection(keys=[memory.key for memory in found.memories])
         zone = await self._zone()

@@ -6,7 +6,8 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import openai
@@ -32,7 +33,7 @@ from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained,
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations, create_session
 from bot.slack.messages import Installation
-from bot.slack.names import Names
+from bot.slack.names import Names, find_names
 from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
 from memory import (
     Embedder,
@@ -72,7 +73,11 @@ def create_turn_dependencies(
     slack: Installations,
 ) -> TurnDependencies:
     """Return the objects of the application. Creating them starts no task and no request."""
-    schemas, embedder, queue = load_schemas(settings.schemas), Embedder(model, space), Queue(pool)
+    schemas = load_schemas(settings.schemas)
+    embedder = Embedder(model, space)
+    queue = Queue(pool)
+    names = Names(slack)
+    former = create_former(settings, pool, embedder, schemas=schemas)
     app = App(
         settings=settings,
         pool=pool,
@@ -82,10 +87,10 @@ def create_turn_dependencies(
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack),
         embedder=embedder,
-        former=create_former(settings, pool, embedder, schemas=schemas),
+        former=replace(former, find_references=partial(find_names, names)),
         schemas=schemas,
         people=People(pool, slack),
-        names=Names(),
+        names=names,
         audiences=Audiences(pool, slack),
     )
     turns = Turns(

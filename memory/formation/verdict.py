@@ -202,20 +202,23 @@ def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
 
 
 def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
-    target, said = one.target, one.evidence.original
-    old = None if target is None else target.content
+    target = one.target
+    said = one.evidence.original
+    references = one.evidence.message.references
+    old = None if target is None else references.shown_in(target.content)
     change = "remove" if one.removes else "change" if old else "add"
+    values = {} if one.removes and target else clean_content(one.values, None)
     said_on = said.said_at.astimezone(said.zone).date()
     line = {
         "index": index,
         "change": change,
         "kind": one.kind,
-        "values": {} if one.removes and target else clean_content(one.values, None),
+        "values": references.shown_in(values),
         "old": old and {k: v for k, v in old.items() if v is not None},
-        "sentence": one.evidence.text,
+        "sentence": one.evidence.shown,
         "before": one.evidence.before,
         "after": one.evidence.after,
-        "question": said.reply_to,
+        "question": one.evidence.message.question,
     }
     return line if said_on == today.date() else {**line, "said_on": said_on.isoformat()}
 

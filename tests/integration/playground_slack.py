@@ -156,4 +156,5 @@ class PlaygroundSlack:
             "addressed": True,
             **changes,
         }
+        values["text"] = values["text"].replace("<@BOT>", f"<@{self.bot_user_id}>")
         return Message(**values)

@@ -233,7 +233,10 @@ async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> No
 
 
 async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> None:
-    """About who asks and who is mentioned; about nobody else, however many have a card."""
+    """About who asks and who is mentioned; about nobody else, however many have a card.
+
+    Whether they are members is asked even where their names are known, which are a day old at most.
+    """
     _, aya = named(app, "Aya Calls")
     await fact(app, aya, audience=COLLEAGUES)
     for number in range(5):
@@ -242,6 +245,8 @@ async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> N
     jonas = app.slack.place()
     for person in (app.person(jonas), aya):
         await app.wiring.app.people.settings(person)
+        user = {"id": person.user_id, "name": "Known"}
+        app.wiring.app.names.note_user(person.team_id, user)
     app.slack.forget_calls()
     questions = [{"name": "Nobody"}, {"name": f"@{aya.user_id}"}] * (MAX_CALLS // 2)
     app.script_calls(*[("ask_about_colleague", question) for question in questions])

@@ -18,6 +18,7 @@ from bot.people import Off
 from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
+from bot.slack.names import MessageNames
 from bot.ui.positions import FORGET, SWITCH, UNDO
 from memory import Selection, list_changes
 from tests.integration.app import App, MakeApp
@@ -316,7 +317,7 @@ async def begun(app: App, said: Message) -> Toolbox:
     waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
     turn = await app.turns.begin(waiting, question=said.text, words=said.text)
-    return Toolbox(app.wiring.app, turn)
+    return Toolbox(app.wiring.app, turn, MessageNames(app.wiring.app.names, said.team_id))
 
 
 @pytest.mark.parametrize(

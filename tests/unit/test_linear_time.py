@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -16,18 +16,20 @@ from bot.delivery.reply_stream import title_of
 from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
+from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.model import printable
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
-from bot.slack.messages import attached_to
-from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
+from bot.slack.content import clean_name, read_content
+from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from bot.ui.positions import Position
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
+from memory.model import References
 from memory.model.schemas import thing
 from memory.model.text import clean, folded, lettered, letters, name_of, normalized, parse_json
 from tests.link_readers import HOSTILE as LINKS
@@ -87,6 +89,21 @@ def in_pieces(text: str, size: int = 10) -> str:
     return "".join(pieces) + shown.flush()
 
 
+NAMED = References({"<@U1>": "@Mia Tanaka", "<@U2>": "@1", "<#C1>": "#a"})
+
+
+def names_in_pieces(text: str, size: int = 10) -> str:
+    """Return what `AnswerNames` shows of a text that comes in small pieces."""
+    shown = AnswerNames(NAMED, NAMED.names.keys())
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
+
+
+def said(text: str) -> dict[str, Any]:
+    """Return a section block with this text."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
 OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
@@ -110,7 +127,14 @@ FUNCTIONS: dict[str, TextFunction] = {
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
     "split_markdown": lambda text: reply_stream.split_markdown(text, 3_000),
     "break_point": lambda text: reply_stream.break_point(text, len(text) - 1),
-    "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
+    "forwarded": lambda text: read_content({"attachments": [{"is_share": True, "text": text}]}),
+    "blocks": lambda text: read_content({"text": text, "bot_id": "B1", "blocks": [said(text)]}),
+    "AnswerNames.feed": lambda text: names_in_pieces(text),
+    "as_mrkdwn": lambda text: as_mrkdwn(text),
+    "clean_name": lambda text: clean_name(text),
+    "shown": lambda text: NAMED.shown(text),
+    "stored": lambda text: NAMED.stored(text),
+    "named message": lambda text: TypedMessage(typed_message(text).original, NAMED),
     "shortened": lambda text: shortened(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
     "described": lambda text: describe(Reader("en"), "Pet", {"name": text}),

@@ -223,15 +223,15 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
                 **{"is_share": True, "is_msg_unfurl": True, "author_name": "Ann", "text": "hi"},
                 **{"channel_name": "general", "fallback": "[today] Ann: hi"},
             },
-            {"from": "Ann", "channel": "general", "text": "hi"},
+            {"from": "@Ann", "channel": "#general", "text": "hi"},
         ),
         (
             {"is_msg_unfurl": True, "author_id": "U2", "channel_id": "C2", "text": "linked"},
-            {"from": "U2", "channel": "C2", "text": "linked"},
+            {"from": "<@U2>", "channel": "<#C2>", "text": "linked"},
         ),
         (
             {"is_share": True, "text": "", "message_blocks": [{"message": {"blocks": BLOCKS}}]},
-            {"text": "from blocks\n"},
+            {"text": "from blocks"},
         ),
         (
             {"blocks": [{"type": "table", "rows": [CELLS, CELLS]}]},
@@ -239,7 +239,7 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
         ),
         ({"is_app_unfurl": True, "is_share": True, "text": "an app's preview"}, None),
         ({"from_url": "https://example.com", "title": "A site", "text": "its preview"}, None),
-        ({"fallback": "of an old integration", "ts": 1718000000, "text": "alert"}, None),
+        ({"fallback": "of an integration", "ts": 1718000000, "text": "alert"}, {"text": "alert"}),
     ],
 )
 def test_what_was_forwarded_is_told_by_slacks_fields(
