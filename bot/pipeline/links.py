@@ -55,8 +55,9 @@ _ADDRESS = regex.compile(
 _PUNCTUATION = "(*_~'.,;:!?"
 _GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")  # without Japanese before and after it
 _WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
+_SLASH = regex.compile(r"/(?=/)")
 _SCHEME = regex.compile(
-    r"//|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
+    r"//.|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
     # An IPv4 address with a path; not a network, as 10.0.0.0/8.
     r"|(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]*+)?(?:[?#]|/(?![0-9]{1,2}(?!\w)))"
 )
@@ -252,9 +253,10 @@ def normal(address: str) -> str:
     if match is None or len(match[2]) > MAX_NAME:
         return ""
     path = match[3] or ""
-    default = "mailto" if "@" in match[2] and not path else "http"
-    scheme = (match[1] or default).lower().replace("https", "http")
     host = _folded(match[2]).removesuffix(":443").removesuffix(":80")
+    if "@" in host and not (match[1] or path):
+        return f"mailto:{host}"
+    scheme = (match[1] or "http").lower().replace("https", "http")
     return f"{scheme}://{host}" if path == "/" else f"{scheme}://{host}{path}"
 
 
@@ -312,7 +314,8 @@ def _link(address: str) -> str:
 
 def _broken(word: str) -> str:
     """Return a word in a form that no client makes a link of."""
-    word = _WEB.sub("", word.translate(_NO_MARKUP)).replace(":", ": ").rstrip(" ")
+    word = _WEB.sub("", word.translate(_NO_MARKUP)).replace("://", ":")
+    word = _SLASH.sub("/ ", word).replace(":", ": ").rstrip(" ")
     address = word.rstrip(_PUNCTUATION)
     shown = address.translate(_TO_BROKEN_DOTS) + word[len(address) :]
     return shown.replace("](", "] (").replace("]:", "] :")

@@ -103,11 +103,11 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("<https://evil.com|click me>", "< evil[.]com|click me>"),
         ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
         ("[x](evil.com)", "[x] (evil.com)"),
-        ("[x](//evil.com)", "[x] (//evil[.]com)"),
+        ("[x](//evil.com)", "[x] (/ /evil[.]com)"),
         ("mailto:a@evil.com a@evil.com。", "mailto: a@evil[.]com a@evil[.]com。"),
         ("htt\u200bps://ev\u2060il.com", "evil[.]com"),
         ("[x](https&#58;//evil&#x2e;com)", "[x] (evil[.]com)"),
-        ("https&amp;#58;//evil&amp;#46;com/S", "https&#58//evil&#46com/S"),
+        ("https&amp;#58;//evil&amp;#46;com/S", "https&#58/ /evil&#46com/S"),
         (r"https:\/\/evil\.com", "evil[.]com"),
         ("https://own.site/page?x=1&y=2", "own[.]site/page?x=1&y=2"),
         ("https://own.site@evil.com", "own[.]site@evil[.]com"),
@@ -135,14 +135,15 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("evil．com/S evil｡com/S", "evil[.]com/S evil[.]com/S"),
         (
             "<db://S@x.evil.com>\u200dhttps://own.site/page?x=1",
-            "< db: //S@x[.]evil[.]com>\u200d<https://own.site/page?x=1>",
+            "< db: S@x[.]evil[.]com>\u200d<https://own.site/page?x=1>",
         ),
         ("SECRET[foo.net/path](evil.com/S)", "SECRET[<https://foo.net/path>] (evil[.]com/S)"),
+        ("//x.`a` mailto://me@home.org", "/ /x.`a` mailto: me@home[.]org"),
         # What takes an address apart is no link itself, and defines none.
         ("www.(é)x.evil.com", "www[.] (é)x[.]evil[.]com"),
         (".:https://evil.com/S\n\n[.]", "[.] : evil[.]com/S\n\n[.]"),
         # What follows a name counts although a scheme begins there.
-        ("<!channel>-?evil.com/S&#x2e;db://x", "< !channel>-?evil[.]com/S[.]db: //x"),
+        ("<!channel>-?evil.com/S&#x2e;db://x", "< !channel>-?evil[.]com/S[.]db: x"),
         # Code that a client could read otherwise is no code.
         ("`x `a.evil.de` `", "`x `a[.]evil[.]de` `"),
         ("```\n```js\n```\na.evil.de", "```\n```js\n```\na[.]evil[.]de"),
@@ -201,7 +202,7 @@ def test_a_word_that_is_too_long_to_be_held_is_shown_at_once() -> None:
     ("text", "addresses"),
     [
         ("(see https://own.site/a), b.site/c.", {"http://own.site/a", "http://b.site/c"}),
-        ("「https://own.site/a」、me@home.org へ", {"http://own.site/a", "mailto://me@home.org"}),
+        ("「https://own.site/a」、me@home.org へ", {"http://own.site/a", "mailto:me@home.org"}),
         ("evil.com README.md 12:30 and/or", set()),
         (f"https://own.site/{'a' * 2_000} https://{'a' * 254}/x {'ﷺ.' * 20_000}", set()),
     ],
