@@ -57,7 +57,7 @@ _GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")  # without Japanese 
 _WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
 _SLASH = regex.compile(r"/(?=/)")
 _SCHEME = regex.compile(
-    r"//.|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
+    r"://|//.|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
     # An IPv4 address with a path; not a network, as 10.0.0.0/8.
     r"|(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]*+)?(?:[?#]|/(?![0-9]{1,2}(?!\w)))"
 )

@@ -139,6 +139,7 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ),
         ("SECRET[foo.net/path](evil.com/S)", "SECRET[<https://foo.net/path>] (evil[.]com/S)"),
         ("//x.`a` mailto://me@home.org", "/ /x.`a` mailto: me@home[.]org"),
+        ("https://[x] https://<b> // a", "[x] < b> // a"),
         # What takes an address apart is no link itself, and defines none.
         ("www.(é)x.evil.com", "www[.] (é)x[.]evil[.]com"),
         (".:https://evil.com/S\n\n[.]", "[.] : evil[.]com/S\n\n[.]"),
