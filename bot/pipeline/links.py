@@ -292,8 +292,10 @@ def _domain(name: str) -> str | None:
 
 
 def _folded(name: str) -> str:
-    """Return a host name, whose length was checked, as IDNA compares it."""
-    return unicodedata.normalize("NFKC", name.translate(_TO_FULL_STOPS)).lower()
+    """Return a host name as IDNA compares it."""
+    # Quadratic, of `MAX_NAME` characters at most.
+    folded = unicodedata.normalize("NFKC", name.translate(_TO_FULL_STOPS))  # noqa: TID251
+    return folded.lower()
 
 
 def _readings(word: str) -> Iterator[str]:
