@@ -33,7 +33,7 @@ _ANGLE = re.compile(r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.I
 _OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:_\[\]{}\"]+[^\W_])"
 _OWN = re.compile(
     "|".join(
-        rf"(?<![a-zA-Z0-9{'@.' * ('://' not in own)}])(?:mailto:)?{re.escape(own)}{_OWN_END}"
+        rf"(?<![a-zA-Z0-9{'@.' * ('://' not in own)}])(?:mailto:|https?://)?{re.escape(own)}{_OWN_END}"
         for own in OWN
     )
 )

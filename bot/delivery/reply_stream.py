@@ -412,9 +412,20 @@ def split_markdown(text: str, limit: int) -> list[str]:
     while len(text) > limit:
         # A code block that is split needs room for a closing line here and an opening one after it.
         at = break_point(text, limit - _FENCE_LENGTH)
-        part, text = text[:at], text[at:]
-        if fence := open_fence(part):
+        part = text[:at]
+        text = text[at:]
+        fence = open_fence(part)
+        if fence:
             part = f"{part.rstrip()}\n{closing_fence(fence)}"
             text = f"{fence}\n{text}"
+        elif ends_in_code(part):
+            part = f"{part}`"
+            text = f"`{text}"
         parts.append(part)
     return [*parts, text]
+
+
+def ends_in_code(text: str) -> bool:
+    """Return whether a code span is open at the end of a text, in its last line."""
+    last_line = text[text.rfind("\n") + 1 :]
+    return last_line.count("`") % 2 == 1

@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.locale import Language, say
 from bot.logs import fault
+from bot.pipeline.links import checked
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
@@ -38,6 +39,7 @@ ALL_BYTES = 12_000_000
 _THUMBNAIL_BYTES = 2_000_000
 _TEXT_BYTES = 100_000  # of a text file, that are decoded
 _NAME_CHARACTERS = 60
+_NOT_IN_CODE = str.maketrans(dict.fromkeys("`<"))
 # What an image begins with says what it is.
 _BEGINNINGS: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -268,18 +270,24 @@ def _decoded(content: bytes) -> str:
 
 
 def file_name(file: Mapping[str, Any]) -> str:
-    """Return the first characters of a file's name, in one line."""
-    name = " ".join(str(file.get("name") or file.get("title") or "").split())
-    return name[:_NAME_CHARACTERS]
+    """Return the first characters of a file's name, in one line.
+
+    Without backticks and ``<``: an answer shows the name as code.
+    """
+    name = str(file.get("name") or file.get("title") or "").translate(_NOT_IN_CODE)
+    return " ".join(name.split())[:_NAME_CHARACTERS].strip()
 
 
 def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]:
-    """Return one sentence for each reason why files were not shown, with what to do about it."""
+    """Return one sentence for each reason why files were not shown, with what to do about it.
+
+    Addresses in the names of files follow the rules for links in answers.
+    """
     lines = list[str]()
     for trouble in dict.fromkeys(file.trouble for file in files if file.trouble):
-        names = [file.name.replace("`", "").strip() for file in files if file.trouble == trouble]
+        names = [file.name for file in files if file.trouble == trouble]
         quoted = say(language, "listed").join(f"`{name}`" for name in names if name)
         named = quoted or say(language, "files_nameless")
         limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
-        lines.append(say(language, trouble, names=named, **limits))
+        lines.append(checked(say(language, trouble, names=named, **limits)))
     return lines

@@ -136,15 +136,18 @@ class Prompt:
         """The person's time zone, such as ``Asia/Tokyo``; empty if it is not known."""
         return str(self.now.tzinfo) if self.now else ""
 
-    @property
-    def links(self) -> frozenset[str]:
-        """The addresses in it that are the person's own, in their normal form."""
-        own = [one for one in self.exchanges if one.user_id == self.user_id]
-        texts = [self.question, *self.recent_words, *(one.question for one in own)]
-        texts += [words for memory in self.memories for words in evidence_of(memory)]
-        # In an earlier answer to the person an address with a scheme was allowed.
-        answered = links_in((one.reply or "" for one in own), with_scheme=True)
-        return links_in(texts) | answered
+    @cached_property
+    def links(self) -> set[str]:
+        """The addresses in the person's own words here, and in their evidence, in normal form.
+
+        Words are read within the budgets of the prompt: what the model is not given costs nothing.
+        """
+        own = [one.question for one in self.exchanges if one.user_id == self.user_id]
+        asked = [shortened(question, HISTORY_TOKENS // 2) for question in own]
+        texts = [shortened(self.question, QUESTION_TOKENS), *_newest(asked, HISTORY_TOKENS)]
+        for memory in self.memories:
+            texts += evidence_of(memory)
+        return links_in(texts)
 
     @cached_property
     def input(self) -> list[EasyInputMessageParam]:

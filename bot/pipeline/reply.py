@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
@@ -20,7 +20,7 @@ import openai
 
 from bot.cancellation import cancel_until_done
 from bot.delivery.reply_stream import closing_fence, open_fence
-from bot.pipeline.links import LinkFilter, links_in, normal
+from bot.pipeline.links import LinkFilter, checked, links_in, normal
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.model import (
     Cause,
@@ -224,9 +224,10 @@ class _Attempt:
     async def _searched(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, which can hold what the model knows.
-        query = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
-        task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=query)
+        shown = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
+        task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)
+        query = shown.replace("<", "").replace(">", "")
         found = await search_web(
             self.model, query, identifier=_pseudonym(self.person), zone=self.prompt.zone
         )
@@ -266,6 +267,10 @@ async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Rep
 def _pseudonym(person: Person) -> str:
     """Return the identifier of a person for the model's provider: a hash."""
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
+
+
+def _line(text: str, known: Iterable[str] = ()) -> str:
+    return " ".join(checked(printable(text), known).split())
 
 
 class StreamedAnswer:
@@ -345,15 +350,14 @@ class StreamedAnswer:
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
-            titled = replace(citation, title=self.line(citation.title))
+            # The title becomes the label of a link, which holds no other link.
+            titled = replace(citation, title=_line(citation.title))
             self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
 
     def line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        links = LinkFilter(self.links.known)
-        shown = links.feed(printable(text)) + links.flush()
-        return " ".join(self.names.line(shown).split())
+        return " ".join(self.names.line(checked(printable(text), self.links.known)).split())
 
     async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""

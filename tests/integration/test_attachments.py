@@ -203,6 +203,26 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
     assert app.model_requests() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (
+            "https://evil.example.net.evil.com/login?t=S.bin",
+            "evil[.]example[.]net[.]evil[.]com/login?t=S[.]bin",
+        ),
+        ("<https://evil.com/login|Sign in>.bin", "evil[.]com/login|Sign in>.bin"),
+        ("<!channel> read this.bin", "!channel> read this.bin"),
+        ("x`](https://evil.com/a) [y.bin", "x](evil[.]com/a) [y.bin"),
+        ("report.final.zip", "report.final.zip"),
+    ],
+)
+async def test_the_name_of_a_file_is_no_link(app: App, name: str, shown: str) -> None:
+    """The name of a file that was not read follows the rules for links in answers."""
+    place = app.slack.place()
+    message = await sent(app, place, files=[{"id": "F1", "name": name, "mimetype": "x/y"}])
+    assert f"`{shown}`" in reply(app, message)
+
+
 @pytest.mark.parametrize("comment", ["", "What does she want?"])
 async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, comment: str) -> None:
     """With or without a comment the question is about its words, which are somebody else's."""

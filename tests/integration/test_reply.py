@@ -68,7 +68,7 @@ def script_search(
 async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in: Server) -> None:
     """A cited page and the person's own address stay links; what the model made up is text."""
     page = "https://city.site/kyoto?utm_source=openai"
-    text = f"[Kyoto]({page}) and https://own.site/a, not [this](https://evil.site/?q=secret)."
+    text = f"[Kyoto]({page}) and <https://own.site/a>, not [this](https://evil.site/?q=secret)."
     script_search(stand_in, text, cite(page, "Kyoto"))
     heard = Shown()
     asked = Prompt(question="Compare with https://own.site/a please", user_id="U1")

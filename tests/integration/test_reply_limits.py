@@ -154,7 +154,7 @@ def searching(query: str, times: int = 1) -> Answer:
 async def test_only_addresses_that_were_searched_for_are_citations() -> None:
     """A citation is one whole web address, and comes with a search that took place."""
     for found, cited, shown in (
-        (FOUND, ["https://city.site/k"], "See https://city.site/k and evil[.]com/a."),
+        (FOUND, ["https://city.site/k"], "See <https://city.site/k> and evil[.]com/a."),
         ({"output": FOUND["output"][1:]}, [], "See city[.]site/k and evil[.]com/a."),
         (
             {"output": [{**FOUND["output"][0], "status": "failed"}, *FOUND["output"][1:]]},

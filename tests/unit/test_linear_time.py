@@ -108,7 +108,7 @@ OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
-        *(links.normal, links.carries, links.trimmed, links.is_web_address),
+        *(links.normal, links.carries, links.is_web_address),
         *(clean, folded, lettered, letters, name_of, normalized, parse_json, lines_of),
         final_question,
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),

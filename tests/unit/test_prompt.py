@@ -354,4 +354,27 @@ def test_forwarded_words_are_data_and_a_question_by_themselves() -> None:
     assert made.input[-1]["content"] == prompt.FORWARDED_ALONE
     assert prompt.FORWARDED in first(made)
     assert "Friday" not in first(made)
-    assert made.links == prompt_of().links == frozenset()
+    assert made.links == prompt_of().links == set()
+
+
+def test_links_are_those_in_the_persons_own_words() -> None:
+    """The question, earlier questions and evidence count; answers and what others wrote do not."""
+
+    def site(name: str) -> str:
+        return f"see https://{name}.site/x"
+
+    remembered = memory("a")
+    remembered.sources[0]["evidence"] = site("evidence")
+    made = prompt_of(
+        question=site("question"),
+        recalled=[remembered],
+        exchanges=[
+            exchange(1, site("earlier"), f"`{site('answer')}`"),
+            exchange(2, site("other"), user="U2"),
+            exchange(3, "long " * 4_000 + site("middle") + " long" * 4_000),
+        ],
+        thread=[{"from": "U2", "text": site("thread")}],
+        forwarded=[{"from": "Ann", "text": site("forwarded")}],
+    )
+    own = ("question", "evidence", "earlier")
+    assert made.links == {f"http://{name}.site/x" for name in own}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.delivery.reply_stream import break_point, open_fence, split_markdown
+from bot.delivery.reply_stream import break_point, ends_in_code, open_fence, split_markdown
 
 LIMIT = 300
 
@@ -67,6 +67,8 @@ PIECES = st.lists(
                 "\n````md\n```\ninner\n```\n" + "z\n" * 150 + "````\n",
                 "\n```one line```\n",
                 "日本語の文章。" * 40,
+                "`a b.evil.com/p c` " * 40,
+                "text `" + "code " * 90 + "`\n",
                 "x" * 500,
                 "\n- item\n  ```sh\n" + "  ls\n" * 80 + "  ```\n",
             ]
@@ -77,9 +79,9 @@ PIECES = st.lists(
 
 
 def without_fences(text: str) -> str:
-    """Return the text without the lines that are fences, and without white space."""
+    """Return the text without the lines that are fences, without white space and backticks."""
     lines = [line for line in text.split("\n") if not re.match(r"^\s*(```|~~~)", line)]
-    return re.sub(r"\s", "", "".join(lines))
+    return re.sub(r"[\s`]", "", "".join(lines))
 
 
 @given(PIECES)
@@ -100,6 +102,17 @@ def test_parts_fit_and_hold_everything(text: str) -> None:
 def test_text_without_code_is_preserved_to_the_letter(text: str) -> None:
     """Without code blocks, the parts put together are the text."""
     assert "".join(split_markdown(text, LIMIT)) == text
+
+
+@given(st.lists(st.sampled_from(["`a b.c d` ", "`x`", "word ", "。", "y" * 90, "\n"])).map("".join))
+@example("Answer: " + "`a b.c d` " * 100)
+def test_code_spans_pair_in_each_part_as_in_the_whole(text: str) -> None:
+    """A code span that is cut is closed and opened again: what was code stays code, only that."""
+    parts = split_markdown(text, LIMIT)
+    assert not any(map(ends_in_code, parts))
+    code = re.findall(r"`([^`]*)`", text)
+    code_in_parts = [span for part in parts for span in re.findall(r"`([^`]*)`", part)]
+    assert "".join(code_in_parts) == "".join(code)
 
 
 def test_a_language_is_kept_over_the_break() -> None:
