@@ -37,7 +37,7 @@ from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import count_each, json_rows
+from memory.store import json_rows
 
 log = logging.getLogger(__name__)
 
@@ -172,8 +172,11 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
         nonlocal remaining
         found = await connection.execute(_REMAINING, person.ids)
         [remaining] = await found.fetchall()
-        counts = await count_each(connection, dict.fromkeys(TABLES, _OF_PERSON), person.ids)
-        return {**counts, "procrastinate_jobs": remaining["jobs"]}
+        counts = {"procrastinate_jobs": remaining["jobs"]}
+        for table in TABLES:
+            rows = await connection.execute(f"SELECT FROM {table} WHERE {_OF_PERSON}", person.ids)
+            counts[table] = rows.rowcount
+        return counts
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))

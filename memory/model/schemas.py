@@ -184,11 +184,6 @@ def thing(kind: str, content: Mapping[str, Any]) -> str:
     return name_of(subject(kind, content))
 
 
-def same_thing(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two contents of a kind have the same subject."""
-    return thing(kind, one) == thing(kind, other)
-
-
 def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a content with the defaults of its kind; None if the kind's schema refuses it.
 

@@ -125,6 +125,16 @@ FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true
 WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)
 ORDER BY 1, 2, 3, 4, 5;
 
+-- name: count_rows
+-- How many rows of the person each table has.
+SELECT
+    (SELECT count(*) FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s)
+        AS store_vectors,
+    (SELECT count(*) FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s) AS store,
+    (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS statements,
+    (SELECT count(*) FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s) AS proposals;
+
 -- name: erase
 -- Delete everything of the person but the ids of forgotten messages.
 WITH vectors AS (

@@ -10,10 +10,6 @@ WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s);
 DELETE FROM store USING unnest(%(prefixes)s::text[], %(keys)s::text[]) AS gone (prefix, key)
 WHERE store.prefix = gone.prefix AND store.key = gone.key;
 
--- name: delete_by_keys
-DELETE FROM store
-WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s);
-
 -- name: delete_stale_vectors
 -- Delete the vectors of rows whose content is about to change.
 DELETE FROM store_vectors USING jsonb_to_recordset(%(rows)s) AS new (prefix text, key text,

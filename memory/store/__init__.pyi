@@ -3,7 +3,6 @@ from .edits import (
     show_to_colleagues as show_to_colleagues,
     validated as validated,
 )
-from .erasing import count_each as count_each
 from .expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
 from .export import json_rows as json_rows
 from .forgetting import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -15,7 +15,7 @@ from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
-from memory.store.memories import MAX_MEMORIES, OF_IDS, OF_PERSON, person_range
+from memory.store.memories import MAX_MEMORIES, person_range
 from memory.store.projection import remaining_capacity
 from memory.store.statements import see_forgotten
 
@@ -23,12 +23,6 @@ from memory.store.statements import see_forgotten
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
 
 _SQL = load_statements("memory", "forgetting")
-_TABLES: Mapping[LiteralString, LiteralString] = {
-    "store_vectors": OF_PERSON,
-    "store": OF_PERSON,
-    "statements": OF_IDS,
-    "proposals": OF_IDS,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +61,7 @@ async def erase(
     async with person_transaction(pool, person, locked=True) as connection:
         counts = await also(connection) if also is not None else {}
         await see_forgotten(connection, shown=True)
-        counts |= await count_each(connection, _TABLES, parameters)
+        counts |= await _count_rows(connection, parameters)
         memories = MAX_MEMORIES - await remaining_capacity(connection, person)
         await forget_within(connection, person, uuid4(), Selection(everything=True))
         await see_forgotten(connection, shown=True)
@@ -78,17 +72,14 @@ async def erase(
     async with person_transaction(pool, person) as connection:
         await see_forgotten(connection, shown=True)
         still = await left(connection) if left is not None else {}
-        still |= await count_each(connection, _TABLES, parameters)
+        still |= await _count_rows(connection, parameters)
     return Erased(at=datetime.now(UTC), memories=memories, counts=counts, left=still)
 
 
-async def count_each(
-    connection: AsyncConnection[DictRow],
-    tables: Mapping[LiteralString, LiteralString],
-    parameters: Mapping[str, Any],
+async def _count_rows(
+    connection: AsyncConnection[DictRow], parameters: Mapping[str, Any]
 ) -> dict[str, int]:
-    """Return the number of rows that each table's condition selects."""
-    return {
-        table: (await connection.execute(f"SELECT FROM {table} WHERE {which}", parameters)).rowcount
-        for table, which in tables.items()
-    }
+    """Return the number of the person's rows by table."""
+    found = await connection.execute(_SQL["count_rows"], parameters)
+    [row] = await found.fetchall()
+    return {table: int(count) for table, count in row.items()}

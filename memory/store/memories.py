@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -25,10 +25,6 @@ _SQL = load_statements("memory", "memories")
 
 MAX_MEMORIES = 5_000
 """The most memories of a person; a restored or moved one is no new one."""
-# Under row-level security, the pattern operators can use the index and LIKE cannot.
-OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
-# The same of a table without prefixes.
-OF_IDS: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +87,11 @@ def message_of(source: Mapping[str, Any]) -> MessageKey | None:
 
 
 def person_range(person: Person) -> dict[str, Any]:
-    """Return the parameters of `OF_PERSON`, which selects the person's prefixes, and `OF_IDS`."""
+    """Return the parameters that select a person's rows, by prefix (`low`, `high`) and by ids.
+
+    Statements compare prefixes by pattern operators: below row-level security they can use the
+    index, and LIKE cannot.
+    """
     return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 

@@ -16,8 +16,8 @@ from memory.model.schemas import (
     UserInstruction,
     UserTechInterest,
     level,
-    same_thing,
     searchable_text,
+    thing,
     with_evidence,
 )
 
@@ -98,7 +98,8 @@ def test_the_subject_of_a_memory_is_named(kind: str, content: dict[str, Any], wh
 )
 def test_things_are_told_apart_by_their_names(one: str, other: str, same: bool) -> None:
     """Width, case and punctuation make no other thing; symbols and vowel signs do."""
-    assert same_thing("UserTechInterest", {"topic": one}, {"topic": other}) is same
+    things = [thing("UserTechInterest", {"topic": topic}) for topic in (one, other)]
+    assert (things[0] == things[1]) is same
 
 
 def test_values_are_what_is_embedded() -> None:
