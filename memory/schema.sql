@@ -176,11 +176,34 @@ CREATE FUNCTION normalized(said text) RETURNS text
             NFKC),
         U&'\034F', '');
 
--- A text for comparison, between two spaces: compatibility form, lower case, one space for
--- punctuation and where ASCII meets another script; C++ and C# are words.
+-- A text in lower case, whatever the locale of the database: by a collation that every server of its
+-- version has, else by the database's own.
+DO $$
+DECLARE
+    collations text[] := '{pg_c_utf8,und-x-icu,C.utf8,en_US.utf8}';
+    chosen text;
+BEGIN
+    SELECT format(' COLLATE %I', collname) INTO chosen FROM pg_collation
+    WHERE collname = ANY (collations) AND collencoding IN (-1, pg_char_to_encoding('UTF8'))
+    ORDER BY array_position(collations, collname::text) LIMIT 1;
+    EXECUTE format('CREATE FUNCTION lower_case(said text) RETURNS text'
+        ' LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN lower(said%s)', COALESCE(chosen, ''));
+END
+$$;
+
+-- A text whose case, width and invisible characters are no difference: as `folded` of
+-- memory/model/text.py, without what has no width.
+CREATE FUNCTION folded(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN replace(replace(replace(lower_case(regexp_replace(normalized(said),
+        '[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\U000E0000-\U000E007F]+',
+        '', 'g')), 'ß', 'ss'), 'ς', 'σ'), U&'i\0307', 'i');
+
+-- A text for comparison, between two spaces: folded, one space for punctuation and where ASCII meets
+-- another script; C++ and C# are words.
 CREATE FUNCTION plain_text(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ' ' || btrim(regexp_replace(regexp_replace(lower(normalized(said)),
+    RETURN ' ' || btrim(regexp_replace(regexp_replace(folded(said),
         '(?<=[!-~])(?=[^ -~])|(?<=[^ -~])(?=[!-~])', ' ', 'g'),
         '[][[:space:]!"$%&''()*,./:;<=>?@\\^_`{|}~、。・「」『』【】〈〉《》…‥—–‘’“”«»¿¡-]+', ' ', 'g')) || ' ';
 

@@ -21,16 +21,25 @@ _MARKS = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u0590\u1e00-\u1fff\u2000-\u20cf"
     "\u3000-\u3029\u3030-\u3098\u309b-\u9fff\uac00-\ud7ff]{30}"
 )
+# What is not seen, and, `meant`, the joiners and flags among it.
+_INVISIBLE = regex.compile(
+    r"(?P<meant>(?<=[\p{L}\p{M}\p{S}])[\u200c\u200d](?=[\p{L}\p{M}\p{S}])"
+    r"|(?<=\U0001F3F4)[\U000E0030-\U000E0039\U000E0061-\U000E007A]{1,6}+\U000E007F)"
+    r"|[[\p{Cc}\p{Cf}\p{Cs}\p{Co}]--[\n\t]]",
+    regex.VERSION1,
+)
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _IN_NAMES = frozenset("#")  # C# is not C
 
 
 def clean(text: str) -> str:
-    """Return `text` without NULs, lone surrogates, control and invisible characters."""
+    """Return `text` without NULs, lone surrogates, control and invisible characters.
+
+    Those stay that carry meaning: a joiner between two characters, as in Persian words and in emoji
+    of families, and the tags of a flag, as Scotland's.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(
-        c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
-    )
+    return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
 
 
 def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:
@@ -98,8 +107,11 @@ def normalized(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """Return `text` in compatibility form and case folded: width and case are no difference."""
-    return normalized(text).casefold()
+    """Return `text` in compatibility form and case folded: width and case are no difference.
+
+    Turkish İ becomes i, as people type it, and not i with a dot above.
+    """
+    return normalized(text).casefold().replace("i\u0307", "i")
 
 
 def letters(text: str) -> str:
