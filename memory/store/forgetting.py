@@ -189,12 +189,13 @@ async def forget_within(
         needles = await _needles(connection, hidden)
         gone = Gone(selection=selection, messages=messages, needles=needles)
         messages = messages | set(await find_messages(connection, person, gone))
-    if not (hidden or asked or messages or before):
+    new_messages = messages - await forgotten_among(connection, person, messages)
+    if not (hidden or asked or new_messages or before):
         return Forgotten()
     record = {**values, **message_columns(messages), "keys": sorted(keys)}
     await connection.execute(_SQL["record"], record)
     if not hidden and delete_texts is not None:
-        await delete_texts(connection, person, Purged(messages=list(messages), needles=()))
+        await delete_texts(connection, person, Purged(messages=list(new_messages), needles=()))
     after = await reread(connection, person, keys)
     lost = [memory for key, memory in before.items() if key not in after]
     lost.sort(key=lambda memory: memory.updated_at, reverse=True)

@@ -71,9 +71,9 @@ async def test_a_line_is_formed_at_once(app: App) -> None:
     assert done.line == "Remembered: Likes ramen very much"
     assert (await app.add(who, "I love ramen")).line == say("en", "add_known")
     [memory] = await app.memories(who)
-    assert (memory.kind, memory.namespace.audience) == ("UserFoodPreference", "dm")
+    assert (memory.kind, memory.audiences) == ("UserFoodPreference", ())
     [source] = memory.sources
-    assert (source["kind"], source["evidence"]) == ("command", "I love ramen")
+    assert (source["actor"], source["evidence"]) == ("command", "I love ramen")
     assert memory.source_messages == []
 
 
