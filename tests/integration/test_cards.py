@@ -16,6 +16,7 @@ from bot.ui.positions import MENU
 from memory import (
     COLLEAGUES,
     DM,
+    ChangedSince,
     Memory,
     Origin,
     Person,
@@ -99,6 +100,28 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     assert nothing in seen
     [again] = await app.memories(aya)
     assert again.audiences == ()
+
+
+async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more(
+    app: App,
+) -> None:
+    """What else was said of the memory in a direct message stays there."""
+    place, aya = named(app, "Aya Public", channel="public")
+    namespace = aya.namespace(DM)
+    for content, sentence in (
+        ({"food_name": "ramen", "description": "when I am ill"}, "I eat ramen when I am ill"),
+        ({"food_name": "ramen", "preference": 90}, "I  love ramen"),
+    ):
+        origin = Origin(actor="command", evidence=sentence)
+        given = [(content, origin)]
+        await add_memories(app.pool, app.embedder, namespace, "UserFoodPreference", given)
+    [memory] = await app.memories(aya)
+    await show_to_colleagues(app.pool, app.embedder, aya, memory.key, "I love ramen")
+    await app.ask(place, "<@BOT> What can I eat?")
+    assert "ramen" in app.context()
+    assert "I am ill" not in app.context()
+    with pytest.raises(ChangedSince):
+        await show_to_colleagues(app.pool, app.embedder, aya, memory.key, "I love ramen")
 
 
 @pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate", "edit"])

@@ -72,10 +72,13 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     await app.click(who, UNDO, done.undo)
     assert await foods(app, who) == ["ramen", "sushi", "tempura"]
     vectors = "SELECT key FROM store_vectors WHERE prefix = %s"
-    assert len(app.rows(vectors, who.namespace("dm").prefix)) == 2
+    prefix = who.namespace("dm").prefix
+    assert len(app.rows(vectors, prefix)) == 3
+    # As if no model had embedded them: a job is left to do it.
+    app.rows("DELETE FROM store_vectors WHERE prefix = %s RETURNING key", prefix)
     [job] = app.take_jobs(EMBED)
     await embed_memories(app.wiring.app, **job)
-    assert len(app.rows(vectors, who.namespace("dm").prefix)) == 3
+    assert len(app.rows(vectors, prefix)) == 3
     await app.form(fresh)
     assert "natto" in await foods(app, who)
     assert (await app.click(who, UNDO, done.undo)).line == say("en", "undo_gone")
@@ -110,7 +113,7 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     [question] = await open_questions(app.pool, said.person)
     other = Selection(since=began - timedelta(days=2), until=began - timedelta(days=1))
     await app.click(said.person, FORGET, value_of(other))
-    assert await open_questions(app.pool, said.person) == [question]
+    assert [one.id for one in await open_questions(app.pool, said.person)] == [question.id]
     meant = Selection(messages=[(asked.channel_id, asked.ts)])
     if by == "period":
         since = datetime.fromtimestamp(float(asked.ts), UTC)
