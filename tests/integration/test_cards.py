@@ -23,12 +23,11 @@ from memory import (
     PersonMessage,
     Selection,
     add_memories,
-    follow_message,
     forget,
-    show_to_colleagues,
 )
+from memory.formation import follow_message
 from memory.postgres import execute_statement
-from memory.store import read_card
+from memory.store import read_card, show_to_colleagues
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.integration.responses_server import counted_tokens
