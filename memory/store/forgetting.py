@@ -423,9 +423,20 @@ async def forget_again(
 ) -> None:
     """Delete what a restored database has of these ids, as `forget` does but without Undo.
 
-    No memory is formed from `messages` again. Idempotent.
+    The texts of `messages` go, and no memory is formed from them again; other memories that come
+    from them stay. Idempotent.
     """
-    selection = Selection(keys=keys, messages=messages)
+
+    async def find_messages(*_: object) -> Collection[MessageKey]:
+        return messages
+
     async with person_transaction(pool, person, locked=True) as connection:
-        await forget_within(connection, person, uuid4(), selection, delete_texts=delete_texts)
+        await forget_within(
+            connection,
+            person,
+            uuid4(),
+            Selection(keys=keys),
+            find_messages=find_messages,
+            delete_texts=delete_texts,
+        )
         await purge(connection, person, delete_texts, minutes=0)
