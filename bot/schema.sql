@@ -580,7 +580,7 @@ CREATE FUNCTION workspaces_with_message(
             ON statement.team_id = here.team_id
             AND statement.channel = workspaces_with_message.channel
             AND statement.ts = message_ts
-            AND starts_with(statement.user_id, author || '-')
+            AND (statement.user_id = author OR starts_with(statement.user_id, author || '-'))
     $$;
 
 -- The people of whom something names a conversation.
