@@ -284,9 +284,13 @@ CREATE FUNCTION promises_to_remind_of(most int)
     AS $$
         SELECT promise.team, promise.person, promise.key, promise.due, promise.said_at,
             settings.time_zone, earlier.posted, earlier.last_at
-        FROM (SELECT split_part(prefix, '.', 2) AS team, split_part(prefix, '.', 3) AS person,
-                store.key, concat_ws(' ', value->'content'->>'due', value->'content'->>'due_time')
-                    AS due, updated_at AS said_at
+        FROM (SELECT store.team_id AS team, store.user_id AS person, store.key,
+                concat_ws(' ', value->'content'->>'due', value->'content'->>'due_time') AS due,
+                COALESCE((SELECT max(statement.said_at) FROM statements AS statement
+                    WHERE statement.team_id = store.team_id AND statement.user_id = store.user_id
+                        AND statement.key = store.key AND statement.act = 'say'
+                        AND statement.audience <> 'colleagues' AND statement.withdrawn_at IS NULL
+                        AND statement.forgotten_id IS NULL), store.updated_at) AS said_at
             FROM store WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
                 AND split_part(prefix, '.', 4) = 'dm'
                 AND value->'content'->>'due' BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
@@ -576,7 +580,7 @@ CREATE FUNCTION workspaces_with_message(
             ON statement.team_id = here.team_id
             AND statement.channel = workspaces_with_message.channel
             AND statement.ts = message_ts
-            AND starts_with(statement.user_id, author || '-')
+            AND (statement.user_id = author OR starts_with(statement.user_id, author || '-'))
     $$;
 
 -- The people of whom something names a conversation.

@@ -143,10 +143,6 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     raise ChangeGone
 
 
-async def _move(app: App, click: Click, key: str, audience: str) -> Change:
-    return await move_memory(app.pool, app.embedder, click.person, key, audience, actor="modal")
-
-
 async def _promise(app: App, click: Click) -> Done:
     """Change a promise: ``done|drop|tomorrow KEY``."""
     what, _, key = click.value.partition(" ")
@@ -285,8 +281,10 @@ async def _submit_add(app: App, click: Click, view: Mapping[str, Any]) -> Done:
 
 
 async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    metadata, person = forms.metadata_of(view), click.person
-    memory = await _memory(app, click, key := metadata["key"])
+    metadata = forms.metadata_of(view)
+    person = click.person
+    key = metadata["key"]
+    memory = await _memory(app, click, key)
     entered = forms.entered_content(view, app.schemas)
     changed = {
         name: one
@@ -316,19 +314,14 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
             schemas=app.schemas,
         )
         made.append(edited)
-    problem = ""
-    if (audience := forms.chosen_audience(view)) != audience_of(memory):
-        try:
-            made.append(await _move(app, click, key, audience))
-        except EXPECTED as error:
-            if not made:
-                raise
-            problem = f"\n{why_not(click.reader, error)}"
+    audience = forms.chosen_audience(view)
+    if audience != audience_of(memory):
+        moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")
+        made.append(moved)
     if not made:
         return Done(line=click.reader.say("nothing_changed"))
     log.info("a person edited a memory")
-    done = await _changed(app, click, made)
-    return replace(done, line=f"{done.line}{problem}")
+    return await _changed(app, click, made)
 
 
 async def _submit_share(app: App, click: Click, view: Mapping[str, Any]) -> Done:

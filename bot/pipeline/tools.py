@@ -42,6 +42,7 @@ from bot.ui.messages import (
 )
 from bot.ui.panel import Done
 from memory import (
+    DM,
     PUBLIC,
     FormationResult,
     MemoryOff,
@@ -233,7 +234,7 @@ class Toolbox:
 
     async def _ask_about(self, who: str) -> Definition:
         asker = self._message.person
-        if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
+        if not {DM, PUBLIC} & {*self._turn.view.audiences}:
             return _error("Colleagues cannot be asked about here.")
         owner = await self._colleagues.find(await self._stored(who))
         if isinstance(owner, Unanswered):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ from memory.model.dates import is_slack_ts
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, subject, subject_fields, thing
-from memory.model.statement import Act, Actor, Statement, current
+from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store.changes import Change, changes_of
@@ -254,18 +254,19 @@ async def show_to_colleagues(
 ) -> Change:
     """Show colleagues a memory by the very sentence that the person saw and that was judged.
 
-    The sentence is linked to the message that it comes from, and goes with it. Raises `ChangeGone`
-    (there is no such memory) and `ChangedSince` (no source of it says this sentence any more).
+    They know what this sentence says and no more. It is linked to the message that it comes from,
+    and goes with it. White space is not compared. Raises `ChangeGone` (there is no such memory) and
+    `ChangedSince` (it does not come from this sentence any more, or they are shown it already).
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        memory = await _existing(connection, person, key)
-        said = [one for one in memory.sources if one.get("evidence") == sentence]
-        if not said:
-            raise ChangedSince("The memory does not come from this sentence any more.")
-        channel, ts = said[-1].get("channel"), said[-1].get("ts")
-        origin = Origin(actor="modal", evidence=sentence, channel=channel, ts=ts)
-        shown = statement_of(key, memory.kind, COLLEAGUES, memory.content, origin, batch=batch)
+        await _existing(connection, person, key)
+        by_key = await read_statements(connection, person, [key])
+        counted = since_removal(current(by_key[key], datetime.now(UTC)))
+        said = [one for one in counted if one.evidence.split() == sentence.split()]
+        if not said or any(one.audience == COLLEAGUES for one in said):
+            raise ChangedSince("The memory has another sentence, or colleagues are shown this one.")
+        shown = replace(said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch)
         await add_statements(connection, person, [shown])
         [change] = await changes_of(connection, person, batch, [key])
     return change

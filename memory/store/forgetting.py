@@ -189,12 +189,13 @@ async def forget_within(
         needles = await _needles(connection, hidden)
         gone = Gone(selection=selection, messages=messages, needles=needles)
         messages = messages | set(await find_messages(connection, person, gone))
-    if not (hidden or asked or messages or before):
+    new_messages = messages - await forgotten_among(connection, person, messages)
+    if not (hidden or asked or new_messages or before):
         return Forgotten()
     record = {**values, **message_columns(messages), "keys": sorted(keys)}
     await connection.execute(_SQL["record"], record)
     if not hidden and delete_texts is not None:
-        await delete_texts(connection, person, Purged(messages=list(messages), needles=()))
+        await delete_texts(connection, person, Purged(messages=list(new_messages), needles=()))
     after = await reread(connection, person, keys)
     lost = [memory for key, memory in before.items() if key not in after]
     lost.sort(key=lambda memory: memory.updated_at, reverse=True)
@@ -422,9 +423,20 @@ async def forget_again(
 ) -> None:
     """Delete what a restored database has of these ids, as `forget` does but without Undo.
 
-    No memory is formed from `messages` again. Idempotent.
+    The texts of `messages` go, and no memory is formed from them again; other memories that come
+    from them stay. Idempotent.
     """
-    selection = Selection(keys=keys, messages=messages)
+
+    async def find_messages(*_: object) -> Collection[MessageKey]:
+        return messages
+
     async with person_transaction(pool, person, locked=True) as connection:
-        await forget_within(connection, person, uuid4(), selection, delete_texts=delete_texts)
+        await forget_within(
+            connection,
+            person,
+            uuid4(),
+            Selection(keys=keys),
+            find_messages=find_messages,
+            delete_texts=delete_texts,
+        )
         await purge(connection, person, delete_texts, minutes=0)

@@ -22,9 +22,9 @@ class Stored:
         """Ask the database; raises `psycopg.OperationalError` while it is away."""
         return owner_rows(self._conninfo, statement, *parameters)
 
-    def prefix(self, human: Person, audience: str = "") -> str:
-        """Return the prefix of the rows of a person's memories."""
-        return f"chat.{self.team}.{human.id}.{audience}"
+    def prefix(self, human: Person) -> str:
+        """Return the prefix of a person's memories, as direct messages know them: all of them."""
+        return f"chat.{self.team}.{human.id}.dm"
 
     def inbox(self, said: Said) -> list[Json]:
         """Return what is stored of a message."""
@@ -49,10 +49,10 @@ class Stored:
         return int(row["n"])
 
     def memories(self, human: Person) -> list[Json]:
-        """Return a person's rows of `store`, oldest first."""
+        """Return a person's memories, oldest first."""
         return self.rows(
             "SELECT prefix, key, value, created_at, updated_at FROM store"
-            " WHERE starts_with(prefix, %s) ORDER BY created_at, key",
+            " WHERE prefix = %s ORDER BY created_at, key",
             self.prefix(human),
         )
 
@@ -61,10 +61,10 @@ class Stored:
         return [row["value"]["content"] for row in self.memories(human)]
 
     def vectors(self, human: Person) -> list[Json]:
-        """Return a person's rows of `store_vectors`: prefix, key, size of the vector."""
+        """Return the vectors of a person's memories: prefix, key, size of the vector."""
         return self.rows(
             "SELECT prefix, key, vector_dims(embedding) AS size FROM store_vectors"
-            " WHERE starts_with(prefix, %s) ORDER BY key",
+            " WHERE prefix = %s ORDER BY key",
             self.prefix(human),
         )
 

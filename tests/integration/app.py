@@ -22,6 +22,7 @@ from bot.conversation.inbox import Inbox
 from bot.conversation.turns import FORM_MEMORIES, Turns
 from bot.listeners.app import create_bolt_app, note_event
 from bot.listeners.interactions import Interactions
+from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
@@ -38,6 +39,7 @@ from bot.ui.positions import ADD, Position
 from bot.workspaces import installation_from, only
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
+from memory.store import expire_due
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
 from tests.integration.interface import Answer, Interface, served
@@ -174,6 +176,15 @@ class App:
         """Submit the form that an answer has opened; return what the person is shown for it."""
         assert answer.form is not None
         return await self.interface.submit(person, answer.form, **values)
+
+    async def end_undo(self, person: Person) -> None:
+        """Let the ten minutes pass in which a person may undo what they have forgotten."""
+        self.rows(
+            "UPDATE statements SET forgotten_at = forgotten_at - interval '11 minutes'"
+            " WHERE user_id = %s AND forgotten_id IS NOT NULL RETURNING 1",
+            person.user_id,
+        )
+        await expire_due(self.pool, delete_texts=delete_forgotten_texts)
 
     async def point_at(self, place: PersonThread) -> Answer:
         """Use *Remember This* on the message of a place; return what the person is shown."""

@@ -71,9 +71,9 @@ async def test_a_line_is_formed_at_once(app: App) -> None:
     assert done.line == "Remembered: Likes ramen very much"
     assert (await app.add(who, "I love ramen")).line == say("en", "add_known")
     [memory] = await app.memories(who)
-    assert (memory.kind, memory.namespace.audience) == ("UserFoodPreference", "dm")
+    assert (memory.kind, memory.audiences) == ("UserFoodPreference", ())
     [source] = memory.sources
-    assert (source["kind"], source["evidence"]) == ("command", "I love ramen")
+    assert (source["actor"], source["evidence"]) == ("command", "I love ramen")
     assert memory.source_messages == []
 
 
@@ -266,7 +266,27 @@ async def test_the_settings_reach_the_verdicts(
         assert done.line == say("en", "refused_sensitive", what="I have asthma")
         assert list(done.buttons) == []
     if sensitive == "ask":
-        assert done.line == say("en", "ask_store_line", what="I have asthma")
+        where = say("en", "audience_dm")
+        assert done.line == say("en", "ask_store_line", what="I have asthma", where=where)
         chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
         await app.click(who, ANSWER, chosen)
         assert await facts(app, who) == ["I have asthma"]
+
+
+@pytest.mark.parametrize("sensitive", [None, "store"])
+async def test_what_is_sensitive_is_for_direct_messages_only_wherever_it_was_said(
+    verified: Verified, sensitive: str | None
+) -> None:
+    """The question about it says so; its conversation is told nothing of it after a yes either."""
+    app = await verified.app(sensitive=sensitive)
+    place = app.slack.place(channel="public", text="I have asthma")
+    who = app.person(place)
+    verified.proposes("I have asthma", sensitive="health")
+    done = await app.point_at(place)
+    if sensitive is None:
+        where = say("en", "audience_dm")
+        assert done.line == say("en", "ask_store_line", what="I have asthma", where=where)
+        chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
+        await app.click(who, ANSWER, chosen)
+    [memory] = await app.memories(who)
+    assert (memory.content["fact"], memory.audiences) == ("I have asthma", ())

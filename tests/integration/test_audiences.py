@@ -16,7 +16,7 @@ from bot.slack.messages import read_message, user_key
 from bot.ui.panel import Content, panel
 from bot.ui.positions import Position
 from bot.workspaces import only
-from memory import MemoryTools, Person, PersonMessage, move_memory
+from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
@@ -144,7 +144,8 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     assert "goulash" in json.dumps(shown)
     assert case.shows(shown) == case.seen
     new = [m for m in await app.memories(case.person) if "goulash" in str(m.content)]
-    assert [m.namespace.audience for m in new] == [turn["audience"]]
+    elsewhere = () if turn["audience"] == DM else (turn["audience"],)
+    assert [m.audiences for m in new] == [elsewhere]
 
 
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:

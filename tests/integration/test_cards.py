@@ -16,6 +16,7 @@ from bot.ui.positions import MENU
 from memory import (
     COLLEAGUES,
     DM,
+    ChangedSince,
     Memory,
     Origin,
     Person,
@@ -24,9 +25,9 @@ from memory import (
     add_memories,
     forget,
 )
-from memory.formation import source_changed
+from memory.formation import follow_message
 from memory.postgres import execute_statement
-from memory.store import read_card
+from memory.store import read_card, show_to_colleagues
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.integration.responses_server import counted_tokens
@@ -39,25 +40,19 @@ async def fact(
     app: App,
     person: Person,
     sentence: str = SENTENCE,
-    audience: str = DM,
+    *,
+    is_shown: bool = False,
     evidence: str | None = None,
-    ts: str = "1.000001",
+    ts: str = "1000000000.000001",
 ) -> Memory:
-    """Let a person have said something; return the memory."""
+    """Let a person have said something, and have shown it to colleagues; return the memory."""
     said = sentence if evidence is None else evidence
-    await add_memories(
-        app.pool,
-        app.embedder,
-        person.namespace(audience),
-        "UserFact",
-        [
-            (
-                {"fact": sentence},
-                Origin(actor="command", evidence=said, channel="D1", ts=ts),
-            )
-        ],
-    )
+    origin = Origin(actor="command", evidence=said, channel="D1", ts=ts)
+    given = [({"fact": sentence}, origin)]
+    await add_memories(app.pool, app.embedder, person.namespace(DM), "UserFact", given)
     [found] = [one for one in await app.memories(person) if sentence in str(one.content)]
+    if is_shown:
+        await show_to_colleagues(app.pool, app.embedder, person, found.key, said)
     return found
 
 
@@ -85,9 +80,16 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     mention = f"<@{aya.user_id}>"
     _, seen = await asks(app, jonas, mention)
     assert SENTENCE not in seen
-    await app.click(aya, MENU, f"share {memory.key}")
+    opened = await app.click(aya, MENU, f"share {memory.key}")
+    assert opened.form is not None
+    assert say("en", "card_will_read") in shown(opened.form)
+    assert SENTENCE in shown(opened.form)
+    await app.submit(aya, opened)
+    # What is said of it later is not shown: nobody has judged that sentence.
+    await fact(app, aya, evidence=f"My burnout: {SENTENCE}", ts="1000000000.000002")
     message, seen = await asks(app, jonas, mention)
     assert SENTENCE in seen
+    assert "burnout" not in seen
     assert say("en", "card_says", who=f"<@{aya.user_id}>") in seen
     assert SENTENCE not in " ".join(app.request_texts())
     assert SENTENCE not in str(app.turn(message))
@@ -96,7 +98,29 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     assert SENTENCE not in seen
     assert nothing in seen
     [again] = await app.memories(aya)
-    assert again.namespace.audience == DM
+    assert again.audiences == ()
+
+
+async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more(
+    app: App,
+) -> None:
+    """What else was said of the memory in a direct message stays there."""
+    place, aya = named(app, "Aya Public", channel="public")
+    namespace = aya.namespace(DM)
+    for content, sentence in (
+        ({"food_name": "ramen", "description": "when I am ill"}, "I eat ramen when I am ill"),
+        ({"food_name": "ramen", "preference": 90}, "I  love ramen"),
+    ):
+        origin = Origin(actor="command", evidence=sentence)
+        given = [(content, origin)]
+        await add_memories(app.pool, app.embedder, namespace, "UserFoodPreference", given)
+    [memory] = await app.memories(aya)
+    await show_to_colleagues(app.pool, app.embedder, aya, memory.key, "I love ramen")
+    await app.ask(place, "<@BOT> What can I eat?")
+    assert "ramen" in app.context()
+    assert "I am ill" not in app.context()
+    with pytest.raises(ChangedSince):
+        await show_to_colleagues(app.pool, app.embedder, aya, memory.key, "I love ramen")
 
 
 @pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate", "edit"])
@@ -104,8 +128,8 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
     """Forgotten, erased, memory off, account deactivated, its message edited: nothing is shown."""
     _, aya = named(app, f"Aya {ends}")
     jonas, _ = named(app, f"Jonas {ends}")
-    await fact(app, aya, audience=COLLEAGUES, evidence=f"My burnout: {SENTENCE}", ts="1.000000")
-    memory = await fact(app, aya, audience=COLLEAGUES)
+    await fact(app, aya, evidence=f"My burnout: {SENTENCE}", ts="1000000000.000000")
+    memory = await fact(app, aya, is_shown=True)
     _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert SENTENCE in seen
     match ends:
@@ -116,9 +140,10 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
         case "off":
             await turn_off(app.wiring.app, aya)
         case "edit":
-            words = PersonMessage(text="Never mind", channel="D1", ts="1.000001")
-            await source_changed(app.pool, app.embedder, aya, "D1", words.ts, words)
-            assert [one.namespace.audience for one in await app.memories(aya)] == [DM]
+            words = PersonMessage(text="Never mind", channel="D1", ts="1000000000.000001")
+            message = (words.channel, words.ts)
+            await follow_message(app.pool, app.embedder, aya, message, words)
+            assert [one.audiences for one in await app.memories(aya)] == [()]
         case "deactivate":
             app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
     _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
@@ -129,14 +154,14 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
 async def test_guests_and_shared_channels_have_no_card(app: App, who: str) -> None:
     """A guest and a person of another workspace see none and show none; nor does Slack Connect."""
     colleague, aya = named(app, f"Aya {who}")
-    await fact(app, aya, audience=COLLEAGUES)
+    await fact(app, aya, is_shown=True)
     channel = "connect" if who in ("external", "connect") else "dm"
     place, guest = named(app, f"Guest {who}", channel=channel, external=who == "external")
     if channel == "dm":
         app.slack.control("users/update", {"user": place.user, who: True})
     _, seen = await asks(app, place, f"<@{aya.user_id}>")
     assert SENTENCE not in seen
-    await fact(app, guest, "I like calls", COLLEAGUES)
+    await fact(app, guest, "I like calls", is_shown=True)
     _, seen = await asks(app, colleague, f"<@{place.user}>")
     assert ("I like calls" in seen) == (who == "connect")
 
@@ -148,18 +173,21 @@ async def test_a_line_that_cannot_be_shown_has_a_reason(app: App, why: str) -> N
     sentence = "" if why == "card_no_sentence" else "I have asthma"
     memory = await fact(app, aya, "I have asthma", evidence=sentence)
     if why == "memory_gone":
-        await source_changed(app.pool, app.embedder, aya, "D1", "1.000001", None)
+        message = ("D1", "1000000000.000001")
+        await follow_message(app.pool, app.embedder, aya, message, None)
     with counted_tokens() as spent:
         done = await app.click(aya, MENU, f"share {memory.key}")
+        if done.form is not None:
+            done = await app.submit(aya, done)
     assert (done.line, bool(spent)) == (say("en", why), why == "card_sensitive")
-    kept = [one.namespace.audience for one in await app.memories(aya)]
-    assert kept == ([] if why == "memory_gone" else [DM])
+    kept = [one.audiences for one in await app.memories(aya)]
+    assert kept == ([] if why == "memory_gone" else [()])
 
 
 async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> None:
     """The last question that the quota allows is answered, and no further one."""
     _, aya = named(app, "Aya Quota")
-    await fact(app, aya, audience=COLLEAGUES)
+    await fact(app, aya, is_shown=True)
     jonas, who = named(app, "Jonas Quota")
     app.rows(
         "INSERT INTO person_requests (team_id, user_id, hour, colleague_questions)"
@@ -197,7 +225,7 @@ async def test_a_name_is_taken_for_its_owner_only_if_nobody_elses_has_it_in_it(
     jonas = app.slack.place()
     for name in known:
         _, owner = named(app, name)
-        await fact(app, owner, f"I am {name}", COLLEAGUES)
+        await fact(app, owner, f"I am {name}", is_shown=True)
         app.wiring.app.names.note_user(owner.team_id, {"id": owner.user_id, "real_name": name})
     _, seen = await asks(app, jonas, asked)
     [output] = app.outputs()
@@ -216,10 +244,10 @@ async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> No
     _, aya = named(app, "Aya Twin")
     _, other = named(app, "Aya Twin")
     for owner in (aya, other):
-        await fact(app, owner, f"I am {owner.user_id}", COLLEAGUES)
+        await fact(app, owner, f"I am {owner.user_id}", is_shown=True)
         app.wiring.app.names.note_user(owner.team_id, {"id": owner.user_id, "name": "Aya Twin"})
     _, unknown = named(app, "Ben Unknown")
-    await fact(app, unknown, f"I am {unknown.user_id}", COLLEAGUES)
+    await fact(app, unknown, f"I am {unknown.user_id}", is_shown=True)
     asked = {f"@{aya.user_id}": [aya], "Aya Twin": [aya], f"<@{unknown.user_id}>": []}
     for name, expected in asked.items():
         app.script_calls(("ask_about_colleague", {"name": name}))
@@ -238,10 +266,10 @@ async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> N
     Whether they are members is asked even where their names are known, which are a day old at most.
     """
     _, aya = named(app, "Aya Calls")
-    await fact(app, aya, audience=COLLEAGUES)
+    await fact(app, aya, is_shown=True)
     for number in range(5):
         _, owner = named(app, f"Owner {number}")
-        await fact(app, owner, audience=COLLEAGUES)
+        await fact(app, owner, is_shown=True)
     jonas = app.slack.place()
     for person in (app.person(jonas), aya):
         await app.wiring.app.people.settings(person)
@@ -259,8 +287,8 @@ async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
     """Row-level security opens one named person's card, of the same workspace, and reads only."""
     people = [Person("T0CARDS" if n % 2 else "T1CARDS", f"U{n:02}CARDS") for n in range(40)]
     for n, person in enumerate(people):
-        await fact(app, person, f"line {n} of colleagues", COLLEAGUES)
-        await fact(app, person, f"line {n} of a direct message", DM)
+        await fact(app, person, f"line {n} of colleagues", is_shown=True)
+        await fact(app, person, f"line {n} of a direct message")
     for n, reader in enumerate(people):
         for m, owner in enumerate(people):
             lines = await read_card(app.pool, reader, owner, most=50)

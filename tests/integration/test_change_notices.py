@@ -138,7 +138,7 @@ async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
     await show(app, job)
     if error:
         app.slack.fault("chat.delete", error=error)
-    app.rows("DELETE FROM memory_versions WHERE user_id = %s", place.user)
+    app.rows("DELETE FROM statements WHERE user_id = %s", place.user)
     await show(app, job)
     assert len(notices_seen(app, place)) == (1 if error else 0)
     assert app.jobs(SHOW_NOTICE) == []

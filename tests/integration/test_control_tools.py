@@ -142,7 +142,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
-        for table in TABLES:
+        for table in (*TABLES, "statements", "proposals"):
             rows = owner.execute(
                 # An update moves a row: without an order it may come later.
                 sql.SQL("SELECT * FROM {0} WHERE user_id = %s ORDER BY {0}::text").format(

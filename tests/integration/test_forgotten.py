@@ -82,7 +82,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert keys["tempura"].key not in printed.out
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
-    assert {"store", "messages", "memory_versions"} <= naming(empty_database, "ramen").keys()
+    assert {"store", "messages", "statements"} <= naming(empty_database, "ramen").keys()
 
     bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
     lines.write_text(bad)
@@ -100,7 +100,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         assert row == {"status": "skipped", "message": None}
     assert naming(empty_database, "ramen") == naming(empty_database, "Oslo") == {}
     # The job publishes an empty Home when the app starts.
-    naming_bob = {"memory_versions", "forgotten_sources", "procrastinate_jobs"}
+    naming_bob = {"forgotten_sources", "procrastinate_jobs"}
     assert naming(empty_database, bob.user).keys() <= naming_bob
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
     assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])

@@ -16,7 +16,7 @@ from bot.memories.switches import turn_off
 from bot.slack.client import SLACK_FAULTS
 from bot.ui.positions import PROMISE
 from bot.ui.promises import remind_at
-from memory import DM, Memory, Selection, add_memories, forget, undo_forgetting
+from memory import DM, Memory, Origin, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -36,14 +36,11 @@ async def promised(app: App, place: PersonThread, **content: Any) -> Memory:
     """Let a person promise something, four days ago; return the memory."""
     await zone(app, place, "UTC")
     person = app.person(place)
-    source = {"kind": "message", "evidence": SENTENCE, "channel": place.channel, "ts": place.ts}
-    given = [({"promise": "the Q3 figures", "to": "Mia", **content}, source)]
+    said_at = datetime.now(UTC) - timedelta(hours=100)
+    ts = f"{said_at.timestamp():.6f}"
+    origin = Origin(actor="command", evidence=SENTENCE, channel=place.channel, ts=ts)
+    given = [({"promise": "the Q3 figures", "to": "Mia", **content}, origin)]
     await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
-    for table in ("store", "memory_versions"):
-        app.rows(
-            f"UPDATE {table} SET updated_at = now() - interval '100 hours'"
-            " WHERE value->>'kind' = 'Promise' RETURNING key",
-        )
     [memory] = [one for one in await app.memories(person) if one.kind == PROMISE_KIND]
     return memory
 

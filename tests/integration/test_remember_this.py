@@ -36,9 +36,9 @@ async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     assert (await pointed_at(app, place)).startswith("Remembered: ")
     [memory] = await app.memories(app.person(place))
     assert memory.kind == "UserFoodPreference"
-    assert memory.namespace.audience == place.channel
+    assert memory.audiences == (place.channel,)
     assert memory.source_messages == [(place.channel, place.ts)]
-    assert memory.sources[0]["kind"] == "message"
+    assert memory.sources[0]["actor"] == "formation"
     assert memory.sources[0]["evidence"] == "I love ramen"
     assert await pointed_at(app, place) == say("en", "add_known")
 
@@ -130,7 +130,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     await audiences.invalidate(app.slack.team_id, place.channel)
     await pointed_at(app, place)
     [ramen] = await app.memories(app.person(place))
-    assert ramen.namespace.audience == place.channel
+    assert ramen.audiences == (place.channel,)
     # Clocks may differ by two seconds.
     app.rows(
         "UPDATE conversations SET changed_at = changed_at - interval '3 seconds'"
@@ -141,10 +141,9 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     here = PersonThread(place.user, place.team, place.channel, later["ts"], later["ts"])
     await pointed_at(app, here)
     where = {
-        one.content["food_name"]: one.namespace.audience
-        for one in await app.memories(app.person(place))
+        one.content["food_name"]: one.audiences for one in await app.memories(app.person(place))
     }
-    assert where == {"ramen": place.channel, "sushi": PUBLIC}
+    assert where == {"ramen": (place.channel,), "sushi": (PUBLIC,)}
 
 
 async def test_the_memory_follows_its_message(app: App) -> None:
@@ -158,15 +157,15 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     assert await app.memories(app.person(place)) == []
 
 
-async def test_no_version_quotes_a_deleted_message_whose_memory_was_undone(app: App) -> None:
-    """Where a memory no longer comes from a message, its history keeps the content alone."""
+async def test_what_was_undone_goes_with_its_message(app: App) -> None:
+    """Nothing quotes a deleted message, although what it said did not count any more."""
     place = app.slack.place(channel="public", text="I love ramen.")
     done = await app.point_at(place)
     await app.click(app.person(place), UNDO, done.undo)
     message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
-    assert "memory_versions" in naming(app.database, "love ramen")
+    assert "statements" in naming(app.database, "love ramen")
     await app.change(message, None)
-    assert "memory_versions" not in naming(app.database, "love ramen")
+    assert "statements" not in naming(app.database, "love ramen")
 
 
 @GONE
@@ -186,6 +185,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             await end_history(app.pool, 30)
         case "forgotten":
             await app.click(said.person, FORGET, f"keys {sushi[0].key}")
+            await app.end_undo(said.person)
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:
                 await delete_texts(connection, said.person, app.turn(said)["id"])

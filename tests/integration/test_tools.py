@@ -237,7 +237,7 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
         k: v for k, v in content.items() if k != "kind" and v is not None
     }
     (source,) = value["sources"]
-    assert (source["kind"], source["channel"], source["ts"]) == ("tool", "D1", "100.000100")
+    assert (source["actor"], source["channel"], source["ts"]) == ("tool", "D1", "100.000100")
     assert source["evidence"] in text
     assert [one.action for one in tools.changes] == ["remembered"]
     assert not tools.to_forget

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.locale import say
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING
 from bot.ui.positions import FORGET, UNDO
@@ -38,36 +39,41 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
 
 
 async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
-    """What was forgotten after the edit is restored as the edited message says it, not the text."""
+    """What was forgotten after the edit is restored as the edited message says it."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.change(message, "I love sushi")
     await app.form(message)
     undo = await forget_everything(app, message)
     await app.click(message.person, UNDO, undo)
     await app.follow_changes()
-    assert app.turn(message)["question"] == ""
+    assert app.turn(message)["question"] == "I love sushi"
     assert await foods(app, message) == ["sushi"]
 
 
-async def test_undo_of_a_removal_leaves_nothing_of_a_deleted_message(app: App) -> None:
-    """A memory whose message was deleted while it was removed does not stay restored."""
+@pytest.mark.parametrize(
+    ("text", "expected"), [("I love ramen", ["ramen"]), (None, [])], ids=["there", "deleted"]
+)
+async def test_undo_of_an_undo_brings_back_what_the_message_still_says(
+    app: App, text: str | None, expected: list[str]
+) -> None:
+    """A memory that was undone comes back by the button; of a deleted message nothing does."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
-    for _ in ("the formation", "its Undo"):
-        [newest, *_older] = await list_changes(app.pool, message.person, limit=5)
-        await app.click(message.person, UNDO, f"change {newest.id}")
-        if not await app.memories(message.person):
-            await app.change(message, None)
-    assert await foods(app, message) == ["ramen"]
-    await app.follow_changes()
+    [formed] = await list_changes(app.pool, message.person)
+    undone = await app.click(message.person, UNDO, f"change {formed.id}")
     assert await foods(app, message) == []
+    if text is None:
+        await app.change(message, text)
+    again = await app.click(message.person, UNDO, undone.undo)
+    assert await foods(app, message) == expected
+    assert (again.line == say("en", "undo_gone")) is (text is None)
 
 
 @pytest.mark.parametrize("undone", [True, False])
-async def test_an_edit_takes_nothing_else_of_a_message_of_which_something_was_forgotten(
+async def test_an_edit_takes_what_a_message_of_which_something_was_forgotten_no_longer_says(
     app: App, undone: bool
 ) -> None:
-    """What is left of the message has no quote to compare, whether the forgetting is undone."""
+    """What is left of the message has its quote to compare, whether the forgetting is undone."""
     message = await app.ask(app.slack.place(), "I love ramen. I live in Osaka.")
     assert len(await app.form(message)) == 2
     [ramen] = [one for one in await app.memories(message.person) if one.content.get("food_name")]
@@ -76,5 +82,4 @@ async def test_an_edit_takes_nothing_else_of_a_message_of_which_something_was_fo
     if undone:
         await app.click(message.person, UNDO, forgetting.undo)
         await app.follow_changes()
-    foods = [memory.content.get("food_name") for memory in await app.memories(message.person)]
-    assert sorted(foods, key=str) == [None, "ramen"][: 1 + undone]
+    assert await foods(app, message) == (["ramen"] if undone else [])

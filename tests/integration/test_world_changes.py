@@ -104,10 +104,8 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
     await convert(app, channel, "private")
     await app.ask(place, "I love sushi")
     await app.form(message, channel)
-    audiences = {
-        m.content["food_name"]: m.namespace.audience for m in await app.memories(message.person)
-    }
-    assert audiences == {"ramen": PUBLIC, "sushi": channel}
+    audiences = {m.content["food_name"]: m.audiences for m in await app.memories(message.person)}
+    assert audiences == {"ramen": (PUBLIC,), "sushi": (channel,)}
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     prompt = json.dumps(app.prompts()[-1])
     assert "ramen" in prompt
@@ -134,7 +132,7 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     assert await app.form(message, PUBLIC) == []
     await app.form(message, channel)
     [sushi] = await app.memories(message.person)
-    assert (sushi.content["food_name"], sushi.namespace.audience) == ("sushi", channel)
+    assert (sushi.content["food_name"], sushi.audiences) == ("sushi", (channel,))
 
 
 async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
@@ -169,7 +167,7 @@ async def gone_for(app: App, place: PersonThread, days: float) -> None:
 
 async def remembered(app: App, user: str) -> list[str]:
     """Return the tables that hold something of a person, but where it was said."""
-    tables = ("store", "messages", "person_settings", "memory_versions")
+    tables = ("store", "messages", "person_settings", "statements")
     # That something was forgotten stays known, by ids alone.
     about = "SELECT 1 FROM {} t WHERE strpos(t::text, %s) > 0 AND strpos(t::text, 'forgotten') = 0"
     return [table for table in tables if app.rows(about.format(table), user)]
